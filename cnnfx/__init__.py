@@ -1,0 +1,66 @@
+"""cnnfx: a convolutional layer from the shell, and its parts as a library.
+
+`correlate` slides filters over arrays; `load_image` and `load_network` read what the command line reads; `Network.feature_maps` gives
+the output channels of every layer; `grid` draws them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cnnfx.engine import correlate
+    from cnnfx.errors import ArgumentError, CnnfxError, FileError, UsageError
+    from cnnfx.filterbank import load_network, parse_kernel
+    from cnnfx.images import Image, load_image
+    from cnnfx.network import Layer, Network
+    from cnnfx.render.api import grid, save_grid
+
+__all__ = [
+    "ArgumentError",
+    "CnnfxError",
+    "FileError",
+    "Image",
+    "Layer",
+    "Network",
+    "UsageError",
+    "correlate",
+    "grid",
+    "load_image",
+    "load_network",
+    "parse_kernel",
+    "save_grid",
+]
+
+_HOME = {
+    "correlate": "cnnfx.engine",
+    "ArgumentError": "cnnfx.errors",
+    "CnnfxError": "cnnfx.errors",
+    "FileError": "cnnfx.errors",
+    "UsageError": "cnnfx.errors",
+    "load_network": "cnnfx.filterbank",
+    "parse_kernel": "cnnfx.filterbank",
+    "Image": "cnnfx.images",
+    "load_image": "cnnfx.images",
+    "Layer": "cnnfx.network",
+    "Network": "cnnfx.network",
+    "grid": "cnnfx.render.api",
+    "save_grid": "cnnfx.render.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name where it is first used, so that the command line starts without what it does not need."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,28 @@
+"""Cross-correlation on arrays; knows no file, no terminal, no clock.
+
+Reading order: `geometry` (where a kernel stands), `borders` (what lies outside an image), `direct` and `fft` (two ways
+to compute it), `choose` (which of them), `correlate` (the public function), `threads` and `blas` (who does the work).
+"""
+
+from cnnfx.engine.borders import band
+from cnnfx.engine.choose import choose_method
+from cnnfx.engine.correlate import correlate
+from cnnfx.engine.geometry import BORDERS, InputRows, Window, window
+from cnnfx.engine.threads import run_in_threads, set_threads, thread_count
+
+BAND_ROWS = 256
+"""Bands of an image that begin at a multiple of this many output rows give the same bits as the whole image."""
+
+__all__ = [
+    "BAND_ROWS",
+    "BORDERS",
+    "InputRows",
+    "Window",
+    "band",
+    "choose_method",
+    "correlate",
+    "run_in_threads",
+    "set_threads",
+    "thread_count",
+    "window",
+]

@@ -1,0 +1,86 @@
+"""Images with a border around them, of which only the parts that are looked at are ever made."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.engine.geometry import Pads, Window
+
+OUTSIDE = -1
+
+
+@lru_cache(maxsize=64)
+def sources(length: int, before: int, after: int, border: str) -> NDArray[np.intp]:
+    """For each padded place along an axis, the place of the image whose pixel stands there; `OUTSIDE` for a zero."""
+    places = np.arange(length)
+    if border == "constant":
+        return np.pad(places, (before, after), constant_values=OUTSIDE)
+    return np.pad(places, (before, after), mode=border)  # type: ignore[no-any-return, call-overload]
+
+
+class PaddedImages:
+    """Images `(N, C, H, W)` that look as if they were padded.
+
+    Parts that lie inside the images are views; others are copies of that part alone.
+    """
+
+    def __init__(self, images: NDArray[Any], pads: Pads, border: str) -> None:
+        self.images, self.pads, self.border = images, pads, border
+
+    def part(self, batch: slice, rows: slice, columns: slice) -> NDArray[Any]:
+        """The padded images' `rows` and `columns` (counted from the padding's first), all channels."""
+        (top, bottom), (left, right) = self.pads
+        images = self.images[batch]
+        if top or bottom:
+            images = take(images, 2, rows.start, rows.stop, (top, bottom), self.border)
+        else:
+            images = images[:, :, rows]
+        if left or right:
+            return take(images, 3, columns.start, columns.stop, (left, right), self.border)
+        return images[..., columns]
+
+
+def take(array: NDArray[Any], axis: int, start: int, stop: int, pad: tuple[int, int], border: str) -> NDArray[Any]:
+    """The places `start:stop` of `array` padded by `pad` along `axis`, counted from the padding's first."""
+    length = array.shape[axis]
+    first, last = max(start - pad[0], 0), min(stop - pad[0], length)
+    whole = (slice(None),) * axis
+    inside = array[(*whole, slice(first, max(first, last)))]
+    if (first, last) == (start - pad[0], stop - pad[0]):
+        return inside
+    result = np.zeros((*array.shape[:axis], stop - start, *array.shape[axis + 1 :]), array.dtype)
+    begin = first + pad[0] - start
+    result[(*whole, slice(begin, begin + inside.shape[axis]))] = inside
+    if border != "constant":
+        places = sources(length, *pad, border)[start:stop]
+        for side in (slice(0, begin), slice(begin + inside.shape[axis], None)):
+            result[(*whole, side)] = array.take(places[side], axis)
+    return result
+
+
+def band(image: NDArray[Any], window: Window, first: int, last: int) -> NDArray[Any]:
+    """The rows of `image` that the output rows ``first:last`` need, those of the border above and below included.
+
+    An image too large to be worked through at once is cut so: `correlate` on this band, with the same arguments but
+    ``padding=((0, 0), window.pads(size)[1])``, gives the output rows ``first:last`` of the whole image.
+
+    Parameters
+    ----------
+    image : (..., H, W) array of any type
+    window : Window
+    first, last : int
+        Rows of the output.
+
+    Returns
+    -------
+    (..., rows, W) array
+        A view of `image` where no border is needed.
+    """
+    pad = window.pads((image.shape[-2], image.shape[-1]))[0]
+    start = first * window.stride[0]
+    stop = (last - 1) * window.stride[0] + window.extent[0]
+    return take(image, image.ndim - 2, start, stop, pad, window.border)

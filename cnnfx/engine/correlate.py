@@ -1,0 +1,168 @@
+"""`correlate`: what a convolutional layer computes, on arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnfx.engine.borders import PaddedImages
+from cnnfx.engine.choose import METHODS, choose_method
+from cnnfx.engine.direct import correlate_direct
+from cnnfx.engine.geometry import Window, window
+from cnnfx.engine.names import choose_name
+from cnnfx.errors import ArgumentError
+
+Array = NDArray[Any]
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def correlate(
+    image: ArrayLike,
+    weights: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    stride: Any = 1,
+    dilation: Any = 1,
+    padding: Any = "valid",
+    border: str = "constant",
+    groups: int = 1,
+    method: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """Slide filters over images: the cross-correlation that a convolutional layer computes.
+
+    With stride s and dilation d, channel k of the output is
+
+        out[k, y, x] = bias[k] + sum over c, i, j of  weights[k, c, i, j] · padded[c, y·s + i·d, x·s + j·d]
+
+    The kernel is not flipped: for a true convolution give ``weights[..., ::-1, ::-1]``.
+
+    Parameters
+    ----------
+    image : (C, H, W) or (N, C, H, W) array
+        Real numbers of any range. float32 and float64 are computed as they are; integers, booleans and float16 become
+        float32.
+    weights : (K, C/groups, kh, kw) array
+        K filters; taken in the image's float type.
+    bias : (K,) array, optional
+        Added to each output channel.
+    stride, dilation : int or (int, int)
+        (vertical, horizontal), 1 or more.
+    padding : "valid", "same", int, (int, int) or ((int, int), (int, int))
+        Pixels added around the image: none; as many as give an output of ceil(size/stride) rows and columns, an odd
+        one at the bottom and right; this many on each side; (vertical, horizontal); ((top, bottom), (left, right)).
+    border : str
+        What the padding holds: "constant" (zeros), "edge", "reflect", "symmetric" or "wrap", as in `numpy.pad`, or an
+        alias in `cnnfx.engine.geometry.BORDERS`.
+    groups : int
+        The input channels and the filters are split into this many equal groups; each filter sees its group only.
+    method : "auto", "direct" or "fft"
+        How to compute it: products with a banded matrix, or Fourier transforms of tiles; "auto" takes the one that is
+        probably faster. Parts of an image that hold NaN or infinity are always done directly, so that these spread to
+        the outputs whose kernel lies over them and no further.
+    out : array, optional
+        Where to put the result; of its shape and type.
+
+    Returns
+    -------
+    (K, Ho, Wo) or (N, K, Ho, Wo) array
+        float64 if the image is, else float32. The same bits for any number of threads. For bands of an image that
+        begin at a multiple of `cnnfx.engine.BAND_ROWS` output rows too, if the method is the same (see `band`).
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is of the wrong type, shape or range, or they do not fit one another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> correlate(np.eye(3)[None], [[[[1, 2], [3, 4]]]])
+    array([[[5., 3.],
+            [2., 5.]]])
+    """
+    pixels, filters, added = _arrays(image, weights, bias)
+    place = window(filters.shape[2:], stride=stride, dilation=dilation, padding=padding, border=border)
+    parts = _groups(groups, pixels.shape[-3], filters.shape)
+    size = pixels.shape[-2], pixels.shape[-1]
+    shape = (*pixels.shape[:-3], len(filters), *place.output_size(size))
+    result = _result(out, shape, pixels.dtype)
+    batch, maps = (pixels, result) if pixels.ndim == 4 else (pixels[None], result[None])
+    chosen = choose_name("method", method, METHODS)
+    if chosen == "auto":
+        chosen = choose_method(maps.shape, filters.shape, place)
+    each, many = len(filters) // parts, filters.shape[1]
+    for part in range(parts):
+        ours = slice(part * each, (part + 1) * each)
+        images = PaddedImages(batch[:, part * many : (part + 1) * many], place.pads(size), place.border)
+        _method(chosen)(images, filters[ours], added[ours], place, maps[:, ours])
+    return result
+
+
+def _method(name: str) -> Any:
+    if name == "direct":
+        return correlate_direct
+    from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
+
+    return correlate_fft
+
+
+def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tuple[Array, Array, Array]:
+    pixels = _floats(image, "image")
+    if pixels.ndim not in (3, 4):
+        raise ArgumentError(f"image must have the shape (C, H, W) or (N, C, H, W), not {_shape(pixels)}")
+    filters = _floats(weights, "weights").astype(pixels.dtype, copy=False)
+    if filters.ndim != 4:
+        raise ArgumentError(f"weights must have the shape (K, C/groups, kh, kw), not {_shape(filters)}")
+    for name, array in (("image", pixels), ("weights", filters)):
+        if not array.size:
+            raise ArgumentError(f"{name} must not be empty, but has the shape {_shape(array)}")
+    if bias is None:
+        return pixels, filters, np.zeros(len(filters), pixels.dtype)
+    added = _floats(bias, "bias").astype(pixels.dtype, copy=False)
+    if added.shape != (len(filters),):
+        raise ArgumentError(
+            f"bias must have one number for each of the {len(filters)} filters, but has the shape {_shape(added)}"
+        )
+    return pixels, filters, added
+
+
+def _floats(values: ArrayLike, name: str) -> Array:
+    """`values` as an array of float64 if it is, of float32 else."""
+    array: Array = np.asarray(values)
+    if array.dtype in FLOATS:
+        return array
+    if array.dtype.kind not in "fiub":
+        raise ArgumentError(f"{name} must hold real numbers, not {array.dtype}")
+    return array.astype(np.float64 if array.dtype.kind == "f" and array.dtype.itemsize > 4 else np.float32)
+
+
+def _groups(groups: Any, channels: int, filters: tuple[int, ...]) -> int:
+    if isinstance(groups, bool) or not isinstance(groups, int | np.integer) or groups < 1:
+        raise ArgumentError(f"groups must be a whole number, 1 or more, not {groups!r}")
+    if channels % groups or filters[0] % groups:
+        raise ArgumentError(
+            f"groups must divide the image's {channels} channels and the {filters[0]} filters, but is {groups}"
+        )
+    if filters[1] * groups != channels:
+        raise ArgumentError(
+            f"the image has {channels} channels, but the filters have {filters[1] * groups}"
+            + (f" ({groups} groups of {filters[1]})" if groups > 1 else "")
+        )
+    return int(groups)
+
+
+def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    if out is None:
+        return np.empty(shape, dtype)
+    if out.shape != shape or out.dtype != dtype:
+        raise ArgumentError(
+            f"out must be a {dtype} array of shape {shape}, not a {out.dtype} array of shape {_shape(out)}"
+        )
+    return out
+
+
+def _shape(array: Array) -> str:
+    return str(tuple(array.shape))

@@ -1,0 +1,181 @@
+"""How many threads to use, and a pool of them that takes tasks one by one.
+
+The work of a task is done inside NumPy, which lets go of Python's lock while it copies and multiplies. Tasks do not
+know which thread runs them, so results do not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from cnnfx.engine.blas import single_threaded
+from cnnfx.errors import ArgumentError
+
+VARIABLE = "CNNFX_THREADS"
+Task = TypeVar("Task")
+_chosen: int | None = None
+
+
+def thread_count() -> int:
+    """The number of threads in use: as set by `set_threads`, else by $CNNFX_THREADS, else what the machine grants.
+
+    Raises
+    ------
+    ArgumentError
+        If $CNNFX_THREADS is not a whole number from 1 on.
+    """
+    if _chosen is not None:
+        return _chosen
+    given = os.environ.get(VARIABLE)
+    return granted() if not given else _checked(given, f"the environment variable {VARIABLE}")
+
+
+def set_threads(count: int | None) -> None:
+    """Use `count` threads from now on; None goes back to $CNNFX_THREADS or what the machine grants.
+
+    Raises
+    ------
+    ArgumentError
+        If `count` is not a whole number from 1 on.
+    """
+    global _chosen
+    _chosen = None if count is None else _checked(count, "the number of threads")
+
+
+def _checked(value: object, name: str) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise ArgumentError(f"{name} must be a whole number, 1 or more, not {value!r}")
+    return int(text)
+
+
+@lru_cache(maxsize=1)
+def granted() -> int:
+    """The processors that this process may use: by affinity, and by the CPU quota of its control group."""
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    return max(1, min(processors, int(quota() or processors)))
+
+
+def quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Processors' worth of time that Linux control groups (version 2 or 1) grant; None where nothing limits it.
+
+    A limit of any group above this process's own holds too.
+    """
+    limits = []
+    for line in _text(own).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / "cpu" if controllers else root
+        group = top / path.lstrip("/")
+        limits += [limit for folder in (group, *group.parents) if (limit := _limit(folder)) and folder >= top]
+    return min(limits, default=None)
+
+
+def _limit(group: Path) -> float | None:
+    words = _text(group / "cpu.max").split() or [
+        _text(group / "cpu.cfs_quota_us").strip(),
+        _text(group / "cpu.cfs_period_us").strip(),
+    ]
+    if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
+        return int(words[0]) / int(words[1])
+    return None  # "max" or -1: no limit
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeError):
+        return ""
+
+
+def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task]) -> None:
+    """Call `work` on every task, in as many threads as `thread_count` says; the calling thread is one of them.
+
+    An error in one task ends the work and is raised here.
+    """
+    waiting = list(tasks)
+    helpers = min(thread_count(), len(waiting)) - 1
+    with single_threaded():
+        if helpers < 1:
+            for task in waiting:
+                work(task)
+        else:
+            _Run(work, waiting).start(helpers)
+
+
+class _Run:
+    """Tasks in work: every thread takes the next one until none is left."""
+
+    def __init__(self, work: Callable[[Task], object], tasks: list[Task]) -> None:
+        self.work, self.tasks = work, iter(tasks)
+        self.lock, self.done = threading.Lock(), threading.Semaphore(0)
+        self.error: BaseException | None = None
+
+    def start(self, helpers: int) -> None:
+        _pool.need(helpers)
+        for _ in range(helpers):
+            _pool.calls.put(self._help)
+        try:
+            self._take()
+        finally:
+            self.tasks = iter(())
+            for _ in range(helpers):
+                self.done.acquire()
+        if self.error is not None:
+            raise self.error
+
+    def _help(self) -> None:
+        try:
+            self._take()
+        except BaseException as error:  # raised again in the calling thread
+            self.error = error
+            self.tasks = iter(())
+        finally:
+            self.done.release()
+
+    def _take(self) -> None:
+        while True:
+            with self.lock:
+                task = next(self.tasks, self)
+            if task is self:
+                return
+            self.work(task)
+
+
+class _Pool:
+    """Threads that live as long as the process, and do what is put in their queue."""
+
+    def __init__(self) -> None:
+        self.calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.size, self.lock = 0, threading.Lock()
+
+    def need(self, count: int) -> None:
+        with self.lock:
+            for _ in range(count - self.size):
+                threading.Thread(target=self._live, args=(self.calls,), name="cnnfx", daemon=True).start()
+                self.size += 1
+
+    @staticmethod
+    def _live(calls: queue.SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            calls.get()()
+
+
+def _renew() -> None:
+    global _pool
+    _pool = _Pool()
+
+
+_pool = _Pool()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)  # threads do not survive a fork

@@ -1,0 +1,165 @@
+"""The feature maps of one layer for one image, computed in bands of rows when they are asked for.
+
+A 100-megapixel image has gigabytes of feature maps. Nothing here holds them all, unless they are small: each band of output rows is
+computed from the few input rows that it needs, layer below layer, with the same result as the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.engine import BAND_ROWS
+from cnnfx.errors import ArgumentError
+from cnnfx.layers import Shape
+from cnnfx.network import Layer, Network
+from cnnfx.statistics import Statistics, measure
+
+Floats = NDArray[np.float32]
+
+KEPT_BYTES = 64 * 2**20
+"""Maps up to this size are kept once computed; larger ones are computed again for each use."""
+BAND_BYTES = 8 * 2**20
+"""About how much of the maps a band holds."""
+
+
+class Source(Protocol):
+    """What feature maps are computed from: channels of float32, row by row."""
+
+    @property
+    def shape(self) -> Shape:
+        """(C, H, W)."""
+
+    def floats(self, first: int, last: int) -> Floats:
+        """Rows `first` to `last` (exclusive) of all channels, `(C, last - first, W)`."""
+
+
+class FeatureMaps:
+    """The output channels of a network's last layer for one image.
+
+    Parameters
+    ----------
+    network : Network
+        Bound to the image's channels (`Network.bind`).
+    image : Source
+        An image, or anything else with a shape and rows of floats.
+
+    Raises
+    ------
+    ArgumentError
+        If a kernel or pooling of some layer is larger than what it is given.
+    """
+
+    def __init__(self, network: Network, image: Source) -> None:
+        self.network = network
+        self.image = image
+        self.sizes = [image.shape, *network.output_shapes(image.shape)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the K output channels."""
+        return self.network.layers[-1].channel_names
+
+    @property
+    def shape(self) -> Shape:
+        """(K, H, W) of the output channels."""
+        return self.sizes[-1]
+
+    def rows(self, first: int, last: int) -> Floats:
+        """Rows `first` to `last` (exclusive) of all output channels, `(K, last - first, W)`."""
+        if self._kept is not None:
+            return self._kept[:, first:last]
+        return self._compute(len(self.network.layers), first, last)
+
+    def whole(self) -> Floats:
+        """All output channels, `(K, H, W)`."""
+        return self.rows(0, self.shape[1])
+
+    def bands(self) -> Iterator[tuple[int, Floats]]:
+        """The output channels from top to bottom: the first row of each band, and the band `(K, rows, W)`."""
+        channels, height, width = self.shape
+        step = band_rows(channels * width)
+        for first in range(0, height, step):
+            yield first, self.rows(first, min(first + step, height))
+
+    def part(self, first: int, last: int) -> FeatureMaps:
+        """The output channels `first` to `last` (exclusive) alone."""
+        part = FeatureMaps(_select(self.network, range(first, last)), self.image)
+        if self._kept is not None:
+            part.__dict__["_kept"] = self._kept[first:last]  # what is known need not be computed again
+        return part
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Smallest, largest and mean value of each channel, and where the largest is."""
+        return measure(self.bands())
+
+    @cached_property
+    def _kept(self) -> Floats | None:
+        wraps = any(layer.conv.window.border == "wrap" for layer in self.network.layers)
+        if wraps or int(np.prod(self.shape)) * 4 <= KEPT_BYTES:
+            return self._compute(len(self.network.layers), 0, self.shape[1])
+        return None
+
+    def _compute(self, number: int, first: int, last: int) -> Floats:
+        """Rows of layer `number`, from the rows of the layer below that they need; layer 0 is the image."""
+        if number == 0:
+            return self.network.normalise(self.image.floats(first, last))
+        layer = self.network.layers[number - 1]
+        size = layer.pool.size if layer.pool else 1
+        return layer.finish(self._correlate(number, first * size, last * size))
+
+    def _correlate(self, number: int, first: int, last: int) -> Floats:
+        """Rows of the filters' own maps in layer `number`."""
+        conv, (_, height, width) = self.network.layers[number - 1].conv, self.sizes[number - 1]
+        rows = conv.window.output_size((height, width))[0]
+        (top, bottom), sides = conv.window.pads((height, width))
+        need = conv.window.input_rows(first, last, height)
+        # A border that mirrors looks up image rows: a band at the edge must be high enough to hold them.
+        enough = top + bottom + conv.window.extent[0]
+        begin = max(0, min(first, rows - enough)) if need.bottom else first
+        end = min(rows, max(last, enough)) if need.top else last
+        need = conv.window.input_rows(begin, end, height)
+        below = self._compute(number - 1, need.first, need.last)
+        maps = conv.forward_band(below, ((need.top, need.bottom), sides), conv.method(self.sizes[number - 1]))
+        return maps[:, first - begin : last - begin]
+
+
+def feature_maps(network: Network, image: Source, channel_names: tuple[str, ...], layer: int | None = None) -> FeatureMaps:
+    """The feature maps of a layer (1 is the first, None the last) for an image whose channels have these names.
+
+    Raises
+    ------
+    ArgumentError
+        If the layer is not there, or the channels or sizes do not fit.
+    """
+    count = len(network.layers)
+    if layer is not None and not 1 <= layer <= count:
+        raise ArgumentError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
+    return FeatureMaps(network.bind(channel_names).upto(layer or count), image)
+
+
+def band_rows(values_per_row: int) -> int:
+    """How many rows of so many float32 values make a band of about `BAND_BYTES`: a multiple of the engine's `BAND_ROWS`."""
+    return max(1, BAND_BYTES // (4 * values_per_row) // BAND_ROWS) * BAND_ROWS
+
+
+def _select(network: Network, channels: range) -> Network:
+    """The network with some of its last layer's output channels only, without the filters that these do not need."""
+    *below, last = network.layers
+    return replace(network, layers=(*below, _select_channels(last, channels)))
+
+
+def _select_channels(layer: Layer, channels: range) -> Layer:
+    combine = [layer.outputs[index] for index in channels]
+    if layer.conv.groups > 1:  # filters of different groups see different channels: all stay, only the output is chosen
+        return replace(layer, combine=tuple(combine))
+    used = sorted({index for channel in combine for index in channel.of})
+    conv = replace(layer.conv, weights=layer.conv.weights[used], bias=layer.conv.bias[used])
+    combine = [replace(channel, of=tuple(used.index(index) for index in channel.of)) for channel in combine]
+    return replace(layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in used), combine=tuple(combine))

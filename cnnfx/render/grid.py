@@ -1,0 +1,250 @@
+"""Pictures side by side: the one layout for feature maps, inputs and filters.
+
+A grid knows its size before a single pixel is computed, and makes its pixels in bands from top to bottom, so that a grid larger than
+memory can be written too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.errors import CnnfxError
+from cnnfx.render.text import PAPER, draw_text, line_height
+
+Levels = NDArray[np.uint8]
+
+MAX_PIXELS = 600_000_000
+"""A grid with more pixels than this is refused."""
+BAND_PIXELS = 4 * 2**20
+"""About how many pixels of the grid a band holds."""
+SMALL = 160
+"""Tiles narrower than this are enlarged to about this width, so that single pixels can be seen."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Pictures of one size that are computed together.
+
+    Parameters
+    ----------
+    labels : one for each picture
+    height, width : the size in pixels, before enlargement
+    rows : function (first picture, last picture, first row, last row) to levels
+        The given rows of the given pictures, `(n, rows, width)` or, in colour, `(n, rows, width, 3)`; both "last" are exclusive.
+    color : whether `rows` or `above` are in colour
+    above : small pictures drawn over each, or None
+    """
+
+    labels: Sequence[str]
+    height: int
+    width: int
+    rows: Callable[[int, int, int, int], Levels]
+    color: bool = False
+    above: Sequence[Levels | None] = ()
+
+    def pick(self, index: int) -> Tiles:
+        """One of the pictures alone."""
+
+        def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
+            return self.rows(index, index + 1, top, bottom)
+
+        return replace(self, labels=self.labels[index : index + 1], rows=rows, above=self.above[index : index + 1])
+
+
+@dataclass(frozen=True)
+class Section:
+    """Tiles laid out together, in the same number of columns and the same enlargement, under a title if it has one."""
+
+    tiles: Sequence[Tiles]
+    columns: int | None = None
+    scale: int | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One row of the grid: what stands over the pictures (already drawn), and runs of pictures `(tiles, first, last)`."""
+
+    header: Levels
+    runs: Sequence[tuple[Tiles, int, int]]
+    scale: int
+    cell: int
+
+    @property
+    def height(self) -> int:
+        """The height in pixels of the tallest picture, enlarged."""
+        return max(tiles.height for tiles, _, _ in self.runs) * self.scale
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Sections from top to bottom.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+    labels : whether each picture's label is written over it
+    gap : pixels between pictures and around them; None for what suits their size
+
+    Raises
+    ------
+    CnnfxError
+        If the grid would have more than `MAX_PIXELS`.
+    """
+
+    sections: Sequence[Section]
+    labels: bool = True
+    gap: int | None = None
+    _cells: list[_Cells] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cells", [_Cells.of(section) for section in self.sections])
+        if self.width * self.height > MAX_PIXELS:
+            raise CnnfxError(
+                f"The grid would have {self.width}×{self.height} pixels, {self.width * self.height / 1e6:.0f} megapixels of at most "
+                f"{MAX_PIXELS / 1e6:.0f}. Write one picture per channel with -o FOLDER/, or use a smaller --scale."
+            )
+
+    @property
+    def color(self) -> bool:
+        """Whether the grid is in colour."""
+        return any(tiles.color for section in self.sections for tiles in section.tiles)
+
+    @cached_property
+    def spacing(self) -> int:
+        """Pixels between the pictures."""
+        return max(6, max(cells.width for cells in self._cells) // 50) if self.gap is None else self.gap
+
+    @cached_property
+    def font(self) -> int:
+        """The size of the labels: readable where the whole grid fits a screen."""
+        return max(13, max(cells.width for cells in self._cells) // 36)
+
+    @cached_property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return max(cells.columns * (cells.width + self.spacing) for cells in self._cells) + self.spacing
+
+    @cached_property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return sum(shelf.header.shape[0] + shelf.height + self.spacing for shelf in self._shelves) + self.spacing
+
+    def bands(self) -> Iterator[Levels]:
+        """The pixels from top to bottom: bands `(rows, width)` or, in colour, `(rows, width, 3)`."""
+        yield self._paper(self.spacing)
+        for shelf in self._shelves:
+            yield self._place(shelf.header, self.spacing, self._paper(shelf.header.shape[0]))
+            step = max(1, BAND_PIXELS // (self.width * shelf.scale) // 64 * 64 or 64)
+            for first in range(0, shelf.height // shelf.scale, step):
+                yield self._band(shelf, first, min(first + step, shelf.height // shelf.scale))
+            yield self._paper(self.spacing)
+
+    def pixels(self) -> Levels:
+        """The whole grid, `(height, width)` or `(height, width, 3)`."""
+        return np.concatenate(list(self.bands()))
+
+    @cached_property
+    def _shelves(self) -> list[Shelf]:
+        return [shelf for cells in self._cells for shelf in self._shelves_of(cells)]
+
+    def _shelves_of(self, cells: _Cells) -> Iterator[Shelf]:
+        for first in range(0, len(cells.places), cells.columns):
+            places = cells.places[first : first + cells.columns]
+            title = cells.section.title if first == 0 else ""
+            header = np.concatenate(list(self._headings(title, places, cells.width)))
+            yield Shelf(header, list(_runs(places)), cells.scale, cells.width)
+
+    def _headings(self, title: str, places: Sequence[tuple[Tiles, int]], cell: int) -> Iterator[Levels]:
+        """What stands over the pictures of one shelf: a title, their labels, and the small pictures above them."""
+        width = self.width - 2 * self.spacing
+        yield self._paper(0, width)
+        if title:
+            yield self._strip([draw_text(title, round(self.font * 1.25), width)], width)
+        if self.labels:
+            yield self._strip([draw_text(tiles.labels[index], self.font, cell) for tiles, index in places], cell)
+        above = [tiles.above[index] if tiles.above else None for tiles, index in places]
+        if any(picture is not None for picture in above):
+            yield self._strip(above, cell)
+            yield self._paper(max(4, self.spacing // 2), width)
+
+    def _strip(self, pictures: Sequence[Levels | None], cell: int) -> Levels:
+        """Small pictures in cells of a width, side by side."""
+        strip = self._paper(max(picture.shape[0] for picture in pictures if picture is not None), self.width - 2 * self.spacing)
+        for column, picture in enumerate(pictures):
+            if picture is not None:
+                self._place(picture, column * (cell + self.spacing), strip)
+        return strip
+
+    def _band(self, shelf: Shelf, first: int, last: int) -> Levels:
+        canvas, left = self._paper((last - first) * shelf.scale), self.spacing
+        for tiles, begin, end in shelf.runs:
+            if first < tiles.height:
+                for column, picture in enumerate(tiles.rows(begin, end, first, min(last, tiles.height))):
+                    self._place(enlarge(picture, shelf.scale), left + column * (shelf.cell + self.spacing), canvas)
+            left += (end - begin) * (shelf.cell + self.spacing)
+        return canvas
+
+    def _paper(self, rows: int, width: int | None = None) -> Levels:
+        width = self.width if width is None else width
+        return np.full((rows, width, 3) if self.color else (rows, width), PAPER, np.uint8)
+
+    @staticmethod
+    def _place(picture: Levels, left: int, canvas: Levels) -> Levels:
+        """The canvas with the picture put at its top, `left` pixels from the left; a grey picture into colour if need be."""
+        if canvas.ndim > picture.ndim:
+            picture = picture[..., None]
+        canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
+        return canvas
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """A section's tiles one by one, and the cells they stand in."""
+
+    section: Section
+    places: list[tuple[Tiles, int]]
+    scale: int
+    width: int
+    columns: int
+
+    @classmethod
+    def of(cls, section: Section) -> _Cells:
+        places = [(tiles, index) for tiles in section.tiles for index in range(len(tiles.labels))]
+        width = max(tiles.width for tiles in section.tiles)
+        height = max(tiles.height for tiles in section.tiles)
+        scale = section.scale or max(1, SMALL // max(width, height))
+        columns = min(len(places), section.columns or suitable_columns(len(places), width, height))
+        return cls(section, places, scale, width * scale, columns)
+
+
+def suitable_columns(count: int, width: int, height: int) -> int:
+    """The columns that make a grid of `count` tiles about 1.4 times as wide as high, with few places left empty."""
+
+    def cost(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        shape = abs(math.log(columns * width / (rows * height) / 1.4))
+        return shape + 0.5 * (rows * columns - count)
+
+    return min(range(1, count + 1), key=cost)
+
+
+def enlarge(picture: NDArray[Any], scale: int) -> NDArray[Any]:
+    """A picture `(H, W, ...)` with every pixel repeated `scale` times in both directions."""
+    return picture if scale == 1 else picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _runs(places: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, int]]:
+    """Neighbouring places of the same tiles, joined: `(tiles, first, last)`."""
+    start = 0
+    for end in range(1, len(places) + 1):
+        if end == len(places) or places[end][0] is not places[start][0]:
+            yield places[start][0], places[start][1], places[end - 1][1] + 1
+            start = end

@@ -1,0 +1,239 @@
+"""Pictures in the terminal: two pixels per character, the upper half block in front of a coloured background.
+
+Nothing is printed here. What a terminal can show is asked of `color_depth`, what to write to it of `half_blocks`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from cnnfx.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+ColorDepth = Literal["truecolor", "256", "none"]
+"""The colours that a terminal shows: all of 24 bits, the 256 of xterm, or none at all."""
+
+HALF_BLOCK = "▀"
+BLOCK_SHADES = " ░▒▓█"
+ASCII_SHADES = " .:-=+*#%@"
+RESET = "\x1b[0m"
+
+_LUMA = np.array([299, 587, 114]) / 1000  # Rec. 601, as everywhere in cnnfx
+_CUBE = np.array([0, 95, 135, 175, 215, 255])  # the levels of xterm's colours 16 to 231: a 6×6×6 cube
+_GRAYS = np.arange(8, 239, 10)  # its colours 232 to 255: 24 greys
+_TRUECOLOR_TERMS = {"alacritty", "foot", "wezterm", "xterm-ghostty", "xterm-kitty"}
+
+
+class Stream(Protocol):
+    """Whatever says whether it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Whether the stream ends in a terminal."""
+
+
+def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth:
+    """The colours to use when writing to a stream.
+
+    `NO_COLOR` forbids them (https://no-color.org). `FORCE_COLOR` asks for them even where the stream is no terminal:
+    `2` for 256, `3` for all, `0` for none, anything else for what the other variables say, 256 at the least.
+
+    Parameters
+    ----------
+    stream : object with ``isatty()``, or None
+        Where the picture would be written; None (a process without the stream) is no terminal.
+    environ : mapping
+        The environment, as a rule `os.environ`.
+    """
+    forced = environ.get("FORCE_COLOR", "").lower()
+    if environ.get("NO_COLOR") or forced in {"0", "false"}:
+        return "none"
+    if forced in {"2", "3"}:
+        return "truecolor" if forced == "3" else "256"
+    if not forced and not _is_terminal(stream):
+        return "none"
+    named = _named_depth(environ)
+    return "256" if forced and named == "none" else named
+
+
+def half_blocks(
+    picture: NDArray[np.uint8],
+    *,
+    width: int,
+    height: int | None = None,
+    depth: ColorDepth,
+    enlarge: int = 1,
+    encoding: str | None = "utf-8",
+) -> str:
+    """A picture as lines of characters, each showing two pixels, one above the other.
+
+    A picture that is too large is shrunk by averaging areas, its proportions kept. Colours are set by escape codes
+    where they change, and reset at each line's end. Without colours, the characters themselves are lighter or darker,
+    as on a dark ground.
+
+    Parameters
+    ----------
+    picture : uint8 array, `(H, W)` or `(H, W, 3)`
+        Grey or RGB levels.
+    width, height : int
+        The most columns and lines that may be filled; no `height` is no limit.
+    depth : {"truecolor", "256", "none"}
+        The colours of the terminal, from `color_depth`.
+    enlarge : int
+        The largest whole factor by which a picture that is smaller than the space may be enlarged, pixel by pixel.
+    encoding : str, optional
+        The stream's encoding. Where it has no block characters, coloured spaces or plain ASCII stand in, each
+        character showing the mean of its two pixels.
+
+    Returns
+    -------
+    str
+        Lines joined by newlines, without one at the end.
+
+    Raises
+    ------
+    ArgumentError
+        If the picture is empty or no uint8 picture, or a size is less than 1.
+    """
+    _check(picture, width, height, enlarge)
+    pixels = _fit(picture, width, height, enlarge)
+    if depth == "none":
+        return _shaded(pixels, BLOCK_SHADES if _has(encoding, BLOCK_SHADES) else ASCII_SHADES)
+    if not _has(encoding, HALF_BLOCK):
+        pixels = np.floor(_pair_means(pixels) + 0.5).astype(np.uint8).repeat(2, axis=0)
+    return _colored(pixels, depth)
+
+
+def _is_terminal(stream: Stream | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _named_depth(environ: Mapping[str, str]) -> ColorDepth:
+    """The colours that a terminal's variables promise."""
+    term = environ.get("TERM", "").lower()
+    if term == "dumb":
+        return "none"
+    if environ.get("COLORTERM", "").lower() in {"truecolor", "24bit"} or environ.get("WT_SESSION"):
+        return "truecolor"
+    if term in _TRUECOLOR_TERMS or term.endswith("-direct"):
+        return "truecolor"
+    return "256" if "256color" in term else "none"
+
+
+def _check(picture: NDArray[Any], width: int, height: int | None, enlarge: int) -> None:
+    if picture.dtype != np.uint8 or not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
+        raise ArgumentError(
+            "A picture for the terminal is a uint8 array of shape (H, W) or (H, W, 3); "
+            f"this one is {picture.dtype} of shape {picture.shape}."
+        )
+    if not picture.size:
+        raise ArgumentError(f"The picture is empty: its shape is {picture.shape}.")
+    for name, value in (("width", width), ("height", height), ("enlarge", enlarge)):
+        if value is not None and value < 1:
+            raise ArgumentError(f"{name} must be at least 1, not {value}.")
+
+
+def _fit(picture: NDArray[np.uint8], width: int, height: int | None, enlarge: int) -> NDArray[np.uint8]:
+    """The picture shrunk or enlarged to at most `width` columns and twice `height` rows of pixels."""
+    rows, columns = picture.shape[:2]
+    room = rows * enlarge if height is None else 2 * height
+    factor = min(enlarge, width // columns, room // rows)
+    if factor >= 1:
+        return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+    scale = min(width / columns, room / rows)
+    return _shrunk(picture, min(room, max(1, round(rows * scale))), min(width, max(1, round(columns * scale))))
+
+
+def _shrunk(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
+    """The means of equal areas, rounded half up.
+
+    Areas are measured in whole parts of a pixel, and sums of whole numbers are exact: so is the result. One row of
+    areas is summed at a time, for the sake of large pictures.
+    """
+    flat = picture.reshape(picture.shape[0], -1)
+    sums = np.empty((rows, flat.shape[1]))
+    for row, (begin, overlaps) in enumerate(_overlaps(flat.shape[0], rows)):
+        sums[row] = overlaps @ flat[begin : begin + len(overlaps)].astype(float)
+    sums = sums.reshape(rows, *picture.shape[1:])
+    totals = np.empty((rows, columns, *picture.shape[2:]))
+    for column, (begin, overlaps) in enumerate(_overlaps(picture.shape[1], columns)):
+        totals[:, column] = np.tensordot(sums[:, begin : begin + len(overlaps)], overlaps, axes=(1, 0))
+    area = picture.shape[0] * picture.shape[1]
+    means: NDArray[np.float64] = (2 * totals + area) // (2 * area)
+    return means.astype(np.uint8)
+
+
+def _overlaps(size: int, parts: int) -> Iterable[tuple[int, NDArray[np.float64]]]:
+    """Per part of a length of `size` pixels: the first pixel it meets, and how much of each it covers, in 1/`parts`."""
+    for part in range(parts):
+        begin, end = part * size, (part + 1) * size
+        edges = np.arange(begin // parts, -(-end // parts) + 1) * parts
+        yield begin // parts, np.diff(np.clip(edges, begin, end)).astype(float)
+
+
+def _pair_means(pixels: NDArray[Any]) -> NDArray[np.float64]:
+    """The mean of each two rows; a last single row stands for itself."""
+    rows = pixels.astype(float)
+    means = (rows[0:-1:2] + rows[1::2]) / 2
+    return np.concatenate([means, rows[-1:]]) if len(rows) % 2 else means
+
+
+def _shaded(pixels: NDArray[np.uint8], shades: str) -> str:
+    gray = pixels if pixels.ndim == 2 else pixels @ _LUMA
+    steps = np.rint(_pair_means(gray) * ((len(shades) - 1) / 255)).astype(int)
+    return "\n".join("".join(shades[step] for step in line) for line in steps.tolist())
+
+
+def _colored(pixels: NDArray[np.uint8], depth: ColorDepth) -> str:
+    if pixels.ndim == 2:
+        pixels = np.stack([pixels] * 3, axis=-1)
+    if depth == "256":
+        rows = [[f"5;{index}" for index in row] for row in _xterm_colors(pixels).tolist()]
+    else:
+        rows = [[f"2;{red};{green};{blue}" for red, green, blue in row] for row in pixels.tolist()]
+    below: list[list[str] | list[None]] = [*rows[1::2], [None] * len(rows[0])]
+    return "\n".join(_line(upper, lower) for upper, lower in zip(rows[::2], below, strict=False))
+
+
+def _line(uppers: list[str], lowers: list[str] | list[None]) -> str:
+    """One line; a lower colour of None leaves the terminal's own background."""
+    fore, back, parts = None, None, []
+    for upper, lower in zip(uppers, lowers, strict=True):
+        changes = []
+        if upper not in (lower, fore):
+            fore = upper
+            changes.append(f"38;{upper}")
+        if lower != back:
+            back = lower
+            changes.append(f"48;{lower}")
+        escape = f"\x1b[{';'.join(changes)}m" if changes else ""
+        parts.append(escape + (" " if upper == lower else HALF_BLOCK))
+    return "".join(parts) + RESET
+
+
+def _xterm_colors(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The nearest of xterm's colours 16 to 255; the first 16 differ between terminals and are left out."""
+    levels = pixels.astype(int)
+    cube = np.searchsorted((_CUBE[1:] + _CUBE[:-1]) / 2, levels)
+    gray = np.searchsorted((_GRAYS[1:] + _GRAYS[:-1]) / 2, levels.mean(axis=-1))
+    cube_error = ((_CUBE[cube] - levels) ** 2).sum(axis=-1)
+    gray_error = ((_GRAYS[gray][..., None] - levels) ** 2).sum(axis=-1)
+    indices: NDArray[np.intp] = np.where(gray_error < cube_error, 232 + gray, 16 + cube @ np.array([36, 6, 1]))
+    return indices
+
+
+def _has(encoding: str | None, characters: str) -> bool:
+    """Whether an encoding has these characters; no encoding at all has every character."""
+    try:
+        characters.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

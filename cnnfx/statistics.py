@@ -1,0 +1,68 @@
+"""What is known of feature maps in a few numbers: their range, mean and peak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class ChannelStatistics:
+    """The finite values of one channel: smallest, largest, mean, `(x, y)` of the largest, and how many are not finite."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    total: float = 0.0
+    count: int = 0
+    peak: tuple[int, int] | None = None
+    nonfinite: int = 0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the finite values, None if there are none."""
+        return self.total / self.count if self.count else None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest finite value; (0, 0) if there are none."""
+        return (self.low, self.high) if self.count else (0.0, 0.0)
+
+    def add(self, first: int, band: Floats) -> None:
+        """Take in a band `(rows, W)` whose first row is row `first` of the channel."""
+        # Rows are summed in float32 (pairwise, so exact enough) and only their sums in float64: three times faster.
+        total = float(band.sum(axis=1).sum(dtype=np.float64))
+        if np.isfinite(total):
+            self._add(first, band, total, band.size)
+        else:
+            finite = np.isfinite(band)
+            self.nonfinite += int(band.size - finite.sum())
+            if finite.any():
+                total = float(band.sum(where=finite, dtype=np.float64))
+                self._add(first, np.where(finite, band, np.float32(-np.inf)), total, int(finite.sum()), finite)
+
+    def _add(self, first: int, band: Floats, total: float, count: int, finite: NDArray[np.bool_] | None = None) -> None:
+        self.total += total
+        self.count += count
+        self.low = min(self.low, float(band.min() if finite is None else band.min(where=finite, initial=np.inf)))
+        row, column = divmod(int(band.argmax()), band.shape[1])
+        if band[row, column] > self.high:
+            self.high, self.peak = float(band[row, column]), (column, first + row)
+
+
+Statistics = list[ChannelStatistics]
+"""One for each channel."""
+
+
+def measure(bands: Iterable[tuple[int, Floats]]) -> Statistics:
+    """The statistics of each channel, from bands `(first row, (K, rows, W))`."""
+    channels: Statistics = []
+    for first, band in bands:
+        channels = channels or [ChannelStatistics() for _ in band]
+        for channel, values in zip(channels, band, strict=True):
+            channel.add(first, values)
+    return channels
