@@ -1,6 +1,7 @@
 """cnnfx: a convolutional layer from the shell, and its parts as a library.
 
-`correlate` slides filters over arrays; `load_image` and `load_network` read what the command line reads; `Network.feature_maps` gives
+`correlate` slides filters over arrays; `load_image` and `load_network` read what the command line reads;
+`Network.feature_maps` gives
 the output channels of every layer; `grid` draws them.
 """
 

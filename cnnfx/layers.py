@@ -1,6 +1,7 @@
 """The parts of a layer: cross-correlation with filters, combinations of channels, activation and pooling.
 
-Each part is an immutable value that maps input channels to output channels. Arrays are `(C, H, W)` or `(N, C, H, W)`; channels are
+Each part is an immutable value that maps input channels to output channels. Arrays are `(C, H, W)` or `(N, C, H, W)`;
+channels are
 always the third axis from the end, so one rule serves a single image and a batch.
 """
 
@@ -35,7 +36,8 @@ class Conv:
     bias : array (K,)
         Added to every position of the filter's feature map.
     inputs : tuple of str, optional
-        The names that the C slices belong to, where they are not simply the channels below in order: channel names of the layer
+        The names that the C slices belong to, where they are not simply the channels below in order: channel names of
+        the layer
         below, or `"*"` for a slice that is used on every channel. `bind` resolves them.
     stride, dilation, padding, border, groups
         As in `cnnfx.correlate`.
@@ -53,7 +55,11 @@ class Conv:
 
     def __post_init__(self) -> None:
         checked = window(
-            self.weights.shape[-2:], stride=self.stride, dilation=self.dilation, padding=self.padding, border=self.border
+            self.weights.shape[-2:],
+            stride=self.stride,
+            dilation=self.dilation,
+            padding=self.padding,
+            border=self.border,
         )
         object.__setattr__(self, "window", checked)
 
@@ -107,7 +113,8 @@ class Conv:
 class Combination:
     """One output channel made from others, position by position.
 
-    `kind` is `"take"` (the channel itself), `"norm"` (Euclidean), `"max"`, `"sum"`, `"mean"` or `"difference"` (the first less all
+    `kind` is `"take"` (the channel itself), `"norm"` (Euclidean), `"max"`, `"sum"`, `"mean"` or `"difference"` (the
+    first less all
     others); `of` are the positions of the channels that it is made from.
     """
 
@@ -156,18 +163,21 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 @dataclass(frozen=True)
 class Pool:
-    """The largest (`"max"`) or mean (`"mean"`) value of each `size`×`size` block; what does not fill a block is dropped."""
+    """The largest (`"max"`) or mean (`"mean"`) value of each `size`×`size` block; what does not fill a block is
+    dropped."""
 
     kind: str
     size: int
 
     def __post_init__(self) -> None:
         if self.kind not in POOLS or self.size < 1:
-            raise ArgumentError(f"pool {self.kind}:{self.size} is not known. Write max:N or mean:N with N of 1 or more.")
+            raise ArgumentError(
+                f"pool {self.kind}:{self.size} is not known. Write max:N or mean:N with N of 1 or more."
+            )
 
     def forward(self, maps: Array) -> Array:
         """The pooled maps `(..., H // size, W // size)`."""
-        *_, height, width = self.output_shape(maps.shape[-3:])  # type: ignore[arg-type]
+        *_, height, width = self.output_shape(maps.shape[-3:])
         blocks = maps[..., : height * self.size, : width * self.size]
         blocks = blocks.reshape(*maps.shape[:-2], height, self.size, width, self.size)
         return POOLS[self.kind](blocks)

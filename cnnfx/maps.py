@@ -1,6 +1,7 @@
 """The feature maps of one layer for one image, computed in bands of rows when they are asked for.
 
-A 100-megapixel image has gigabytes of feature maps. Nothing here holds them all, unless they are small: each band of output rows is
+A 100-megapixel image has gigabytes of feature maps. Nothing here holds them all, unless they are small: each band of
+output rows is
 computed from the few input rows that it needs, layer below layer, with the same result as the whole.
 """
 
@@ -130,7 +131,9 @@ class FeatureMaps:
         return maps[:, first - begin : last - begin]
 
 
-def feature_maps(network: Network, image: Source, channel_names: tuple[str, ...], layer: int | None = None) -> FeatureMaps:
+def feature_maps(
+    network: Network, image: Source, channel_names: tuple[str, ...], layer: int | None = None
+) -> FeatureMaps:
     """The feature maps of a layer (1 is the first, None the last) for an image whose channels have these names.
 
     Raises
@@ -145,7 +148,8 @@ def feature_maps(network: Network, image: Source, channel_names: tuple[str, ...]
 
 
 def band_rows(values_per_row: int) -> int:
-    """How many rows of so many float32 values make a band of about `BAND_BYTES`: a multiple of the engine's `BAND_ROWS`."""
+    """How many rows of so many float32 values make a band of about `BAND_BYTES`: a multiple of the engine's
+    `BAND_ROWS`."""
     return max(1, BAND_BYTES // (4 * values_per_row) // BAND_ROWS) * BAND_ROWS
 
 
@@ -162,4 +166,6 @@ def _select_channels(layer: Layer, channels: range) -> Layer:
     used = sorted({index for channel in combine for index in channel.of})
     conv = replace(layer.conv, weights=layer.conv.weights[used], bias=layer.conv.bias[used])
     combine = [replace(channel, of=tuple(used.index(index) for index in channel.of)) for channel in combine]
-    return replace(layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in used), combine=tuple(combine))
+    return replace(
+        layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in used), combine=tuple(combine)
+    )

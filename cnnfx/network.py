@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.layers import Activation, Array, Combination, Conv, Pool, Shape
+from cnnfx.layers import EVERY, Activation, Array, Combination, Conv, Pool, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Layer:
     conv: Conv
     filter_names: tuple[str, ...]
     combine: tuple[Combination, ...] = ()
-    activation: Activation = Activation()
+    activation: Activation = Activation()  # noqa: RUF009 # immutable
     pool: Pool | None = None
 
     @property
@@ -64,14 +64,24 @@ class Layer:
         return self.pool.output_shape(maps) if self.pool else maps
 
     def bind(self, names: tuple[str, ...]) -> Layer:
-        """This layer on the input channels `names`: flat kernels spread over all, named slices put where they belong."""
-        if self.conv.inputs is not None:
-            return replace(self, conv=replace(self.conv, weights=self.conv.scatter(names), inputs=None))
-        if self.conv.depth != len(names):
-            raise ArgumentError(
-                f"The filters have {self.conv.depth} input channels, the layer below has {len(names)} ({', '.join(names)})."
-            )
-        return self
+        """This layer on the input channels `names`: flat kernels spread over all, named slices where they belong.
+
+        Raises
+        ------
+        ArgumentError
+            If the channels are not those that the filters ask for.
+        """
+        wanted, have = self.conv.inputs, f"{len(names)} ({', '.join(names)})"
+        if wanted is None:
+            if self.conv.depth != len(names):
+                raise ArgumentError(
+                    f"its filters have {self.conv.depth} input channels, what they are given has {have}"
+                )
+            return self
+        for name in wanted:
+            if name not in names and name != EVERY:
+                raise ArgumentError(f"its filters ask for a channel {name!r}, what they are given has {have}")
+        return replace(self, conv=replace(self.conv, weights=self.conv.scatter(names), inputs=None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +123,10 @@ class Network:
         below = tuple(names)
         bound = []
         for number, layer in enumerate(self.layers, 1):
-            bound.append(_bind(layer, below, number, self.name))
+            try:
+                bound.append(layer.bind(below))
+            except ArgumentError as error:
+                raise ArgumentError(f"layer {number} of {self.name}: {error}") from error
             below = layer.channel_names
         return replace(self, layers=tuple(bound))
 
@@ -131,21 +144,23 @@ class Network:
         """The image as the first layer sees it."""
         if (self.mean, self.deviation) == (0.0, 1.0):
             return image
-        return ((image - self.mean) / self.deviation).astype(image.dtype)  # type: ignore[no-any-return]
+        return ((image - self.mean) / self.deviation).astype(image.dtype)
 
-    def feature_maps(self, image: Array) -> list[Array]:
+    def feature_maps(self, image: Array, names: Sequence[str] | None = None) -> list[Array]:
         """The output channels of every layer, first layer first.
 
         Parameters
         ----------
         image : array (C, H, W) or (N, C, H, W)
             Values usually 0..1.
+        names : sequence of C str, optional
+            The names of the channels, for filters that ask for them by name; "0", "1" and so on unless given.
 
         Returns
         -------
         list of arrays (K, Ho, Wo) or (N, K, Ho, Wo)
         """
-        bound = self.bind([str(index) for index in range(image.shape[-3])])
+        bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
         maps, results = self.normalise(image), []
         for layer in bound.layers:
             maps = layer.forward(maps)
@@ -165,25 +180,14 @@ class Network:
             try:
                 shape = layer.output_shape(shape)
             except CnnfxError as error:
-                raise ArgumentError(f"Layer {number} of {self.name}: {error}") from error
+                raise ArgumentError(f"layer {number} of {self.name}: {error}") from error
             shapes.append(shape)
         return shapes
 
     def per_channel(self, names: Sequence[str]) -> Network:
-        """A network that applies this one to each of the channels `names` apart; its maps are named "red top" and so on."""
+        """A network that applies this one to each of the channels `names` apart; its maps are named "red top" and so
+        on."""
         return replace(self, layers=tuple(_repeat(layer, tuple(names)) for layer in self.bind(["0"]).layers))
-
-
-def _bind(layer: Layer, below: tuple[str, ...], number: int, network: str) -> Layer:
-    unknown = [name for name in layer.conv.inputs or () if name not in below and name != "*"]
-    if unknown:
-        raise ArgumentError(
-            f"Layer {number} of {network} wants a channel called {unknown[0]!r}; the layer below has {', '.join(below)}."
-        )
-    try:
-        return layer.bind(below)
-    except ArgumentError as error:
-        raise ArgumentError(f"Layer {number} of {network}: {error}") from error
 
 
 def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:
@@ -200,5 +204,6 @@ def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:
         for group, name in enumerate(names)
         for channel in layer.combine
     )
-    return replace(layer, conv=conv, combine=combine, filter_names=tuple(f"{n} {f}" for n in names for f in layer.filter_names))
-
+    return replace(
+        layer, conv=conv, combine=combine, filter_names=tuple(f"{n} {f}" for n in names for f in layer.filter_names)
+    )

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnfx.errors import FileError, UsageError
 from cnnfx.files import atomic_write
@@ -29,6 +30,7 @@ PICTURES = {
     "bmp": "BMP", "gif": "GIF", "pgm": "PPM", "ppm": "PPM",
 }  # fmt: skip
 """Endings of picture files, and Pillow's name for their format."""
+QUALITY = {"jpg": {"quality": 92}, "jpeg": {"quality": 92}, "webp": {"quality": 92}}
 NUMBERS = ("npy", "npz")
 """Endings of files that hold the float maps."""
 STDOUT = "-"
@@ -36,7 +38,8 @@ STDOUT = "-"
 
 @dataclass(frozen=True)
 class Target:
-    """Where one image's results go: `path` (None is standard output) in `format`, or one file per channel in folder `path`."""
+    """Where one image's results go: `path` (None is standard output) in `format`, or one file per channel in folder
+    `path`."""
 
     path: Path | None
     format: str = "png"
@@ -93,18 +96,33 @@ def write(target: Target, image: Image, layers: Layers, layout: Layout) -> list[
 
 
 def write_grid(file: IO[bytes], grid: Grid, format: str = "png") -> None:
-    """Write a grid as a picture of a format in `PICTURES`."""
+    """Write a grid as a picture of a format in `PICTURES`; a PNG band by band, whatever its size."""
     if format == "png":
         write_png(file, grid.width, grid.height, grid.bands(), color="rgb" if grid.color else "gray")
+    else:
+        write_picture(file, grid.pixels(), format)
+
+
+def write_picture(file: IO[bytes], pixels: NDArray[np.uint8], format: str = "png") -> None:
+    """Write levels `(H, W)` or `(H, W, 3)` as a picture of a format in `PICTURES`.
+
+    Raises
+    ------
+    FileError
+        If the format cannot hold a picture of this size.
+    """
+    height, width = pixels.shape[:2]
+    if format == "png":
+        write_png(file, width, height, [pixels], color="rgb" if pixels.ndim == 3 else "gray")
         return
     import PIL.Image
 
-    picture, encoded = PIL.Image.fromarray(grid.pixels()), io.BytesIO()
+    encoded = io.BytesIO()
     try:
-        picture.save(encoded, PICTURES[format], **({"quality": 92} if format in ("jpg", "jpeg", "webp") else {}))
+        PIL.Image.fromarray(pixels).save(encoded, PICTURES[format], **QUALITY.get(format, {}))
     except (OSError, ValueError) as error:
         raise FileError(
-            f"A grid of {grid.width}×{grid.height} pixels cannot be written as {format}: {error}. Write a .png instead."
+            f"A picture of {width}×{height} pixels cannot be written as {format}: {error}. Write a .png instead."
         ) from error
     file.write(encoded.getbuffer())
 
@@ -170,10 +188,12 @@ def file_name(name: str) -> str:
 def _stdout() -> Iterator[IO[bytes]]:
     """Standard output as a binary file; nothing is sent if writing fails half-way."""
     if sys.stdout.isatty():
-        raise UsageError("Binary data is not written to a terminal. Give -o FILE, or send the output into a pipe or file.")
+        raise UsageError(
+            "Binary data is not written to a terminal. Give -o FILE, or send the output into a pipe or file."
+        )
     sys.stdout.flush()
     buffer = sys.stdout.buffer
-    yield _Unseekable(buffer.write)
+    yield cast(IO[bytes], _Unseekable(buffer.write))
     buffer.flush()
 
 

@@ -18,7 +18,8 @@ from cnnfx.render.grid import SMALL, Grid, Levels, Section, Tiles
 from cnnfx.render.normalize import line
 
 CHANNELS = ("auto", "gray", "rgb", "each")
-"""What a picture's colour channels become: what the filters ask for, luminance, three input channels, each on its own."""
+"""What a picture's colour channels become: what the filters ask for, luminance, three input channels, each on its
+own."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def channel_grids(maps: FeatureMaps, layout: Layout) -> list[tuple[str, Grid]]:
 
 def input_tiles(image: Image) -> Tiles:
     """The image as the network sees it, as a tile: in colour if it has three channels, else its channels' mean."""
+
     def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
         band = image.floats(top, bottom)
         band = np.moveaxis(band, 0, -1) if color else band.mean(axis=0)

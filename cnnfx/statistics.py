@@ -13,7 +13,8 @@ Floats = NDArray[np.float32]
 
 @dataclass
 class ChannelStatistics:
-    """The finite values of one channel: smallest, largest, mean, `(x, y)` of the largest, and how many are not finite."""
+    """The finite values of one channel: smallest, largest, mean, `(x, y)` of the largest, and how many are not
+    finite."""
 
     low: float = np.inf
     high: float = -np.inf

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _lock = threading.Lock()
 _users = 0
@@ -22,9 +25,9 @@ _before = 1
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """One thread for each matrix product inside the block; what was set before is set again when the last one leaves."""
+    """One thread for each matrix product inside the block; the last one to leave sets what was set before."""
     global _users, _before
-    get, put = _functions()
+    get, put = functions()
     with _lock:
         _users += 1
         if _users == 1 and (_before := get()) != 1:
@@ -39,7 +42,7 @@ def single_threaded() -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def _functions() -> tuple[Callable[[], int], Callable[[int], object]]:
+def functions() -> tuple[Callable[[], int], Callable[[int], object]]:
     """OpenBLAS's functions that tell and set its number of threads, looked for in the library that NumPy loaded."""
     try:
         library = ctypes.CDLL(np._core._multiarray_umath.__file__)

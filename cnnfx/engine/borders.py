@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cnnfx.engine.geometry import Pads, Window
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cnnfx.engine.geometry import Pads, Window
 
 OUTSIDE = -1
 

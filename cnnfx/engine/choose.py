@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from cnnfx.engine.geometry import Window
+if TYPE_CHECKING:
+    from cnnfx.engine.geometry import Window
 
 METHODS: dict[str, tuple[str, ...]] = {"auto": (), "direct": (), "fft": ()}
 

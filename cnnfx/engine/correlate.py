@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,9 @@ from cnnfx.engine.geometry import Window, window
 from cnnfx.engine.names import choose_name
 from cnnfx.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Array = NDArray[Any]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -23,9 +26,9 @@ def correlate(
     weights: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    stride: Any = 1,
-    dilation: Any = 1,
-    padding: Any = "valid",
+    stride: object = 1,
+    dilation: object = 1,
+    padding: object = "valid",
     border: str = "constant",
     groups: int = 1,
     method: str = "auto",
@@ -101,7 +104,7 @@ def correlate(
     return result
 
 
-def _method(name: str) -> Any:
+def _method(name: str) -> Callable[[PaddedImages, Array, Array, Window, Array], None]:
     if name == "direct":
         return correlate_direct
     from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
@@ -139,7 +142,7 @@ def _floats(values: ArrayLike, name: str) -> Array:
     return array.astype(np.float64 if array.dtype.kind == "f" and array.dtype.itemsize > 4 else np.float32)
 
 
-def _groups(groups: Any, channels: int, filters: tuple[int, ...]) -> int:
+def _groups(groups: object, channels: int, filters: tuple[int, ...]) -> int:
     if isinstance(groups, bool) or not isinstance(groups, int | np.integer) or groups < 1:
         raise ArgumentError(f"groups must be a whole number, 1 or more, not {groups!r}")
     if channels % groups or filters[0] % groups:

@@ -12,18 +12,22 @@ finite (or too large to sum) are done directly, as are all where the weights are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from cnnfx.engine.borders import PaddedImages
-from cnnfx.engine.direct import Block, correlate_direct, fill_rows
-from cnnfx.engine.geometry import Pair, Window
+from cnnfx.engine.bands import Block
+from cnnfx.engine.direct import correlate_direct, fill_rows
 from cnnfx.engine.threads import run_in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnnfx.engine.borders import PaddedImages
+    from cnnfx.engine.geometry import Pair, Window
 
 Array = NDArray[Any]
 SPECTRA = 2**23
@@ -68,14 +72,13 @@ def _some_filters(
             values = fft.irfft2(product, size, overwrite_x=True)
             target = out[part.image, k, part.rows, part.columns]
             height, width = target.shape
-            strided = values[: window.stride[0] * height : window.stride[0], : window.stride[1] * width : window.stride[1]]
-            np.add(strided[:height, :width], bias[k], out=target)
+            np.add(values[:: window.stride[0], :: window.stride[1]][:height, :width], bias[k], out=target)
 
     run_in_threads(work, tiles(out.shape, tile))
 
 
 def _block(part: Tile) -> Block:
-    return Block(slice(part.image, part.image + 1), part.rows.start, 1, part.rows.stop - part.rows.start, part.columns)
+    return Block(slice(part.image, part.image + 1), part.rows, part.columns, 1, 1)
 
 
 def _pixels(images: PaddedImages, part: Tile, window: Window) -> Array:

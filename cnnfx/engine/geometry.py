@@ -11,7 +11,7 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from cnnfx.engine.names import choose_name
 from cnnfx.errors import ArgumentError
@@ -126,11 +126,11 @@ class Window:
 
 
 def window(
-    kernel: Sequence[int] | int,
+    kernel: object,
     *,
-    stride: Any = 1,
-    dilation: Any = 1,
-    padding: Any = "valid",
+    stride: object = 1,
+    dilation: object = 1,
+    padding: object = "valid",
     border: str = "constant",
 ) -> Window:
     """Put the arguments that `cnnfx.correlate` takes in order, as a `Window`.
@@ -147,7 +147,7 @@ def window(
 
 
 @lru_cache(maxsize=256, typed=True)
-def _window(kernel: Any, stride: Any, dilation: Any, padding: Any, border: Any) -> Window:
+def _window(kernel: object, stride: object, dilation: object, padding: object, border: object) -> Window:
     return Window(
         _pair("kernel", kernel, 1),
         _pair("stride", stride, 1),
@@ -157,7 +157,7 @@ def _window(kernel: Any, stride: Any, dilation: Any, padding: Any, border: Any) 
     )
 
 
-def _padding(value: Any) -> Literal["same"] | Pads:
+def _padding(value: object) -> Literal["same"] | Pads:
     if isinstance(value, str):
         name = choose_name("padding", value, {"valid": (), "same": ()}, "or a number of pixels")
         return "same" if name == "same" else ((0, 0), (0, 0))
@@ -171,7 +171,7 @@ def _padding(value: Any) -> Literal["same"] | Pads:
     return (vertical, vertical), (horizontal, horizontal)
 
 
-def _pair(name: str, value: Any, least: int) -> Pair:
+def _pair(name: str, value: object, least: int) -> Pair:
     parts = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
     if len(parts) != 2:
         raise ArgumentError(f"{name} must be a whole number or two of them, not {value!r}")
@@ -179,11 +179,11 @@ def _pair(name: str, value: Any, least: int) -> Pair:
     return first, second
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def _whole(name: str, value: object, least: int) -> int:
     try:
         if isinstance(value, bool):
             raise TypeError
-        number = operator.index(value)
+        number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise ArgumentError(f"{name} must be a whole number, {least} or more, not {value!r}") from None
     if number < least:

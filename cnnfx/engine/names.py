@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cnnfx.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def choose_name(argument: str, given: Any, names: Mapping[str, tuple[str, ...]], otherwise: str = "") -> str:
+
+def choose_name(argument: str, given: object, names: Mapping[str, tuple[str, ...]], otherwise: str = "") -> str:
     """The key of `names` that `given` is or has as an alias; case, "-" and "_" do not matter.
 
     Raises
@@ -27,7 +29,7 @@ def choose_name(argument: str, given: Any, names: Mapping[str, tuple[str, ...]],
     raise ArgumentError(f"{argument} must be one of {allowed}, not {given!r}{_nearest(given, spellings)}")
 
 
-def _nearest(given: Any, spellings: Mapping[str, str]) -> str:
+def _nearest(given: object, spellings: Mapping[str, str]) -> str:
     from difflib import get_close_matches  # only for a message
 
     close = get_close_matches(_plain(str(given)), spellings, n=1)

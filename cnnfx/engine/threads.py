@@ -6,18 +6,28 @@ know which thread runs them, so results do not depend on how many there are.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable
+import time
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from cnnfx.engine.blas import single_threaded
 from cnnfx.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
 VARIABLE = "CNNFX_THREADS"
+SPINS = 200
+END: Any = object()
 Task = TypeVar("Task")
 _chosen: int | None = None
 
@@ -58,10 +68,7 @@ def _checked(value: object, name: str) -> int:
 @lru_cache(maxsize=1)
 def granted() -> int:
     """The processors that this process may use: by affinity, and by the CPU quota of its control group."""
-    if hasattr(os, "sched_getaffinity"):
-        processors = len(os.sched_getaffinity(0))
-    else:
-        processors = os.cpu_count() or 1
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(processors, int(quota() or processors)))
 
 
@@ -105,7 +112,7 @@ def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task]) -> Non
     """
     waiting = list(tasks)
     helpers = min(thread_count(), len(waiting)) - 1
-    with single_threaded():
+    with single_threaded(), np.errstate(all="ignore"):
         if helpers < 1:
             for task in waiting:
                 work(task)
@@ -113,12 +120,30 @@ def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task]) -> Non
             _Run(work, waiting).start(helpers)
 
 
+_own = threading.local()
+
+
+def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Memory that this thread uses again and again, as fresh memory is slow; what it held before is still in it."""
+    size = math.prod(shape) * dtype.itemsize
+    memory: NDArray[np.uint8] | None = getattr(_own, name, None)
+    if memory is None or memory.size < size:
+        memory = np.empty(size, np.uint8)
+        setattr(_own, name, memory)
+    return memory[:size].view(dtype).reshape(shape)
+
+
 class _Run:
-    """Tasks in work: every thread takes the next one until none is left."""
+    """Tasks in work: every thread takes the next one until none is left.
+
+    Waking a thread takes longer than many a task. So the caller begins at once, and in the end waits only for helpers
+    that have begun; one that wakes too late finds the run closed.
+    """
 
     def __init__(self, work: Callable[[Task], object], tasks: list[Task]) -> None:
         self.work, self.tasks = work, iter(tasks)
-        self.lock, self.done = threading.Lock(), threading.Semaphore(0)
+        self.lock, self.finished = threading.Lock(), threading.Semaphore(0)
+        self.active, self.open = 0, True
         self.error: BaseException | None = None
 
     def start(self, helpers: int) -> None:
@@ -128,26 +153,39 @@ class _Run:
         try:
             self._take()
         finally:
-            self.tasks = iter(())
-            for _ in range(helpers):
-                self.done.acquire()
+            with self.lock:
+                self.open, self.tasks = False, iter(())
+            for _ in range(self.active):
+                self._await_one()
         if self.error is not None:
             raise self.error
 
+    def _await_one(self) -> None:
+        """Wait for a helper: awake for a short while, for it is probably at its last task, then asleep."""
+        for _ in range(SPINS):
+            if self.finished.acquire(blocking=False):
+                return
+            time.sleep(0)  # lets go of Python's lock
+        self.finished.acquire()
+
     def _help(self) -> None:
+        with self.lock:
+            if not self.open:
+                return
+            self.active += 1
         try:
-            self._take()
+            with np.errstate(all="ignore"):
+                self._take()
         except BaseException as error:  # raised again in the calling thread
-            self.error = error
-            self.tasks = iter(())
-        finally:
-            self.done.release()
+            with self.lock:
+                self.error, self.tasks = error, iter(())
+        self.finished.release()
 
     def _take(self) -> None:
         while True:
             with self.lock:
-                task = next(self.tasks, self)
-            if task is self:
+                task = next(self.tasks, END)
+            if task is END:
                 return
             self.work(task)
 

@@ -1,1 +1,2 @@
-"""Feature maps and filters as pictures: normalisation, colour, labels, layout, and the encoders of PNG and the terminal."""
+"""Feature maps and filters as pictures: normalisation, colour, labels, layout, and the encoders of PNG and the
+terminal."""

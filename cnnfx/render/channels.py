@@ -71,7 +71,8 @@ class ArrayMaps:
 class Look:
     """How values become colours.
 
-    `normalize` is a mode of `cnnfx.render.normalize`; `scope` is `"channel"` (each channel by its own range) or `"all"` (all by the
+    `normalize` is a mode of `cnnfx.render.normalize`; `scope` is `"channel"` (each channel by its own range) or
+    `"all"` (all by the
     range of all, so that they can be compared); `colormap` is one of `cnnfx.render.colormap`.
     """
 

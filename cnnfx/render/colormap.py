@@ -42,4 +42,7 @@ def table(name: str) -> NDArray[np.uint8]:
 
 def paint(levels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     """Levels `(H, W)` as a picture: unchanged for `"gray"`, else colours `(H, W, 3)`."""
-    return levels if name == "gray" else table(name)[levels]
+    if name == "gray":
+        return levels
+    colours: NDArray[np.uint8] = table(name)[levels]
+    return colours

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.grid import Levels, enlarge
+from cnnfx.network import Layer
+from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
 from cnnfx.render.normalize import line
-from cnnfx.render.text import PAPER
+from cnnfx.render.text import PAPER, draw_text, line_height, text_width
 
 FRAME = 150
 """The grey of the thin line around each kernel, which keeps white weights apart from white paper."""
+LARGE, MEDIUM = 132, 64
+"""About how many pixels wide a kernel is drawn: where filters have one each, and in a table of many."""
+FONT = 13
+GAP = 8
+NUMBER_SQUARE = 30
+"""The smallest square that a weight is written into."""
 
 
 def kernel_levels(kernel: NDArray[Any], largest: float | None = None) -> Levels:
@@ -24,10 +32,37 @@ def kernel_levels(kernel: NDArray[Any], largest: float | None = None) -> Levels:
     return line("signed", -largest, largest).levels(np.asarray(kernel, np.float32))
 
 
-def framed(picture: Levels) -> Levels:
-    """The picture `(H, W)` or `(H, W, 3)` with a thin frame around it."""
-    sides = ((1, 1), (1, 1), (0, 0))[: picture.ndim]
-    return np.pad(picture, sides, constant_values=FRAME)
+def kernel_tiles(layer: Layer) -> Tiles:
+    """The kernels of a layer as tiles, one pixel per weight: a filter's kernels side by side, one column apart."""
+    pictures = [side_by_side(list(kernel_levels(weights)), 1) for weights in layer.conv.weights]
+    height, width = pictures[0].shape
+    return Tiles(layer.filter_names, height, width, lambda f, last, top, low: np.stack(pictures[f:last])[:, top:low])
+
+
+def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = None, values: bool = False) -> Levels:
+    """The filters of a layer as one picture.
+
+    One kernel each stand side by side; several make a table with a row per filter and a column per input channel,
+    three of them
+    shown as one colour picture too.
+
+    Parameters
+    ----------
+    layer : Layer
+    inputs : the names of the slices of the filters
+    largest : the magnitude that is drawn white or black; each filter's own largest weight unless given
+    values : whether the weights are written into their squares
+
+    Returns
+    -------
+    array (height, width) or (height, width, 3)
+    """
+    count = layer.conv.weights.shape[1]
+    rows = [_drawn(weights, LARGE if count == 1 else MEDIUM, largest, values) for weights in layer.conv.weights]
+    if count == 1:
+        tiles = [_finished(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
+        return Grid([Section(tiles, scale=1)]).pixels()
+    return _table(layer.filter_names, [*inputs, "colour"][: len(rows[0])], rows)
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
@@ -38,12 +73,92 @@ def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
     count, kh, kw = weights.shape
     factor = max(1, min((width - (count - 1) * 2) // count // kw, height // kh, 24))
     shown = max(1, min(count, (width + 2) // (kw * factor + 4)))
-    kernels = [framed(enlarge(levels, factor)) for levels in kernel_levels(weights)[:shown]]
-    return side_by_side(kernels, 2)
+    return side_by_side([framed(enlarge(levels, factor)) for levels in kernel_levels(weights)[:shown]], 2)
 
 
-def side_by_side(pictures: list[Levels], gap: int) -> Levels:
+def framed(picture: Levels) -> Levels:
+    """The picture `(H, W)` or `(H, W, 3)` with a thin frame around it."""
+    sides = ((1, 1), (1, 1), (0, 0))[: picture.ndim]
+    return np.pad(picture, sides, constant_values=FRAME)
+
+
+def side_by_side(pictures: Sequence[Levels], gap: int) -> Levels:
     """Pictures of one height next to one another, with `gap` pixels of paper between them."""
     paper = np.full((pictures[0].shape[0], gap, *pictures[0].shape[2:]), PAPER, np.uint8)
     pieces = [piece for picture in pictures for piece in (paper, picture)]
     return np.concatenate(pieces[1:], axis=1)
+
+
+def stacked(pictures: Sequence[Levels]) -> Levels:
+    """Pictures from top to bottom, at the left of one sheet; in colour if one of them is."""
+    width, color = max(picture.shape[1] for picture in pictures), any(picture.ndim == 3 for picture in pictures)
+    return np.concatenate([_at(picture, width, picture.shape[0], color) for picture in pictures])
+
+
+def _finished(name: str, picture: Levels) -> Tiles:
+    height, width = picture.shape[:2]
+    return Tiles([name], height, width, lambda _f, _l, top, bottom: picture[None, top:bottom], picture.ndim == 3)
+
+
+def _drawn(weights: NDArray[Any], size: int, largest: float | None, values: bool) -> list[Levels]:
+    """Each kernel of a filter `(C, kh, kw)` framed and enlarged, and the three of a filter on colours as one in
+    colour."""
+    levels = kernel_levels(weights, largest)
+    factor = max(1, size // max(weights.shape[1:]))
+    factor = max(factor, NUMBER_SQUARE) if values else factor
+    drawn = [enlarge(kernel, factor) for kernel in levels]
+    if values:
+        drawn = [_numbered(picture, kernel, factor) for picture, kernel in zip(drawn, weights, strict=True)]
+    if len(levels) == 3:
+        drawn.append(enlarge(np.moveaxis(levels, 0, -1), factor))
+    return [framed(picture) for picture in drawn]
+
+
+def _numbered(picture: Levels, kernel: NDArray[Any], factor: int) -> Levels:
+    """The picture of a kernel with each weight written into its square, dark on light squares and light on dark
+    ones."""
+    for (row, column), weight in np.ndenumerate(kernel):
+        square = picture[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
+        text = f"{weight:.3g}".removeprefix("0").replace("-0.", "-.") or "0"
+        ink = 255 - draw_text(text, FONT - 2 * (text_width(text, FONT) > factor - 4), factor)
+        ink = np.roll(ink, (factor - text_width(text, FONT)) // 2, axis=1) if text_width(text, FONT) < factor else ink
+        middle = square[(factor - ink.shape[0]) // 2 :][: ink.shape[0]]
+        shade = ink.astype(np.int16) if square[0, 0] < 110 else -ink.astype(np.int16)
+        middle[:] = np.clip(middle + shade, 0, 255)
+    return picture
+
+
+def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[Levels]]) -> Levels:
+    """A row for each filter and a column for each of its pictures, with names at the left and on top."""
+    side = max(text_width(name, FONT) for name in names) + GAP
+    width = max(rows[0][0].shape[1], *(min(text_width(name, FONT), MEDIUM * 2) for name in inputs))
+    color = any(picture.ndim == 3 for picture in rows[0])
+    head = [_at(draw_text(name, FONT, width), width, line_height(FONT), color) for name in inputs]
+    lines = [_row("", head, side, color)]
+    for name, pictures in zip(names, rows, strict=True):
+        cells = [_at(picture, width, pictures[0].shape[0], color) for picture in pictures]
+        lines.append(_row(name, cells, side, color))
+    sheet = np.concatenate([part for row in lines for part in (row, np.full_like(row[:GAP], PAPER))])
+    margins = ((GAP, 0), (GAP, GAP), (0, 0))[: sheet.ndim]
+    return np.pad(sheet, margins, constant_values=PAPER)
+
+
+def _row(name: str, cells: Sequence[Levels], side: int, color: bool) -> Levels:
+    return side_by_side([_at(draw_text(name, FONT, side), side, cells[0].shape[0], color), *cells], GAP)
+
+
+def _at(picture: Levels, width: int, height: int, color: bool) -> Levels:
+    """The picture at the left and half-way down a sheet of paper of a size."""
+    sheet = np.full((height, width, 3) if color else (height, width), PAPER, np.uint8)
+    top = (height - picture.shape[0]) // 2
+    shown = picture[..., None] if color and picture.ndim == 2 else picture
+    sheet[max(top, 0) :][: picture.shape[0], : picture.shape[1]] = shown[:height]
+    return sheet
+
+
+def kernel_lines(kernel: NDArray[Any]) -> Iterator[str]:
+    """The rows of a kernel `(kh, kw)` as text, columns aligned."""
+    texts = [[f"{weight:.4g}" for weight in row] for row in kernel.tolist()]
+    width = max(len(text) for row in texts for text in row)
+    for row in texts:
+        yield " ".join(text.rjust(width) for text in row)

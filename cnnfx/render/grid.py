@@ -1,6 +1,7 @@
 """Pictures side by side: the one layout for feature maps, inputs and filters.
 
-A grid knows its size before a single pixel is computed, and makes its pixels in bands from top to bottom, so that a grid larger than
+A grid knows its size before a single pixel is computed, and makes its pixels in bands from top to bottom, so that a
+grid larger than
 memory can be written too.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import CnnfxError
-from cnnfx.render.text import PAPER, draw_text, line_height
+from cnnfx.render.text import PAPER, draw_text
 
 Levels = NDArray[np.uint8]
 
@@ -24,7 +25,7 @@ MAX_PIXELS = 600_000_000
 """A grid with more pixels than this is refused."""
 BAND_PIXELS = 4 * 2**20
 """About how many pixels of the grid a band holds."""
-SMALL = 160
+SMALL = 200
 """Tiles narrower than this are enlarged to about this width, so that single pixels can be seen."""
 
 
@@ -37,7 +38,8 @@ class Tiles:
     labels : one for each picture
     height, width : the size in pixels, before enlargement
     rows : function (first picture, last picture, first row, last row) to levels
-        The given rows of the given pictures, `(n, rows, width)` or, in colour, `(n, rows, width, 3)`; both "last" are exclusive.
+        The given rows of the given pictures, `(n, rows, width)` or, in colour, `(n, rows, width, 3)`; both "last" are
+        exclusive.
     color : whether `rows` or `above` are in colour
     above : small pictures drawn over each, or None
     """
@@ -70,7 +72,8 @@ class Section:
 
 @dataclass(frozen=True)
 class Shelf:
-    """One row of the grid: what stands over the pictures (already drawn), and runs of pictures `(tiles, first, last)`."""
+    """One row of the grid: what stands over the pictures (already drawn), and runs of pictures `(tiles, first,
+    last)`."""
 
     header: Levels
     runs: Sequence[tuple[Tiles, int, int]]
@@ -108,8 +111,8 @@ class Grid:
         object.__setattr__(self, "_cells", [_Cells.of(section) for section in self.sections])
         if self.width * self.height > MAX_PIXELS:
             raise CnnfxError(
-                f"The grid would have {self.width}×{self.height} pixels, {self.width * self.height / 1e6:.0f} megapixels of at most "
-                f"{MAX_PIXELS / 1e6:.0f}. Write one picture per channel with -o FOLDER/, or use a smaller --scale."
+                f"the grid would have {self.width}×{self.height} pixels, {MAX_PIXELS / 1e6:.0f} megapixels are the "
+                "most. Write one picture per channel with -o FOLDER/, or use a smaller --scale."
             )
 
     @property
@@ -135,7 +138,7 @@ class Grid:
     @cached_property
     def height(self) -> int:
         """Pixels from top to bottom."""
-        return sum(shelf.header.shape[0] + shelf.height + self.spacing for shelf in self._shelves) + self.spacing
+        return int(sum(shelf.header.shape[0] + shelf.height + self.spacing for shelf in self._shelves)) + self.spacing
 
     def bands(self) -> Iterator[Levels]:
         """The pixels from top to bottom: bands `(rows, width)` or, in colour, `(rows, width, 3)`."""
@@ -177,7 +180,9 @@ class Grid:
 
     def _strip(self, pictures: Sequence[Levels | None], cell: int) -> Levels:
         """Small pictures in cells of a width, side by side."""
-        strip = self._paper(max(picture.shape[0] for picture in pictures if picture is not None), self.width - 2 * self.spacing)
+        strip = self._paper(
+            max(picture.shape[0] for picture in pictures if picture is not None), self.width - 2 * self.spacing
+        )
         for column, picture in enumerate(pictures):
             if picture is not None:
                 self._place(picture, column * (cell + self.spacing), strip)
@@ -198,7 +203,8 @@ class Grid:
 
     @staticmethod
     def _place(picture: Levels, left: int, canvas: Levels) -> Levels:
-        """The canvas with the picture put at its top, `left` pixels from the left; a grey picture into colour if need be."""
+        """The canvas with the picture put at its top, `left` pixels from the left; a grey picture into colour if need
+        be."""
         if canvas.ndim > picture.ndim:
             picture = picture[..., None]
         canvas[: picture.shape[0], left : left + picture.shape[1]] = picture

@@ -1,6 +1,7 @@
 """From the values of a feature map to levels of brightness, 0..255.
 
-Every mode is one straight line, `level = scale * value + offset`, whose two numbers follow from a map's smallest and largest value.
+Every mode is one straight line, `level = scale * value + offset`, whose two numbers follow from a map's smallest and
+largest value.
 So a picture of any size can be drawn in bands once these two are known.
 """
 

@@ -33,7 +33,8 @@ def text_width(text: str, size: int) -> int:
 
 
 def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint8]:
-    """A line of dark text on white, `(line_height(size), width)`; what does not fit into `width` is cut with an ellipsis."""
+    """A line of dark text on white, `(line_height(size), width)`; what does not fit into `width` is cut with an
+    ellipsis."""
     from PIL import Image, ImageDraw
 
     shown = text if width is None else shorten(text, size, width)

@@ -99,7 +99,14 @@ def test_grey_is_the_same_as_equal_red_green_and_blue():
 
 @pytest.mark.parametrize(
     ("color", "index"),
-    [(RED, 196), ((0, 0, 0), 16), ((255, 255, 255), 231), ((95, 135, 175), 67), ((8, 8, 8), 232), ((130, 128, 126), 244)],
+    [
+        (RED, 196),
+        ((0, 0, 0), 16),
+        ((255, 255, 255), 231),
+        ((95, 135, 175), 67),
+        ((8, 8, 8), 232),
+        ((130, 128, 126), 244),
+    ],
 )
 def test_256_colours_take_the_nearest_of_cube_and_greys(color, index):
     assert half_blocks(picture([color], [color]), width=9, depth="256") == f"\x1b[48;5;{index}m \x1b[0m"
@@ -182,7 +189,7 @@ def test_decoding_the_escapes_gives_the_averaged_pixels_back(image, width, heigh
 
 def test_without_colours_shades_stand_for_the_mean_of_two_pixels():
     assert plain([[0, 64, 128, 191, 255]] * 2) == " ░▒▓█"
-    assert plain([[0, 255], [255, 255]]) == "▒▓"  # 127.5 and 255: the first is a tie
+    assert plain([[0, 255], [255, 255]]) == "▒█"  # 127.5 and 255
 
 
 def test_without_colours_an_odd_last_row_stands_for_itself():

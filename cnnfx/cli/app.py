@@ -1,0 +1,47 @@
+"""The commands in the order in which a learner meets them, and the boundary at which errors become messages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cnnfx.cli.apply import apply
+from cnnfx.cli.boundary import Commands
+from cnnfx.cli.list_filters import list_filters
+from cnnfx.cli.show_filters import show_filters
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # Rich's help takes longer to import than most commands take to run
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+for _command in (list_filters, show_filters, apply):
+    app.command(_command.__name__.replace("_", "-"))(_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from cnnfx import __version__
+
+        typer.echo(f"cnnfx {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def cnnfx(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """A convolutional layer from the shell.
+
+    Filters are pattern detectors: slide them over an image and look at the feature maps.
+
+    \b
+      cnnfx list-filters                         the filters that come along
+      cnnfx show-filters edges                   what they look like
+      cnnfx apply photo.png --filters edges      what they detect in an image
+    """

@@ -1,0 +1,68 @@
+"""`cnnfx list-filters`: the presets there are, with their kernels drawn small."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from cnnfx.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cnnfx.network import Network
+
+
+def list_filters(as_json: options.Json = False) -> None:
+    """List the presets with their kernels drawn small.
+
+    Your own presets are found too: .toml files in the folders that $CNNFX_FILTERS names, and in cnnfx/filters in your
+    configuration folder.
+
+    \b
+      cnnfx list-filters
+      cnnfx list-filters --json
+    """
+    from cnnfx.cli.boundary import complain
+    from cnnfx.errors import CnnfxError
+    from cnnfx.filterbank import find_presets, load_network
+
+    failed = False
+    for name, path in find_presets():
+        try:
+            network = load_network(path)
+        except CnnfxError as error:  # one file of the user's that is wrong does not hide the others
+            complain(str(error))
+            failed = True
+        else:
+            typer.echo(json.dumps(_described(name, path, network)) if as_json else _drawn(name, network))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _described(name: str, path: Path, network: Network) -> dict[str, object]:
+    return {
+        "name": name,
+        "description": network.description,
+        "source": network.source,
+        "path": str(path),
+        "layers": len(network.layers),
+        "channels": list(network.layers[-1].channel_names),
+    }
+
+
+def _drawn(name: str, network: Network) -> str:
+    import shutil
+
+    from cnnfx.render.filters import kernel_tiles
+    from cnnfx.render.preview import preview
+    from cnnfx.render.terminal import color_depth
+
+    depth, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
+    picture = preview(kernel_tiles(network.layers[0]), width, depth, sys.stdout.encoding, enlarge=2)
+    title = typer.style(name, bold=True) if depth != "none" else name
+    return f"{title}  {network.description}\n{picture}\n"

@@ -1,0 +1,157 @@
+"""`cnnfx show-filters`: the filters of a network, drawn."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnfx.cli import options
+
+if TYPE_CHECKING:
+    from cnnfx.network import Layer, Network
+
+
+def show_filters(
+    spec: Annotated[
+        str | None, typer.Argument(metavar="SPEC", help="A preset's name or a .toml file.", show_default=False)
+    ] = None,
+    kernel: Annotated[
+        list[str] | None,
+        typer.Option("--kernel", "-k", metavar="NUMBERS", help='A kernel, rows by ";": "-1 0 1; -2 0 2; -1 0 2".'),
+    ] = None,
+    layer: Annotated[
+        str, typer.Option("--layer", parser=options.layers, metavar="N|all", help="Whose filters.")
+    ] = "all",
+    values: Annotated[
+        bool, typer.Option("--values", help="Print the numbers; with -o, write them into the squares.")
+    ] = False,
+    scope: Annotated[
+        options.Scope,
+        typer.Option("--scope", help="channel: each filter by its largest weight; all: all filters by one."),
+    ] = "channel",
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="A picture file instead of the terminal, or -.")
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="ENDING", help="The picture's format where its name does not tell."),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Draw filters: -1 is black, 0 grey, 1 white.
+
+    \b
+      cnnfx show-filters edges
+      cnnfx show-filters sobel --values
+      cnnfx show-filters gaussian -o gaussian.png
+    """
+    from cnnfx.cli.networks import build
+
+    network = build([spec] if spec else [], kernel or [], [])
+    chosen = _chosen(network, layer)
+    if as_json:
+        for number, shown in chosen:
+            typer.echo(json.dumps(_described(network, number, shown), ensure_ascii=False))
+    if output is not None:
+        _save(network, chosen, output, format, scope, values)
+    elif values:
+        typer.echo("\n\n".join(_values(network, number, shown) for number, shown in chosen))
+    elif not as_json:
+        typer.echo("\n\n".join(_drawn(network, number, shown) for number, shown in chosen))
+
+
+def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
+    from cnnfx.errors import ArgumentError
+
+    numbered = list(enumerate(network.layers, 1))
+    if layer == "all":
+        return numbered
+    if int(layer) > len(numbered):
+        raise ArgumentError(f"There is no layer {layer}: {network.name} has {len(numbered)}.")
+    return [numbered[int(layer) - 1]]
+
+
+def slice_names(network: Network, number: int) -> list[str]:
+    """The names of the slices of a layer's filters: the channels that they lie on."""
+    conv = network.layers[number - 1].conv
+    if conv.inputs is not None:
+        return ["every channel" if name == "*" else name for name in conv.inputs]
+    below = network.layers[number - 2].channel_names if number > 1 else ()
+    count = conv.weights.shape[1]
+    colours = ("red", "green", "blue") if count == 3 and number == 1 else ()
+    return list(below if len(below) == count else colours or map(str, range(count)))
+
+
+def _save(
+    network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, scope: str, values: bool
+) -> None:
+    import numpy as np
+
+    from cnnfx.cli.targets import Source, targets
+    from cnnfx.errors import UsageError
+    from cnnfx.outputs import NUMBERS, write_picture
+    from cnnfx.render.filters import layer_picture, stacked
+
+    (target,) = targets([Source(network.name)], output, format, network.name)
+    if target.folder or target.format in NUMBERS:
+        raise UsageError(f"{output} is not a picture file. Filters are written to one picture: give -o filters.png.")
+    pictures = []
+    for number, layer in chosen:
+        largest = float(np.abs(layer.conv.weights).max()) if scope == "all" else None
+        pictures.append(layer_picture(layer, slice_names(network, number), largest, values))
+    with target.open() as file:
+        write_picture(file, stacked(pictures), target.format)
+
+
+def _drawn(network: Network, number: int, layer: Layer) -> str:
+    import os
+    import shutil
+
+    from cnnfx.render.filters import kernel_tiles
+    from cnnfx.render.preview import preview
+    from cnnfx.render.terminal import color_depth
+
+    depth = color_depth(sys.stdout, os.environ)
+    width = shutil.get_terminal_size().columns
+    picture = preview(kernel_tiles(layer), width, depth, sys.stdout.encoding, enlarge=4)
+    return "\n".join([*_heading(network, number), picture])
+
+
+def _values(network: Network, number: int, layer: Layer) -> str:
+    from cnnfx.render.filters import kernel_lines
+
+    lines, slices = _heading(network, number), slice_names(network, number)
+    for name, weights, bias in zip(layer.filter_names, layer.conv.weights, layer.conv.bias, strict=True):
+        for place, kernel in zip(slices, weights, strict=True):
+            on = f" on {place}" if layer.conv.inputs != ("*",) else ""
+            lines += [f"{name}{on}:", *(f"  {line}" for line in kernel_lines(kernel))]
+        lines += [f"  bias {bias:.4g}"] if bias else []
+    combined = [channel for channel in layer.combine if channel.kind != "take"]
+    lines += [f"{c.name}: {c.kind} of {', '.join(layer.filter_names[k] for k in c.of)}" for c in combined]
+    return "\n".join(lines)
+
+
+def _heading(network: Network, number: int) -> list[str]:
+    layer = network.layers[number - 1]
+    count, _, height, width = layer.conv.weights.shape
+    title = f"layer {number}: " if len(network.layers) > 1 else f"{network.name}: "
+    return [f"{title}{count} filter{'s' * (count > 1)} of {width}×{height}"]
+
+
+def _described(network: Network, number: int, layer: Layer) -> dict[str, object]:
+    return {
+        "network": network.name,
+        "layer": number,
+        "inputs": slice_names(network, number),
+        "filters": [
+            {"name": name, "weights": weights.tolist(), "bias": float(bias)}
+            for name, weights, bias in zip(layer.filter_names, layer.conv.weights, layer.conv.bias, strict=True)
+        ],
+        "channels": [
+            {"name": channel.name, "kind": channel.kind, "of": [layer.filter_names[k] for k in channel.of]}
+            for channel in layer.outputs
+        ],
+    }

@@ -1,0 +1,103 @@
+"""From a path, or the content of a stream, to an image."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+from pathlib import Path
+
+from cnnfx.errors import FileError
+from cnnfx.images.image import MAX_PIXELS, Image
+
+STREAM = "standard input"
+ARRAYS = (".npy", ".npz", ".csv")
+NUMPY, ZIP = b"\x93NUMPY", b"PK"
+
+
+def load_image(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    channels: str = "auto",
+    background: str = "white",
+    max_pixels: int = MAX_PIXELS,
+) -> Image:
+    """Load an image from a file or from the content of one.
+
+    Parameters
+    ----------
+    source : path, or bytes
+        A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or numbers: `.npy`, `.npz` or `.csv`, as (H, W) or (C,
+        H, W); one
+        row of numbers is a 1×W image. The kind of bytes is found by looking at them.
+    channels : "auto", "gray" or "rgb"
+        What a picture's colours become: one channel if it is grey and else three; luminance (Rec. 601); three channels.
+        The channels of numbers are taken as they stand.
+    background : str
+        The colour that transparent parts are laid over: a name such as "white", or "#rrggbb".
+    max_pixels : int
+        Larger images are refused, before they are decoded.
+
+    Returns
+    -------
+    Image
+        A picture's values become 0..1 by `Image.floats`; numbers stay as they are.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, unreadable, damaged, not an image, or too large.
+    ArgumentError
+        If the background is not a colour.
+    """
+    name, stream = _opened(source)
+    with stream:
+        start = stream.read(len(NUMPY))
+        stream.seek(0)
+        if not start:
+            raise FileError(f"{name}: it is empty. The program that made it may have failed.")
+        kind = _kind(source, start)
+        if kind == "picture":
+            from cnnfx.images.pictures import load_picture
+
+            return load_picture(name, stream, channels, background, max_pixels)
+        from cnnfx.images.arrays import load_array
+
+        return load_array(name, stream, kind, max_pixels)
+
+
+def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, io.BufferedReader | io.BytesIO]:
+    if isinstance(source, bytes):
+        return STREAM, io.BytesIO(source)
+    path = Path(source)
+    try:
+        return str(source), path.open("rb")
+    except FileNotFoundError:
+        raise FileError(f"{source}: there is no such file.{_nearest(path)}") from None
+    except IsADirectoryError:
+        raise FileError(f"{source}: it is a folder, not an image. Give the images in it.") from None
+    except OSError as error:
+        raise FileError(f"{source}: it cannot be read: {error.strerror}.") from error
+
+
+def _nearest(path: Path) -> str:
+    """The file of the folder whose name is most like this one, as a question."""
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, names, 1)
+    return f" Did you mean {path.with_name(near[0])}?" if near else ""
+
+
+def _kind(source: str | os.PathLike[str] | bytes, start: bytes) -> str:
+    """ "picture", "npy", "npz" or "csv", by the content's first bytes and, for text, the name."""
+    if start.startswith(NUMPY):
+        return "npy"
+    if start.startswith(ZIP):
+        return "npz"
+    ending = "" if isinstance(source, bytes) else Path(source).suffix.lower()
+    if ending in ARRAYS:
+        return ending[1:]
+    text = isinstance(source, bytes) and start.lstrip(b"\xef\xbb\xbf")[:1] in b"0123456789+-.# \t\r\nnNiI"
+    return "csv" if text and not start.startswith((b"II*", b"II+")) else "picture"

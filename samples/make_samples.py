@@ -1,0 +1,210 @@
+"""Makes the sample images, the same pixels each time: `python samples/make_samples.py [folder]`.
+
+Shapes are drawn by their signed distance: how far a pixel's centre lies outside (positive) or inside an outline, in
+pixels. A pixel's coverage follows from it, which gives smooth edges. Pixel centres have whole coordinates, `x` to the
+right and `y` down, so that a shape's position is a pixel's.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Field = NDArray[np.float64]
+
+SCENE_SIZE = 256
+SCENE_GROUND, SCENE_INK, STROKE = 72, 232, 3.0
+HUES = {
+    "red": (214, 32, 38),
+    "orange": (245, 130, 32),
+    "yellow": (252, 220, 40),
+    "green": (40, 156, 64),
+    "cyan": (38, 188, 204),
+    "blue": (36, 76, 196),
+    "violet": (122, 52, 168),
+    "magenta": (222, 40, 140),
+}
+"""The hues of the chart's first row, from left to right."""
+OPPONENTS = (("red", "green"), ("blue", "yellow"), ("black", "white"))
+
+
+class Shape(NamedTuple):
+    """A shape of the scene: what it is, and where, in pixels.
+
+    `kind` is "line", "circle" or "square" (outlines), "disc" or "block" (filled), or a corner: "top-left corner" and so
+    on. `x, y` is the centre, of a corner the point where its two arms meet. `size` is a line's or an arm's length, a
+    radius or a side, along the middle of the stroke. `angle` is a line's, in degrees counter-clockwise from horizontal.
+    """
+
+    kind: str
+    x: float
+    y: float
+    size: float
+    angle: float = 0
+
+
+def main() -> None:
+    """Write every sample to the folder named on the command line, or to this script's own."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, pixels in pictures().items():
+        Image.fromarray(pixels).save(folder / name, optimize=True)
+        print(f"{folder / name}: {pixels.shape[1]} by {pixels.shape[0]}")
+
+
+def pictures() -> dict[str, NDArray[np.uint8]]:
+    """All the samples by file name."""
+    from still_life import still_life  # here, so that the rest can be imported from any folder
+
+    return {"seven.png": seven(), "scene.png": scene(), "colors.png": colors(), "still-life.png": still_life()}
+
+
+# The seven
+
+
+def seven() -> NDArray[np.uint8]:
+    """A handwritten seven as in MNIST: 28×28, in a box of 20×20, its centre of mass in the image's middle."""
+    shift = np.zeros(2)
+    for _ in range(8):
+        levels = _written_seven(*shift)
+        mass = levels.sum()
+        centre = (levels.sum(axis=0) @ np.arange(28) / mass, levels.sum(axis=1) @ np.arange(28) / mass)
+        shift += 13.5 - np.array(centre)
+    return _levels(levels)
+
+
+def _written_seven(right: float, down: float) -> Field:
+    """The seven's coverage: a bar, slightly waved, and a stem that leans and bends."""
+    x, y = _grid(28, 28)
+    x, y = x - right, y - down
+    bar = _curve(x, y, (6.1, 6.0), (12.0, 8.0), (20.3, 5.6), (1.15, 1.35))
+    stem = _curve(x, y, (20.3, 5.6), (15.6, 12.5), (12.8, 22.5), (1.35, 1.2))
+    return _coverage(np.minimum(bar, stem), softness=1.3)
+
+
+def _curve(
+    x: Field,
+    y: Field,
+    start: tuple[float, float],
+    pull: tuple[float, float],
+    end: tuple[float, float],
+    radii: tuple[float, float],
+) -> Field:
+    """The distance to a quadratic Bézier curve drawn with a round pen whose radius changes along it."""
+    distance = np.full(x.shape, np.inf)
+    for t in np.linspace(0, 1, 200):
+        centre = (1 - t) ** 2 * np.array(start) + 2 * t * (1 - t) * np.array(pull) + t**2 * np.array(end)
+        radius = (1 - t) * radii[0] + t * radii[1]
+        distance = np.minimum(distance, np.hypot(x - centre[0], y - centre[1]) - radius)
+    return distance
+
+
+# The scene
+
+
+def scene() -> NDArray[np.uint8]:
+    """Bright shapes apart from each other on a darker ground, 256×256: those of `scene_shapes`."""
+    distance = np.full((SCENE_SIZE, SCENE_SIZE), np.inf)
+    for shape in scene_shapes():
+        distance = np.minimum(distance, _distance(shape))
+    return _levels(_coverage(distance), SCENE_GROUND, SCENE_INK)
+
+
+def scene_shapes() -> list[Shape]:
+    """Every shape of the scene with its true position."""
+    lines = [Shape("line", 26 + 41 * place, 32, 36, 30 * place) for place in range(6)]
+    circles = [Shape("circle", x, 88, r) for x, r in ((24, 6), (58, 10), (100, 14), (152, 19), (214, 24))]
+    squares = [Shape("square", x, 152, side) for x, side in ((24, 10), (57, 18), (98, 26), (149, 38), (211, 48))]
+    corners = [
+        Shape("top-left corner", 14, 206, 20),
+        Shape("top-right corner", 68, 206, 20),
+        Shape("bottom-left corner", 84, 228, 20),
+        Shape("bottom-right corner", 138, 228, 20),
+    ]
+    filled = [Shape("disc", x, 217, r) for x, r in ((154, 4), (176, 8), (205, 12))]
+    return [*lines, *circles, *squares, *corners, *filled, Shape("block", 236, 217, 17)]
+
+
+def _distance(shape: Shape) -> Field:
+    """How far each pixel of the scene lies outside a shape."""
+    x, y = _grid(SCENE_SIZE, SCENE_SIZE)
+    x, y = x - shape.x, y - shape.y
+    if shape.kind == "line":
+        along = np.array([np.cos(np.radians(shape.angle)), -np.sin(np.radians(shape.angle))])
+        return _segment(x, y, -along * shape.size / 2, along * shape.size / 2)
+    if shape.kind.endswith("corner"):
+        inwards = (-1 if "right" in shape.kind else 1, -1 if "bottom" in shape.kind else 1)
+        arms = np.array([[inwards[0], 0], [0, inwards[1]]]) * shape.size
+        return np.minimum(*(_segment(x, y, np.zeros(2), arm) for arm in arms))
+    round_shape = shape.kind in {"circle", "disc"}
+    outside = np.hypot(x, y) - shape.size if round_shape else np.maximum(abs(x), abs(y)) - shape.size / 2
+    return outside if shape.kind in {"disc", "block"} else abs(outside) - STROKE / 2
+
+
+def _segment(x: Field, y: Field, start: Field, end: Field) -> Field:
+    """The distance to a straight stroke with square ends."""
+    middle, half = (start + end) / 2, (end - start) / 2
+    length = float(np.hypot(*half))
+    along = ((x - middle[0]) * half[0] + (y - middle[1]) * half[1]) / length
+    across = ((x - middle[0]) * half[1] - (y - middle[1]) * half[0]) / length
+    outside: Field = np.maximum(abs(along) - length, abs(across))
+    return outside - STROKE / 2
+
+
+# The colour chart
+
+
+def colors() -> NDArray[np.uint8]:
+    """A colour chart, 240×160: named hues, opponent pairs within each other, hues by lightness, grey steps."""
+    hues = np.repeat([list(HUES.values())], 30, axis=1).repeat(40, axis=0)
+    pairs = np.concatenate([_opponents(*pair) for pair in OPPONENTS], axis=1)
+    grays = np.repeat(np.rint(np.linspace(0, 255, 8)), 30)[None, :, None].repeat(40, axis=0).repeat(3, axis=2)
+    return np.concatenate([hues, pairs, _gradient(), grays]).astype(np.uint8)
+
+
+def _opponents(first: str, second: str) -> Field:
+    """Two patches of 40×40 side by side, each with a disc of the other's colour."""
+    named = {**HUES, "black": (0, 0, 0), "white": (255, 255, 255)}
+    x, y = _grid(40, 40)
+    disc = _coverage(np.hypot(x - 19.5, y - 19.5) - 10)[..., None]
+    ground, ink = np.array(named[first], float), np.array(named[second], float)
+    halves = [ground + disc * (ink - ground), ink + disc * (ground - ink)]
+    return np.concatenate(halves, axis=1).round()
+
+
+def _gradient() -> Field:
+    """All hues from left to right, 240×40, from light at the top over pure to dark at the bottom."""
+    x, y = _grid(240, 40)
+    turns = x[..., None] / 240 + np.array([0, 2, 1]) / 3
+    pure = np.clip(abs(turns % 1 * 6 - 3) - 1, 0, 1)
+    lightness = 1 - y[..., None] / 39
+    tints: Field = np.where(lightness > 0.5, 1 - (1 - pure) * (2 - 2 * lightness), pure * 2 * lightness)
+    return (255 * tints).round()
+
+
+# Pixels
+
+
+def _grid(width: int, height: int) -> tuple[Field, Field]:
+    y, x = np.mgrid[:height, :width].astype(float)
+    return x, y
+
+
+def _coverage(distance: Field, softness: float = 1.0) -> Field:
+    """How much of each pixel is covered, the edge being `softness` pixels wide."""
+    return np.clip(0.5 - distance / softness, 0, 1)
+
+
+def _levels(coverage: Field, ground: int = 0, ink: int = 255) -> NDArray[np.uint8]:
+    return np.rint(ground + coverage * (ink - ground)).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()

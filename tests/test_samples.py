@@ -1,0 +1,186 @@
+"""The sample images: made again by their script, they are the same, and hold what they promise."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+NAMES = ["seven.png", "scene.png", "colors.png", "still-life.png"]
+
+
+def load(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def sample(name):
+    return load(SAMPLES / name)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with the samples made afresh, by the command that the script names."""
+    folder = tmp_path_factory.mktemp("samples") / "new"
+    command = [sys.executable, "-W", "error", str(SAMPLES / "make_samples.py"), str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def script():
+    """The script as a module, imported by its path."""
+    spec = importlib.util.spec_from_file_location("make_samples", SAMPLES / "make_samples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script_makes_all_samples_and_nothing_else(made):
+    assert sorted(path.name for path in made.iterdir()) == sorted(NAMES)
+    assert sorted(path.name for path in SAMPLES.glob("*.png")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_made_again_has_the_same_pixels(made, name):
+    assert np.array_equal(load(made / name), sample(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), list(zip(NAMES, [(28, 28), (256, 256), (160, 240, 3), (384, 512, 3)], strict=True))
+)
+def test_a_sample_has_its_size_and_channels(name, shape):
+    pixels = sample(name)
+    assert (pixels.shape, pixels.dtype) == (shape, np.uint8)
+
+
+def test_the_samples_are_small_files():
+    assert (SAMPLES / "still-life.png").stat().st_size < 350_000
+    assert sum((SAMPLES / name).stat().st_size for name in NAMES[:3]) < 20_000
+
+
+# The seven
+
+
+def test_the_seven_stands_in_a_box_of_20_with_its_centre_of_mass_in_the_middle():
+    seven = sample("seven.png").astype(float)
+    rows, columns = np.nonzero(seven)
+    assert np.ptp(rows) + 1 == 20
+    assert 14 <= np.ptp(columns) + 1 <= 20
+    assert ndimage.center_of_mass(seven) == pytest.approx((13.5, 13.5), abs=0.05)
+
+
+def test_the_seven_is_white_on_black_with_soft_edges():
+    seven = sample("seven.png")
+    assert seven.max() == 255
+    assert (seven == 0).mean() > 0.75
+    assert ((seven > 0) & (seven < 255)).sum() > 60
+
+
+def test_the_seven_has_edges_of_all_four_directions():
+    seven = sample("seven.png") / 255
+    top = np.array([[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
+    for kernel in (top, top.T, top[[2, 1, 0]], top[[2, 1, 0]].T):
+        assert ndimage.correlate(seven, kernel, mode="constant").max() > 1.8  # of 3, a long straight edge
+
+
+# The scene
+
+
+def test_the_scenes_shapes_stand_apart(script):
+    _, pieces = ndimage.label(sample("scene.png") > script.SCENE_GROUND, np.ones((3, 3)))
+    assert pieces == len(script.scene_shapes())
+
+
+def test_the_scenes_shapes_are_where_the_script_says(script):
+    covered = sample("scene.png").astype(float) - script.SCENE_GROUND
+    pieces, _ = ndimage.label(covered, np.ones((3, 3)))
+    boxes = ndimage.find_objects(pieces)
+    for shape in script.scene_shapes():
+        if shape.kind.endswith("corner"):
+            assert covered[int(shape.y), int(shape.x)] == covered.max()
+            continue
+        place = [
+            box[0].start <= shape.y < box[0].stop and box[1].start <= shape.x < box[1].stop for box in boxes
+        ].index(True)
+        y, x = ndimage.center_of_mass(covered * (pieces == place + 1))
+        assert (x, y) == pytest.approx((shape.x, shape.y), abs=0.05)
+
+
+def test_the_scenes_shapes_have_their_sizes(script):
+    pieces, _ = ndimage.label(sample("scene.png") > (script.SCENE_GROUND + script.SCENE_INK) / 2, np.ones((3, 3)))
+    boxes = ndimage.find_objects(pieces)
+    spans = {tuple((part.start + part.stop - 1) / 2 for part in box): box[1].stop - box[1].start for box in boxes}
+    for shape in script.scene_shapes():
+        if shape.kind in {"circle", "square"}:
+            width = shape.size * (2 if shape.kind == "circle" else 1) + script.STROKE
+            assert spans[shape.y, shape.x] == pytest.approx(width, abs=1)
+
+
+def test_a_corner_opens_to_the_side_that_its_name_leaves(script):
+    scene = sample("scene.png")
+    for shape in script.scene_shapes():
+        if shape.kind.endswith("corner"):
+            x, y = int(shape.x), int(shape.y)
+            right, down = (-1 if "right" in shape.kind else 1), (-1 if "bottom" in shape.kind else 1)
+            assert scene[y, x + right * 15] == scene[y + down * 15, x] == script.SCENE_INK
+            assert scene[y, x - right * 4] == scene[y - down * 4, x] == script.SCENE_GROUND
+
+
+def test_a_lines_angle_turns_counter_clockwise(script):
+    covered = sample("scene.png").astype(float) - script.SCENE_GROUND
+    for shape in script.scene_shapes():
+        if shape.kind == "line":
+            turn = np.radians(shape.angle)
+            for step in (-15, 15):
+                x, y = round(shape.x + step * np.cos(turn)), round(shape.y - step * np.sin(turn))
+                assert covered[y, x] > 0.9 * covered.max()
+
+
+# The colours
+
+
+def test_the_charts_first_row_shows_the_named_hues(script):
+    row = sample("colors.png")[20, 15::30]
+    assert [tuple(color) for color in row.tolist()] == list(script.HUES.values())
+
+
+def test_the_chart_shows_opponents_within_each_other(script):
+    row = sample("colors.png")[60].tolist()
+    assert tuple(row[2]) == tuple(row[60]) == script.HUES["red"]
+    assert tuple(row[20]) == tuple(row[42]) == script.HUES["green"]
+    assert tuple(row[82]) == tuple(row[140]) == script.HUES["blue"]
+    assert tuple(row[100]) == tuple(row[122]) == script.HUES["yellow"]
+
+
+def test_the_charts_greys_rise_evenly_from_black_to_white():
+    grays = sample("colors.png")[140, 15::30]
+    assert (grays == grays[:, :1]).all()
+    assert grays[:, 0].tolist() == [0, 36, 73, 109, 146, 182, 219, 255]
+
+
+# The still life
+
+
+def test_the_still_life_looks_like_a_photograph():
+    picture = sample("still-life.png").astype(float)
+    assert (picture.reshape(-1, 3).std(axis=0) > 25).all()
+    assert np.ptp(picture, axis=(0, 1)).min() > 200
+    wall = picture[20:60, 20:60] - ndimage.gaussian_filter(picture[20:60, 20:60], (3, 3, 0))
+    assert 1 < wall.std() < 3  # gentle noise
+
+
+def test_the_still_lifes_balls_are_round_and_of_their_colours():
+    red, green, blue = np.moveaxis(sample("still-life.png").astype(int), -1, 0)
+    for mask in ((red > 2.5 * green) & (red > 2.5 * blue), (green > 1.7 * red) & (green > 1.7 * blue)):
+        pieces, _ = ndimage.label(mask)
+        largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+        rows, columns = np.nonzero(ndimage.binary_fill_holes(largest))
+        assert np.ptp(rows) == pytest.approx(np.ptp(columns), rel=0.15)
