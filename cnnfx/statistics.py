@@ -36,7 +36,8 @@ class ChannelStatistics:
     def add(self, first: int, band: Floats) -> None:
         """Take in a band `(rows, W)` whose first row is row `first` of the channel."""
         # Rows are summed in float32 (pairwise, so exact enough) and only their sums in float64: three times faster.
-        total = float(band.sum(axis=1).sum(dtype=np.float64))
+        with np.errstate(invalid="ignore"):
+            total = float(band.sum(axis=1).sum(dtype=np.float64))
         if np.isfinite(total):
             self._add(first, band, total, band.size)
         else:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-NARROW = 64
-"""Outputs of up to so many columns are done as one product of up to so many rows side by side."""
-
 COPY_COST = 24
 COPIES = 1 << 21
 """Bytes of copies that a block may make: they and the product are to stay in a core's second-level cache."""
@@ -114,8 +111,6 @@ def band_size(weights: tuple[int, ...], window: Window, width: int) -> tuple[int
     To copy a row of numbers costs about as much as `COPY_COST` multiplications of it. The band's rows are copied once
     for p output rows, and multiplied for each: per output row that is rows · (COPY_COST/p + K), to be made small.
     """
-    if width <= NARROW:
-        return 1, NARROW, width
     p = min((1, 2, 4, 8, 16), key=lambda p: band_rows(window, p)[1] * (COPY_COST / p + weights[0]))
     row = 4 * weights[1] * band_rows(window, p)[1] * window.kernel[1]
     return p, 1, -(-width // -(-width * row // COPIES))

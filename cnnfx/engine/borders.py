@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    Array = NDArray[Any]
     from numpy.typing import NDArray
 
     from cnnfx.engine.geometry import Pads, Window
@@ -30,13 +31,15 @@ class PaddedImages:
     Parts that lie inside the images are views; others are copies of that part alone.
     """
 
-    def __init__(self, images: NDArray[Any], pads: Pads, border: str) -> None:
+    def __init__(self, images: Array, pads: Pads, border: str) -> None:
         self.images, self.pads, self.border = images, pads, border
 
-    def part(self, batch: slice, rows: slice, columns: slice) -> NDArray[Any]:
+    def part(self, batch: slice, rows: slice, columns: slice) -> Array:
         """The padded images' `rows` and `columns` (counted from the padding's first), all channels."""
         (top, bottom), (left, right) = self.pads
-        images = self.images[batch]
+        images = self.images if batch.stop - batch.start == len(self.images) else self.images[batch]
+        if self.border == "constant" and (top or bottom or left or right):
+            return self._among_zeros(images, rows, columns)
         if top or bottom:
             images = take(images, 2, rows.start, rows.stop, (top, bottom), self.border)
         else:
@@ -45,8 +48,22 @@ class PaddedImages:
             return take(images, 3, columns.start, columns.stop, (left, right), self.border)
         return images[..., columns]
 
+    def _among_zeros(self, images: Array, rows: slice, columns: slice) -> Array:
+        """`part` for a border of zeros."""
+        (top, _), (left, _) = self.pads
+        y, x = rows.start - top, columns.start - left
+        first, start = max(y, 0), max(x, 0)
+        inside = images[:, :, first : max(rows.stop - top, first), start : max(columns.stop - left, start)]
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        if inside.shape[2:] == shape:
+            return inside
+        result = np.zeros((*images.shape[:2], *shape), images.dtype)
+        bottom, right = first - y + inside.shape[2], start - x + inside.shape[3]
+        result[:, :, first - y : bottom, start - x : right] = inside
+        return result
 
-def take(array: NDArray[Any], axis: int, start: int, stop: int, pad: tuple[int, int], border: str) -> NDArray[Any]:
+
+def take(array: Array, axis: int, start: int, stop: int, pad: tuple[int, int], border: str) -> Array:
     """The places `start:stop` of `array` padded by `pad` along `axis`, counted from the padding's first."""
     length = array.shape[axis]
     first, last = max(start - pad[0], 0), min(stop - pad[0], length)
@@ -64,7 +81,7 @@ def take(array: NDArray[Any], axis: int, start: int, stop: int, pad: tuple[int, 
     return result
 
 
-def band(image: NDArray[Any], window: Window, first: int, last: int) -> NDArray[Any]:
+def band(image: Array, window: Window, first: int, last: int) -> Array:
     """The rows of `image` that the output rows ``first:last`` need, those of the border above and below included.
 
     An image too large to be worked through at once is cut so: `correlate` on this band, with the same arguments but

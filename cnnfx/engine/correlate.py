@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from cnnfx.engine.borders import PaddedImages
 from cnnfx.engine.choose import METHODS, choose_method
 from cnnfx.engine.direct import correlate_direct
-from cnnfx.engine.geometry import Window, window
+from cnnfx.engine.geometry import window
+from cnnfx.engine.narrow import NARROW, correlate_narrow
 from cnnfx.engine.names import choose_name
 from cnnfx.errors import ArgumentError
 
@@ -87,32 +89,63 @@ def correlate(
             [2., 5.]]])
     """
     pixels, filters, added = _arrays(image, weights, bias)
-    place = window(filters.shape[2:], stride=stride, dilation=dilation, padding=padding, border=border)
-    parts = _groups(groups, pixels.shape[-3], filters.shape)
-    size = pixels.shape[-2], pixels.shape[-1]
-    shape = (*pixels.shape[:-3], len(filters), *place.output_size(size))
-    result = _result(out, shape, pixels.dtype)
+    options = pixels.shape, filters.shape, stride, dilation, padding, border, groups, method
+    try:
+        plan = _plan(*options)
+    except TypeError:  # lists cannot be looked up in a cache
+        plan = _plan.__wrapped__(*options)
+    result = _result(out, plan.shape, pixels.dtype)
     batch, maps = (pixels, result) if pixels.ndim == 4 else (pixels[None], result[None])
-    chosen = choose_name("method", method, METHODS)
-    if chosen == "auto":
-        chosen = choose_method(maps.shape, filters.shape, place)
-    each, many = len(filters) // parts, filters.shape[1]
-    for part in range(parts):
-        ours = slice(part * each, (part + 1) * each)
-        images = PaddedImages(batch[:, part * many : (part + 1) * many], place.pads(size), place.border)
-        _method(chosen)(images, filters[ours], added[ours], place, maps[:, ours])
+    each, many = len(filters) // plan.groups, filters.shape[1]
+    for group in range(plan.groups):
+        ours = slice(group * each, (group + 1) * each)
+        images = PaddedImages(batch[:, group * many : (group + 1) * many], plan.pads, plan.window.border)
+        plan.work(images, filters[ours], None if added is None else added[ours], plan.window, maps[:, ours])
     return result
 
 
-def _method(name: str) -> Callable[[PaddedImages, Array, Array, Window, Array], None]:
-    if name == "direct":
-        return correlate_direct
-    from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
+class Plan(NamedTuple):
+    """What the arguments come to for arrays of some shapes."""
 
-    return correlate_fft
+    window: Window
+    pads: Pads
+    groups: int
+    shape: tuple[int, ...]
+    work: Callable[[PaddedImages, Array, Array | None, Window, Array], None]
 
 
-def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tuple[Array, Array, Array]:
+@lru_cache(maxsize=256, typed=True)
+def _plan(
+    image: tuple[int, ...],
+    weights: tuple[int, ...],
+    stride: object,
+    dilation: object,
+    padding: object,
+    border: object,
+    groups: object,
+    method: object,
+) -> Plan:
+    """Check all that does not need the numbers themselves."""
+    place = window(weights[2:], stride=stride, dilation=dilation, padding=padding, border=border)
+    parts = _groups(groups, image[-3], weights)
+    size = image[-2], image[-1]
+    shape = (*image[:-3], weights[0], *place.output_size(size))
+    batch = image[0] if len(image) == 4 else 1
+    chosen = choose_name("method", method, METHODS)
+    if chosen == "auto":
+        chosen = choose_method((batch, *shape[-3:]), weights, place)
+    return Plan(place, place.pads(size), parts, shape, _method(chosen, shape[-1]))
+
+
+def _method(name: str, width: int) -> Callable[[PaddedImages, Array, Array | None, Window, Array], None]:
+    if name == "fft":
+        from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
+
+        return correlate_fft
+    return correlate_narrow if width <= NARROW else correlate_direct
+
+
+def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tuple[Array, Array, Array | None]:
     pixels = _floats(image, "image")
     if pixels.ndim not in (3, 4):
         raise ArgumentError(f"image must have the shape (C, H, W) or (N, C, H, W), not {_shape(pixels)}")
@@ -120,10 +153,10 @@ def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tup
     if filters.ndim != 4:
         raise ArgumentError(f"weights must have the shape (K, C/groups, kh, kw), not {_shape(filters)}")
     for name, array in (("image", pixels), ("weights", filters)):
-        if not array.size:
+        if 0 in array.shape:
             raise ArgumentError(f"{name} must not be empty, but has the shape {_shape(array)}")
     if bias is None:
-        return pixels, filters, np.zeros(len(filters), pixels.dtype)
+        return pixels, filters, None
     added = _floats(bias, "bias").astype(pixels.dtype, copy=False)
     if added.shape != (len(filters),):
         raise ArgumentError(
@@ -134,7 +167,10 @@ def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tup
 
 def _floats(values: ArrayLike, name: str) -> Array:
     """`values` as an array of float64 if it is, of float32 else."""
-    array: Array = np.asarray(values)
+    try:
+        array: Array = np.asarray(values)
+    except ValueError:
+        raise ArgumentError(f"{name} must be an array of numbers, not a list of lists of unequal lengths") from None
     if array.dtype in FLOATS:
         return array
     if array.dtype.kind not in "fiub":

@@ -1,9 +1,9 @@
 """Cross-correlation by Fourier transforms of tiles (overlap–save).
 
-The transform of a cross-correlation is the product of the image's transform and the conjugate of the kernel's. It is
-the sum around a circle, so of a tile's output only those places count whose kernel does not reach over the tile's end:
-tiles overlap by the kernel's extent less one. One transform of an input tile serves all filters, and the products are
-summed over input channels before the one inverse transform for each filter.
+The transform of a cross-correlation is the image's transform times the conjugate of the kernel's. It is the sum around a
+circle, so of a tile's output only those places count whose kernel does not reach over the tile's end: tiles overlap by
+the kernel's extent less one. One transform of an input tile serves all filters, and the products are summed over input
+channels before the one inverse transform for each filter.
 
 Rounding errors are relative to the largest values of a tile, not to each output. Tiles that hold values that are not
 finite (or too large to sum) are done directly, as are all where the weights are not finite.
@@ -16,100 +16,128 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
 from cnnfx.engine.bands import Block
 from cnnfx.engine.direct import correlate_direct, fill_rows
-from cnnfx.engine.threads import run_in_threads
+from cnnfx.engine.threads import buffer, run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from cnnfx.engine.borders import PaddedImages
     from cnnfx.engine.geometry import Pair, Window
 
-Array = NDArray[Any]
-SPECTRA = 2**23
+    Array = NDArray[Any]
+
+SPECTRA = 1 << 23
 """Numbers in the filters' transforms that are held at one time."""
 
 
 class Tile(NamedTuple):
-    """A part of one image's output."""
+    """A part of one image's output, and the size of the transform that makes it."""
 
     image: int
     rows: slice
     columns: slice
+    size: Pair
 
 
-def correlate_fft(images: PaddedImages, weights: Array, bias: Array, window: Window, out: Array) -> None:
+def correlate_fft(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
-    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+    if not np.isfinite(weights).all():
         correlate_direct(images, weights, bias, window, out)
         return
-    tile = tuple(map(tile_size, out.shape[2:], window.stride, window.extent))
-    sizes = tuple((n - 1) * s + e for n, s, e in zip(tile, window.stride, window.extent, strict=True))
-    padded = tuple(fft.next_fast_len(size, real=True) for size in sizes)
-    some = max(1, SPECTRA // (weights.shape[1] * math.prod(padded)))
+    cut = list(tiles(out.shape, window))
+    some = max(1, SPECTRA // (weights.shape[1] * math.prod(max(tile.size for tile in cut))))
     for k in range(0, len(weights), some):
         part = slice(k, k + some)
-        _some_filters(images, weights[part], bias[part], window, out[:, part], (tile[0], tile[1]), padded)
+        added = None if bias is None else bias[part]
+        _some_filters(images, weights[part], added, window, out[:, part], cut)
 
 
 def _some_filters(
-    images: PaddedImages, weights: Array, bias: Array, window: Window, out: Array, tile: Pair, size: tuple[int, ...]
+    images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, cut: list[Tile]
 ) -> None:
-    filters = spectra(weights, window, size)
+    filters = spectra(weights, window, {tile.size for tile in cut})
 
-    def work(part: Tile) -> None:
-        pixels = _pixels(images, part, window)
+    def work(tile: Tile) -> None:
+        pixels = _pixels(images, tile, window)
         if not math.isfinite(pixels.sum()):
-            fill_rows(images, weights, bias, window, _block(part), out)
+            image = slice(tile.image, tile.image + 1)
+            fill_rows(images, weights, bias, window, Block(image, tile.rows, tile.columns, 1, 1), out)
             return
-        spectrum = fft.rfft2(pixels, size)
-        for k, each in enumerate(filters):
-            product = (spectrum * each).sum(0)
-            values = fft.irfft2(product, size, overwrite_x=True)
-            target = out[part.image, k, part.rows, part.columns]
-            height, width = target.shape
-            np.add(values[:: window.stride[0], :: window.stride[1]][:height, :width], bias[k], out=target)
+        spectrum = fft.rfft2(pixels, tile.size)
+        target = out[tile.image, :, tile.rows, tile.columns]
+        for k, each in enumerate(filters[tile.size]):
+            _invert(_product(spectrum, each), tile.size, window, target[k])
+            if bias is not None:
+                target[k] += bias[k]
 
-    run_in_threads(work, tiles(out.shape, tile))
-
-
-def _block(part: Tile) -> Block:
-    return Block(slice(part.image, part.image + 1), part.rows, part.columns, 1, 1)
+    run_in_threads(work, cut)
 
 
-def _pixels(images: PaddedImages, part: Tile, window: Window) -> Array:
+def _product(spectrum: Array, weights: Array) -> Array:
+    """The sum over channels of the products of transforms (C, rows, columns)."""
+    total, product = (buffer(name, spectrum.shape[1:], spectrum.dtype) for name in ("copies", "product"))
+    np.multiply(spectrum[0], weights[0], out=total)
+    for channel, weight in zip(spectrum[1:], weights[1:], strict=True):
+        total += np.multiply(channel, weight, out=product)
+    return total
+
+
+def _invert(spectrum: Array, size: Pair, window: Window, target: Array) -> None:
+    """Write the inverse transform to `target`: of the rows, only those that are wanted are transformed."""
+    (height, width), (sh, sw) = target.shape, window.stride
+    columns = fft.ifft(spectrum, axis=0, overwrite_x=True)
+    values = fft.irfft(columns[: (height - 1) * sh + 1 : sh], size[1], axis=1, overwrite_x=True)
+    target[...] = values[:, : (width - 1) * sw + 1 : sw]
+
+
+def _pixels(images: PaddedImages, tile: Tile, window: Window) -> Array:
     rows, columns = (
         slice(where.start * stride, (where.stop - 1) * stride + extent)
-        for where, stride, extent in zip(part[1:], window.stride, window.extent, strict=True)
+        for where, stride, extent in zip((tile.rows, tile.columns), window.stride, window.extent, strict=True)
     )
-    return images.part(slice(part.image, part.image + 1), rows, columns)[0]
+    return images.part(slice(tile.image, tile.image + 1), rows, columns)[0]
 
 
-def spectra(weights: Array, window: Window, size: tuple[int, ...]) -> Array:
-    """The conjugate transforms of the filters (K, C, rows, columns/2 + 1), dilated by zeros."""
-    dilated = np.zeros((*weights.shape[:2], *window.extent), weights.dtype)
-    dilated[..., :: window.dilation[0], :: window.dilation[1]] = weights
-    return np.conj(fft.rfft2(dilated, size))  # type: ignore[no-any-return]
+def spectra(weights: Array, window: Window, sizes: set[Pair]) -> dict[Pair, Array]:
+    """The conjugate transforms of the filters (K, C, rows, columns/2 + 1), for some sizes of tiles."""
+    (dh, dw), (eh, ew) = window.dilation, window.extent
+    kind = np.result_type(weights, np.complex64)
+    found = {size: np.empty((*weights.shape[:2], size[0], size[1] // 2 + 1), kind) for size in sizes}
+
+    def work(task: tuple[Pair, int]) -> None:
+        size, k = task
+        dilated = np.zeros((weights.shape[1], eh, ew), weights.dtype)
+        dilated[:, ::dh, ::dw] = weights[k]
+        rows = fft.rfft(dilated, size[1])  # the rows below are zeros, and so are their transforms
+        np.conjugate(fft.fft(rows, size[0], axis=1), out=found[size][k])
+
+    run_in_threads(work, [(size, k) for size in sizes for k in range(len(weights))])
+    return found
 
 
-def tiles(out: tuple[int, ...], tile: Pair) -> Iterator[Tile]:
+def tiles(out: tuple[int, ...], window: Window) -> Iterator[Tile]:
     """Cut an output of shape `out` into tiles."""
-    batch, _, height, width = out
-    for n in range(batch):
-        for row in range(0, height, tile[0]):
-            for column in range(0, width, tile[1]):
-                rows = slice(row, min(row + tile[0], height))
-                yield Tile(n, rows, slice(column, min(column + tile[1], width)))
+    batch, _, *size = out
+    rows, columns = (cuts(*given) for given in zip(size, window.stride, window.extent, strict=True))
+    for image in range(batch):
+        for down, height in rows:
+            for across, width in columns:
+                yield Tile(image, down, across, (height, width))
 
 
 @lru_cache(maxsize=256)
-def tile_size(length: int, stride: int, extent: int) -> int:
-    """Output rows (or columns) of a tile: a power of two up to 256, so that bands of 256 rows are cut alike."""
-    wanted = 64
-    while wanted < 256 and wanted * stride < 8 * extent:
-        wanted *= 2
-    return min(length, wanted)
+def cuts(length: int, stride: int, extent: int) -> list[tuple[slice, int]]:
+    """The rows (or columns) of the tiles of an output, and the length of the transform for each.
+
+    A transform of some 256 pixels fits in the cache; it should be some times as long as the part that is lost.
+    Powers of two up to 256 cut a band that begins at a multiple of 256 as they cut the whole image.
+    """
+    step = next((n for n in (64, 128) if n * stride >= max(256, 4 * extent)), 256)
+    parts = (slice(start, min(start + step, length)) for start in range(0, length, step))
+    return [(part, fft.next_fast_len((part.stop - part.start - 1) * stride + extent, real=True)) for part in parts]

@@ -163,7 +163,7 @@ def _padding(value: object) -> Literal["same"] | Pads:
         return "same" if name == "same" else ((0, 0), (0, 0))
     if isinstance(value, Sequence) and len(value) == 2 and all(isinstance(side, Sequence) for side in value):
         return _pair("padding", value[0], 0), _pair("padding", value[1], 0)
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and len(value) != 2:
         raise ArgumentError(
             f'padding must be "valid", "same", a number of pixels or ((top, bottom), (left, right)), not {value!r}'
         )

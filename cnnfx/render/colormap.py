@@ -35,7 +35,7 @@ def table(name: str) -> NDArray[np.uint8]:
     anchors = np.array(ANCHORS[name], float)
     places = np.linspace(0, len(anchors) - 1, 256)
     channels = [np.interp(places, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
-    colours = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
     colours.flags.writeable = False
     return colours
 

@@ -71,7 +71,7 @@ def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
     Kernels that do not fit even at one pixel per weight are left out from the end.
     """
     count, kh, kw = weights.shape
-    factor = max(1, min((width - (count - 1) * 2) // count // kw, height // kh, 24))
+    factor = max(1, min((width + 2 - 4 * count) // count // kw, (height - 2) // kh, 24))
     shown = max(1, min(count, (width + 2) // (kw * factor + 4)))
     return side_by_side([framed(enlarge(levels, factor)) for levels in kernel_levels(weights)[:shown]], 2)
 

@@ -1,0 +1,58 @@
+"""One zlib stream from blocks that are deflated apart, in threads."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, TypeVar
+
+from cnnfx.engine.ahead import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+
+Block = TypeVar("Block")
+
+HEADER = b"\x78\x01"
+"""A window of 32 KiB, deflated fast."""
+END = b"\x03\x00"
+"""A last block of deflated data, with nothing in it."""
+BASE = 65521
+"""Adler's modulus."""
+
+
+def zlib_stream(
+    blocks: Iterable[Block], prepare: Callable[[Block], tuple[Bytes, int]]
+) -> Iterator[tuple[bytes, ...]]:
+    """The stream in pieces, each for one block, and a last one.
+
+    Parameters
+    ----------
+    blocks : iterable
+    prepare : function from a block to (bytes, strategy)
+        What is to be deflated, and zlib's strategy for it. Called in threads; the bytes are read before the thread
+        calls it again.
+    """
+
+    def deflate(block: Block) -> tuple[list[bytes], int, int]:
+        data, strategy = prepare(block)
+        press = zlib.compressobj(1, zlib.DEFLATED, -15, 8, strategy)
+        return [press.compress(data), press.flush(zlib.Z_SYNC_FLUSH)], zlib.adler32(data), data.size
+
+    head, checksum = (HEADER,), 1
+    for parts, adler, size in in_order(deflate, blocks):
+        checksum = adler32_combine(checksum, adler, size)
+        yield *head, *parts
+        head = ()
+    yield *head, END, checksum.to_bytes(4)
+
+
+def adler32_combine(first: int, second: int, size: int) -> int:
+    """Adler's checksum of two pieces of data from the checksums of each, the second of `size` bytes."""
+    low = (first & 0xFFFF) + (second & 0xFFFF) - 1
+    high = (first >> 16) + (second >> 16) + ((first & 0xFFFF) - 1) * size
+    return high % BASE << 16 | low % BASE

@@ -1,0 +1,191 @@
+"""How fast `cnnfx.correlate` is beside OpenCV, PyTorch and SciPy: a table of ratios of times, below 1 is faster.
+
+    python tests/bench/correlate.py            all cells (about an hour)
+    python tests/bench/correlate.py --quick    some of them (a few minutes)
+    python tests/bench/correlate.py --methods  the two methods of cnnfx beside each other, and which one "auto" takes
+    python tests/bench/correlate.py --batches  batches of small images beside PyTorch
+
+All compute the same: float32, zeros around the image, output of the image's size, all K maps kept, on all cores. A cell
+is left out where the kernel is larger than the image. Each ratio is the median of pairs measured in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import os
+import platform
+import statistics
+import time
+from importlib.metadata import version
+
+import cv2
+import numpy as np
+import torch
+from scipy import ndimage
+
+import cnnfx
+from cnnfx.engine import choose_method, correlate, thread_count, window
+
+SIZES = [(28, 28), (512, 512), (1080, 1920), (3000, 4000)]
+CHANNELS, FILTERS, KERNELS = (1, 3), (1, 4, 8, 32), (3, 5, 7, 9, 15, 31, 63)
+QUICK_CHANNELS, QUICK_FILTERS, QUICK_KERNELS = (1, 3), (1, 4), (3, 5, 9, 15, 31)
+TOO_LONG = 6.0  # seconds for one call of a peer: such a peer is left out, as it is never the best one
+
+
+def opencv(image, weights):
+    maps = []
+    for slices in weights:
+        total = cv2.filter2D(image[0], -1, slices[0], borderType=cv2.BORDER_CONSTANT)
+        for channel, kernel in zip(image[1:], slices[1:], strict=True):
+            cv2.add(total, cv2.filter2D(channel, -1, kernel, borderType=cv2.BORDER_CONSTANT), total)
+        maps.append(total)
+    return maps
+
+
+def pytorch(image, weights):
+    with torch.inference_mode():
+        return torch.nn.functional.conv2d(torch.from_numpy(image), torch.from_numpy(weights), padding="same")
+
+
+def scipy(image, weights):
+    maps = np.empty((len(weights), *image.shape[1:]), np.float32)
+    for total, slices in zip(maps, weights, strict=True):
+        ndimage.correlate(image[0], slices[0], mode="constant", output=total)
+        for channel, kernel in zip(image[1:], slices[1:], strict=True):
+            total += ndimage.correlate(channel, kernel, mode="constant")
+    return maps
+
+
+PEERS = {"OpenCV": opencv, "PyTorch": pytorch, "SciPy": scipy}
+
+
+def seconds(call, *arguments, repeat=1):
+    start = time.perf_counter()
+    for _ in range(repeat):
+        call(*arguments)
+    return (time.perf_counter() - start) / repeat
+
+
+def paired(ours, theirs, pairs):
+    """The median of our time, and of the ratios of our time to theirs, measured in turns."""
+    once = seconds(ours), seconds(theirs)
+    repeat = max(1, int(0.004 / max(min(once), 1e-7)))
+    times, ratios = [], []
+    for _ in range(pairs if sum(once) < 3 else 3):
+        mine, other = seconds(ours, repeat=repeat), seconds(theirs, repeat=repeat)
+        times.append(mine)
+        ratios.append(mine / other)
+    return statistics.median(times), statistics.median(ratios)
+
+
+def data(size, channels, filters, kernel):
+    generator = np.random.default_rng(0)
+    image = generator.random((channels, *size), dtype=np.float32)
+    return image, generator.standard_normal((filters, channels, kernel, kernel), dtype=np.float32)
+
+
+def cells(quick):
+    sizes = [size for size in SIZES if not quick or size != (1080, 1920)]
+    rest = (QUICK_CHANNELS, QUICK_FILTERS, QUICK_KERNELS) if quick else (CHANNELS, FILTERS, KERNELS)
+    for cell in itertools.product(sizes, *rest):
+        if cell[3] <= min(cell[0]):
+            yield cell
+
+
+def name(cell):
+    (height, width), channels, filters, kernel = cell
+    return f"{width}x{height}, {channels} ch, {filters:2} filters, {kernel}x{kernel}"
+
+
+def geometric_mean(numbers):
+    return math.exp(statistics.fmean(map(math.log, numbers)))
+
+
+def compare(chosen, pairs):
+    """Print the table of cnnfx beside its peers, then the mean and the worst cells."""
+    speed, best = dict.fromkeys(PEERS, 0.0), {}
+    print(f"{'cell':40}{'cnnfx ms':>10}" + "".join(f"{peer:>9}" for peer in PEERS) + f"{'best':>9}")
+    for cell in chosen:
+        image, weights = data(*cell)
+        work, ratios = weights.size * math.prod(cell[0]), {}
+        for peer, call in PEERS.items():
+            if speed[peer] * work > TOO_LONG:
+                continue
+            taken, ratios[peer] = paired(lambda: correlate(image, weights, padding="same"), lambda: call(image, weights), pairs)
+            speed[peer] = taken / ratios[peer] / work
+        best[cell] = max(ratios.values())
+        columns = "".join(f"{ratios[peer]:9.2f}" if peer in ratios else f"{'-':>9}" for peer in PEERS)
+        print(f"{name(cell):40}{taken * 1e3:10.3f}{columns}{best[cell]:9.2f}", flush=True)
+    report(best)
+
+
+def report(best):
+    over = sorted((ratio, name(cell)) for cell, ratio in best.items() if ratio > 1)
+    print(f"\ngeometric mean over {len(best)} cells against the best peer of each: {geometric_mean(best.values()):.2f}")
+    for size in sorted({cell[0] for cell in best}):
+        own = [ratio for cell, ratio in best.items() if cell[0] == size]
+        print(f"  {size[1]}x{size[0]}: {geometric_mean(own):.2f}, over 1.0 in {sum(r > 1 for r in own)} of {len(own)}")
+    print(f"{len(over)} cells over 1.0" + "".join(f"\n  {ratio:.2f}  {cell}" for ratio, cell in reversed(over)))
+
+
+def methods(chosen, pairs):
+    """Print how the two methods compare, and how often "auto" takes one within 15 % of the faster."""
+    near, count = 0, 0
+    print(f"{'cell':40}{'direct ms':>10}{'direct/fft':>11}  auto")
+    for cell in chosen:
+        image, weights = data(*cell)
+        taken, ratio = paired(
+            lambda: correlate(image, weights, padding="same", method="direct"),
+            lambda: correlate(image, weights, padding="same", method="fft"),
+            pairs,
+        )
+        auto = choose_method((1, len(weights), *cell[0]), weights.shape, window(weights.shape[2:], padding="same"))
+        loss = ratio if auto == "direct" else 1 / ratio
+        near, count = near + (loss < 1.15), count + 1
+        mark = "" if loss < 1.15 else f"  {loss:.2f} times the faster"
+        print(f"{name(cell):40}{taken * 1e3:10.3f}{ratio:11.2f}  {auto}{mark}", flush=True)
+    print(f'\n"auto" is within 15 % of the faster in {near} of {count} cells ({near / count:.0%})')
+
+
+def batches(pairs):
+    """Print the comparison with PyTorch for batches of small images."""
+    generator = np.random.default_rng(0)
+    for shape, weights in [
+        ((1000, 1, 28, 28), (16, 1, 5, 5)),
+        ((128, 16, 12, 12), (32, 16, 5, 5)),
+        ((128, 16, 12, 12), (32, 16, 3, 3)),
+    ]:
+        images, filters = (generator.standard_normal(size, dtype=np.float32) for size in (shape, weights))
+
+        def theirs(images=images, filters=filters):
+            with torch.inference_mode():
+                return torch.nn.functional.conv2d(torch.from_numpy(images), torch.from_numpy(filters))
+
+        taken, ratio = paired(lambda a=images, b=filters: correlate(a, b), theirs, pairs)
+        print(f"{shape!s:20} with {weights!s:16} {taken * 1e3:8.3f} ms  {ratio:5.2f} of PyTorch")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="some of the cells only")
+    parser.add_argument("--methods", action="store_true", help="direct beside fft")
+    parser.add_argument("--batches", action="store_true", help="batches of small images only")
+    parser.add_argument("--pairs", type=int, default=7, help="pairs of measurements for each ratio (7)")
+    parser.add_argument("--size", type=int, help="only images of so many columns")
+    given = parser.parse_args()
+    peers = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "torch", "opencv-python-headless"))
+    print(f"cnnfx {getattr(cnnfx, '__version__', '')} on {platform.machine()}, {os.cpu_count()} processors, {thread_count()} threads; {peers}\n")
+    chosen = [cell for cell in cells(given.quick) if given.size in (None, cell[0][1])]
+    if given.batches:
+        batches(given.pairs)
+    elif given.methods:
+        methods(chosen, given.pairs)
+    else:
+        compare(chosen, given.pairs)
+        batches(given.pairs)
+
+
+if __name__ == "__main__":
+    main()

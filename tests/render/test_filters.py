@@ -1,0 +1,77 @@
+"""Filters as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnfx.layers import Conv
+from cnnfx.network import Layer
+from cnnfx.render.filters import FRAME, GAP, draw_filter, kernel_levels, kernel_lines, kernel_tiles, layer_picture
+from cnnfx.render.text import PAPER
+
+TOP = np.array([[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
+
+
+def layer(*shape: int) -> Layer:
+    weights = np.random.default_rng(2).normal(size=shape)
+    return Layer(Conv(weights, np.zeros(shape[0])), tuple(f"f{k}" for k in range(shape[0])))
+
+
+def test_minus_one_is_black_zero_grey_and_one_white() -> None:
+    assert kernel_levels(TOP).tolist() == [[0] * 3, [255] * 3, [128] * 3]
+
+
+def test_filters_can_share_one_largest_weight() -> None:
+    assert kernel_levels(np.array([[1.0, -1.0]]), largest=2).tolist() == [[191, 64]]
+
+
+def test_a_filter_of_zeros_is_grey() -> None:
+    assert (kernel_levels(np.zeros((3, 3))) == 128).all()
+
+
+def test_a_filter_is_drawn_as_squares_in_a_frame() -> None:
+    picture = draw_filter(TOP[None], 32, 32)
+    assert picture.shape == (32, 32)
+    assert (picture[0] == FRAME).all()
+    assert picture[1:11, 1:31].max() == 0
+    assert picture[11:21, 1:31].min() == 255
+
+
+def test_kernels_of_a_filter_stand_side_by_side() -> None:
+    picture = draw_filter(np.stack([TOP, -TOP]), 66, 40)
+    assert (picture[:, 32:34] == PAPER).all()
+    assert picture[1, 1] == 0
+    assert picture[1, 35] == 255
+
+
+def test_tiles_have_one_pixel_per_weight() -> None:
+    tiles = kernel_tiles(layer(4, 2, 3, 5))
+    assert (len(tiles.labels), tiles.height, tiles.width) == (4, 3, 11)
+    assert tiles.rows(1, 3, 0, 2).shape == (2, 2, 11)
+
+
+def test_a_table_has_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
+    narrow = layer_picture(layer(3, 4, 5, 5), ["a", "b", "c", "d"])
+    higher = layer_picture(layer(4, 4, 5, 5), ["a", "b", "c", "d"])
+    wider = layer_picture(layer(3, 5, 5, 5), ["a", "b", "c", "d", "e"])
+    square = 5 * (64 // 5) + 2 + GAP
+    assert higher.shape[0] - narrow.shape[0] == square
+    assert wider.shape[1] - narrow.shape[1] == square
+
+
+def test_three_input_channels_are_shown_as_colour_too() -> None:
+    weights = np.zeros((1, 3, 1, 1))
+    weights[0, :, 0, 0] = [1, -1, 0]
+    picture = layer_picture(Layer(Conv(weights, np.zeros(1)), ("opponent",)), ["red", "green", "blue"])
+    assert (picture == [255, 0, 128]).all(axis=-1).sum() == 64 * 64
+
+
+def test_values_are_written_into_the_squares() -> None:
+    one = Layer(Conv(TOP[None, None].astype(float), np.zeros(1)), ("top",))
+    without, written = layer_picture(one, ["*"]), layer_picture(one, ["*"], values=True)
+    assert without.shape == written.shape
+    assert set(np.unique(written[40:80, 10:50])) - set(np.unique(without[40:80, 10:50]))
+
+
+def test_a_kernel_is_printed_in_aligned_columns() -> None:
+    assert list(kernel_lines(np.array([[-1, 0.25], [10, 0]]))) == ["  -1 0.25", "  10    0"]

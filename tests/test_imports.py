@@ -1,0 +1,91 @@
+"""Imports run one way: from the command line at the top to the errors at the bottom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnnfx
+
+LEVELS = [
+    "__main__",
+    "cli",
+    "outputs",
+    "pipeline",
+    "render",
+    "filterbank",
+    "merging",
+    "maps",
+    "images",
+    "network",
+    "layers",
+    "statistics",
+    "engine",
+    "files",
+    "errors",
+]
+"""The parts of cnnfx from top to bottom: each may import its own modules and what stands below it."""
+
+ROOT = Path(cnnfx.__file__).parent
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def part(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of cnnfx that a module imports anywhere in it, functions and type checking included."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return {part(name) for name in names if name.startswith("cnnfx.")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_stands_below_it(path: Path) -> None:
+    own = LEVELS.index(path.relative_to(ROOT).parts[0].removesuffix(".py"))
+    above = {name for name in imported(path) if LEVELS.index(name) < own}
+    assert not above
+
+
+def test_every_level_is_a_part_of_the_package() -> None:
+    parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in MODULES}
+    assert parts == set(LEVELS)
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that are loaded after running some code in a new interpreter."""
+    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_cnnfx_loads_no_numpy() -> None:
+    assert "numpy" not in loaded_by("import cnnfx")
+
+
+def test_the_command_line_is_built_without_numpy_pillow_or_rich() -> None:
+    assert not loaded_by("import cnnfx.cli") & {"numpy", "scipy", "PIL", "rich"}
+
+
+def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
+    code = "import cnnfx\ncnnfx.load_network('edges').feature_maps(__import__('numpy').zeros((1, 28, 28), 'f4'))"
+    assert "numpy" in loaded_by(code)
+    assert "scipy" not in loaded_by(code)
+
+
+def test_every_public_name_can_be_had_from_the_package() -> None:
+    for name in cnnfx.__all__:
+        assert getattr(cnnfx, name) is not None
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'cnnfx' has no attribute 'convolve'"):
+        cnnfx.convolve  # noqa: B018
