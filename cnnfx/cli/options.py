@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -13,7 +13,21 @@ Channels = Literal["auto", "gray", "rgb", "each"]
 Activation = Literal["none", "relu", "abs"]
 
 
-def pair(text: str) -> tuple[int, int]:
+class Pair(NamedTuple):
+    """Two whole numbers; a class of its own because Typer takes a plain tuple for an option with two values."""
+
+    vertical: int
+    horizontal: int
+
+
+class Pooled(NamedTuple):
+    """A kind of pooling and the size of its blocks."""
+
+    kind: str
+    size: int
+
+
+def pair(text: str) -> Pair:
     """A number, or "vertical,horizontal", as a pair of whole numbers from 1 on."""
     parts = text.replace("x", ",").split(",")
     numbers = [int(part) for part in parts if part.strip().isascii() and part.strip().isdigit()]
@@ -21,7 +35,7 @@ def pair(text: str) -> tuple[int, int]:
         raise typer.BadParameter(
             f"{text!r} is not a whole number of 1 or more, nor two of them as VERTICAL,HORIZONTAL."
         )
-    return numbers[0], numbers[-1]
+    return Pair(numbers[0], numbers[-1])
 
 
 def padding(text: str) -> str:
@@ -31,14 +45,14 @@ def padding(text: str) -> str:
     return text
 
 
-def pool(text: str) -> tuple[str, int]:
+def pool(text: str) -> Pooled:
     """ "max:2" or "mean:2" as a kind and a size; "none" takes the pooling away."""
     kind, _, size = text.partition(":")
     if text == "none":
-        return "none", 1
+        return Pooled("none", 1)
     if kind not in ("max", "mean") or not (size.isascii() and size.isdigit()) or int(size) < 1:
         raise typer.BadParameter(f"{text!r} is not max:N, mean:N (N of 1 or more) or none.")
-    return kind, int(size)
+    return Pooled(kind, int(size))
 
 
 def layers(text: str) -> str:
@@ -81,13 +95,13 @@ Then = Annotated[
 ]
 
 Stride = Annotated[
-    tuple[int, int] | None,
+    Pair | None,
     typer.Option(
         "--stride", parser=pair, metavar="N", help="Last layer: the step of the filters, N or VERTICAL,HORIZONTAL."
     ),
 ]
 Dilation = Annotated[
-    tuple[int, int] | None,
+    Pair | None,
     typer.Option(
         "--dilation", parser=pair, metavar="N", help="Last layer: the distance between the pixels under a kernel."
     ),
@@ -110,7 +124,7 @@ ActivationOption = Annotated[
     Activation | None, typer.Option("--activation", help="Last layer: what is done to each value.", show_default=False)
 ]
 Pooling = Annotated[
-    tuple[str, int] | None,
+    Pooled | None,
     typer.Option(
         "--pool", parser=pool, metavar="KIND:N", help="Last layer: max:N or mean:N of each N×N pixels, or none."
     ),

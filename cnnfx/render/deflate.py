@@ -25,9 +25,7 @@ BASE = 65521
 """Adler's modulus."""
 
 
-def zlib_stream(
-    blocks: Iterable[Block], prepare: Callable[[Block], tuple[Bytes, int]]
-) -> Iterator[tuple[bytes, ...]]:
+def zlib_stream(blocks: Iterable[Block], prepare: Callable[[Block], tuple[Bytes, int]]) -> Iterator[tuple[bytes, ...]]:
     """The stream in pieces, each for one block, and a last one.
 
     Parameters
@@ -41,9 +39,10 @@ def zlib_stream(
     def deflate(block: Block) -> tuple[list[bytes], int, int]:
         data, strategy = prepare(block)
         press = zlib.compressobj(1, zlib.DEFLATED, -15, 8, strategy)
-        return [press.compress(data), press.flush(zlib.Z_SYNC_FLUSH)], zlib.adler32(data), data.size
+        return [press.compress(data.data), press.flush(zlib.Z_SYNC_FLUSH)], zlib.adler32(data.data), data.size
 
-    head, checksum = (HEADER,), 1
+    head: tuple[bytes, ...] = (HEADER,)
+    checksum = 1
     for parts, adler, size in in_order(deflate, blocks):
         checksum = adler32_combine(checksum, adler, size)
         yield *head, *parts

@@ -34,7 +34,7 @@ BLOCK = 2**19
 NONE, SUB, UP, AVERAGE = range(4)
 """PNG's filters: what is subtracted from each byte. The fifth, Paeth, takes long and wins little on feature maps."""
 SAMPLES, LONG, SPREAD = 16, 384, 40503
-"""A block's filter is chosen by so many pieces of it, of so many bytes; the last strews them (golden ratio, 16 bits)."""
+"""A block's filter is chosen by so many pieces of it, of so many bytes, strewn by the golden ratio of 65,536."""
 RUN, RUNS = 16, 0.02
 """Equal bytes in a row that are worth looking for, and what share of a block they must make up."""
 

@@ -1,0 +1,286 @@
+"""PNG files: every pixel back, and the same bytes however the work is cut."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import zlib
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnfx.engine.threads import set_threads
+from cnnfx.errors import ArgumentError
+from cnnfx.render import png
+from cnnfx.render.png import encode_png, write_png
+
+SMALL_BLOCK = 1000
+
+
+@pytest.fixture(params=[1, 2, 5])
+def threads(request):
+    set_threads(request.param)
+    yield request.param
+    set_threads(None)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Many blocks already in small pictures."""
+    monkeypatch.setattr(png, "BLOCK", SMALL_BLOCK)
+
+
+class Pipe:
+    """What can only be written to."""
+
+    def __init__(self):
+        self.data = bytearray()
+
+    def write(self, data):
+        self.data += data
+
+
+def decoded(data):
+    with PIL.Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture)
+
+
+def written(pixels, heights=None, color=None):
+    pipe, color = Pipe(), color or ("gray" if pixels.ndim == 2 else "rgb")
+    ends = np.cumsum([len(pixels)] if heights is None else heights)
+    write_png(pipe, pixels.shape[1], pixels.shape[0], np.split(pixels, ends[:-1]), color=color)
+    return bytes(pipe.data)
+
+
+def chunks(data):
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    data = data[8:]
+    while data:
+        size, name = struct.unpack(">I4s", data[:8])
+        body = data[8 : 8 + size]
+        assert struct.unpack(">I", data[8 + size : 12 + size]) == (zlib.crc32(name + body),)
+        yield name, body
+        data = data[12 + size :]
+
+
+def filters_used(data, shape):
+    lines = zlib.decompress(b"".join(body for name, body in chunks(data) if name == b"IDAT"))
+    return np.frombuffer(lines, np.uint8).reshape(shape[0], -1)[:, 0]
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def smooth(height, width, bumps=7.0):
+    """Waves with a little noise, like a photograph's feature map."""
+    y, x = np.mgrid[:height, :width]
+    waves = 127 + 100 * np.sin(x / bumps) * np.cos(y / bumps) + np.random.default_rng(1).normal(0, 2, (height, width))
+    return waves.astype(np.uint8)
+
+
+@given(
+    height=st.integers(1, 40), width=st.integers(1, 40), color=st.booleans(), levels=st.integers(1, 255),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_any_picture_comes_back(height, width, color, levels, seed):
+    pixels = noise(height, width, *(3,) * color, seed=seed) // levels * levels
+    np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 1), (1, 1, 3), (1, 777), (777, 1), (1, 5000), (3, 4001), (3, 4001, 3), (1, 1500, 3), (123, 457), (60, 333, 3)],
+)
+def test_pictures_of_several_blocks_come_back(shape, small_blocks, threads):
+    for pixels in (noise(*shape), noise(*shape) // 255, np.full(shape, 255, np.uint8)):
+        np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
+
+
+def test_a_picture_larger_than_a_block_comes_back():
+    pixels = smooth(1500, 1100)
+    assert pixels.size > 3 * png.BLOCK
+    np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
+
+
+@given(data=st.data(), color=st.booleans())
+def test_the_file_does_not_depend_on_how_the_rows_are_handed_over(data, color):
+    heights = data.draw(st.lists(st.integers(0, 90), min_size=1, max_size=12).filter(any))
+    pixels = noise(sum(heights), 300, *(3,) * color) // 200
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(png, "BLOCK", 7 * 300)
+        assert written(pixels, heights) == written(pixels)
+
+
+def test_the_file_does_not_depend_on_the_number_of_threads(small_blocks):
+    pixels, files = smooth(300, 200), set()
+    for count in (1, 2, 3, 16):
+        set_threads(count)
+        files.add(encode_png(pixels))
+    set_threads(None)
+    assert len(files) == 1
+
+
+def test_a_view_that_is_not_contiguous_is_read_as_it_looks(small_blocks):
+    pixels = noise(90, 160, 3)
+    for view in (pixels[::-1], pixels[:, ::2], pixels[..., ::-1], pixels[..., 1], pixels.transpose(1, 0, 2)):
+        np.testing.assert_array_equal(decoded(encode_png(view)), view)
+
+
+def test_a_picture_that_may_not_be_written_to_is_read():
+    pixels = noise(9, 9)
+    pixels.flags.writeable = False
+    np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
+
+
+def test_the_file_is_made_of_valid_chunks(small_blocks):
+    data = written(noise(50, 70, 3), [20, 30])
+    found = list(chunks(data))
+    assert found[0] == (b"IHDR", struct.pack(">2I5B", 70, 50, 8, 2, 0, 0, 0))
+    assert found[-1] == (b"IEND", b"")
+    assert {name for name, _ in found[1:-1]} == {b"IDAT"}
+    assert len(found) > 5
+
+
+def test_the_whole_checksum_is_right(small_blocks):
+    stream = b"".join(body for name, body in chunks(encode_png(smooth(200, 100))) if name == b"IDAT")
+    reader = zlib.decompressobj()
+    assert len(reader.decompress(stream)) == 200 * 101  # raises if the Adler-32 at the end is wrong
+    assert reader.eof
+    assert reader.unused_data == b""
+
+
+@pytest.mark.parametrize(
+    ("pixels", "filter"),
+    [
+        (noise(64, 64) // 255 * 255, png.NONE),
+        (np.repeat(noise(1, 200), 100, axis=0), png.UP),
+        (np.repeat(noise(100, 1), 200, axis=1), png.SUB),
+        (smooth(200, 200, 40.0), png.AVERAGE),
+    ],
+    ids=["dots", "columns", "rows", "waves"],
+)
+def test_the_filter_suits_the_picture(pixels, filter):
+    assert set(filters_used(encode_png(pixels), pixels.shape)) == {filter}
+
+
+def test_flat_pictures_become_tiny():
+    assert len(encode_png(np.full((1000, 1000), 255, np.uint8))) < 6000
+
+
+def test_enlarged_pictures_are_not_much_larger_than_the_pictures():
+    pixels = noise(60, 60)
+    assert len(encode_png(pixels.repeat(6, axis=0).repeat(6, axis=1))) < 4 * pixels.size
+
+
+@pytest.mark.parametrize("pixels", [smooth(512, 512), np.stack([smooth(300, 300, b) for b in (9.0, 12.0, 15.0)], -1)])
+def test_feature_maps_are_not_larger_than_what_pillow_writes(pixels):
+    pillow = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(pillow, "PNG")
+    assert len(encode_png(pixels)) < len(pillow.getvalue())
+
+
+def test_nothing_but_write_is_asked_of_the_file():
+    np.testing.assert_array_equal(decoded(written(noise(5, 6), [2, 3])), noise(5, 6))
+
+
+def test_a_small_picture_starts_no_thread(monkeypatch, threads):
+    monkeypatch.setattr(threading.Thread, "start", lambda self: pytest.fail("a thread was started"))
+    encode_png(noise(300, 300))
+
+
+def test_no_thread_is_left(small_blocks, threads):
+    before = threading.active_count()
+    encode_png(noise(200, 100))
+    assert threading.active_count() == before
+
+
+def test_blocks_are_written_before_the_last_band_is_made(small_blocks, threads):
+    pipe, sizes = Pipe(), []
+
+    def bands():
+        for seed in range(60):
+            sizes.append(len(pipe.data))
+            yield noise(10, 100, seed=seed)
+
+    write_png(pipe, 100, 600, bands())
+    assert sizes[-1] > (60 - 4 * threads - 12) * SMALL_BLOCK
+
+
+def test_an_error_in_making_the_bands_is_passed_on(small_blocks, threads):
+    def bands():
+        yield noise(70, 100)
+        raise ZeroDivisionError("as told")
+
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError, match="as told"):
+        write_png(Pipe(), 100, 200, bands())
+    assert threading.active_count() == before
+
+
+def test_an_error_in_writing_is_passed_on(small_blocks, threads):
+    class Full(Pipe):
+        def write(self, data):
+            super().write(data)
+            if len(self.data) > 5000:
+                raise BrokenPipeError
+
+    before = threading.active_count()
+    with pytest.raises(BrokenPipeError):
+        write_png(Full(), 100, 200, [noise(200, 100)])
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("heights", "message"),
+    [
+        ([], "the bands have 0 rows, the picture has 10"),
+        ([4, 5], "the bands have 9 rows, the picture has 10"),
+        ([4, 7, 8], "the bands have 11 rows or more, the picture has 10"),
+    ],
+)
+def test_heights_that_do_not_sum_up_are_refused(heights, message, threads):
+    with pytest.raises(ArgumentError) as caught:
+        write_png(Pipe(), 20, 10, [noise(height, 20) for height in heights])
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("band", "color", "message"),
+    [
+        (noise(5, 7), "gray", "a band must be uint8 of shape (rows, 8), not uint8 of shape (5, 7)"),
+        (noise(5, 8, 3), "gray", "a band must be uint8 of shape (rows, 8), not uint8 of shape (5, 8, 3)"),
+        (noise(5, 8), "rgb", "a band must be uint8 of shape (rows, 8, 3), not uint8 of shape (5, 8)"),
+        (noise(5, 8, 4), "rgb", "a band must be uint8 of shape (rows, 8, 3), not uint8 of shape (5, 8, 4)"),
+        (np.zeros((5, 8)), "gray", "a band must be uint8 of shape (rows, 8), not float64 of shape (5, 8)"),
+    ],
+)
+def test_bands_of_another_kind_are_refused(band, color, message):
+    with pytest.raises(ArgumentError) as caught:
+        write_png(Pipe(), 8, 5, [band], color=color)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 5), (5, 0), (-1, 5), (2**31, 1), (1, 2**31)])
+def test_sizes_that_the_format_does_not_know_are_refused(width, height):
+    pipe = Pipe()
+    with pytest.raises(ArgumentError) as caught:
+        write_png(pipe, width, height, [])
+    assert str(caught.value) == f"a PNG picture cannot be {width}×{height} pixels large"
+    assert not pipe.data
+
+
+def test_an_unknown_color_is_refused():
+    with pytest.raises(ArgumentError, match="a PNG picture is gray or rgb, not 'cmyk'"):
+        write_png(Pipe(), 5, 5, [noise(5, 5)], color="cmyk")
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 5, 5, 3), ()])
+def test_an_array_that_is_no_picture_is_refused(shape):
+    with pytest.raises(ArgumentError) as caught:
+        encode_png(np.zeros(shape, np.uint8))
+    assert str(caught.value) == f"a picture has the shape (H, W) or (H, W, 3), not {shape}"
