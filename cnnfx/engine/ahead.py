@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cnnfx.engine.threads import thread_count
 
@@ -80,16 +80,16 @@ class _Helpers:
     def __init__(self, most: int) -> None:
         self.most = most
         self.threads: list[threading.Thread] = []
-        self.jobs: queue.SimpleQueue[_Job[Task, Result] | None] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[_Job[Any, Any] | None] = queue.SimpleQueue()
 
-    def offer(self, pending: deque[_Job[Task, Result]]) -> None:
+    def offer(self, pending: deque[_Job[Any, Any]]) -> None:
         """Have the last of the jobs done by a thread, once there is more than one."""
         self.jobs.put(pending[-1])
         if len(self.threads) < min(self.most, len(pending) - 1):
             self.threads.append(threading.Thread(target=self._live, name="cnnfx-ahead", daemon=True))
             self.threads[-1].start()
 
-    def close(self, unwanted: Iterable[_Job[Task, Result]]) -> None:
+    def close(self, unwanted: Iterable[_Job[Any, Any]]) -> None:
         """End all threads, without the jobs that nobody has begun."""
         for job in unwanted:
             job.begun.acquire(blocking=False)

@@ -17,39 +17,45 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-COPY_COST = 24
+NARROW = 64
+"""Outputs of up to so many columns are narrow: see `cnnfx.engine.narrow`."""
+
 COPIES = 1 << 21
-"""Bytes of copies that a block may make: they and the product are to stay in a core's second-level cache."""
+"""Bytes of copies that a block may make: they are to stay in a core's second-level cache, or nearly."""
+
+COPY = 24
+"""To copy a number costs about as much as so many multiplications in a product."""
+
+HEIGHTS = (1, 2, 4, 8, 16)
+"""Rows that a band may have: bands that begin at a multiple of them are cut as the whole image is."""
 
 
 class Block(NamedTuple):
     """A part of the output that is made in one go.
 
-    It has `bands` bands, each of `lines` times `p` rows: a product for each band and each image of the batch makes all
-    filters' rows; its p rows stand below, its lines beside one another.
+    A product for each image of the batch and each band of p rows makes these rows for all filters.
     """
 
     batch: slice
     rows: slice
     columns: slice
     p: int
-    lines: int
 
     @property
     def bands(self) -> int:
-        """The number of products for each image."""
-        return (self.rows.stop - self.rows.start) // (self.p * self.lines)
+        """The number of bands."""
+        return int(self.rows.stop - self.rows.start) // self.p
 
     def pick(self, chosen: Array) -> Iterator[Block]:
         """The bands that are `chosen`, an array (batch, bands), each as a block."""
-        height = self.p * self.lines
         for n, band in np.argwhere(chosen).tolist():
-            image, row = self.batch.start + n, self.rows.start + band * height
-            yield self._replace(batch=slice(image, image + 1), rows=slice(row, row + height))
+            image, row = self.batch.start + n, self.rows.start + band * self.p
+            yield self._replace(batch=slice(image, image + 1), rows=slice(row, row + self.p))
 
-    def by_rows(self) -> Block:
-        """The same part, done row by row."""
-        return self._replace(p=1, lines=1)
+    def by_rows(self) -> Iterator[Block]:
+        """The same part, row by row."""
+        for row in range(self.rows.start, self.rows.stop):
+            yield self._replace(rows=slice(row, row + 1), p=1)
 
 
 def band_rows(window: Window, p: int) -> Pair:
@@ -63,7 +69,7 @@ def band_rows(window: Window, p: int) -> Pair:
 
 
 def banded(weights: Array, bias: Array | None, window: Window, p: int) -> Array:
-    """The matrix `(K·p, C·rows·kw)`: row ``k·p + r`` is filter k moved down by r strides; and a column for the bias."""
+    """The matrix `(K·p, C·rows·kw)`: row ``k·p + r`` is filter k, r strides lower; and a bias column."""
     (filters, channels, kh, kw), (step, taps) = weights.shape, band_rows(window, p)
     used = channels * taps * kw
     matrix = np.zeros((filters, p, used + (bias is not None)), weights.dtype)
@@ -83,20 +89,18 @@ def blocks(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> It
     The products' shapes depend on the kernel and the output's width, and on its height only at its lower end.
     """
     batch, _, height, width = out
-    p, lines, columns = band_size(weights, window, width)
-    lines = min(lines, height)
-    bands = max(1, COPIES // (4 * weights[1] * band_rows(window, p)[1] * window.kernel[1] * lines * columns))
-    images = max(1, bands // max(1, height // (p * lines)))
+    p, columns = band_size(weights, window, width)
+    bands = max(1, COPIES // (4 * weights[1] * band_rows(window, p)[1] * window.kernel[1] * columns))
+    images = max(1, bands // max(1, height // p))
     for n in range(0, batch, images):
         some = slice(n, min(n + images, batch))
-        for rows, high in _rows(height, p * lines, bands):
+        for rows, high in _rows(height, p, bands):
             for column in range(0, width, columns):
-                beside = slice(column, min(column + columns, width))
-                yield Block(some, rows, beside, *((high, 1) if lines == 1 else (1, high)))
+                yield Block(some, rows, slice(column, min(column + columns, width)), high)
 
 
 def _rows(height: int, band: int, bands: int) -> Iterator[tuple[slice, int]]:
-    """Slices of up to `bands` bands of rows, and the height of each of their bands: less for what is left at the end."""
+    """Slices of up to `bands` bands of rows, and how high each of these is: less for what is left at the end."""
     whole = height // band * band
     for row in range(0, whole, band * bands):
         yield slice(row, min(row + band * bands, whole)), band
@@ -105,12 +109,16 @@ def _rows(height: int, band: int, bands: int) -> Iterator[tuple[slice, int]]:
 
 
 @lru_cache(maxsize=256)
-def band_size(weights: tuple[int, ...], window: Window, width: int) -> tuple[int, int, int]:
-    """Rows p of a band, lines beside one another, and columns of a block.
+def band_size(weights: tuple[int, ...], window: Window, width: int) -> tuple[int, int]:
+    """Rows p of a band, and columns of a block: as many as leave room for the copies."""
+    p = min(HEIGHTS, key=lambda p: band_cost(window, weights[0], p))
+    column = 4 * weights[1] * band_rows(window, p)[1] * window.kernel[1]
+    return p, -(-width // -(-width * column // COPIES))
 
-    To copy a row of numbers costs about as much as `COPY_COST` multiplications of it. The band's rows are copied once
-    for p output rows, and multiplied for each: per output row that is rows · (COPY_COST/p + K), to be made small.
+
+def band_cost(window: Window, filters: int, p: int) -> float:
+    """What one output row of a band of p costs, in multiplications for each column of the kernel and input channel.
+
+    The band's rows are copied once for p output rows, and multiplied for each of these with each filter.
     """
-    p = min((1, 2, 4, 8, 16), key=lambda p: band_rows(window, p)[1] * (COPY_COST / p + weights[0]))
-    row = 4 * weights[1] * band_rows(window, p)[1] * window.kernel[1]
-    return p, 1, -(-width // -(-width * row // COPIES))
+    return band_rows(window, p)[1] * (COPY / p + filters)

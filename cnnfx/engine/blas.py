@@ -11,9 +11,8 @@ import ctypes
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,8 +44,8 @@ def single_threaded() -> Iterator[None]:
 def functions() -> tuple[Callable[[], int], Callable[[int], object]]:
     """OpenBLAS's functions that tell and set its number of threads, looked for in the library that NumPy loaded."""
     try:
-        library = ctypes.CDLL(np._core._multiarray_umath.__file__)
-    except (OSError, AttributeError):
+        library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
+    except (OSError, ImportError):
         return lambda: 1, lambda count: None
     for prefix in ("scipy_", ""):
         for suffix in ("64_", "_64", ""):

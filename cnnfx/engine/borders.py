@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    Array = NDArray[Any]
     from numpy.typing import NDArray
 
     from cnnfx.engine.geometry import Pads, Window
+
+    Array = NDArray[Any]
 
 OUTSIDE = -1
 
@@ -47,6 +48,18 @@ class PaddedImages:
         if left or right:
             return take(images, 3, columns.start, columns.stop, (left, right), self.border)
         return images[..., columns]
+
+    def whole(self) -> Array:
+        """All of the padded images."""
+        (top, bottom), (left, right) = self.pads
+        n, channels, height, width = self.images.shape
+        if not (top or bottom or left or right):
+            return self.images
+        if self.border != "constant":
+            return self.part(slice(0, n), slice(0, top + height + bottom), slice(0, left + width + right))
+        result = np.zeros((n, channels, top + height + bottom, left + width + right), self.images.dtype)
+        result[:, :, top : top + height, left : left + width] = self.images
+        return result
 
     def _among_zeros(self, images: Array, rows: slice, columns: slice) -> Array:
         """`part` for a border of zeros."""

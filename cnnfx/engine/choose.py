@@ -1,17 +1,50 @@
-"""Which method is probably faster: a cost model of the arguments."""
+"""Which method is probably faster: a cost model of the arguments.
+
+Costs are counted in multiplications as a matrix product does them. Per output pixel, the direct method multiplies each
+number under a band (C · rows · kw of them for p output rows, see `bands.band_size`) with K filters, and copies it once.
+The Fourier method transforms each pixel of C channels once, and once more for each of K filters, and adds up C · K
+products; it does so for all pixels of a tile, of which some are lost. The filters are transformed too.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING
+
+from cnnfx.engine.bands import NARROW, band_cost
 
 if TYPE_CHECKING:
     from cnnfx.engine.geometry import Window
 
 METHODS: dict[str, tuple[str, ...]] = {"auto": (), "direct": (), "fft": ()}
 
+FORWARD, INVERSE, PRODUCT = 230, 190, 50
+"""A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
+
+CALL, SETUP = 400_000, 2_500_000
+"""What the call of one transform costs, however small it is, and what the first does."""
+
+TILE = 256
+
 
 @lru_cache(maxsize=256)
 def choose_method(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> str:
-    """"direct" or "fft" for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and how they slide."""
-    return "fft" if min(weights[2:]) >= 17 else "direct"
+    """The name, "direct" or "fft", for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and how they slide."""
+    return "direct" if direct_cost(out, weights, window) < fft_cost(out, weights, window) else "fft"
+
+
+def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
+    """Multiplications, and copies counted as such."""
+    rows = (1,) if out[3] <= NARROW else (1, 2, 4, 8, 16)
+    return prod(out[:1] + out[2:]) * weights[1] * weights[3] * min(band_cost(window, weights[0], p) for p in rows)
+
+
+def fft_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
+    """Transforms and products of tiles, and the filters' transforms, counted in multiplications."""
+    filters, channels = weights[:2]
+    edges = [min(n, TILE) for n in out[2:]]
+    tiles = out[0] * prod(n / edge for n, edge in zip(out[2:], edges, strict=True))
+    pixels = prod((n - 1) * s + e for n, s, e in zip(edges, window.stride, window.extent, strict=True))
+    each = FORWARD * channels + INVERSE * filters + PRODUCT * channels * filters
+    return SETUP + tiles * (pixels * each + (1 + filters) * CALL) + FORWARD * channels * filters * pixels

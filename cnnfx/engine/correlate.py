@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnfx.engine.bands import NARROW
 from cnnfx.engine.borders import PaddedImages
 from cnnfx.engine.choose import METHODS, choose_method
 from cnnfx.engine.direct import correlate_direct
 from cnnfx.engine.geometry import window
-from cnnfx.engine.narrow import NARROW, correlate_narrow
 from cnnfx.engine.names import choose_name
+from cnnfx.engine.narrow import correlate_narrow
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cnnfx.engine.geometry import Pads, Window
 
 Array = NDArray[Any]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -96,12 +99,20 @@ def correlate(
         plan = _plan.__wrapped__(*options)
     result = _result(out, plan.shape, pixels.dtype)
     batch, maps = (pixels, result) if pixels.ndim == 4 else (pixels[None], result[None])
-    each, many = len(filters) // plan.groups, filters.shape[1]
+    if plan.groups == 1:
+        plan.work(PaddedImages(batch, plan.pads, plan.window.border), filters, added, plan.window, maps)
+    else:
+        _by_groups(plan, batch, filters, added, maps)
+    return result
+
+
+def _by_groups(plan: Plan, images: Array, weights: Array, bias: Array | None, out: Array) -> None:
+    """Each group of filters on its group of channels."""
+    each, many = len(weights) // plan.groups, weights.shape[1]
     for group in range(plan.groups):
         ours = slice(group * each, (group + 1) * each)
-        images = PaddedImages(batch[:, group * many : (group + 1) * many], plan.pads, plan.window.border)
-        plan.work(images, filters[ours], None if added is None else added[ours], plan.window, maps[:, ours])
-    return result
+        padded = PaddedImages(images[:, group * many : (group + 1) * many], plan.pads, plan.window.border)
+        plan.work(padded, weights[ours], None if bias is None else bias[ours], plan.window, out[:, ours])
 
 
 class Plan(NamedTuple):

@@ -11,8 +11,7 @@ wide) and p = 2:
                     ⎣ input row 3, shifted by 0 … kw−1 ⎦
 
 The zeros cost arithmetic, which matrix products are good at; in return an input row is copied once for p output rows.
-Rows of narrow images are too short for good products: there p is 1, and many output rows stand side by side in one
-product. The bias is one more column of the matrix, and a row of ones below the input.
+The bias is one more column of the matrix, and a row of ones below the input.
 
 A zero of the band times an infinity is NaN, though no weight stands there. Such a value spoils every row of the product
 at the columns that touch it, so the first row tells; the band is then done again with p = 1, which has no such zeros.
@@ -55,41 +54,31 @@ def fill_rows(
     images: PaddedImages, weights: Array, bias: Array | None, window: Window, block: Block, out: Array
 ) -> None:
     """Do a block row by row, so that no weight but the filters' own touches a value."""
-    _fill(images, banded(weights, bias, window, 1), block.by_rows(), window, out)
+    matrix = banded(weights, bias, window, 1)
+    for row in block.by_rows():
+        _fill(images, matrix, row, window, out)
 
 
 def _fill(images: PaddedImages, matrix: Array, block: Block, window: Window, out: Array) -> Array:
     """Write a block of the output; tell of each of its bands whether a value that is not finite spoiled it."""
     copies = shifted_copies(images, matrix.shape[1], block, window)
     target = out[block.batch, :, block.rows, block.columns]
-    direct = _as_product(target, block)
-    if direct is not None:
-        product = np.matmul(matrix, copies, out=direct)
-    else:
-        shape = (*copies.shape[:2], len(matrix), copies.shape[3])
-        product = np.matmul(matrix, copies, out=buffer("product", shape, copies.dtype))
-        n, k, _, columns = target.shape
-        bands = product.reshape(n, block.bands, k, block.p * block.lines, columns)
-        target.reshape(n, k, block.bands, -1, columns)[...] = bands.swapaxes(1, 2)
-    if block.p == 1:
-        return np.zeros(1, bool)
-    return ~np.isfinite(product[:, :, 0].sum(-1))
-
-
-def _as_product(target: Array, block: Block) -> Array | None:
-    """The part of the output as the `(N, bands, K·p, n)` that a product gives, if it lies so in memory."""
     n, filters, _, columns = target.shape
-    if block.lines == 1 and filters == 1:
-        return target.reshape(n, block.bands, block.p, columns)
-    if block.lines == 1 and block.p == 1:
-        return target.swapaxes(1, 2)
-    if block.p == 1 and block.bands == 1 and target.strides[2] == columns * target.itemsize:
-        return target.reshape(n, 1, filters, -1)
-    return None
+    bands = target.reshape(n, filters, block.bands, block.p, columns).swapaxes(1, 2)
+    if filters == 1 or block.p == 1:  # the output lies in memory as a product does
+        product = np.matmul(matrix, copies, out=bands[:, :, 0] if filters == 1 else bands[:, :, :, 0])
+    else:
+        shape = (n, block.bands, len(matrix), columns)
+        product = np.matmul(matrix, copies, out=buffer("product", shape, copies.dtype))
+        bands[...] = product.reshape(bands.shape)
+    if block.p == 1:
+        return np.zeros((n, block.bands), bool)
+    sums: Array = product[:, :, 0].sum(-1)
+    return np.logical_not(np.isfinite(sums))
 
 
 def shifted_copies(images: PaddedImages, height: int, block: Block, window: Window) -> Array:
-    """The input rows under each band, a copy for each column of the kernel, and ones: `(N, bands, height, n)`."""
+    """The input rows under each band, a copy for each column of the kernel, and ones: `(N, bands, height, columns)`."""
     (sh, sw), dw, (eh, ew) = window.stride, window.dilation[1], window.extent
     rows = slice(block.rows.start * sh, (block.rows.stop - 1) * sh + eh)
     columns = block.columns.stop - block.columns.start
@@ -97,14 +86,13 @@ def shifted_copies(images: PaddedImages, height: int, block: Block, window: Wind
     part = images.part(block.batch, rows, slice(start, start + (columns - 1) * sw + ew))
     step, taps = band_rows(window, block.p)
     (batch, channels), (to_n, to_c, to_y, to_x) = part.shape[:2], part.strides
-    line = block.p * sh * to_y
     view = as_strided(
         part,
-        (batch, block.bands, channels, taps, window.kernel[1], block.lines, columns),
-        (to_n, block.lines * line, to_c, step * to_y, dw * to_x, line, sw * to_x),
+        (batch, block.bands, channels, taps, window.kernel[1], columns),
+        (to_n, block.p * sh * to_y, to_c, step * to_y, dw * to_x, sw * to_x),
     )
     used = channels * taps * window.kernel[1]
-    copies = buffer("copies", (batch, block.bands, height, block.lines * columns), part.dtype)
+    copies = buffer("copies", (batch, block.bands, height, columns), part.dtype)
     copies[:, :, :used].reshape(view.shape)[...] = view
     copies[:, :, used:] = 1
     return copies

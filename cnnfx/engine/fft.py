@@ -1,9 +1,9 @@
 """Cross-correlation by Fourier transforms of tiles (overlap–save).
 
-The transform of a cross-correlation is the image's transform times the conjugate of the kernel's. It is the sum around a
-circle, so of a tile's output only those places count whose kernel does not reach over the tile's end: tiles overlap by
-the kernel's extent less one. One transform of an input tile serves all filters, and the products are summed over input
-channels before the one inverse transform for each filter.
+The transform of a cross-correlation is the image's transform times the conjugate of the kernel's. It is the sum
+around a circle, so of a tile's output only those places count whose kernel does not reach over the tile's end: tiles
+overlap by the kernel's extent less one. One transform of an input tile serves all filters, and the products are summed
+over input channels before the one inverse transform for each filter.
 
 Rounding errors are relative to the largest values of a tile, not to each output. Tiles that hold values that are not
 finite (or too large to sum) are done directly, as are all where the weights are not finite.
@@ -67,7 +67,7 @@ def _some_filters(
         pixels = _pixels(images, tile, window)
         if not math.isfinite(pixels.sum()):
             image = slice(tile.image, tile.image + 1)
-            fill_rows(images, weights, bias, window, Block(image, tile.rows, tile.columns, 1, 1), out)
+            fill_rows(images, weights, bias, window, Block(image, tile.rows, tile.columns, 1), out)
             return
         spectrum = fft.rfft2(pixels, tile.size)
         target = out[tile.image, :, tile.rows, tile.columns]
@@ -101,7 +101,8 @@ def _pixels(images: PaddedImages, tile: Tile, window: Window) -> Array:
         slice(where.start * stride, (where.stop - 1) * stride + extent)
         for where, stride, extent in zip((tile.rows, tile.columns), window.stride, window.extent, strict=True)
     )
-    return images.part(slice(tile.image, tile.image + 1), rows, columns)[0]
+    pixels: Array = images.part(slice(tile.image, tile.image + 1), rows, columns)[0]
+    return pixels
 
 
 def spectra(weights: Array, window: Window, sizes: set[Pair]) -> dict[Pair, Array]:

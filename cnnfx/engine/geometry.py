@@ -131,7 +131,7 @@ def window(
     stride: object = 1,
     dilation: object = 1,
     padding: object = "valid",
-    border: str = "constant",
+    border: object = "constant",
 ) -> Window:
     """Put the arguments that `cnnfx.correlate` takes in order, as a `Window`.
 

@@ -1,8 +1,8 @@
 """Cross-correlation of narrow images: many short output rows side by side in one product.
 
-The copies of the input, one for each weight, are those of `direct` with p = 1. Where the stride is 1, a copy is read from
-memory in one go, on over the ends of the rows: long runs are copied faster. What stands in the product where two rows
-meet is not looked at.
+The copies of the input, one for each weight, are those of `direct` with p = 1. Where the stride is 1, a copy is read
+from memory in one go, on over the ends of the rows: long runs are copied faster. What stands in the product where two
+rows meet is not looked at.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnfx.engine.bands import NARROW
 from cnnfx.engine.threads import buffer, run_in_threads
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-NARROW = 64
-"""Outputs of up to so many columns are narrow; up to so many of their rows are done at a time."""
-
 LIGHT = 1 << 17
 """Multiplications that no BLAS would use more than one thread for."""
 
@@ -33,44 +31,44 @@ SOME = 1 << 20
 
 def correlate_narrow(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
-    (batch, _, height, width), (sh, sw), (eh, ew) = out.shape, window.stride, window.extent
-    rows = min(NARROW, height)
-    some = max(1, SOME // (4 * rows * width * weights[0].size))
-    columns = slice(0, (width - 1) * sw + ew)
-
-    def work(corner: tuple[int, int]) -> None:
-        n, row = corner
-        target = out[n : n + some, :, row : row + rows]
-        last = row + target.shape[2] - 1
-        part = images.part(slice(n, n + some), slice(row * sh, last * sh + eh), columns)
-        fill(np.ascontiguousarray(part), weights, bias, window, target)
-
-    corners = [(n, row) for n in range(0, batch, some) for row in range(0, height, rows)]
-    if len(corners) == 1 and rows * width * weights.size < LIGHT:
+    (batch, _, height, width), taps = out.shape, weights[0].size
+    some = max(1, SOME // (4 * min(NARROW, height) * width * taps))
+    if batch <= some and height <= NARROW and height * width * weights.size < LIGHT:
         with np.errstate(all="ignore"):
-            work(corners[0])
-    else:
-        run_in_threads(work, corners)
+            fill(np.ascontiguousarray(images.whole()), weights, bias, window, out)
+        return
+    corners = [
+        (slice(n, min(n + some, batch)), slice(row, min(row + NARROW, height)))
+        for n in range(0, batch, some)
+        for row in range(0, height, NARROW)
+    ]
+    run_in_threads(lambda corner: _work(images, weights, bias, window, out, corner), corners)
+
+
+def _work(
+    images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, corner: tuple[slice, slice]
+) -> None:
+    """Do some rows of some images."""
+    (some, rows), (sh, sw), (eh, ew) = corner, window.stride, window.extent
+    part = images.part(some, slice(rows.start * sh, (rows.stop - 1) * sh + eh), slice(0, (out.shape[3] - 1) * sw + ew))
+    fill(np.ascontiguousarray(part), weights, bias, window, out[some, :, rows])
 
 
 def fill(part: Array, weights: Array, bias: Array | None, window: Window, target: Array) -> None:
-    """Write to `target` (N, K, rows, columns) the whole output of `part` (N, C, h, w), which lies together in memory."""
-    (batch, filters, rows, columns), width = target.shape, part.shape[3]
-    (sh, sw), (dh, dw), taps = window.stride, window.dilation, weights[0].size
-    if sh == sw == 1 and filters < taps:
-        run, used = ((rows - 1) * width + columns,), rows * width
-        to_n, to_c, to_y, to_x = part.strides
-        steps: tuple[int, ...] = (to_n, to_c, dh * to_y, dw * to_x, to_x)
+    """Write to `target` (N, K, rows, columns) the output of `part` (N, C, h, w), which is contiguous."""
+    (batch, filters, rows, columns), width, taps = target.shape, part.shape[3], weights[0].size
+    (sh, sw), (dh, dw), (to_n, to_c, to_y, to_x) = window.stride, window.dilation, part.strides
+    shape, steps = (batch, *weights.shape[1:]), (to_n, to_c, dh * to_y, dw * to_x)
+    if sh == sw == 1 and filters < taps:  # the few columns too many in the product cost less than short runs
+        apart, length = width, (rows - 1) * width + columns
+        view = np.ndarray((*shape, length), part.dtype, part, 0, (*steps, to_x))
     else:
-        run, used = (rows, columns), rows * columns
-        to_n, to_c, to_y, to_x = part.strides
-        steps = (to_n, to_c, dh * to_y, dw * to_x, sh * to_y, sw * to_x)
-    copies = buffer("copies", (batch, taps, used), part.dtype)
-    view = np.ndarray((batch, *weights.shape[1:], *run), part.dtype, part, 0, steps)
-    length = used if len(run) == 2 else run[0]
-    copies[:, :, :length].reshape(view.shape)[...] = view
-    product = buffer("product", (batch, filters, used), part.dtype)
-    np.matmul(weights.reshape(filters, taps), copies[:, :, :length], out=product[:, :, :length])
-    target[...] = product.reshape(batch, filters, rows, -1)[..., :columns]
+        apart, length = columns, rows * columns
+        view = np.ndarray((*shape, rows, columns), part.dtype, part, 0, (*steps, sh * to_y, sw * to_x))
+    copies = buffer("copies", view.shape, part.dtype)
+    copies[...] = view
+    product = buffer("product", (batch, filters, rows * apart), part.dtype)
+    np.matmul(weights.reshape(filters, taps), copies.reshape(batch, taps, length), out=product[:, :, :length])
+    target[...] = product.reshape(batch, filters, rows, apart)[..., :columns]
     if bias is not None:
         target += bias[:, None, None]

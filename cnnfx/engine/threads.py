@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "CNNFX_THREADS"
 SPINS = 200
+LITTLE = 1 << 16  # bytes that are as fast to have anew
 END: Any = object()
 Task = TypeVar("Task")
 _chosen: int | None = None
@@ -126,6 +127,8 @@ _own = threading.local()
 def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Memory that this thread uses again and again, as fresh memory is slow; what it held before is still in it."""
     size = math.prod(shape) * dtype.itemsize
+    if size < LITTLE:
+        return np.empty(shape, dtype)
     memory: NDArray[np.uint8] | None = getattr(_own, name, None)
     if memory is None or memory.size < size:
         memory = np.empty(size, np.uint8)

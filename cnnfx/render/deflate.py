@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 Block = TypeVar("Block")
+Method = tuple[int, int]
+"""zlib's level and strategy."""
 
 HEADER = b"\x78\x01"
 """A window of 32 KiB, deflated fast."""
@@ -25,20 +27,22 @@ BASE = 65521
 """Adler's modulus."""
 
 
-def zlib_stream(blocks: Iterable[Block], prepare: Callable[[Block], tuple[Bytes, int]]) -> Iterator[tuple[bytes, ...]]:
+def zlib_stream(
+    blocks: Iterable[Block], prepare: Callable[[Block], tuple[Bytes, Method]]
+) -> Iterator[tuple[bytes, ...]]:
     """The stream in pieces, each for one block, and a last one.
 
     Parameters
     ----------
     blocks : iterable
-    prepare : function from a block to (bytes, strategy)
-        What is to be deflated, and zlib's strategy for it. Called in threads; the bytes are read before the thread
+    prepare : function from a block to (bytes, (level, strategy))
+        What is to be deflated, and how. Called in threads; the bytes are read before the thread
         calls it again.
     """
 
     def deflate(block: Block) -> tuple[list[bytes], int, int]:
-        data, strategy = prepare(block)
-        press = zlib.compressobj(1, zlib.DEFLATED, -15, 8, strategy)
+        data, (level, strategy) = prepare(block)
+        press = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
         return [press.compress(data.data), press.flush(zlib.Z_SYNC_FLUSH)], zlib.adler32(data.data), data.size
 
     head: tuple[bytes, ...] = (HEADER,)

@@ -49,6 +49,20 @@ def test_bands_give_the_same_bits_as_the_whole_image(width, stride, dilation, ke
         np.testing.assert_array_equal(maps, whole[:, first:last])
 
 
+@pytest.mark.parametrize("filters", [1, 2, 5, 32])
+@pytest.mark.parametrize("kernel", [1, 3, 8, 15])
+@pytest.mark.parametrize("width", [40, 90, 257])
+def test_short_last_bands_give_the_same_bits_too(width, kernel, filters):
+    image, weights = random(1, 530, width), random(filters, 1, kernel, kernel, seed=1)
+    bias = random(filters, seed=2)
+    for method in METHODS:
+        whole = correlate(image, weights, bias, padding="same", method=method)
+        place = window((kernel, kernel), padding="same")
+        part = band(image, place, 512, 530)
+        maps = correlate(part, weights, bias, padding=((0, 0), place.pads(image.shape[1:])[1]), method=method)
+        np.testing.assert_array_equal(maps, whole[:, 512:])
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("method", METHODS)
 def test_bands_of_an_image_that_is_not_finite_everywhere_give_the_same_bits(method, bad):

@@ -186,7 +186,11 @@ def test_lists_are_taken_as_arrays():
     assert correlate([[[1, 2], [3, 4]]], [[[[1, 1], [1, 1]]]], [5]).tolist() == [[[15.0]]]
 
 
-TURNS = {"backwards": lambda x: x[:, ::-1, ::-1], "turned": lambda x: x.swapaxes(1, 2), "thinned": lambda x: x[:, ::2, ::3]}
+TURNS = {
+    "backwards": lambda x: x[:, ::-1, ::-1],
+    "turned": lambda x: x.swapaxes(1, 2),
+    "thinned": lambda x: x[:, ::2, ::3],
+}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -284,8 +288,7 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
         ),
         (
             {"weights": np.zeros((1, 3, 11, 3))},
-            "kernel of 11×3 is larger than the image of 10×12; "
-            'use a smaller kernel, a larger image or padding="same"',
+            'kernel of 11×3 is larger than the image of 10×12; use a smaller kernel, a larger image or padding="same"',
         ),
         (
             {"weights": np.zeros((1, 3, 3, 9)), "dilation": 2, "padding": (0, 1)},
