@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -93,13 +93,13 @@ def map_tiles(maps: Maps, look: Look, above: Sequence[Levels | None] = ()) -> Ti
     lines: list[Line] = []
     parts: dict[tuple[int, int], Maps] = {}
 
-    def rows(first: int, last: int, top: int, bottom: int) -> Levels:
+    def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
         # Found when first drawn: the size of a grid can be known without computing a map.
         lines.extend(() if lines else look.lines(maps.statistics))
         part = parts.setdefault((first, last), maps.part(first, last))
         values = part.rows(top, bottom)
-        drawn = [paint(lines[first + k].levels(values[k]), look.colormap) for k in range(last - first)]
-        return np.stack(drawn)
+        for value_line, channel in zip(lines[first:last], values, strict=True):
+            yield paint(value_line.levels(channel), look.colormap)
 
     color = look.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above)
     _, height, width = maps.shape

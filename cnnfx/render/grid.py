@@ -8,7 +8,7 @@ memory can be written too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -37,9 +37,9 @@ class Tiles:
     ----------
     labels : one for each picture
     height, width : the size in pixels, before enlargement
-    rows : function (first picture, last picture, first row, last row) to levels
-        The given rows of the given pictures, `(n, rows, width)` or, in colour, `(n, rows, width, 3)`; both "last" are
-        exclusive.
+    rows : function (first picture, last picture, first row, last row) to pictures
+        The given rows of the given pictures one by one, each `(rows, width)` or, in colour, `(rows, width, 3)`; both
+        "last" are exclusive.
     color : whether `rows` or `above` are in colour
     above : small pictures drawn over each, or None
     """
@@ -47,14 +47,14 @@ class Tiles:
     labels: Sequence[str]
     height: int
     width: int
-    rows: Callable[[int, int, int, int], Levels]
+    rows: Callable[[int, int, int, int], Iterable[Levels]]
     color: bool = False
     above: Sequence[Levels | None] = ()
 
     def pick(self, index: int) -> Tiles:
         """One of the pictures alone."""
 
-        def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
+        def rows(_first: int, _last: int, top: int, bottom: int) -> Iterable[Levels]:
             return self.rows(index, index + 1, top, bottom)
 
         return replace(self, labels=self.labels[index : index + 1], rows=rows, above=self.above[index : index + 1])

@@ -54,20 +54,19 @@ def _shelf(cells: list[Cell]) -> str:
 def shrink(tiles: Tiles, index: int, width: int) -> Levels:
     """A picture shrunk by a whole factor to not much more than `width` pixels, by the mean of each block of pixels."""
 
-    def whole() -> Levels:
-        picture: Levels = tiles.rows(index, index + 1, 0, tiles.height)[0]
-        return picture
+    def rows(first: int, last: int) -> Levels:
+        return next(iter(tiles.rows(index, index + 1, first, last)))
 
     factor = max(1, tiles.width // max(1, width))
     if factor == 1:
-        return whole()
+        return rows(0, tiles.height)
     step = BAND_ROWS // factor * factor or factor
     bands = []
     for first in range(0, tiles.height // factor * factor, step):
         last = min(first + step, tiles.height // factor * factor)
-        bands.append(_block_means(tiles.rows(index, index + 1, first, last)[0], factor))
+        bands.append(_block_means(rows(first, last), factor))
     if not bands:  # lower than one block
-        return whole()[:, ::factor]
+        return rows(0, tiles.height)[:, ::factor]
     return np.concatenate(bands)
 
 
