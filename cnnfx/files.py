@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,9 +38,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     FileError
         If the operating system refuses; the message says why and how to mend it.
     """
-    target = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     try:
-        with open(target, "wb") if _is_special(target) else _replacement(target) as file:
+        with open(path, "wb") if _is_special(path) else _replacement(Path(os.path.realpath(path))) as file:
             yield file
     except BrokenPipeError:
         raise
@@ -58,16 +56,17 @@ def reason(error: OSError) -> str:
 
 @contextmanager
 def _replacement(target: Path) -> Iterator[IO[bytes]]:
-    """A temporary file beside the target, which takes its place at the end."""
+    """A temporary file beside the target, which takes its place at the end; a link to it stays a link."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
+    temporary = target.with_name(f".cnnfx-{os.urandom(8).hex()}.part")
     try:
-        with open(descriptor, "wb") as file:
+        with open(temporary, "xb") as file:
             yield file
-        os.chmod(temporary, _mode(target))
+        with suppress(FileNotFoundError):  # what is replaced hands on its permissions
+            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
         os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
@@ -75,17 +74,9 @@ def _replacement(target: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def _mode(target: Path) -> int:
-    """The permissions of the file that is replaced, or what a new file gets."""
+def _is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a device or a pipe, or a name such as `/dev/stdout` for whatever is open."""
     with suppress(OSError):
-        return stat.S_IMODE(target.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def _is_special(target: Path) -> bool:
-    with suppress(OSError):
-        mode = target.stat().st_mode
-        return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+        mode = os.stat(path).st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or os.fspath(path).startswith(("/dev/std", "/dev/fd/"))
     return False

@@ -29,7 +29,7 @@ def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = Fa
 
 def _pictures(folder: Path, recursive: bool) -> list[Path]:
     try:
-        found = sorted(_walk(folder, recursive), key=_natural)
+        found = sorted(sorted(_walk(folder, recursive)), key=_natural)
         if found:
             return found
         deeper = not recursive and any(_walk(folder, True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,20 +53,20 @@ class Image:
         rows = self.values[:, first:last]
         if rows.dtype == np.float32:
             return rows
-        scaled: NDArray[np.float32] = np.multiply(rows, np.float32(1 / np.iinfo(rows.dtype).max), dtype=np.float32)
+        scaled: NDArray[np.float32] = np.divide(rows, np.float32(np.iinfo(rows.dtype).max), dtype=np.float32)
         return scaled
 
 
-def check_pixels(name: str, width: int, height: int, limit: int) -> None:
-    """Refuse an image of too many pixels, before they are decoded.
+def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels") -> None:
+    """Refuse an image of too many pixels (or numbers, over all channels) before they are decoded.
 
     Raises
     ------
     FileError
         With the image's size, the limit, and how to raise it.
     """
-    if width * height > limit:
+    if math.prod(shape) > limit:
         raise FileError(
-            f"{name}: it has {width}×{height} = {width * height} pixels, the limit is {limit}. "
+            f"{name}: it has {'×'.join(map(str, shape))} = {math.prod(shape)} {unit}, the limit is {limit}. "
             "Raise it with --max-pixels if you trust the file."
         )

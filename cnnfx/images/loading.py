@@ -6,6 +6,7 @@ import difflib
 import io
 import os
 from pathlib import Path
+from typing import IO
 
 from cnnfx.errors import FileError
 from cnnfx.images.image import MAX_PIXELS, Image
@@ -27,16 +28,15 @@ def load_image(
     Parameters
     ----------
     source : path, or bytes
-        A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or numbers: `.npy`, `.npz` or `.csv`, as (H, W) or (C,
-        H, W); one
-        row of numbers is a 1×W image. The kind of bytes is found by looking at them.
+        A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or numbers: `.npy`, `.npz` or `.csv`, as (H, W) or
+        (C, H, W); one row of numbers is a 1×W image. The kind of bytes is found by looking at them.
     channels : "auto", "gray" or "rgb"
         What a picture's colours become: one channel if it is grey and else three; luminance (Rec. 601); three channels.
         The channels of numbers are taken as they stand.
     background : str
         The colour that transparent parts are laid over: a name such as "white", or "#rrggbb".
     max_pixels : int
-        Larger images are refused, before they are decoded.
+        Larger images are refused, before they are decoded. An array's limit is on its numbers, over all channels.
 
     Returns
     -------
@@ -52,32 +52,48 @@ def load_image(
     """
     name, stream = _opened(source)
     with stream:
-        start = stream.read(len(NUMPY))
-        stream.seek(0)
-        if not start:
-            raise FileError(f"{name}: it is empty. The program that made it may have failed.")
-        kind = _kind(source, start)
+        kind = _kind(source, _start(name, stream))
         if kind == "picture":
             from cnnfx.images.pictures import load_picture
 
             return load_picture(name, stream, channels, background, max_pixels)
+        if kind == "csv":
+            from cnnfx.images.tables import load_table
+
+            return load_table(name, stream, max_pixels)
         from cnnfx.images.arrays import load_array
 
         return load_array(name, stream, kind, max_pixels)
 
 
-def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, io.BufferedReader | io.BytesIO]:
+def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
     if isinstance(source, bytes):
         return STREAM, io.BytesIO(source)
     path = Path(source)
     try:
-        return str(source), path.open("rb")
+        stream = path.open("rb")
+        if stream.seekable():
+            return str(source), stream
+        with stream:  # a named pipe, such as a shell's <(…), can be read only once
+            return str(source), io.BytesIO(stream.read())
     except FileNotFoundError:
         raise FileError(f"{source}: there is no such file.{_nearest(path)}") from None
     except IsADirectoryError:
         raise FileError(f"{source}: it is a folder, not an image. Give the images in it.") from None
     except OSError as error:
         raise FileError(f"{source}: it cannot be read: {error.strerror}.") from error
+
+
+def _start(name: str, stream: IO[bytes]) -> bytes:
+    """The first bytes, by which the kind of a file is known."""
+    try:
+        start = stream.read(len(NUMPY))
+        stream.seek(0)
+    except OSError as error:
+        raise FileError(f"{name}: it cannot be read: {error.strerror}.") from error
+    if not start:
+        raise FileError(f"{name}: it is empty. The program that made it may have failed.")
+    return start
 
 
 def _nearest(path: Path) -> str:
