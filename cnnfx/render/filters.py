@@ -32,9 +32,12 @@ def kernel_levels(kernel: NDArray[Any], largest: float | None = None) -> Levels:
     return line("signed", -largest, largest).levels(np.asarray(kernel, np.float32))
 
 
-def kernel_tiles(layer: Layer) -> Tiles:
-    """The kernels of a layer as tiles, one pixel per weight: a filter's kernels side by side, one column apart."""
-    pictures = [side_by_side(list(kernel_levels(weights)), 1) for weights in layer.conv.weights]
+def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
+    """The kernels of a layer as tiles, one pixel per weight: a filter's kernels side by side, one column apart.
+
+    `largest` is the magnitude that is drawn white or black; each filter's own largest weight unless given.
+    """
+    pictures = [side_by_side(list(kernel_levels(weights, largest)), 1) for weights in layer.conv.weights]
     height, width = pictures[0].shape
     return Tiles(layer.filter_names, height, width, lambda f, last, top, low: np.stack(pictures[f:last])[:, top:low])
 

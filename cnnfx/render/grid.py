@@ -109,9 +109,11 @@ class Grid:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_cells", [_Cells.of(section) for section in self.sections])
-        if self.width * self.height > MAX_PIXELS:
+        least = sum(cells.rows * cells.height for cells in self._cells)  # without the labels, which are not drawn yet
+        height = least if self.width * least > MAX_PIXELS else self.height
+        if self.width * height > MAX_PIXELS:
             raise CnnfxError(
-                f"the grid would have {self.width}×{self.height} pixels, {MAX_PIXELS / 1e6:.0f} megapixels are the "
+                f"the grid would have {self.width}×{height} pixels, {MAX_PIXELS / 1e6:.0f} megapixels are the "
                 "most. Write one picture per channel with -o FOLDER/, or use a smaller --scale."
             )
 
@@ -123,12 +125,17 @@ class Grid:
     @cached_property
     def spacing(self) -> int:
         """Pixels between the pictures."""
-        return max(6, max(cells.width for cells in self._cells) // 50) if self.gap is None else self.gap
+        return max(6, self._measure // 50) if self.gap is None else self.gap
 
     @cached_property
     def font(self) -> int:
         """The size of the labels: readable where the whole grid fits a screen."""
-        return max(13, max(cells.width for cells in self._cells) // 36)
+        return max(13, self._measure // 36)
+
+    @property
+    def _measure(self) -> int:
+        """What labels and gaps go by: the width of a picture, or six times its height if it is a mere strip."""
+        return max(min(cells.width, 6 * cells.height) for cells in self._cells)
 
     @cached_property
     def width(self) -> int:
@@ -219,7 +226,13 @@ class _Cells:
     places: list[tuple[Tiles, int]]
     scale: int
     width: int
+    height: int
     columns: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the grid the places fill."""
+        return math.ceil(len(self.places) / self.columns)
 
     @classmethod
     def of(cls, section: Section) -> _Cells:
@@ -228,7 +241,7 @@ class _Cells:
         height = max(tiles.height for tiles in section.tiles)
         scale = section.scale or max(1, SMALL // max(width, height))
         columns = min(len(places), section.columns or suitable_columns(len(places), width, height))
-        return cls(section, places, scale, width * scale, columns)
+        return cls(section, places, scale, width * scale, height * scale, columns)
 
 
 def suitable_columns(count: int, width: int, height: int) -> int:
