@@ -65,7 +65,7 @@ def _replacement(target: Path) -> Iterator[IO[bytes]]:
     try:
         with open(temporary, "xb") as file:
             yield file
-        with suppress(FileNotFoundError):  # what is replaced hands on its permissions
+        with suppress(OSError):  # what is replaced hands on its permissions, if there are any
             os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
         os.replace(temporary, target)
     except BaseException:

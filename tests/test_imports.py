@@ -14,6 +14,7 @@ import cnnfx
 LEVELS = [
     "__main__",
     "cli",
+    "jobs",
     "outputs",
     "pipeline",
     "render",

@@ -1,7 +1,7 @@
 """Files and streams to images; the only reader of image files.
 
-`image` (what an image is), `loading` (from a path or the content of a stream), `pictures` (what Pillow reads),
-`arrays` (`.npy` and `.npz`), `tables` (`.csv`), `folders` (which files of a folder are images).
+`image` (what an image is), `loading` (from a path or the content of a stream), `opening` and `pictures` (what Pillow
+reads), `arrays` (`.npy` and `.npz`), `tables` (`.csv`), `folders` (which files of a folder are images).
 """
 
 from cnnfx.images.folders import find_images

@@ -7,6 +7,7 @@ import lzma
 import math
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from typing import IO, Any
@@ -32,14 +33,14 @@ def load_array(name: str, stream: IO[bytes], kind: str, max_pixels: int) -> Imag
     else:
         array = _read_npy(name, stream, max_pixels)
     values = _channels(_float32(name, array))
-    if names is None or len(names) != len(values):
+    if names is None or len(names) != len(values) or len(set(names)) != len(names):
         names = ("gray",) if len(values) == 1 else tuple(str(index) for index in range(len(values)))
     return Image(name, values, names, is_array=True)
 
 
 def _float32(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
     try:
-        with np.errstate(over="raise"):
+        with np.errstate(over="raise", invalid="ignore"):
             return array.astype(np.float32, copy=False)
     except FloatingPointError:
         raise FileError(f"{name}: it holds numbers beyond ±3.4e38, the most for 32 bits. Scale them down.") from None
@@ -69,7 +70,13 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """The shape, whether it is in Fortran's order, and the type that a `.npy` begins with."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers that Python 2 wrote, and of damaged ones
+        try:
+            shape, fortran, dtype = read(stream)
+        except MemoryError:
+            raise ValueError("a header nested too deeply") from None
+    return tuple(map(int, shape)), fortran, dtype
 
 
 def _check(name: str, label: str, shape: tuple[int, ...], dtype: np.dtype[Any], max_pixels: int) -> None:

@@ -23,7 +23,9 @@ def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = Fa
         If a folder cannot be read or holds no pictures.
     """
     return [
-        path for given in map(Path, paths) for path in ([given] if not given.is_dir() else _pictures(given, recursive))
+        path
+        for given in map(Path, paths)
+        for path in (_pictures(given, recursive) if os.path.isdir(given) else [given])
     ]
 
 
@@ -34,20 +36,23 @@ def _pictures(folder: Path, recursive: bool) -> list[Path]:
             return found
         deeper = not recursive and any(_walk(folder, True))
     except OSError as error:
-        raise FileError(f"{folder}: the folder cannot be read: {error.strerror}.") from error
+        raise FileError(f"{error.filename}: the folder cannot be read: {error.strerror}.") from error
     if deeper:
         raise FileError(f"{folder}: it holds pictures only in its sub-folders. Add --recursive to take these.")
     raise FileError(f"{folder}: it holds no pictures ({', '.join(ending[1:] for ending in PICTURES)}).")
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    for entry in os.scandir(folder):
-        path = folder / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if recursive:
+    """The picture files of a folder; neither what is hidden nor, as they may lead in circles, linked sub-folders."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith("."):
+                continue
+            if recursive and entry.is_dir(follow_symlinks=False):
                 yield from _walk(path, recursive)
-        elif path.suffix.lower() in PICTURES and not entry.name.startswith("."):
-            yield path
+            elif path.suffix.lower() in PICTURES and entry.is_file():
+                yield path
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import IO
 
 from cnnfx.errors import FileError
+from cnnfx.images.folders import PICTURES
 from cnnfx.images.image import MAX_PIXELS, Image
 
 STREAM = "standard input"
-ARRAYS = (".npy", ".npz", ".csv")
+ENDINGS = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
+"""Endings that say what a file without the first bytes of an array is meant to be."""
+NUMBERS = b"0123456789+-.# \t\r\nnNiI"
+"""What a text of numbers begins with."""
 NUMPY, ZIP = b"\x93NUMPY", b"PK"
 
 
@@ -82,6 +86,8 @@ def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
         raise FileError(f"{source}: it is a folder, not an image. Give the images in it.") from None
     except OSError as error:
         raise FileError(f"{source}: it cannot be read: {error.strerror}.") from error
+    except ValueError:
+        raise FileError(f"{str(source)!r} is not the name of a file.") from None
 
 
 def _start(name: str, stream: IO[bytes]) -> bytes:
@@ -113,7 +119,7 @@ def _kind(source: str | os.PathLike[str] | bytes, start: bytes) -> str:
     if start.startswith(ZIP):
         return "npz"
     ending = "" if isinstance(source, bytes) else Path(source).suffix.lower()
-    if ending in ARRAYS:
-        return ending[1:]
-    text = isinstance(source, bytes) and start.lstrip(b"\xef\xbb\xbf")[:1] in b"0123456789+-.# \t\r\nnNiI"
-    return "csv" if text and not start.startswith((b"II*", b"II+")) else "picture"
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    text = start.lstrip(b"\xef\xbb\xbf")[:1] in NUMBERS and not start.startswith((b"II*", b"II+"))
+    return "csv" if text and ending not in PICTURES else "picture"

@@ -3,138 +3,65 @@ it."""
 
 from __future__ import annotations
 
-import struct
-import threading
-import warnings
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images.image import Image, check_size
+from cnnfx.errors import ArgumentError
+from cnnfx.images.image import Image
+from cnnfx.images.opening import DAMAGE, QUIET, decode, open_picture
 
 if TYPE_CHECKING:
     import PIL.Image
 
-_opening = threading.Lock()
+Color = tuple[int, int, int]
 
-PLAIN = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
-"""Pillow's colour models that it turns into few others, and what stands for them."""
-DAMAGE = (OSError, ValueError, SyntaxError, LookupError, EOFError, OverflowError, TypeError, struct.error, zlib.error)
-"""What Pillow raises where a file's content makes no sense."""
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
-STARTS = {
-    "PNG": (b"\x89PNG",),
-    "JPEG": (b"\xff\xd8",),
-    "GIF": (b"GIF8",),
-    "BMP": (b"BM",),
-    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "WebP": (b"RIFF",),
-    "PGM or PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
-}
-"""What a file of each kind begins with."""
 GRAY, RGB = ("gray",), ("red", "green", "blue")
-ROWS = 64
-"""So many rows are taken out of Pillow at a time: they stay in a processor's cache while their channels are parted."""
-WHOLE_RANGES = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
+GRAYS = ("1", "L", "LA", "La")
+"""Pillow's modes of at most 8 bits without a colour."""
+VIA = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
+"""Pillow's modes that it turns into few others, and what stands for them."""
+PIECE = 2**18
+"""About so many pixels are taken out of Pillow at a time: they stay in a processor's cache while they are converted,
+and no second copy of the picture is ever held."""
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Rec. 601's weights of red, green and blue."""
+DEEP = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
 """The largest value of whole numbers that Pillow reads into 32 bits; 16 unsigned bits where nothing else is known."""
+ORIENTATIONS = {
+    1: (False, 1, 1), 2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1),
+    5: (True, 1, 1), 6: (True, -1, 1), 7: (True, -1, -1), 8: (True, 1, -1),
+}  # fmt: skip
+"""EXIF orientations: whether rows and columns change places, then the steps of rows and columns."""
 
 
 def load_picture(name: str, stream: IO[bytes], channels: str, background: str, max_pixels: int) -> Image:
     """A picture as an image; see `cnnfx.load_image`."""
     color = _color(background)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of size, which is checked here
-        picture = _open(name, stream)
-        check_size(name, picture.size, max_pixels)
-        notes = _lost_depth(name, picture)
-        largest = _largest(picture)
-        _decode(name, picture)
-        values, names = _values(_opaque(_plain(_upright(picture)), color), channels, largest)
+    with QUIET:
+        picture = open_picture(name, stream, max_pixels)
+        raw, maximum = _coded(picture)
+        decode(name, picture)
+        notes = _lost_depth(name, picture, raw, maximum)
+        if picture.mode.startswith("I") or picture.mode == "F":
+            values, names = _deep(picture, color, channels, DEEP.get(raw, 2**16 - 1))
+        else:
+            values, names = _flat(picture, color, channels)
     return Image(name, values, names, notes=notes)
 
 
-def _color(background: str) -> tuple[int, ...]:
+def _color(background: str) -> Color:
     from PIL import ImageColor
 
     try:
-        return ImageColor.getrgb(background)[:3]
+        red, green, blue = ImageColor.getrgb(background)[:3]
     except ValueError:
         raise ArgumentError(
             f"background {background!r} is not a colour. Write a name such as white, or #rrggbb."
         ) from None
-
-
-def _open(name: str, stream: IO[bytes]) -> PIL.Image.Image:
-    import PIL.Image
-
-    # Pillow looks for these two only after it has loaded all of its forty formats.
-    from PIL import TiffImagePlugin, WebPImagePlugin  # noqa: F401
-
-    try:
-        with _no_limit():
-            return PIL.Image.open(stream, formats=FORMATS)
-    except PIL.UnidentifiedImageError:
-        raise _unknown(name, stream) from None
-    except DAMAGE as error:
-        raise _damaged(name, error) from error
-
-
-@contextmanager
-def _no_limit() -> Iterator[None]:
-    """Without Pillow's own limit of pixels, which it looks at when a file is opened: the one that counts is ours."""
-    import PIL.Image
-
-    with _opening:
-        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            PIL.Image.MAX_IMAGE_PIXELS = limit
-
-
-def _unknown(name: str, stream: IO[bytes]) -> FileError:
-    """What to say of a file that Pillow does not know, or knows by its first bytes only."""
-    stream.seek(0)
-    start = stream.read(4)
-    for kind, starts in STARTS.items():
-        if start.startswith(starts):
-            return FileError(
-                f"{name}: it is {kind}, but damaged or of a kind that is not read here. Save it as PNG, or its numbers "
-                "as .npy."
-            )
-    return FileError(
-        f"{name}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
-        "and numbers as .npy, .npz and .csv."
-    )
-
-
-def _decode(name: str, picture: PIL.Image.Image) -> None:
-    try:
-        picture.load()
-    except DAMAGE as error:
-        raise _damaged(name, error) from error
-
-
-def _damaged(name: str, error: Exception) -> FileError:
-    return FileError(f"{name}: the image is cut off or damaged ({str(error).rstrip('.')}). Get the file again.")
-
-
-def _lost_depth(name: str, picture: PIL.Image.Image) -> tuple[str, ...]:
-    """What to say where Pillow reads fewer bits than the file has."""
-    raw, maximum = _coded(picture)
-    if picture.mode in ("RGB", "RGBA", "LA", "RGBX") and (";16" in raw or (picture.format == "PPM" and maximum > 255)):
-        return (f"{name}: 8 of its 16 bits per channel are read. Write it as 16-bit grey, or .npy, to keep all.",)
-    return ()
-
-
-def _largest(picture: PIL.Image.Image) -> float:
-    """The value that is 1.0 in a picture of 32-bit whole numbers."""
-    return float(WHOLE_RANGES.get(_coded(picture)[0], 2**16 - 1))
+    return red, green, blue
 
 
 def _coded(picture: PIL.Image.Image) -> tuple[str, int]:
@@ -146,76 +73,93 @@ def _coded(picture: PIL.Image.Image) -> tuple[str, int]:
     return str(args[0]) if args else "", maximum
 
 
-def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture turned as its EXIF orientation says; one whose EXIF data make no sense stays as it is."""
-    try:
-        if picture.getexif().get(0x0112, 1) == 1:
-            return picture
-        from PIL import ImageOps
-
-        return ImageOps.exif_transpose(picture)
-    except DAMAGE:
-        return picture
+def _lost_depth(name: str, picture: PIL.Image.Image, raw: str, maximum: int) -> tuple[str, ...]:
+    """What to say where Pillow reads fewer bits than the file has."""
+    deep = maximum > 255 if picture.format == "PPM" else ";16" in raw and picture.format in ("PNG", "TIFF")
+    if deep and not picture.mode.startswith("I"):
+        return (f"{name}: 8 of its 16 bits per channel are read. Write it as 16-bit grey, or .npy, to keep all.",)
+    return ()
 
 
-def _plain(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture in a colour model that Pillow turns into luminance and lays over others."""
-    plain = PLAIN.get(picture.mode)
-    return picture.convert(plain) if plain else picture
+def _deep(picture: PIL.Image.Image, color: Color, channels: str, largest: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """One channel of more than 8 bits: 16 whole ones, or floats."""
+    values = _gathered(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
+    if picture.mode == "I":
+        values = _whole(values, largest)
+    key = picture.info.get("transparency")
+    if isinstance(key, int) and values.dtype == np.uint16:
+        return _over(values, key, color, channels)
+    return (np.repeat(values, 3, axis=0), RGB) if channels == "rgb" else (values, GRAY)
 
 
-def _opaque(picture: PIL.Image.Image, color: tuple[int, ...]) -> PIL.Image.Image:
-    """The picture laid over a colour where it is transparent."""
-    if not (picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info):
-        return picture
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return picture  # a grey level that counts as transparent: no alpha to lay over anything
-    import PIL.Image
-
-    layered = picture.convert("RGBA")
-    base = PIL.Image.new("RGBA", picture.size, (*color, 255))
-    gray = picture.mode in ("L", "LA", "1") and len(set(color)) == 1
-    return PIL.Image.alpha_composite(base, layered).convert("L" if gray else "RGB")
+def _whole(values: NDArray[Any], largest: int) -> NDArray[Any]:
+    """32-bit whole numbers: as 16 bits if these hold them, else scaled to 0..1, or −1..1 if they have a sign."""
+    if largest > 2**31:
+        values = values.view(np.uint32)
+    if largest == 2**16 - 1 and values.min() >= 0 and values.max() <= largest:
+        return values.astype(np.uint16)
+    return (values / largest).astype(np.float32)
 
 
-def _values(picture: PIL.Image.Image, channels: str, largest: float) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The channels `(C, H, W)` and their names."""
-    gray = picture.mode in ("1", "L", "F") or picture.mode.startswith("I") or _is_gray_palette(picture)
-    if gray or channels == "gray":
-        plane = _gray_values(picture, largest)
-        return (np.repeat(plane, 3, axis=0), RGB) if channels == "rgb" else (plane, GRAY)
-    return _planes(picture if picture.mode == "RGB" else picture.convert("RGB")), RGB
+def _over(values: NDArray[Any], key: int, color: Color, channels: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """16-bit grey of which one level counts as transparent, over a colour."""
+    if channels == "gray" or (channels == "auto" and len(set(color)) == 1):
+        luminance = sum(weight * value for weight, value in zip(LUMINANCE, color, strict=True))
+        return np.where(values == key, np.uint16(round(257 * luminance)), values), GRAY
+    return np.where(values == key, np.array(color, np.uint16).reshape(3, 1, 1) * np.uint16(257), values), RGB
 
 
-def _planes(picture: PIL.Image.Image) -> NDArray[np.uint8]:
-    """The bytes of a picture `(C, H, W)`, without a second copy of the whole on the way."""
-    width, height = picture.size
-    planes = np.empty((len(picture.getbands()), height, width), np.uint8)
-    for top in range(0, height, ROWS):
-        bottom = min(top + ROWS, height)
-        with _no_limit():
-            part = picture.crop((0, top, width, bottom))
-        rows = np.asarray(part)
-        planes[:, top:bottom] = np.moveaxis(rows.reshape(bottom - top, width, -1), -1, 0)
-    return planes
+def _flat(picture: PIL.Image.Image, color: Color, channels: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Channels of 8 bits: one if the whole picture is grey, or three."""
+    clear = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info
+    gray = (picture.mode in GRAYS or _has_gray_palette(picture)) and (not clear or len(set(color)) == 1)
+    if channels == "rgb" or not (gray or channels == "gray"):
+        return _gathered(picture, "RGB", np.uint8, color if clear else None), RGB
+    return _gathered(picture, "L", np.uint8, color if clear else None), GRAY
 
 
-def _is_gray_palette(picture: PIL.Image.Image) -> bool:
-    if picture.mode != "P":
+def _has_gray_palette(picture: PIL.Image.Image) -> bool:
+    if picture.mode not in ("P", "PA"):
         return False
     palette = np.array(picture.getpalette("RGB")).reshape(-1, 3)
     return bool((palette == palette[:, :1]).all())
 
 
-def _gray_values(picture: PIL.Image.Image, largest: float) -> NDArray[Any]:
-    if picture.mode == "F":
-        return np.asarray(picture)[None]
-    if picture.mode == "I":
-        values = np.asarray(picture)[None]
-        values = values.view(np.uint32) if largest > 2**31 else values
-        if largest == 2**16 - 1 and values.min() >= 0 and values.max() <= largest:
-            return values.astype(np.uint16)
-        return (values / largest).astype(np.float32)
-    if picture.mode.startswith("I;16"):
-        return np.asarray(picture)[None].astype(np.uint16, copy=False)
-    return _planes(picture if picture.mode == "L" else picture.convert("L"))
+def _gathered(picture: PIL.Image.Image, mode: str, dtype: type[np.generic], color: Color | None = None) -> NDArray[Any]:
+    """The channels `(C, H, W)` of a picture, upright, laid over a colour and converted piece by piece."""
+    width, height = picture.size
+    swap, down, right = _orientation(picture)
+    values = np.empty((3 if mode == "RGB" else 1, *((width, height) if swap else (height, width))), dtype)
+    stored = (values.swapaxes(1, 2) if swap else values)[:, ::down, ::right]
+    for top, piece in _pieces(picture):
+        rows = np.asarray(_converted(piece, mode, color))
+        stored[:, top : top + len(rows)] = np.moveaxis(rows.reshape(*rows.shape[:2], -1), -1, 0)
+    return values
+
+
+def _pieces(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
+    """The picture cut into bands of rows, and where each begins."""
+    width, height = picture.size
+    rows = max(1, PIECE // width)
+    for top in range(0, height, rows):
+        yield top, picture.crop((0, top, width, min(top + rows, height)))
+
+
+def _converted(piece: PIL.Image.Image, mode: str, color: Color | None) -> PIL.Image.Image:
+    """A piece in a mode, its own for "", laid over a colour if one is given."""
+    import PIL.Image
+
+    if piece.mode in VIA:
+        piece = piece.convert(VIA[piece.mode])
+    if color is not None:
+        base = PIL.Image.new("RGBA", piece.size, (*color, 255))
+        piece = PIL.Image.alpha_composite(base, piece.convert("RGBA"))
+    return piece if mode in ("", piece.mode) else piece.convert(mode)
+
+
+def _orientation(picture: PIL.Image.Image) -> tuple[bool, int, int]:
+    """How the picture is to be turned; one whose EXIF data make no sense stays as it is."""
+    try:
+        return ORIENTATIONS.get(picture.getexif().get(0x0112, 1), ORIENTATIONS[1])
+    except DAMAGE:
+        return ORIENTATIONS[1]

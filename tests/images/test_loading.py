@@ -1,0 +1,190 @@
+"""A path or the content of a stream: what is in it is found by looking, what cannot be read is said."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnfx.errors import FileError
+from cnnfx.images import load_image
+
+VALUES = np.arange(12, dtype=np.uint8).reshape(3, 4)
+
+
+def content(kind: str) -> bytes:
+    stream = io.BytesIO()
+    if kind == "npy":
+        np.save(stream, VALUES)
+    elif kind == "npz":
+        np.savez(stream, VALUES)
+    elif kind == "csv":
+        np.savetxt(stream, VALUES, delimiter=",")
+    else:
+        PIL.Image.fromarray(VALUES).save(stream, kind)
+    return stream.getvalue()
+
+
+KINDS = ["png", "tiff", "bmp", "gif", "ppm", "npy", "npz", "csv"]
+
+
+def refusal(source: Path | bytes) -> str:
+    with pytest.raises(FileError) as caught:
+        load_image(source)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bytes_are_known_by_looking_at_them(kind: str) -> None:
+    np.testing.assert_array_equal(load_image(content(kind)).values, VALUES[None])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_is_read_by_its_path(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(content(kind))
+    np.testing.assert_array_equal(load_image(path).values, VALUES[None])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_without_an_ending_does_not_matter(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(content(kind))
+    np.testing.assert_array_equal(load_image(path).values, VALUES[None])
+
+
+def test_a_wrong_ending_does_not_matter_to_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content("png"))
+    np.testing.assert_array_equal(load_image(path).values, VALUES[None])
+
+
+def test_an_image_is_named_by_its_path_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").write_bytes(content("png"))
+    assert load_image("a.png").name == "a.png"
+
+
+def test_bytes_are_named_standard_input() -> None:
+    assert load_image(content("png")).name == "standard input"
+
+
+def test_a_named_pipe_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(content("png"),))
+    writer.start()
+    image = load_image(path)
+    writer.join()
+    np.testing.assert_array_equal(image.values, VALUES[None])
+
+
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content("png"))
+    before = len(os.listdir("/proc/self/fd"))
+    kept = [load_image(path) for _ in range(3)]
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(kept) == 3
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: there is no such file."
+
+
+def test_a_missing_file_is_compared_with_the_names_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").touch()
+    assert refusal(tmp_path / "phto.png") == (
+        f"{tmp_path / 'phto.png'}: there is no such file. Did you mean {tmp_path / 'photo.png'}?"
+    )
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "a.png"
+    assert refusal(path) == f"{path}: there is no such file."
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == f"{tmp_path}: it is a folder, not an image. Give the images in it."
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    assert refusal(tmp_path / "a.png") == (
+        f"{tmp_path / 'a.png'}: it is empty. The program that made it may have failed."
+    )
+
+
+def test_an_empty_stream_is_refused() -> None:
+    assert refusal(b"") == "standard input: it is empty. The program that made it may have failed."
+
+
+def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"Once upon a time")
+    assert refusal(path) == (
+        f"{path}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
+        "and numbers as .npy, .npz and .csv."
+    )
+
+
+def test_a_picture_that_holds_text_is_not_taken_for_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"404 not found")
+    assert refusal(path).startswith(f"{path}: it is not an image that can be read.")
+
+
+def test_a_table_that_holds_words_is_read_as_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"x,y\n1,2")
+    assert refusal(path) == f"{path}, line 1, column 1: 'x' is not a number."
+
+
+def test_an_array_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"Once upon a time")
+    assert refusal(path) == f"{path}: the array is cut off or damaged. Save it again with numpy.save or numpy.savez."
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert refusal(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: it cannot be read: Permission denied."
+
+
+def test_a_disk_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", lambda *_: Failing())
+    assert refusal(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: it cannot be read: Input/output error."
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(FileError) as caught:
+        load_image("a\0b")
+    assert str(caught.value) == "'a\\x00b' is not the name of a file."
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"P5 ",
+                           b"P1 ", b"RIFF\0\0\0\0WEBP", b"\x93NUMPY\1\0", b"PK\3\4", b"1,"]),
+    rest=st.binary(max_size=200),
+)  # fmt: skip
+def test_any_bytes_are_read_or_refused(start: bytes, rest: bytes) -> None:
+    try:
+        image = load_image(start + rest, max_pixels=10**5)
+    except FileError:
+        return
+    assert min(image.shape) > 0
