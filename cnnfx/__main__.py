@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 
 def main() -> None:
@@ -11,9 +12,21 @@ def main() -> None:
     # its own.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    from cnnfx.cli import app
+    try:
+        _prepare_stdout()
+        from cnnfx.cli import app
 
-    app(prog_name="cnnfx")
+        app(prog_name="cnnfx")
+    except KeyboardInterrupt:  # before the command line was there to hear it, or after it was done
+        sys.exit(130)
+
+
+def _prepare_stdout() -> None:
+    """A standard output that is there and takes every text: a sign that its encoding lacks becomes `?`."""
+    if sys.stdout is None:  # closed, as by `>&-`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 # open as long as the program runs
+    else:
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # the interpreter's own is a TextIOWrapper
 
 
 if __name__ == "__main__":

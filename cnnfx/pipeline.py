@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cnnfx.errors import ArgumentError
+from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import MAX_PIXELS, Image, load_image
 from cnnfx.maps import FeatureMaps, feature_maps
 from cnnfx.network import Layer, Network
@@ -20,6 +20,9 @@ from cnnfx.render.normalize import line
 CHANNELS = ("auto", "gray", "rgb", "each")
 """What a picture's colour channels become: what the filters ask for, luminance, three input channels, each on its
 own."""
+
+COLORS = frozenset(("red", "green", "blue"))
+"""The channels of a colour picture, as filters may name them."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,13 @@ class Pipeline:
         FileError
             If it cannot be read.
         """
-        channels = "auto" if self.channels == "each" else self.channels
-        if channels == "auto" and self.channels == "auto":
-            channels = "rgb" if self.network.depth == 3 else "gray"
+        channels = {"auto": self._asked_for(), "each": "auto"}.get(self.channels, self.channels)
         return load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
+
+    def _asked_for(self) -> str:
+        """The channels that the first layer's filters ask for."""
+        conv = self.network.layers[0].conv
+        return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
 
     def maps(self, image: Image) -> list[tuple[int, FeatureMaps]]:
         """The wanted layers, each with its number and feature maps.
@@ -84,11 +90,17 @@ class Pipeline:
             wanted = self.layers or (len(network.layers),)
             return [(number, feature_maps(network, image, names, number)) for number in wanted]
         except ArgumentError as error:
-            raise ArgumentError(f"{image.name}: {error}") from error
+            raise ArgumentError(f"{image.name}: {str(error).rstrip('.')}.") from error
 
 
 def lay_out(image: Image, layers: Sequence[tuple[int, FeatureMaps]], layout: Layout) -> Grid:
-    """The grid of feature maps: a section for each layer."""
+    """The grid of feature maps: a section for each layer.
+
+    Raises
+    ------
+    CnnfxError
+        If it would be too large; the message names the image.
+    """
     sections = []
     for position, (number, maps) in enumerate(layers):
         tiles: list[Tiles] = []
@@ -98,15 +110,18 @@ def lay_out(image: Image, layers: Sequence[tuple[int, FeatureMaps]], layout: Lay
         tiles.append(map_tiles(maps, layout.look, above))
         title = f"layer {number}" if len(layers) > 1 else ""
         sections.append(Section(tiles, layout.columns, layout.scale, title))
-    return Grid(sections, layout.labels, layout.gap)
+    try:
+        return Grid(sections, layout.labels, layout.gap)
+    except CnnfxError as error:
+        raise CnnfxError(f"{image.name}: {error}") from error
 
 
-def channel_grids(maps: FeatureMaps, layout: Layout) -> list[tuple[str, Grid]]:
-    """Each output channel by name, as a picture of its own: no label, no margin, its own size unless enlarged."""
+def channel_grids(maps: FeatureMaps, layout: Layout) -> list[Grid]:
+    """Each output channel as a picture of its own: no label, no margin, its own size unless enlarged."""
     tiles = map_tiles(maps, layout.look)
     return [
-        (name, Grid([Section([tiles.pick(index)], 1, layout.scale or 1)], labels=False, gap=0))
-        for index, name in enumerate(maps.names)
+        Grid([Section([tiles.pick(index)], 1, layout.scale or 1)], labels=False, gap=0)
+        for index in range(maps.shape[0])
     ]
 
 

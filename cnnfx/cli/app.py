@@ -1,4 +1,4 @@
-"""The commands in the order in which a learner meets them, and the boundary at which errors become messages."""
+"""The commands in the order in which a learner meets them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Annotated
 import typer
 
 from cnnfx.cli.apply import apply
-from cnnfx.cli.boundary import Commands
+from cnnfx.cli.boundary import Command, Commands
 from cnnfx.cli.list_filters import list_filters
 from cnnfx.cli.show_filters import show_filters
 
 app = typer.Typer(
     cls=Commands,
-    no_args_is_help=True,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help takes longer to import than most commands take to run
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 for _command in (list_filters, show_filters, apply):
-    app.command(_command.__name__.replace("_", "-"))(_command)
+    app.command(_command.__name__.replace("_", "-"), cls=Command)(_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -32,16 +33,21 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def cnnfx(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     """A convolutional layer from the shell.
 
-    Filters are pattern detectors: slide them over an image and look at the feature maps.
+    Filters are pattern detectors: slide them over an image and look at the
+    feature maps.
 
     \b
-      cnnfx list-filters                         the filters that come along
-      cnnfx show-filters edges                   what they look like
-      cnnfx apply photo.png --filters edges      what they detect in an image
+      cnnfx list-filters                       the filters that come along
+      cnnfx show-filters edges                 what they look like
+      cnnfx apply photo.png --filters edges    what they detect in an image
     """
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help(), err=True)
+        raise typer.Exit(2)

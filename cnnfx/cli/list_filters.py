@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli import options
+from cnnfx.cli.printing import put, put_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +16,16 @@ if TYPE_CHECKING:
     from cnnfx.network import Network
 
 
-def list_filters(as_json: options.Json = False) -> None:
+def list_filters(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per preset on standard output.")
+    ] = False,
+) -> None:
     """List the presets with their kernels drawn small.
 
-    Your own presets are found too: .toml files in the folders that $CNNFX_FILTERS names, and in cnnfx/filters in your
-    configuration folder.
+    Your own presets are found too: .toml files in the folders that
+    $CNNFX_FILTERS names, and in cnnfx/filters in your configuration folder
+    (~/.config on Linux).
 
     \b
       cnnfx list-filters
@@ -39,7 +43,7 @@ def list_filters(as_json: options.Json = False) -> None:
             complain(str(error))
             failed = True
         else:
-            typer.echo(json.dumps(_described(name, path, network)) if as_json else _drawn(name, network))
+            put_json(_described(name, path, network)) if as_json else put(_drawn(name, network))
     if failed:
         raise typer.Exit(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnnfx.errors import ArgumentError, UsageError
@@ -13,26 +13,86 @@ from cnnfx.merging import side_by_side
 from cnnfx.network import Layer, Network
 
 
-def build(filters: Sequence[str], kernels: Sequence[str], then: Sequence[str]) -> Network:
-    """The network of `--filters` and `--kernel`, side by side, with those of `--then` stacked on it.
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a layer from the command line; None leaves what the file says."""
+
+    stride: tuple[int, int] | None = None
+    dilation: tuple[int, int] | None = None
+    padding: str | None = None
+    border: str | None = None
+    activation: str | None = None
+    pool: tuple[str, int] | None = None
+    flip: bool = False
+
+    def of_last_layer(self, network: Network) -> Network:
+        """The network with these settings in its last layer.
+
+        Raises
+        ------
+        UsageError
+            If one is not known.
+        """
+        *below, last = network.layers
+        named = {"stride": self.stride, "dilation": self.dilation, "border": self.border}
+        changes: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        if self.padding is not None:
+            changes["padding"] = int(self.padding) if self.padding.isdecimal() else self.padding
+        if self.flip:
+            changes["weights"] = last.conv.weights[..., ::-1, ::-1]
+        try:
+            conv = replace(last.conv, **changes)
+        except ArgumentError as error:
+            raise UsageError(f"{str(error).rstrip('.')}.") from error
+        return replace(network, layers=(*below, self._finish(replace(last, conv=conv))))
+
+    def _finish(self, layer: Layer) -> Layer:
+        if self.activation is not None:
+            layer = replace(layer, activation=Activation(self.activation))
+        if self.pool is not None:
+            layer = replace(layer, pool=None if self.pool[0] == "none" else Pool(*self.pool))
+        return layer
+
+
+def build(
+    filters: Sequence[str], kernels: Sequence[str], then: Sequence[str] = (), settings: Settings | None = None
+) -> Network:
+    """The network of `--filters` and `--kernel` (at least one), side by side, with those of `--then` stacked on it.
+
+    Typed kernels take the settings of the first filter file. `settings` change the last layer, before its filters are
+    put side by side: those of files that differ go together when the command line says what is to hold.
 
     Raises
     ------
     UsageError
-        If there is neither a filter nor a kernel, or a kernel cannot be understood.
+        If a kernel or setting cannot be understood.
     FileError
         If a filter file cannot be found or understood.
+    ArgumentError
+        If the networks do not fit side by side or on one another.
     """
-    if not filters and not kernels:
-        raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
-    typed = [parse_kernel(kernel) for kernel in kernels]
-    if len(typed) > 1:
-        typed = [_renamed(network, f"kernel{number}") for number, network in enumerate(typed, 1)]
-    networks = [*map(load_network, filters), *typed]
+    settings = settings or Settings()
+    loaded = [load_network(spec) for spec in filters]
+    networks = [*loaded, *_typed(kernels, loaded[0] if loaded else None)]
+    upper = [load_network(spec) for spec in then]
+    if upper:
+        upper[-1] = settings.of_last_layer(upper[-1])
+    else:
+        networks = [settings.of_last_layer(network) for network in networks]
     network = side_by_side(networks)
-    for spec in then:
-        network = network.then(load_network(spec))
+    for above in upper:
+        network = network.then(above)
     return network
+
+
+def _typed(kernels: Sequence[str], like: Network | None) -> list[Network]:
+    """The kernels of a command line, by name if there are several, with the settings of another network's layer."""
+    networks = [parse_kernel(kernel) for kernel in kernels]
+    if len(networks) > 1:
+        networks = [_renamed(network, f"kernel{number}") for number, network in enumerate(networks, 1)]
+    if like is None or len(like.layers) > 1:
+        return networks
+    return [_with_settings_of(like, network) for network in networks]
 
 
 def _renamed(network: Network, name: str) -> Network:
@@ -40,41 +100,14 @@ def _renamed(network: Network, name: str) -> Network:
     return replace(network, layers=(layer,), name=name)
 
 
-def last_layer(
-    network: Network,
-    *,
-    stride: tuple[int, int] | None,
-    dilation: tuple[int, int] | None,
-    padding: str | None,
-    border: str | None,
-    activation: str | None,
-    pool: tuple[str, int] | None,
-    flip: bool,
-) -> Network:
-    """The network with some settings of its last layer replaced; None leaves a setting as it is.
-
-    Raises
-    ------
-    UsageError
-        If a setting is not known.
-    """
-    *below, last = network.layers
-    settings = {"stride": stride, "dilation": dilation, "border": border}
-    changes: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-    if padding is not None:
-        changes["padding"] = int(padding) if padding.isdecimal() else padding
-    if flip:
-        changes["weights"] = last.conv.weights[..., ::-1, ::-1]
-    try:
-        conv = replace(last.conv, **changes)
-    except ArgumentError as error:
-        raise UsageError(str(error)) from error
-    return replace(network, layers=(*below, _finish(replace(last, conv=conv), activation, pool)))
-
-
-def _finish(layer: Layer, activation: str | None, pool: tuple[str, int] | None) -> Layer:
-    if activation is not None:
-        layer = replace(layer, activation=Activation(activation))
-    if pool is not None:
-        layer = replace(layer, pool=None if pool[0] == "none" else Pool(*pool))
-    return layer
+def _with_settings_of(like: Network, network: Network) -> Network:
+    model, layer = like.layers[0], network.layers[0]
+    conv = replace(
+        layer.conv,
+        stride=model.conv.stride,
+        dilation=model.conv.dilation,
+        padding=model.conv.padding,
+        border=model.conv.border,
+    )
+    layer = replace(layer, conv=conv, activation=model.activation, pool=model.pool)
+    return replace(network, layers=(layer,), mean=like.mean, deviation=like.deviation)

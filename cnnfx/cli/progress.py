@@ -8,15 +8,19 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+MANY = 5
+"""From so many items on there is a bar."""
 
-def tracked(items: Sequence[Item], at_least: int, quiet: bool) -> Iterator[Item]:
-    """The items; while they are worked through, a bar on standard error if there are `at_least` so many and it is a
-    terminal."""
-    if len(items) < at_least or quiet or not sys.stderr.isatty():
+
+def tracked(items: Sequence[Item], quiet: bool) -> Iterator[Item]:
+    """The items; while they are worked through, a bar on standard error if they are `MANY` and it is a terminal."""
+    if len(items) < MANY or quiet or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # What is printed on the terminal meanwhile stands above the bar; what goes elsewhere is none of Rich's business.
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
         yield from bar.track(items)

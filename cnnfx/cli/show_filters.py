@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnfx.cli import options
+from cnnfx.cli.printing import put, put_json
 
 if TYPE_CHECKING:
     from cnnfx.network import Layer, Network
@@ -16,61 +16,82 @@ if TYPE_CHECKING:
 
 def show_filters(
     spec: Annotated[
-        str | None, typer.Argument(metavar="SPEC", help="A preset's name or a .toml file.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="SPEC",
+            help="A preset's name or a .toml file.",
+            show_default=False,
+            autocompletion=options.complete_filters,
+        ),
     ] = None,
     kernel: Annotated[
         list[str] | None,
-        typer.Option("--kernel", "-k", metavar="NUMBERS", help='A kernel, rows by ";": "-1 0 1; -2 0 2; -1 0 2".'),
+        typer.Option(
+            "--kernel", "-k", metavar="NUMBERS", help="A kernel, row by row: '-1 0 1; -2 0 2; -1 0 1'. Can be repeated."
+        ),
     ] = None,
     layer: Annotated[
-        str, typer.Option("--layer", parser=options.layers, metavar="N|all", help="Whose filters.")
+        str, typer.Option("--layer", parser=options.layers, metavar="N|all", help="Whose filters, the first being 1.")
     ] = "all",
     values: Annotated[
         bool, typer.Option("--values", help="Print the numbers; with -o, write them into the squares.")
     ] = False,
     scope: Annotated[
         options.Scope,
-        typer.Option("--scope", help="channel: each filter by its largest weight; all: all filters by one."),
+        typer.Option("--scope", help="What is white: each filter's own largest weight, or the largest of all."),
     ] = "channel",
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="A picture file instead of the terminal, or -.")
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write a picture instead; - for one on standard output."),
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", metavar="ENDING", help="The picture's format where its name does not tell."),
+        typer.Option("--format", metavar="ENDING", help="png, jpg ... where the output's name does not tell."),
     ] = None,
-    as_json: options.Json = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per layer on standard output.")
+    ] = False,
 ) -> None:
     """Draw filters: -1 is black, 0 grey, 1 white.
+
+    They are drawn in the terminal, or with -o into a picture. A filter of
+    several input channels is a row of kernels, one for each.
 
     \b
       cnnfx show-filters edges
       cnnfx show-filters sobel --values
       cnnfx show-filters gaussian -o gaussian.png
+      cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
     from cnnfx.cli.networks import build
+    from cnnfx.errors import UsageError
 
-    network = build([spec] if spec else [], kernel or [], [])
+    if not spec and not kernel:
+        raise UsageError("Say which filters to show, such as edges; cnnfx list-filters shows what there is.")
+    if as_json and output == "-":
+        raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
+    network = build([spec] if spec else [], kernel or [])
     chosen = _chosen(network, layer)
     if as_json:
         for number, shown in chosen:
-            typer.echo(json.dumps(_described(network, number, shown), ensure_ascii=False))
+            put_json(_described(network, number, shown))
     if output is not None:
         _save(network, chosen, output, format, scope, values)
     elif values:
-        typer.echo("\n\n".join(_values(network, number, shown) for number, shown in chosen))
+        put("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
-        typer.echo("\n\n".join(_drawn(network, number, shown) for number, shown in chosen))
+        put("\n\n".join(_drawn(network, number, shown, scope) for number, shown in chosen))
 
 
 def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
-    from cnnfx.errors import ArgumentError
+    from cnnfx.errors import UsageError
 
     numbered = list(enumerate(network.layers, 1))
     if layer == "all":
         return numbered
     if int(layer) > len(numbered):
-        raise ArgumentError(f"There is no layer {layer}: {network.name} has {len(numbered)}.")
+        count = f"{len(numbered)} layer{'s' * (len(numbered) > 1)}"
+        raise UsageError(f"There is no layer {layer}: {network.name} has {count}.")
     return [numbered[int(layer) - 1]]
 
 
@@ -88,25 +109,31 @@ def slice_names(network: Network, number: int) -> list[str]:
 def _save(
     network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, scope: str, values: bool
 ) -> None:
-    import numpy as np
+    import os
 
     from cnnfx.cli.targets import Source, targets
     from cnnfx.errors import UsageError
     from cnnfx.outputs import NUMBERS, write_picture
     from cnnfx.render.filters import layer_picture, stacked
 
+    if output.endswith(("/", os.sep)) or os.path.isdir(output):
+        raise UsageError(f"{output} is a folder. Filters are written to one picture: give -o filters.png.")
     (target,) = targets([Source(network.name)], output, format, network.name)
-    if target.folder or target.format in NUMBERS:
+    if target.format in NUMBERS:
         raise UsageError(f"{output} is not a picture file. Filters are written to one picture: give -o filters.png.")
     pictures = []
     for number, layer in chosen:
-        largest = float(np.abs(layer.conv.weights).max()) if scope == "all" else None
-        pictures.append(layer_picture(layer, slice_names(network, number), largest, values))
+        pictures.append(layer_picture(layer, slice_names(network, number), _largest(layer, scope), values))
     with target.open() as file:
-        write_picture(file, stacked(pictures), target.format)
+        write_picture(file, output, stacked(pictures), target.format)
 
 
-def _drawn(network: Network, number: int, layer: Layer) -> str:
+def _largest(layer: Layer, scope: str) -> float | None:
+    """The magnitude that is drawn white or black: the largest of the layer, or None for each filter's own."""
+    return float(abs(layer.conv.weights).max()) if scope == "all" else None
+
+
+def _drawn(network: Network, number: int, layer: Layer, scope: str) -> str:
     import os
     import shutil
 
@@ -116,7 +143,8 @@ def _drawn(network: Network, number: int, layer: Layer) -> str:
 
     depth = color_depth(sys.stdout, os.environ)
     width = shutil.get_terminal_size().columns
-    picture = preview(kernel_tiles(layer), width, depth, sys.stdout.encoding, enlarge=4)
+    tiles = kernel_tiles(layer, _largest(layer, scope))
+    picture = preview(tiles, width, depth, sys.stdout.encoding, enlarge=4)
     return "\n".join([*_heading(network, number), picture])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def find_sources(given: Sequence[str], recursive: bool) -> list[Source]:
 
 
 def _expand(name: str, recursive: bool) -> list[Source]:
-    if name == STDIN or not Path(name).is_dir():
+    if name == STDIN or not os.path.isdir(name):
         return [Source(name)]
     folder = Path(name)
     return [Source(str(path), path.parent.relative_to(folder)) for path in find_images([folder], recursive=recursive)]
@@ -45,6 +46,8 @@ def content(name: str) -> str | bytes:
     """
     if name != STDIN:
         return name
+    if sys.stdin is None:  # closed, as by `<&-`
+        raise FileError("standard input: it is closed. Send an image into it, or name a file.")
     if sys.stdin.isatty():
         raise UsageError(
             "Standard input is a terminal. Send an image into it: cat photo.png | cnnfx apply - -f edges > maps.png"

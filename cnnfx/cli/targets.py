@@ -9,9 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnfx.errors import UsageError
-from cnnfx.outputs import STDOUT, Target, checked_format, file_name, is_same_file
+from cnnfx.outputs import NUMBERS, PICTURES, STDOUT, FileId, Target, checked_format, file_id, file_name
 
 STDIN = "-"
+STANDARD = (STDOUT, "/dev/stdout")
+"""The names of standard output."""
+
+KNOWN = {**PICTURES, **{ending: ending for ending in NUMBERS}}
+"""What each ending says that a file is."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +44,29 @@ def targets(sources: Sequence[Source], output: str | None, format: str | None, f
     Raises
     ------
     UsageError
-        If several images would go to one file, an output is one of the inputs, or a format is not known.
+        If several images would go to one file, an output is one of the inputs, a format is not known, or binary data
+        would go to a terminal.
     """
     ending = checked_format(format) if format else None
     if output is None:
         found = [_default(source, ending, filters) for source in sources]
-    elif output == STDOUT:
+    elif output in STANDARD:
         found = [Target(None, ending or "png")] * len(sources)
-    elif output.endswith(("/", os.sep)) or Path(output).is_dir():
-        found = [Target(Path(output) / source.below, ending or "png", True, source.stem) for source in sources]
+    elif output.endswith(("/", os.sep)) or os.path.isdir(output):
+        found = [Target(Path(output), ending or "png", True, source.stem, source.below) for source in sources]
     else:
         found = [_named(output, source, ending, filters) for source in sources]
-    found = _apart(found, sources)
-    _check_collisions(found, sources)
+    inputs = _identities(sources)
+    found = [replace(target, inputs=inputs) for target in _apart(found, sources)]
+    _check_collisions(found)
+    for target in found:
+        target.check()
     return found
+
+
+def _identities(sources: Sequence[Source]) -> frozenset[FileId]:
+    found = [file_id(source.path) for source in sources if source.path != STDIN]
+    return frozenset(identity for identity in found if identity)
 
 
 def _default(source: Source, ending: str | None, filters: str) -> Target:
@@ -66,28 +80,28 @@ def _named(output: str, source: Source, ending: str | None, filters: str) -> Tar
     path = Path(output.replace("{stem}", source.stem).replace("{filters}", file_name(filters)))
     if ending is None and not path.suffix:
         raise UsageError(f"{path} has no ending to say what to write. Add one, such as .png or .npz, or give --format.")
+    written = path.suffix.lower().removeprefix(".")
+    if ending and written in KNOWN and KNOWN[written] != KNOWN[ending]:
+        raise UsageError(f"{path} ends in {path.suffix}, but --format says {ending}. Give one of the two.")
     return Target(path, ending or checked_format(path.suffix))
 
 
 def _apart(found: list[Target], sources: Sequence[Source]) -> list[Target]:
     """Pictures of one stem in one folder (`a.png`, `a.jpg`) keep their whole names apart."""
-    counts = Counter((target.path, target.stem) for target in found if target.folder)
+    counts = Counter((target.path, target.below, target.stem) for target in found if target.folder)
     return [
-        replace(target, stem=Path(source.path).name) if counts[(target.path, target.stem)] > 1 else target
+        replace(target, stem=Path(source.path).name) if counts[(target.path, target.below, target.stem)] > 1 else target
         for target, source in zip(found, sources, strict=True)
     ]
 
 
-def _check_collisions(found: Sequence[Target], sources: Sequence[Source]) -> None:
-    whole = [target.path for target in found if not target.folder]
-    for path, count in Counter(whole).items():
+def _check_collisions(found: Sequence[Target]) -> None:
+    for target, count in Counter(replace(target, inputs=frozenset()) for target in found).items():
+        if count > 1 and target.folder:
+            where = target.path / target.below / target.stem if target.path else ""
+            raise UsageError(f"{count} images would all be written to {where}.*. Give each its own name or folder.")
         if count > 1:
-            where = "standard output" if path is None else f"{path}"
             raise UsageError(
-                f"{count} images would all be written to {where}. "
+                f"{count} images would all be written to {target.path or 'standard output'}. "
                 "Give -o FOLDER/ or a name with {stem} in it, such as -o 'out/{stem}.png'."
             )
-    for target in found:
-        for source in sources:
-            if target.path and not target.folder and source.path != STDIN and is_same_file(target.path, source.path):
-                raise UsageError(f"{target.path} is an input: it would be overwritten. Choose another output with -o.")

@@ -1,0 +1,161 @@
+"""The help: every command and option is documented, with examples, in 80 columns."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import typing
+
+import pytest
+import typer.main
+from commands import COMMAND, done, environment, refused, run
+
+import cnnfx
+from cnnfx.cli import app, options
+from cnnfx.images import MAX_PIXELS
+from cnnfx.layers import ACTIVATIONS
+from cnnfx.pipeline import CHANNELS
+from cnnfx.render.colormap import ANCHORS
+from cnnfx.render.normalize import MODES
+
+COMMANDS = typer.main.get_command(app).commands
+PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parameter in command.params]
+
+
+def test_the_commands_stand_in_the_order_in_which_a_learner_meets_them():
+    assert list(COMMANDS) == ["list-filters", "show-filters", "apply"]
+
+
+def test_the_command_list_cuts_no_summary():
+    text = done("--help").stdout
+    assert "..." not in text[text.index("Commands:") :]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_help_with_examples(name):
+    text = done(name, "--help").stdout
+    assert text.startswith(f"Usage: cnnfx {name}")
+    assert f"\n    cnnfx {name} " in text or f"\n    cnnfx {name}\n" in text
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_every_line_of_help_fits_80_columns(name):
+    text = done(*([name] if name else []), "--help").stdout
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("command", "parameter"), PARAMETERS, ids=lambda value: getattr(value, "name", value))
+def test_every_parameter_is_documented(command, parameter):
+    assert parameter.help
+
+
+def test_a_repeatable_argument_is_shown_with_dots():
+    assert done("apply", "--help").stdout.startswith("Usage: cnnfx apply [OPTIONS] IMAGE...\n")
+
+
+def test_an_optional_argument_is_shown_in_brackets():
+    assert done("show-filters", "--help").stdout.startswith("Usage: cnnfx show-filters [OPTIONS] [SPEC]\n")
+
+
+def test_the_options_of_apply_stand_under_headings():
+    lines = done("apply", "--help").stdout.splitlines()
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == [
+        "Arguments:", "Filters:", "The last layer:", "Images:", "Output:", "The picture:", "What is said:", "Options:",
+    ]  # fmt: skip
+
+
+def test_the_short_option_gives_the_same_help():
+    assert done("apply", "-h").stdout == done("apply", "--help").stdout
+
+
+def test_without_a_command_the_help_is_an_error():
+    assert refused(code=2) == done("--help").stdout.removesuffix("\n")
+
+
+def test_the_version_is_that_of_the_package():
+    assert done("--version").stdout == f"cnnfx {cnnfx.__version__}\n"
+
+
+def test_python_m_cnnfx_is_called_cnnfx():
+    shown = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, env=environment(), check=True).stdout
+    assert shown.startswith("Usage: cnnfx [OPTIONS] COMMAND [ARGS]...\n")
+
+
+def test_a_command_that_is_mistyped_is_offered():
+    assert refused("aply", code=2) == (
+        "cnnfx: No such command 'aply'. Did you mean 'apply'?\nTry 'cnnfx --help' for help."
+    )
+
+
+def test_an_option_that_is_mistyped_is_offered():
+    text = refused("apply", "a.png", "--strid", "2", code=2)
+    assert text.startswith("cnnfx: No such option: --strid")
+    assert "--stride" in text
+    assert text.endswith("\nTry 'cnnfx apply --help' for help.")
+
+
+@pytest.mark.parametrize(
+    ("choices", "known"),
+    [
+        (options.Normalize, MODES),
+        (options.Colormap, ANCHORS),
+        (options.Activation, ACTIVATIONS),
+        (options.Channels, CHANNELS),
+    ],
+    ids=["normalize", "colormap", "activation", "channels"],
+)
+def test_the_choices_of_an_option_are_those_that_there_are(choices, known):
+    assert list(typing.get_args(choices)) == list(known)
+
+
+def test_the_default_limit_of_pixels_is_the_one_in_the_help():
+    assert f"Refuse images with more pixels. [default: {MAX_PIXELS}]" in " ".join(
+        done("apply", "--help").stdout.split()
+    )
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_loads_no_numpy(name):
+    code = (
+        f"import sys\nfrom cnnfx.cli import app\n"
+        f"try:\n    app({[name, '--help'] if name else ['--help']})\n"
+        f"finally:\n    print('numpy' in sys.modules, 'PIL' in sys.modules, 'rich' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
+    assert shown.stdout.splitlines()[-1] == "False False False"
+
+
+def completed(line: str) -> list[str]:
+    variables = environment(_CNNFX_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(line.split(" ")) - 1))
+    return subprocess.run(COMMAND, capture_output=True, text=True, env=variables, check=False).stdout.split()
+
+
+def test_the_shell_completes_commands():
+    assert completed("cnnfx sh") == ["show-filters"]
+
+
+def test_the_shell_completes_options():
+    assert completed("cnnfx apply --str") == ["--stride"]
+
+
+def test_the_shell_completes_choices():
+    assert completed("cnnfx apply a.png --normalize m") == ["minmax"]
+
+
+@pytest.mark.parametrize("line", ["cnnfx apply a.png -f s", "cnnfx show-filters s", "cnnfx apply a.png --then s"])
+def test_the_shell_completes_presets(line):
+    assert completed(line) == ["sobel", "scharr", "sharpen"]
+
+
+def test_the_shell_can_be_taught_to_complete():
+    shown = subprocess.run(
+        [*COMMAND, "--show-completion", "bash"], capture_output=True, text=True, env=environment(), check=False
+    )
+    assert "_CNNFX_COMPLETE=complete_bash" in shown.stdout
+
+
+def test_json_is_one_object_per_line():
+    lines = run("list-filters", "--json").stdout.splitlines()
+    assert [json.loads(line)["name"] for line in lines][:2] == ["edges", "sobel"]

@@ -1,0 +1,80 @@
+"""`cnnfx list-filters`: the presets there are, shipped and the user's own."""
+
+from __future__ import annotations
+
+import json
+
+from commands import done, on_a_terminal, run, shell
+
+from cnnfx.filterbank import load_network, preset_names
+
+OWN = 'name = "mine"\ndescription = "My own."\n[[filter]]\nname = "one"\nweights = [[1]]\n'
+
+
+def listed() -> list[dict[str, object]]:
+    return [json.loads(line) for line in done("list-filters", "--json").stdout.splitlines()]
+
+
+def test_every_preset_is_listed_with_what_it_is():
+    text = done("list-filters").stdout
+    for name in preset_names():
+        assert f"{name}  {load_network(name).description}\n" in text
+
+
+def test_the_shipped_presets_stand_in_the_order_of_teaching():
+    assert [one["name"] for one in listed()] == [
+        "edges", "sobel", "scharr", "prewitt", "laplacian", "box", "gaussian", "sharpen", "emboss", "identity",
+    ]  # fmt: skip
+
+
+def test_json_tells_of_source_file_layers_and_channels():
+    sobel = listed()[1]
+    assert sobel["source"] == load_network("sobel").source
+    assert str(sobel["path"]).endswith("filters/sobel.toml")
+    assert (sobel["layers"], sobel["channels"]) == (1, ["x", "y", "magnitude"])
+
+
+def test_kernels_are_drawn_in_a_terminal():
+    code, shown = on_a_terminal("list-filters", COLORTERM="truecolor")
+    assert code == 0
+    assert "\x1b[1medges\x1b[0m  Four" in shown
+    assert "48;2;255;255;255" in shown
+
+
+def test_a_pipe_gets_no_escape_codes():
+    assert b"\x1b" not in shell("cnnfx list-filters | cat").stdout
+
+
+def test_an_encoding_that_lacks_signs_is_no_error():
+    result = shell("PYTHONIOENCODING=ascii cnnfx list-filters")
+    assert result.returncode == 0
+    assert b"Four 3?3 edge detectors" in result.stdout
+
+
+def test_json_escapes_what_an_encoding_lacks():
+    result = shell("PYTHONIOENCODING=ascii cnnfx list-filters --json")
+    assert [json.loads(line) for line in result.stdout.splitlines()] == listed()
+
+
+def test_presets_in_the_folder_of_the_variable_are_found(tmp_path, monkeypatch):
+    (tmp_path / "mine.toml").write_text(OWN)
+    monkeypatch.setenv("CNNFX_FILTERS", str(tmp_path))
+    assert listed()[-1]["name"] == "mine"
+
+
+def test_presets_in_the_configuration_folder_are_found(tmp_path):
+    folder = tmp_path / "config" / "cnnfx" / "filters"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(OWN)
+    assert listed()[-1]["description"] == "My own."
+
+
+def test_a_preset_that_is_wrong_does_not_hide_the_others(tmp_path, monkeypatch):
+    (tmp_path / "bad.toml").write_text("[[filter]]\n")
+    monkeypatch.setenv("CNNFX_FILTERS", str(tmp_path))
+    result = run("list-filters", "--json")
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 10
+    assert result.stderr == (
+        f"cnnfx: {tmp_path}/bad.toml: layer 1, filter 1: weights are missing. Write a matrix: weights = [[-1, 0, 1]].\n"
+    )

@@ -1,0 +1,184 @@
+"""`cnnfx show-filters`: filters in the terminal, as numbers, as a picture, as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from commands import done, on_a_terminal, refused
+
+import cnnfx
+
+DEEP = """
+name = "deep"
+[[layer]]
+[[layer.filter]]
+name = "a"
+weights = [[1, -1]]
+[[layer.filter]]
+name = "b"
+weights = [[2]]
+bias = 0.5
+[[layer]]
+combine = [{ name = "both", kind = "max", of = ["c", "d"] }]
+[[layer.filter]]
+name = "c"
+weights = [[[1]], [[-1]]]
+[[layer.filter]]
+name = "d"
+weights = [[[0]], [[3]]]
+"""
+
+
+@pytest.fixture
+def deep(tmp_path):
+    (tmp_path / "deep.toml").write_text(DEEP)
+    return "deep.toml"
+
+
+def levels(*args):
+    done("show-filters", *args, "-o", "a.png")
+    with PIL.Image.open("a.png") as picture:
+        return np.asarray(picture)
+
+
+def test_filters_are_drawn_in_text_where_there_is_no_terminal():
+    text = done("show-filters", "-k", "-1 0 1").stdout
+    assert text.splitlines()[:2] == ["kernel: 1 filter of 3×1", "kernel"]
+    assert "\x1b" not in text
+
+
+def test_filters_are_drawn_in_colours_in_a_terminal():
+    code, shown = on_a_terminal("show-filters", "edges", COLORTERM="truecolor")
+    assert code == 0
+    assert shown.startswith("edges: 4 filters of 3×3\ntop ")
+    assert "48;2;0;0;0" in shown
+    assert "48;2;255;255;255" in shown
+
+
+def test_no_color_holds():
+    assert "\x1b" not in on_a_terminal("show-filters", "edges", NO_COLOR="1")[1]
+
+
+def test_values_are_printed_as_a_matrix():
+    assert done("show-filters", "-k", "-1 0 1; -2 0.5 2; -1 0 1", "--values").stdout == (
+        "kernel: 1 filter of 3×3\nkernel:\n   -1   0   1\n   -2 0.5   2\n   -1   0   1\n"
+    )
+
+
+def test_values_of_a_deeper_network_name_layers_channels_biases_and_combinations(deep):
+    assert done("show-filters", deep, "--values").stdout == (
+        "layer 1: 2 filters of 2×1\na:\n   1 -1\nb:\n  2 0\n  bias 0.5\n\n"
+        "layer 2: 2 filters of 1×1\nc on a:\n  1\nc on b:\n  -1\nd on a:\n  0\nd on b:\n  3\nboth: max of c, d\n"
+    )
+
+
+def test_layer_chooses_one(deep):
+    assert done("show-filters", deep, "--layer", "2").stdout.startswith("layer 2: 2 filters of 1×1\n")
+
+
+def test_a_layer_that_is_not_there_is_refused(deep):
+    assert refused("show-filters", deep, "--layer", "3", code=2) == "cnnfx: There is no layer 3: deep has 2 layers."
+
+
+def test_a_picture_shows_black_grey_and_white():
+    assert {0, 128, 255} <= set(np.unique(levels("-k", "-1 0 1")).tolist())
+
+
+def test_the_scope_of_all_makes_filters_comparable():
+    own, common = levels("-k", "1", "-k", "1/2"), levels("-k", "1", "-k", "1/2", "--scope", "all")
+    assert (own == 191).sum() < 100 < (common == 191).sum()
+
+
+def test_the_scope_of_all_holds_in_the_terminal():
+    options = ["show-filters", "-k", "1", "-k", "0"]
+    one, other = on_a_terminal(*options), on_a_terminal(*options, "--scope", "all")
+    assert one == other
+    options = ["show-filters", "-k", "1", "-k", "1/2"]
+    assert on_a_terminal(*options) != on_a_terminal(*options, "--scope", "all")
+
+
+def test_values_are_written_into_the_squares():
+    assert not np.array_equal(levels("-k", "1 2"), levels("-k", "1 2", "--values"))
+
+
+def test_several_layers_stand_in_one_picture(deep):
+    first, second, both = levels(deep, "--layer", "1"), levels(deep, "--layer", "2"), levels(deep)
+    assert both.shape[0] == first.shape[0] + second.shape[0]
+
+
+def test_three_input_channels_are_shown_in_colour_too(tmp_path):
+    (tmp_path / "rgb.toml").write_text("[[filter]]\nweights = [[[1]], [[-1]], [[0]]]\n")
+    assert levels("rgb.toml").shape[2:] == (3,)
+
+
+def test_a_picture_can_go_to_standard_output():
+    with PIL.Image.open(io.BytesIO(done("show-filters", "edges", "-o", "-").stdout_bytes)) as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_picture_can_have_another_format():
+    done("show-filters", "edges", "-o", "a.dat", "--format", "bmp")
+    with PIL.Image.open("a.dat") as picture:
+        assert picture.format == "BMP"
+
+
+def test_json_has_an_object_for_each_layer(deep):
+    first, second = map(json.loads, done("show-filters", deep, "--json").stdout.splitlines())
+    assert first == {
+        "network": "deep",
+        "layer": 1,
+        "inputs": ["every channel"],
+        "filters": [
+            {"name": "a", "weights": [[[1, -1]]], "bias": 0},
+            {"name": "b", "weights": [[[2, 0]]], "bias": 0.5},
+        ],
+        "channels": [{"name": "a", "kind": "take", "of": ["a"]}, {"name": "b", "kind": "take", "of": ["b"]}],
+    }
+    assert second["inputs"] == ["a", "b"]
+    assert second["channels"][-1] == {"name": "both", "kind": "max", "of": ["c", "d"]}
+
+
+def test_json_holds_the_weights_of_the_library():
+    (shown,) = map(json.loads, done("show-filters", "sobel", "--json").stdout.splitlines())
+    weights = cnnfx.load_network("sobel").layers[0].conv.weights
+    np.testing.assert_array_equal([one["weights"] for one in shown["filters"]], weights)
+
+
+def test_json_and_a_picture_go_to_different_places():
+    done("show-filters", "edges", "--json", "-o", "a.png")
+    assert Path("a.png").exists()
+
+
+def test_json_and_a_picture_do_not_both_go_to_standard_output():
+    assert refused("show-filters", "edges", "--json", "-o", "-", code=2) == (
+        "cnnfx: --json and the picture cannot both go to standard output. Give -o FILE."
+    )
+
+
+def test_nothing_to_show_is_refused():
+    assert refused("show-filters", code=2) == (
+        "cnnfx: Say which filters to show, such as edges; cnnfx list-filters shows what there is."
+    )
+
+
+def test_numbers_are_no_picture():
+    assert refused("show-filters", "edges", "-o", "a.npz", code=2) == (
+        "cnnfx: a.npz is not a picture file. Filters are written to one picture: give -o filters.png."
+    )
+
+
+def test_a_folder_is_no_picture():
+    assert refused("show-filters", "edges", "-o", "out/", code=2) == (
+        "cnnfx: out/ is a folder. Filters are written to one picture: give -o filters.png."
+    )
+
+
+def test_an_unknown_preset_is_refused():
+    assert refused("show-filters", "sobbel") == (
+        'cnnfx: there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.'
+    )
