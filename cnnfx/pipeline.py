@@ -74,6 +74,13 @@ class Pipeline:
         conv = self.network.layers[0].conv
         return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
 
+    def names(self) -> list[tuple[int, tuple[str, ...]]] | None:
+        """The wanted layers' numbers and channel names; None where these depend on the image's channels."""
+        if self.channels == "each":
+            return None
+        wanted = self.layers or (len(self.network.layers),)
+        return [(number, self.network.layers[number - 1].channel_names) for number in wanted]
+
     def maps(self, image: Image) -> list[tuple[int, FeatureMaps]]:
         """The wanted layers, each with its number and feature maps.
 

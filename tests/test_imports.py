@@ -26,6 +26,7 @@ LEVELS = [
     "layers",
     "statistics",
     "engine",
+    "target",
     "files",
     "errors",
 ]

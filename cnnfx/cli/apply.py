@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,10 +13,13 @@ from cnnfx.cli import options
 from cnnfx.cli.printing import put_json, tell
 
 if TYPE_CHECKING:
-    from cnnfx.cli.targets import Source
+    from cnnfx.jobs.task import Outcome, Show, Task
     from cnnfx.network import Network
-    from cnnfx.outputs import Target, Written
-    from cnnfx.pipeline import Layout, Pipeline
+    from cnnfx.outputs import Written
+    from cnnfx.render.channels import Look
+
+WORTH_PROCESSES = 8
+"""From so many images on, starting worker processes pays."""
 
 
 def apply(
@@ -33,6 +38,10 @@ def apply(
     background: options.Background = "white",
     max_pixels: options.MaxPixels = None,
     recursive: options.Recursive = False,
+    jobs: options.Jobs = None,
+    threads: options.Threads = None,
+    scheduler: options.Scheduler = None,
+    skip_existing: options.SkipExisting = False,
     output: options.Output = None,
     format: options.Format = None,
     layer: options.OneLayer = None,
@@ -59,20 +68,25 @@ def apply(
       cnnfx apply photo.png -f sobel --normalize absolute -o sobel.jpg
       cnnfx apply photo.png -k '0 -1 0; -1 5 -1; 0 -1 0' --normalize none
       cnnfx apply photo.png -f edges --then box --pool max:2 --layer all
-      cnnfx apply photos/ --recursive -f edges -o maps/
+      cnnfx apply photos/ --recursive -f edges -o maps/ --jobs 4
       cat photo.png | cnnfx apply - -f sobel > sobel.png
       cnnfx apply photo.png -f sobel -o maps.npz --json
     """
     from cnnfx.cli.networks import Settings, build
-    from cnnfx.cli.sources import find_sources
+    from cnnfx.cli.progress import MANY
+    from cnnfx.cli.sources import content, find_sources
     from cnnfx.cli.targets import targets
+    from cnnfx.engine import set_threads
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
+    from cnnfx.jobs.task import Task
     from cnnfx.pipeline import Layout, Pipeline
     from cnnfx.render.channels import Look
 
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
+    if threads is not None:
+        set_threads(threads)
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
     network = build(filters or [], kernel or [], then or [], settings)
     work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
@@ -81,7 +95,34 @@ def apply(
     goals = targets(sources, output, format, network.name)
     if as_json and any(goal.path is None for goal in goals):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
-    _Run(work, layout, as_json, quiet, preview).all(sources, goals)
+    tasks = [
+        Task(source.path, goal, work, layout, as_json, skip_existing, content(source.path))
+        for source, goal in zip(sources, goals, strict=True)
+    ]
+    seen = preview and not quiet and not as_json and len(tasks) < MANY and sys.stdout.isatty() and sys.stderr.isatty()
+    show = partial(_show, look=layout.look) if seen and goals[0].path is not None else None
+    _report(_outcomes(tasks, jobs, scheduler, show), len(tasks), quiet)
+
+
+def _outcomes(tasks: list[Task], jobs: int | None, scheduler: str | None, show: Show | None) -> Iterable[Outcome]:
+    """The tasks' outcomes: from a cluster, from worker processes if there are many images, or from here."""
+    from cnnfx.engine import thread_count
+    from cnnfx.errors import UsageError
+    from cnnfx.jobs.task import in_turn
+
+    streams = any(task.goal.path is None or task.content is not None for task in tasks)
+    if scheduler is not None:
+        from cnnfx.jobs.cluster import on_cluster
+
+        if streams:
+            raise UsageError("A cluster reads and writes files. Name the images and give -o, or leave --scheduler out.")
+        return on_cluster(tasks, scheduler)
+    jobs = jobs or (thread_count() if len(tasks) >= WORTH_PROCESSES else 1)
+    if jobs == 1 or len(tasks) == 1 or streams:
+        return in_turn(tasks, show)
+    from cnnfx.jobs.processes import in_processes
+
+    return in_processes(tasks, jobs)
 
 
 def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
@@ -98,87 +139,33 @@ def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
     return (int(layer),)
 
 
-class _Run:
-    """One call of the command: images one by one, and what is said of each."""
+def _report(outcomes: Iterable[Outcome], count: int, quiet: bool) -> None:
+    """Tell what came of each image; the exit code is 1 if one of several failed, else that of its error."""
+    from cnnfx.cli.boundary import complain
+    from cnnfx.cli.progress import tracked
 
-    def __init__(self, work: Pipeline, layout: Layout, as_json: bool, quiet: bool, preview: bool) -> None:
-        self.work, self.layout, self.as_json, self.quiet = work, layout, as_json, quiet
-        self.preview = preview and not quiet and sys.stdout.isatty() and sys.stderr.isatty()
-
-    def all(self, sources: list[Source], goals: list[Target]) -> None:
-        from cnnfx.cli.boundary import complain
-        from cnnfx.cli.progress import MANY, tracked
-        from cnnfx.errors import CnnfxError
-
-        self.preview = self.preview and len(sources) < MANY
-        failed: CnnfxError | None = None
-        for source, goal in tracked(list(zip(sources, goals, strict=True)), self.quiet):
-            try:
-                self.one(source, goal)
-            except CnnfxError as error:
-                complain(str(error))
-                failed = error
-        if failed is not None:
-            raise typer.Exit(failed.exit_code if len(sources) == 1 else 1)
-
-    def one(self, source: Source, goal: Target) -> None:
-        from cnnfx.cli.sources import content
-        from cnnfx.outputs import write
-
-        image = self.work.load(content(source.path))
-        self.say(*image.notes)
-        written = write(goal, image, self.work.maps(image), self.layout)
-        if self.as_json:
-            for output in written:
-                put_json(_described(source.path, output))
-        elif goal.path is not None:
-            self.report(written)
-
-    def report(self, written: list[Written]) -> None:
-        if self.preview:
-            self.show(written)
-        outputs = dict.fromkeys(output.output for output in written)
-        layers = {output.layer: output.maps for output in written}
-        where = written[0].output if len(outputs) == 1 else f"{len(outputs)} files, {written[0].output} the first"
-        self.say(f"{where}: {', '.join(_size(*maps.shape) for maps in layers.values())}")
-
-    def show(self, written: list[Written]) -> None:
-        import os
-        import shutil
-
-        from cnnfx.render.channels import map_tiles
-        from cnnfx.render.preview import preview
-        from cnnfx.render.terminal import color_depth
-
-        depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
-        for maps in {output.layer: output.maps for output in written}.values():
-            self.say(preview(map_tiles(maps, self.layout.look), width, depth, sys.stderr.encoding))
-
-    def say(self, *lines: str) -> None:
-        if not self.quiet:
-            for line in lines:
-                tell(line)
+    failed = 0
+    for outcome in tracked(outcomes, count, quiet):
+        for line in () if quiet else outcome.talk:
+            tell(line)
+        for result in outcome.results:
+            put_json(result)
+        if outcome.error is not None:
+            complain(outcome.error)
+            failed = outcome.exit_code if count == 1 else 1
+    if failed:
+        raise typer.Exit(failed)
 
 
-def _size(channels: int, height: int, width: int) -> str:
-    return f"{channels} channel{'s' * (channels > 1)} of {width}×{height}"
+def _show(written: list[Written], look: Look) -> None:
+    """Show feature maps in the terminal."""
+    import os
+    import shutil
 
+    from cnnfx.render.channels import map_tiles
+    from cnnfx.render.preview import preview
+    from cnnfx.render.terminal import color_depth
 
-def _described(source: str, written: Written) -> dict[str, object]:
-    maps = written.maps
-    channels = []
-    for index in written.channels:
-        values = maps.statistics[index]
-        low, high = values.range if values.count else (None, None)
-        channels.append(
-            {
-                "name": maps.names[index],
-                "shape": list(maps.shape[1:]),
-                "min": low,
-                "max": high,
-                "mean": values.mean,
-                "peak": values.peak and list(values.peak),
-                "nonfinite": values.nonfinite,
-            }
-        )
-    return {"input": source, "output": written.output, "layer": written.layer, "channels": channels}
+    depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
+    for maps in {output.layer: output.maps for output in written}.values():
+        tell(preview(map_tiles(maps, look), width, depth, sys.stderr.encoding))

@@ -253,6 +253,41 @@ Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Look through folders within folders too.", rich_help_panel=IMAGES)
 ]
 
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        parser=whole,
+        metavar="N",
+        help="Work on N images at a time, each in a process; as many as there are processors for many images.",
+        rich_help_panel=IMAGES,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        parser=whole,
+        metavar="N",
+        help="Threads in all, instead of $CNNFX_THREADS or what the machine grants.",
+        rich_help_panel=IMAGES,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="Have the images done by the workers of this Dask scheduler.",
+        rich_help_panel=IMAGES,
+    ),
+]
+SkipExisting = Annotated[
+    bool,
+    typer.Option("--skip-existing", help="Pass over images whose output is there already.", rich_help_panel=IMAGES),
+]
+
 Output = Annotated[
     str | None,
     typer.Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -12,15 +12,20 @@ MANY = 5
 """From so many items on there is a bar."""
 
 
-def tracked(items: Sequence[Item], quiet: bool) -> Iterator[Item]:
-    """The items; while they are worked through, a bar on standard error if they are `MANY` and it is a terminal."""
-    if len(items) < MANY or quiet or not sys.stderr.isatty():
+def tracked(items: Iterable[Item], count: int, quiet: bool) -> Iterator[Item]:
+    """The items; meanwhile a bar on standard error if there are `MANY` and it is a terminal."""
+    if count < MANY or quiet or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     # What is printed on the terminal meanwhile stands above the bar; what goes elsewhere is none of Rich's business.
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
-        yield from bar.track(items)
+        images = bar.add_task("", total=count, rate="")
+        for item in items:
+            yield item
+            speed = bar.tasks[0].speed
+            bar.update(images, advance=1, rate=f"{speed:.1f} images/s" if speed else "")

@@ -34,8 +34,8 @@ def _expand(name: str, recursive: bool) -> list[Source]:
     return [Source(str(path), path.parent.relative_to(folder)) for path in find_images([folder], recursive=recursive)]
 
 
-def content(name: str) -> str | bytes:
-    """What the image loader takes: the path as it is, or all that standard input holds.
+def content(name: str) -> bytes | None:
+    """All that standard input holds, if that is what is named.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def content(name: str) -> str | bytes:
         If it is empty.
     """
     if name != STDIN:
-        return name
+        return None
     if sys.stdin is None:  # closed, as by `<&-`
         raise FileError("standard input: it is closed. Send an image into it, or name a file.")
     if sys.stdin.isatty():

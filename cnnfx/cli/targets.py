@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnfx.errors import UsageError
-from cnnfx.outputs import NUMBERS, PICTURES, STDOUT, FileId, Target, checked_format, file_id, file_name
+from cnnfx.outputs import NUMBERS, PICTURES, checked_format
+from cnnfx.target import STDOUT, FileId, Target, file_id, file_name
 
 STDIN = "-"
 STANDARD = (STDOUT, "/dev/stdout")
@@ -57,11 +58,28 @@ def targets(sources: Sequence[Source], output: str | None, format: str | None, f
     else:
         found = [_named(output, source, ending, filters) for source in sources]
     inputs = _identities(sources)
-    found = [replace(target, inputs=inputs) for target in _apart(found, sources)]
+    present = {place: _present(place) for place in {(target.path, target.below, target.folder) for target in found}}
+    found = [
+        replace(target, inputs=inputs & present[target.path, target.below, target.folder])
+        for target in _apart(found, sources)
+    ]
     _check_collisions(found)
     for target in found:
         target.check()
     return found
+
+
+def _present(place: tuple[Path | None, Path, bool]) -> frozenset[FileId]:
+    """The files at a place that a target might write over: few, so that each image's task can carry them."""
+    path, below, folder = place
+    if path is None:
+        return frozenset()
+    if not folder:
+        return _identities([Source(str(path))])
+    try:
+        return _identities([Source(entry.path) for entry in os.scandir(path / below)])
+    except OSError:
+        return frozenset()
 
 
 def _identities(sources: Sequence[Source]) -> frozenset[FileId]:

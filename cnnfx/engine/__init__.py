@@ -1,7 +1,7 @@
 """Cross-correlation on arrays; knows no file, no terminal, no clock.
 
 Reading order: `geometry` (where a kernel stands), `borders` (what lies outside an image), `direct` with `bands`,
-`narrow` and `fft` (three ways to compute it), `choose` (which of them), `correlate` (the public function), `threads`
+`small` and `fft` (three ways to compute it), `choose` (which of them), `correlate` (the public function), `threads`
 and `blas` (who does the work).
 """
 

@@ -1,4 +1,4 @@
-"""How an output is cut into bands of rows, and the banded matrix for one of them (see `direct`)."""
+"""How an output is cut into blocks of bands of rows, and the matrix for one band (see `direct`)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cnnfx.engine.geometry import Pair, Window
+    from cnnfx.engine.geometry import Window
 
     Array = NDArray[Any]
 
-NARROW = 64
-"""Outputs of up to so many columns are narrow: see `cnnfx.engine.narrow`."""
+FEW = 4
+"""So many filters make a product worth while for a single output row."""
 
-COPIES = 1 << 21
-"""Bytes of copies that a block may make: they are to stay in a core's second-level cache, or nearly."""
+BAND = 4
+"""Rows of a band for fewer filters. Bands that begin at a multiple of it are cut as the whole image is."""
 
-COPY = 24
-"""To copy a number costs about as much as so many multiplications in a product."""
+COPIES = 1 << 20
+"""Bytes of copies that a block makes: they are to stay in a core's second-level cache."""
 
-HEIGHTS = (1, 2, 4, 8, 16)
-"""Rows that a band may have: bands that begin at a multiple of them are cut as the whole image is."""
+SMALL = 10**6
+"""Up to so many multiplications, OpenBLAS takes the numbers of a product from where they are and does not copy them."""
+
+LONGEST, SHORTEST = 1024, 512
+"""Numbers in a row of a product, if it can be so; narrow images stand side by side in it."""
 
 
 class Block(NamedTuple):
-    """A part of the output that is made in one go.
-
-    A product for each image of the batch and each band of p rows makes these rows for all filters.
-    """
+    """A part of the output that is made in one go: whole bands of p rows of some images."""
 
     batch: slice
     rows: slice
@@ -47,78 +47,77 @@ class Block(NamedTuple):
         return int(self.rows.stop - self.rows.start) // self.p
 
     def pick(self, chosen: Array) -> Iterator[Block]:
-        """The bands that are `chosen`, an array (batch, bands), each as a block."""
-        for n, band in np.argwhere(chosen).tolist():
-            image, row = self.batch.start + n, self.rows.start + band * self.p
-            yield self._replace(batch=slice(image, image + 1), rows=slice(row, row + self.p))
-
-    def by_rows(self) -> Iterator[Block]:
-        """The same part, row by row."""
-        for row in range(self.rows.start, self.rows.stop):
-            yield self._replace(rows=slice(row, row + 1), p=1)
+        """The rows of the bands that are `chosen`, an array (bands, batch): each row of each image as a block."""
+        for band, n in np.argwhere(chosen).tolist():
+            image, first = self.batch.start + n, self.rows.start + band * self.p
+            for row in range(first, first + self.p):
+                yield Block(slice(image, image + 1), slice(row, row + 1), self.columns, 1)
 
 
-def band_rows(window: Window, p: int) -> Pair:
-    """The step between the input rows that p output rows together read, and how many of them there are.
+class Steps(NamedTuple):
+    """Which input rows are copied: every `step`-th; a band reads `taps` of these, the next one begins `apart` later."""
 
-    They are the rows ``r·stride + i·dilation``: multiples of the greatest common divisor of the two.
-    """
+    step: int
+    taps: int
+    apart: int
+
+
+@lru_cache(maxsize=256)
+def steps(window: Window, p: int) -> Steps:
+    """For bands of p rows: they read the rows ``r·stride + i·dilation``, multiples of the two's greatest divisor."""
     stride, dilation = window.stride[0], window.dilation[0]
-    step = math.gcd(stride, dilation) if p > 1 else dilation
-    return step, ((p - 1) * stride + (window.kernel[0] - 1) * dilation) // step + 1
+    step = math.gcd(stride, dilation)
+    return Steps(step, ((p - 1) * stride + (window.kernel[0] - 1) * dilation) // step + 1, p * stride // step)
 
 
-def banded(weights: Array, bias: Array | None, window: Window, p: int) -> Array:
-    """The matrix `(K·p, C·rows·kw)`: row ``k·p + r`` is filter k, r strides lower; and a bias column."""
-    (filters, channels, kh, kw), (step, taps) = weights.shape, band_rows(window, p)
-    used = channels * taps * kw
-    matrix = np.zeros((filters, p, used + (bias is not None)), weights.dtype)
-    body = matrix[..., :used].reshape(filters, p, channels, taps, kw)
+def banded(weights: Array, window: Window, p: int) -> Array:
+    """The matrices `(K, 1, p, taps·C·kw)`: row r holds the filter, r strides lower; all in one if p = 1."""
+    (filters, channels, kh, kw), (step, taps, _) = weights.shape, steps(window, p)
+    matrix = np.zeros((filters, p, taps, channels, kw), weights.dtype)
     apart = window.dilation[0] // step
     for r in range(p):
         top = r * window.stride[0] // step
-        body[:, r, :, top : top + (kh - 1) * apart + 1 : apart] = weights
-    if bias is not None:
-        matrix[..., used] = bias[:, None]
-    return matrix.reshape(filters * p, -1)
+        matrix[:, r, top : top + (kh - 1) * apart + 1 : apart] = weights.transpose(0, 2, 1, 3)
+    return matrix.reshape((1, 1, filters, -1) if p == 1 else (filters, 1, p, -1))
 
 
-def blocks(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Iterator[Block]:
-    """Cut an output of shape `out` into blocks.
+def blocks(out: tuple[int, ...], weights: tuple[int, ...], window: Window, threads: int) -> Iterator[Block]:
+    """Cut an output of shape `out` into blocks, as many as keep `threads` threads busy.
 
-    The products' shapes depend on the kernel and the output's width, and on its height only at its lower end.
+    The products' shapes depend on the kernel and the output's width, on its height only at its lower end, and never on
+    the number of threads.
     """
     batch, _, height, width = out
-    p, columns = band_size(weights, window, width)
-    bands = max(1, COPIES // (4 * weights[1] * band_rows(window, p)[1] * window.kernel[1] * columns))
-    images = max(1, bands // max(1, height // p))
-    for n in range(0, batch, images):
-        some = slice(n, min(n + images, batch))
-        for rows, high in _rows(height, p, bands):
+    p, columns, images = shape_of_products(weights, window, width)
+    images = min(images, batch)
+    _, taps, apart = steps(window, p)
+    copies = COPIES // (4 * weights[1] * weights[3] * columns * images)
+    parts = -(-batch // images) * -(-width // columns)
+    for rows, high in _rows(height, p, max((copies - taps) // apart + 1, -(-taps // apart)), -(-threads // parts)):
+        for n in range(0, batch, images):
             for column in range(0, width, columns):
-                yield Block(some, rows, slice(column, min(column + columns, width)), high)
+                some, across = slice(n, min(n + images, batch)), slice(column, min(column + columns, width))
+                yield Block(some, rows, across, high)
 
 
-def _rows(height: int, band: int, bands: int) -> Iterator[tuple[slice, int]]:
-    """Slices of up to `bands` bands of rows, and how high each of these is: less for what is left at the end."""
-    whole = height // band * band
-    for row in range(0, whole, band * bands):
-        yield slice(row, min(row + band * bands, whole)), band
+def _rows(height: int, band: int, most: int, threads: int) -> Iterator[tuple[slice, int]]:
+    """Slices of up to `most` bands of rows, and how high each of these is: less for what is left at the end."""
+    bands = height // band
+    slices = -(-bands // most)
+    each = band * max(1, -(-bands // max(1, -(-slices // threads) * threads)))
+    whole = bands * band
+    for row in range(0, whole, each):
+        yield slice(row, min(row + each, whole)), band
     if whole < height:
         yield slice(whole, height), height - whole
 
 
 @lru_cache(maxsize=256)
-def band_size(weights: tuple[int, ...], window: Window, width: int) -> tuple[int, int]:
-    """Rows p of a band, and columns of a block: as many as leave room for the copies."""
-    p = min(HEIGHTS, key=lambda p: band_cost(window, weights[0], p))
-    column = 4 * weights[1] * band_rows(window, p)[1] * window.kernel[1]
-    return p, -(-width // -(-width * column // COPIES))
-
-
-def band_cost(window: Window, filters: int, p: int) -> float:
-    """What one output row of a band of p costs, in multiplications for each column of the kernel and input channel.
-
-    The band's rows are copied once for p output rows, and multiplied for each of these with each filter.
-    """
-    return band_rows(window, p)[1] * (COPY / p + filters)
+def shape_of_products(weights: tuple[int, ...], window: Window, width: int) -> tuple[int, int, int]:
+    """Rows p of a band, and the columns and images of a block: in one product, a small one if it can be."""
+    filters, channels, _, kw = weights
+    p = 1 if filters >= FEW else BAND
+    longest = SMALL // (max(p, filters * (p == 1)) * steps(window, p).taps * channels * kw)
+    longest = min(longest, LONGEST) if longest >= 64 else SHORTEST
+    columns = -(-width // -(-width // longest))
+    return p, columns, max(1, min(longest, SHORTEST) // columns)

@@ -12,12 +12,15 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnnfx.engine.bands import NARROW, band_cost
+from cnnfx.engine.bands import shape_of_products, steps
 
 if TYPE_CHECKING:
     from cnnfx.engine.geometry import Window
 
 METHODS: dict[str, tuple[str, ...]] = {"auto": (), "direct": (), "fft": ()}
+
+COPY = 8
+"""To copy a number costs about as much as so many multiplications in a product."""
 
 FORWARD, INVERSE, PRODUCT = 230, 190, 50
 """A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
@@ -36,8 +39,9 @@ def choose_method(out: tuple[int, ...], weights: tuple[int, ...], window: Window
 
 def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
     """Multiplications, and copies counted as such."""
-    rows = (1,) if out[3] <= NARROW else (1, 2, 4, 8, 16)
-    return prod(out[:1] + out[2:]) * weights[1] * weights[3] * min(band_cost(window, weights[0], p) for p in rows)
+    p = shape_of_products(weights, window, out[3])[0]
+    taps = steps(window, p).taps * weights[0] + COPY
+    return prod(out[:1] + out[2:]) * weights[1] * weights[3] * taps
 
 
 def fft_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:

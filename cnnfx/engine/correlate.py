@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnfx.engine.bands import NARROW
 from cnnfx.engine.borders import PaddedImages
 from cnnfx.engine.choose import METHODS, choose_method
 from cnnfx.engine.direct import correlate_direct
 from cnnfx.engine.geometry import window
 from cnnfx.engine.names import choose_name
-from cnnfx.engine.narrow import correlate_narrow
+from cnnfx.engine.small import correlate_small, is_small
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -145,15 +144,17 @@ def _plan(
     chosen = choose_name("method", method, METHODS)
     if chosen == "auto":
         chosen = choose_method((batch, *shape[-3:]), weights, place)
-    return Plan(place, place.pads(size), parts, shape, _method(chosen, shape[-1]))
+    return Plan(place, place.pads(size), parts, shape, _method(chosen, (batch, *shape[-3:]), weights))
 
 
-def _method(name: str, width: int) -> Callable[[PaddedImages, Array, Array | None, Window, Array], None]:
+def _method(
+    name: str, out: tuple[int, ...], weights: tuple[int, ...]
+) -> Callable[[PaddedImages, Array, Array | None, Window, Array], None]:
     if name == "fft":
         from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
 
         return correlate_fft
-    return correlate_narrow if width <= NARROW else correlate_direct
+    return correlate_small if is_small(out, weights) else correlate_direct
 
 
 def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tuple[Array, Array, Array | None]:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import fft
 
 from cnnfx.engine.bands import Block
-from cnnfx.engine.direct import correlate_direct, fill_rows
+from cnnfx.engine.direct import correlate_direct, fill_block
 from cnnfx.engine.threads import buffer, run_in_threads
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class Tile(NamedTuple):
     columns: slice
     size: Pair
 
+    @property
+    def block(self) -> Block:
+        """The same part of the output."""
+        return Block(slice(self.image, self.image + 1), self.rows, self.columns, 1)
+
 
 def correlate_fft(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
@@ -66,8 +71,8 @@ def _some_filters(
     def work(tile: Tile) -> None:
         pixels = _pixels(images, tile, window)
         if not math.isfinite(pixels.sum()):
-            image = slice(tile.image, tile.image + 1)
-            fill_rows(images, weights, bias, window, Block(image, tile.rows, tile.columns, 1), out)
+            for row in tile.block.pick(np.ones((tile.rows.stop - tile.rows.start, 1), bool)):
+                fill_block(images, weights, bias, window, row, out)
             return
         spectrum = fft.rfft2(pixels, tile.size)
         target = out[tile.image, :, tile.rows, tile.columns]

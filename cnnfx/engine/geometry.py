@@ -107,9 +107,8 @@ class Window:
         return InputRows(inside[0], max(inside), above, max(end - max(begin, height), 0))
 
     def _too_large(self, size: Pair, padded: Pair) -> str:
-        kernel = f"kernel of {_by(self.kernel)}"
-        if self.dilation != (1, 1):
-            kernel += f" (dilated {_by(self.extent)})"
+        dilated = f", dilated {_by(self.extent)}" if self.dilation != (1, 1) else ""
+        kernel = f"kernel of {_by(self.kernel)} (rows × columns{dilated})"
         image = f"image of {_by(size)}" + (f" (padded {_by(padded)})" if padded != size else "")
         return f'{kernel} is larger than the {image}; use a smaller kernel, a larger image or padding="same"'
 

@@ -106,13 +106,13 @@ def _text(path: Path) -> str:
         return ""
 
 
-def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task]) -> None:
-    """Call `work` on every task, in as many threads as `thread_count` says; the calling thread is one of them.
+def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], most: int | None = None) -> None:
+    """Call `work` on every task, in as many threads as `thread_count` says, or in `most`; the calling thread is one.
 
     An error in one task ends the work and is raised here.
     """
     waiting = list(tasks)
-    helpers = min(thread_count(), len(waiting)) - 1
+    helpers = min(thread_count() if most is None else most, len(waiting)) - 1
     with single_threaded(), np.errstate(all="ignore"):
         if helpers < 1:
             for task in waiting:

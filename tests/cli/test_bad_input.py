@@ -176,7 +176,7 @@ def test_filter_files_that_do_not_go_side_by_side():
 def test_a_kernel_larger_than_the_image():
     np.save("a.npy", np.zeros((2, 5), np.float32))
     assert refusal("a.npy") == (
-        "cnnfx: a.npy: layer 1 of edges: kernel of 3×3 is larger than the image of 2×5; "
+        "cnnfx: a.npy: layer 1 of edges: kernel of 3×3 (rows × columns) is larger than the image of 2×5; "
         'use a smaller kernel, a larger image or padding="same".'
     )
 
