@@ -116,11 +116,17 @@ def lay_out(image: Image, layers: Sequence[tuple[int, FeatureMaps]], layout: Lay
         above = _drawn_filters(maps, layout) if layout.with_filters else ()
         tiles.append(map_tiles(maps, layout.look, above))
         title = f"layer {number}" if len(layers) > 1 else ""
-        sections.append(Section(tiles, layout.columns, layout.scale, title))
+        sections.append(Section(tiles, layout.columns or _columns(maps, layout), layout.scale, title))
     try:
         return Grid(sections, layout.labels, layout.gap)
     except CnnfxError as error:
         raise CnnfxError(f"{image.name}: {error}") from error
+
+
+def _columns(maps: FeatureMaps, layout: Layout) -> int | None:
+    """A row for each of the image's channels where they are filtered apart; else what suits the maps."""
+    groups = maps.network.layers[-1].conv.groups
+    return maps.shape[0] // groups if groups > 1 and not layout.with_input else None
 
 
 def channel_grids(maps: FeatureMaps, layout: Layout) -> list[Grid]:

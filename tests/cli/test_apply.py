@@ -414,3 +414,22 @@ def test_the_progress_bar_leaves_json_on_standard_output(tmp_path):
 def test_a_message_stands_above_the_progress_bar():
     _, shown = on_a_terminal("apply", *many(5), "nofile", "-f", "box")
     assert "\x1b[2Kcnnfx: nofile: there is no such file.\n" in shown
+
+
+def test_channels_apart_stand_in_a_row_for_each():
+    done(
+        "apply",
+        SAMPLES / "colors.png",
+        "-f",
+        "edges",
+        "--channels",
+        "each",
+        "-o",
+        "maps.png",
+        "--gap",
+        "0",
+        "--scale",
+        "1",
+    )
+    with PIL.Image.open("maps.png") as grid:
+        assert grid.width == 4 * 238
