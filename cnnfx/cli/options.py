@@ -1,10 +1,12 @@
-"""Options that several commands share, and how their texts become values."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import typer
+
+from cnnfx.cli import parsers
 
 Normalize = Literal["signed", "minmax", "positive", "absolute", "none"]
 Scope = Literal["channel", "all"]
@@ -15,97 +17,6 @@ Activation = Literal["none", "relu", "abs"]
 FILTERS, LAST, IMAGES = "Filters", "The last layer", "Images"
 OUTPUT, LOOK, TALK = "Output", "The picture", "What is said"
 """The headings of the help."""
-
-
-MOST_DIGITS = 9
-"""No option takes a number as long as that of all pixels."""
-
-
-class Pair(NamedTuple):
-    """Two whole numbers; a class of its own because Typer takes a plain tuple for an option with two values."""
-
-    vertical: int
-    horizontal: int
-
-
-class Pooled(NamedTuple):
-    """A kind of pooling and the size of its blocks."""
-
-    kind: str
-    size: int
-
-
-def whole(text: str) -> int:
-    """A whole number from 1 on."""
-    if not _is_whole(text) or int(text) < 1:
-        raise typer.BadParameter(f"{text!r} is not a whole number of 1 or more.")
-    return int(text)
-
-
-def pixels(text: str) -> int:
-    """A whole number from 0 on."""
-    if not _is_whole(text):
-        raise typer.BadParameter(f"{text!r} is not a whole number of 0 or more.")
-    return int(text)
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
-
-
-def pair(text: str) -> Pair:
-    """A number, or "vertical,horizontal", as a pair of whole numbers from 1 on."""
-    parts = text.replace("x", ",").split(",")
-    numbers = [int(part) for part in parts if _is_whole(part.strip())]
-    if len(numbers) != len(parts) or len(parts) > 2 or min(numbers) < 1:
-        raise typer.BadParameter(
-            f"{text!r} is not a whole number of 1 or more, nor two of them as VERTICAL,HORIZONTAL."
-        )
-    return Pair(numbers[0], numbers[-1])
-
-
-def padding(text: str) -> str:
-    """ "valid", "same" or a number of pixels; kept as text."""
-    if text not in ("valid", "same") and not _is_whole(text):
-        raise typer.BadParameter(f"{text!r} is not valid, same or a whole number of pixels.")
-    return text
-
-
-def pool(text: str) -> Pooled:
-    """ "max:2" or "mean:2" as a kind and a size; "none" takes the pooling away."""
-    kind, _, size = text.partition(":")
-    if text == "none":
-        return Pooled("none", 1)
-    if kind not in ("max", "mean") or not _is_whole(size) or int(size) < 1:
-        raise typer.BadParameter(f"{text!r} is not max:N, mean:N (N of 1 or more) or none.")
-    return Pooled(kind, int(size))
-
-
-def colour(text: str) -> str:
-    """A colour that Pillow knows; kept as text."""
-    if text != "white":
-        from PIL import ImageColor
-
-        try:
-            ImageColor.getrgb(text)
-        except ValueError:
-            raise typer.BadParameter(f"{text!r} is not a colour. Write a name such as gray, or #rrggbb.") from None
-    return text
-
-
-def complete_filters(incomplete: str) -> list[str]:
-    """The presets whose names begin so."""
-    from cnnfx.filterbank import preset_names
-
-    return [name for name in preset_names() if name.startswith(incomplete)]
-
-
-def layers(text: str) -> str:
-    """ "all" or a layer's number from 1 on; kept as text."""
-    if text != "all" and not (_is_whole(text) and int(text) >= 1):
-        raise typer.BadParameter(f"{text!r} is not all or the number of a layer, 1 or more.")
-    return text
-
 
 Images = Annotated[
     list[str],
@@ -122,7 +33,7 @@ Filters = Annotated[
         "-f",
         metavar="SPEC",
         help="A preset's name or a .toml file. Repeat it for several, side by side in one layer.",
-        autocompletion=complete_filters,
+        autocompletion=parsers.complete_filters,
         rich_help_panel=FILTERS,
     ),
 ]
@@ -142,26 +53,26 @@ Then = Annotated[
         "--then",
         metavar="SPEC",
         help="Stack further layers: their input channels are the output channels so far. Can be repeated.",
-        autocompletion=complete_filters,
+        autocompletion=parsers.complete_filters,
         rich_help_panel=FILTERS,
     ),
 ]
 
 Stride = Annotated[
-    Pair | None,
+    parsers.Pair | None,
     typer.Option(
         "--stride",
-        parser=pair,
+        parser=parsers.pair,
         metavar="N",
         help="The step of the filters: N, or VERTICAL,HORIZONTAL.",
         rich_help_panel=LAST,
     ),
 ]
 Dilation = Annotated[
-    Pair | None,
+    parsers.Pair | None,
     typer.Option(
         "--dilation",
-        parser=pair,
+        parser=parsers.pair,
         metavar="N",
         help="The distance of the pixels under neighbouring weights: N, or VERTICAL,HORIZONTAL.",
         rich_help_panel=LAST,
@@ -171,7 +82,7 @@ Padding = Annotated[
     str | None,
     typer.Option(
         "--padding",
-        parser=padding,
+        parser=parsers.padding,
         metavar="P",
         help="valid (none), same (the maps keep the image's size), or P pixels on every side.",
         rich_help_panel=LAST,
@@ -196,10 +107,10 @@ ActivationOption = Annotated[
     ),
 ]
 Pooling = Annotated[
-    Pooled | None,
+    parsers.Pooled | None,
     typer.Option(
         "--pool",
-        parser=pool,
+        parser=parsers.pool,
         metavar="KIND:N",
         help="max:N or mean:N keeps one value of each N×N pixels; none keeps all.",
         rich_help_panel=LAST,
@@ -213,7 +124,7 @@ OneLayer = Annotated[
     str | None,
     typer.Option(
         "--layer",
-        parser=layers,
+        parser=parsers.layers,
         metavar="N|all",
         help="Whose output channels to show, the first layer's being 1; the last one's unless given.",
         show_default=False,
@@ -233,7 +144,7 @@ Background = Annotated[
     str,
     typer.Option(
         "--background",
-        parser=colour,
+        parser=parsers.colour,
         metavar="COLOR",
         help="What transparent parts are laid over: a name or #rrggbb.",
         rich_help_panel=IMAGES,
@@ -243,7 +154,7 @@ MaxPixels = Annotated[
     int | None,
     typer.Option(
         "--max-pixels",
-        parser=whole,
+        parser=parsers.whole,
         metavar="N",
         help="Refuse images with more pixels.  [default: 200000000]",
         rich_help_panel=IMAGES,
@@ -258,7 +169,7 @@ Jobs = Annotated[
     typer.Option(
         "--jobs",
         "-j",
-        parser=whole,
+        parser=parsers.whole,
         metavar="N",
         help="Work on N images at a time, each in a process; as many as there are processors for many images.",
         rich_help_panel=IMAGES,
@@ -268,7 +179,7 @@ Threads = Annotated[
     int | None,
     typer.Option(
         "--threads",
-        parser=whole,
+        parser=parsers.whole,
         metavar="N",
         help="Threads in all, instead of $CNNFX_THREADS or what the machine grants.",
         rich_help_panel=IMAGES,
@@ -327,13 +238,14 @@ ColormapOption = Annotated[
     Colormap, typer.Option("--colormap", help="The colours of the values.", rich_help_panel=LOOK)
 ]
 Columns = Annotated[
-    int | None, typer.Option("--columns", parser=whole, metavar="N", help="Maps in a row.", rich_help_panel=LOOK)
+    int | None,
+    typer.Option("--columns", parser=parsers.whole, metavar="N", help="Maps in a row.", rich_help_panel=LOOK),
 ]
 Scale = Annotated[
     int | None,
     typer.Option(
         "--scale",
-        parser=whole,
+        parser=parsers.whole,
         metavar="N",
         help="Enlarge N times; small maps are enlarged by themselves.",
         rich_help_panel=LOOK,
@@ -341,7 +253,7 @@ Scale = Annotated[
 ]
 Gap = Annotated[
     int | None,
-    typer.Option("--gap", parser=pixels, metavar="N", help="Pixels between the maps.", rich_help_panel=LOOK),
+    typer.Option("--gap", parser=parsers.pixels, metavar="N", help="Pixels between the maps.", rich_help_panel=LOOK),
 ]
 Labels = Annotated[
     bool, typer.Option("--labels/--no-labels", help="Write each channel's name over its map.", rich_help_panel=LOOK)

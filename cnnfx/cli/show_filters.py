@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli import options
+from cnnfx.cli import options, parsers
 from cnnfx.cli.printing import put, put_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def show_filters(
             metavar="SPEC",
             help="A preset's name or a .toml file.",
             show_default=False,
-            autocompletion=options.complete_filters,
+            autocompletion=parsers.complete_filters,
         ),
     ] = None,
     kernel: Annotated[
@@ -31,7 +31,7 @@ def show_filters(
         ),
     ] = None,
     layer: Annotated[
-        str, typer.Option("--layer", parser=options.layers, metavar="N|all", help="Whose filters, the first being 1.")
+        str, typer.Option("--layer", parser=parsers.layers, metavar="N|all", help="Whose filters, the first being 1.")
     ] = "all",
     values: Annotated[
         bool, typer.Option("--values", help="Print the numbers; with -o, write them into the squares.")

@@ -1,0 +1,96 @@
+"""How the texts of options become values; what cannot be understood is wrong usage."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import typer
+
+MOST_DIGITS = 9
+"""No option takes a number as long as that of all pixels."""
+
+
+class Pair(NamedTuple):
+    """Two whole numbers; a class of its own because Typer takes a plain tuple for an option with two values."""
+
+    vertical: int
+    horizontal: int
+
+
+class Pooled(NamedTuple):
+    """A kind of pooling and the size of its blocks."""
+
+    kind: str
+    size: int
+
+
+def whole(text: str) -> int:
+    """A whole number from 1 on."""
+    if not _is_whole(text) or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is not a whole number of 1 or more.")
+    return int(text)
+
+
+def pixels(text: str) -> int:
+    """A whole number from 0 on."""
+    if not _is_whole(text):
+        raise typer.BadParameter(f"{text!r} is not a whole number of 0 or more.")
+    return int(text)
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+
+
+def pair(text: str) -> Pair:
+    """A number, or "vertical,horizontal", as a pair of whole numbers from 1 on."""
+    parts = text.replace("x", ",").split(",")
+    numbers = [int(part) for part in parts if _is_whole(part.strip())]
+    if len(numbers) != len(parts) or len(parts) > 2 or min(numbers) < 1:
+        raise typer.BadParameter(
+            f"{text!r} is not a whole number of 1 or more, nor two of them as VERTICAL,HORIZONTAL."
+        )
+    return Pair(numbers[0], numbers[-1])
+
+
+def padding(text: str) -> str:
+    """ "valid", "same" or a number of pixels; kept as text."""
+    if text not in ("valid", "same") and not _is_whole(text):
+        raise typer.BadParameter(f"{text!r} is not valid, same or a whole number of pixels.")
+    return text
+
+
+def pool(text: str) -> Pooled:
+    """ "max:2" or "mean:2" as a kind and a size; "none" takes the pooling away."""
+    kind, _, size = text.partition(":")
+    if text == "none":
+        return Pooled("none", 1)
+    if kind not in ("max", "mean") or not _is_whole(size) or int(size) < 1:
+        raise typer.BadParameter(f"{text!r} is not max:N, mean:N (N of 1 or more) or none.")
+    return Pooled(kind, int(size))
+
+
+def colour(text: str) -> str:
+    """A colour that Pillow knows; kept as text."""
+    if text != "white":
+        from PIL import ImageColor
+
+        try:
+            ImageColor.getrgb(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a colour. Write a name such as gray, or #rrggbb.") from None
+    return text
+
+
+def complete_filters(incomplete: str) -> list[str]:
+    """The presets whose names begin so."""
+    from cnnfx.filterbank import preset_names
+
+    return [name for name in preset_names() if name.startswith(incomplete)]
+
+
+def layers(text: str) -> str:
+    """ "all" or a layer's number from 1 on; kept as text."""
+    if text != "all" and not (_is_whole(text) and int(text) >= 1):
+        raise typer.BadParameter(f"{text!r} is not all or the number of a layer, 1 or more.")
+    return text
