@@ -86,8 +86,9 @@ class _Helpers:
         """Have the last of the jobs done by a thread, once there is more than one."""
         self.jobs.put(pending[-1])
         if len(self.threads) < min(self.most, len(pending) - 1):
-            self.threads.append(threading.Thread(target=self._live, name="cnnfx-ahead", daemon=True))
-            self.threads[-1].start()
+            thread = threading.Thread(target=self._live, name="cnnfx-ahead", daemon=True)
+            thread.start()  # before it counts: Ctrl-C may come between, and what has not begun cannot be joined
+            self.threads.append(thread)
 
     def close(self, unwanted: Iterable[_Job[Any, Any]]) -> None:
         """End all threads, without the jobs that nobody has begun."""
