@@ -97,7 +97,9 @@ def test_a_channel_that_is_not_there_is_named() -> None:
 
 
 def test_a_kernel_larger_than_its_input_is_told_with_its_layer() -> None:
-    with pytest.raises(ArgumentError, match=r"^layer 2 of net: kernel of 3×3 is larger than the image of 2×3"):
+    with pytest.raises(
+        ArgumentError, match=r"^layer 2 of net: kernel of 3×3 \(rows × columns\) is larger than the image of 2×3"
+    ):
         Network((flat("a"), flat("b")), name="net").output_shapes((1, 4, 5))
 
 

@@ -26,11 +26,11 @@ BAND = 4
 COPIES = 1 << 20
 """Bytes of copies that a block makes: they are to stay in a core's second-level cache."""
 
-SMALL = 10**6
-"""Up to so many multiplications, OpenBLAS takes the numbers of a product from where they are and does not copy them."""
+SMALL = 500_000
+"""Multiplications of a product that OpenBLAS does without copying anything, and whose numbers stay in the cache."""
 
-LONGEST, SHORTEST = 1024, 512
-"""Numbers in a row of a product, if it can be so; narrow images stand side by side in it."""
+LONGEST = 512
+"""Numbers in a row of a product; narrow images stand side by side in it."""
 
 
 class Block(NamedTuple):
@@ -117,7 +117,9 @@ def shape_of_products(weights: tuple[int, ...], window: Window, width: int) -> t
     """Rows p of a band, and the columns and images of a block: in one product, a small one if it can be."""
     filters, channels, _, kw = weights
     p = 1 if filters >= FEW else BAND
-    longest = SMALL // (max(p, filters * (p == 1)) * steps(window, p).taps * channels * kw)
-    longest = min(longest, LONGEST) if longest >= 64 else SHORTEST
+    taps = steps(window, p).taps
+    longest = SMALL // (max(p, filters * (p == 1)) * taps * channels * kw)
+    longest = min(longest, LONGEST) if longest >= 64 else LONGEST
     columns = -(-width // -(-width // longest))
-    return p, columns, max(1, min(longest, SHORTEST) // columns)
+    room = COPIES // (4 * channels * kw * columns * 3 * taps)  # else bands would share too few rows
+    return p, columns, max(1, min(longest // columns, room))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnfx.engine.threads import buffer
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,7 +31,8 @@ def sources(length: int, before: int, after: int, border: str) -> NDArray[np.int
 class PaddedImages:
     """Images `(N, C, H, W)` that look as if they were padded.
 
-    Parts that lie inside the images are views; others are copies of that part alone.
+    Parts that lie inside the images are views; others are copies of that part alone, in memory that the next part of
+    the same thread may use again.
     """
 
     def __init__(self, images: Array, pads: Pads, border: str) -> None:
@@ -70,8 +73,10 @@ class PaddedImages:
         shape = rows.stop - rows.start, columns.stop - columns.start
         if inside.shape[2:] == shape:
             return inside
-        result = np.zeros((*images.shape[:2], *shape), images.dtype)
+        result = buffer("part", (*images.shape[:2], *shape), images.dtype)
         bottom, right = first - y + inside.shape[2], start - x + inside.shape[3]
+        result[:, :, : first - y] = result[:, :, bottom:] = 0
+        result[..., : start - x] = result[..., right:] = 0
         result[:, :, first - y : bottom, start - x : right] = inside
         return result
 

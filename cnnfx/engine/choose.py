@@ -1,7 +1,7 @@
 """Which method is probably faster: a cost model of the arguments.
 
 Costs are counted in multiplications as a matrix product does them. Per output pixel, the direct method multiplies each
-number under a band (C · rows · kw of them for p output rows, see `bands.band_size`) with K filters, and copies it once.
+number under a band (C · taps · kw of them, see `bands`) with K filters, and copies each input row kw times.
 The Fourier method transforms each pixel of C channels once, and once more for each of K filters, and adds up C · K
 products; it does so for all pixels of a tile, of which some are lost. The filters are transformed too.
 """
@@ -22,10 +22,10 @@ METHODS: dict[str, tuple[str, ...]] = {"auto": (), "direct": (), "fft": ()}
 COPY = 8
 """To copy a number costs about as much as so many multiplications in a product."""
 
-FORWARD, INVERSE, PRODUCT = 230, 190, 50
+FORWARD, INVERSE, PRODUCT = 150, 125, 33
 """A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
 
-CALL, SETUP = 400_000, 2_500_000
+CALL, SETUP = 270_000, 1_700_000
 """What the call of one transform costs, however small it is, and what the first does."""
 
 TILE = 256

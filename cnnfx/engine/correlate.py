@@ -66,7 +66,7 @@ def correlate(
     groups : int
         The input channels and the filters are split into this many equal groups; each filter sees its group only.
     method : "auto", "direct" or "fft"
-        How to compute it: products with a banded matrix, or Fourier transforms of tiles; "auto" takes the one that is
+        How to compute it: matrix products, or Fourier transforms of tiles; "auto" takes the one that is
         probably faster. Parts of an image that hold NaN or infinity are always done directly, so that these spread to
         the outputs whose kernel lies over them and no further.
     out : array, optional

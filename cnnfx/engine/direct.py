@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-LIGHT = 4_000_000
+LIGHT = 5_000_000
 """Multiplications that are done before a second thread is awake."""
 
 

@@ -11,9 +11,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from cnnfx.engine.threads import buffer, run_in_threads
+from cnnfx.engine.threads import buffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +23,10 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 LIGHT = 1 << 18
-"""Multiplications that a product may have."""
+"""Multiplications that no BLAS would use more than one thread for."""
+
+NARROW = 64
+"""Columns of an output whose rows are too short to be copied one by one."""
 
 ROWS = 32
 """Output rows that are done at a time."""
@@ -32,31 +34,29 @@ ROWS = 32
 
 def is_small(out: tuple[int, ...], weights: tuple[int, ...]) -> bool:
     """Whether to do an output of shape (N, K, Ho, Wo) so: by its width, for a band of it must be done the same way."""
-    return out[0] == 1 and ROWS * out[3] * prod(weights) < LIGHT
+    return out[0] == 1 and out[3] <= NARROW and ROWS * out[3] * prod(weights) < LIGHT
 
 
 def correlate_small(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (1, K, Ho, Wo)."""
-    padded, stride = np.ascontiguousarray(images.whole()), window.stride[0]
-
-    def work(row: int) -> None:
-        part = padded[:, :, row * stride : (row + ROWS - 1) * stride + window.extent[0]]
-        fill(part, weights, bias, window, out[:, :, row : row + ROWS])
-
-    run_in_threads(work, range(0, out.shape[2], ROWS), 1)
+    padded = np.ascontiguousarray(images.whole())
+    with np.errstate(all="ignore"):
+        for row in range(0, out.shape[2], ROWS):
+            fill(padded, weights, bias, window, out[:, :, row : row + ROWS], row * window.stride[0])
 
 
-def fill(part: Array, weights: Array, bias: Array | None, window: Window, target: Array) -> None:
-    """Write to `target` (N, K, rows, columns) the output of `part` (N, C, h, w), whose rows lie one after another."""
+def fill(part: Array, weights: Array, bias: Array | None, window: Window, target: Array, row: int = 0) -> None:
+    """Write to `target` (N, K, rows, columns) the output of the contiguous `part` (N, C, h, w) from a row on."""
     (batch, filters, rows, columns), width, taps = target.shape, part.shape[3], weights[0].size
     (sh, sw), (dh, dw), (to_n, to_c, to_y, to_x) = window.stride, window.dilation, part.strides
     shape, steps = (batch, *weights.shape[1:]), (to_n, to_c, dh * to_y, dw * to_x)
     if sh == sw == 1 and filters < taps:  # the few columns too many in the product cost less than short runs
         apart, length = width, (rows - 1) * width + columns
-        view = as_strided(part, (*shape, length), (*steps, to_x))
+        view = np.ndarray((*shape, length), part.dtype, part, row * to_y, (*steps, to_x))
     else:
         apart, length = columns, rows * columns
-        view = as_strided(part, (*shape, rows, columns), (*steps, sh * to_y, sw * to_x))
+        places = (*shape, rows, columns), (*steps, sh * to_y, sw * to_x)
+        view = np.ndarray(places[0], part.dtype, part, row * to_y, places[1])
     copies = buffer("copies", view.shape, part.dtype)
     copies[...] = view
     product = buffer("product", (batch, filters, rows * apart), part.dtype)

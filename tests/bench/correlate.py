@@ -1,12 +1,15 @@
 """How fast `cnnfx.correlate` is beside OpenCV, PyTorch and SciPy: a table of ratios of times, below 1 is faster.
 
-    python tests/bench/correlate.py            all cells (about an hour)
+    python tests/bench/correlate.py            all cells (about a quarter of an hour)
     python tests/bench/correlate.py --quick    some of them (a few minutes)
     python tests/bench/correlate.py --methods  the two methods of cnnfx beside each other, and which one "auto" takes
     python tests/bench/correlate.py --batches  batches of small images beside PyTorch
 
 All compute the same: float32, zeros around the image, output of the image's size, all K maps kept, on all cores. A cell
-is left out where the kernel is larger than the image. Each ratio is the median of pairs measured in turns.
+is left out where the kernel is larger than the image. Each ratio is the median of pairs measured in turns: of at least
+seven where a pair takes less than 0.3 s, of fewer where it takes long. A peer is left out that was far behind the best
+one in the same cell of a smaller image, hopelessly far with the same large kernel, or would be by its speed so far.
+Cells of which a pair would take longer than --longest are left out, and counted.
 """
 
 from __future__ import annotations
@@ -33,7 +36,11 @@ from cnnfx.engine import choose_method, correlate, thread_count, window
 SIZES = [(28, 28), (512, 512), (1080, 1920), (3000, 4000)]
 CHANNELS, FILTERS, KERNELS = (1, 3), (1, 4, 8, 32), (3, 5, 7, 9, 15, 31, 63)
 QUICK_CHANNELS, QUICK_FILTERS, QUICK_KERNELS = (1, 3), (1, 4), (3, 5, 9, 15, 31)
-TOO_LONG = 6.0  # seconds for one call of a peer: such a peer is left out, as it is never the best one
+FAR_BEHIND = 3  # times the best peer's time: such a peer is left out in the same cell of larger images
+HOPELESS = (
+    30  # times the best peer's time: such a peer is left out with the same kernel, if large, on images of this size
+)
+LONG, ENOUGH = 0.3, 1.0  # seconds: of a pair of which fewer are measured, and for all of these
 
 
 def opencv(image, weights):
@@ -73,12 +80,11 @@ def seconds(call, *arguments, repeat=1):
 def paired(ours, theirs, pairs):
     """The median of our time, and of the ratios of our time to theirs, measured in turns."""
     once = seconds(ours), seconds(theirs)
-    repeat = max(1, int(0.004 / max(min(once), 1e-7)))
-    times, ratios = [], []
-    for _ in range(pairs if sum(once) < 3 else 3):
-        mine, other = seconds(ours, repeat=repeat), seconds(theirs, repeat=repeat)
-        times.append(mine)
-        ratios.append(mine / other)
+    mine, other = (max(1, int(0.004 / max(taken, 1e-6))) for taken in once)  # repetitions of what takes very short
+    times, ratios = ([], []) if sum(once) < ENOUGH else ([once[0]], [once[0] / once[1]])
+    for _ in range(pairs if sum(once) < LONG else min(pairs, int(ENOUGH / sum(once)))):
+        times.append(seconds(ours, repeat=mine))
+        ratios.append(times[-1] / seconds(theirs, repeat=other))
     return statistics.median(times), statistics.median(ratios)
 
 
@@ -114,23 +120,35 @@ def geometric_mean(numbers):
     return math.exp(statistics.fmean(map(math.log, numbers)))
 
 
-def compare(chosen, pairs):
+def compare(chosen, pairs, longest):
     """Print the table of cnnfx beside its peers, then the mean and the worst cells."""
-    speed, best = dict.fromkeys(PEERS, 0.0), {}
+    best, behind, slowness, seconds_of = {}, set(), 1e-9, {}
     print(f"{'cell':40}{'cnnfx ms':>10}" + "".join(f"{peer:>9}" for peer in PEERS) + f"{'best':>9}")
     for cell in chosen:
+        size, kernel, pixels = cell[0], cell[3], math.prod(cell[0])
+        if seconds_of.get(cell[1:], 0) * pixels > longest:
+            continue
         image, weights = data(*cell)
-        work, ratios = weights.size * math.prod(cell[0]), {}
+        work, ratios, times = weights.size * pixels, {}, {}
         for peer, call in PEERS.items():
-            if peer != "OpenCV" and speed[peer] * work > TOO_LONG:
+            slow = peer == "SciPy" and work * slowness > FAR_BEHIND * min(times.values())
+            if slow or behind & {(peer, cell[1:]), (peer, size, kernel)}:
+                behind.add((peer, cell[1:]))
                 continue
             taken, ratios[peer] = paired(
                 partial(correlate, image, weights, padding="same"), partial(call, image, weights), pairs
             )
-            speed[peer] = taken / ratios[peer] / work
+            times[peer] = taken / ratios[peer]
+        least = min(times.values())
+        slowness, seconds_of[cell[1:]] = times.get("SciPy", slowness * work) / work, (taken + least) / pixels
+        if size[0] > 100:
+            behind |= {(peer, cell[1:]) for peer in times if times[peer] > FAR_BEHIND * least}
+        if kernel > 15:
+            behind |= {(peer, size, kernel) for peer in times if times[peer] > HOPELESS * least}
         best[cell] = max(ratios.values())
         columns = "".join(f"{ratios[peer]:9.2f}" if peer in ratios else f"{'-':>9}" for peer in PEERS)
         print(f"{name(cell):40}{taken * 1e3:10.3f}{columns}{best[cell]:9.2f}", flush=True)
+    print(f"\n{len(chosen) - len(best)} cells left out, a pair of which would take longer than {longest:g} s")
     report(best)
 
 
@@ -186,6 +204,7 @@ def main():
     parser.add_argument("--methods", action="store_true", help="direct beside fft")
     parser.add_argument("--batches", action="store_true", help="batches of small images only")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of measurements for each ratio (7)")
+    parser.add_argument("--longest", type=float, default=30, help="seconds that a pair of measurements may take (30)")
     parser.add_argument("--size", type=int, help="only images of so many columns")
     given = parser.parse_args()
     peers = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "torch", "opencv-python-headless"))
@@ -196,7 +215,7 @@ def main():
     elif given.methods:
         methods(chosen, given.pairs)
     else:
-        compare(chosen, given.pairs)
+        compare(chosen, given.pairs, given.longest)
         batches(given.pairs)
 
 

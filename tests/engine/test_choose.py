@@ -16,10 +16,11 @@ from cnnfx.engine import choose_method, correlate, window
         ((512, 512), 1, 1, 3, "direct"),
         ((512, 512), 1, 1, 31, "fft"),
         ((1080, 1920), 3, 1, 3, "direct"),
-        ((1080, 1920), 3, 1, 9, "fft"),
+        ((1080, 1920), 3, 1, 9, "direct"),
+        ((1080, 1920), 3, 1, 15, "fft"),
         ((1080, 1920), 1, 32, 9, "direct"),
         ((3000, 4000), 1, 4, 5, "direct"),
-        ((3000, 4000), 1, 4, 15, "fft"),
+        ((3000, 4000), 3, 4, 15, "fft"),
     ],
 )
 def test_the_faster_method_is_chosen(size, channels, filters, kernel, method):

@@ -231,6 +231,24 @@ def test_values_that_are_not_finite_spread_only_under_the_kernel(height, width, 
     np.testing.assert_allclose(maps[:, ~spoiled], correlate(image, weights)[:, ~spoiled], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("filters", [1, 3, 5])
+@pytest.mark.parametrize(
+    "slide", [{}, {"stride": (2, 3)}, {"dilation": (2, 1)}, {"stride": (3, 1), "dilation": (2, 3)}]
+)
+@pytest.mark.parametrize("width", [12, 70, 530])
+def test_a_value_that_is_not_finite_stays_in_its_own_image_of_a_batch(width, slide, filters):
+    images, weights = random(5, 2, 23, width), random(filters, 2, 3, 4, seed=1)
+    images[1, 1, 20, 5], images[3, 0, 2, 7] = np.inf, np.nan
+    maps = correlate(images, weights, method="direct", **slide)
+    bad = ~np.isfinite(images)
+    images[bad] = 0
+    for each, image, where in zip(maps, images, bad, strict=True):
+        spoiled = reference(where, np.ones_like(weights), **slide) > 0.5
+        np.testing.assert_array_equal(~np.isfinite(each), spoiled)
+        expected = reference(image, weights, **slide)
+        np.testing.assert_allclose(each[~spoiled], expected[~spoiled], rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_infinity_under_a_weight_of_zero_is_nan_as_in_scipy(method):
     image, weights = random(1, 30, 100), random(1, 1, 3, 3, seed=1)
@@ -288,11 +306,12 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
         ),
         (
             {"weights": np.zeros((1, 3, 11, 3))},
-            'kernel of 11×3 is larger than the image of 10×12; use a smaller kernel, a larger image or padding="same"',
+            "kernel of 11×3 (rows × columns) is larger than the image of 10×12; "
+            'use a smaller kernel, a larger image or padding="same"',
         ),
         (
             {"weights": np.zeros((1, 3, 3, 9)), "dilation": 2, "padding": (0, 1)},
-            "kernel of 3×9 (dilated 5×17) is larger than the image of 10×12 (padded 10×14); "
+            "kernel of 3×9 (rows × columns, dilated 5×17) is larger than the image of 10×12 (padded 10×14); "
             'use a smaller kernel, a larger image or padding="same"',
         ),
         (
