@@ -30,7 +30,9 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the README in a folder that has the samples, with this interpreter's cnnfx."""
     script = f'cnnfx() {{ "{sys.executable}" -m cnnfx "$@"; }}\nset -o pipefail\n{command}'
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def prepare(folder: Path) -> None:

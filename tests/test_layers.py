@@ -50,14 +50,12 @@ def test_pooling_tells_the_shape_it_gives() -> None:
 
 
 def test_pooling_larger_than_the_maps_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="^pool max:3 does not fit into maps of 5×2 pixels.$"):
+    with pytest.raises(ArgumentError, match=r"^pool max:3 does not fit into maps of 5×2 pixels\.$"):
         Pool("max", 3).output_shape((1, 2, 5))
 
 
 def test_an_unknown_pooling_is_refused() -> None:
-    with pytest.raises(
-        ArgumentError, match="^pool min:2 is not known. Write max:N or mean:N with N of 1 or more.$"
-    ):
+    with pytest.raises(ArgumentError, match=r"^pool min:2 is not known\. Write max:N or mean:N with N of 1 or more\.$"):
         Pool("min", 2)
 
 

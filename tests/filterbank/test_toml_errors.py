@@ -28,7 +28,7 @@ def in_a_folder(tmp_path, monkeypatch):
 
 
 def refusal(content: str | bytes) -> str:
-    with open("bad.toml", "wb") as file:  # noqa: PTH123
+    with open("bad.toml", "wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
     return refusal_of("bad.toml")
 

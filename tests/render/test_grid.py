@@ -80,7 +80,8 @@ def test_a_label_wider_than_its_picture_does_not_run_into_the_next() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "width", "height", "columns"), [(1, 9, 9, 1), (4, 26, 26, 2), (3, 26, 26, 3), (16, 5, 5, 4), (32, 5, 5, 8)]
+    ("count", "width", "height", "columns"),
+    [(1, 9, 9, 1), (4, 26, 26, 2), (3, 26, 26, 3), (16, 5, 5, 4), (32, 5, 5, 8)],
 )
 def test_columns_suit_the_number_and_shape_of_the_pictures(count: int, width: int, height: int, columns: int) -> None:
     assert suitable_columns(count, width, height) == columns
