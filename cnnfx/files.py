@@ -54,6 +54,20 @@ def reason(error: OSError) -> str:
     return REASONS.get(error.errno or 0) or f"{error.strerror or error}"
 
 
+def remove_unfinished(path: str | os.PathLike[str], process: int | None) -> None:
+    """Remove what a process that has died had begun to write beside a file."""
+    folder = Path(os.path.realpath(path)).parent
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if process and name.startswith(_prefix(process)) and name.endswith(".part"):
+                os.unlink(folder / name)
+
+
+def _prefix(process: int) -> str:
+    """How the names of a process's temporary files begin."""
+    return f".cnnfx-{process}-"
+
+
 @contextmanager
 def _replacement(target: Path) -> Iterator[IO[bytes]]:
     """A temporary file beside the target, which takes its place at the end; a link to it stays a link."""
@@ -61,7 +75,7 @@ def _replacement(target: Path) -> Iterator[IO[bytes]]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    temporary = target.with_name(f".cnnfx-{os.urandom(8).hex()}.part")
+    temporary = target.with_name(f"{_prefix(os.getpid())}{os.urandom(8).hex()}.part")
     try:
         with open(temporary, "xb") as file:
             yield file

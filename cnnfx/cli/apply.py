@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from cnnfx.cli import options
 from cnnfx.cli.printing import put_json, tell
 
 if TYPE_CHECKING:
-    from cnnfx.jobs.task import Outcome, Show, Task
+    from cnnfx.jobs.task import Outcome, Recipe, Show, Task
     from cnnfx.network import Network
     from cnnfx.outputs import Written
     from cnnfx.render.channels import Look
@@ -72,6 +73,10 @@ def apply(
       cat photo.png | cnnfx apply - -f sobel > sobel.png
       cnnfx apply photo.png -f sobel -o maps.npz --json
     """
+    if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
+        from cnnfx.jobs.server import prepare
+
+        prepare()  # it loads its modules while this process does
     from cnnfx.cli.networks import Settings, build
     from cnnfx.cli.progress import MANY
     from cnnfx.cli.sources import content, find_sources
@@ -79,7 +84,7 @@ def apply(
     from cnnfx.engine import set_threads
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
-    from cnnfx.jobs.task import Task
+    from cnnfx.jobs.task import Recipe, Task
     from cnnfx.pipeline import Layout, Pipeline
     from cnnfx.render.channels import Look
 
@@ -95,16 +100,26 @@ def apply(
     goals = targets(sources, output, format, network.name)
     if as_json and any(goal.path is None for goal in goals):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
-    tasks = [
-        Task(source.path, goal, work, layout, as_json, skip_existing, content(source.path))
-        for source, goal in zip(sources, goals, strict=True)
-    ]
+    recipe = Recipe(work, layout, as_json, skip_existing)
+    tasks = [Task(source.path, goal, content(source.path)) for source, goal in zip(sources, goals, strict=True)]
     seen = preview and not quiet and not as_json and len(tasks) < MANY and sys.stdout.isatty() and sys.stderr.isatty()
     show = partial(_show, look=layout.look) if seen and goals[0].path is not None else None
-    _report(_outcomes(tasks, jobs, scheduler, show), len(tasks), quiet)
+    _report(_outcomes(recipe, tasks, jobs, scheduler, show), len(tasks), quiet)
 
 
-def _outcomes(tasks: list[Task], jobs: int | None, scheduler: str | None, show: Show | None) -> Iterable[Outcome]:
+def _seem_many(images: list[str]) -> bool:
+    """Whether worker processes will be wanted, as far as is known before anything is loaded."""
+    import os
+
+    folders = [name for name in images if os.path.isdir(name)]
+    with suppress(OSError):
+        return len(images) + sum(len(os.listdir(name)) for name in folders) >= WORTH_PROCESSES
+    return False
+
+
+def _outcomes(
+    recipe: Recipe, tasks: list[Task], jobs: int | None, scheduler: str | None, show: Show | None
+) -> Generator[Outcome, None, None]:
     """The tasks' outcomes: from a cluster, from worker processes if there are many images, or from here."""
     from cnnfx.engine import thread_count
     from cnnfx.errors import UsageError
@@ -116,13 +131,13 @@ def _outcomes(tasks: list[Task], jobs: int | None, scheduler: str | None, show: 
 
         if streams:
             raise UsageError("A cluster reads and writes files. Name the images and give -o, or leave --scheduler out.")
-        return on_cluster(tasks, scheduler)
+        return on_cluster(recipe, tasks, scheduler)
     jobs = jobs or (thread_count() if len(tasks) >= WORTH_PROCESSES else 1)
     if jobs == 1 or len(tasks) == 1 or streams:
-        return in_turn(tasks, show)
+        return in_turn(recipe, tasks, show)
     from cnnfx.jobs.processes import in_processes
 
-    return in_processes(tasks, jobs)
+    return in_processes(recipe, tasks, jobs)
 
 
 def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
@@ -139,20 +154,21 @@ def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
     return (int(layer),)
 
 
-def _report(outcomes: Iterable[Outcome], count: int, quiet: bool) -> None:
+def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:
     """Tell what came of each image; the exit code is 1 if one of several failed, else that of its error."""
     from cnnfx.cli.boundary import complain
     from cnnfx.cli.progress import tracked
 
     failed = 0
-    for outcome in tracked(outcomes, count, quiet):
-        for line in () if quiet else outcome.talk:
-            tell(line)
-        for result in outcome.results:
-            put_json(result)
-        if outcome.error is not None:
-            complain(outcome.error)
-            failed = outcome.exit_code if count == 1 else 1
+    with closing(outcomes):  # at once, whatever happens: worker processes end with it
+        for outcome in tracked(outcomes, count, quiet):
+            for line in () if quiet else outcome.talk:
+                tell(line)
+            for result in outcome.results:
+                put_json(result)
+            if outcome.error is not None:
+                complain(outcome.error)
+                failed = outcome.exit_code if count == 1 else 1
     if failed:
         raise typer.Exit(failed)
 

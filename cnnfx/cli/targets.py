@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,9 +59,10 @@ def targets(sources: Sequence[Source], output: str | None, format: str | None, f
     else:
         found = [_named(output, source, ending, filters) for source in sources]
     inputs = _identities(sources)
-    present = {place: _present(place) for place in {(target.path, target.below, target.folder) for target in found}}
+    folders = {_folder(target) for target in found}
+    near = {folder: _by_beginning(folder, inputs) if folder else {} for folder in folders}
     found = [
-        replace(target, inputs=inputs & present[target.path, target.below, target.folder])
+        replace(target, inputs=near[_folder(target)].get(_beginning(target), frozenset()))
         for target in _apart(found, sources)
     ]
     _check_collisions(found)
@@ -69,17 +71,32 @@ def targets(sources: Sequence[Source], output: str | None, format: str | None, f
     return found
 
 
-def _present(place: tuple[Path | None, Path, bool]) -> frozenset[FileId]:
-    """The files at a place that a target might write over: few, so that each image's task can carry them."""
-    path, below, folder = place
-    if path is None:
-        return frozenset()
-    if not folder:
-        return _identities([Source(str(path))])
-    try:
-        return _identities([Source(entry.path) for entry in os.scandir(path / below)])
-    except OSError:
-        return frozenset()
+def _folder(target: Target) -> Path | None:
+    """The folder in which a target's files are."""
+    if target.path is None:
+        return None
+    return target.path / target.below if target.folder else target.path.parent
+
+
+def _beginning(target: Target) -> str:
+    """What the names of a target's files begin with."""
+    return target.stem if target.folder or target.path is None else target.path.name
+
+
+def _by_beginning(folder: Path, inputs: frozenset[FileId]) -> dict[str, frozenset[FileId]]:
+    """The inputs in a folder, also under other names, by what may stand before a dot in their names, and whole names.
+
+    So each image's task carries the few files that it might write over, and not all that there are.
+    """
+    found: dict[str, frozenset[FileId]] = {}
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            identity = file_id(entry.path)
+            if identity is not None and identity in inputs:
+                name = entry.name
+                for end in [place for place, sign in enumerate(name) if sign == "."] + [len(name)]:
+                    found[name[:end]] = found.get(name[:end], frozenset()) | {identity}
+    return found
 
 
 def _identities(sources: Sequence[Source]) -> frozenset[FileId]:

@@ -5,17 +5,18 @@ Images and outputs are on storage that all workers see under the same paths.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnfx.engine import set_threads
 from cnnfx.errors import CnnfxError, UsageError
-from cnnfx.jobs.processes import killer_message
-from cnnfx.jobs.task import Outcome, Task, perform
+from cnnfx.jobs.task import Outcome, Recipe, Task, killer_message, perform
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -26,7 +27,7 @@ IN_FLIGHT = 3
 """Tasks per worker thread that the scheduler knows of at a time."""
 
 
-def on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
+def on_cluster(recipe: Recipe, tasks: Sequence[Task], address: str) -> Generator[Outcome, None, None]:
     """Do the tasks on the cluster whose scheduler is at `address`; the outcomes in the order of the tasks.
 
     Raises
@@ -34,17 +35,21 @@ def on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
     UsageError
         If Dask is not installed here, or the address is none.
     CnnfxError
-        If no scheduler answers, it has no workers, or these have no cnnfx or another version of it.
+        If no scheduler answers or it goes away, it has no workers, or these have no cnnfx or another version of it.
     """
     with _connected(address) as client:
         room = IN_FLIGHT * _check_workers(client, address)
-        here, flying = f"{Path.cwd()}{os.sep}", deque[tuple[Task, Any]]()
-        for task in tasks:
-            flying.append((task, client.submit(_work, _absolute(task, here), pure=False)))
-            while len(flying) >= room:
-                yield _landed(*flying.popleft(), here)
-        while flying:
-            yield _landed(*flying.popleft(), here)
+        everywhere = client.submit(_ready, recipe, pure=False)  # a result that Dask makes again where it is lost
+        here, flying = os.path.join(os.getcwd(), ""), deque[tuple[Task, Any]]()
+        try:
+            for task in tasks:
+                flying.append((task, client.submit(_work, everywhere, _absolute(task, here), pure=False)))
+                if len(flying) >= room:
+                    yield _landed(*flying.popleft(), here, address)
+            while flying:
+                yield _landed(*flying.popleft(), here, address)
+        finally:
+            client.cancel([future for _, future in flying])
 
 
 def _connected(address: str) -> Client:
@@ -52,6 +57,8 @@ def _connected(address: str) -> Client:
         from distributed import Client
     except ImportError:
         raise UsageError("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.") from None
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns the user is told by us
     try:
         return Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError):
@@ -87,10 +94,10 @@ def _check_workers(client: Client, address: str) -> int:
 def _absolute(task: Task, here: str) -> Task:
     """The task with whole paths, as workers may run in another folder."""
     goal = replace(task.goal, path=task.goal.path and Path(here) / task.goal.path)
-    return replace(task, source=str(Path(here) / task.source), goal=goal)
+    return replace(task, path=os.path.join(here, task.source), goal=goal)
 
 
-def _landed(task: Task, future: Any, here: str) -> Outcome:
+def _landed(task: Task, future: Any, here: str, address: str) -> Outcome:
     """The outcome of a task, in the words of this folder."""
     from distributed import KilledWorker
 
@@ -98,13 +105,26 @@ def _landed(task: Task, future: Any, here: str) -> Outcome:
         outcome: Outcome = future.result()
     except KilledWorker:
         return Outcome(task.source, error=killer_message(task.source), exit_code=1)
+    except (CancelledError, OSError) as error:
+        raise CnnfxError(f"{address}: the Dask scheduler is gone. What was done is written.") from error
+    except Exception as error:  # whatever a worker raises instead of our outcome: one that came later, without cnnfx
+        told = f"{task.source}: a worker of {address} could not do it: {type(error).__name__}: {error}."
+        return Outcome(task.source, error=told, exit_code=1)
+    return outcome if here == os.sep else _shortened(outcome, here)
+
+
+def _shortened(outcome: Outcome, here: str) -> Outcome:
+    """The outcome without the path of the folder `here`."""
     talk = tuple(line.replace(here, "") for line in outcome.talk)
     error = outcome.error and outcome.error.replace(here, "")
     results = tuple({**result, "output": result["output"].removeprefix(here)} for result in outcome.results)
-    results = tuple({**result, "input": task.source} for result in results)
-    return replace(outcome, source=task.source, talk=talk, results=results, error=error)
+    return replace(outcome, talk=talk, results=results, error=error)
 
 
-def _work(task: Task) -> Outcome:
+def _ready(recipe: Recipe) -> Recipe:
+    return recipe
+
+
+def _work(recipe: Recipe, task: Task) -> Outcome:
     set_threads(1)  # Dask runs as many tasks at once as it was told to
-    return perform(task)
+    return perform(recipe, task)

@@ -1,133 +1,159 @@
-"""Tasks in worker processes: all processors busy, a few images in flight, outcomes in order, and no half-written files.
+"""Tasks in worker processes: all processors busy, an image in work per process, outcomes in order, only whole files.
 
-A worker that dies (a crash in a decoder, the system short of memory) takes its pool down; the images that were in
-flight are
-then done one by one, each in a process of its own, so that the one that kills is found and the others lose nothing
-but time.
+Each worker has a line of its own to this process. One that dies (a crash in a decoder, the system short of memory) is
+noticed by its line: what it worked on is done once more with nothing beside it, so that only the image that kills is
+lost, and named. A worker whose line has closed leaves by itself, so that none outlives this process.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from cnnfx.engine import set_threads, thread_count
-from cnnfx.jobs.task import Outcome, Task, perform
+from cnnfx.files import remove_unfinished
+from cnnfx.jobs.server import deaf, prepare, start_method
+from cnnfx.jobs.task import Outcome, Recipe, Task, killer_message, perform
 
-IN_FLIGHT = 2
-"""Tasks per worker that are begun or wait: enough to keep it busy, few enough to bound the memory."""
-GRACE = 0.6
-"""Seconds that workers get to clean up when the work is broken off."""
+AHEAD = 2
+"""Tasks that a worker knows of: the one in work, and the next, so that it need not wait for this process."""
+GRACE = 0.5
+"""Seconds that workers get to leave when the work is broken off."""
 
-Flight = tuple[Task, "Future[Outcome]"]
-
-_stopping = False
+Numbered = tuple[int, Task]
 
 
-def in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
+def in_processes(recipe: Recipe, tasks: Sequence[Task], jobs: int) -> Generator[Outcome, None, None]:
     """Do the tasks in `jobs` worker processes, which share the processors; the outcomes in the order of the tasks."""
-    workers = _Workers(min(jobs, len(tasks)), max(1, thread_count() // jobs))
-    flying: deque[Flight] = deque()
+    crew, done = _Crew(recipe, tasks, min(jobs, len(tasks))), dict[int, Outcome]()
     try:
-        for task in tasks:
-            flying.append((task, workers.send(task)))
-            while len(flying) >= IN_FLIGHT * jobs:
-                yield workers.land(*flying.popleft())
-        while flying:
-            yield workers.land(*flying.popleft())
-        workers.dismiss()
-    except BaseException:
-        workers.stop()
-        raise
+        for number in range(len(tasks)):
+            while number not in done:
+                done.update(crew.advance())
+            yield done.pop(number)
+    finally:
+        crew.dismiss()
 
 
-class _Workers:
-    """A pool of processes that is made anew when one of them dies."""
+class _Crew:
+    """The workers, and the tasks that are still to be done."""
 
-    def __init__(self, count: int, threads: int) -> None:
-        self.count, self.threads = count, threads
-        self.pool = self._new(count)
+    def __init__(self, recipe: Recipe, tasks: Sequence[Task], count: int) -> None:
+        prepare()
+        self.recipe, self.threads = recipe, max(1, thread_count() // count)
+        self.waiting, self.suspects = deque(enumerate(tasks)), deque[Numbered]()
+        self.accused = set[int]()  # numbers of suspects, also of those that are being done once more
+        self.workers: list[_Worker] = []
+        self.count = count
 
-    def _new(self, count: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(count, _context(), initializer=_begin, initargs=(self.threads,))
-
-    def send(self, task: Task) -> Future[Outcome]:
-        """Have a task done."""
-        try:
-            return self.pool.submit(_work, task)
-        except BrokenProcessPool:
-            self.pool.shutdown(wait=False)
-            self.pool = self._new(self.count)
-            return self.pool.submit(_work, task)
-
-    def land(self, task: Task, future: Future[Outcome]) -> Outcome:
-        """The outcome of a task; one whose pool died is done again in a process of its own."""
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            return self._alone(task)
-
-    def _alone(self, task: Task) -> Outcome:
-        with self._new(1) as pool:
+    def advance(self) -> Iterator[tuple[int, Outcome]]:
+        """Hand out tasks, wait for some worker, and take what is done."""
+        self._hand_out()
+        lines = {worker.line: worker for worker in self.workers if worker.tasks}
+        for line in wait(list(lines)):
+            worker = lines[line]
             try:
-                return pool.submit(_work, task).result()
-            except BrokenProcessPool:
-                return Outcome(task.source, error=killer_message(task.source), exit_code=1)
+                outcome = worker.line.recv()
+                yield worker.tasks.popleft()[0], outcome
+            except (EOFError, OSError):
+                yield from self._bury(worker)
+
+    def _hand_out(self) -> None:
+        """Keep all workers busy; a task that may have killed one is done with nothing beside it."""
+        busy = any(worker.tasks for worker in self.workers)
+        if self.suspects or (busy and self._on_trial()):
+            if not busy:
+                self._idle().send(self.suspects.popleft())
+            return
+        while self.waiting:
+            worker = self._idle()
+            if len(worker.tasks) == AHEAD:
+                return
+            worker.send(self.waiting.popleft())
+
+    def _on_trial(self) -> bool:
+        return any(number in self.accused for worker in self.workers for number, _ in worker.tasks)
+
+    def _idle(self) -> _Worker:
+        """A worker with the least to do; a new one while there are few."""
+        if len(self.workers) < self.count and all(worker.tasks for worker in self.workers):
+            self.workers.append(_Worker(self.recipe, self.threads))
+        return min(self.workers, key=lambda worker: len(worker.tasks))
+
+    def _bury(self, worker: _Worker) -> Iterator[tuple[int, Outcome]]:
+        """Let go of a dead worker; the task that it worked on comes under suspicion, or has killed for certain."""
+        self.workers.remove(worker)
+        worker.end()
+        worker.clear()
+        number, task = worker.tasks.popleft()
+        self.waiting.extendleft(reversed(worker.tasks))
+        if number in self.accused:
+            yield number, Outcome(task.source, error=killer_message(task.source), exit_code=1)
+        else:
+            self.accused.add(number)
+            self.suspects.append((number, task))
 
     def dismiss(self) -> None:
-        """Let the workers end."""
-        self.pool.shutdown()
-
-    def stop(self) -> None:
-        """End the workers at once, but for what they need to remove half-written files."""
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        children = multiprocessing.active_children()
-        for child in children:
-            child.terminate()
+        """End the workers: at once if they are at work, but for what they need to remove half-written files."""
+        for worker in self.workers:
+            worker.end()
         deadline = time.monotonic() + GRACE
-        for child in children:
-            child.join(max(0.0, deadline - time.monotonic()))
-            child.kill()
+        for worker in self.workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            worker.clear()
 
 
-def killer_message(source: str) -> str:
-    """What to say of an image that ends the process that works on it."""
-    return (
-        f"{source}: the worker process that read it died, twice. The file may be damaged, or too large for the memory."
-    )
+class _Worker:
+    """A process that does one task after the other."""
+
+    def __init__(self, recipe: Recipe, threads: int) -> None:
+        context: Any = multiprocessing.get_context(start_method())
+        self.line, theirs = context.Pipe()
+        self.tasks: deque[Numbered] = deque()
+        self.process = context.Process(target=_live, args=(theirs, recipe, threads), daemon=True)
+        with deaf():
+            self.process.start()
+        theirs.close()
+
+    def send(self, numbered: Numbered) -> None:
+        """Have a task done; where the worker has just died, its line will say so."""
+        self.tasks.append(numbered)
+        with suppress(OSError):
+            self.line.send(numbered[1])
+
+    def end(self) -> None:
+        """Have the process leave."""
+        self.line.close()
+        if self.tasks:
+            self.process.terminate()
+
+    def clear(self) -> None:
+        """See that the process is gone, and remove what it may have left half-written."""
+        self.process.kill()
+        self.process.join()
+        for _, task in self.tasks:
+            for file in task.goal.files([""]):
+                remove_unfinished(file, self.process.pid)
 
 
-def _context() -> Any:
-    """How processes are started: from a server that has loaded all modules once, where the system can."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cnnfx.jobs.processes", "cnnfx.filterbank", "PIL.Image"])
-    return context
-
-
-def _begin(threads: int) -> None:
-    """Prepare a worker: its share of the threads; Ctrl-C is the main process's business, which then sends SIGTERM."""
-    set_threads(threads)
+def _live(line: Connection, recipe: Recipe, threads: int) -> None:
+    """A worker's life: until there is nobody to work for. Ctrl-C is the main process's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, _leave)
+    set_threads(threads)
+    with suppress(EOFError, OSError):
+        while True:
+            line.send(perform(recipe, line.recv()))
 
 
-def _stop(*_: object) -> None:
-    """Leave what is being done, cleaning up on the way, and begin nothing more."""
-    global _stopping
-    _stopping = True
+def _leave(*_: object) -> None:
+    """Drop what is being done, cleaning up on the way."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit
-
-
-def _work(task: Task) -> Outcome:
-    if _stopping:
-        raise SystemExit
-    return perform(task)
+    sys.exit()

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnnfx.errors import CnnfxError
-from cnnfx.images import Image
 from cnnfx.outputs import Written, write
 from cnnfx.pipeline import Layout, Pipeline
 from cnnfx.target import Target, layer_names
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to every image alike.
+
+    Parameters
+    ----------
+    work : Pipeline
+    layout : Layout
+    described : bool
+        Whether the channels are to be described in numbers.
+    skip_existing : bool
+        Whether nothing is done where the output is there already.
+    """
+
+    work: Pipeline
+    layout: Layout
+    described: bool = False
+    skip_existing: bool = False
 
 
 @dataclass(frozen=True)
@@ -20,26 +39,19 @@ class Task:
     Parameters
     ----------
     source : str
-        What the image is called in messages: its path, or `-`.
+        What the image is called: its path as given, or `-`.
     goal : Target
         Where its feature maps go.
-    work : Pipeline
-    layout : Layout
-    described : bool
-        Whether its channels are to be described in numbers.
-    skip_existing : bool
-        Whether nothing is done where the output is there already.
     content : bytes, optional
-        The image itself, where `source` is no path.
+        The image itself, where it is in no file.
+    path : str, optional
+        Where the image is, if not at `source`.
     """
 
     source: str
     goal: Target
-    work: Pipeline
-    layout: Layout
-    described: bool = False
-    skip_existing: bool = False
     content: bytes | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,41 +82,56 @@ Show = Callable[[list[Written]], None]
 """What shows an output to the user at once, where that is possible."""
 
 
-def perform(task: Task, show: Show | None = None) -> Outcome:
+def perform(recipe: Recipe, task: Task, show: Show | None = None) -> Outcome:
     """Do the work; an error of ours becomes the outcome's."""
     try:
-        if task.skip_existing and _is_done(task, task.work.names()):
-            return Outcome(task.source, (f"{task.source}: its output is there already.",))
-        image = task.work.load(task.source if task.content is None else task.content)
-        layers = task.work.maps(image)
-        if task.skip_existing and _is_done(task, [(number, maps.names) for number, maps in layers]):
-            return Outcome(task.source, (f"{task.source}: its output is there already.",))
-        written = write(task.goal, image, layers, task.layout)
-        if show is not None:
-            show(written)
-        return _told(task, image, written)
+        return _done(recipe, task, show)
     except CnnfxError as error:
         return Outcome(task.source, error=str(error), exit_code=error.exit_code)
+    except MemoryError:
+        told = f"{task.source}: there is not enough memory for it. Try a smaller image, or fewer filters at a time."
+        return Outcome(task.source, error=told, exit_code=1)
 
 
-def in_turn(tasks: Iterable[Task], show: Show | None = None) -> Iterator[Outcome]:
+def in_turn(recipe: Recipe, tasks: Iterable[Task], show: Show | None = None) -> Generator[Outcome, None, None]:
     """Do the tasks one by one in this process."""
-    return (perform(task, show) for task in tasks)
+    return (perform(recipe, task, show) for task in tasks)
 
 
-def _is_done(task: Task, layers: Sequence[tuple[int, Sequence[str]]] | None) -> bool:
+def killer_message(source: str) -> str:
+    """What to say of an image that ends the process that works on it."""
+    return (
+        f"{source}: it ends the process that works on it. The file may be damaged, or too large for the memory. "
+        "Get the file again, or make it smaller."
+    )
+
+
+def _done(recipe: Recipe, task: Task, show: Show | None) -> Outcome:
+    if recipe.skip_existing and _is_written(task, recipe.work.names()):
+        return _passed_over(task)
+    image = recipe.work.load(task.content if task.content is not None else task.path or task.source)
+    image = replace(image, name=task.source) if task.path else image
+    layers = recipe.work.maps(image)
+    if recipe.skip_existing and _is_written(task, [(number, maps.names) for number, maps in layers]):
+        return _passed_over(task)
+    written = write(task.goal, image, layers, recipe.layout)
+    if show is not None:
+        show(written)
+    results = tuple(_described(task.source, output) for output in written) if recipe.described else ()
+    talk = () if recipe.described or task.goal.path is None else (_summary(written),)
+    return Outcome(task.source, (*image.notes, *talk), results)
+
+
+def _passed_over(task: Task) -> Outcome:
+    return Outcome(task.source, (f"{task.source}: its output is there already.",))
+
+
+def _is_written(task: Task, layers: Sequence[tuple[int, Sequence[str]]] | None) -> bool:
     """Whether every file that the task would write is there; files are written whole or not at all."""
     if layers is None and task.goal.folder:
         return False
     files = task.goal.files(layer_names(layers or []))
     return bool(files) and all(file.is_file() for file in files)
-
-
-def _told(task: Task, image: Image, written: list[Written]) -> Outcome:
-    """The outcome of a task that has written something."""
-    results = tuple(_described(task.source, output) for output in written) if task.described else ()
-    talk = () if task.described or task.goal.path is None else (_summary(written),)
-    return Outcome(task.source, (*image.notes, *talk), results)
 
 
 def _summary(written: list[Written]) -> str:

@@ -319,5 +319,5 @@ def test_too_little_memory(monkeypatch):
 
     monkeypatch.setattr("cnnfx.pipeline.feature_maps", exhausted)
     assert refusal(SEVEN) == (
-        "cnnfx: not enough memory for an image of this size. Try a smaller one, or fewer filters at a time."
+        f"cnnfx: {SEVEN}: there is not enough memory for it. Try a smaller image, or fewer filters at a time."
     )

@@ -1,0 +1,93 @@
+"""Many images in worker processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import COMMAND, SEVEN, environment, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses the signals of POSIX")
+DYING = (sys.executable, str(Path(__file__).with_name("dying.py")))
+
+
+@pytest.fixture(autouse=True)
+def photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for number in range(9):
+        shutil.copy(SEVEN, f"photos/{number}.png")
+    Path("out").mkdir()
+
+
+def command(*options: str, program: tuple[str, ...] = COMMAND) -> subprocess.CompletedProcess[str]:
+    line = [*program, "apply", "photos", "-f", "edges", "-o", "out/{stem}.png", *options]
+    return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=60, check=False)
+
+
+def test_the_outcomes_come_in_the_order_of_the_images():
+    told = command("--jobs", "3").stderr.splitlines()
+    assert told == [f"out/{number}.png: 4 channels of 26×26" for number in range(9)]
+
+
+def test_the_json_is_that_of_one_process():
+    assert command("--jobs", "3", "--json").stdout == command("--jobs", "1", "--json").stdout
+
+
+def test_the_files_are_those_of_one_process():
+    command("--jobs", "1")
+    expected = Path("out/8.png").read_bytes()
+    command("--jobs", "3", "--threads", "5")
+    assert Path("out/8.png").read_bytes() == expected
+
+
+def test_an_image_that_ends_its_process_is_named():
+    shutil.copy(SEVEN, "photos/killer.png")
+    result = command("--jobs", "2", "--quiet", program=DYING)
+    assert result.stderr == (
+        "cnnfx: photos/killer.png: it ends the process that works on it. The file may be damaged, or too large for the "
+        "memory. Get the file again, or make it smaller.\n"
+    )
+    assert result.returncode == 1
+
+
+def test_an_image_that_ends_its_process_does_not_hold_up_the_others():
+    shutil.copy(SEVEN, "photos/killer.png")
+    command("--jobs", "2", program=DYING)
+    assert sorted(os.listdir("out")) == [f"{number}.png" for number in range(9)]
+
+
+def test_an_image_that_is_no_image_is_named():
+    Path("photos/4.png").write_bytes(b"")
+    result = command("--jobs", "2", "--quiet")
+    assert result.stderr == "cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n"
+    assert result.returncode == 1
+
+
+def test_existing_outputs_are_passed_over():
+    command("--jobs", "2")
+    Path("out/4.png").unlink()
+    told = command("--jobs", "2", "--skip-existing").stderr.splitlines()
+    assert told[3:6] == [
+        "photos/3.png: its output is there already.",
+        "out/4.png: 4 channels of 26×26",
+        "photos/5.png: its output is there already.",
+    ]
+
+
+def test_an_interrupt_leaves_only_whole_files_and_one_message():
+    for number in range(9, 1500):
+        os.link("photos/0.png", f"photos/{number}.png")
+    line = [*COMMAND, "apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "--jobs", "2", "--quiet"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, env=environment(), start_new_session=True) as process:
+        wait_until(lambda: len(os.listdir("out")) > 3)
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (130, b"cnnfx: interrupted.\n")
+    assert not [name for name in os.listdir("out") if not name.endswith(".png")]
