@@ -195,3 +195,38 @@ POOLS: dict[str, Callable[[Array], Array]] = {
     "mean": lambda blocks: blocks.mean(axis=(-3, -1)),
 }
 """What each kind of pooling does to blocks `(..., H, size, W, size)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """The head of a network that tells classes: every score is a weighted sum of all feature maps, and a bias.
+
+    Parameters
+    ----------
+    weights : array (K, C·H·W)
+        In PyTorch's order: the maps of an image flattened channel by channel, row by row.
+    bias : array (K,)
+    shape : (C, H, W)
+        Of the feature maps that it takes.
+    """
+
+    weights: Array
+    bias: Array
+    shape: Shape
+
+    def forward(self, maps: Array) -> Array:
+        """The scores `(K,)` of feature maps `(C, H, W)`, or `(N, K)` of a batch.
+
+        Raises
+        ------
+        ArgumentError
+            If the maps are of another shape: the image was larger or smaller than those learned from.
+        """
+        if maps.shape[-3:] != self.shape:
+            wanted, given = ("×".join(map(str, shape)) for shape in (self.shape, maps.shape[-3:]))
+            raise ArgumentError(
+                f"the classes are told from feature maps of {wanted} (channels, rows, columns), not {given}: "
+                "the image must have the size that the network has learned on."
+            )
+        flat = maps.reshape(*maps.shape[:-3], -1)
+        return flat @ self.weights.T + self.bias

@@ -5,13 +5,17 @@ A filter file, a kernel typed on the command line and a trained model are all th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.layers import EVERY, Activation, Array, Combination, Conv, Pool, Shape
+from cnnfx.layers import EVERY, Activation, Array, Combination, Conv, Dense, Pool, Shape
+
+SOME = 256
+"""Images of a batch whose feature maps are held at a time, where only the scores are wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +101,14 @@ class Network:
         What the filters detect, and where they come from.
     mean, deviation : float
         The input's normalisation: the first layer sees `(image - mean) / deviation`.
+    classes : tuple of str
+        The names of the K classes that the head tells apart; empty without a head.
+    head : Dense, optional
+        What makes a score for each class of the last layer's output channels.
+    start : Network, optional
+        The same network as it was before it learned.
+    meta : mapping
+        What else a model tells of itself: dataset, seed, epochs, accuracy.
     """
 
     layers: tuple[Layer, ...]
@@ -106,6 +118,9 @@ class Network:
     mean: float = 0.0
     deviation: float = 1.0
     classes: tuple[str, ...] = field(default=())
+    head: Dense | None = None
+    start: Network | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def depth(self) -> int | None:
@@ -134,11 +149,13 @@ class Network:
         """This network with the layers of another stacked on it."""
         if (upper.mean, upper.deviation) != (0.0, 1.0):
             raise ArgumentError(f"{upper.name} normalises its input, so it must be the first network, not a later one.")
-        return replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
+        stacked = replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
+        return replace(stacked, head=upper.head, classes=upper.classes, start=None)
 
     def upto(self, number: int) -> Network:
-        """The first `number` layers."""
-        return replace(self, layers=self.layers[:number])
+        """The first `number` layers; the head only with all of them."""
+        head = self.head if number >= len(self.layers) else None
+        return replace(self, layers=self.layers[:number], head=head, start=self.start and self.start.upto(number))
 
     def normalise(self, image: Array) -> Array:
         """The image as the first layer sees it."""
@@ -167,6 +184,28 @@ class Network:
             results.append(maps)
         return results
 
+    def scores(self, images: Array) -> Array:
+        """How much each class is favoured, `(K,)` for an image `(C, H, W)` or `(N, K)` for a batch `(N, C, H, W)`; any
+        real numbers.
+
+        Raises
+        ------
+        ArgumentError
+            If the network has no head, or the images' channels or size are not those that it has learned on.
+        """
+        if self.head is None:
+            raise ArgumentError(f"{self.name} tells no classes: it has filters only. Give a model made by cnnfx train.")
+        if images.ndim == 3:
+            return self.head.forward(self.feature_maps(images)[-1])
+        some = [images[first : first + SOME] for first in range(0, max(1, len(images)), SOME)]
+        return np.concatenate([self.head.forward(self.feature_maps(batch)[-1]) for batch in some])
+
+    def probabilities(self, images: Array) -> Array:
+        """The probability of each class, 0..1, adding up to 1: the softmax of the `scores`, of the same shape."""
+        scores = self.scores(images)
+        powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+
     def output_shapes(self, shape: Shape) -> list[Shape]:
         """The shape of every layer's output channels for an input `(C, H, W)`.
 
@@ -187,7 +226,8 @@ class Network:
     def per_channel(self, names: Sequence[str]) -> Network:
         """A network that applies this one to each of the channels `names` apart; its maps are named "red top" and so
         on."""
-        return replace(self, layers=tuple(_repeat(layer, tuple(names)) for layer in self.bind(["0"]).layers))
+        layers = tuple(_repeat(layer, tuple(names)) for layer in self.bind(["0"]).layers)
+        return replace(self, layers=layers, head=None, start=None)
 
 
 def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:

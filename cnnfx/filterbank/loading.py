@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnnfx.errors import FileError
+from cnnfx.filterbank.arch import to_be_learned
 from cnnfx.filterbank.parsing import parse_network
 from cnnfx.filterbank.place import Place
 from cnnfx.filterbank.presets import find_preset
@@ -20,8 +21,8 @@ def load_network(spec: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     spec : str or path
-        A preset's name, or the path of a filter file (TOML). A text is a path if it has a folder in it or ends in
-        `.toml` or `.npz`.
+        A preset's name, or the path of a filter file (TOML) or a model (`.npz`). A text is a path if it has a folder in
+        it or ends in `.toml` or `.npz`.
 
     Raises
     ------
@@ -40,11 +41,16 @@ def _is_path(spec: str | os.PathLike[str]) -> bool:
 
 
 def _read_filter_file(path: Path) -> Network:
-    return parse_network(read_toml(path), Place(str(path)), path.stem)
+    values = read_toml(path)
+    if to_be_learned(values):
+        raise FileError(f"{path}: its filters are to be learned first. Give it to cnnfx train as --arch.")
+    return parse_network(values, Place(str(path)), path.stem)
 
 
 def _read_model(path: Path) -> Network:
-    raise FileError(f"{path}: models are not read yet. Give a preset or a filter file.")
+    from cnnfx.checkpoint import load_model  # only for a model
+
+    return load_model(path)
 
 
 READERS: dict[str, Callable[[Path], Network]] = {".npz": _read_model}

@@ -197,8 +197,8 @@ def test_a_huge_file_is_refused():
     assert refusal(b"#" * 10_000_001) == "bad.toml: the file is larger than 10 MB; no filter file is."
 
 
-def test_models_are_not_read_yet():
-    assert refusal_of("m.npz") == "m.npz: models are not read yet. Give a preset or a filter file."
+def test_a_model_that_is_not_there_is_named():
+    assert refusal_of("m.npz") == "m.npz: there is no such file. Check the path; cnnfx train makes a model."
 
 
 words = st.sampled_from(["a", "b", "*", "", "same", "relu", "max:2", "norm", "mirror", "1/9", "-1"])

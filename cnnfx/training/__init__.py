@@ -1,0 +1,23 @@
+"""Learning filters from images: forward and backward passes, loss, optimizer, schedule, and the trainer.
+
+Reading order: `blocks` (which patch of the input each output reads), `steps` and `combining` (each layer forward and
+backward, with the mathematics beside it), `loss`, `parameters` (what is learned, and its random start), `passes` (a
+network on a batch, in threads), `optimizer`, `schedule`, `augmentation`, `feeding` (from images to batches),
+`settings`, `state` (what a checkpoint keeps), `reports` and `trainer`, which brings them together.
+"""
+
+from cnnfx.training.parameters import Learn, all_learned, initialise
+from cnnfx.training.reports import BatchReport, EpochReport
+from cnnfx.training.settings import Examples, Settings
+from cnnfx.training.trainer import Trainer
+
+__all__ = [
+    "BatchReport",
+    "EpochReport",
+    "Examples",
+    "Learn",
+    "Settings",
+    "Trainer",
+    "all_learned",
+    "initialise",
+]

@@ -1,0 +1,163 @@
+"""A whole network on batches, forward and backward, in shards that threads work on.
+
+A batch is cut into shards of `SHARD` images, whatever the number of threads; each shard's gradient is that of its own
+images, and the sum is taken in the shards' order. So results do not depend on which thread did what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.engine import run_in_threads
+from cnnfx.layers import Array, Shape
+from cnnfx.network import Layer
+from cnnfx.training.blocks import Blocks
+from cnnfx.training.combining import Combine
+from cnnfx.training.loss import cross_entropy
+from cnnfx.training.parameters import Parameters
+from cnnfx.training.steps import Absolute, Affine, Bank, Filters, MaxPool, MeanPool, Relu, Step, Unpooled
+
+SHARD = 32
+"""Images of a batch that one thread takes."""
+
+Load = Callable[[slice], tuple[Array, NDArray[np.int64]]]
+"""What gives the images `(C, H, W, N)`, normalised, and the labels `(N,)` of a part of a batch."""
+
+Result = TypeVar("Result")
+
+
+class Outcome(NamedTuple):
+    """Of a batch: its loss, summed over the images; how many were told rightly; the gradient of the mean loss (P,)."""
+
+    loss: float
+    correct: int
+    gradient: Array
+
+
+class Stack:
+    """The steps of a network, with memory of their own: what one thread works with."""
+
+    def __init__(self, banks: Sequence[Bank], layers: Sequence[Layer], head: tuple[Array, Array], lowest: int) -> None:
+        self.lowest = lowest
+        self.filters = [Filters(bank, wants_input=number > lowest) for number, bank in enumerate(banks)]
+        self.layers = [[filters, *follow(layer)] for filters, layer in zip(self.filters, layers, strict=True)]
+        self.head = Affine(*head)
+
+    def forward(self, images: Array) -> Array:
+        """The scores `(K, N)` of images `(C, H, W, N)`."""
+        maps = images
+        for steps in self.layers:
+            for step in steps:
+                maps = step.forward(maps)
+        return self.head.forward(maps)
+
+    def backward(self, gradient: Array) -> list[Array]:
+        """The gradients of the banks' matrices from the lowest learned layer on, and the head's weights and bias, from
+        the gradient of the scores `(K, N)`."""
+        gradient = self.head.backward(gradient)
+        for steps in reversed(self.layers[self.lowest :]):
+            for step in reversed(steps):
+                gradient = step.backward(gradient)
+        return [*(filters.gradient for filters in self.filters[self.lowest :]), *self.head.gradient]
+
+
+def follow(layer: Layer) -> list[Step]:
+    """The steps that follow a layer's filters: combination, activation, pooling.
+
+    The largest value is the same before and after an activation that only rises, and after the pooling there are fewer
+    values to activate: so there the two change places.
+    """
+    combine: list[Step] = [Combine(layer.combine)] if layer.combine else []
+    activation: list[Step] = [ACTIVATIONS[layer.activation.kind]()] if layer.activation.kind != "none" else []
+    pool: Step = Unpooled() if layer.pool is None else POOLS[layer.pool.kind]()
+    pool_first = isinstance(pool, MaxPool) and layer.activation.kind == "relu"
+    return [*combine, pool, *activation] if pool_first else [*combine, *activation, pool]
+
+
+ACTIVATIONS: dict[str, type[Step]] = {"relu": Relu, "abs": Absolute}
+POOLS: dict[str, type[Step]] = {"max": MaxPool, "mean": MeanPool}
+
+
+class Passes:
+    """Forward and backward passes of a network whose parameters change.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    shape : (C, H, W)
+        Of the images.
+    smoothing : float
+        Of the targets, see `cnnfx.training.loss.cross_entropy`.
+    """
+
+    def __init__(self, parameters: Parameters, shape: Shape, smoothing: float = 0.0) -> None:
+        self.parameters, self.smoothing = parameters, smoothing
+        *pairs, self._head = parameters.pairs
+        self._layers = parameters.network.layers
+        shapes = [shape, *parameters.network.output_shapes(shape)]
+        self._banks = [
+            Bank(Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1), *pair)
+            for layer, below, pair in zip(self._layers, shapes, pairs, strict=False)
+        ]
+        learned = [bool(mask.any()) for mask, _ in parameters.split(parameters.learned)]
+        self._lowest = learned.index(True)
+        self._stacks: SimpleQueue[Stack] = SimpleQueue()
+
+    def refresh(self) -> None:
+        """Take in that the parameters have changed."""
+        for bank in self._banks:
+            bank.refresh()
+
+    def learn(self, count: int, load: Load) -> Outcome:
+        """Loss and gradient of a batch of `count` images."""
+
+        def work(stack: Stack, shard: slice) -> tuple[float, int, list[Array]]:
+            images, labels = load(shard)
+            scores = stack.forward(images)
+            loss, gradient = cross_entropy(scores, labels, self.smoothing)
+            gradient *= scores.dtype.type(1 / count)
+            return loss, int((scores.argmax(axis=0) == labels).sum()), stack.backward(gradient)
+
+        losses, correct, gradients = zip(*self._in_shards(count, work), strict=True)
+        return Outcome(sum(losses), sum(correct), self._sum(gradients))
+
+    def scores(self, count: int, load: Callable[[slice], Array]) -> Array:
+        """The scores `(N, K)` of `count` images."""
+        parts = self._in_shards(count, lambda stack, shard: stack.forward(load(shard)).T)
+        return np.concatenate(parts)
+
+    def _in_shards(self, count: int, work: Callable[[Stack, slice], Result]) -> list[Result]:
+        """What `work` makes of each shard, in order."""
+        shards = [slice(first, min(first + SHARD, count)) for first in range(0, count, SHARD)]
+        results: dict[int, Result] = {}
+
+        def take(shard: slice) -> None:
+            stack = self._stack()
+            results[shard.start] = work(stack, shard)
+            self._stacks.put(stack)
+
+        run_in_threads(take, shards)
+        return [results[shard.start] for shard in shards]
+
+    def _stack(self) -> Stack:
+        """One that nobody works with."""
+        try:
+            return self._stacks.get_nowait()
+        except Empty:
+            return Stack(self._banks, self._layers, self._head, self._lowest)
+
+    def _sum(self, gradients: Sequence[list[Array]]) -> Array:
+        """The gradient of all parameters (P,) from those of the shards, in their order; 0 for what is not learned."""
+        *matrices, weights, bias = [sum(parts[1:], parts[0]) for parts in zip(*gradients, strict=True)]
+        result = np.zeros_like(self.parameters.vector)
+        *layers, head = self.parameters.split(result)
+        for target, bank, matrix in zip(layers[self._lowest :], self._banks[self._lowest :], matrices, strict=True):
+            target[0][...], target[1][...] = bank.blocks.fold(matrix)
+        head[0][...], head[1][...] = weights, bias
+        result *= self.parameters.learned
+        return result

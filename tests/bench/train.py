@@ -1,0 +1,140 @@
+"""How fast `cnnfx.training` is beside PyTorch, and how well it learns MNIST.
+
+    python tests/bench/train.py                 the ratio of times: below 1 is faster (some minutes)
+    python tests/bench/train.py --accuracy      the test accuracy of five seeds with the defaults, too
+
+Both train the default network with the same batches, augmentation (shifts), Adam with decoupled decay and schedule, in
+turns, on all cores; PyTorch in both of its memory layouts. Needs MNIST in the folder that CNNFX_DATA names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import platform
+import resource
+import statistics
+import time
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from cnnfx.engine import thread_count
+from cnnfx.filterbank import default_arch
+from cnnfx.training import Learn, Settings, Trainer
+
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+def mnist(part):
+    folder = Path(os.environ["CNNFX_DATA"])
+    images, labels = (gzip.decompress((folder / f"{name}.gz").read_bytes()) for name in FILES[part])
+    return SimpleNamespace(
+        images=np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28),
+        labels=np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
+        classes=tuple("0123456789"),
+        name="mnist",
+    )
+
+
+def ours(data, test, settings):
+    arch = default_arch()
+    learn = [Learn(*both) for both in zip(arch.learned, arch.random, strict=True)]
+    trainer = Trainer.begin(arch.network, learn, data, test, settings)
+    start = time.perf_counter()
+    for _ in trainer.run():
+        pass
+    return time.perf_counter() - start, trainer
+
+
+def theirs(data, settings, layout):
+    filters = [len(layer.filter_names) for layer in default_arch().network.layers]
+    nn = torch.nn
+    net = nn.Sequential(
+        nn.Conv2d(1, filters[0], 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(filters[0], filters[1], 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(filters[1] * 16, 10),
+    ).to(memory_format=layout)  # fmt: skip
+    count, size, shift = len(data.labels), settings.batch_size, settings.shift
+    batches = -(-count // size)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), settings.rate, settings.betas, weight_decay=settings.decay, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.rate, total_steps=batches * settings.epochs, cycle_momentum=False
+    )
+    criterion = nn.CrossEntropyLoss(label_smoothing=settings.smoothing)
+    images = np.pad(data.images[:, 0], ((0, 0), (shift, shift), (shift, shift)), mode="edge")
+    windows = torch.from_numpy(images).unfold(1, 28, 1).unfold(2, 28, 1)
+    labels = torch.from_numpy(data.labels.copy())
+    start = time.perf_counter()
+    for _ in range(settings.epochs):
+        order, loss, correct = torch.randperm(count), 0.0, 0
+        for chosen in order.split(size):
+            y, x = torch.randint(0, 2 * shift + 1, (2, len(chosen)))
+            batch = windows[chosen, y, x].float().mul_(1 / 255 / 0.3081).sub_(0.1307 / 0.3081).unsqueeze(1)
+            scores = net(batch.contiguous(memory_format=layout))
+            batch_loss = criterion(scores, labels[chosen])
+            optimizer.zero_grad()
+            batch_loss.backward()
+            optimizer.step()
+            schedule.step()
+            loss += batch_loss.item()
+            correct += int((scores.argmax(1) == labels[chosen]).sum())
+    return time.perf_counter() - start
+
+
+def compare(data, pairs, images):
+    some = SimpleNamespace(**{**vars(data), "images": data.images[:images], "labels": data.labels[:images]})
+    settings = Settings(epochs=1)
+    layouts = {"PyTorch": torch.contiguous_format, "PyTorch, channels last": torch.channels_last}
+    times = {"cnnfx": [], **{name: [] for name in layouts}}
+    for turn in range(pairs + 1):
+        taken = {"cnnfx": ours(some, None, settings)[0]}
+        taken |= {name: theirs(some, settings, layout) for name, layout in layouts.items()}
+        for name, seconds in taken.items() if turn else ():  # the first is to warm up
+            times[name].append(seconds)
+    for name, seconds in times.items():
+        ratio = statistics.median(our / their for our, their in zip(times["cnnfx"], seconds, strict=True))
+        print(
+            f"{name:24} median {statistics.median(seconds) * 60000 / images:6.2f} s, "
+            f"least {min(seconds) * 60000 / images:6.2f} s for an epoch of 60,000;  cnnfx's time over it {ratio:.2f}"
+        )
+
+
+def accuracies(data, test, seeds):
+    found = []
+    for seed in range(seeds):
+        settings = Settings(seed=seed)
+        seconds, trainer = ours(data, test, settings)
+        found.append(100 * trainer.history[-1].test_accuracy)
+        size = f"{len(trainer.parameters):,} parameters"
+        print(f"seed {seed}: {found[-1]:.2f} % after {settings.epochs} epochs, {size}, {seconds:.0f} s", flush=True)
+    print(f"mean of {seeds} seeds: {statistics.mean(found):.3f} %")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--accuracy", action="store_true", help="train five seeds on all of MNIST")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--images", type=int, default=12_800, help="images in a timed epoch")
+    arguments = parser.parse_args()
+    torch.set_num_threads(thread_count())
+    print(f"{platform.machine()}, {thread_count()} threads, NumPy {np.__version__}, PyTorch {version('torch')}")
+    data = mnist("train")
+    if arguments.accuracy:
+        accuracies(data, mnist("test"), arguments.seeds)
+        print(f"peak memory, with PyTorch loaded: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    compare(data, arguments.pairs, arguments.images)
+
+
+if __name__ == "__main__":
+    main()

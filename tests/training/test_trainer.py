@@ -1,0 +1,267 @@
+"""The trainer: it learns, it can be stopped and resumed, and it gives the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from drawn import Bars, bars
+
+from cnnfx.checkpoint import load_model
+from cnnfx.engine import set_threads
+from cnnfx.errors import ArgumentError, CnnfxError, FileError
+from cnnfx.filterbank import default_arch, load_arch
+from cnnfx.training import BatchReport, EpochReport, Learn, Settings, Trainer
+
+DATA, TEST = bars(), bars(96, seed=1)
+SETTINGS = Settings(epochs=3, batch_size=100, rate=0.02)
+LONGER = replace(SETTINGS, epochs=6, batch_size=16)
+
+
+def begin(data=DATA, test=TEST, settings=SETTINGS, arch=None) -> Trainer:
+    arch = arch or default_arch((4, 6), 3)
+    learn = [Learn(*both) for both in zip(arch.learned, arch.random, strict=True)]
+    return Trainer.begin(arch.network, learn, data, test, settings)
+
+
+def finish(trainer: Trainer) -> Trainer:
+    for _ in trainer.run():
+        pass
+    return trainer
+
+
+def content(path) -> dict[str, bytes]:
+    with np.load(path) as arrays:
+        return {name: arrays[name].tobytes() for name in arrays.files}
+
+
+def test_it_learns() -> None:
+    trainer = finish(begin(settings=LONGER))
+    assert [report.epoch for report in trainer.history] == [1, 2, 3, 4, 5, 6]
+    assert trainer.history[-1].test_accuracy > 0.9
+    assert trainer.history[-1].loss < trainer.history[0].loss
+
+
+def test_every_batch_and_every_epoch_is_reported() -> None:
+    reports = list(begin().run())
+    batches = [report for report in reports if isinstance(report, BatchReport)]
+    assert [(one.epoch, one.batch) for one in batches] == [(epoch, batch) for epoch in (1, 2, 3) for batch in (1, 2, 3)]
+    assert [one.images for one in batches[:3]] == [100, 200, 256]
+    assert all(one.batches == 3 and one.epochs == 3 for one in batches)
+    assert [type(report) for report in reports[3::4]] == [EpochReport] * 3
+    assert reports[3].loss == batches[2].loss
+
+
+def test_the_accuracy_is_that_of_the_network_s_own_scores() -> None:
+    trainer = finish(begin())
+    images = TEST.images.astype(np.float32) / 255
+    told = trainer.network.scores(images).argmax(axis=1)
+    assert trainer.history[-1].test_accuracy == pytest.approx((told == TEST.labels).mean())
+    assert trainer.network.probabilities(images).sum(axis=1) == pytest.approx(1)
+
+
+def test_the_network_tells_of_its_run() -> None:
+    trainer = finish(begin())
+    meta = trainer.network.meta
+    assert (meta["dataset"], meta["seed"], meta["epochs"], meta["input"]) == ("bars", 0, 3, [1, 12, 12])
+    assert meta["accuracy"] == [report.test_accuracy for report in trainer.history]
+    assert trainer.network.classes == DATA.classes
+    assert trainer.network.mean == pytest.approx(DATA.images.mean() / 255)
+    assert trainer.network.deviation == pytest.approx(DATA.images.std() / 255)
+
+
+def test_the_network_keeps_its_random_start() -> None:
+    trainer = begin()
+    before = trainer.network.layers[0].conv.weights.copy()
+    start = finish(trainer).network.start
+    np.testing.assert_array_equal(start.layers[0].conv.weights, before)
+    assert not np.array_equal(trainer.network.layers[0].conv.weights, before)
+
+
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path) -> None:
+    for count in (1, 2, 3):
+        set_threads(count)
+        finish(begin()).save(tmp_path / f"{count}.npz")
+    set_threads(None)
+    files = [(tmp_path / f"{count}.npz").read_bytes() for count in (1, 2, 3)]
+    assert files[0] == files[1] == files[2]
+
+
+def test_another_seed_gives_another_network() -> None:
+    one, other = finish(begin()), finish(begin(settings=replace(SETTINGS, seed=1)))
+    assert not np.array_equal(one.network.layers[0].conv.weights, other.network.layers[0].conv.weights)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 4, 5, 8, 11])
+def test_a_run_that_is_stopped_and_resumed_equals_one_at_a_stretch(tmp_path, stop) -> None:
+    finish(begin()).save(tmp_path / "whole.npz")
+    stopped = begin()
+    stopped.save(tmp_path / "part.npz")
+    for _, report in zip(range(stop), stopped.run(), strict=False):
+        if isinstance(report, EpochReport):
+            stopped.save(tmp_path / "part.npz")
+    stopped.save(tmp_path / "again.npz")  # in the middle of an epoch: what is saved is the last whole one
+    assert content(tmp_path / "part.npz") == content(tmp_path / "again.npz")
+    resumed = finish(Trainer.resume(tmp_path / "part.npz", DATA, TEST))
+    resumed.save(tmp_path / "resumed.npz")
+    assert content(tmp_path / "resumed.npz") == content(tmp_path / "whole.npz")
+
+
+def test_a_finished_run_has_nothing_left_to_do(tmp_path) -> None:
+    finish(begin()).save(tmp_path / "whole.npz")
+    resumed = Trainer.resume(tmp_path / "whole.npz", DATA, TEST)
+    assert resumed.finished
+    assert list(resumed.run()) == []
+
+
+def test_a_run_is_resumed_on_its_own_data_only(tmp_path) -> None:
+    begin().save(tmp_path / "start.npz")
+    with pytest.raises(ArgumentError, match="not the 256 images that the run began with"):
+        Trainer.resume(tmp_path / "start.npz", bars(seed=5))
+
+
+def test_a_model_without_a_state_cannot_be_resumed(tmp_path) -> None:
+    from cnnfx.checkpoint import save_model
+
+    save_model(tmp_path / "model.npz", begin().network)
+    with pytest.raises(FileError, match=r"model.npz: the model holds no state of a training run"):
+        Trainer.resume(tmp_path / "model.npz", DATA)
+
+
+def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved(tmp_path) -> None:
+    trainer = begin(settings=replace(SETTINGS, rate=1e30))
+    trainer.save(tmp_path / "model.npz")
+    good = (tmp_path / "model.npz").read_bytes()
+    with pytest.raises(CnnfxError, match=r"no longer a number after batch \d+ of epoch \d+.*--lr 1e\+29"):
+        finish(trainer)
+    trainer.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == good
+
+
+FIXED = """
+[[layer]]
+activation = "abs"
+learn = false
+[[layer.filter]]
+weights = [[-1, 0, 1]]
+[[layer.filter]]
+weights = [[-1], [0], [1]]
+learn = true
+[[layer]]
+filters = 5
+size = 3
+activation = "relu"
+pool = "max:2"
+"""
+
+
+def test_filters_held_fixed_stay_and_others_are_learned_on(tmp_path) -> None:
+    (tmp_path / "net.toml").write_text(FIXED, encoding="utf-8")
+    trainer = finish(begin(arch=load_arch(tmp_path / "net.toml"), settings=replace(LONGER, decay=0.1)))
+    weights = trainer.network.layers[0].conv.weights
+    np.testing.assert_array_equal(weights[0, 0], [[0, 0, 0], [-1, 0, 1], [0, 0, 0]])
+    assert trainer.network.layers[0].conv.bias[0] == 0
+    assert not np.array_equal(weights[1, 0], [[0, -1, 0], [0, 0, 0], [0, 1, 0]])
+    assert trainer.history[-1].test_accuracy > 0.8
+    trainer.save(tmp_path / "model.npz")
+    assert load_model(tmp_path / "model.npz").layers[0].filter_names == ("1", "2")
+
+
+def test_colour_images_and_floats_are_learned_from_too() -> None:
+    colour = bars(64, channels=3)
+    data = Bars((colour.images / np.float32(255)).astype(np.float32), colour.labels)
+    trainer = finish(begin(data=data, test=None, settings=replace(SETTINGS, batch_size=16)))
+    assert trainer.network.layers[0].conv.weights.shape == (4, 3, 3, 3)
+    assert trainer.history[-1].test_accuracy is None
+
+
+def test_no_image_is_seen_twice_in_an_epoch_and_none_is_left_out() -> None:
+    numbered = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 12, 12), np.uint8)
+    seen: list[int] = []
+    trainer = begin(data=Bars(numbered, DATA.labels), settings=replace(SETTINGS, epochs=1))
+    learn = trainer._passes.learn
+
+    def watch(count, load):
+        images, _ = load(slice(0, count))
+        mean, deviation = trainer.network.mean, trainer.network.deviation
+        seen.extend(np.rint((images[0, 4, 4] * deviation + mean) * 255).astype(int).tolist())
+        return learn(count, load)
+
+    trainer._passes.learn = watch
+    finish(trainer)
+    assert sorted(seen) == list(range(256))
+    assert not all(one < other for one, other in pairwise(seen))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (replace(DATA, labels=DATA.labels[:-1]), "bars: there are 256 images, but 255 labels"),
+        (replace(DATA, labels=DATA.labels + 1), "bars: label 4 is not one of the 4 classes, 0 to 3"),
+        (replace(DATA, labels=DATA.labels - 1), "bars: label -1 is not one of the 4 classes"),
+        (replace(DATA, images=DATA.images[:0], labels=DATA.labels[:0]), "bars: there are no images"),
+        (replace(DATA, images=DATA.images[:, 0]), r"bars: images must be \(N, C, H, W\)"),
+        (bars(50), "bars: a batch of 100 is larger than the data, 50 images"),
+        (bars(size=5), r"layer 2 of network: kernel of 3×3 .* is larger"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(data, message) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        begin(data=data)
+
+
+def test_test_images_of_another_kind_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="bars: the test images are 1×10×10, those to learn from 1×12×12"):
+        begin(test=bars(20, size=10))
+    with pytest.raises(ArgumentError, match="the classes of the test images are not those"):
+        begin(test=replace(TEST, classes=tuple("abcd")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("random"),
+        lambda state: state.update(steps=-1),
+        lambda state: state.update(learned=[[True]]),
+        lambda state: state.update(history=[{"epoch": 1}]),
+        lambda state: state["settings"].update(epochs=0),
+        lambda state: state["settings"].update(speed=3),
+        lambda state: state["random"].update(bit_generator="other"),
+    ],
+)
+def test_a_damaged_state_cannot_be_resumed(tmp_path, change) -> None:
+    begin().save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as arrays:
+        content = dict(arrays)
+    state = json.loads(str(content["training.state"]))
+    change(state)
+    np.savez(tmp_path / "model.npz", **{**content, "training.state": np.array(json.dumps(state))})
+    with pytest.raises(FileError, match=r"model.npz: the state of the training run is .*, so it cannot be resumed"):
+        Trainer.resume(tmp_path / "model.npz", DATA)
+
+
+def test_the_network_can_be_looked_at_in_the_middle_of_an_epoch() -> None:
+    trainer = begin()
+    next(trainer.run())
+    assert not np.array_equal(trainer.current.layers[0].conv.weights, trainer.network.layers[0].conv.weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, "epochs must be a whole number, 1 or more, not 0"),
+        ("batch_size", 2.0, "batch_size must be a whole number"),
+        ("shift", -1, "shift must be a whole number, 0 or more"),
+        ("rate", 0.0, "rate must be more than 0, not 0.0"),
+        ("rate", float("nan"), "rate must be more than 0, not nan"),
+        ("rate", float("inf"), "rate must be more than 0, not inf"),
+        ("smoothing", 1.0, "smoothing must be at least 0 and less than 1, not 1.0"),
+        ("decay", -0.1, "decay must be at least 0, not -0.1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(name, value, message) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        Settings(**{name: value})
