@@ -49,6 +49,39 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise FileError(f"{path}: it cannot be written: {reason(error)}.") from error
 
 
+class _EnoughError(Exception):
+    """Ends a trial of writing before anything is replaced."""
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """See that a file can be written, without touching what is there.
+
+    Raises
+    ------
+    FileError
+        As `atomic_write` would.
+    """
+    with suppress(_EnoughError), atomic_write(path):
+        raise _EnoughError
+
+
+@contextmanager
+def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
+    """A text file that grows line by line, for who follows it while work goes on; anew or, to `append`, at its end.
+
+    Raises
+    ------
+    FileError
+        If it cannot be opened.
+    """
+    try:
+        file = open(path, "a" if append else "w", encoding="utf-8")  # noqa: SIM115 # closed below
+    except OSError as error:
+        raise FileError(f"{path}: it cannot be written: {reason(error).replace('-o', '--log')}.") from error
+    with file:
+        yield file
+
+
 def reason(error: OSError) -> str:
     """Why the operating system refused, without a full stop."""
     return REASONS.get(error.errno or 0) or f"{error.strerror or error}"

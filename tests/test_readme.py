@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 import cnnfx
-from cnnfx.filterbank import load_network
+from cnnfx.filterbank import load_arch, load_network
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,10 +55,22 @@ def test_its_pipe_of_float_channels_equals_the_stacked_network(folder: Path) -> 
 
 
 def test_its_filter_file_loads(tmp_path: Path) -> None:
-    (text,) = re.findall(r"^```toml\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    text, _ = re.findall(r"^```toml\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
     assert tomllib.loads(text)["name"] == "ends"
     (tmp_path / "ends.toml").write_text(text, encoding="utf-8")
     assert load_network(tmp_path / "ends.toml").layers[0].channel_names == ("upper end", "lower end")
+
+
+def test_its_arch_file_loads(tmp_path: Path) -> None:
+    _, text = re.findall(r"^```toml\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "edges-first.toml").write_text(text, encoding="utf-8")
+    arch = load_arch(tmp_path / "edges-first.toml")
+    assert [learned.sum() for learned in arch.learned] == [0, 32]
+
+
+def test_its_pictures_of_what_is_learned_are_there() -> None:
+    names = re.findall(r"\]\(samples/learned/([^)]+)\)", README)
+    assert all((ROOT / "samples" / "learned" / name).is_file() for name in names)
 
 
 def test_its_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

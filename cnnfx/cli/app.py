@@ -8,8 +8,12 @@ import typer
 
 from cnnfx.cli.apply import apply
 from cnnfx.cli.boundary import Command, Commands
+from cnnfx.cli.evaluate import evaluate
 from cnnfx.cli.list_filters import list_filters
+from cnnfx.cli.predict import predict
 from cnnfx.cli.show_filters import show_filters
+from cnnfx.cli.summary import summary
+from cnnfx.cli.train import train
 
 app = typer.Typer(
     cls=Commands,
@@ -19,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-for _command in (list_filters, show_filters, apply):
+for _command in (list_filters, show_filters, apply, train, summary, evaluate, predict):
     app.command(_command.__name__.replace("_", "-"), cls=Command)(_command)
 
 
@@ -47,6 +51,8 @@ def cnnfx(
       cnnfx list-filters                       the filters that come along
       cnnfx show-filters edges                 what they look like
       cnnfx apply photo.png --filters edges    what they detect in an image
+      cnnfx train --epochs 3                   filters that are learned
+      cnnfx predict seven.png                  what the network reads
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help(), err=True)

@@ -32,7 +32,7 @@ Filters = Annotated[
         "--filters",
         "-f",
         metavar="SPEC",
-        help="A preset's name or a .toml file. Repeat it for several, side by side in one layer.",
+        help="A preset's name, a .toml file or a model (.npz). Repeat it for several, side by side in one layer.",
         autocompletion=parsers.complete_filters,
         rich_help_panel=FILTERS,
     ),

@@ -94,3 +94,34 @@ def layers(text: str) -> str:
     if text != "all" and not (_is_whole(text) and int(text) >= 1):
         raise typer.BadParameter(f"{text!r} is not all or the number of a layer, 1 or more.")
     return text
+
+
+class Counts(tuple[int, ...]):
+    """Whole numbers from 1 on; a class of its own because Typer takes a plain tuple for an option with many values."""
+
+
+def counts(text: str) -> Counts:
+    """ "16,32" as whole numbers from 1 on."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_is_whole(part) and int(part) >= 1 for part in parts):
+        raise typer.BadParameter(f"{text!r} is not a list of whole numbers of 1 or more, such as 16,32.")
+    return Counts(map(int, parts))
+
+
+def rate(text: str) -> float:
+    """A positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{text!r} is not a number of more than 0, such as 0.01.")
+    return value
+
+
+def shape(text: str) -> Counts:
+    """ "1x28x28" as channels, rows and columns."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) != 3 or not all(_is_whole(part) and int(part) >= 1 for part in parts):
+        raise typer.BadParameter(f"{text!r} is not CHANNELSxROWSxCOLUMNS, such as 1x28x28.")
+    return Counts(map(int, parts))

@@ -19,7 +19,7 @@ def show_filters(
         str | None,
         typer.Argument(
             metavar="SPEC",
-            help="A preset's name or a .toml file.",
+            help="A preset's name, a .toml file or a model (.npz).",
             show_default=False,
             autocompletion=parsers.complete_filters,
         ),
@@ -33,6 +33,9 @@ def show_filters(
     layer: Annotated[
         str, typer.Option("--layer", parser=parsers.layers, metavar="N|all", help="Whose filters, the first being 1.")
     ] = "all",
+    before: Annotated[
+        bool, typer.Option("--before", help="Of a model: the filters as they were before they learned.")
+    ] = False,
     values: Annotated[
         bool, typer.Option("--values", help="Print the numbers; with -o, write them into the squares.")
     ] = False,
@@ -61,6 +64,7 @@ def show_filters(
       cnnfx show-filters edges
       cnnfx show-filters sobel --values
       cnnfx show-filters gaussian -o gaussian.png
+      cnnfx show-filters model.npz --layer 1 --before
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
     from cnnfx.cli.networks import build
@@ -71,6 +75,7 @@ def show_filters(
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = build([spec] if spec else [], kernel or [])
+    network = _start(network, spec) if before else network
     chosen = _chosen(network, layer)
     if as_json:
         for number, shown in chosen:
@@ -81,6 +86,15 @@ def show_filters(
         put("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
         put("\n\n".join(_drawn(network, number, shown, scope) for number, shown in chosen))
+
+
+def _start(network: Network, spec: str | None) -> Network:
+    """The network as it was before it learned."""
+    from cnnfx.errors import UsageError
+
+    if network.start is None:
+        raise UsageError(f"{spec or network.name} has not learned: --before is for models made by cnnfx train.")
+    return network.start
 
 
 def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from commands import done
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +14,11 @@ def in_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("COLUMNS", "80")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A small model that has learned on drawn digits, and reads most of them."""
+    path = tmp_path_factory.mktemp("model") / "small.npz"
+    done("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "3", "-o", path, "-q")
+    return path

@@ -1,0 +1,135 @@
+"""`cnnfx summary`: the layers of a network, their shapes, and how each number of parameters comes about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnfx.cli import parsers
+from cnnfx.cli.printing import put, put_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cnnfx.filterbank import Arch
+    from cnnfx.network import Network
+    from cnnfx.summary import Step
+
+DEFAULT = (1, 28, 28)
+
+
+def summary(
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|SPEC",
+            help="A model, a preset's name, a filter file or an arch file.",
+            show_default=False,
+            autocompletion=parsers.complete_filters,
+        ),
+    ],
+    input: Annotated[
+        parsers.Counts | None,
+        typer.Option(
+            "--input",
+            parser=parsers.shape,
+            metavar="CxHxW",
+            help="Channels, rows and columns of the input; those that a model has learned on, or 1x28x28.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes",
+            parser=parsers.whole,
+            metavar="N",
+            help="Classes that an arch file is to tell.  [default: 10]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """List a network's layers, shapes and parameters.
+
+    Each filter has a weight for every input channel and position, and one
+    bias: 16 filters of 5×5 on 1 channel have 16 × 1 × 5 × 5 + 16 = 416.
+
+    \b
+      cnnfx summary model.npz
+      cnnfx summary edges --input 3x480x640
+      cnnfx summary arch.toml --classes 26 --json
+    """
+    from cnnfx.summary import summarise
+
+    arch = _arch(spec)
+    network = arch.network if arch else _load(spec)
+    shape: tuple[int, ...] = input or tuple(network.meta.get("input", DEFAULT))
+    learned = arch.learned if arch else _learned(spec, network)
+    steps = summarise(network, shape, learned, (classes or 10) if arch else 0)  # type: ignore[arg-type]
+    if as_json:
+        put_json({"network": network.name, "input": list(shape), **_described(steps)})
+    else:
+        put(f"{spec}: {_title(network)}\ninput {'×'.join(map(str, shape))}\n\n{table(steps)}")
+
+
+def _arch(spec: str) -> Arch | None:
+    """The arch file of this name, if it is one."""
+    from cnnfx.filterbank import load_arch
+    from cnnfx.filterbank.arch import is_arch_file
+
+    return load_arch(spec) if is_arch_file(spec) else None
+
+
+def _load(spec: str) -> Network:
+    from cnnfx.filterbank import load_network
+
+    return load_network(spec)
+
+
+def _learned(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
+    """Which filters a model has learned, where it knows: some may have been held fixed."""
+    if Path(spec).suffix.lower() != ".npz":
+        return None
+    from cnnfx.checkpoint import load_checkpoint
+    from cnnfx.training.state import State
+
+    _, arrays = load_checkpoint(spec)
+    if not arrays:
+        return None
+    masks = [how.learned for how in State.read(arrays, spec).learn]
+    return masks if [len(mask) for mask in masks] == [len(layer.filter_names) for layer in network.layers] else None
+
+
+def _title(network: Network) -> str:
+    """What a network tells of itself in a line."""
+    meta = network.meta
+    if "dataset" not in meta:
+        return network.description or network.name
+    epochs, accuracy = meta.get("epochs"), [value for value in meta.get("accuracy", []) if value is not None]
+    told = f", test accuracy {100 * accuracy[-1]:.2f} %" if accuracy else ""
+    return f"learned on {meta['dataset']}, {epochs} epoch{'s' * (epochs != 1)}{told}"
+
+
+def table(steps: Sequence[Step]) -> str:
+    """Steps as lines in columns."""
+    rows = [(step.name, _shape(step), str(step.parameters or ""), step.sum) for step in steps]
+    total, learnable = (sum(getattr(step, name) for step in steps) for name in ("parameters", "learnable"))
+    rows = [("layer", "output", "parameters", "how they come about"), *rows, ("total", "", str(total), "")]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
+    return "\n".join(lines) + (f"\n{learnable} of them are learned" if learnable != total else "")
+
+
+def _shape(step: Step) -> str:
+    return "does not fit" if step.output is None else "×".join(map(str, step.output))
+
+
+def _described(steps: Sequence[Step]) -> dict[str, object]:
+    layers = [{**vars(step), "output": step.output and list(step.output)} for step in steps]
+    totals = {name: sum(getattr(step, name) for step in steps) for name in ("parameters", "learnable")}
+    return {"layers": layers, **totals}

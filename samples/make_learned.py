@@ -1,0 +1,37 @@
+"""Make the README's pictures of what is learned from MNIST: `CNNFX_DATA=FOLDER python samples/make_learned.py`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from make_readme import ROOT, prepare, run
+
+PICTURES = ROOT / "samples" / "learned"
+COMMANDS = (
+    "cnnfx train --data mnist --epochs 3",
+    "cnnfx show-filters model.npz --layer 1 --before -o before.png",
+    "cnnfx show-filters model.npz --layer 1 -o after.png",
+    "cnnfx evaluate model.npz -o confusion.png",
+    "cnnfx apply samples/seven.png --filters model.npz --layer 1 --with-filters --normalize positive -o maps.png",
+)
+
+
+def main() -> None:
+    """Learn from MNIST, and keep the pictures."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        for command in COMMANDS:
+            result = run(command, folder)
+            if result.returncode:
+                sys.exit(f"{command}\n{result.stderr}")
+        PICTURES.mkdir(exist_ok=True)
+        for picture in folder.glob("*.png"):
+            shutil.copy(picture, PICTURES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""`cnnfx evaluate`: accuracy, figures per class, the confusion matrix, the worst mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import PIL.Image
+from commands import done, refused
+
+
+def test_the_accuracy_is_that_which_training_told(model):
+    told = json.loads(done("evaluate", model, "--json").stdout)
+    with np.load(model) as content:
+        meta = json.loads(str(content["meta"]))
+    assert told["accuracy"] == meta["accuracy"][-1]
+    assert 0.6 < told["accuracy"] < 1
+
+
+def test_json_holds_the_figures_of_each_class_and_the_confusion(model):
+    told = json.loads(done("evaluate", model, "--data", "drawn:300", "--json").stdout)
+    matrix = np.array(told["confusion"])
+    assert list(told) == ["data", "images", "accuracy", "mistakes", "classes", "confusion", "confused"]
+    assert (told["data"], told["images"], matrix.shape) == ("drawn:300", 50, (10, 10))
+    assert told["accuracy"] == matrix.trace() / 50
+    assert told["mistakes"] == 50 - matrix.trace() == sum(pair["times"] for pair in told["confused"])
+    third = told["classes"][3]
+    assert (third["class"], third["images"], third["recall"]) == ("3", 5, matrix[3, 3] / 5)
+
+
+def test_the_text_holds_accuracy_classes_and_matrix(model):
+    lines = done("evaluate", model).stdout.splitlines()
+    assert lines[0].startswith("accuracy ")
+    assert lines[0].endswith(" of 1000 test images of drawn:6000)")
+    assert lines[2].split() == ["class", "images", "found", "right", "F1"]
+    assert lines[3].split()[:2] == ["0", "100"]
+    assert lines[15] == "confusion: a row for each true class, a column for what was told"
+    assert lines[16].split() == [*"0123456789"]
+    assert lines[28].startswith("most often: ")
+    assert max(map(len, lines[:28])) <= 80
+
+
+def test_the_confusion_matrix_and_the_mistakes_are_drawn(model):
+    done("evaluate", model, "-o", "confusion.png", "--mistakes", "mistakes.png")
+    with PIL.Image.open("confusion.png") as matrix, PIL.Image.open("mistakes.png") as mistakes:
+        assert matrix.mode == "RGB"
+        assert mistakes.mode == "L"
+        assert min(*matrix.size, *mistakes.size) > 400
+
+
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(model):
+    assert refused("evaluate", model, "-o", "none/confusion.png") == (
+        "cnnfx: none/confusion.png: it cannot be written: its folder does not exist. "
+        "Make it first, or choose another with -o."
+    )
+    assert refused("evaluate", model, "--mistakes", "mistakes.txt", code=2) == (
+        "cnnfx: mistakes.txt is not the name of a picture file. Give one such as confusion.png."
+    )
+    assert os.listdir() == []
+
+
+def test_a_model_without_classes_is_refused():
+    assert refused("evaluate", "edges", code=2) == (
+        "cnnfx: edges is not a model: those are files in .npz, made by cnnfx train."
+    )
+
+
+def test_data_of_other_classes_are_refused(model):
+    for name in ("cat", "dog"):
+        os.makedirs(f"pets/{name}")
+        for number in range(6):
+            PIL.Image.new("L", (28, 28), 20 * number).save(f"pets/{name}/{number}.png")
+    assert refused("evaluate", model, "--data", "pets") == (
+        "cnnfx: pets: its classes are cat, dog; network tells 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
+    )

@@ -1,0 +1,59 @@
+"""Models as filters: `show-filters` and `apply` on what was learned."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import PIL.Image
+from commands import SAMPLES, done, refused
+
+import cnnfx
+
+
+def test_all_learned_layers_are_shown(model):
+    text = done("show-filters", model).stdout
+    assert "layer 1: 6 filters of 5×5\n" in text
+    assert "layer 2: 12 filters of 5×5\n" in text
+
+
+def test_one_layer_is_shown_as_it_was_before_it_learned(model):
+    before, after = (
+        json.loads(done("show-filters", model, "--layer", "1", "--json", *more).stdout) for more in (("--before",), ())
+    )
+    with np.load(model) as content:
+        start, learned = content["start.layers.0.weight"], content["layers.0.weight"]
+    np.testing.assert_array_equal(np.array([one["weights"] for one in before["filters"]], "f4"), start)
+    np.testing.assert_array_equal(np.array([one["weights"] for one in after["filters"]], "f4"), learned)
+
+
+def test_a_preset_has_no_before():
+    assert refused("show-filters", "edges", "--before", code=2) == (
+        "cnnfx: edges has not learned: --before is for models made by cnnfx train."
+    )
+
+
+def test_learned_filters_are_drawn_as_a_picture(model):
+    done("show-filters", model, "-o", "filters.png")
+    with PIL.Image.open("filters.png") as picture:
+        assert picture.height > picture.width / 4
+
+
+def test_learned_maps_of_an_image_of_any_size_are_those_of_the_network(model):
+    done("apply", SAMPLES / "still-life.png", "--filters", model, "--layer", "1", "-o", "maps.npz")
+    image = cnnfx.load_image(SAMPLES / "still-life.png", channels="gray")
+    with np.load(model) as content:
+        meta = json.loads(str(content["meta"]))
+        weights, bias = content["layers.0.weight"], content["layers.0.bias"]
+    seen = (image.floats() - np.float32(meta["mean"])) / np.float32(meta["deviation"])
+    maps = np.maximum(cnnfx.correlate(seen, weights, bias), 0)
+    count, height, width = maps.shape
+    blocks = maps[:, : height // 2 * 2, : width // 2 * 2].reshape(count, height // 2, 2, width // 2, 2)
+    with np.load("maps.npz") as written:
+        np.testing.assert_allclose(written["maps"], blocks.max(axis=(2, 4)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_model_whose_input_is_normalised_is_stacked_on_nothing(model):
+    assert refused("apply", SAMPLES / "seven.png", "-f", "edges", "--then", model).startswith(
+        "cnnfx: network normalises its input"
+    )

@@ -1,0 +1,105 @@
+"""`cnnfx predict`: digits with probabilities, from images of any size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from commands import SEVEN, done, refused, run
+
+
+@pytest.fixture
+def dark():
+    """A large seven, dark on light."""
+    with PIL.Image.open(SEVEN) as seven:
+        large = seven.convert("L").resize((140, 140))
+    PIL.Image.eval(large, lambda level: 255 - level).save("dark.png")
+    return "dark.png"
+
+
+def test_a_digit_is_told_with_the_most_probable_others(model):
+    shown = done("predict", SEVEN, "--model", model).stdout
+    assert shown.startswith(f"{SEVEN}: 7 (")
+    assert shown.count("%") == 3
+
+
+def test_top_says_how_many_are_told(model):
+    assert done("predict", SEVEN, "-m", model, "--top", "1").stdout.count("%") == 1
+    assert done("predict", SEVEN, "-m", model, "--top", "99").stdout.count("%") == 10
+
+
+def test_json_holds_classes_and_probabilities_as_numbers(model):
+    told = json.loads(done("predict", SEVEN, "-m", model, "--json", "--top", "10").stdout)
+    assert list(told) == ["image", "class", "probability", "top", "notes"]
+    assert (told["image"], told["class"]) == (str(SEVEN), "7")
+    assert told["top"][0] == {"class": "7", "probability": told["probability"]}
+    assert sum(one["probability"] for one in told["top"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_dark_on_light_of_another_size_is_inverted_and_fitted_and_said(model, dark):
+    result = done("predict", dark, "-m", model, "--top", "1")
+    assert result.stdout.startswith("dark.png: 7 (")
+    assert result.stderr.splitlines() == [
+        "cnnfx: dark.png: dark on light: inverted.",
+        "cnnfx: dark.png: fitted from 140×140 to 28×28, as MNIST was made.",
+    ]
+    assert json.loads(done("predict", dark, "-m", model, "--json").stdout)["notes"][0] == "dark on light: inverted"
+
+
+def test_quiet_tells_no_notes(model, dark):
+    assert done("predict", dark, "-m", model, "-q").stderr == ""
+
+
+def test_one_of_several_that_fails_leaves_the_others_done(model):
+    result = run("predict", "none.png", SEVEN, "-m", model)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{SEVEN}: 7 (")
+    assert result.stderr == "cnnfx: none.png: there is no such file.\n"
+
+
+def test_standard_input_is_an_image_too(model):
+    shown = done("predict", "-", "-m", model, stdin=SEVEN.read_bytes()).stdout
+    assert shown.startswith("standard input: 7 (")
+
+
+def test_an_image_that_shows_nothing_is_refused(model):
+    PIL.Image.new("L", (40, 40), 200).save("blank.png")
+    assert refused("predict", "blank.png", "-m", model) == (
+        "cnnfx: blank.png: the image shows nothing: all of it has the same brightness."
+    )
+
+
+def test_a_preset_is_not_a_model():
+    assert refused("predict", SEVEN, "-m", "edges", code=2) == (
+        "cnnfx: edges is not a model: those are files in .npz, made by cnnfx train."
+    )
+
+
+def test_without_a_model_it_says_how_to_make_one():
+    assert refused("predict", SEVEN) == (
+        "cnnfx: model.npz: there is no such file. Check the path; cnnfx train makes a model."
+    )
+
+
+def test_a_model_of_coloured_classes_gets_its_images_in_its_own_size():
+    rng = np.random.default_rng(0)
+    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+        (folder := Path("photos") / name).mkdir(parents=True)
+        for number in range(12):
+            noise = rng.integers(0, 60, (12, 12, 3))
+            PIL.Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+    done(
+        "train", "--data", "photos", "--color", "--image-size", "12", "--filters", "4", "--batch-size", "4",
+        "--epochs", "5", "-q",
+    )  # fmt: skip
+    PIL.Image.new("RGB", (30, 20), (250, 10, 20)).save("a.png")
+    result = done("predict", "a.png", "--top", "1")
+    assert result.stdout.startswith("a.png: red (")
+    assert result.stderr == ("cnnfx: a.png: resized from 20×30 to 12×12, the size that the model has learned on.\n")
+    assert json.loads(done("evaluate", "model.npz", "--data", "photos", "--json").stdout)["accuracy"] == 1
+    assert refused("evaluate", "model.npz", code=2) == (
+        "cnnfx: The model has learned on photos. Say with --data where its images are."
+    )

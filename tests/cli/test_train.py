@@ -1,0 +1,254 @@
+"""`cnnfx train`: what it says and writes, what it refuses, and how it is stopped and resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+
+import numpy as np
+import pytest
+from commands import COMMAND, done, environment, on_a_terminal, refused, run, wait_until
+
+TINY = ("train", "--data", "drawn:300", "--filters", "2,3")
+SLOW = ("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "60")
+
+
+def arrays(path):
+    with np.load(path) as content:
+        return {name: content[name] for name in content.files if name != "meta"}
+
+
+def meta(path):
+    with np.load(path) as content:
+        return json.loads(str(content["meta"]))
+
+
+def same(first, second):
+    first, second = arrays(first), arrays(second)
+    return list(first) == list(second) and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_the_model_goes_to_model_npz_unless_told_otherwise():
+    done(*TINY, "--epochs", "1")
+    assert arrays("model.npz")["layers.0.weight"].shape == (2, 1, 5, 5)
+
+
+def test_in_a_pipe_there_is_a_plain_line_for_each_epoch():
+    result = done(*TINY, "--epochs", "2")
+    assert result.stdout == ""
+    assert "\x1b" not in result.stderr
+    lines = result.stderr.splitlines()
+    assert lines[0] == ("learning on drawn:300: 300 images of 1×28×28, 50 to test with; 10 classes; 695 parameters.")
+    assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
+    assert lines[1].split("  ")[2].startswith("training accuracy ")
+    assert lines[2].split("  ")[3].startswith("test accuracy ")
+
+
+def test_at_the_end_the_layers_and_their_parameters_are_told():
+    text = done(*TINY, "--epochs", "1").stderr
+    assert "2 filters 5×5      2×24×24          52  2 × 1 × 5 × 5 + 2 = 52\n" in text
+    assert "total                              695\n" in text
+    assert "of the 50 test images are told wrongly, most often: " in text
+    assert "\nmodel.npz holds the model; all took " in text
+
+
+def test_quiet_says_nothing():
+    result = done(*TINY, "--epochs", "1", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_json_and_log_hold_the_same_object_for_each_epoch():
+    shown = done(*TINY, "--epochs", "2", "--json", "--log", "run.jsonl").stdout
+    with open("run.jsonl") as log:
+        assert log.read() == shown
+    objects = [json.loads(line) for line in shown.splitlines()]
+    assert [one["epoch"] for one in objects] == [1, 2]
+    assert list(objects[0]) == [
+        "epoch", "epochs", "images", "loss", "train_accuracy", "test_accuracy", "seconds", "images_per_second",
+    ]  # fmt: skip
+
+
+def test_the_model_knows_what_it_learned_on():
+    done(*TINY, "--epochs", "2", "--seed", "5", "--no-augment", "--lr", "0.02", "--batch-size", "50")
+    told = meta("model.npz")
+    assert (told["dataset"], told["seed"], told["epochs"], told["input"]) == ("drawn:300", 5, 2, [1, 28, 28])
+    assert {name: told["settings"][name] for name in ("shift", "rate", "batch_size")} == {
+        "shift": 0, "rate": 0.02, "batch_size": 50,
+    }  # fmt: skip
+
+
+def test_the_number_of_threads_changes_no_bit():
+    done(*TINY, "--epochs", "2", "--threads", "1", "-o", "one.npz")
+    done(*TINY, "--epochs", "2", "--threads", "3", "-o", "three.npz")
+    assert same("one.npz", "three.npz")
+
+
+def test_an_arch_file_says_the_network():
+    with open("arch.toml", "w") as file:
+        file.write(
+            '[[layer]]\nactivation = "relu"\npool = "max:2"\nlearn = false\n[[layer.filter]]\nname = "top"\n'
+            'weights = [[-1, -1, -1], [1, 1, 1], [0, 0, 0]]\n[[layer]]\nfilters = 3\nsize = 3\npool = "max:4"\n'
+        )
+    text = done("train", "--data", "drawn:300", "--arch", "arch.toml", "--epochs", "1").stderr
+    assert "1 × 1 × 3 × 3 + 1 = 10; 1 of 1 filters held fixed" in text
+    assert "10 of them" not in text
+    learned = arrays("model.npz")
+    np.testing.assert_array_equal(learned["layers.0.weight"], [[[[-1, -1, -1], [1, 1, 1], [0, 0, 0]]]])
+    assert not np.array_equal(learned["layers.1.weight"], learned["start.layers.1.weight"])
+
+
+def test_without_mnist_it_says_so_and_learns_on_drawn_digits(monkeypatch, tmp_path):
+    from cnnfx.datasets import drawn
+
+    monkeypatch.setattr(drawn, "TRAIN", 300)
+    monkeypatch.setattr(drawn.load_drawn, "__kwdefaults__", {"train": 300, "test": 50, "progress": None})
+    monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "none"))
+    monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    text = done("train", "--epochs", "1", "--filters", "2,2").stderr
+    assert text.startswith("cnnfx: Digits that cnnfx draws itself stand in for MNIST. MNIST cannot be had. ")
+    assert "\nlearning on drawn: 300 images" in text
+    assert meta("model.npz")["dataset"] == "drawn"
+
+
+def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "none"))
+    monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    text = refused("train", "--data", "mnist", "--epochs", "1")
+    assert text.startswith("cnnfx: MNIST cannot be had. ")
+    assert text.endswith("Or learn on digits that cnnfx draws itself, --data drawn.")
+    assert not os.path.exists("model.npz")
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "code"),
+    [
+        (("--epochs", "0"), "Invalid value for '--epochs': '0' is not a whole number of 1 or more.\n", 2),
+        (("--lr", "0"), "Invalid value for '--lr': '0' is not a number of more than 0, such as 0.01.\n", 2),
+        (("--filters", "4,x"),
+         "Invalid value for '--filters': '4,x' is not a list of whole numbers of 1 or more, such as 16,32.\n", 2),
+        (("--batch-size", "301"),
+         "drawn:300: a batch of 301 is larger than the data, 300 images. Choose a smaller one.", 1),
+        (("-o", "none/model.npz"),
+         "none/model.npz: it cannot be written: its folder does not exist. Make it first, or choose another with -o.",
+         1),
+        (("-o", "model.txt"),
+         "model.txt: the model is written after every epoch, to a file in .npz, such as -o model.npz.", 2),
+        (("-o", "-"), "-: the model is written after every epoch, to a file in .npz, such as -o model.npz.", 2),
+        (("--size", "29"), "layer 1 of network: kernel of 29×29 (rows × columns) is larger than the image of 28×28", 1),
+        (("--size", "13"), "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
+        (("--arch", "none.toml"), "none.toml: there is no such file.", 1),
+        (("--log", "none/run.jsonl"),
+         "none/run.jsonl: it cannot be written: its folder does not exist. Make it first, or choose another with "
+         "--log.", 1),
+        (("--image-size", "9"),
+         "drawn:300: a size can be chosen for folders of images only. Its images stay as they are.", 1),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_said(given, said, code):
+    epochs = () if "--epochs" in given else ("--epochs", "1")
+    arguments = () if given[0] in ("--filters", "--arch") else ("--filters", "2,3")
+    text = refused("train", "--data", "drawn:300", *epochs, *arguments, *given, code=code)
+    assert text.startswith(f"cnnfx: {said.rstrip()}")
+    assert not os.path.exists("model.npz")
+
+
+def test_filters_and_an_arch_file_are_one_too_many():
+    assert refused(*TINY, "--arch", "a.toml", code=2) == (
+        "cnnfx: --filters and --size are for the default network; --arch says its own."
+    )
+
+
+def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved():
+    done(*TINY, "--epochs", "1")
+    before = arrays("model.npz")
+    result = run(*TINY, "--lr", "1e30")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].endswith(
+        "the steps are too large. Choose a smaller learning rate than 1e+30, such as --lr 1e+29. "
+        "What was saved after an earlier epoch is still good."
+    )
+    assert "Warning" not in result.stderr
+    np.testing.assert_array_equal(arrays("model.npz")["layers.0.weight"], before["layers.0.weight"])
+
+
+def test_a_finished_run_has_nothing_to_resume():
+    done(*TINY, "--epochs", "1")
+    assert done("train", "--resume", "model.npz").stderr == (
+        "cnnfx: model.npz: all of its 1 epochs are done; there is nothing to resume.\n"
+    )
+
+
+def stopped_after_an_epoch(how: int, *args: str) -> tuple[int, str]:
+    with subprocess.Popen(
+        [*COMMAND, *args], env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        wait_until(lambda: os.path.exists("model.npz"))
+        process.send_signal(how)
+        said = process.stderr.read()
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_and_resumed_equals_one_at_a_stretch(how):
+    args = [*SLOW[:-1], "12"]
+    stopped_after_an_epoch(how, *args)
+    assert 1 <= meta("model.npz")["epochs"] < 12
+    done("train", "--resume", "model.npz")
+    done(*args, "-o", "whole.npz")
+    assert same("model.npz", "whole.npz")
+    assert [name for name in os.listdir() if name.startswith(".cnnfx")] == [] or how == signal.SIGKILL
+
+
+def test_ctrl_c_says_where_the_model_is_and_how_to_go_on():
+    code, said = stopped_after_an_epoch(signal.SIGINT, *SLOW)
+    assert code == 130
+    done_epochs = meta("model.npz")["epochs"]
+    assert said.endswith(
+        f"cnnfx: stopped. model.npz holds the model after epoch {done_epochs} of 60.\n"
+        "Go on with: cnnfx train --resume model.npz\ncnnfx: interrupted.\n"
+    )
+
+
+def test_a_log_goes_on_where_the_run_was_stopped():
+    args = [*SLOW[:-1], "12", "--log", "run.jsonl"]
+    stopped_after_an_epoch(signal.SIGINT, *args)
+    done("train", "--resume", "model.npz", "--log", "run.jsonl")
+    with open("run.jsonl") as log:
+        assert [json.loads(line)["epoch"] for line in log] == list(range(1, 13))
+
+
+def test_a_run_that_is_resumed_takes_no_other_settings():
+    done(*TINY, "--epochs", "1")
+    assert refused("train", "--resume", "model.npz", "--epochs", "2", code=2) == (
+        "cnnfx: --epochs cannot be given with --resume: the run of model.npz goes on as it began."
+    )
+
+
+def test_a_run_that_is_resumed_with_other_data_is_refused():
+    done(*TINY, "--epochs", "1")
+    assert refused("train", "--resume", "model.npz", "--data", "drawn:500") == (
+        "cnnfx: drawn:500: these are not the 500 images that the run began with. "
+        "Resume with the same data, or begin anew."
+    )
+
+
+def test_on_a_terminal_a_bar_moves_and_the_filters_are_drawn_before_and_after():
+    code, shown = on_a_terminal(*TINY, "--epochs", "1")
+    assert code == 0
+    assert "images/s" in shown
+    assert "the first layer's filters before:\n" in shown
+    assert "and after:\n" in shown
+    assert "▀" in shown
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif("CNNFX_DATA" not in os.environ, reason="CNNFX_DATA does not say where MNIST is")
+def test_an_epoch_on_mnist_reads_98_percent():
+    result = done("train", "--data", "mnist", "--epochs", "1", "--json")
+    assert json.loads(result.stdout)["test_accuracy"] > 0.98
+    told = json.loads(done("evaluate", "model.npz", "--json").stdout)
+    assert told["accuracy"] == json.loads(result.stdout)["test_accuracy"]
