@@ -70,16 +70,13 @@ class Conv:
 
     def forward(self, image: Array) -> Array:
         """The feature maps `(K, Ho, Wo)` of an image `(C, H, W)`, or of each image of a batch."""
-        return self._correlate(image, self.window.padding, "auto")
+        return self.forward_band(image, self.window.padding, "auto")
 
     def forward_band(self, band: Array, padding: Padding, method: str) -> Array:
         """`forward` of some rows of an image, with the padding that lies around them, by a method of `correlate`."""
-        return self._correlate(band, padding, method)
-
-    def _correlate(self, image: Array, padding: Padding, method: str) -> Array:
         place = self.window
         return correlate(
-            image,
+            band,
             self.weights,
             self.bias,
             stride=place.stride,

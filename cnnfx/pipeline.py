@@ -78,8 +78,11 @@ class Pipeline:
         """The wanted layers' numbers and channel names; None where these depend on the image's channels."""
         if self.channels == "each":
             return None
-        wanted = self.layers or (len(self.network.layers),)
-        return [(number, self.network.layers[number - 1].channel_names) for number in wanted]
+        return [(number, self.network.layers[number - 1].channel_names) for number in self._wanted()]
+
+    def _wanted(self) -> tuple[int, ...]:
+        """The numbers of the layers to show."""
+        return self.layers or (len(self.network.layers),)
 
     def maps(self, image: Image) -> list[tuple[int, FeatureMaps]]:
         """The wanted layers, each with its number and feature maps.
@@ -89,13 +92,11 @@ class Pipeline:
         ArgumentError
             If the image's channels or size do not fit the network; the message names the image.
         """
-        names = image.channel_names
+        names, network = image.channel_names, self.network
         try:
-            network = self.network
             if self.channels == "each":
-                network, names = network.per_channel(names), names
-            wanted = self.layers or (len(network.layers),)
-            return [(number, feature_maps(network, image, names, number)) for number in wanted]
+                network = network.per_channel(names)
+            return [(number, feature_maps(network, image, names, number)) for number in self._wanted()]
         except ArgumentError as error:
             raise ArgumentError(f"{image.name}: {str(error).rstrip('.')}.") from error
 
