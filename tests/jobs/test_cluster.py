@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -42,13 +41,8 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def photos(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    for number in range(9):
-        shutil.copy(SEVEN, f"photos/{number}.png")
+def one_photo_is_empty(photos):
     Path("photos/4.png").write_bytes(b"")
-    Path("out").mkdir()
 
 
 def command(*options: str) -> tuple[int, str, str]:

@@ -17,15 +17,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses the signal
 DYING = (sys.executable, str(Path(__file__).with_name("dying.py")))
 
 
-@pytest.fixture(autouse=True)
-def photos(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    for number in range(9):
-        shutil.copy(SEVEN, f"photos/{number}.png")
-    Path("out").mkdir()
-
-
 def command(*options: str, program: tuple[str, ...] = COMMAND) -> subprocess.CompletedProcess[str]:
     line = [*program, "apply", "photos", "-f", "edges", "-o", "out/{stem}.png", *options]
     return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=60, check=False)
