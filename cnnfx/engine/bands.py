@@ -20,26 +20,35 @@ if TYPE_CHECKING:
 FEW = 4
 """So many filters make a product worth while for a single output row."""
 
-BAND = 4
-"""Rows of a band for fewer filters. Bands that begin at a multiple of it are cut as the whole image is."""
+BAND, THIN = 4, 2
+"""Rows of a band for fewer filters, and of those whose weights in a column are at most `FLAT`. Bands of an image that
+begin at a multiple of these are cut as the whole image is."""
 
-COPIES = 1 << 20
-"""Bytes of copies that a block makes: they are to stay in a core's second-level cache."""
+FLAT = 3
 
-SMALL = 500_000
+COPIES = 1 << 21
+"""Bytes of copies that a block makes: more would not stay in the cache, fewer would be many calls of NumPy, between
+which threads wait for one another."""
+
+SMALL = 1_000_000
 """Multiplications of a product that OpenBLAS does without copying anything, and whose numbers stay in the cache."""
 
 LONGEST = 512
 """Numbers in a row of a product; narrow images stand side by side in it."""
 
+INPUT = 1 << 22
+"""Bytes of the input under a block: memory is read in long rows, and what has been read stays in the cache."""
+
 
 class Block(NamedTuple):
-    """A part of the output that is made in one go: whole bands of p rows of some images."""
+    """A part of the output that is made in one go: whole bands of p rows of some images, in products of up to `across`
+    columns."""
 
     batch: slice
     rows: slice
     columns: slice
     p: int
+    across: int
 
     @property
     def bands(self) -> int:
@@ -51,7 +60,7 @@ class Block(NamedTuple):
         for band, n in np.argwhere(chosen).tolist():
             image, first = self.batch.start + n, self.rows.start + band * self.p
             for row in range(first, first + self.p):
-                yield Block(slice(image, image + 1), slice(row, row + 1), self.columns, 1)
+                yield Block(slice(image, image + 1), slice(row, row + 1), self.columns, 1, self.across)
 
 
 class Steps(NamedTuple):
@@ -74,11 +83,19 @@ def banded(weights: Array, window: Window, p: int) -> Array:
     """The matrices `(K, 1, p, taps·C·kw)`: row r holds the filter, r strides lower; all in one if p = 1."""
     (filters, channels, kh, kw), (step, taps, _) = weights.shape, steps(window, p)
     matrix = np.zeros((filters, p, taps, channels, kw), weights.dtype)
-    apart = window.dilation[0] // step
-    for r in range(p):
-        top = r * window.stride[0] // step
-        matrix[:, r, top : top + (kh - 1) * apart + 1 : apart] = weights.transpose(0, 2, 1, 3)
+    to_k, to_r, to_tap, to_c, to_x = matrix.strides
+    lower, apart = window.stride[0] // step * to_tap, window.dilation[0] // step * to_tap
+    places = np.ndarray(
+        (filters, p, kh, channels, kw), matrix.dtype, matrix, 0, (to_k, to_r + lower, apart, to_c, to_x)
+    )
+    places[...] = weights.transpose(0, 2, 1, 3)[:, np.newaxis]
     return matrix.reshape((1, 1, filters, -1) if p == 1 else (filters, 1, p, -1))
+
+
+@lru_cache(maxsize=256)
+def cut(out: tuple[int, ...], weights: tuple[int, ...], window: Window, threads: int) -> tuple[Block, ...]:
+    """The `blocks` of an output of shape `out`."""
+    return tuple(blocks(out, weights, window, threads))
 
 
 def blocks(out: tuple[int, ...], weights: tuple[int, ...], window: Window, threads: int) -> Iterator[Block]:
@@ -88,23 +105,21 @@ def blocks(out: tuple[int, ...], weights: tuple[int, ...], window: Window, threa
     the number of threads.
     """
     batch, _, height, width = out
-    p, columns, images = shape_of_products(weights, window, width)
-    images = min(images, batch)
-    _, taps, apart = steps(window, p)
-    copies = COPIES // (4 * weights[1] * weights[3] * columns * images)
-    parts = -(-batch // images) * -(-width // columns)
-    for rows, high in _rows(height, p, max((copies - taps) // apart + 1, -(-taps // apart)), -(-threads // parts)):
+    shape = shape_of_products(weights, window, width)
+    images = min(shape.images, batch)
+    parts = -(-batch // images) * -(-width // shape.wide)
+    for rows, high in _rows(height, shape.p, shape.bands, -(-threads // parts)):
         for n in range(0, batch, images):
-            for column in range(0, width, columns):
-                some, across = slice(n, min(n + images, batch)), slice(column, min(column + columns, width))
-                yield Block(some, rows, across, high)
+            for column in range(0, width, shape.wide):
+                some, across = slice(n, min(n + images, batch)), slice(column, min(column + shape.wide, width))
+                yield Block(some, rows, across, high, shape.columns)
 
 
 def _rows(height: int, band: int, most: int, threads: int) -> Iterator[tuple[slice, int]]:
     """Slices of up to `most` bands of rows, and how high each of these is: less for what is left at the end."""
     bands = height // band
-    slices = -(-bands // most)
-    each = band * max(1, -(-bands // max(1, -(-slices // threads) * threads)))
+    slices = threads * max(1, round(bands / (most * threads)))
+    each = band * max(1, -(-bands // slices))
     whole = bands * band
     for row in range(0, whole, each):
         yield slice(row, min(row + each, whole)), band
@@ -112,14 +127,30 @@ def _rows(height: int, band: int, most: int, threads: int) -> Iterator[tuple[sli
         yield slice(whole, height), height - whole
 
 
+class Shape(NamedTuple):
+    """Of blocks and their products: rows `p` of a band, up to so many `bands` and columns (`wide`) in a block; columns
+    and images in a product."""
+
+    p: int
+    bands: int
+    wide: int
+    columns: int
+    images: int
+
+
 @lru_cache(maxsize=256)
-def shape_of_products(weights: tuple[int, ...], window: Window, width: int) -> tuple[int, int, int]:
-    """Rows p of a band, and the columns and images of a block: in one product, a small one if it can be."""
-    filters, channels, _, kw = weights
-    p = 1 if filters >= FEW else BAND
-    taps = steps(window, p).taps
+def shape_of_products(weights: tuple[int, ...], window: Window, width: int) -> Shape:
+    """For an output of so many columns: the products small ones if they can be, the copies and the input of a block in
+    the cache."""
+    filters, channels, kh, kw = weights
+    p = 1 if filters >= FEW else THIN if channels * kh <= FLAT else BAND
+    _, taps, apart = steps(window, p)
     longest = SMALL // (max(p, filters * (p == 1)) * taps * channels * kw)
     longest = min(longest, LONGEST) if longest >= 64 else LONGEST
     columns = -(-width // -(-width // longest))
     room = COPIES // (4 * channels * kw * columns * 3 * taps)  # else bands would share too few rows
-    return p, columns, max(1, min(longest // columns, room))
+    images = max(1, min(longest // columns, room))
+    bands = max((COPIES // (4 * channels * kw * columns * images) - taps) // apart + 1, -(-taps // apart))
+    high = ((bands - 1) * apart + taps) * steps(window, p).step
+    wide = columns * max(1, INPUT // (4 * channels * high * columns * window.stride[1]))
+    return Shape(p, bands, wide, columns, images)

@@ -29,56 +29,65 @@ def sources(length: int, before: int, after: int, border: str) -> NDArray[np.int
 
 
 class PaddedImages:
-    """Images `(N, C, H, W)` that look as if they were padded.
-
-    Parts that lie inside the images are views; others are copies of that part alone, in memory that the next part of
-    the same thread may use again.
-    """
+    """Images `(N, C, H, W)` that look as if they were padded."""
 
     def __init__(self, images: Array, pads: Pads, border: str) -> None:
         self.images, self.pads, self.border = images, pads, border
 
-    def part(self, batch: slice, rows: slice, columns: slice) -> Array:
-        """The padded images' `rows` and `columns` (counted from the padding's first), all channels."""
-        (top, bottom), (left, right) = self.pads
-        images = self.images if batch.stop - batch.start == len(self.images) else self.images[batch]
-        if self.border == "constant" and (top or bottom or left or right):
-            return self._among_zeros(images, rows, columns)
-        if top or bottom:
-            images = take(images, 2, rows.start, rows.stop, (top, bottom), self.border)
-        else:
-            images = images[:, :, rows]
-        if left or right:
-            return take(images, 3, columns.start, columns.stop, (left, right), self.border)
-        return images[..., columns]
+    def part(self, batch: slice, rows: slice, columns: slice, copied: bool = False) -> Array:
+        """The padded images' `rows` and `columns` (counted from the padding's first), all channels.
 
-    def whole(self) -> Array:
-        """All of the padded images."""
-        (top, bottom), (left, right) = self.pads
-        n, channels, height, width = self.images.shape
-        if not (top or bottom or left or right):
-            return self.images
-        if self.border != "constant":
-            return self.part(slice(0, n), slice(0, top + height + bottom), slice(0, left + width + right))
-        result = np.zeros((n, channels, top + height + bottom, left + width + right), self.images.dtype)
-        result[:, :, top : top + height, left : left + width] = self.images
-        return result
-
-    def _among_zeros(self, images: Array, rows: slice, columns: slice) -> Array:
-        """`part` for a border of zeros."""
+        A view of the images where no border is needed, unless it is to be `copied`; else in memory that the next part
+        of the same thread may use again.
+        """
         (top, _), (left, _) = self.pads
-        y, x = rows.start - top, columns.start - left
-        first, start = max(y, 0), max(x, 0)
-        inside = images[:, :, first : max(rows.stop - top, first), start : max(columns.stop - left, start)]
-        shape = rows.stop - rows.start, columns.stop - columns.start
-        if inside.shape[2:] == shape:
+        images = self.images if batch.stop - batch.start == len(self.images) else self.images[batch]
+        down, above, below = _overlap(rows, top, images.shape[2])
+        across, before, after = _overlap(columns, left, images.shape[3])
+        inside = images[:, :, down, across]
+        if not (copied or above or below or before or after):
             return inside
-        result = buffer("part", (*images.shape[:2], *shape), images.dtype)
-        bottom, right = first - y + inside.shape[2], start - x + inside.shape[3]
-        result[:, :, : first - y] = result[:, :, bottom:] = 0
-        result[..., : start - x] = result[..., right:] = 0
-        result[:, :, first - y : bottom, start - x : right] = inside
+        result = buffer("part", (*images.shape[:2], rows.stop - rows.start, columns.stop - columns.start), images.dtype)
+        bottom, right = result.shape[2] - below, result.shape[3] - after
+        result[:, :, above:bottom, before:right] = inside
+        if above:
+            result[:, :, :above, before:right] = self._border(images, slice(rows.start, rows.start + above), across)
+        if below:
+            result[:, :, bottom:, before:right] = self._border(images, slice(rows.stop - below, rows.stop), across)
+        for beside, outside in ((slice(before), before), (slice(right, None), after)):
+            if outside:
+                result[..., beside] = self._beside(images, rows, columns, beside)
         return result
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is no border."""
+        return not any(map(any, self.pads))
+
+    def _border(self, images: Array, rows: slice, across: slice) -> Array | int:
+        """The padded `rows`, all of them outside the images, between the left and the right border."""
+        if self.border == "constant":
+            return 0
+        return images[:, :, sources(images.shape[2], *self.pads[0], self.border)[rows], across]
+
+    def _beside(self, images: Array, rows: slice, columns: slice, beside: slice) -> Array | int:
+        """The padded `rows` on the left or the right border: those of `columns` that `beside` names."""
+        if self.border == "constant":
+            return 0
+        down, across = (
+            sources(length, *pad, self.border) for length, pad in zip(images.shape[2:], self.pads, strict=True)
+        )
+        return images[:, :, down[rows, np.newaxis], across[columns][beside]]
+
+
+def _overlap(places: slice, before: int, length: int) -> tuple[slice, int, int]:
+    """The part of an image of `length` pixels that padded `places` cover, and how many of them lie before and after it;
+    `before` are the pixels of padding before the image."""
+    first, last = places.start - before, places.stop - before
+    inside = slice(min(max(first, 0), length), max(min(last, length), 0))
+    if inside.start >= inside.stop:  # all are outside: as if before the image
+        return slice(0, 0), last - first, 0
+    return inside, inside.start - first, last - inside.stop
 
 
 def take(array: Array, axis: int, start: int, stop: int, pad: tuple[int, int], border: str) -> Array:

@@ -39,7 +39,7 @@ def choose_method(out: tuple[int, ...], weights: tuple[int, ...], window: Window
 
 def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
     """Multiplications, and copies counted as such."""
-    p = shape_of_products(weights, window, out[3])[0]
+    p = shape_of_products(weights, window, out[3]).p
     taps = steps(window, p).taps * weights[0] + COPY
     return prod(out[:1] + out[2:]) * weights[1] * weights[3] * taps
 

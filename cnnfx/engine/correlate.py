@@ -13,7 +13,7 @@ from cnnfx.engine.choose import METHODS, choose_method
 from cnnfx.engine.direct import correlate_direct
 from cnnfx.engine.geometry import window
 from cnnfx.engine.names import choose_name
-from cnnfx.engine.small import correlate_small, is_small
+from cnnfx.engine.small import Small, is_small
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -140,11 +140,12 @@ def _plan(
     parts = _groups(groups, image[-3], weights)
     size = image[-2], image[-1]
     shape = (*image[:-3], weights[0], *place.output_size(size))
-    batch = image[0] if len(image) == 4 else 1
     chosen = choose_name("method", method, METHODS)
+    each = image[0] if len(image) == 4 else 1, weights[0] // parts, *shape[-2:]
+    filters = (each[1], *weights[1:])
     if chosen == "auto":
-        chosen = choose_method((batch, *shape[-3:]), weights, place)
-    return Plan(place, place.pads(size), parts, shape, _method(chosen, (batch, *shape[-3:]), weights))
+        chosen = choose_method(each, filters, place)
+    return Plan(place, place.pads(size), parts, shape, _method(chosen, each, filters))
 
 
 def _method(
@@ -154,7 +155,7 @@ def _method(
         from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
 
         return correlate_fft
-    return correlate_small if is_small(out, weights) else correlate_direct
+    return Small(weights, out) if is_small(out, weights) else correlate_direct
 
 
 def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tuple[Array, Array, Array | None]:

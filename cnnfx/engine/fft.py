@@ -47,7 +47,9 @@ class Tile(NamedTuple):
     @property
     def block(self) -> Block:
         """The same part of the output."""
-        return Block(slice(self.image, self.image + 1), self.rows, self.columns, 1)
+        return Block(
+            slice(self.image, self.image + 1), self.rows, self.columns, 1, self.columns.stop - self.columns.start
+        )
 
 
 def correlate_fft(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:

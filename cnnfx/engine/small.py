@@ -1,18 +1,23 @@
-"""Cross-correlation of small images: one product for each, without anything to prepare.
+"""Cross-correlation of small images: a few products for each, of copies of all of it.
 
 The copies of the input, one for each weight, stand below one another. Where the stride is 1, a copy is read from memory
 in one go, on over the ends of the rows: long runs are copied faster. What stands in the product where two rows meet is
 not looked at.
+
+A small image is done in the time of a few calls of NumPy, so all that need not be done anew for each image is kept:
+memory, and the views of it.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnnfx.engine.threads import buffer
+from cnnfx.engine.blas import single_threaded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +27,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-LIGHT = 1 << 18
-"""Multiplications that no BLAS would use more than one thread for."""
+MOST = 7_500_000
+"""Multiplications from which on copies of whole rows are the faster way (see `direct`)."""
+
+LIGHT = 1_000_000
+"""Multiplications of a product that OpenBLAS does without copying anything."""
+
+SINGLE = 200_000
+"""Multiplications for which OpenBLAS would wake a second thread, to no avail."""
 
 NARROW = 64
 """Columns of an output whose rows are too short to be copied one by one."""
@@ -31,36 +42,130 @@ NARROW = 64
 ROWS = 32
 """Output rows that are done at a time."""
 
+KEPT = 32
+"""So many sizes of images are remembered."""
+
+_kept: deque[tuple[dict[Any, Any], object]] = deque()
+
 
 def is_small(out: tuple[int, ...], weights: tuple[int, ...]) -> bool:
     """Whether to do an output of shape (N, K, Ho, Wo) so: by its width, for a band of it must be done the same way."""
-    return out[0] == 1 and out[3] <= NARROW and ROWS * out[3] * prod(weights) < LIGHT
+    return out[0] == 1 and out[3] <= NARROW and ROWS * out[3] * prod(weights) < MOST
 
 
-def correlate_small(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
-    """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (1, K, Ho, Wo)."""
-    padded = np.ascontiguousarray(images.whole())
-    with np.errstate(all="ignore"):
-        for row in range(0, out.shape[2], ROWS):
-            fill(padded, weights, bias, window, out[:, :, row : row + ROWS], row * window.stride[0])
+class Small:
+    """How to cross-correlate one image with filters of some shapes; prepared when it is first done, in each thread."""
+
+    def __init__(self, weights: tuple[int, ...], out: tuple[int, ...]) -> None:
+        self.weights, self.out = weights, out
+        self.prepared: dict[tuple[int, str], list[Band]] = {}
+
+    def __call__(self, images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
+        """Cross-correlate the one of `images` with `weights`, add `bias` (K,), and write it to `out` (1, K, Ho, Wo)."""
+        key = threading.get_ident(), weights.dtype.char
+        bands = self.prepared.get(key)
+        if bands is None:
+            bands = self.prepared[key] = self._prepare(images, window, weights.dtype)
+            _remember(self.prepared, key)
+        for band in bands:
+            band.fill(images, weights, out[0])
+        if bias is not None:
+            out += bias[:, None, None]
+
+    def _prepare(self, images: PaddedImages, window: Window, dtype: np.dtype[Any]) -> list[Band]:
+        height, width = self.out[2:]
+        cut = [slice(row, min(row + ROWS, height)) for row in range(0, height, ROWS)]
+        bands = [Band(self.weights, window, rows, width, dtype) for rows in cut]
+        if len(bands) == 1 and (images.border == "constant" or images.bare):
+            bands[0].lay(images)
+        return bands
 
 
-def fill(part: Array, weights: Array, bias: Array | None, window: Window, target: Array, row: int = 0) -> None:
-    """Write to `target` (N, K, rows, columns) the output of the contiguous `part` (N, C, h, w) from a row on."""
-    (batch, filters, rows, columns), width, taps = target.shape, part.shape[3], weights[0].size
-    (sh, sw), (dh, dw), (to_n, to_c, to_y, to_x) = window.stride, window.dilation, part.strides
-    shape, steps = (batch, *weights.shape[1:]), (to_n, to_c, dh * to_y, dw * to_x)
-    if sh == sw == 1 and filters < taps:  # the few columns too many in the product cost less than short runs
-        apart, length = width, (rows - 1) * width + columns
-        view = np.ndarray((*shape, length), part.dtype, part, row * to_y, (*steps, to_x))
-    else:
-        apart, length = columns, rows * columns
-        places = (*shape, rows, columns), (*steps, sh * to_y, sw * to_x)
-        view = np.ndarray(places[0], part.dtype, part, row * to_y, places[1])
-    copies = buffer("copies", view.shape, part.dtype)
-    copies[...] = view
-    product = buffer("product", (batch, filters, rows * apart), part.dtype)
-    np.matmul(weights.reshape(filters, taps), copies.reshape(batch, taps, length), out=product[:, :, :length])
-    target[...] = product.reshape(batch, filters, rows, apart)[..., :columns]
-    if bias is not None:
-        target += bias[:, None, None]
+def _remember(prepared: dict[Any, Any], key: object) -> None:
+    _kept.append((prepared, key))
+    if len(_kept) > KEPT:
+        oldest, its = _kept.popleft()
+        oldest.pop(its, None)
+
+
+class Runs(NamedTuple):
+    """How the numbers of one copy are cut, for a product each: into `count` runs of `length`."""
+
+    count: int
+    length: int
+
+    @classmethod
+    def of(cls, numbers: int, weights: int) -> Runs:
+        """Cut so many numbers, for so many weights: the products light, but not short."""
+        count = -(-numbers // max(16, LIGHT // weights))
+        return cls(count, -(-numbers // count))
+
+
+class Band:
+    """Memory for some rows of the output and for what they are made from, and views of it."""
+
+    inside: Array | None = None
+
+    def __init__(
+        self, weights: tuple[int, ...], window: Window, rows: slice, columns: int, dtype: np.dtype[Any]
+    ) -> None:
+        (sh, sw), (eh, ew), count = window.stride, window.extent, rows.stop - rows.start
+        high, wide = (count - 1) * sh + eh, (columns - 1) * sw + ew
+        self.rows, self.long = rows, sh == sw == 1
+        self.input = slice(rows.start * sh, rows.start * sh + high), slice(0, wide)
+        self.apart = wide if self.long else columns
+        numbers = count * self.apart
+        self.runs = Runs.of(numbers, prod(weights)) if self.long else Runs(1, numbers)
+        self._make_copies(weights[1:], window, (high, wide), (count, columns), dtype)
+        whole = self.runs.count * self.runs.length
+        product = np.empty((weights[0], whole), dtype)
+        shape = self.runs.count, weights[0], self.runs.length
+        strides = self.runs.length * dtype.itemsize, whole * dtype.itemsize, dtype.itemsize
+        self.products = np.ndarray(shape, dtype, product, 0, strides)
+        self.result = product[:, :numbers].reshape(-1, count, self.apart)[..., :columns]
+        self.light = self.runs.count == 1 and numbers * prod(weights) < SINGLE and product.flags.c_contiguous
+
+    def _make_copies(
+        self,
+        taps: tuple[int, ...],
+        window: Window,
+        size: tuple[int, int],
+        out: tuple[int, int],
+        dtype: np.dtype[Any],
+    ) -> None:
+        """The input with its border, a view of it once for each weight, and the copies: runs, C, kh, kw, numbers."""
+        spare = self.runs.count * self.runs.length  # the last run may reach over the end
+        memory = np.zeros(taps[0] * prod(size) + spare, dtype)
+        self.padded = memory[: taps[0] * prod(size)].reshape(taps[0], *size)
+        (to_c, to_y, to_x), (dh, dw), (sh, sw) = self.padded.strides, window.dilation, window.stride
+        ends: tuple[tuple[int, ...], tuple[int, ...]] = (out, (sh * to_y, sw * to_x))
+        if self.long:
+            ends = (self.runs.length,), (to_x,)
+        shape = self.runs.count, *taps, *ends[0]
+        strides = self.runs.length * to_x, to_c, dh * to_y, dw * to_x, *ends[1]
+        self.view = np.ndarray(shape, dtype, memory, 0, strides)
+        self.copies = np.empty(shape, dtype)
+        self.matrices = self.copies.reshape(self.runs.count, prod(taps), -1)
+
+    def lay(self, images: PaddedImages) -> None:
+        """Have images laid between zeros that stay where they are."""
+        (top, _), (left, _) = images.pads
+        height, width = images.images.shape[2:]
+        inside = self.padded[:, top : top + height, left : left + width]
+        self.inside = inside if inside.shape[1:] == (height, width) else None
+
+    def fill(self, images: PaddedImages, weights: Array, out: Array) -> None:
+        """Write these rows of `out` (K, Ho, Wo)."""
+        if self.inside is not None:
+            np.copyto(self.inside, images.images[0])
+        else:
+            np.copyto(self.padded, images.part(slice(0, 1), *self.input)[0])
+        np.copyto(self.copies, self.view)
+        matrix = weights.reshape(len(weights), -1)
+        if self.light:
+            with np.errstate(all="ignore"):
+                np.dot(matrix, self.matrices[0], self.products[0])  # with less ado than matmul
+        else:
+            with single_threaded(), np.errstate(all="ignore"):
+                np.matmul(matrix, self.matrices, out=self.products)
+        np.copyto(out[:, self.rows], self.result)

@@ -10,7 +10,6 @@ import math
 import os
 import queue
 import threading
-import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VARIABLE = "CNNFX_THREADS"
-SPINS = 200
 LITTLE = 1 << 16  # bytes that are as fast to have anew
 END: Any = object()
 Task = TypeVar("Task")
@@ -159,17 +157,9 @@ class _Run:
             with self.lock:
                 self.open, self.tasks = False, iter(())
             for _ in range(self.active):
-                self._await_one()
+                self.finished.acquire()  # asleep: whoever spins keeps Python's lock from those who work
         if self.error is not None:
             raise self.error
-
-    def _await_one(self) -> None:
-        """Wait for a helper: awake for a short while, for it is probably at its last task, then asleep."""
-        for _ in range(SPINS):
-            if self.finished.acquire(blocking=False):
-                return
-            time.sleep(0)  # lets go of Python's lock
-        self.finished.acquire()
 
     def _help(self) -> None:
         with self.lock:

@@ -40,6 +40,8 @@ FAR_BEHIND = 3  # times the best peer's time: such a peer is left out in the sam
 HOPELESS = (
     30  # times the best peer's time: such a peer is left out with the same kernel, if large, on images of this size
 )
+PAUSE = 0.02  # seconds: threads of a library that has just been measured may go on spinning, on processors that we need
+WARM = 0.002  # seconds for which what is measured runs before
 LONG, ENOUGH = 0.3, 1.0  # seconds: of a pair of which fewer are measured, and for all of these
 
 
@@ -71,6 +73,10 @@ PEERS = {"OpenCV": opencv, "PyTorch": pytorch, "SciPy": scipy}
 
 
 def seconds(call, *arguments, repeat=1):
+    time.sleep(PAUSE)
+    awake = time.perf_counter()
+    while time.perf_counter() - awake < WARM:
+        call(*arguments)
     start = time.perf_counter()
     for _ in range(repeat):
         call(*arguments)
