@@ -105,7 +105,7 @@ def _fill(
 
 
 def shifts(part: Array, block: Block, window: Window) -> Array:
-    """The rows of the input under a block, once for each column of the kernel, as a view: `(rows, C, kw, N, columns)`."""
+    """The input rows under a block, once for each column of the kernel, as a view: `(rows, C, kw, N, columns)`."""
     step, taps, apart = steps(window, block.p)
     (batch, channels), (to_n, to_c, to_y, to_x) = part.shape[:2], part.strides
     columns = block.columns.stop - block.columns.start
