@@ -30,7 +30,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine.bands import Block, banded, cut, steps
 from cnnfx.engine.choose import direct_cost
-from cnnfx.engine.threads import buffer, run_in_threads, thread_count
+from cnnfx.engine.memory import buffer
+from cnnfx.engine.threads import run_in_threads, thread_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
