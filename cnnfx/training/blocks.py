@@ -12,6 +12,9 @@ Written as rows of a matrix, the copies of all filters make one product with the
 a maximum over its leading axis. The zeros are more arithmetic (36 products for 25 with a 5×5 kernel) and less copying
 (9 numbers for 25). Without pooling, p is 1 and this is the usual product of unfolded patches.
 
+This serves every stride and dilation. Where both are 1, `tiles` is another way to the same outputs, with far fewer
+products where there are many channels; `tiles.cheapest` tells which is taken.
+
 Batches are `(C, H, W, N)`: neighbours in memory are the same pixel of different images, so that whatever is done to a
 pixel is done to a run of N numbers.
 """
@@ -84,6 +87,10 @@ class Blocks:
     def numbers(self) -> int:
         """Numbers in a patch, all channels together."""
         return self.shape[0] * self.taps[0] * self.taps[1]
+
+    def cost(self, filters: int) -> int:
+        """Multiplications for one image forward, those by the zeros too."""
+        return self.pool**2 * filters * self.numbers * self.count[0] * self.count[1]
 
     @property
     def pads(self) -> tuple[Pair, Pair]:

@@ -18,9 +18,10 @@ from cnnfx.layers import Array, Shape
 from cnnfx.network import Layer
 from cnnfx.training.blocks import Blocks
 from cnnfx.training.combining import Combine
+from cnnfx.training.filters import PatchBank, TileBank, bank
 from cnnfx.training.loss import cross_entropy
 from cnnfx.training.parameters import Parameters
-from cnnfx.training.steps import Absolute, Affine, Bank, Filters, MaxPool, MeanPool, Relu, Step, Unpooled
+from cnnfx.training.steps import Absolute, Affine, MaxPool, MeanPool, Relu, Step, Unpooled
 
 SHARD = 32
 """Images of a batch that one thread takes."""
@@ -42,9 +43,15 @@ class Outcome(NamedTuple):
 class Stack:
     """The steps of a network, with memory of their own: what one thread works with."""
 
-    def __init__(self, banks: Sequence[Bank], layers: Sequence[Layer], head: tuple[Array, Array], lowest: int) -> None:
+    def __init__(
+        self,
+        banks: Sequence[PatchBank | TileBank],
+        layers: Sequence[Layer],
+        head: tuple[Array, Array],
+        lowest: int,
+    ) -> None:
         self.lowest = lowest
-        self.filters = [Filters(bank, wants_input=number > lowest) for number, bank in enumerate(banks)]
+        self.filters = [bank.step(wants_input=number > lowest) for number, bank in enumerate(banks)]
         self.layers = [[filters, *follow(layer)] for filters, layer in zip(self.filters, layers, strict=True)]
         self.head = Affine(*head)
 
@@ -57,13 +64,14 @@ class Stack:
         return self.head.forward(maps)
 
     def backward(self, gradient: Array) -> list[Array]:
-        """The gradients of the banks' matrices from the lowest learned layer on, and the head's weights and bias, from
-        the gradient of the scores `(K, N)`."""
+        """The gradients of weights and bias of each layer from the lowest learned one on, the head's last, from the
+        gradient of the scores `(K, N)`."""
         gradient = self.head.backward(gradient)
         for steps in reversed(self.layers[self.lowest :]):
             for step in reversed(steps):
                 gradient = step.backward(gradient)
-        return [*(filters.gradient for filters in self.filters[self.lowest :]), *self.head.gradient]
+        pairs = [*(filters.gradient for filters in self.filters[self.lowest :]), self.head.gradient]
+        return [array for pair in pairs for array in pair]
 
 
 def follow(layer: Layer) -> list[Step]:
@@ -101,7 +109,7 @@ class Passes:
         self._layers = parameters.network.layers
         shapes = [shape, *parameters.network.output_shapes(shape)]
         self._banks = [
-            Bank(Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1), *pair)
+            bank(Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1), *pair)
             for layer, below, pair in zip(self._layers, shapes, pairs, strict=False)
         ]
         learned = [bool(mask.any()) for mask, _ in parameters.split(parameters.learned)]
@@ -153,11 +161,9 @@ class Passes:
 
     def _sum(self, gradients: Sequence[list[Array]]) -> Array:
         """The gradient of all parameters (P,) from those of the shards, in their order; 0 for what is not learned."""
-        *matrices, weights, bias = [sum(parts[1:], parts[0]) for parts in zip(*gradients, strict=True)]
         result = np.zeros_like(self.parameters.vector)
-        *layers, head = self.parameters.split(result)
-        for target, bank, matrix in zip(layers[self._lowest :], self._banks[self._lowest :], matrices, strict=True):
-            target[0][...], target[1][...] = bank.blocks.fold(matrix)
-        head[0][...], head[1][...] = weights, bias
+        targets = [array for pair in self.parameters.split(result)[self._lowest :] for array in pair]
+        for target, parts in zip(targets, zip(*gradients, strict=True), strict=True):
+            target[...] = sum(parts[1:], parts[0])
         result *= self.parameters.learned
         return result
