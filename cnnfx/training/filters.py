@@ -1,6 +1,6 @@
 """Cross-correlation with the filters of a layer as a step, in two ways: by the patches of blocks, or by tiles.
 
-A bank is what all that work on a batch share of a layer's filters: the matrices made from them. `bank` chooses the
+A bank is what all that work on a batch share of a layer's filters: the matrices made from them, by `refresh`. `bank` chooses the
 way that takes fewer multiplications. Both give the outputs as `(p, p, K, bh, bw, N)`, see `steps`.
 """
 
@@ -24,10 +24,9 @@ class PatchBank:
 
     def __init__(self, blocks: Blocks, weights: Array, bias: Array) -> None:
         self.blocks, self.weights, self.bias = blocks, weights, bias
-        self.refresh()
 
     def refresh(self) -> None:
-        """Make the matrix anew, after the weights have changed."""
+        """Make the matrix, at first and after the weights have changed."""
         self.matrix = self.blocks.expand(self.weights, self.bias)
 
     def step(self, wants_input: bool = True) -> PatchFilters:
@@ -43,10 +42,9 @@ class TileBank:
         axes = tiles.rows, tiles.columns
         self.lift = [axis.lift.astype(weights.dtype) for axis in axes]
         self.land = [axis.land.astype(weights.dtype) for axis in axes]
-        self.refresh()
 
     def refresh(self) -> None:
-        """Transform the filters anew, after the weights have changed."""
+        """Transform the filters, at first and after the weights have changed."""
         self.transformed = self.tiles.expand(self.weights)
 
     def step(self, wants_input: bool = True) -> TileFilters:
@@ -129,7 +127,7 @@ class TileFilters:
         bank, blocks = self.bank, self.bank.tiles.blocks
         self._lifted = self._along(bank.lift, x, ("halfway in", "lifted"))
         shape = len(bank.bias), *self._lifted.shape[1:]
-        self._products = self._room("products", shape, x.dtype)
+        self._products = self._room.apart("products", shape, x.dtype)
         np.matmul(bank.transformed[:, None], self._by_point(self._lifted), out=self._by_point(self._products))
         first = self._of_first_points(self._products)
         first += bank.bias[:, None, None, None]
@@ -143,7 +141,8 @@ class TileFilters:
         outputs = dy.transpose(2, 0, 3, 1, 4, 5).reshape(dy.shape[2], len(bank.land[0]), len(bank.land[1]), -1)
         products = self._back_along(bank.land, outputs, ("halfway out", "products"))
         lifted = self._by_point(self._lifted)
-        of_tiles = np.matmul(self._by_point(products), lifted.swapaxes(-1, -2))
+        of_tiles = self._room("of tiles", (*lifted.shape[:3], dy.shape[2], lifted.shape[3]), dy.dtype)
+        np.matmul(self._by_point(products), lifted.swapaxes(-1, -2), out=of_tiles)
         self.gradient = bank.tiles.fold(of_tiles.sum(axis=1)), self._of_first_points(products).sum(axis=(1, 2, 3))
         if not self.wants_input:
             return np.empty(0, dy.dtype)
@@ -153,18 +152,18 @@ class TileFilters:
     def _along(self, matrices: list[Array], x: Array, names: tuple[str, str]) -> Array:
         """R x Sᵀ for matrices R and S and each channel and image of x `(C, H, W, N)`, in the memory of these names."""
         (rows, columns), (channels, height, width, batch) = matrices, x.shape
-        halfway = self._room(names[0], (channels, len(rows), width * batch), x.dtype)
+        halfway = self._room.apart(names[0], (channels, len(rows), width * batch), x.dtype)
         np.matmul(rows, x.reshape(channels, height, width * batch), out=halfway)
-        result = self._room(names[1], (channels, len(rows), len(columns), batch), x.dtype)
+        result = self._room.apart(names[1], (channels, len(rows), len(columns), batch), x.dtype)
         return np.matmul(columns, halfway.reshape(channels, len(rows), width, batch), out=result)
 
     def _back_along(self, matrices: list[Array], dy: Array, names: tuple[str, str]) -> Array:
         """The gradient of x, where y is what `_along` makes of it: Rᵀ dy S."""
         rows, columns = matrices
         channels, _, _, batch = dy.shape
-        halfway = self._room(names[0], (channels, len(rows), columns.shape[1], batch), dy.dtype)
+        halfway = self._room.apart(names[0], (channels, len(rows), columns.shape[1], batch), dy.dtype)
         np.matmul(columns.T, dy, out=halfway)
-        dx = self._room(names[1], (channels, rows.shape[1], columns.shape[1], batch), dy.dtype)
+        dx = self._room.apart(names[1], (channels, rows.shape[1], columns.shape[1], batch), dy.dtype)
         np.matmul(rows.T, halfway.reshape(channels, len(rows), -1), out=dx.reshape(channels, rows.shape[1], -1))
         return dx
 

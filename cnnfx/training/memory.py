@@ -9,6 +9,9 @@ from numpy.typing import DTypeLike
 
 from cnnfx.layers import Array
 
+GAP = 32
+"""Numbers between channels: a line of the cache or more."""
+
 
 class Room:
     """Named arrays of one owner; what was in one before is still in it."""
@@ -22,3 +25,11 @@ class Room:
         if array is None or array.size < size or array.dtype != dtype:
             array = self._arrays[name] = np.empty(size, dtype)
         return array[:size].reshape(shape)
+
+    def apart(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+        """The same, with a gap after each item of the first axis.
+
+        Channels that lie a power of two apart share a few lines of the cache, and drive one another out.
+        """
+        channels, size = shape[0], math.prod(shape[1:])
+        return self(name, (channels, size + GAP), dtype)[:, :size].reshape(shape)

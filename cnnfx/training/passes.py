@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.engine import run_in_threads
+from cnnfx.engine.blas import single_threaded
 from cnnfx.layers import Array, Shape
 from cnnfx.network import Layer
 from cnnfx.training.blocks import Blocks
@@ -112,14 +113,16 @@ class Passes:
             bank(Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1), *pair)
             for layer, below, pair in zip(self._layers, shapes, pairs, strict=False)
         ]
+        self.refresh()
         learned = [bool(mask.any()) for mask, _ in parameters.split(parameters.learned)]
         self._lowest = learned.index(True)
         self._stacks: SimpleQueue[Stack] = SimpleQueue()
 
     def refresh(self) -> None:
         """Take in that the parameters have changed."""
-        for bank in self._banks:
-            bank.refresh()
+        with single_threaded():  # threads of BLAS would stay awake for a while, in the way of ours
+            for bank in self._banks:
+                bank.refresh()
 
     def learn(self, count: int, load: Load) -> Outcome:
         """Loss and gradient of a batch of `count` images."""
