@@ -152,7 +152,7 @@ class TileFilters:
     def _along(self, matrices: list[Array], x: Array, names: tuple[str, str]) -> Array:
         """R x Sᵀ for matrices R and S and each channel and image of x `(C, H, W, N)`, in the memory of these names."""
         (rows, columns), (channels, height, width, batch) = matrices, x.shape
-        halfway = self._room.apart(names[0], (channels, len(rows), width * batch), x.dtype)
+        halfway = self._room(names[0], (channels, len(rows), width * batch), x.dtype)
         np.matmul(rows, x.reshape(channels, height, width * batch), out=halfway)
         result = self._room.apart(names[1], (channels, len(rows), len(columns), batch), x.dtype)
         return np.matmul(columns, halfway.reshape(channels, len(rows), width, batch), out=result)
@@ -161,9 +161,9 @@ class TileFilters:
         """The gradient of x, where y is what `_along` makes of it: Rᵀ dy S."""
         rows, columns = matrices
         channels, _, _, batch = dy.shape
-        halfway = self._room.apart(names[0], (channels, len(rows), columns.shape[1], batch), dy.dtype)
+        halfway = self._room(names[0], (channels, len(rows), columns.shape[1], batch), dy.dtype)
         np.matmul(columns.T, dy, out=halfway)
-        dx = self._room.apart(names[1], (channels, rows.shape[1], columns.shape[1], batch), dy.dtype)
+        dx = self._room(names[1], (channels, rows.shape[1], columns.shape[1], batch), dy.dtype)
         np.matmul(rows.T, halfway.reshape(channels, len(rows), -1), out=dx.reshape(channels, rows.shape[1], -1))
         return dx
 

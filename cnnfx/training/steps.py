@@ -29,8 +29,9 @@ class Step(Protocol):
 class MaxPool:
     """The largest of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`.
 
-    Values are compared in pairs, the larger ones in pairs again, until one is left. Of a pair, y = max(a, b), so dy
-    goes to the larger alone, and of equals to the first: db is dy where b > a, else 0, and da = dy − db.
+    The outputs in a row are compared in pairs, the larger ones in pairs again, until one is left; then the rows are. Of
+    a pair, y = max(a, b), so dy goes to the larger alone, and of equals to the first: db is dy where b > a, else 0, and
+    da = dy − db.
     """
 
     def __init__(self) -> None:
@@ -40,15 +41,19 @@ class MaxPool:
         """The largest values."""
         self._x = x
         self._pairs: list[tuple[Array, Array, Array]] = []
-        left = [x[place] for place in np.ndindex(*x.shape[:2])]
+        return self._largest(self._largest(x.swapaxes(0, 1)))
+
+    def _largest(self, left: Array) -> Array:
+        """The largest along the first axis, in place of the first."""
         while len(left) > 1:
-            for first, second in zip(left[::2], left[1::2], strict=False):
-                larger = self._room(f"pair {len(self._pairs)}", first.shape, bool)
-                np.greater(second, first, out=larger)
-                np.maximum(first, second, out=first)
-                self._pairs.append((first, second, larger))
+            first, second = left[:-1:2], left[1::2]
+            larger = self._room(f"pair {len(self._pairs)}", first.shape, bool)
+            np.greater(second, first, out=larger)
+            np.maximum(first, second, out=first)
+            self._pairs.append((first, second, larger))
             left = left[::2]
-        return left[0]
+        largest: Array = left[0]
+        return largest
 
     def backward(self, dy: Array) -> Array:
         """dy where the winners are, zero elsewhere."""
@@ -69,7 +74,7 @@ class MeanPool:
 
     def backward(self, dy: Array) -> Array:
         """dy spread over the block."""
-        return np.broadcast_to(dy / (self._shape[0] * self._shape[1]), self._shape)
+        return np.broadcast_to(dy / (self._shape[0] * self._shape[1]), self._shape).copy()
 
 
 class Unpooled:
@@ -94,11 +99,11 @@ class Relu:
     def forward(self, x: Array) -> Array:
         """The positive part."""
         self._on = np.greater(x, 0, out=self._room("on", x.shape, bool))
-        return np.maximum(x, 0, out=x)
+        return np.multiply(x, self._on, out=x)  # faster than the maximum of x and 0
 
     def backward(self, dy: Array) -> Array:
         """dy where x was positive."""
-        return dy * self._on if not dy.flags.writeable else np.multiply(dy, self._on, out=dy)
+        return np.multiply(dy, self._on, out=dy)
 
 
 class Absolute:

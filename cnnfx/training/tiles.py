@@ -116,17 +116,18 @@ class Tiles:
 
     def expand(self, weights: Array) -> Array:
         """U, `(ny, nx, K, C)`, from weights `(K, C, kh, kw)`."""
-        transformed = self._kernel(weights) @ weights.reshape(-1, math.prod(weights.shape[2:])).T
+        transformed = self._kernel.astype(weights.dtype) @ weights.reshape(-1, math.prod(weights.shape[2:])).T
         return transformed.reshape(self.rows.points, self.columns.points, *weights.shape[:2])
 
     def fold(self, gradient: Array) -> Array:
         """The gradient of the weights from that of U: as U = G_y g G_xᵀ, dg = G_yᵀ dU G_x."""
-        kernels = gradient.reshape(-1, math.prod(gradient.shape[2:])).T @ self._kernel(gradient)
-        return kernels.reshape(*gradient.shape[2:], self.rows.taps, self.columns.taps)
+        kernels = self._kernel.T.astype(gradient.dtype) @ gradient.reshape(-1, math.prod(gradient.shape[2:]))
+        return kernels.T.reshape(*gradient.shape[2:], self.rows.taps, self.columns.taps)
 
-    def _kernel(self, like: Array) -> Array:
+    @cached_property
+    def _kernel(self) -> Matrix:
         """The transform of a kernel's rows and columns at once, `(ny·nx, kh·kw)`."""
-        return np.kron(self.rows.transform, self.columns.transform).astype(like.dtype)
+        return np.kron(self.rows.transform, self.columns.transform)
 
     def cost(self, filters: int) -> int:
         """Multiplications for one image forward, with the zeros of the matrices."""
