@@ -19,7 +19,7 @@ from cnnfx.layers import Array, Shape
 from cnnfx.network import Layer
 from cnnfx.training.blocks import Blocks
 from cnnfx.training.combining import Combine
-from cnnfx.training.filters import PatchBank, TileBank, bank
+from cnnfx.training.filters import Bank, bank
 from cnnfx.training.loss import cross_entropy
 from cnnfx.training.parameters import Parameters
 from cnnfx.training.steps import Absolute, Affine, MaxPool, MeanPool, Relu, Step, Unpooled
@@ -44,13 +44,7 @@ class Outcome(NamedTuple):
 class Stack:
     """The steps of a network, with memory of their own: what one thread works with."""
 
-    def __init__(
-        self,
-        banks: Sequence[PatchBank | TileBank],
-        layers: Sequence[Layer],
-        head: tuple[Array, Array],
-        lowest: int,
-    ) -> None:
+    def __init__(self, banks: Sequence[Bank], layers: Sequence[Layer], head: tuple[Array, Array], lowest: int) -> None:
         self.lowest = lowest
         self.filters = [bank.step(wants_input=number > lowest) for number, bank in enumerate(banks)]
         self.layers = [[filters, *follow(layer)] for filters, layer in zip(self.filters, layers, strict=True)]

@@ -36,24 +36,17 @@ class MaxPool:
 
     def __init__(self) -> None:
         self._room = Room()
+        self._x = np.empty(0)
 
     def forward(self, x: Array) -> Array:
-        """The largest values."""
-        self._x = x
-        self._pairs: list[tuple[Array, Array, Array]] = []
-        return self._largest(self._largest(x.swapaxes(0, 1)))
-
-    def _largest(self, left: Array) -> Array:
-        """The largest along the first axis, in place of the first."""
-        while len(left) > 1:
-            first, second = left[:-1:2], left[1::2]
-            larger = self._room(f"pair {len(self._pairs)}", first.shape, bool)
+        """The largest values, in place of the first."""
+        if x is not self._x:  # filters use the same array again and again
+            self._x = x
+            self._pairs = self._paired(x)
+        for first, second, larger in self._pairs:
             np.greater(second, first, out=larger)
             np.maximum(first, second, out=first)
-            self._pairs.append((first, second, larger))
-            left = left[::2]
-        largest: Array = left[0]
-        return largest
+        return x[0, 0]  # type: ignore[no-any-return]
 
     def backward(self, dy: Array) -> Array:
         """dy where the winners are, zero elsewhere."""
@@ -62,6 +55,16 @@ class MaxPool:
             np.multiply(first, larger, out=second)
             np.subtract(first, second, out=first)
         return self._x
+
+    def _paired(self, x: Array) -> list[tuple[Array, Array, Array]]:
+        """What is compared, in order, and memory for which is larger."""
+        pairs = []
+        for left in (x.swapaxes(0, 1), x[:, 0]):
+            while len(left) > 1:
+                first, second = left[:-1:2], left[1::2]
+                pairs.append((first, second, self._room(f"pair {len(pairs)}", second.shape, bool)))
+                left = left[::2]
+        return pairs
 
 
 class MeanPool:
