@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine import Window
 from cnnfx.engine.borders import OUTSIDE, sources
@@ -132,16 +131,13 @@ class Blocks:
 
     def gather(self, images: Array, out: Array) -> None:
         """Copy the patches of `images` (C, H, W, N) to the columns of `out` (C·th·tw, bh·bw·N)."""
-        padded = self._pad(images)
+        padded = np.ascontiguousarray(self._pad(images))
         to_c, to_y, to_x, to_n = padded.strides
         (sh, sw), (ay, ax) = self.window.stride, self.step
-        view = as_strided(
-            padded,
-            (self.shape[0], *self.taps, *self.count, images.shape[3]),
-            (to_c, ay * to_y, ax * to_x, self.pool * sh * to_y, self.pool * sw * to_x, to_n),
-            writeable=False,
-        )
-        out.reshape(view.shape)[...] = view
+        shape = self.shape[0], *self.taps, *self.count, images.shape[3]
+        strides = to_c, ay * to_y, ax * to_x, self.pool * sh * to_y, self.pool * sw * to_x, to_n
+        view: Array = np.ndarray(shape, padded.dtype, padded.data, strides=strides)
+        np.copyto(out.reshape(shape), view)
 
     def scatter(self, patches: Array, channels: slice, padded: Array) -> None:
         """Add patches of some channels to the padded images (C, Hp, Wp, N): where `gather` copies a pixel, its gradient

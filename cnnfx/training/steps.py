@@ -50,11 +50,12 @@ class MaxPool:
 
     def backward(self, dy: Array) -> Array:
         """dy where the winners are, zero elsewhere."""
-        self._x[0, 0] = dy
+        given = dy  # by what came after the last pair; then by the pair that a pair's winner went on to
         for first, second, larger in reversed(self._pairs):
-            np.multiply(first, larger, out=second)
-            np.subtract(first, second, out=first)
-        return self._x
+            given = given.reshape(first.shape) if given is dy else first
+            np.multiply(given, larger, out=second)
+            np.subtract(given, second, out=first)
+        return self._x if self._pairs else dy[np.newaxis, np.newaxis]
 
     def _paired(self, x: Array) -> list[tuple[Array, Array, Array]]:
         """What is compared, in order, and memory for which is larger."""
