@@ -41,4 +41,5 @@ def _places(pixels: int, shape: Shape) -> Integers:
     rows, columns = (np.clip(np.arange(size)[:, np.newaxis] + shifts, 0, size - 1) for size in (height, width))
     inside = rows[:, np.newaxis, :, np.newaxis] * width + columns[:, np.newaxis]
     places = np.arange(channels).reshape(-1, 1, 1, 1, 1) * (height * width) + inside
-    return places.reshape(channels * height * width, -1)
+    flat: Integers = places.reshape(channels * height * width, -1)
+    return flat

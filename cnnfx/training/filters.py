@@ -1,7 +1,7 @@
 """The filters of a layer in the way that takes the fewest multiplications: by patches, or by tiles.
 
-A bank is what all that work on a batch share of a layer's filters: the matrices made from them, by `refresh`. Its `step`
-computes with them; either kind gives the outputs as `(p, p, K, bh, bw, N)`, see `steps`.
+A bank is what all that work on a batch share of a layer's filters: the matrices made from them, by `refresh`. Its
+`step` computes with them; either kind gives the outputs as `(p, p, K, bh, bw, N)`, see `steps`.
 """
 
 from __future__ import annotations

@@ -58,7 +58,8 @@ def minimal_filtering(outputs: int, taps: int) -> Transforms:
     if not max(outputs, taps) <= products <= len(POINTS):
         raise ValueError(f"{outputs} outputs of {taps} taps need {products} points, of which there are {len(POINTS)}")
     points = POINTS[:products]
-    return Transforms(_powers(points, outputs), _powers(points, taps), np.linalg.inv(_powers(points, products)).T)
+    inputs: Matrix = np.asarray(np.linalg.inv(_powers(points, products)).T, np.float64)
+    return Transforms(_powers(points, outputs), _powers(points, taps), inputs)
 
 
 def _powers(points: Matrix, count: int) -> Matrix:

@@ -58,15 +58,15 @@ class Stack:
                 maps = step.forward(maps)
         return self.head.forward(maps)
 
-    def backward(self, gradient: Array) -> list[Array]:
-        """The gradients of weights and bias of each layer from the lowest learned one on, the head's last, from the
-        gradient of the scores `(K, N)`."""
+    def backward(self, gradient: Array) -> Array:
+        """The gradient of the parameters from those of the lowest learned layer on, in their order, from that of the
+        scores `(K, N)`."""
         gradient = self.head.backward(gradient)
         for steps in reversed(self.layers[self.lowest :]):
             for step in reversed(steps):
                 gradient = step.backward(gradient)
         pairs = [*(filters.gradient for filters in self.filters[self.lowest :]), self.head.gradient]
-        return [array for pair in pairs for array in pair]
+        return np.concatenate([array.ravel() for pair in pairs for array in pair])
 
 
 def follow(layer: Layer) -> list[Step]:
@@ -121,7 +121,7 @@ class Passes:
     def learn(self, count: int, load: Load) -> Outcome:
         """Loss and gradient of a batch of `count` images."""
 
-        def work(stack: Stack, shard: slice) -> tuple[float, int, list[Array]]:
+        def work(stack: Stack, shard: slice) -> tuple[float, int, Array]:
             images, labels = load(shard)
             scores = stack.forward(images)
             loss, gradient = cross_entropy(scores, labels, self.smoothing)
@@ -156,11 +156,11 @@ class Passes:
         except Empty:
             return Stack(self._banks, self._layers, self._head, self._lowest)
 
-    def _sum(self, gradients: Sequence[list[Array]]) -> Array:
+    def _sum(self, gradients: Sequence[Array]) -> Array:
         """The gradient of all parameters (P,) from those of the shards, in their order; 0 for what is not learned."""
         result = np.zeros_like(self.parameters.vector)
-        targets = [array for pair in self.parameters.split(result)[self._lowest :] for array in pair]
-        for target, parts in zip(targets, zip(*gradients, strict=True), strict=True):
-            target[...] = sum(parts[1:], parts[0])
+        upper = result[len(result) - len(gradients[0]) :]
+        for gradient in gradients:
+            upper += gradient
         result *= self.parameters.learned
         return result

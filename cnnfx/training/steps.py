@@ -50,16 +50,15 @@ class MaxPool:
 
     def backward(self, dy: Array) -> Array:
         """dy where the winners are, zero elsewhere."""
-        given = dy  # by what came after the last pair; then by the pair that a pair's winner went on to
-        for first, second, larger in reversed(self._pairs):
-            given = given.reshape(first.shape) if given is dy else first
+        for number, (first, second, larger) in enumerate(reversed(self._pairs)):
+            given = first if number else dy[np.newaxis]  # what the winner has of the pair that it went on to
             np.multiply(given, larger, out=second)
             np.subtract(given, second, out=first)
         return self._x if self._pairs else dy[np.newaxis, np.newaxis]
 
     def _paired(self, x: Array) -> list[tuple[Array, Array, Array]]:
         """What is compared, in order, and memory for which is larger."""
-        pairs = []
+        pairs: list[tuple[Array, Array, Array]] = []
         for left in (x.swapaxes(0, 1), x[:, 0]):
             while len(left) > 1:
                 first, second = left[:-1:2], left[1::2]

@@ -127,7 +127,7 @@ class Tiles:
     @cached_property
     def _kernel(self) -> Matrix:
         """The transform of a kernel's rows and columns at once, `(ny·nx, kh·kw)`."""
-        return np.kron(self.rows.transform, self.columns.transform)
+        return np.asarray(np.kron(self.rows.transform, self.columns.transform), np.float64)
 
     def cost(self, filters: int) -> int:
         """Multiplications for one image forward, with the zeros of the matrices."""
