@@ -17,7 +17,6 @@ from cnnfx.training.filters import bank
 from cnnfx.training.minimal import POINTS
 from cnnfx.training.tiles import Axis, Tiles, cheapest
 
-RANDOM = np.random.default_rng(5)
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
 
 
@@ -34,9 +33,9 @@ def tiled(blocks: Blocks, sides: tuple[int, int]) -> Tiles:
 
 def example(shape, kernel, pool=1, filters=3, padding="valid", border="constant", batch=2):
     """Blocks, weights, bias and images."""
-    blocks = Blocks(window(kernel, padding=padding, border=border), shape, pool)
-    weights = RANDOM.normal(size=(filters, shape[0], *kernel))
-    return blocks, weights, RANDOM.normal(size=filters), RANDOM.normal(size=(*shape, batch))
+    blocks, random = Blocks(window(kernel, padding=padding, border=border), shape, pool), np.random.default_rng(5)
+    weights = random.normal(size=(filters, shape[0], *kernel))
+    return blocks, weights, random.normal(size=filters), random.normal(size=(*shape, batch))
 
 
 def plain(blocks: Blocks, weights, bias, images):
@@ -60,7 +59,7 @@ def check(blocks: Blocks, sides, weights, bias, images) -> None:
     expected = plain(blocks, weights, bias, images)
     for step in (tiles, patches):
         np.testing.assert_allclose(step.forward(images), expected, atol=1e-11)
-    dy = RANDOM.normal(size=expected.shape)
+    dy = np.random.default_rng(6).normal(size=expected.shape)
     np.testing.assert_allclose(tiles.backward(dy), patches.backward(dy), atol=1e-10)
     for one, other in zip(tiles.gradient, patches.gradient, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-10)
@@ -94,7 +93,8 @@ def test_the_gradients_are_those_of_finite_differences(border) -> None:
     blocks, weights, bias, images = example((2, 9, 8), (5, 3), 2, padding=((1, 2), (0, 1)), border=border)
     made = TileBank(tiled(blocks, (4, 4)), weights, bias)
     step = started(made)
-    dy = RANDOM.normal(size=step.forward(images).shape)
+    random = np.random.default_rng(6)
+    dy = random.normal(size=step.forward(images).shape)
 
     def value() -> float:
         made.refresh()
@@ -103,7 +103,7 @@ def test_the_gradients_are_those_of_finite_differences(border) -> None:
     value()
     dx = step.backward(dy).copy()
     for numbers, gradient in zip((weights, bias, images), (*step.gradient, dx), strict=True):
-        for index in RANDOM.choice(numbers.size, min(numbers.size, 20), replace=False):
+        for index in random.choice(numbers.size, min(numbers.size, 20), replace=False):
             place = np.unravel_index(index, numbers.shape)
             assert gradient[place] == pytest.approx(slope(numbers, place, value), abs=1e-9)
 
@@ -114,7 +114,9 @@ def test_single_precision_loses_little() -> None:
     expected = plain(blocks, *exact)
     result = started(TileBank(tiled(blocks, (4, 4)), *single[:2])).forward(single[2])
     assert result.dtype == np.float32
-    assert np.abs(result - expected).max() / expected.std() < 2e-5
+    error = (result - expected) / expected.std()
+    assert error.std() < 1e-5
+    assert np.abs(error).max() < 1e-4
 
 
 def test_batches_of_different_sizes_may_take_turns() -> None:
