@@ -25,8 +25,8 @@ from cnnfx.training.parameters import Parameters
 from cnnfx.training.steps import Absolute, Affine, MaxPool, MeanPool, Relu, Step, Unpooled
 
 SHARD = 64
-"""Images of a batch that one thread takes. The larger, the fewer the calls of NumPy, between which threads wait for each
-other; but a batch of 128 keeps two threads busy."""
+"""Images of a batch that one thread takes: many, for between calls of NumPy threads wait for each other; a batch of 128
+keeps two threads busy."""
 
 Load = Callable[[slice], tuple[Array, NDArray[np.int64]]]
 """What gives the images `(C, H, W, N)`, normalised, and the labels `(N,)` of a part of a batch."""
