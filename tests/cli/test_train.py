@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -197,7 +198,9 @@ def test_a_run_that_is_stopped_and_resumed_equals_one_at_a_stretch(how):
     args = [*SLOW[:-1], "12"]
     stopped_after_an_epoch(how, *args)
     assert 1 <= meta("model.npz")["epochs"] < 12
-    done("train", "--resume", "model.npz")
+    epochs = meta("model.npz")["epochs"]
+    said = done("train", "--resume", "model.npz").stderr
+    assert f" parameters. {epochs} of 12 epochs {'is' if epochs == 1 else 'are'} done already.\n" in said
     done(*args, "-o", "whole.npz")
     assert same("model.npz", "whole.npz")
     assert [name for name in os.listdir() if name.startswith(".cnnfx")] == [] or how == signal.SIGKILL
@@ -211,6 +214,20 @@ def test_ctrl_c_says_where_the_model_is_and_how_to_go_on():
         f"cnnfx: stopped. model.npz holds the model after epoch {done_epochs} of 60.\n"
         "Go on with: cnnfx train --resume model.npz\ncnnfx: interrupted.\n"
     )
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_saved(earlier):
+    if earlier:
+        done(*TINY, "--epochs", "1")
+    command = [*COMMAND, "train", "--data", "drawn:2000", "--filters", "48,96", "--epochs", "1"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        assert run.stderr.readline().startswith("learning on ")
+        run.send_signal(signal.SIGINT)
+        said = run.stderr.read()
+    assert run.returncode == 130
+    still = " model.npz is still that of an earlier run." if earlier else ""
+    assert said == f"cnnfx: stopped in the first epoch: nothing is saved yet.{still}\ncnnfx: interrupted.\n"
 
 
 def test_a_log_goes_on_where_the_run_was_stopped():
@@ -240,6 +257,8 @@ def test_on_a_terminal_a_bar_moves_and_the_filters_are_drawn_before_and_after():
     code, shown = on_a_terminal(*TINY, "--epochs", "1")
     assert code == 0
     assert "images/s" in shown
+    bars = [re.sub("\x1b.*?[a-zA-Z]", "", line) for line in re.split("[\r\n]", shown) if "images/s" in line]
+    assert max(map(len, bars)) <= 77  # of 80: there is room for the ^C of Ctrl-C
     assert "the first layer's filters before:\n" in shown
     assert "and after:\n" in shown
     assert "▀" in shown
