@@ -157,6 +157,16 @@ def test_what_is_refused_is_said(given, said, code):
     assert not os.path.exists("model.npz")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_log_on_a_full_disk_is_named():
+    result = run(*TINY, "--epochs", "1", "--log", "/dev/full")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "cnnfx: /dev/full: it cannot be written: the disk is full. Make room, or choose another place with --log."
+    )
+    assert meta("model.npz")["epochs"] == 1
+
+
 def test_filters_and_an_arch_file_are_one_too_many():
     assert refused(*TINY, "--arch", "a.toml", code=2) == (
         "cnnfx: --filters and --size are for the default network; --arch says its own."
