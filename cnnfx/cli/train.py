@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -135,6 +135,8 @@ def _begun(chosen: Chosen, data: str | None, image_size: int | None, color: bool
 
     settings, arch = Settings(**chosen.settings()), chosen.network()
     learned, test = halves(get_data(data, settings.seed, quiet, image_size, color))
+    if chosen.batch_size is None and 0 < len(learned.labels) < settings.batch_size:
+        settings = replace(settings, batch_size=len(learned.labels))
     learn = [Learn(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
     return Trainer.begin(arch.network, learn, learned, _none_if_empty(test), settings)
 

@@ -86,6 +86,11 @@ def test_the_number_of_threads_changes_no_bit():
     assert same("one.npz", "three.npz")
 
 
+def test_few_images_are_one_batch():
+    done("train", "--data", "drawn:20", "--filters", "2,3", "--epochs", "1")
+    assert meta("model.npz")["settings"]["batch_size"] == 20
+
+
 def test_an_arch_file_says_the_network():
     with open("arch.toml", "w") as file:
         file.write(
