@@ -123,6 +123,12 @@ def test_a_model_is_a_network_wherever_a_filter_file_is(saved, path) -> None:
     np.testing.assert_array_equal(load_network(str(path)).feature_maps(image)[1], saved.feature_maps(image)[1])
 
 
+def test_a_model_without_a_name_of_its_own_is_called_as_its_file(saved, path) -> None:
+    assert load_network(path).name == "net"
+    save_model(path, replace(saved, name="network"))
+    assert load_network(path).name == "model"
+
+
 def test_a_network_without_head_and_start_can_be_saved(path) -> None:
     save_model(path, replace(model(), head=None, start=None, classes=()))
     assert load_model(path).head is None
