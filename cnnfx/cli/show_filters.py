@@ -74,8 +74,8 @@ def show_filters(
     """Draw filters: -1 is black, 0 grey, 1 white.
 
     They are drawn in the terminal, or with -o into a picture. A filter of
-    several input channels is a row of kernels, one for each; a layer of many
-    such filters is a table, of which the terminal shows the first ones.
+    several input channels is a row of kernels, one for each; of many such
+    filters the terminal shows the first ones.
 
     \b
       cnnfx show-filters edges
@@ -185,18 +185,17 @@ def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool)
     import shutil
 
     from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.preview import NARROW, preview
+    from cnnfx.render.preview import preview
     from cnnfx.render.table import filter_table
-    from cnnfx.render.terminal import color_depth, finest
+    from cnnfx.render.terminal import color_depth
 
     depth, encoding = color_depth(sys.stdout, os.environ), sys.stdout.encoding
     width, largest = shutil.get_terminal_size().columns, _largest(layer, scope)
-    tiles = kernel_tiles(layer, largest)
-    if tiles.width * finest(depth, encoding) <= NARROW:
-        enlarge = 4 if len(tiles.labels) <= FEW else 2
+    if layer.conv.weights.shape[1] == 1:
+        tiles, enlarge = kernel_tiles(layer, largest), 4 if len(layer.filter_names) <= FEW else 2
         return "\n".join([*_heading(network, number), preview(tiles, width, depth, encoding, enlarge)])
     inputs = slice_names(network, number)
-    title = f"{_heading(network, number)[0]}, a row for each; a column for each of {len(inputs)} channels below"
+    title = f"{_heading(network, number)[0]}, a row for each; a column for each of {len(inputs)} input channels"
     count = len(layer.filter_names)
     if first and count > FEW:
         others = f"{FEW + 1}-{min(count, 2 * FEW)}"

@@ -11,6 +11,8 @@ from cnnfx.render.terminal import ColorDepth, finest, half_blocks
 
 LONGEST = 12
 """So many characters of a name are shown."""
+LARGE = 2
+"""Weights are enlarged so many times where all input channels fit then."""
 
 
 def filter_table(
@@ -34,9 +36,14 @@ def filter_table(
     encoding : the terminal's encoding
     largest : the magnitude that is drawn white or black; each filter's own largest weight unless given
     """
-    rows = [[_cell(kernel, depth, encoding) for kernel in kernel_levels(one, largest)] for one in layer.conv.weights]
-    side = min(max(map(len, layer.filter_names)), LONGEST)
-    cell = max(layer.conv.weights.shape[3] * finest(depth, encoding), min(max(map(len, inputs)), LONGEST))
+    side, head = (min(max(map(len, names)), LONGEST) for names in (layer.filter_names, inputs))
+    factor = LARGE
+    if (max(layer.conv.weights.shape[3] * factor, head) + 1) * len(inputs) > width - side:
+        factor = finest(depth, encoding)
+    rows = [
+        [_cell(kernel, factor, depth, encoding) for kernel in kernel_levels(one, largest)] for one in layer.conv.weights
+    ]
+    cell = max(layer.conv.weights.shape[3] * factor, head)
     fit = max(1, (width - side) // (cell + 1))
     tables = []
     for first in range(0, len(inputs), fit):
@@ -47,9 +54,8 @@ def filter_table(
     return "\n\n".join(tables)
 
 
-def _cell(kernel: Levels, depth: ColorDepth, encoding: str | None) -> tuple[list[str], int]:
+def _cell(kernel: Levels, factor: int, depth: ColorDepth, encoding: str | None) -> tuple[list[str], int]:
     """A kernel's lines, and how many characters wide they are."""
-    factor = finest(depth, encoding)
     columns = kernel.shape[1] * factor
     text = half_blocks(kernel, width=columns, depth=depth, enlarge=factor, encoding=encoding)
     # An odd row of pixels leaves half a line free below it; where there is none, a line keeps the filters apart.

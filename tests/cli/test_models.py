@@ -15,7 +15,7 @@ import cnnfx
 def test_all_learned_layers_are_shown(model):
     text = done("show-filters", model).stdout
     assert "layer 1: 6 filters of 5×5\n" in text
-    assert "layer 2: 12 filters of 5×5, a row for each; a column for each of 6 channels below\n" in text
+    assert "layer 2: 12 filters of 5×5, a row for each; a column for each of 6 input channels\n" in text
 
 
 def test_one_layer_is_shown_as_it_was_before_it_learned(model):

@@ -78,7 +78,10 @@ def test_values_of_a_deeper_network_name_layers_channels_biases_and_combinations
 
 
 def test_layer_chooses_one(deep):
-    assert done("show-filters", deep, "--layer", "2").stdout.startswith("layer 2: 2 filters of 1×1\n")
+    shown = done("show-filters", deep, "--layer", "2").stdout
+    assert shown == (
+        "layer 2: 2 filters of 1×1, a row for each; a column for each of 2 input channels\n\n  a  b\nc ██\n\nd ▒▒ ██\n"
+    )
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def wide(tmp_path):
 def test_of_a_layer_of_many_deep_filters_the_first_are_a_table(wide):
     lines = done("show-filters", wide, "--layer", "2").stdout.splitlines()
     assert lines[:3] == [
-        "layer 2: 10 filters of 5×5, a row for each; a column for each of 12 channels below",
+        "layer 2: 10 filters of 5×5, a row for each; a column for each of 12 input channels",
         "filters 1 to 8; --only 9-10 shows others, --only all all of them, -o FILE.png a picture",
         "",
     ]

@@ -146,7 +146,7 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
         (("-o", "-"), "-: the model is written after every epoch, to a file in .npz, such as -o model.npz.", 2),
         (("--size", "29"), "layer 1 of network: kernel of 29×29 (rows × columns) is larger than the image of 28×28", 1),
         (("--size", "13"), "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
-        (("--arch", "none.toml"), "none.toml: there is no such file.", 1),
+        (("--arch", "edges"), "edges: there is no such file. Give the path of an arch file, such as arch.toml.", 1),
         (("--log", "none/run.jsonl"),
          "none/run.jsonl: it cannot be written: its folder does not exist. Make it first, or choose another with "
          "--log.", 1),

@@ -50,12 +50,18 @@ def test_long_names_are_cut_and_columns_stay_aligned() -> None:
 
 
 def test_in_colour_a_pixel_is_half_a_character() -> None:
-    text = filter_table(layer(np.ones((2, 3, 5, 5)), ("a", "b")), ["1", "2", "3"], 80, "truecolor", "utf-8")
+    text = filter_table(layer(np.ones((2, 3, 5, 5)), ("a", "b")), ["1", "2", "3"], 20, "truecolor", "utf-8")
     lines = [re.sub("\x1b.*?m", "", line) for line in text.splitlines()]
     assert len(lines) == 1 + 2 * 3
     assert lines[0].split() == ["1", "2", "3"]
     assert [line[0] for line in lines[1:]] == list("a  b  ")
     assert {len(line) for line in lines[1:4]} == {1 + 3 * 6}
+
+
+def test_weights_are_larger_where_there_is_room() -> None:
+    one = layer(np.ones((1, 3, 5, 5)), ("a",))
+    wide, narrow = (filter_table(one, ["1", "2", "3"], width, "256", "utf-8").splitlines() for width in (34, 33))
+    assert [len(wide), len(narrow)] == [1 + 5, 1 + 3]
 
 
 def test_one_largest_weight_can_hold_for_all() -> None:
