@@ -14,6 +14,7 @@ from cnnfx.cli import options
 from cnnfx.cli.printing import put_json, tell
 
 if TYPE_CHECKING:
+    from cnnfx.cli.networks import Settings
     from cnnfx.jobs.task import Outcome, Recipe, Show, Task
     from cnnfx.network import Network
     from cnnfx.outputs import Written
@@ -77,7 +78,7 @@ def apply(
         from cnnfx.jobs.server import prepare
 
         prepare()  # it loads its modules while this process does
-    from cnnfx.cli.networks import Settings, build
+    from cnnfx.cli.networks import Settings
     from cnnfx.cli.progress import MANY
     from cnnfx.cli.sources import content, find_sources
     from cnnfx.cli.targets import targets
@@ -93,7 +94,7 @@ def apply(
     if threads is not None:
         set_threads(threads)
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
-    network = build(filters or [], kernel or [], then or [], settings)
+    network = _network(filters or [], kernel or [], then or [], settings, layer)
     work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
     layout = Layout(Look(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters)
     sources = find_sources(images, recursive)
@@ -138,6 +139,16 @@ def _outcomes(
     from cnnfx.jobs.processes import in_processes
 
     return in_processes(recipe, tasks, jobs)
+
+
+def _network(filters: list[str], kernels: list[str], then: list[str], settings: Settings, layer: str | None) -> Network:
+    """The network; where a layer is shown that is not its last, it ends there, and the settings hold for that one."""
+    from cnnfx.cli.networks import build
+
+    network = build(filters, kernels, then, settings)
+    if layer is None or layer == "all" or int(layer) >= len(network.layers):
+        return network
+    return settings.of_last_layer(build(filters, kernels, then).upto(int(layer)))
 
 
 def _layers(network: Network, layer: str | None) -> tuple[int, ...]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
     from cnnfx.network import Network
 
+BAR = 30
+"""The bar's characters: with a file's name it must not fill the line, or Ctrl-C would leave it there."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -82,7 +85,7 @@ def _progress(quiet: bool) -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(BAR), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("data", total=None)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

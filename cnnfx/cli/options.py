@@ -126,7 +126,8 @@ OneLayer = Annotated[
         "--layer",
         parser=parsers.layers,
         metavar="N|all",
-        help="Whose output channels to show, the first layer's being 1; the last one's unless given.",
+        help="Whose output channels to show, the first layer's being 1; the last one's unless given. "
+        "Settings of the last layer are then those of this one.",
         show_default=False,
         rich_help_panel=OUTPUT,
     ),

@@ -108,6 +108,20 @@ def counts(text: str) -> Counts:
     return Counts(map(int, parts))
 
 
+def numbers(text: str) -> Counts:
+    """ "1-8,12" as whole numbers from 1 on, in order; "all" as none."""
+    found: list[int] = []
+    for part in [] if text == "all" else text.split(","):
+        first, dash, last = (one.strip() for one in part.partition("-"))
+        ends = (first, last if dash else first)
+        if not all(_is_whole(end) and len(end) <= 5 for end in ends) or not 1 <= int(ends[0]) <= int(ends[1]):
+            raise typer.BadParameter(
+                f"{text!r} is not all, nor numbers of 1 or more and ranges of them, such as 1-8,12."
+            )
+        found += range(int(ends[0]), int(ends[1]) + 1)
+    return Counts(dict.fromkeys(found))
+
+
 def rate(text: str) -> float:
     """A positive number."""
     try:
