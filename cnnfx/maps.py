@@ -120,6 +120,10 @@ class FeatureMaps:
         conv, (_, height, width) = self.network.layers[number - 1].conv, self.sizes[number - 1]
         rows = conv.window.output_size((height, width))[0]
         (top, bottom), sides = conv.window.pads((height, width))
+        method = conv.method(self.sizes[number - 1])
+        if conv.window.border == "wrap":  # looks up rows at the other end, even those that no kernel reaches
+            below = self._compute(number - 1, 0, height)
+            return conv.forward_band(below, ((top, bottom), sides), method)[:, first:last]
         need = conv.window.input_rows(first, last, height)
         # A border that mirrors looks up image rows: a band at the edge must be high enough to hold them.
         enough = top + bottom + conv.window.extent[0]
@@ -127,7 +131,7 @@ class FeatureMaps:
         end = min(rows, max(last, enough)) if need.top else last
         need = conv.window.input_rows(begin, end, height)
         below = self._compute(number - 1, need.first, need.last)
-        maps = conv.forward_band(below, ((need.top, need.bottom), sides), conv.method(self.sizes[number - 1]))
+        maps = conv.forward_band(below, ((need.top, need.bottom), sides), method)
         return maps[:, first - begin : last - begin]
 
 
