@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
 from cnnfx.explanation import Contribution, Explanation, Patch, Point, Position, Sum, Term
-from cnnfx.layers import Array
 from cnnfx.maps import FeatureMaps
 from cnnfx.network import Layer
 from cnnfx.places import block, gathered, read

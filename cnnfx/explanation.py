@@ -167,8 +167,8 @@ class Explanation:
     points : tuple of Point
         One, or with a pooling of p its p·p, row by row.
     pool : Pool, optional
-    contributions : tuple of Contribution
-        Those of the layer below that add most to `shown`, largest first, if they were asked for.
+    contributions : tuple of Contribution, optional
+        Those of the layer below that add most to `shown`, largest first; None if they were not asked for.
     others : int
         How many more contributions there are that are not 0.
     other_amounts : tuple of float
@@ -181,7 +181,7 @@ class Explanation:
     column: int
     points: tuple[Point, ...]
     pool: Pool | None = None
-    contributions: tuple[Contribution, ...] = ()
+    contributions: tuple[Contribution, ...] | None = None
     others: int = 0
     other_amounts: tuple[float, ...] = ()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnnfx.maps import FeatureMaps
     from cnnfx.pipeline import Pipeline
 
-MANY, SOME = 8, 4
+MANY, SOME = 9, 4
 """So many output channels are all explained in text; of more, this many of the largest outputs."""
 PIXEL = "The pixel"
 
@@ -164,7 +164,7 @@ def _channel(maps: FeatureMaps, name: str) -> int:
     if name in maps.names:
         return maps.names.index(name)
     near = get_close_matches(name, maps.names, 3)
-    known = f"Did you mean {' or '.join(near)}?" if near else f"There are {_listed(maps.names)}."
+    known = f"Did you mean {' or '.join(near)}?" if near else f"Its channels are {_listed(maps.names)}."
     raise UsageError(f"There is no output channel {name!r} in layer {len(maps.network.layers)}. {known}")
 
 
@@ -191,13 +191,14 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, 
     import os
     import shutil
 
-    from cnnfx.render.arithmetic import Page, introduction
+    from cnnfx.render.arithmetic import Page
+    from cnnfx.render.formulas import introduction
     from cnnfx.render.terminal import color_depth
 
     colors, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
     normalised = maps.network.mean, maps.network.deviation
     page = Page(width, colors, sys.stdout.encoding, *normalised, brightness=not image.is_array)
-    lines = introduction(maps, image.name, at.y, at.x)
+    lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in page.wrapped(text)]
     for explanation in found:
         lines += ["", *page.worked(explanation)]
     put("\n".join(lines))

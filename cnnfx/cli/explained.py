@@ -37,7 +37,7 @@ def _output(explanation: Explanation) -> dict[str, Any]:
         "shown": explanation.shown,
         "value": _number(explanation.value),
     }
-    if below:
+    if below is not None:
         told["contributions"] = [
             {"adds": _numbers(found.amounts), "output": _output(found.explanation)} for found in below
         ]

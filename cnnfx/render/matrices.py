@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+GAP = "  "
 EXPONENT = -1
 """Instead of a number of decimals: numbers too large or too small to be written out."""
 
@@ -36,7 +37,8 @@ def decimals(values: Any) -> int:
         return 0
     if not 1e-4 <= largest < 1e7:
         return EXPONENT
-    most = min(max(2 - math.floor(math.log10(largest)), 0), 6) if largest < 0.1 or largest >= 10 else 3
+    exponent = math.floor(math.log10(largest))
+    most = 2 - exponent if largest < 0.1 else max(3 - max(exponent, 0), 0)
     near = 2e-7 * largest  # decimal fractions are not exact in float32
     return next((count for count in range(most) if np.abs(numbers.round(count) - numbers).max() <= near), most)
 
@@ -47,11 +49,11 @@ def number(value: float, places: int | None = None) -> str:
     Examples
     --------
     >>> number(0.25, 3), number(-0.0001, 2), number(2.0), number(float("nan"), 1), number(1.5e-9)
-    ('0.250', '0.00', '2', 'nan', '1.50e-09')
+    ('0.250', '0.00', '2', 'nan', '1.5e-09')
     """
     places = decimals(value) if places is None else places
     if places == EXPONENT:
-        return f"{value:.2e}" if value else "0"
+        return f"{value:.3g}" if value else "0"
     text = f"{value:.{places}f}"
     return text if any(sign not in "-0." for sign in text) else text.removeprefix("-")
 
@@ -93,14 +95,14 @@ def equation(blocks: Sequence[Block], signs: Sequence[str], width: int) -> list[
     ----------
     blocks : sequence of Block
     signs : sequence of str
-        One for each block, such as "×" and "="; the first is empty.
+        One for each block, such as "×" and "="; empty for none.
     width : int
         Characters; a single block may be wider.
     """
     shelves: list[list[tuple[str, Block]]] = [[]]
     filled = 0
     for sign, block in zip(signs, blocks, strict=True):
-        needed = block.width + (len(sign) + 2 if sign else 0)
+        needed = block.width + (len(sign) + 2 * len(GAP) if sign else len(GAP) if shelves[-1] else 0)
         if shelves[-1] and filled + needed > width:
             shelves.append([])
             filled = 0
@@ -113,9 +115,9 @@ def _side_by_side(shelf: Sequence[tuple[str, Block]]) -> list[str]:
     """The lines of blocks that stand on one ground, their signs at the middle of the matrices."""
     height = max(len(block.lines) for _, block in shelf)
     rows = [""] * height
-    for sign, block in shelf:
+    for position, (sign, block) in enumerate(shelf):
         lines = [" " * block.width] * (height - len(block.lines)) + block.lines
         for index, line in enumerate(lines):
             shown = sign if index == height - 1 - block.rows // 2 else " " * len(sign)
-            rows[index] += (f" {shown} " if sign else "") + line
+            rows[index] += (f"{GAP}{shown}{GAP}" if sign else GAP if position else "") + line
     return rows
