@@ -107,10 +107,14 @@ def complete_filters(incomplete: str) -> list[str]:
 def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
     """The output channels of the network that the command line names so far, those whose names begin so."""
     from cnnfx.cli.networks import build, checked_layer
+    from cnnfx.errors import CnnfxError
 
     given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
-    network = build(given["filters"], given["kernel"], given["then"])
-    number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
+    try:
+        network = build(given["filters"], given["kernel"], given["then"])
+        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
+    except CnnfxError:  # told when the command is run
+        return []
     return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
 
 
