@@ -145,6 +145,8 @@ def below(explanation: Explanation, point: Point) -> str:
     if not explanation.others:
         return f"{told}; all others are 0:"
     adds = amounts_added(explanation.other_amounts, point)
+    if explanation.others == 1:
+        return f"{told}; the other one that is not 0 adds {adds}:"
     return f"{told}; the other {explanation.others} that are not 0 add {adds} together:"
 
 
