@@ -52,8 +52,7 @@ def cnnfx(
       cnnfx list-filters                       the filters that come along
       cnnfx show-filters edges                 what they look like
       cnnfx apply photo.png --filters edges    what they detect in an image
-      cnnfx explain photo.png -f edges --at 9,4
-                                           how one number comes about
+      cnnfx explain a.png -f edges --at 9,4    how one number comes about
       cnnfx train --epochs 3                   filters that are learned
       cnnfx predict seven.png                  what the network reads
     """
