@@ -153,16 +153,13 @@ def _network(filters: list[str], kernels: list[str], then: list[str], settings: 
 
 def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
     """The numbers of the layers that `--layer` asks for; none for the last."""
-    from cnnfx.errors import UsageError
+    from cnnfx.cli.networks import checked_layer
 
-    count = len(network.layers)
     if layer is None:
         return ()
     if layer == "all":
-        return tuple(range(1, count + 1))
-    if int(layer) > count:
-        raise UsageError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
-    return (int(layer),)
+        return tuple(range(1, len(network.layers) + 1))
+    return (checked_layer(network, int(layer)),)
 
 
 def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:

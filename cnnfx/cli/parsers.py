@@ -17,6 +17,13 @@ class Pair(NamedTuple):
     horizontal: int
 
 
+class Spot(NamedTuple):
+    """A position in a picture, counted from the left and the top; a class of its own as `Pair` is."""
+
+    x: int
+    y: int
+
+
 class Pooled(NamedTuple):
     """A kind of pooling and the size of its blocks."""
 
@@ -53,6 +60,14 @@ def pair(text: str) -> Pair:
     return Pair(numbers[0], numbers[-1])
 
 
+def spot(text: str) -> Spot:
+    """ "x,y" as two whole numbers from 0 on."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(map(_is_whole, parts)):
+        raise typer.BadParameter(f"{text!r} is not X,Y: two whole numbers of 0 or more, such as 12,5.")
+    return Spot(int(parts[0]), int(parts[1]))
+
+
 def padding(text: str) -> str:
     """ "valid", "same" or a number of pixels; kept as text."""
     if text not in ("valid", "same") and not _is_whole(text):
@@ -87,6 +102,20 @@ def complete_filters(incomplete: str) -> list[str]:
     from cnnfx.filterbank import preset_names
 
     return [name for name in preset_names() if name.startswith(incomplete)]
+
+
+def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The output channels of the network that the command line names so far, those whose names begin so."""
+    from cnnfx.cli.networks import build, checked_layer
+    from cnnfx.errors import CnnfxError
+
+    given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
+    try:
+        network = build(given["filters"], given["kernel"], given["then"])
+        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
+    except CnnfxError:  # told when the command is run
+        return []
+    return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
 
 
 def layers(text: str) -> str:

@@ -116,15 +116,10 @@ def _start(network: Network, spec: str | None) -> Network:
 
 
 def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
-    from cnnfx.errors import UsageError
+    from cnnfx.cli.networks import checked_layer
 
     numbered = list(enumerate(network.layers, 1))
-    if layer == "all":
-        return numbered
-    if int(layer) > len(numbered):
-        count = f"{len(numbered)} layer{'s' * (len(numbered) > 1)}"
-        raise UsageError(f"There is no layer {layer}: {network.name} has {count}.")
-    return [numbered[int(layer) - 1]]
+    return numbered if layer == "all" else [numbered[checked_layer(network, int(layer)) - 1]]
 
 
 def _some(number: int, layer: Layer, only: Sequence[int] | None) -> Layer:
