@@ -30,7 +30,7 @@ TINY = 1e-12
 Pair = tuple[int, int]
 
 STEPS = 200
-FREE = 0.7
+FREE = 0.85
 """The share of the way with decay, jitter and smoothing."""
 FIRST, LAST = 0.15, 0.01
 """How far a step goes, as a share of the bound: at first, and in the end."""
@@ -145,6 +145,8 @@ def _climb(units: Units, canvas: Array, channels: Array, bounds: Array, frames: 
         if done < 1:
             slope = _smoothed(slope, BLUR[0] + (BLUR[1] - BLUR[0]) * done)
             canvas *= np.float32(1 - DECAY * length)
+        else:
+            slope = _possible(slope, frame)
         frame += slope * (length * bounds / np.maximum(_norms(slope), TINY)).astype(slope.dtype)
         canvas = _bounded(canvas, bounds)
     result = _bounded(_framed(canvas, frames[-1], units.shape), bounds)
@@ -163,6 +165,12 @@ def _one(activations: Array, channels: Array) -> Array:
     signal = np.zeros_like(activations)
     signal[channels, :, :, np.arange(len(channels))] = 1
     return signal
+
+
+def _possible(slope: Array, pixels: Array) -> Array:
+    """The gradient without what would lead out of 0..1, so that the step is spent on what is left."""
+    stuck = ((pixels >= 1) & (slope > 0)) | ((pixels <= 0) & (slope < 0))
+    return np.where(stuck, 0, slope)
 
 
 def _bounded(pixels: Array, bounds: Array) -> Array:
