@@ -172,7 +172,9 @@ def receptive_field(network: Network, shape: Shape, layer: int | None = None, of
     count = len(network.layers)
     layer = count if layer is None else layer
     if not 0 <= of <= layer <= count:
-        raise ArgumentError(f"layer {layer} over layer {of}: {network.name} has the layers 1 to {count}, 0 is its image.")
+        raise ArgumentError(
+            f"layer {layer} over layer {of}: {network.name} has the layers 1 to {count}, 0 is its image."
+        )
     shapes = [shape, *network.output_shapes(shape)]
     links: list[tuple[Link, Link]] = []
     for number in range(layer, of, -1):

@@ -35,7 +35,7 @@ class _Cut(NamedTuple):
 
 
 def excerpt(network: Network, shape: Shape, row: int, column: int) -> Excerpt:
-    """The excerpt of an image of a shape for the output (row, column) of the last layer, or for the scores: all of it."""
+    """The excerpt of an image of a shape for the output (row, column) of the last layer; for the scores, all of it."""
     if network.head is not None:
         return Excerpt(Box(0, 0, *shape[1:]), ((True, True), (True, True)), 0, 0)
     count = len(network.layers)
@@ -91,4 +91,3 @@ def without_padding(network: Network) -> Network:
     """The network as it is inside an image, far from its border."""
     layers = [replace(layer, conv=replace(layer.conv, padding="valid")) for layer in network.layers]
     return replace(network, layers=tuple(layers))
-

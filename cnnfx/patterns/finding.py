@@ -221,7 +221,15 @@ def _climbed(
     alone = network if network.head is not None else without_padding(network)
     alive = [(k, _bound(some, shape)) for k, some in zip(channels, patches, strict=True) if some]
     total = len(alive) * SEEDS
-    found = maximise(alone, shape, [k for k, _ in alive], [bound for _, bound in alive], seed, SEEDS, lambda done: tell("inputs", done, total))
+    found = maximise(
+        alone,
+        shape,
+        [k for k, _ in alive],
+        [bound for _, bound in alive],
+        seed,
+        SEEDS,
+        lambda done: tell("inputs", done, total),
+    )
     climbs = dict(zip((k for k, _ in alive), found, strict=True))
     return [climbs.get(k, []) for k in channels]
 

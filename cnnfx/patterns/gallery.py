@@ -174,7 +174,9 @@ def fitting(network: Network, shape: tuple[int, ...], name: str) -> None:
     """
     channels, height, width = shape
     if network.depth not in (None, channels):
-        raise ArgumentError(f"{name}: it has {_channels(channels)}; the first layer of {network.name} wants {network.depth}.")
+        raise ArgumentError(
+            f"{name}: it has {_channels(channels)}; the first layer of {network.name} wants {network.depth}."
+        )
     try:
         maps = network.output_shapes((channels, height, width))[-1]
     except CnnfxError as error:

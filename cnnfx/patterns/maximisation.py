@@ -1,8 +1,8 @@
 """The input that excites a channel most: from noise, uphill along the activation's gradient.
 
 Any way uphill ends in an input that excites the channel, and most such inputs are noise to the eye. What leads to one
-that can be read, as in Yosinski et al., 2015, "Understanding neural networks through deep visualization", and Mordvintsev
-et al., 2015, "Inceptionism":
+that can be read, as in Yosinski et al., 2015, "Understanding neural networks through deep visualization", and
+Mordvintsev et al., 2015, "Inceptionism":
 
 - Bounds. The input keeps to what images are: each pixel stays within 0..1, before the network normalises it, and the
   norm √Σx² is at most that of the patches that excite the channel most. Without this, more light and more contrast
@@ -45,10 +45,11 @@ TOGETHER = 32
 
 
 class Climb(NamedTuple):
-    """An input `(C, H, W)`, 0..1, and how much it excites the channel."""
+    """How much an input excites the channel, the input `(C, H, W)`, 0..1, and which noise it started from, 0, 1, …"""
 
     activation: float
     pixels: Array
+    start: int
 
 
 def maximise(
@@ -93,7 +94,8 @@ def maximise(
         some = each[part]
         start = np.stack([starts[n] for _, _, n in some], axis=-1)
         found = _climb(units, start, np.array([c for c, _, _ in some]), np.array([b for _, b, _ in some], "f4"), frames)
-        climbs.update(zip(range(part.start, part.stop), found, strict=True))
+        for index, (_, _, n), (activation, pixels) in zip(range(part.start, part.stop), some, found, strict=True):
+            climbs[index] = Climb(activation, pixels, n)
         if progress:
             progress(len(climbs))
 
@@ -134,7 +136,9 @@ def _chance(shape: Shape, margin: int, seed: int, count: int) -> tuple[list[Arra
     return starts, [(top, left) for top, left in shifts.tolist()]
 
 
-def _climb(units: Units, canvas: Array, channels: Array, bounds: Array, frames: Sequence[Pair]) -> list[Climb]:
+def _climb(
+    units: Units, canvas: Array, channels: Array, bounds: Array, frames: Sequence[Pair]
+) -> list[tuple[float, Array]]:
     """From the noise `canvas` (C, H + 2·margin, W + 2·margin, N) uphill."""
     canvas = _bounded(canvas, bounds)
     for step, corner in enumerate(frames):
@@ -151,7 +155,7 @@ def _climb(units: Units, canvas: Array, channels: Array, bounds: Array, frames: 
         canvas = _bounded(canvas, bounds)
     result = _bounded(_framed(canvas, frames[-1], units.shape), bounds)
     activations = units.forward(result)[channels, 0, 0, np.arange(len(channels))]
-    return [Climb(float(a), result[..., n].copy()) for n, a in enumerate(activations)]
+    return [(float(a), result[..., n].copy()) for n, a in enumerate(activations)]
 
 
 def _framed(canvas: Array, corner: Pair, shape: Shape) -> Array:
@@ -183,12 +187,13 @@ def _bounded(pixels: Array, bounds: Array) -> Array:
     for _ in range(5):
         scaled = scaled * np.minimum(1, bounds / np.maximum(_norms(np.clip(scaled, 0, 1)), TINY)).astype(pixels.dtype)
     clipped: Array = np.clip(scaled, 0, 1)
-    return clipped * np.minimum(1, bounds / np.maximum(_norms(clipped), TINY)).astype(pixels.dtype)
+    bounded: Array = clipped * np.minimum(1, bounds / np.maximum(_norms(clipped), TINY)).astype(pixels.dtype)
 
 
 def _norms(pixels: Array) -> Array:
     """The norm of each input (N,)."""
-    return np.sqrt(np.square(pixels).sum(axis=(0, 1, 2)))
+    norms: Array = np.sqrt(np.square(pixels).sum(axis=(0, 1, 2)))
+    return norms
 
 
 def _smoothed(pixels: Array, blur: float) -> Array:

@@ -74,4 +74,3 @@ def find_top(
         if progress:
             progress(peaks.first + len(peaks.values))
     return [] if leaders is None else [leaders.places(k, least) for k in range(leaders.channels)]
-

@@ -76,8 +76,8 @@ class Units:
         self._factor, self._mean = dtype(1 / network.deviation), dtype(network.mean)
 
     def forward(self, images: Array) -> Array:
-        """The activations `(K, Ho, Wo, N)`, or the scores `(K, 1, 1, N)`, of images `(C, H, W, N)` as they are: they are
-        normalised here."""
+        """The activations `(K, Ho, Wo, N)`, or scores `(K, 1, 1, N)`, of images `(C, H, W, N)`: they are normalised
+        here."""
         maps: Array = (images - self._mean) * self._factor
         for step in self._steps:
             maps = step.forward(maps)
@@ -88,7 +88,8 @@ class Units:
         signal = signal if self.network.head is None else signal[:, 0, 0]
         for step in reversed(self._steps):
             signal = step.backward(signal)
-        return signal * self._factor
+        images: Array = signal * self._factor
+        return images
 
 
 def _bank(conv: Conv, blocks: Blocks, dtype: type[np.floating]) -> Bank:
