@@ -88,7 +88,7 @@ def chosen_filters(choice: Choice | None, names: Sequence[str], where: str) -> l
     for first, last in choice:
         for name in [first] if last is None else map(str, range(int(first), int(last) + 1)):
             if name not in numbers:
-                raise UsageError(f"There is no filter {name}: {where} has {_listed(names)}.")
+                raise UsageError(f"There is no filter {name} in {where}: choose from {_listed(names)}.")
             found[numbers[name]] = None
     return list(found)
 

@@ -203,13 +203,9 @@ def _images(count: int) -> str:
 
 
 def _title(network: Network, found: Found, gallery: Gallery) -> str:
-    what = "the classes" if found.layer == "classes" else f"layer {found.layer}"
-    looks = "look" if found.layer == "classes" else "looks"
+    what = "classes" if found.layer == "classes" else f"layer {found.layer}"
     height, width = found.size
-    return (
-        f"What {what} of {network.name} {looks} for: each sees {width} by {height} pixels; "
-        f"the most exciting in {_images(found.images)} of {gallery.name}"
-    )
+    return f"{network.name}, {what}: {width} by {height} pixels each, of {_images(found.images)} of {gallery.name}"
 
 
 def _save(target: Target, where: str, found: Found, title: str, columns: int | None) -> None:

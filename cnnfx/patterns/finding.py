@@ -13,7 +13,7 @@ from cnnfx.layers import Array, Shape
 from cnnfx.network import Network
 from cnnfx.patterns.deconvolution import Excited, project
 from cnnfx.patterns.excerpt import without_padding
-from cnnfx.patterns.gallery import Gallery
+from cnnfx.patterns.gallery import Gallery, check_channels
 from cnnfx.patterns.maximisation import Climb, maximise
 from cnnfx.patterns.top import Place, find_top
 from cnnfx.receptive_field import Box, field_size, receptive_field
@@ -154,7 +154,7 @@ def find_patterns(
     ArgumentError
         If the layer is not there, or the images do not fit the network.
     """
-    chosen = choose_layer(network, layer).bind(gallery.channel_names)
+    chosen = _bound_to(choose_layer(network, layer), gallery)
     names = unit_names(chosen)
     channels = range(len(names)) if channels is None else channels
     tell = progress or (lambda what, done, total: None)
@@ -169,6 +169,15 @@ def find_patterns(
     patterns = [Pattern(k, names[k], tuple(p), tuple(c)) for k, p, c in zip(channels, patches, climbs, strict=True)]
     number: int | Literal["classes"] = "classes" if chosen.head is not None else len(chosen.layers)
     return Found(number, size, len(gallery), tuple(methods), tuple(patterns))
+
+
+def _bound_to(network: Network, gallery: Gallery) -> Network:
+    """The network on the gallery's channels."""
+    check_channels(network, len(gallery.channel_names), gallery.name)
+    try:
+        return network.bind(gallery.channel_names)
+    except ArgumentError as error:
+        raise ArgumentError(f"{gallery.name}: {error}.") from error
 
 
 def _patch(network: Network, gallery: Gallery, place: Place) -> Patch:

@@ -173,10 +173,7 @@ def fitting(network: Network, shape: tuple[int, ...], name: str) -> None:
         than the head wants.
     """
     channels, height, width = shape
-    if network.depth not in (None, channels):
-        raise ArgumentError(
-            f"{name}: it has {_channels(channels)}; the first layer of {network.name} wants {network.depth}."
-        )
+    check_channels(network, channels, name)
     try:
         maps = network.output_shapes((channels, height, width))[-1]
     except CnnfxError as error:
@@ -194,8 +191,17 @@ def fitting(network: Network, shape: tuple[int, ...], name: str) -> None:
             raise ArgumentError(f"{name}: {error}") from error
 
 
-def _channels(count: int) -> str:
-    return f"{count} channel{'s' * (count != 1)}"
+def check_channels(network: Network, count: int, name: str) -> None:
+    """See that images have the channels that the first layer wants.
+
+    Raises
+    ------
+    ArgumentError
+        If they have not.
+    """
+    if network.depth not in (None, count):
+        given = f"{count} channel{'s' * (count != 1)}"
+        raise ArgumentError(f"{name}: it has {given}; the first layer of {network.name} wants {network.depth}.")
 
 
 def _floats(pixels: Array) -> Array:

@@ -129,7 +129,7 @@ def _chance(shape: Shape, margin: int, seed: int, count: int) -> tuple[list[Arra
         random = np.random.default_rng((seed, 0, number))
         noise = random.normal(size=(channels, height + 2 * margin, width + 2 * margin, 1)).astype(np.float32)
         smooth = _smoothed(noise, BLUR[0])[..., 0]
-        starts.append(np.clip(smooth / (2 * smooth.std()), 0, 1))
+        starts.append(np.clip(smooth / (2 * np.sqrt(np.square(smooth).mean())), 0, 1))
     random = np.random.default_rng((seed, 1))
     shifts = random.integers(0, 2 * margin + 1, (STEPS, 2))
     shifts[round(FREE * STEPS) :] = margin
@@ -188,6 +188,7 @@ def _bounded(pixels: Array, bounds: Array) -> Array:
         scaled = scaled * np.minimum(1, bounds / np.maximum(_norms(np.clip(scaled, 0, 1)), TINY)).astype(pixels.dtype)
     clipped: Array = np.clip(scaled, 0, 1)
     bounded: Array = clipped * np.minimum(1, bounds / np.maximum(_norms(clipped), TINY)).astype(pixels.dtype)
+    return bounded
 
 
 def _norms(pixels: Array) -> Array:

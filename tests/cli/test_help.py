@@ -135,7 +135,7 @@ def completed(line: str) -> list[str]:
 
 
 def test_the_shell_completes_commands():
-    assert completed("cnnfx sh") == ["show-filters"]
+    assert completed("cnnfx sh") == ["show-filters", "show-patterns"]
 
 
 def test_the_shell_completes_options():
