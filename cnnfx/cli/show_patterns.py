@@ -186,9 +186,7 @@ def _tell(found: Found, gallery: Gallery, quiet: bool) -> None:
     if quiet:
         return
     if found.images < PATCHES:
-        tell(
-            f"cnnfx: {gallery.name}: there are only {_images(found.images)}, so there are fewer than {PATCHES} patches."
-        )
+        tell(f"cnnfx: {gallery.name}: it holds {_images(found.images)}, so there are fewer than {PATCHES} patches.")
     dead = [pattern.name for pattern in found.patterns if not pattern.patches]
     if dead:
         tell(f"cnnfx: never active in {_images(found.images)} of {gallery.name}: {', '.join(dead)}.")

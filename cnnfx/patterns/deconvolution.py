@@ -69,10 +69,9 @@ def project(network: Network, gallery: Gallery, excited: Sequence[Excited], boxe
     """
     groups: dict[_Kind, list[tuple[int, Excerpt]]] = {}
     for index, (_, place) in enumerate(excited):
-        channels, height, width = gallery.image(place.image).shape
-        shape = channels, height, width
+        shape = gallery.shape(place.image)
         cut = excerpt(network, shape, place.row, place.column)
-        part = channels, cut.box.bottom - cut.box.top, cut.box.right - cut.box.left
+        part = shape[0], cut.box.bottom - cut.box.top, cut.box.right - cut.box.left
         kind = _Kind(shape, shape if all(map(all, cut.kept)) else part, cut.kept)
         groups.setdefault(kind, []).append((index, cut))
     results: dict[int, Array] = {}
@@ -98,7 +97,7 @@ def _project_alike(
 
     def work(units: Units, part: slice) -> None:
         some = members[part]
-        pixels = [_cut(gallery.image(excited[index].place.image), cut.box) for index, cut in some]
+        pixels = [gallery.part(excited[index].place.image, cut.box) for index, cut in some]
         activations = units.forward(np.stack(pixels, axis=-1))
         signal = np.zeros_like(activations)
         for n, (index, cut) in enumerate(some):
@@ -109,10 +108,6 @@ def _project_alike(
 
     together = max(1, min(32, WORK // int(np.prod(kind.part))))
     in_shards(lambda: Units(alone, kind.part, deconvolve=True), shards(len(members), together), work)
-
-
-def _cut(image: Array, box: Box) -> Array:
-    return image[:, box.top : box.bottom, box.left : box.right]
 
 
 def _framed(projection: Array, cut: Excerpt, box: Box) -> Array:

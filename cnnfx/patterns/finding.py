@@ -181,8 +181,7 @@ def _bound_to(network: Network, gallery: Gallery) -> Network:
 
 
 def _patch(network: Network, gallery: Gallery, place: Place) -> Patch:
-    image = gallery.image(place.image)
-    channels, height, width = image.shape
+    channels, height, width = gallery.shape(place.image)
     if network.head is not None:
         box = Box(0, 0, height, width)
     else:
@@ -191,7 +190,7 @@ def _patch(network: Network, gallery: Gallery, place: Place) -> Patch:
     pixels = np.full((channels, box.bottom - box.top, box.right - box.left), np.nan, np.float32)
     rows = slice(inside.top - box.top, inside.bottom - box.top)
     columns = slice(inside.left - box.left, inside.right - box.left)
-    pixels[:, rows, columns] = image[:, inside.top : inside.bottom, inside.left : inside.right]
+    pixels[:, rows, columns] = gallery.part(place.image, inside)
     return Patch(place.activation, gallery.label(place.image), place.row, place.column, box, pixels)
 
 
@@ -199,7 +198,7 @@ def _size(network: Network, gallery: Gallery, top: Sequence[Sequence[Place]]) ->
     """The receptive field's; a class sees the whole image."""
     if network.head is None:
         return field_size(network)
-    _, height, width = gallery.image(top[0][0].image).shape
+    _, height, width = gallery.shape(top[0][0].image)
     return height, width
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
-from cnnfx.layers import Array
+from cnnfx.layers import Array, Shape
 from cnnfx.maps import FeatureMaps
 from cnnfx.network import Network
 from cnnfx.patterns.units import Units, in_shards, shards
-from cnnfx.receptive_field import field_size
+from cnnfx.receptive_field import Box, field_size
 
 SOME = 2048
 """Images of an array that are worked through between two reports."""
+
+KEPT_BYTES = 128 * 2**20
+"""Of images from files, so much is kept."""
 
 
 class Peaks(NamedTuple):
@@ -45,8 +49,11 @@ class Gallery(Protocol):
 
     def __len__(self) -> int: ...
 
-    def image(self, number: int) -> Array:
-        """An image `(C, H, W)`, float32, as it is shown: 0..1."""
+    def shape(self, number: int) -> Shape:
+        """(C, H, W) of an image."""
+
+    def part(self, number: int, box: Box) -> Array:
+        """What of an image is in a box that lies within it, `(C, height, width)`, float32, as it is shown: 0..1."""
 
     def label(self, number: int) -> int | str:
         """What an image is called: its number, or its file's name."""
@@ -80,9 +87,14 @@ class ImageArray:
     def __len__(self) -> int:
         return len(self.images)
 
-    def image(self, number: int) -> Array:
-        """An image `(C, H, W)`, float32, 0..1."""
-        return _floats(self.images[number])
+    def shape(self, number: int) -> Shape:
+        """(C, H, W), the same of each image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def part(self, number: int, box: Box) -> Array:
+        """What of an image is in a box, `(C, height, width)`, float32, 0..1."""
+        return _floats(self.images[number, :, box.top : box.bottom, box.left : box.right])
 
     def label(self, number: int) -> int | str:
         """Its number."""
@@ -117,7 +129,8 @@ class ImageFiles:
     def __init__(self, name: str, paths: Sequence[Path], load: Callable[[Path], Image]) -> None:
         self.name, self.paths, self._load = name, paths, load
         self.notes: list[str] = []
-        self._errors: list[CnnfxError] = []
+        self._kept: dict[int, Image] = {}
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -133,13 +146,24 @@ class ImageFiles:
                 errors.append(error)
         raise errors[0]
 
-    def image(self, number: int) -> Array:
-        """An image `(C, H, W)`, float32, 0..1."""
-        return self._load(self.paths[number]).floats()
+    def shape(self, number: int) -> Shape:
+        """(C, H, W) of an image."""
+        return self._loaded(number).shape
 
-    def label(self, number: int) -> int | str:
-        """The name of its file."""
-        return str(self.paths[number])
+    def part(self, number: int, box: Box) -> Array:
+        """What of an image is in a box, `(C, height, width)`, float32, 0..1."""
+        return self._loaded(number).floats(box.top, box.bottom)[:, :, box.left : box.right]
+
+    def _loaded(self, number: int) -> Image:
+        """An image, which is kept: many filters look at the same ones."""
+        with self._lock:
+            image = self._kept.get(number)
+            if image is None:
+                image = self._load(self.paths[number])
+                if sum(kept.values.nbytes for kept in self._kept.values()) + image.values.nbytes > KEPT_BYTES:
+                    self._kept.clear()
+                self._kept[number] = image
+        return image
 
     def peaks(self, network: Network) -> Iterator[Peaks]:
         """The peaks of all images, in their order."""

@@ -53,7 +53,9 @@ def test_classes_see_the_whole_image():
     assert [pattern.name for pattern in found.patterns] == ["c", "a"]
     for pattern in found.patterns:
         assert pattern.patches[0].box == Box(0, 0, 8, 8)
-        assert pattern.patches[0].activation == pytest.approx(net.scores(dot(2, 2).image(0))[pattern.number])
+        assert pattern.patches[0].activation == pytest.approx(
+            net.scores(dot(2, 2).part(0, Box(0, 0, 8, 8)))[pattern.number]
+        )
 
 
 @pytest.mark.parametrize(

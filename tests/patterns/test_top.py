@@ -12,6 +12,7 @@ from cnnfx.images import Image
 from cnnfx.patterns import ImageArray, ImageFiles
 from cnnfx.patterns import gallery as galleries
 from cnnfx.patterns.top import find_top
+from cnnfx.receptive_field import Box
 
 RANDOM = np.random.default_rng(5)
 NET = network(random_layer(RANDOM, (4, 1, 3, 3), activation="relu", pool="max:2"), random_layer(RANDOM, (5, 4, 2, 2)))
@@ -103,3 +104,18 @@ def test_images_of_another_size_than_the_head_wants_are_refused():
         "large: the classes are told from feature maps of 5×4×4 (channels, rows, columns), not 5×8×8: "
         "the image must have the size that the network has learned on."
     )
+
+
+@pytest.mark.parametrize(("limit", "read"), [(1000, ["a", "b"]), (150, ["a", "b", "a"])])
+def test_files_are_read_again_only_where_they_are_too_large_to_keep(tmp_path, monkeypatch, limit, read):
+    names = []
+
+    def load(path):
+        names.append(path.name)
+        return Image(path.name, np.zeros((1, 10, 10), np.uint8), ("gray",))
+
+    monkeypatch.setattr(galleries, "KEPT_BYTES", limit)
+    gallery = ImageFiles("files", [tmp_path / "a", tmp_path / "b"], load)
+    for number in (0, 0, 1, 0):
+        assert gallery.part(number, Box(0, 0, 2, 3)).shape == (1, 2, 3)
+    assert names == read
