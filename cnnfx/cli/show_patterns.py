@@ -94,7 +94,15 @@ def show_patterns(
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
-    format: options.Format = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="ENDING",
+            help="png, jpg ... where the output's name does not tell.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(

@@ -165,6 +165,10 @@ class ImageFiles:
                 self._kept[number] = image
         return image
 
+    def label(self, number: int) -> int | str:
+        """The name of its file."""
+        return str(self.paths[number])
+
     def peaks(self, network: Network) -> Iterator[Peaks]:
         """The peaks of all images, in their order."""
         self.notes, errors = [], []
