@@ -66,13 +66,8 @@ class Pipeline:
         FileError
             If it cannot be read.
         """
-        channels = {"auto": self._asked_for(), "each": "auto"}.get(self.channels, self.channels)
+        channels = {"auto": asked_for(self.network), "each": "auto"}.get(self.channels, self.channels)
         return load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
-
-    def _asked_for(self) -> str:
-        """The channels that the first layer's filters ask for."""
-        conv = self.network.layers[0].conv
-        return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
 
     def names(self) -> list[tuple[int, tuple[str, ...]]] | None:
         """The wanted layers' numbers and channel names; None where these depend on the image's channels."""
@@ -99,6 +94,13 @@ class Pipeline:
             return [(number, feature_maps(network, image, names, number)) for number in self._wanted()]
         except ArgumentError as error:
             raise ArgumentError(f"{image.name}: {str(error).rstrip('.')}.") from error
+
+
+def asked_for(network: Network) -> str:
+    """What a picture's colours are to become for a network: "rgb" if its first layer's filters ask for that, or
+    "gray"."""
+    conv = network.layers[0].conv
+    return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
 
 
 def lay_out(image: Image, layers: Sequence[tuple[int, FeatureMaps]], layout: Layout) -> Grid:

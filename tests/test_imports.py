@@ -18,6 +18,7 @@ LEVELS = [
     "outputs",
     "pipeline",
     "render",
+    "patterns",
     "training",
     "datasets",
     "filterbank",

@@ -41,7 +41,7 @@ def get_data(spec: str | None, seed: int, quiet: bool, size: int | None = None, 
     """The dataset of `--data`; its notes are told even where little is said."""
     from cnnfx.datasets import load_dataset
 
-    with _progress(quiet) as progress:
+    with showing_progress(quiet) as progress:
         dataset = load_dataset(spec, size=size, color=color, seed=seed, progress=progress)
     for note in dataset.notes:
         tell(f"cnnfx: {note}")
@@ -77,8 +77,8 @@ def _wanted(network: Network) -> tuple[int | None, bool]:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress | None]:
-    """A bar on standard error while data are had, on a terminal only."""
+def showing_progress(quiet: bool) -> Iterator[Progress | None]:
+    """A bar on standard error while something is done in several parts, on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield None
         return

@@ -8,6 +8,8 @@ import typer
 
 MOST_DIGITS = 9
 """No option takes a number as long as that of all pixels."""
+MOST_CHOSEN = 100_000
+"""No range of filters is as long."""
 
 
 class Pair(NamedTuple):
@@ -168,3 +170,48 @@ def shape(text: str) -> Counts:
     if len(parts) != 3 or not all(_is_whole(part) and int(part) >= 1 for part in parts):
         raise typer.BadParameter(f"{text!r} is not CHANNELSxROWSxCOLUMNS, such as 1x28x28.")
     return Counts(map(int, parts))
+
+
+def layer_or_classes(text: str) -> str:
+    """ "classes" or a layer's number from 1 on; kept as text."""
+    if text != "classes" and not (_is_whole(text) and int(text) >= 1):
+        raise typer.BadParameter(f"{text!r} is not classes or the number of a layer, 1 or more.")
+    return text
+
+
+class Choice(tuple[tuple[str, str | None], ...]):
+    """Names, and ranges of numbers (first, last); a class of its own as `Counts` is."""
+
+
+def choice(text: str) -> Choice:
+    """ "1,4,7-9" or "top,left" as names and ranges of numbers."""
+    found: list[tuple[str, str | None]] = []
+    for part in (part.strip() for part in text.split(",")):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        if not part:
+            raise typer.BadParameter(f"{text!r} is not a list of filters, such as 1,4,7-9 or top,left.")
+        if dash and _is_whole(first) and _is_whole(last):
+            if int(first) > int(last) or int(last) - int(first) >= MOST_CHOSEN:
+                raise typer.BadParameter(f"{part!r} is not a range of filters, from a smaller number to a larger one.")
+            found.append((first, last))
+        elif dash and (not first or not last):
+            raise typer.BadParameter(f"{part!r} is not a range of filters: write both ends, such as 5-8.")
+        else:
+            found.append((part, None))
+    return Choice(found)
+
+
+METHODS = ("patches", "deconvolution", "maximisation")
+
+
+class Methods(tuple[str, ...]):
+    """Some of `METHODS`; a class of its own as `Counts` is."""
+
+
+def methods(text: str) -> Methods:
+    """ "patches,maximisation" as names of methods."""
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if part not in METHODS:
+            raise typer.BadParameter(f"{part!r} is not one of {', '.join(METHODS)}.")
+    return Methods(parts)

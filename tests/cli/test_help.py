@@ -25,7 +25,7 @@ PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parame
 
 def test_the_commands_stand_in_the_order_in_which_a_learner_meets_them():
     assert list(COMMANDS) == [
-        "list-filters", "show-filters", "apply", "explain", "train", "summary", "evaluate", "predict",
+        "list-filters", "show-filters", "apply", "explain", "train", "summary", "evaluate", "predict", "show-patterns",
     ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def completed(line: str) -> list[str]:
 
 
 def test_the_shell_completes_commands():
-    assert completed("cnnfx sh") == ["show-filters"]
+    assert completed("cnnfx sh") == ["show-filters", "show-patterns"]
 
 
 def test_the_shell_completes_options():
