@@ -29,16 +29,18 @@ function make(tag, attributes = {}, ...children) {
     of the layer below; `opened` the input channels whose tables are open, where there are many. */
 function explanation(told, layer, output, below, number, opened) {
   const several = told.filters.length > 1;
+  const many = told.filters.some(({ terms }) => terms.length > FEW_CHANNELS);
   const parts = told.filters.flatMap((filter) => [
     ...(several ? [make("h3", {}, `Filter ${filter.name}`)] : []),
+    ...(many ? [sumLine(filter)] : []),
     ...filter.terms.map((term) => termParts(term, filter.terms.length, below(term.channel), number, opened)),
-    sumLine(filter),
+    ...(many ? [] : [sumLine(filter)]),
   ]);
   const steps = [];
   if (output.kind !== "take") steps.push(step(COMBINED[output.kind](told.filters.map(({ sum }) => short(sum))), told.combined));
   if (layer.activation !== "none") steps.push(step(ACTIVATED[layer.activation](short(told.combined)), told.value));
   if (layer.pool) steps.push(poolLine(layer.pool, told));
-  return [...parts, ...steps];
+  return many && !several ? [parts[0], ...steps, ...parts.slice(1)] : [...parts, ...steps];
 }
 
 const COMBINED = {
@@ -63,13 +65,13 @@ function step(how, value) {
 function sumLine({ terms, bias, sum }) {
   const sums = terms.length <= 6 && terms.length > 1
     ? terms.map((term) => bracketed(short(term.sum))).join(" + ")
-    : `${terms.length > 1 ? `${terms.length} sums` : "sum of the products"}`;
+    : `${terms.length} sums, one of each input channel,`;
   const products = terms.length === 1 ? short(terms[0].sum) : sums;
   const line = make("p", { class: "step" });
-  if (terms.length === 1) line.append(`sum of the products ${products}`);
-  else line.append(sums);
+  line.append(terms.length === 1 ? "sum of the products" : sums);
+  if (terms.length === 1 && bias) line.append(` ${products}`);
   if (bias) line.append(` + bias ${bracketed(short(bias))}`);
-  if (bias || terms.length > 1) line.append(" = ", make("strong", {}, short(sum)));
+  line.append(" = ", make("strong", {}, short(sum)));
   return line;
 }
 
@@ -118,9 +120,10 @@ function product({ patch, weights, rows, columns }, below, number) {
       pictured("weights", small(weights, width, signed(weights))), sign("="),
       pictured("products", small(products, width, signed(products))));
   }
+  const digits = window.innerWidth < 480 ? 2 : 3;
   const place = (k) => ({ row: rows[Math.floor(k / width)], column: columns[k % width] });
   const cells = (values, colour, more = () => ({})) =>
-    Array.from(values, (value, k) => ({ text: short(value, 3), colour: colour(value), ...more(k) }));
+    Array.from(values, (value, k) => ({ text: short(value, digits), colour: colour(value), ...more(k) }));
   const under = (k) => ({ ...place(k), padding: place(k).row < 0 || place(k).column < 0, number, channel: below.channel });
   return make("div", { class: "product" },
     numberTable("patch", width, cells(patch, below.colour, under)), sign("×"),

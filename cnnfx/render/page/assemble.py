@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cnnfx.images import Image
 from cnnfx.network import Network
 from cnnfx.render.channels import Look
 from cnnfx.render.grid import Grid
-from cnnfx.render.page.data import page_data
+from cnnfx.render.page.data import page_data, short_name
 from cnnfx.render.page.still import still
 
 SCRIPTS = ("data", "forward", "field", "colours", "fit", "view", "pointing", "arithmetic", "pen", "main")
@@ -58,9 +59,9 @@ def make_page(network: Network, image: Image, look: Look, picture: Grid) -> byte
         _part("page.html"),
         HASH="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         VERSION=__version__,
-        TITLE=html.escape(f"{network.name} on {image.name}"),
+        TITLE=html.escape(f"{network.name} on {short_name(image)}"),
         STYLE=_part("page.css").strip(),
-        LEAD=_paragraph(network.description, "lead") + "".join(_paragraph(note, "note") for note in image.notes),
+        LEAD=_paragraph(network.description, "lead") + "".join(_notes(image)),
         STILL=still(picture),
         ALT=html.escape(_alt(network, image)),
         SOURCE=_paragraph(f"Filters: {network.source}" if network.source else ""),
@@ -85,11 +86,18 @@ def _paragraph(text: str, kind: str = "") -> str:
     return f"<p{attribute}>{html.escape(text)}</p>" if text else ""
 
 
+def _notes(image: Image) -> Iterator[str]:
+    """What was lost on the way of the image, without the name that each note begins with."""
+    for note in image.notes:
+        told = note.removeprefix(f"{image.name}: ")
+        yield _paragraph(f"The image was {told}" if told.startswith("reduced") else note, "note")
+
+
 def _alt(network: Network, image: Image) -> str:
     """What the still picture shows, in words."""
     names = [name for layer in network.layers for name in layer.channel_names]
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return f"The input {image.name} and its feature maps: {listed}."
+    return f"The input {short_name(image)} and its feature maps: {listed}."
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def page_data(network: Network, image: Image, look: Look) -> str:
     told = {
         "network": _network(network),
         "image": {
-            "name": image.name,
+            "name": short_name(image),
             "channels": image.channel_names,
             "isArray": image.is_array,
             "pixels": pack(image.values),
@@ -52,6 +53,11 @@ def pack(array: NDArray[Any]) -> dict[str, Any]:
     kind = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
     content = np.ascontiguousarray(array, kind.newbyteorder("<"))
     return {"type": kind.name, "shape": array.shape, "data": base64.b64encode(content.data).decode("ascii")}
+
+
+def short_name(image: Image) -> str:
+    """The image's name without the folders that it lay in: they are nobody else's business."""
+    return PurePath(image.name).name or image.name
 
 
 def _network(network: Network) -> dict[str, Any]:

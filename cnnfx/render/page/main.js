@@ -112,6 +112,7 @@ function layOut(page) {
   const title = told.image.name;
   const input = layerSection("Input", "", [card(page.views[0][0], title)], "14rem");
   input.id = "input";
+  if (page.given.width > 100) input.classList.add("photo");
   place.append(input);
   if (told.pen) input.querySelector(".cards").append(penCard(page));
   network.layers.forEach((layer, index) => {
@@ -127,9 +128,11 @@ function layOut(page) {
 }
 
 function layerSection(title, about, cards, wide) {
-  const grid = make("div", { class: cards.length < 4 ? "cards few" : "cards" }, ...cards);
+  const grid = make("div", { class: cards.length <= 4 ? "cards few" : "cards" }, ...cards);
   grid.style.setProperty("--card", wide);
-  return make("section", { class: "layer", "aria-label": title }, make("h2", {}, title), make("p", { class: "about" }, about), grid);
+  grid.style.setProperty("--count", cards.length);
+  const told = about ? [make("p", { class: "about" }, about)] : [];
+  return make("section", { class: "layer", "aria-label": title }, make("h2", {}, title), ...told, grid);
 }
 
 /** A map under its name, with its filter beside it. */
@@ -171,7 +174,7 @@ function drawnFilter(layer, filter) {
     return i === height || j === width || slice >= depth ? 0 : colour(weights[(slice * height + i) * width + j]);
   });
   canvas.className = depth > 1 ? "kernel many" : "kernel";
-  canvas.style.width = `${wide * Math.max(1, Math.min(12, Math.floor(64 / Math.max(wide, high))))}px`;
+  canvas.style.width = `${wide * Math.max(1, Math.min(12, Math.floor(84 / wide), Math.floor(48 / high)))}px`;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", filterText(layer, filter, weights));
   return canvas;
@@ -276,11 +279,16 @@ function rectangles(rows, columns, kind) {
 function explainOutput(page, told, place) {
   const { view } = page.chosen, { layer: number, channel } = view, layer = page.network.layers[number - 1];
   const output = layer.outputs[channel], drawn = page.lines[number][channel];
-  find("where").replaceChildren(make("strong", {}, output.name), `, layer ${number}, ${place}`);
+  find("where").replaceChildren(make("strong", {}, titled(output.name)), `, layer ${number}, ${place}`);
   find("value").replaceChildren(bigNumber(told.result), scale(drawn, page.tables[page.look.colormap], told.result));
   find("sum").replaceChildren(...notes(page, number), ...explanation(told, layer, output, (below) => channelBelow(page, number - 1, below), number - 1, page.opened));
   const products = told.filters.map(({ name, sum, bias }) => `${told.filters.length > 1 ? `filter ${name}: ` : ""}products ${short(sum - bias)}${bias ? `, bias ${short(bias)}` : ""}`);
-  speak(`${output.name}, layer ${number}, ${place}: ${products.join("; ")}; value ${short(told.result)}.${page.pinned ? " Pinned." : ""}`);
+  speak(`${titled(output.name)}, layer ${number}, ${place}: ${products.join("; ")}; value ${short(told.result)}.${page.pinned ? " Pinned." : ""}`);
+}
+
+/** A channel's name where it stands alone: a mere number says what it counts. */
+function titled(name) {
+  return /^\d+$/.test(name) ? `map ${name}` : name;
 }
 
 /** What must be known to understand a patch. */
@@ -297,7 +305,7 @@ function channelBelow(page, number, channel) {
     return { name: names[channel] ?? `channel ${channel}`, channel, colour: (value) => GREYS[level(page.inputLine, value * deviation + mean)] };
   }
   const drawn = page.lines[number][channel], table = page.tables[page.look.colormap];
-  return { name: layers[number - 1].outputs[channel].name, channel, colour: (value) => table[level(drawn, value)] };
+  return { name: titled(layers[number - 1].outputs[channel].name), channel, colour: (value) => table[level(drawn, value)] };
 }
 
 function explainInput(page, row, column, place) {

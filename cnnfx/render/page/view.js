@@ -97,7 +97,7 @@ class MapView {
     const [x, width] = grown((left - seen.left) * across, (right - left) * across, SMALLEST_MARK * ratio);
     const [y, height] = grown((top - seen.top) * down, (bottom - top) * down, SMALLEST_MARK * ratio);
     if (kind === "field") {
-      context.globalAlpha = 0.22;
+      context.globalAlpha = 0.16;
       context.fillStyle = COLOURS[kind];
       context.fillRect(x, y, width, height);
       context.globalAlpha = 1;
