@@ -382,6 +382,7 @@ async function start() {
   if (!document.createElement("canvas").getContext?.("2d")) return;
   const waiting = find("waiting");
   waiting.hidden = false;
+  find("why").hidden = true;
   const told = JSON.parse(find("data").textContent), network = readNetwork(told.network), image = readImage(told.image);
   const maps = await finishInSlices(forward(network, image));
   page.start(told, network, image);

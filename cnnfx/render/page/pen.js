@@ -25,6 +25,7 @@ class Pen {
     canvas.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       canvas.focus({ preventScroll: true });
+      this.seen = this.down = false; // the ring is for the keyboard
       if (event.isTrusted) canvas.setPointerCapture(event.pointerId);
       this.finger = event.pointerId;
       this.last = this.place(event);
@@ -64,7 +65,8 @@ class Pen {
     const high = (a, b) => Math.min(CELL - RIM, Math.ceil(Math.max(a, b) + NIB + 1));
     for (let row = low(from.y, to.y); row < high(from.y, to.y); row++) {
       for (let column = low(from.x, to.x); column < high(from.x, to.x); column++) {
-        const ink = Math.min(1, Math.max(0, NIB + 0.5 - distance(column + 0.5, row + 0.5, from, to)));
+        const covered = Math.min(1, Math.max(0, NIB + 0.5 - distance(column + 0.5, row + 0.5, from, to)));
+        const ink = Math.round(255 * covered) / 255; // what is seen is what is computed with
         if (ink > values[row * CELL + column]) values[row * CELL + column] = ink;
       }
     }

@@ -1,0 +1,65 @@
+"""A browser for the tests marked `browser`: Playwright, driving a Chromium that is on the machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import cnnfx
+from cnnfx.images import Image
+from cnnfx.network import Network
+from cnnfx.render.channels import Look
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install '.[browser]'")
+    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip(f"there is no Chromium on the PATH ({', '.join(CHROMIUM)})")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path: Path) -> Iterator[Callable]:
+    """A function that opens a page of a network on an image; no error and no request may come of it."""
+    wrong: list[str] = []
+    contexts = []
+
+    def visit(network: Network, image: Image, look: Look | None = None, **settings):
+        from test_page_data import page
+
+        path = tmp_path / "page.html"
+        path.write_text(page(network.bind(image.channel_names), image, look), encoding="utf-8")
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
+        contexts.append(context)
+        opened = context.new_page()
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        opened.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(request.url))
+        opened.goto(path.as_uri())
+        if settings.get("java_script_enabled", True):
+            opened.wait_for_selector("html[data-ready]")
+        return opened
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+@pytest.fixture(scope="session")
+def seven() -> Image:
+    return cnnfx.load_image(Path(cnnfx.__file__).parent.parent / "samples" / "seven.png")
