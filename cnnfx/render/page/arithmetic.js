@@ -120,10 +120,10 @@ function product({ patch, weights, rows, columns }, below, number) {
       pictured("weights", small(weights, width, signed(weights))), sign("="),
       pictured("products", small(products, width, signed(products))));
   }
-  const digits = window.innerWidth < 480 ? 2 : 3;
+  const text = (value) => (width > 3 ? short(value, 2).replace(/^(−?)0\./, "$1.") : short(value, window.innerWidth < 480 ? 2 : 3));
   const place = (k) => ({ row: rows[Math.floor(k / width)], column: columns[k % width] });
   const cells = (values, colour, more = () => ({})) =>
-    Array.from(values, (value, k) => ({ text: short(value, digits), colour: colour(value), ...more(k) }));
+    Array.from(values, (value, k) => ({ text: text(value), colour: colour(value), ...more(k) }));
   const under = (k) => ({ ...place(k), padding: place(k).row < 0 || place(k).column < 0, number, channel: below.channel });
   return make("div", { class: "product" },
     numberTable("patch", width, cells(patch, below.colour, under)), sign("×"),
@@ -141,7 +141,7 @@ function pictured(caption, picture) {
 
 /** Numbers in coloured squares. */
 function numberTable(caption, width, cells) {
-  const table = make("table", { class: "numbers" }, make("caption", {}, caption)), body = make("tbody");
+  const table = make("table", { class: width > 3 ? "numbers wide" : "numbers" }, make("caption", {}, caption)), body = make("tbody");
   for (let first = 0; first < cells.length; first += width) {
     body.append(make("tr", {}, ...cells.slice(first, first + width).map(numberCell)));
   }

@@ -25,6 +25,8 @@ LARGE = 2_000_000
 """A page of more bytes is told of: it takes long to send and to open."""
 MOST = 64_000_000
 """A page of more bytes is refused: browsers do not open it."""
+LONGEST_NAME = 40
+"""A network of a longer name is not called by it."""
 MOST_PIXELS = 512 * 512
 MOST_VALUES = 2**24
 """Larger images are reduced to so many pixels, and further to so many values in all maps: the browser holds them."""
@@ -59,7 +61,7 @@ def make_page(network: Network, image: Image, look: Look, picture: Grid) -> byte
         _part("page.html"),
         HASH="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         VERSION=__version__,
-        TITLE=html.escape(f"{network.name} on {short_name(image)}"),
+        TITLE=html.escape(_title(network, image)),
         STYLE=_part("page.css").strip(),
         LEAD=_paragraph(network.description, "lead") + "".join(_notes(image)),
         STILL=still(picture),
@@ -84,6 +86,13 @@ def _filled(template: str, **parts: str) -> str:
 def _paragraph(text: str, kind: str = "") -> str:
     attribute = f' class="{kind}"' if kind else ""
     return f"<p{attribute}>{html.escape(text)}</p>" if text else ""
+
+
+def _title(network: Network, image: Image) -> str:
+    """What the page is called: many filters side by side by their number, for their names are too many."""
+    count = len(network.layers[-1].outputs)
+    filters = network.name if len(network.name) <= LONGEST_NAME else f"{count} filter{'s' * (count > 1)}"
+    return f"{filters} on {short_name(image)}"
 
 
 def _notes(image: Image) -> Iterator[str]:

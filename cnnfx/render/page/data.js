@@ -7,8 +7,8 @@ const KINDS = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
 
 /** The numbers of { type, shape, data }, little-endian as the file holds them. */
 function decode(packed) {
-  const text = atob(packed.data);
-  const bytes = Uint8Array.from(text, (sign) => sign.charCodeAt(0));
+  const text = atob(packed.data), bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
   return new KINDS[packed.type](bytes.buffer);
 }
 
@@ -25,6 +25,7 @@ function readNetwork(told) {
 function readImage(told) {
   const [channels, height, width] = told.pixels.shape;
   const stored = decode(told.pixels), largest = { uint8: 255, uint16: 65535, float32: 1 }[told.pixels.type];
-  const values = largest === 1 ? stored : Float32Array.from(stored, (value) => value / largest);
+  const values = largest === 1 ? stored : new Float32Array(stored);
+  if (largest > 1) for (let at = 0; at < values.length; at++) values[at] /= largest;
   return { channels, height, width, values };
 }

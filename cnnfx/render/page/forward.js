@@ -196,7 +196,7 @@ function finish(work) {
 }
 
 /** The result of a generator that pauses every few milliseconds, so that the page never freezes. */
-async function finishInSlices(work, milliseconds = 12) {
+async function finishInSlices(work, milliseconds = 30) {
   for (;;) {
     const end = performance.now() + milliseconds;
     while (performance.now() < end) {

@@ -88,6 +88,13 @@ const page = {
     if (layer) layer[Math.min(view.channel, layer.length - 1)].canvas.focus({ focusVisible: true });
   },
 
+  /** Say what black and white are. */
+  sayMeaning() {
+    const { normalize, colormap } = this.look, text = this.told.modes[normalize];
+    const colours = colormap === "gray" ? "" : `; from black to white in the colours of ${colormap}`;
+    find("meaning").textContent = `${text[0].toUpperCase()}${text.slice(1)}${colours}.`;
+  },
+
   /** Draw again what another viewport shows. */
   moved() {
     find("zoom").textContent = `${short(viewport.zoom, 2)}×`;
@@ -118,13 +125,22 @@ function layOut(page) {
   network.layers.forEach((layer, index) => {
     const wide = layer.outputs.length > 12 ? "6.2rem" : layer.outputs.length > 6 ? "8rem" : "9.2rem";
     const cards = layer.outputs.map((output, channel) => card(page.views[index + 1][channel], output.name, layer, output));
-    place.append(layerSection(`Layer ${index + 1}`, layerText(layer), cards, wide));
+    const section = layerSection(`Layer ${index + 1}`, layerText(layer), cards, wide);
+    groupRows(section.querySelector(".cards"), layer.outputs.length / layer.groups, layer.groups);
+    place.append(section);
   });
   if (network.head) {
     place.append(make("section", { class: "layer", id: "classes" }, make("h2", {}, "Classes"), make("p", { class: "about" })));
   }
   const sizes = new ResizeObserver(() => page.views.flat().forEach((view) => view.fit()));
   page.views.forEach((views) => sizes.observe(views[0].canvas));
+}
+
+/** A row for each group of filters, such as those of one colour, where there is room. */
+function groupRows(cards, count, groups) {
+  if (groups === 1 || count < 2 || count > 6 || !Number.isInteger(count)) return;
+  cards.classList.add("grouped");
+  cards.style.setProperty("--group", count);
 }
 
 function layerSection(title, about, cards, wide) {
@@ -195,21 +211,31 @@ function penCard(page) {
     const drawn = fit(plane) || { channels: 1, height, width, values: new Float32Array(height * width) };
     page.show(drawn, finish(forward(page.network, drawn)));
     back.hidden = false;
+    reading.textContent = readingOf(page);
     title.textContent = cell.digits ? "your drawing, fitted" : "your drawing";
   });
   const title = page.views[0][0].canvas.parentElement.querySelector(".title");
+  const reading = make("p", { class: "reading" });
   const clear = make("button", { type: "button" }, "Clear"), back = make("button", { type: "button" }, `Back to ${image.name}`);
   back.hidden = true;
   clear.addEventListener("click", () => pen.clear());
   back.addEventListener("click", () => {
     page.show(page.given, page.givenMaps);
     back.hidden = true;
+    reading.textContent = "";
     title.textContent = image.name;
     clear.focus();
   });
   const how = cell.digits ? "It is fitted as MNIST's digits were made: scaled to 20×20, its centre of mass in the middle." : `It is scaled to ${width}×${height}.`;
   return make("figure", { class: "card" }, make("figcaption", {}, cell.digits ? "draw a digit here" : "draw here"),
-    pen.canvas, make("div", { class: "buttons" }, clear, back), make("p", { class: "how" }, how));
+    pen.canvas, reading, make("div", { class: "buttons" }, clear, back), make("p", { class: "how" }, how));
+}
+
+/** The three most probable classes of what is shown, in words. */
+function readingOf({ network, maps }) {
+  const shares = Array.from(probabilities(network.head, maps[maps.length - 1]), (share, index) => ({ share, name: network.classes[index] }));
+  const [first, ...others] = shares.sort((a, b) => b.share - a.share).slice(0, 3).map(({ name, share }) => `${name} (${(100 * share).toFixed(1)} %)`);
+  return `${first}${others.length ? `, or ${others.join(", ")}` : ""}`;
 }
 
 /** The probabilities of the classes, where the maps have the size that the head has learned on. */
@@ -342,12 +368,12 @@ function fillControls(page) {
     select.value = look[name];
     select.addEventListener("change", () => {
       look[name] = select.value;
-      find("meaning").textContent = capital(told.modes[look.normalize]);
+      page.sayMeaning();
       page.paint();
       page.refresh();
     });
   }
-  find("meaning").textContent = capital(told.modes[look.normalize]);
+  page.sayMeaning();
   find("look").addEventListener("submit", (event) => event.preventDefault());
   const zoom = { smaller: 1 / 1.5, larger: 1.5, whole: 0 };
   for (const [id, factor] of Object.entries(zoom)) {
@@ -359,10 +385,6 @@ function fillControls(page) {
   });
   find("sum").addEventListener("click", ({ target }) => follow(page, target.dataset ?? {}));
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") page.release(); });
-}
-
-function capital(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
 /** Go to the pixel below that a number of a patch stands for, or to another place of a pooled block. */

@@ -23,8 +23,6 @@ class Pen {
   listen() {
     const { canvas } = this;
     canvas.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      canvas.focus({ preventScroll: true });
       this.seen = this.down = false; // the ring is for the keyboard
       if (event.isTrusted) canvas.setPointerCapture(event.pointerId);
       this.finger = event.pointerId;
