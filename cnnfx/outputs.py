@@ -105,7 +105,9 @@ def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, layout
     file.write(page)
     if len(page) <= LARGE:
         return ()
-    return (f"{where}: it has {len(page) / 1e6:.1f} MB, more than the {LARGE / 1e6:.0f} MB that open quickly anywhere.",)
+    return (
+        f"{where}: it has {len(page) / 1e6:.1f} MB, more than the {LARGE / 1e6:.0f} MB that open quickly anywhere.",
+    )
 
 
 def write_grid(file: IO[bytes], where: str, grid: Grid, format: str = "png") -> None:

@@ -3,26 +3,6 @@
 const MOST_CELLS = 49; // larger kernels are drawn without numbers
 const FEW_CHANNELS = 3; // of more, only the sums are shown until one is opened
 
-/** A number in few digits, with a true minus sign. */
-function short(number, digits = 4) {
-  if (Number.isNaN(number)) return "NaN";
-  if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
-  const size = Math.abs(number);
-  const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? number.toExponential(digits - 2) : String(Number(number.toPrecision(digits)));
-  return text.replace(/-/g, "−");
-}
-
-/** An element with attributes and children. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "class") element.className = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
 /** The explanation of a pixel as elements.
 
     `told` is what `explain` gives; `layer` the layer; `below(channel)` has { name, colour(value) }; `number` that

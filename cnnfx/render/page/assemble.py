@@ -19,7 +19,10 @@ from cnnfx.render.grid import Grid
 from cnnfx.render.page.data import page_data, short_name
 from cnnfx.render.page.still import still
 
-SCRIPTS = ("data", "forward", "field", "colours", "fit", "view", "pointing", "arithmetic", "pen", "main")
+SCRIPTS = (
+    "data", "forward", "field", "colours", "fit",
+    "elements", "view", "pointing", "arithmetic", "pen", "layout", "classes", "panel", "main",
+)  # fmt: skip
 """The scripts, each using those before it."""
 LARGE = 2_000_000
 """A page of more bytes is told of: it takes long to send and to open."""

@@ -14,15 +14,23 @@ from cnnfx.network import Network
 from cnnfx.render.channels import Look
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install '.[browser]'")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="Playwright is not installed: pip install '.[browser]'"
+    )
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip(f"there is no Chromium on the PATH ({', '.join(CHROMIUM)})")
@@ -48,7 +56,9 @@ def visit(browser, tmp_path: Path) -> Iterator[Callable]:
         opened = context.new_page()
         opened.on("pageerror", lambda error: wrong.append(str(error)))
         opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        opened.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(request.url))
+        opened.on(
+            "request", lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(request.url)
+        )
         opened.goto(path.as_uri())
         if settings.get("java_script_enabled", True):
             opened.wait_for_selector("html[data-ready]")

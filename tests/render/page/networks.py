@@ -19,7 +19,8 @@ from cnnfx.render.page.assemble import SCRIPTS, _part
 from cnnfx.render.page.data import page_data
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
-WITHOUT_A_PAGE = [name for name in SCRIPTS if name not in ("view", "pointing", "arithmetic", "pen", "main")]
+WITHOUT_A_PAGE = SCRIPTS[: SCRIPTS.index("elements")]
+"""The scripts that compute, and need no browser."""
 
 
 def random_image(random: np.random.Generator, channels: int, height: int, width: int) -> Image:

@@ -34,7 +34,9 @@ def reader() -> Network:
         Layer(upper, ("1", "2", "3", "4", "5"), activation=Activation("relu"), pool=Pool("mean", 2)),
     )
     head = Dense(0.02 * random.normal(size=(10, 125)).astype("f4"), np.zeros(10, "f4"), (5, 5, 5))
-    return Network(layers, mean=0.13, deviation=0.31, classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]})
+    return Network(
+        layers, mean=0.13, deviation=0.31, classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]}
+    )
 
 
 def map_named(page, name: str):
@@ -279,7 +281,8 @@ def test_the_pixels_on_the_screen_are_those_of_the_picture(visit, edges, seven, 
              const canvas = document.querySelector("canvas.map[aria-label^='Feature map left']");
              const context = canvas.getContext("2d"), found = [];
              for (let row = 0; row < 26; row++) for (let column = 0; column < 26; column++) {
-               const x = Math.floor((column + 0.5) * canvas.width / 26), y = Math.floor((row + 0.5) * canvas.height / 26);
+               const x = Math.floor((column + 0.5) * canvas.width / 26);
+               const y = Math.floor((row + 0.5) * canvas.height / 26);
                found.push(context.getImageData(x, y, 1, 1).data[0]);
              }
              return found;
@@ -368,7 +371,8 @@ def drawn(page) -> np.ndarray:
     """The levels of the cell, `(112, 112)`."""
     return np.reshape(
         page.evaluate(
-            """() => { const { data } = document.querySelector("canvas.drawing").getContext("2d").getImageData(0, 0, 112, 112);
+            """() => { const context = document.querySelector("canvas.drawing").getContext("2d");
+                       const { data } = context.getImageData(0, 0, 112, 112);
                        return Array.from({ length: 112 * 112 }, (_, at) => data[4 * at + 1]); }"""
         ),
         (112, 112),

@@ -44,7 +44,9 @@ def data(text: str):
 def test_it_loads_nothing():
     text = page()
     assert not re.findall(r"(?:https?:)?//[\w.]+\.\w+/", re.sub(r"/[/*].*", "", text))
-    sources = re.findall(r'(?:src|href|action|url)\s*[=(]\s*["\']?([^"\')\s>]*)', text.split('<script type="application/json"')[0])
+    sources = re.findall(
+        r'(?:src|href|action|url)\s*[=(]\s*["\']?([^"\')\s>]*)', text.split('<script type="application/json"')[0]
+    )
     assert all(source.startswith(("data:", "#")) for source in sources), sources
     assert "@import" not in text
     assert "fetch(" not in text
@@ -57,9 +59,7 @@ def test_its_policy_allows_its_own_script_and_no_other():
     script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)
     assert script
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
-    assert policy[1] == (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    )
+    assert policy[1] == (f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'")
 
 
 def test_names_that_look_like_html_stay_text():
