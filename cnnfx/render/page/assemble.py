@@ -61,11 +61,11 @@ def make_page(network: Network, image: Image, look: Look, picture: Grid) -> byte
     """
     script = _script()
     page = _filled(
-        _part("page.html"),
+        part("page.html"),
         HASH="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         VERSION=__version__,
         TITLE=html.escape(_title(network, image)),
-        STYLE=_part("page.css").strip(),
+        STYLE=part("page.css").strip(),
         LEAD=_paragraph(network.description, "lead") + "".join(_notes(image)),
         STILL=still(picture),
         ALT=html.escape(_alt(network, image)),
@@ -115,10 +115,11 @@ def _alt(network: Network, image: Image) -> str:
 @cache
 def _script() -> str:
     """All scripts as one, whose names nothing else in the page sees."""
-    parts = "\n".join(_part(f"{name}.js") for name in SCRIPTS)
+    parts = "\n".join(part(f"{name}.js") for name in SCRIPTS)
     return f'\n"use strict";\n(() => {{\n{parts}\n}})();\n'
 
 
 @cache
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """The text of a file that pages are made from."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -94,8 +94,8 @@ class MapView {
   mark(context, { kind, top, left, bottom, right }) {
     const seen = this.seen, ratio = window.devicePixelRatio || 1;
     const across = this.canvas.width / seen.width, down = this.canvas.height / seen.height;
-    const [x, width] = grown((left - seen.left) * across, (right - left) * across, SMALLEST_MARK * ratio);
-    const [y, height] = grown((top - seen.top) * down, (bottom - top) * down, SMALLEST_MARK * ratio);
+    const [x, width] = grown((left - seen.left) * across, (right - left) * across, SMALLEST_MARK * ratio, this.canvas.width);
+    const [y, height] = grown((top - seen.top) * down, (bottom - top) * down, SMALLEST_MARK * ratio, this.canvas.height);
     if (kind === "field") {
       context.globalAlpha = 0.16;
       context.fillStyle = COLOURS[kind];
@@ -110,8 +110,10 @@ class MapView {
   }
 }
 
-/** A stretch made at least `least` long around its middle. */
-function grown(start, length, least) {
-  const extra = Math.max(0, least - length);
-  return [start - extra / 2, length + extra];
+/** A stretch made at least `least` long around its middle; at the edge of a canvas of a size it stays inside. */
+function grown(start, length, least, size) {
+  const extra = Math.max(0, least - length), seen = start + length > 0 && start < size;
+  const moved = start - extra / 2, rim = least / 5; // for the line itself
+  if (!extra || !seen) return [moved, length + extra];
+  return [Math.min(Math.max(moved, rim), size - least - rim), least];
 }

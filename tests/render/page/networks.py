@@ -1,4 +1,4 @@
-"""Random networks with every feature that a page must show, and the scripts of a page in Node."""
+"""Random networks with every feature that a page must show, pages, and the scripts of a page in Node."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cnnfx
 from cnnfx.images import Image
 from cnnfx.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Pool
 from cnnfx.network import Layer, Network
 from cnnfx.render.channels import Look
-from cnnfx.render.page.assemble import SCRIPTS, _part
+from cnnfx.render.grid import Grid, Section, Tiles
+from cnnfx.render.page import make_page
+from cnnfx.render.page.assemble import SCRIPTS, part
 from cnnfx.render.page.data import page_data
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -71,6 +74,16 @@ def random_case(seed: int) -> tuple[Network, Image]:
     return replace(network.bind(image.channel_names), head=head, classes=("a", "b", "c", "d")), image
 
 
+def picture() -> Grid:
+    return Grid([Section([Tiles(("a",), 4, 4, lambda f, last, top, low: [np.zeros((low - top, 4), np.uint8)])])])
+
+
+def page(network: Network | None = None, image: Image | None = None, look: Look | None = None) -> str:
+    image = image or Image("seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",))
+    network = network or cnnfx.load_network("edges").bind(image.channel_names)
+    return make_page(network, image, look or Look(), picture()).decode()
+
+
 def told(network: Network, image: Image) -> Any:
     return json.loads(page_data(network, image, Look()))
 
@@ -80,7 +93,7 @@ def in_node(body: str, given: Any) -> Any:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not on the PATH: the scripts of a page cannot be run alone")
-    parts = [_part(f"{name}.js") for name in WITHOUT_A_PAGE]
+    parts = [part(f"{name}.js") for name in WITHOUT_A_PAGE]
     program = "\n".join(
         [
             '"use strict";',

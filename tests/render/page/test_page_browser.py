@@ -320,6 +320,34 @@ def test_a_tap_pins_on_a_phone_that_does_not_scroll_sideways(visit, reader, seve
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def fingers(page, kind: str, *places: tuple[float, float]) -> None:
+    page.touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in places]})
+
+
+def test_two_fingers_magnify_and_one_moves_what_is_magnified(visit, edges, seven):
+    page = visit(edges, seven, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page.touch = page.context.new_cdp_session(page)
+    view = map_named(page, "Feature map top")
+    view.evaluate("(canvas) => canvas.scrollIntoView({ block: 'start' })")
+    box = view.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    fingers(page, "touchStart", (x - 20, y), (x + 20, y))
+    for k in (30, 40, 50):
+        fingers(page, "touchMove", (x - k, y), (x + k, y))
+    fingers(page, "touchEnd")
+    assert page.text_content("#zoom") == "2.5×"
+    assert page.evaluate("visualViewport.scale") == 1
+    page.touchscreen.tap(x, y)
+    before = where(page)
+    fingers(page, "touchStart", (x, y))
+    for k in (10, 25, 40):
+        fingers(page, "touchMove", (x - k, y))
+    fingers(page, "touchEnd")
+    assert where(page) == before  # a drag pins nothing
+    page.touchscreen.tap(x, y)
+    assert where(page) != before
+
+
 def test_light_and_dark_follow_the_system(visit, edges, seven):
     def brightness(scheme: str) -> list[int]:
         page = visit(edges, seven, color_scheme=scheme)

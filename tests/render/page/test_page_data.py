@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import random_case
+from networks import page, random_case
 
 import cnnfx
 from cnnfx.errors import CnnfxError
@@ -19,20 +19,9 @@ from cnnfx.images import Image, reduced
 from cnnfx.layers import Conv
 from cnnfx.network import Layer, Network
 from cnnfx.render.channels import Look
-from cnnfx.render.grid import Grid, Section, Tiles
-from cnnfx.render.page import assemble, make_page, page_pixels
+from cnnfx.render.page import assemble, page_pixels
 
 EVIL = '</script><script>alert("1 & 2")</script><!--<img src=http://example.org>\'@DATA@'
-
-
-def picture() -> Grid:
-    return Grid([Section([Tiles(("a",), 4, 4, lambda f, last, top, low: [np.zeros((low - top, 4), np.uint8)])])])
-
-
-def page(network: Network | None = None, image: Image | None = None, look: Look | None = None) -> str:
-    image = image or Image("seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",))
-    network = network or cnnfx.load_network("edges").bind(image.channel_names)
-    return make_page(network, image, look or Look(), picture()).decode()
 
 
 def data(text: str):
