@@ -27,10 +27,12 @@ const page = {
     else this.select(this.chosen.view, this.chosen.view.row, this.chosen.view.column);
   },
 
-  /** The brightest pixel of the last layer's first map: something to see before anything is pointed at. */
+  /** The brightest pixel of the last layer's first map that is not all one value: something to see before anything is
+      pointed at. */
   pointAtPeak() {
-    const { row, column } = this.ranges[this.ranges.length - 1][0];
-    this.select(this.views[this.views.length - 1][0], row, column);
+    const ranges = this.ranges[this.ranges.length - 1];
+    const channel = Math.max(0, ranges.findIndex(({ low, high }) => low < high));
+    this.select(this.views[this.views.length - 1][channel], ranges[channel].row, ranges[channel].column);
   },
 
   get isDrawing() {

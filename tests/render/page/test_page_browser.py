@@ -140,6 +140,17 @@ def test_each_input_channel_has_its_own_sum(visit):
     assert page.locator("#sum table").count() == 9
 
 
+def test_at_first_the_brightest_pixel_of_a_map_with_contrast_is_explained(visit, seven):
+    network = cnnfx.load_network("edges")
+    weights = network.layers[0].conv.weights.copy()
+    weights[0] = 0
+    layer = replace(network.layers[0], conv=replace(network.layers[0].conv, weights=weights))
+    network = replace(network, layers=(layer,))
+    maps = network.feature_maps(seven.floats())[-1]
+    row, column = divmod(int(maps[1].argmax()), 26)
+    assert where(visit(network, seven)) == f"left, layer 1, column {column}, row {row}"
+
+
 def test_pointing_at_the_input_shows_its_value(visit, edges, seven):
     page = visit(edges, seven)
     point(page, map_named(page, "Input"), 8, 12, (28, 28))
