@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnfx.jobs.task import Outcome, Recipe, Show, Task
     from cnnfx.network import Network
     from cnnfx.outputs import Written
+    from cnnfx.pipeline import Pipeline
     from cnnfx.render.channels import Look
 
 WORTH_PROCESSES = 8
@@ -62,8 +63,8 @@ def apply(
 ) -> None:
     """Slide filters over images and write the feature maps.
 
-    They are written as a labelled grid, or as numbers, or one by one into a
-    folder; the name of the output decides.
+    They are written as a labelled grid, as numbers, as a page to explore in a
+    browser, or one by one into a folder; the name of the output decides.
 
     \b
       cnnfx apply photo.png --filters edges
@@ -73,6 +74,7 @@ def apply(
       cnnfx apply photos/ --recursive -f edges -o maps/ --jobs 4
       cat photo.png | cnnfx apply - -f sobel > sobel.png
       cnnfx apply photo.png -f sobel -o maps.npz --json
+      cnnfx apply photo.png -f edges -o page.html
     """
     if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
         from cnnfx.jobs.server import prepare
@@ -86,6 +88,7 @@ def apply(
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.jobs.task import Recipe, Task
+    from cnnfx.outputs import PAGES
     from cnnfx.pipeline import Layout, Pipeline
     from cnnfx.render.channels import Look
 
@@ -95,10 +98,12 @@ def apply(
         set_threads(threads)
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
     network = _network(filters or [], kernel or [], then or [], settings, layer)
-    work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
     layout = Layout(Look(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters)
     sources = find_sources(images, recursive)
     goals = targets(sources, output, format, network.name)
+    work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
+    if goals[0].format in PAGES:
+        work = _for_a_page(work)
     if as_json and any(goal.path is None for goal in goals):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
     recipe = Recipe(work, layout, as_json, skip_existing)
@@ -160,6 +165,17 @@ def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
     if layer == "all":
         return tuple(range(1, len(network.layers) + 1))
     return (checked_layer(network, int(layer)),)
+
+
+def _for_a_page(work: Pipeline) -> Pipeline:
+    """A page shows every layer up to the wanted one, in a size that a browser can compute."""
+    from dataclasses import replace
+
+    from cnnfx.render.page import page_pixels
+
+    last = max(work.layers, default=len(work.network.layers))
+    layers = tuple(range(1, last + 1))
+    return replace(work, layers=layers, reduce_to=page_pixels(work.network))
 
 
 def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:

@@ -206,7 +206,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="A picture; .npy or .npz for the numbers; a folder/ for one file per channel; - for standard output. "
+        help="A picture; .npy or .npz for the numbers; .html for a page to explore; a folder/ for one file per "
+        "channel; - for standard output. "
         "{stem} and {filters} stand for the names of image and filters.  [default: {stem}.{filters}.png]",
         rich_help_panel=OUTPUT,
     ),

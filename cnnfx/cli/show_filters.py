@@ -154,13 +154,13 @@ def _save(
 
     from cnnfx.cli.targets import Source, targets
     from cnnfx.errors import UsageError
-    from cnnfx.outputs import NUMBERS, write_picture
+    from cnnfx.outputs import PICTURES, write_picture
     from cnnfx.render.filters import layer_picture, stacked
 
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
         raise UsageError(f"{output} is a folder. Filters are written to one picture: give -o filters.png.")
     (target,) = targets([Source(network.name)], output, format, network.name)
-    if target.format in NUMBERS:
+    if target.format not in PICTURES:
         raise UsageError(f"{output} is not a picture file. Filters are written to one picture: give -o filters.png.")
     pictures = []
     for number, layer in chosen:

@@ -119,7 +119,8 @@ def _done(recipe: Recipe, task: Task, show: Show | None) -> Outcome:
         show(written)
     results = tuple(_described(task.source, output) for output in written) if recipe.described else ()
     talk = () if recipe.described or task.goal.path is None else (_summary(written), *_empty(written))
-    return Outcome(task.source, (*image.notes, *talk), results)
+    notes = [note for output in written for note in output.notes]
+    return Outcome(task.source, (*image.notes, *notes, *talk), results)
 
 
 def _passed_over(task: Task) -> Outcome:
