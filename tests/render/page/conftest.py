@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from networks import page
+from page_networks import page
 
 import cnnfx
 from cnnfx.images import Image

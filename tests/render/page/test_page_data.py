@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import page, random_case
+from page_networks import page, random_case
 
 import cnnfx
 from cnnfx.errors import CnnfxError

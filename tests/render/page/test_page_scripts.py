@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import BORDERS, in_node, random_case, told
+from page_networks import BORDERS, in_node, random_case, told
 
 from cnnfx.datasets import fit_digit
 from cnnfx.datasets.folders import fit_image
