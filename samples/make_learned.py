@@ -16,6 +16,8 @@ COMMANDS = (
     "cnnfx show-filters model.npz --layer 1 -o after.png",
     "cnnfx evaluate model.npz -o confusion.png",
     "cnnfx apply samples/seven.png --filters model.npz --layer 1 --with-filters --normalize positive -o maps.png",
+    "cnnfx show-patterns model.npz --data mnist --layer 2 --filters 2,3,6,7,12,16 --columns 2 -o patterns.png",
+    "cnnfx show-patterns model.npz --data mnist --layer classes -o classes.png",
 )
 
 

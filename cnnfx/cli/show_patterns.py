@@ -126,7 +126,7 @@ def show_patterns(
 
     For each filter: the nine patches of images that excite it most; what in
     them does, by Zeiler and Fergus's deconvolution; and inputs that climb from
-    noise to what excites it more than any patch.
+    noise to what excites it at least as much as any patch.
 
     \b
       cnnfx show-patterns model.npz -o patterns.png
