@@ -78,8 +78,11 @@ def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
         file = open(path, "a" if append else "w", encoding="utf-8")  # noqa: SIM115 # closed below
     except OSError as error:
         raise FileError(f"{path}: it cannot be written: {reason(error).replace('-o', '--log')}.") from error
-    with file:
+    try:
         yield file
+    finally:
+        with suppress(OSError):  # lines are flushed as they are written: what failed has been told
+            file.close()
 
 
 def reason(error: OSError) -> str:

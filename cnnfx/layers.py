@@ -219,11 +219,21 @@ class Dense:
         ArgumentError
             If the maps are of another shape: the image was larger or smaller than those learned from.
         """
-        if maps.shape[-3:] != self.shape:
-            wanted, given = ("×".join(map(str, shape)) for shape in (self.shape, maps.shape[-3:]))
+        self.check(maps.shape[-3:])
+        flat = maps.reshape(*maps.shape[:-3], -1)
+        return flat @ self.weights.T + self.bias
+
+    def check(self, shape: Shape) -> None:
+        """See that feature maps have the shape that it takes.
+
+        Raises
+        ------
+        ArgumentError
+            If they have not.
+        """
+        if shape != self.shape:
+            wanted, given = ("×".join(map(str, sizes)) for sizes in (self.shape, shape))
             raise ArgumentError(
                 f"the classes are told from feature maps of {wanted} (channels, rows, columns), not {given}: "
                 "the image must have the size that the network has learned on."
             )
-        flat = maps.reshape(*maps.shape[:-3], -1)
-        return flat @ self.weights.T + self.bias

@@ -120,14 +120,19 @@ class FeatureMaps:
         conv, (_, height, width) = self.network.layers[number - 1].conv, self.sizes[number - 1]
         rows = conv.window.output_size((height, width))[0]
         (top, bottom), sides = conv.window.pads((height, width))
-        need = conv.window.input_rows(first, last, height)
+        method = conv.method(self.sizes[number - 1])
         # A border that mirrors looks up image rows: a band at the edge must be high enough to hold them.
+        need = conv.window.input_rows(first, last, height)
         enough = top + bottom + conv.window.extent[0]
         begin = max(0, min(first, rows - enough)) if need.bottom else first
         end = min(rows, max(last, enough)) if need.top else last
         need = conv.window.input_rows(begin, end, height)
+        if conv.window.border == "wrap" or need.last - need.first <= max(need.top, need.bottom):
+            # Rows are looked up at the other end, or the band has hardly any of its own: the whole serves for it.
+            below = self._compute(number - 1, 0, height)
+            return conv.forward_band(below, ((top, bottom), sides), method)[:, first:last]
         below = self._compute(number - 1, need.first, need.last)
-        maps = conv.forward_band(below, ((need.top, need.bottom), sides), conv.method(self.sizes[number - 1]))
+        maps = conv.forward_band(below, ((need.top, need.bottom), sides), method)
         return maps[:, first - begin : last - begin]
 
 

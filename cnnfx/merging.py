@@ -154,8 +154,8 @@ def side_by_side(networks: Sequence[Network]) -> Network:
     return Network(
         (_name_outputs(replace(networks[0].layers[0], conv=conv), networks),),
         name="+".join(network.name for network in networks),
-        description=" ".join(network.description for network in networks if network.description),
-        source="; ".join(network.source for network in networks if network.source),
+        description=" ".join(dict.fromkeys(network.description for network in networks if network.description)),
+        source="; ".join(dict.fromkeys(network.source for network in networks if network.source)),
         mean=networks[0].mean,
         deviation=networks[0].deviation,
     )

@@ -1,16 +1,16 @@
-"""What results are written as: one grid picture, numbers, or a folder of pictures."""
+"""What results are written as: one grid picture, numbers, a page, or a folder of pictures."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import FileError, UsageError
+from cnnfx.errors import CnnfxError, FileError, UsageError
 from cnnfx.files import atomic_write
 from cnnfx.images import Image
 from cnnfx.maps import FeatureMaps
@@ -29,16 +29,19 @@ PICTURES = {
 QUALITY = {"jpg": {"quality": 92}, "jpeg": {"quality": 92}, "webp": {"quality": 92}}
 NUMBERS = ("npy", "npz")
 """Endings of files that hold the float maps."""
+PAGES = ("html",)
+"""Endings of pages to explore in a browser."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """One output: where it is, whose layer it shows, and which of its channels."""
+    """One output: where it is, whose layer it shows, which of its channels, and what is to be told of it."""
 
     output: str
     layer: int
     maps: FeatureMaps
     channels: range
+    notes: tuple[str, ...] = ()
 
 
 def checked_format(name: str) -> str:
@@ -50,9 +53,9 @@ def checked_format(name: str) -> str:
         If it is not known.
     """
     ending = name.lower().removeprefix(".")
-    if ending not in PICTURES and ending not in NUMBERS:
-        known = ", ".join([*PICTURES, *NUMBERS])
-        raise UsageError(f"There is no output format {name!r}. Choose one of {known}.")
+    known = [*PICTURES, *NUMBERS, *PAGES]
+    if ending not in known:
+        raise UsageError(f"There is no output format {name!r}. Choose one of {', '.join(known)}.")
     return ending
 
 
@@ -67,14 +70,44 @@ def write(target: Target, image: Image, layers: Layers, layout: Layout) -> list[
     if target.folder:
         return list(_write_folder(target, image, layers, layout))
     where = STDOUT if target.path is None else str(target.path)
+    notes: tuple[str, ...] = ()
     if target.format in NUMBERS:
         with target.open() as file:
             write_numbers(file, target.format, image, layers)
+    elif target.format in PAGES:
+        with target.open() as file:
+            notes = write_page(file, where, image, layers, layout)
     else:
         grid = lay_out(image, layers, layout)
         with target.open() as file:
             write_grid(file, where, grid, target.format)
-    return [Written(where, number, maps, range(maps.shape[0])) for number, maps in layers]
+    return [
+        Written(where, number, maps, range(maps.shape[0]), () if position else notes)
+        for position, (number, maps) in enumerate(layers)
+    ]
+
+
+def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, layout: Layout) -> tuple[str, ...]:
+    """Write a page to explore the layers in; what its user should be told of the file `where`.
+
+    Raises
+    ------
+    CnnfxError
+        If it would be too large for a browser; the message names the image.
+    """
+    from cnnfx.render.page import LARGE, make_page
+
+    picture = lay_out(image, layers, replace(layout, with_input=True, with_filters=True))
+    try:
+        page = make_page(layers[-1][1].network, image, layout.look, picture)
+    except CnnfxError as error:
+        raise CnnfxError(f"{image.name}: {error}") from error
+    file.write(page)
+    if len(page) <= LARGE:
+        return ()
+    return (
+        f"{where}: it has {len(page) / 1e6:.1f} MB, more than the {LARGE / 1e6:.0f} MB that open quickly anywhere.",
+    )
 
 
 def write_grid(file: IO[bytes], where: str, grid: Grid, format: str = "png") -> None:

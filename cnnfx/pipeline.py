@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.images import MAX_PIXELS, Image, load_image
+from cnnfx.images import MAX_PIXELS, Image, load_image, reduced
 from cnnfx.maps import FeatureMaps, feature_maps
 from cnnfx.network import Layer, Network
 from cnnfx.render.channels import Look, map_tiles
@@ -50,6 +50,7 @@ class Pipeline:
     channels : one of `CHANNELS`
     background : colour that transparent parts are laid over
     max_pixels : images with more pixels are refused
+    reduce_to : images with more pixels are made smaller, and a note says so; None to leave them as they are
     """
 
     network: Network
@@ -57,6 +58,7 @@ class Pipeline:
     channels: str = "auto"
     background: str = "white"
     max_pixels: int = MAX_PIXELS
+    reduce_to: int | None = None
 
     def load(self, source: str | os.PathLike[str] | bytes) -> Image:
         """The image in the channels that the network is to see.
@@ -66,13 +68,9 @@ class Pipeline:
         FileError
             If it cannot be read.
         """
-        channels = {"auto": self._asked_for(), "each": "auto"}.get(self.channels, self.channels)
-        return load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
-
-    def _asked_for(self) -> str:
-        """The channels that the first layer's filters ask for."""
-        conv = self.network.layers[0].conv
-        return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
+        channels = {"auto": asked_for(self.network), "each": "auto"}.get(self.channels, self.channels)
+        image = load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
+        return image if self.reduce_to is None else reduced(image, self.reduce_to)
 
     def names(self) -> list[tuple[int, tuple[str, ...]]] | None:
         """The wanted layers' numbers and channel names; None where these depend on the image's channels."""
@@ -99,6 +97,13 @@ class Pipeline:
             return [(number, feature_maps(network, image, names, number)) for number in self._wanted()]
         except ArgumentError as error:
             raise ArgumentError(f"{image.name}: {str(error).rstrip('.')}.") from error
+
+
+def asked_for(network: Network) -> str:
+    """What a picture's colours are to become for a network: "rgb" if its first layer's filters ask for that, or
+    "gray"."""
+    conv = network.layers[0].conv
+    return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
 
 
 def lay_out(image: Image, layers: Sequence[tuple[int, FeatureMaps]], layout: Layout) -> Grid:

@@ -123,6 +123,12 @@ def test_a_model_is_a_network_wherever_a_filter_file_is(saved, path) -> None:
     np.testing.assert_array_equal(load_network(str(path)).feature_maps(image)[1], saved.feature_maps(image)[1])
 
 
+def test_a_model_without_a_name_of_its_own_is_called_as_its_file(saved, path) -> None:
+    assert load_network(path).name == "net"
+    save_model(path, replace(saved, name="network"))
+    assert load_network(path).name == "model"
+
+
 def test_a_network_without_head_and_start_can_be_saved(path) -> None:
     save_model(path, replace(model(), head=None, start=None, classes=()))
     assert load_model(path).head is None
@@ -259,6 +265,34 @@ def dense(**values):
 def test_a_meta_that_does_not_describe_a_network_is_refused(saved, path, meta) -> None:
     rewrite(path, meta)
     assert refusal(path).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"input": "x"}, 'input is "x"'),
+        ({"input": [1, 6]}, "input is [1, 6]"),
+        ({"input": [1, 6, 0]}, "input is [1, 6, 0]"),
+        ({"accuracy": ["y"]}, 'accuracy is ["y"]'),
+        ({"accuracy": 0.5}, "accuracy is 0.5"),
+        ({"epochs": None}, "epochs is null"),
+        ({"seed": -1}, "seed is -1"),
+        ({"dataset": 3}, "dataset is 3"),
+        ({"input": [1, 6, 13]}, None),
+        ({"input": [1, 12, 12]},
+         "of an input of 1×12×12 the layers make maps of 4×5×3; the dense layer takes 4×2×3"),
+        ({"input": [2, 6, 12]}, "layer 1 of net: "),
+        ({"input": [1, 1, 1]}, "layer 1 of net: "),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_the_run_is_checked(saved, path, told, said) -> None:
+    rewrite(path, meta=changed(**told))
+    if said is None:
+        assert load_model(path).meta["input"] == told["input"]
+    else:
+        assert refusal(path).startswith(f"{path}: its meta does not describe a network: {said}")
+        assert refusal(path).endswith("The file is damaged, or not a model.")
+        assert ".." not in refusal(path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"format": 1}', "null", '{"format": 1' + "0" * 5000 + "}"])

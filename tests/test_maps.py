@@ -51,6 +51,11 @@ NETWORKS = {
     "strided and dilated": [layer(3, 2, stride=(2, 1), dilation=(3, 1)), layer(2, 3, stride=3, padding=2)],
     "pooled": [layer(4, 2, pool=Pool("max", 2), activation=Activation("relu")), layer(2, 4, pool=Pool("mean", 3))],
     "wrapped": [layer(3, 2, padding="same", border="wrap")],
+    "wrapped, the last rows unused": [layer(3, 2, padding=2, border="wrap", stride=3, pool=Pool("max", 4))],
+    "rows that read padding only": [
+        layer(3, 2, padding=((8, 8), (2, 2)), stride=(60, 1), border="reflect"),
+        layer(2, 3, padding=((3, 3), (2, 2)), stride=(9, 1)),
+    ],
     "combined": [layer(3, 2, combine=(Combination("n", "norm", (0, 1)), Combination("m", "max", (1, 2))))],
 }
 

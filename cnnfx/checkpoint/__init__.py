@@ -9,7 +9,7 @@
 
 `numpy.load` reads it, and `torch.from_numpy` takes each array as it is.
 
-Reading order: `archive` (arrays in a zip file, read with care), `writing`, `reading`.
+Reading order: `archive` (arrays in a zip file, read with care), `writing`, `run`, `reading`.
 """
 
 from cnnfx.checkpoint.reading import load_checkpoint, load_model

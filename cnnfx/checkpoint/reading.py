@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnfx.checkpoint.archive import Archive
+from cnnfx.checkpoint.run import check_run
 from cnnfx.checkpoint.writing import FORMAT, OWN, parameters
 from cnnfx.errors import ArgumentError
 from cnnfx.layers import ACTIVATIONS, COMBINATIONS, Activation, Array, Combination, Conv, Dense, Pool
@@ -55,7 +56,7 @@ def _read_network(archive: Archive) -> Network:
     try:
         return _build(archive, meta)
     except (KeyError, TypeError, ValueError, AttributeError, ArgumentError, OverflowError, RecursionError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise archive.error(
             f"its meta does not describe a network: {what}. The file is damaged, or not a model"
         ) from error
@@ -95,6 +96,7 @@ def _build(archive: Archive, meta: dict[str, Any]) -> Network:
         raise ValueError("deviation is not more than 0")
     if network.head is not None and len(network.classes) != len(network.head.bias):
         raise ValueError(f"{len(network.classes)} classes for {len(network.head.bias)} scores")
+    check_run(network)
     if any(name.startswith("start.") for name in archive.names):
         start = _read_layers(archive, meta, "start.layers")
         network = replace(network, start=replace(network, layers=start.layers, head=start.head))

@@ -9,9 +9,11 @@ import typer
 from cnnfx.cli.apply import apply
 from cnnfx.cli.boundary import Command, Commands
 from cnnfx.cli.evaluate import evaluate
+from cnnfx.cli.explain import explain
 from cnnfx.cli.list_filters import list_filters
 from cnnfx.cli.predict import predict
 from cnnfx.cli.show_filters import show_filters
+from cnnfx.cli.show_patterns import show_patterns
 from cnnfx.cli.summary import summary
 from cnnfx.cli.train import train
 
@@ -23,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-for _command in (list_filters, show_filters, apply, train, summary, evaluate, predict):
+for _command in (list_filters, show_filters, apply, explain, train, summary, evaluate, predict, show_patterns):
     app.command(_command.__name__.replace("_", "-"), cls=Command)(_command)
 
 
@@ -51,8 +53,10 @@ def cnnfx(
       cnnfx list-filters                       the filters that come along
       cnnfx show-filters edges                 what they look like
       cnnfx apply photo.png --filters edges    what they detect in an image
+      cnnfx explain a.png -f edges --at 9,4    how one number comes about
       cnnfx train --epochs 3                   filters that are learned
       cnnfx predict seven.png                  what the network reads
+      cnnfx show-patterns model.npz            what its filters look for
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help(), err=True)

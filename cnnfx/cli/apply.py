@@ -14,9 +14,11 @@ from cnnfx.cli import options
 from cnnfx.cli.printing import put_json, tell
 
 if TYPE_CHECKING:
+    from cnnfx.cli.networks import Settings
     from cnnfx.jobs.task import Outcome, Recipe, Show, Task
     from cnnfx.network import Network
     from cnnfx.outputs import Written
+    from cnnfx.pipeline import Pipeline
     from cnnfx.render.channels import Look
 
 WORTH_PROCESSES = 8
@@ -61,8 +63,8 @@ def apply(
 ) -> None:
     """Slide filters over images and write the feature maps.
 
-    They are written as a labelled grid, or as numbers, or one by one into a
-    folder; the name of the output decides.
+    They are written as a labelled grid, as numbers, as a page to explore in a
+    browser, or one by one into a folder; the name of the output decides.
 
     \b
       cnnfx apply photo.png --filters edges
@@ -72,12 +74,13 @@ def apply(
       cnnfx apply photos/ --recursive -f edges -o maps/ --jobs 4
       cat photo.png | cnnfx apply - -f sobel > sobel.png
       cnnfx apply photo.png -f sobel -o maps.npz --json
+      cnnfx apply photo.png -f edges -o page.html
     """
     if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
         from cnnfx.jobs.server import prepare
 
         prepare()  # it loads its modules while this process does
-    from cnnfx.cli.networks import Settings, build
+    from cnnfx.cli.networks import Settings
     from cnnfx.cli.progress import MANY
     from cnnfx.cli.sources import content, find_sources
     from cnnfx.cli.targets import targets
@@ -85,6 +88,7 @@ def apply(
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.jobs.task import Recipe, Task
+    from cnnfx.outputs import PAGES
     from cnnfx.pipeline import Layout, Pipeline
     from cnnfx.render.channels import Look
 
@@ -93,11 +97,13 @@ def apply(
     if threads is not None:
         set_threads(threads)
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
-    network = build(filters or [], kernel or [], then or [], settings)
-    work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
+    network = _network(filters or [], kernel or [], then or [], settings, layer)
     layout = Layout(Look(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters)
     sources = find_sources(images, recursive)
     goals = targets(sources, output, format, network.name)
+    work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
+    if goals[0].format in PAGES:
+        work = _for_a_page(work)
     if as_json and any(goal.path is None for goal in goals):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
     recipe = Recipe(work, layout, as_json, skip_existing)
@@ -140,18 +146,36 @@ def _outcomes(
     return in_processes(recipe, tasks, jobs)
 
 
+def _network(filters: list[str], kernels: list[str], then: list[str], settings: Settings, layer: str | None) -> Network:
+    """The network; where a layer is shown that is not its last, it ends there, and the settings hold for that one."""
+    from cnnfx.cli.networks import build
+
+    network = build(filters, kernels, then, settings)
+    if layer is None or layer == "all" or int(layer) >= len(network.layers):
+        return network
+    return settings.of_last_layer(build(filters, kernels, then).upto(int(layer)))
+
+
 def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
     """The numbers of the layers that `--layer` asks for; none for the last."""
-    from cnnfx.errors import UsageError
+    from cnnfx.cli.networks import checked_layer
 
-    count = len(network.layers)
     if layer is None:
         return ()
     if layer == "all":
-        return tuple(range(1, count + 1))
-    if int(layer) > count:
-        raise UsageError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
-    return (int(layer),)
+        return tuple(range(1, len(network.layers) + 1))
+    return (checked_layer(network, int(layer)),)
+
+
+def _for_a_page(work: Pipeline) -> Pipeline:
+    """A page shows every layer up to the wanted one, in a size that a browser can compute."""
+    from dataclasses import replace
+
+    from cnnfx.render.page import page_pixels
+
+    last = max(work.layers, default=len(work.network.layers))
+    layers = tuple(range(1, last + 1))
+    return replace(work, layers=layers, reduce_to=page_pixels(work.network))
 
 
 def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:

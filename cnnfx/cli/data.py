@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
     from cnnfx.network import Network
 
+BAR = 30
+"""The bar's characters: with a file's name it must not fill the line, or Ctrl-C would leave it there."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -38,7 +41,7 @@ def get_data(spec: str | None, seed: int, quiet: bool, size: int | None = None, 
     """The dataset of `--data`; its notes are told even where little is said."""
     from cnnfx.datasets import load_dataset
 
-    with _progress(quiet) as progress:
+    with showing_progress(quiet) as progress:
         dataset = load_dataset(spec, size=size, color=color, seed=seed, progress=progress)
     for note in dataset.notes:
         tell(f"cnnfx: {note}")
@@ -74,15 +77,15 @@ def _wanted(network: Network) -> tuple[int | None, bool]:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress | None]:
-    """A bar on standard error while data are had, on a terminal only."""
+def showing_progress(quiet: bool) -> Iterator[Progress | None]:
+    """A bar on standard error while something is done in several parts, on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(BAR), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("data", total=None)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

@@ -25,11 +25,11 @@ def load_classifier(path: str) -> Network:
     FileError
         If it cannot be read, or tells no classes.
     """
-    from cnnfx.checkpoint import load_model
+    from cnnfx.filterbank import load_network
 
     if not path.lower().endswith(".npz"):
         raise UsageError(f"{path} is not a model: those are files in .npz, made by cnnfx train.")
-    network = load_model(path)
+    network = load_network(path)
     if network.head is None:
         raise FileError(f"{path}: it tells no classes: it has filters only. Give a model made by cnnfx train.")
     return network

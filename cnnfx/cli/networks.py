@@ -111,3 +111,17 @@ def _with_settings_of(like: Network, network: Network) -> Network:
     )
     layer = replace(layer, conv=conv, activation=model.activation, pool=model.pool)
     return replace(network, layers=(layer,), mean=like.mean, deviation=like.deviation)
+
+
+def checked_layer(network: Network, number: int) -> int:
+    """The number of a layer that the network has.
+
+    Raises
+    ------
+    UsageError
+        If it has not so many.
+    """
+    count = len(network.layers)
+    if number > count:
+        raise UsageError(f"There is no layer {number}: {network.name} has {count} layer{'s' * (count > 1)}.")
+    return number

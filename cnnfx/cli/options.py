@@ -126,7 +126,8 @@ OneLayer = Annotated[
         "--layer",
         parser=parsers.layers,
         metavar="N|all",
-        help="Whose output channels to show, the first layer's being 1; the last one's unless given.",
+        help="Whose output channels to show, the first layer's being 1; the last one's unless given. "
+        "Settings of the last layer are then those of this one.",
         show_default=False,
         rich_help_panel=OUTPUT,
     ),
@@ -205,7 +206,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="A picture; .npy or .npz for the numbers; a folder/ for one file per channel; - for standard output. "
+        help="A picture; .npy or .npz for the numbers; .html for a page to explore; a folder/ for one file per "
+        "channel; - for standard output. "
         "{stem} and {filters} stand for the names of image and filters.  [default: {stem}.{filters}.png]",
         rich_help_panel=OUTPUT,
     ),

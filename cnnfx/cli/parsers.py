@@ -8,6 +8,8 @@ import typer
 
 MOST_DIGITS = 9
 """No option takes a number as long as that of all pixels."""
+MOST_CHOSEN = 100_000
+"""No range of filters is as long."""
 
 
 class Pair(NamedTuple):
@@ -15,6 +17,13 @@ class Pair(NamedTuple):
 
     vertical: int
     horizontal: int
+
+
+class Spot(NamedTuple):
+    """A position in a picture, counted from the left and the top; a class of its own as `Pair` is."""
+
+    x: int
+    y: int
 
 
 class Pooled(NamedTuple):
@@ -53,6 +62,14 @@ def pair(text: str) -> Pair:
     return Pair(numbers[0], numbers[-1])
 
 
+def spot(text: str) -> Spot:
+    """ "x,y" as two whole numbers from 0 on."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(map(_is_whole, parts)):
+        raise typer.BadParameter(f"{text!r} is not X,Y: two whole numbers of 0 or more, such as 12,5.")
+    return Spot(int(parts[0]), int(parts[1]))
+
+
 def padding(text: str) -> str:
     """ "valid", "same" or a number of pixels; kept as text."""
     if text not in ("valid", "same") and not _is_whole(text):
@@ -89,6 +106,20 @@ def complete_filters(incomplete: str) -> list[str]:
     return [name for name in preset_names() if name.startswith(incomplete)]
 
 
+def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The output channels of the network that the command line names so far, those whose names begin so."""
+    from cnnfx.cli.networks import build, checked_layer
+    from cnnfx.errors import CnnfxError
+
+    given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
+    try:
+        network = build(given["filters"], given["kernel"], given["then"])
+        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
+    except CnnfxError:  # told when the command is run
+        return []
+    return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
+
+
 def layers(text: str) -> str:
     """ "all" or a layer's number from 1 on; kept as text."""
     if text != "all" and not (_is_whole(text) and int(text) >= 1):
@@ -108,6 +139,20 @@ def counts(text: str) -> Counts:
     return Counts(map(int, parts))
 
 
+def numbers(text: str) -> Counts:
+    """ "1-8,12" as whole numbers from 1 on, in order; "all" as none."""
+    found: list[int] = []
+    for part in [] if text == "all" else text.split(","):
+        first, dash, last = (one.strip() for one in part.partition("-"))
+        ends = (first, last if dash else first)
+        if not all(_is_whole(end) and len(end) <= 5 for end in ends) or not 1 <= int(ends[0]) <= int(ends[1]):
+            raise typer.BadParameter(
+                f"{text!r} is not all, nor numbers of 1 or more and ranges of them, such as 1-8,12."
+            )
+        found += range(int(ends[0]), int(ends[1]) + 1)
+    return Counts(dict.fromkeys(found))
+
+
 def rate(text: str) -> float:
     """A positive number."""
     try:
@@ -125,3 +170,48 @@ def shape(text: str) -> Counts:
     if len(parts) != 3 or not all(_is_whole(part) and int(part) >= 1 for part in parts):
         raise typer.BadParameter(f"{text!r} is not CHANNELSxROWSxCOLUMNS, such as 1x28x28.")
     return Counts(map(int, parts))
+
+
+def layer_or_classes(text: str) -> str:
+    """ "classes" or a layer's number from 1 on; kept as text."""
+    if text != "classes" and not (_is_whole(text) and int(text) >= 1):
+        raise typer.BadParameter(f"{text!r} is not classes or the number of a layer, 1 or more.")
+    return text
+
+
+class Choice(tuple[tuple[str, str | None], ...]):
+    """Names, and ranges of numbers (first, last); a class of its own as `Counts` is."""
+
+
+def choice(text: str) -> Choice:
+    """ "1,4,7-9" or "top,left" as names and ranges of numbers."""
+    found: list[tuple[str, str | None]] = []
+    for part in (part.strip() for part in text.split(",")):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        if not part:
+            raise typer.BadParameter(f"{text!r} is not a list of filters, such as 1,4,7-9 or top,left.")
+        if dash and _is_whole(first) and _is_whole(last):
+            if int(first) > int(last) or int(last) - int(first) >= MOST_CHOSEN:
+                raise typer.BadParameter(f"{part!r} is not a range of filters, from a smaller number to a larger one.")
+            found.append((first, last))
+        elif dash and (not first or not last):
+            raise typer.BadParameter(f"{part!r} is not a range of filters: write both ends, such as 5-8.")
+        else:
+            found.append((part, None))
+    return Choice(found)
+
+
+METHODS = ("patches", "deconvolution", "maximisation")
+
+
+class Methods(tuple[str, ...]):
+    """Some of `METHODS`; a class of its own as `Counts` is."""
+
+
+def methods(text: str) -> Methods:
+    """ "patches,maximisation" as names of methods."""
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if part not in METHODS:
+            raise typer.BadParameter(f"{part!r} is not one of {', '.join(METHODS)}.")
+    return Methods(parts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +14,9 @@ from cnnfx.cli.printing import put, put_json
 
 if TYPE_CHECKING:
     from cnnfx.network import Layer, Network
+
+FEW = 8
+"""So many filters are drawn large in a terminal, or of a table."""
 
 
 def show_filters(
@@ -33,6 +38,17 @@ def show_filters(
     layer: Annotated[
         str, typer.Option("--layer", parser=parsers.layers, metavar="N|all", help="Whose filters, the first being 1.")
     ] = "all",
+    only: Annotated[
+        parsers.Counts | None,
+        typer.Option(
+            "--only",
+            parser=parsers.numbers,
+            metavar="N-N|all",
+            help="Which of a layer's filters, the first being 1: 1-8,12. All, or as many as a terminal has room for, "
+            "unless given.",
+            show_default=False,
+        ),
+    ] = None,
     before: Annotated[
         bool, typer.Option("--before", help="Of a model: the filters as they were before they learned.")
     ] = False,
@@ -58,13 +74,15 @@ def show_filters(
     """Draw filters: -1 is black, 0 grey, 1 white.
 
     They are drawn in the terminal, or with -o into a picture. A filter of
-    several input channels is a row of kernels, one for each.
+    several input channels is a row of kernels, one for each; of many such
+    filters the terminal shows the first ones.
 
     \b
       cnnfx show-filters edges
       cnnfx show-filters sobel --values
       cnnfx show-filters gaussian -o gaussian.png
       cnnfx show-filters model.npz --layer 1 --before
+      cnnfx show-filters model.npz --layer 2 --only 9-16
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
     from cnnfx.cli.networks import build
@@ -76,7 +94,7 @@ def show_filters(
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = build([spec] if spec else [], kernel or [])
     network = _start(network, spec) if before else network
-    chosen = _chosen(network, layer)
+    chosen = [(number, _some(number, one, only)) for number, one in _chosen(network, layer)]
     if as_json:
         for number, shown in chosen:
             put_json(_described(network, number, shown))
@@ -85,7 +103,7 @@ def show_filters(
     elif values:
         put("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
-        put("\n\n".join(_drawn(network, number, shown, scope) for number, shown in chosen))
+        put("\n\n".join(_drawn(network, number, shown, scope, only is None) for number, shown in chosen))
 
 
 def _start(network: Network, spec: str | None) -> Network:
@@ -98,15 +116,24 @@ def _start(network: Network, spec: str | None) -> Network:
 
 
 def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
-    from cnnfx.errors import UsageError
+    from cnnfx.cli.networks import checked_layer
 
     numbered = list(enumerate(network.layers, 1))
-    if layer == "all":
-        return numbered
-    if int(layer) > len(numbered):
-        count = f"{len(numbered)} layer{'s' * (len(numbered) > 1)}"
-        raise UsageError(f"There is no layer {layer}: {network.name} has {count}.")
-    return [numbered[int(layer) - 1]]
+    return numbered if layer == "all" else [numbered[checked_layer(network, int(layer)) - 1]]
+
+
+def _some(number: int, layer: Layer, only: Sequence[int] | None) -> Layer:
+    """The layer with some of its filters only, and without what is combined of them; with all unless any are given."""
+    from cnnfx.errors import UsageError
+
+    if not only:
+        return layer
+    count = len(layer.filter_names)
+    if max(only) > count:
+        raise UsageError(f"There is no filter {max(only)} in layer {number}: it has {count}. See --layer and --only.")
+    chosen = [index - 1 for index in only]
+    conv = replace(layer.conv, weights=layer.conv.weights[chosen], bias=layer.conv.bias[chosen], groups=1)
+    return replace(layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in chosen), combine=())
 
 
 def slice_names(network: Network, number: int) -> list[str]:
@@ -127,13 +154,13 @@ def _save(
 
     from cnnfx.cli.targets import Source, targets
     from cnnfx.errors import UsageError
-    from cnnfx.outputs import NUMBERS, write_picture
+    from cnnfx.outputs import PICTURES, write_picture
     from cnnfx.render.filters import layer_picture, stacked
 
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
         raise UsageError(f"{output} is a folder. Filters are written to one picture: give -o filters.png.")
     (target,) = targets([Source(network.name)], output, format, network.name)
-    if target.format in NUMBERS:
+    if target.format not in PICTURES:
         raise UsageError(f"{output} is not a picture file. Filters are written to one picture: give -o filters.png.")
     pictures = []
     for number, layer in chosen:
@@ -147,19 +174,29 @@ def _largest(layer: Layer, scope: str) -> float | None:
     return float(abs(layer.conv.weights).max()) if scope == "all" else None
 
 
-def _drawn(network: Network, number: int, layer: Layer, scope: str) -> str:
+def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool) -> str:
+    """The filters as lines for the terminal; of those that make a table, the `first` ones only if so wanted."""
     import os
     import shutil
 
     from cnnfx.render.filters import kernel_tiles
     from cnnfx.render.preview import preview
+    from cnnfx.render.table import filter_table
     from cnnfx.render.terminal import color_depth
 
-    depth = color_depth(sys.stdout, os.environ)
-    width = shutil.get_terminal_size().columns
-    tiles = kernel_tiles(layer, _largest(layer, scope))
-    picture = preview(tiles, width, depth, sys.stdout.encoding, enlarge=4)
-    return "\n".join([*_heading(network, number), picture])
+    depth, encoding = color_depth(sys.stdout, os.environ), sys.stdout.encoding
+    width, largest = shutil.get_terminal_size().columns, _largest(layer, scope)
+    if layer.conv.weights.shape[1] == 1:
+        tiles, enlarge = kernel_tiles(layer, largest), 4 if len(layer.filter_names) <= FEW else 2
+        return "\n".join([*_heading(network, number), preview(tiles, width, depth, encoding, enlarge)])
+    inputs = slice_names(network, number)
+    title = f"{_heading(network, number)[0]}, a row for each; a column for each of {len(inputs)} input channels"
+    count = len(layer.filter_names)
+    if first and count > FEW:
+        others = f"{FEW + 1}-{min(count, 2 * FEW)}"
+        title += f"\nfilters 1 to {FEW}; --only {others} shows others, --only all all of them, -o FILE.png a picture"
+        layer = _some(number, layer, range(1, FEW + 1))
+    return f"{title}\n\n{filter_table(layer, inputs, width, depth, encoding, largest)}"
 
 
 def _values(network: Network, number: int, layer: Layer) -> str:

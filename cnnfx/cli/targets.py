@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnfx.errors import UsageError
-from cnnfx.outputs import NUMBERS, PICTURES, checked_format
+from cnnfx.outputs import NUMBERS, PAGES, PICTURES, checked_format
 from cnnfx.target import STDOUT, FileId, Target, file_id, file_name
 
 STDIN = "-"
 STANDARD = (STDOUT, "/dev/stdout")
 """The names of standard output."""
 
-KNOWN = {**PICTURES, **{ending: ending for ending in NUMBERS}}
+KNOWN = {**PICTURES, **{ending: ending for ending in (*NUMBERS, *PAGES)}}
 """What each ending says that a file is."""
 
 
@@ -58,6 +58,9 @@ def targets(sources: Sequence[Source], output: str | None, format: str | None, f
         found = [Target(Path(output), ending or "png", True, source.stem, source.below) for source in sources]
     else:
         found = [_named(output, source, ending, filters) for source in sources]
+    if any(target.folder and target.format in PAGES for target in found):
+        pattern = os.path.join(output or "", "{stem}.html")
+        raise UsageError(f"A page holds all channels of an image, so it is one file. Give -o '{pattern}'.")
     inputs = _identities(sources)
     folders = {_folder(target) for target in found}
     near = {folder: _by_beginning(folder, inputs) if folder else {} for folder in folders}

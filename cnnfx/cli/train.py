@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -72,9 +73,7 @@ def train(
         if trainer.finished:
             tell(f"cnnfx: {resume}: all of its {trainer.settings.epochs} epochs are done; there is nothing to resume.")
             return
-        if not quiet:
-            tell(_introduced(trainer))
-        _run(trainer, path, talk)
+        _run(trainer, path, talk, quiet)
     if not quiet:
         tell_end(trainer, path, time.monotonic() - began)
 
@@ -136,6 +135,8 @@ def _begun(chosen: Chosen, data: str | None, image_size: int | None, color: bool
 
     settings, arch = Settings(**chosen.settings()), chosen.network()
     learned, test = halves(get_data(data, settings.seed, quiet, image_size, color))
+    if chosen.batch_size is None and 0 < len(learned.labels) < settings.batch_size:
+        settings = replace(settings, batch_size=len(learned.labels))
     learn = [Learn(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
     return Trainer.begin(arch.network, learn, learned, _none_if_empty(test), settings)
 
@@ -158,14 +159,17 @@ def _introduced(trainer: Trainer) -> str:
     data, test = trainer.data, trainer.test
     shape = "×".join(map(str, data.images.shape[1:]))
     tested = f", {len(test.labels)} to test with" if test is not None else ""
-    done = f" Epochs 1 to {len(trainer.history)} are done already." if trainer.history else ""
+    count = len(trainer.history)
+    done = (
+        f" {count} of {trainer.settings.epochs} epochs {'is' if count == 1 else 'are'} done already." if count else ""
+    )
     return (
         f"learning on {data.name}: {len(data.labels)} images of {shape}{tested}; {len(data.classes)} classes; "
         f"{int(trainer.parameters.learned.sum())} parameters.{done}"
     )
 
 
-def _run(trainer: Trainer, path: str, talk: Talk) -> None:
+def _run(trainer: Trainer, path: str, talk: Talk, quiet: bool) -> None:
     """Learn, writing the model after every epoch."""
     import numpy as np
 
@@ -173,6 +177,8 @@ def _run(trainer: Trainer, path: str, talk: Talk) -> None:
 
     saved = len(trainer.history)
     try:
+        if not quiet:
+            tell(_introduced(trainer))
         with np.errstate(all="ignore"):  # a loss that is no number is told, once
             for report in trainer.run():
                 if isinstance(report, EpochReport):
@@ -187,7 +193,8 @@ def _run(trainer: Trainer, path: str, talk: Talk) -> None:
 
 def _stopped(saved: int, epochs: int, path: str) -> str:
     if not saved:
-        return "cnnfx: stopped in the first epoch: nothing is saved yet."
+        earlier = f" {path} is still that of an earlier run." if os.path.exists(path) else ""
+        return f"cnnfx: stopped in the first epoch: nothing is saved yet.{earlier}"
     return (
         f"cnnfx: stopped. {path} holds the model after epoch {saved} of {epochs}.\n"
         f"Go on with: cnnfx train --resume {path}"

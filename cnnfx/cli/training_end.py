@@ -57,7 +57,8 @@ def _drawn(network: Network) -> str:
 
     from cnnfx.render.filters import kernel_tiles
     from cnnfx.render.preview import preview
-    from cnnfx.render.terminal import color_depth
+    from cnnfx.render.terminal import color_depth, finest
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
-    return preview(kernel_tiles(network.layers[0]), width, depth, sys.stderr.encoding, enlarge=1)
+    enlarge = finest(depth, sys.stderr.encoding)
+    return preview(kernel_tiles(network.layers[0]), width, depth, sys.stderr.encoding, enlarge)

@@ -91,7 +91,7 @@ BatchSize = Annotated[
         "--batch-size",
         parser=parsers.whole,
         metavar="N",
-        help="Images for each step.  [default: 128]",
+        help="Images for each step.  [default: 128, or all if there are fewer]",
         rich_help_panel=RUN,
     ),
 ]

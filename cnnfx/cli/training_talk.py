@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from cnnfx.training import BatchReport, EpochReport
 
+SHORTEST, LONGEST, REST = 4, 40, 73
+"""The bar's characters, and those of the line around it at most."""
+
 
 class Talk:
     """Hears a trainer's reports and tells them.
@@ -99,10 +102,14 @@ def _epoch_bar(report: BatchReport) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    # A bar that filled the line would be left there by Ctrl-C, whose ^C the terminal writes behind it.
+    length = min(max(console.width - REST, SHORTEST), LONGEST)
     columns = (
-        TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[numbers]}"), TimeRemainingColumn(),
+        TextColumn("{task.description}"), BarColumn(length), TextColumn("{task.fields[numbers]}"),
+        TimeRemainingColumn(),
     )  # fmt: skip
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, expand=True)
+    bar = Progress(*columns, console=console, transient=True)
     bar.add_task(f"epoch {report.epoch}/{report.epochs}", total=report.batches, numbers="")
     return bar
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnfx.engine.threads import buffer
+from cnnfx.engine.memory import buffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,6 +12,7 @@ from cnnfx.engine.borders import PaddedImages
 from cnnfx.engine.choose import METHODS, choose_method
 from cnnfx.engine.direct import correlate_direct
 from cnnfx.engine.geometry import window
+from cnnfx.engine.memory import result
 from cnnfx.engine.names import choose_name
 from cnnfx.engine.small import Small, is_small
 from cnnfx.errors import ArgumentError
@@ -96,13 +97,13 @@ def correlate(
         plan = _plan(*options)
     except TypeError:  # lists cannot be looked up in a cache
         plan = _plan.__wrapped__(*options)
-    result = _result(out, plan.shape, pixels.dtype)
-    batch, maps = (pixels, result) if pixels.ndim == 4 else (pixels[None], result[None])
+    found = _result(out, plan.shape, pixels.dtype)
+    batch, maps = (pixels, found) if pixels.ndim == 4 else (pixels[None], found[None])
     if plan.groups == 1:
         plan.work(PaddedImages(batch, plan.pads, plan.window.border), filters, added, plan.window, maps)
     else:
         _by_groups(plan, batch, filters, added, maps)
-    return result
+    return found
 
 
 def _by_groups(plan: Plan, images: Array, weights: Array, bias: Array | None, out: Array) -> None:
@@ -208,7 +209,7 @@ def _groups(groups: object, channels: int, filters: tuple[int, ...]) -> int:
 
 def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if out is None:
-        return np.empty(shape, dtype)
+        return result(shape, dtype)
     if out.shape != shape or out.dtype != dtype:
         raise ArgumentError(
             f"out must be a {dtype} array of shape {shape}, not a {out.dtype} array of shape {_shape(out)}"

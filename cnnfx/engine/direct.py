@@ -30,7 +30,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine.bands import Block, banded, cut, steps
 from cnnfx.engine.choose import direct_cost
-from cnnfx.engine.threads import buffer, run_in_threads, thread_count
+from cnnfx.engine.memory import buffer
+from cnnfx.engine.threads import run_in_threads, thread_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +106,7 @@ def _fill(
 
 
 def shifts(part: Array, block: Block, window: Window) -> Array:
-    """The rows of the input under a block, once for each column of the kernel, as a view: `(rows, C, kw, N, columns)`."""
+    """The input rows under a block, once for each column of the kernel, as a view: `(rows, C, kw, N, columns)`."""
     step, taps, apart = steps(window, block.p)
     (batch, channels), (to_n, to_c, to_y, to_x) = part.shape[:2], part.strides
     columns = block.columns.stop - block.columns.start

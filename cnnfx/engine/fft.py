@@ -20,7 +20,8 @@ from scipy import fft
 
 from cnnfx.engine.bands import Block
 from cnnfx.engine.direct import correlate_direct, fill_block
-from cnnfx.engine.threads import buffer, run_in_threads
+from cnnfx.engine.memory import buffer
+from cnnfx.engine.threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -36,6 +36,9 @@ LIGHT = 1_000_000
 SINGLE = 200_000
 """Multiplications for which OpenBLAS would wake a second thread, to no avail."""
 
+ROOM = 1 << 20
+"""Numbers in the copies, at most: they are kept."""
+
 NARROW = 64
 """Columns of an output whose rows are too short to be copied one by one."""
 
@@ -50,7 +53,8 @@ _kept: deque[tuple[dict[Any, Any], object]] = deque()
 
 def is_small(out: tuple[int, ...], weights: tuple[int, ...]) -> bool:
     """Whether to do an output of shape (N, K, Ho, Wo) so: by its width, for a band of it must be done the same way."""
-    return out[0] == 1 and out[3] <= NARROW and ROWS * out[3] * prod(weights) < MOST
+    copies = ROWS * out[3] * prod(weights[1:])
+    return out[0] == 1 and out[3] <= NARROW and copies <= ROOM and copies * weights[0] < MOST
 
 
 class Small:
@@ -89,16 +93,16 @@ def _remember(prepared: dict[Any, Any], key: object) -> None:
 
 
 class Runs(NamedTuple):
-    """How the numbers of one copy are cut, for a product each: into `count` runs of `length`."""
+    """How the numbers of one copy are cut, for a product each: into so `many` runs of some `length`."""
 
-    count: int
+    many: int
     length: int
 
     @classmethod
     def of(cls, numbers: int, weights: int) -> Runs:
         """Cut so many numbers, for so many weights: the products light, but not short."""
-        count = -(-numbers // max(16, LIGHT // weights))
-        return cls(count, -(-numbers // count))
+        many = -(-numbers // max(16, LIGHT // weights))
+        return cls(many, -(-numbers // many))
 
 
 class Band:
@@ -117,13 +121,13 @@ class Band:
         numbers = count * self.apart
         self.runs = Runs.of(numbers, prod(weights)) if self.long else Runs(1, numbers)
         self._make_copies(weights[1:], window, (high, wide), (count, columns), dtype)
-        whole = self.runs.count * self.runs.length
+        whole = self.runs.many * self.runs.length
         product = np.empty((weights[0], whole), dtype)
-        shape = self.runs.count, weights[0], self.runs.length
+        shape = self.runs.many, weights[0], self.runs.length
         strides = self.runs.length * dtype.itemsize, whole * dtype.itemsize, dtype.itemsize
         self.products = np.ndarray(shape, dtype, product, 0, strides)
         self.result = product[:, :numbers].reshape(-1, count, self.apart)[..., :columns]
-        self.light = self.runs.count == 1 and numbers * prod(weights) < SINGLE and product.flags.c_contiguous
+        self.light = self.runs.many == 1 and numbers * prod(weights) < SINGLE and product.flags.c_contiguous
 
     def _make_copies(
         self,
@@ -134,18 +138,18 @@ class Band:
         dtype: np.dtype[Any],
     ) -> None:
         """The input with its border, a view of it once for each weight, and the copies: runs, C, kh, kw, numbers."""
-        spare = self.runs.count * self.runs.length  # the last run may reach over the end
+        spare = self.runs.many * self.runs.length  # the last run may reach over the end
         memory = np.zeros(taps[0] * prod(size) + spare, dtype)
         self.padded = memory[: taps[0] * prod(size)].reshape(taps[0], *size)
         (to_c, to_y, to_x), (dh, dw), (sh, sw) = self.padded.strides, window.dilation, window.stride
         ends: tuple[tuple[int, ...], tuple[int, ...]] = (out, (sh * to_y, sw * to_x))
         if self.long:
             ends = (self.runs.length,), (to_x,)
-        shape = self.runs.count, *taps, *ends[0]
+        shape = self.runs.many, *taps, *ends[0]
         strides = self.runs.length * to_x, to_c, dh * to_y, dw * to_x, *ends[1]
         self.view = np.ndarray(shape, dtype, memory, 0, strides)
         self.copies = np.empty(shape, dtype)
-        self.matrices = self.copies.reshape(self.runs.count, prod(taps), -1)
+        self.matrices = self.copies.reshape(self.runs.many, prod(taps), -1)
 
     def lay(self, images: PaddedImages) -> None:
         """Have images laid between zeros that stay where they are."""

@@ -6,7 +6,6 @@ know which thread runs them, so results do not depend on how many there are.
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import threading
@@ -22,10 +21,7 @@ from cnnfx.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from numpy.typing import NDArray
-
 VARIABLE = "CNNFX_THREADS"
-LITTLE = 1 << 16  # bytes that are as fast to have anew
 END: Any = object()
 Task = TypeVar("Task")
 _chosen: int | None = None
@@ -117,21 +113,6 @@ def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], most: 
                 work(task)
         else:
             _Run(work, waiting).start(helpers)
-
-
-_own = threading.local()
-
-
-def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Memory that this thread uses again and again, as fresh memory is slow; what it held before is still in it."""
-    size = math.prod(shape) * dtype.itemsize
-    if size < LITTLE:
-        return np.empty(shape, dtype)
-    memory: NDArray[np.uint8] | None = getattr(_own, name, None)
-    if memory is None or memory.size < size:
-        memory = np.empty(size, np.uint8)
-        setattr(_own, name, memory)
-    return memory[:size].view(dtype).reshape(shape)
 
 
 class _Run:

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.errors import FileError
 from cnnfx.filterbank.parsing import FILE_KEYS, parse_network
 from cnnfx.filterbank.place import Place
 from cnnfx.filterbank.reading import read_toml
@@ -74,6 +75,8 @@ def load_arch(path: str | os.PathLike[str]) -> Arch:
     FileError
         If the file cannot be read, or something in it is missing, unknown or of the wrong type.
     """
+    if not Path(path).exists():
+        raise FileError(f"{path}: there is no such file. Give the path of an arch file, such as arch.toml.")
     return parse_arch(read_toml(Path(path)), Place(str(path)), Path(path).stem)
 
 

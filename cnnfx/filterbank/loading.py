@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cnnfx.errors import FileError
@@ -50,7 +51,8 @@ def _read_filter_file(path: Path) -> Network:
 def _read_model(path: Path) -> Network:
     from cnnfx.checkpoint import load_model  # only for a model
 
-    return load_model(path)
+    network = load_model(path)
+    return replace(network, name=path.stem) if network.name == Network.name else network  # as a filter file's
 
 
 READERS: dict[str, Callable[[Path], Network]] = {".npz": _read_model}

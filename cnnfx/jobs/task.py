@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,8 +118,9 @@ def _done(recipe: Recipe, task: Task, show: Show | None) -> Outcome:
     if show is not None:
         show(written)
     results = tuple(_described(task.source, output) for output in written) if recipe.described else ()
-    talk = () if recipe.described or task.goal.path is None else (_summary(written),)
-    return Outcome(task.source, (*image.notes, *talk), results)
+    talk = () if recipe.described or task.goal.path is None else (_summary(written), *_empty(written))
+    notes = [note for output in written for note in output.notes]
+    return Outcome(task.source, (*image.notes, *notes, *talk), results)
 
 
 def _passed_over(task: Task) -> Outcome:
@@ -139,6 +140,20 @@ def _summary(written: list[Written]) -> str:
     layers = {output.layer: output.maps for output in written}
     where = written[0].output if len(outputs) == 1 else f"{len(outputs)} files, {written[0].output} the first"
     return f"{where}: {', '.join(_size(*maps.shape) for maps in layers.values())}"
+
+
+def _empty(written: list[Written]) -> Iterator[str]:
+    """Tells of maps that hold nothing, which look as if something had gone wrong."""
+    for layer, maps in {output.layer: output.maps for output in written}.items():
+        if maps.network.layers[-1].activation.kind != "relu" or "statistics" not in vars(maps):
+            continue  # numbers are written without a look at them
+        empty = sum(channel.range == (0, 0) for channel in maps.statistics)
+        if empty:
+            verb = "is" if empty == 1 else "are"
+            yield (
+                f"{empty} of {len(maps.statistics)} maps {verb} 0 everywhere: ReLU let nothing pass. "
+                f"--layer {layer} --activation none shows what it takes away."
+            )
 
 
 def _size(channels: int, height: int, width: int) -> str:

@@ -17,6 +17,8 @@ FRAME = 150
 """The grey of the thin line around each kernel, which keeps white weights apart from white paper."""
 LARGE, MEDIUM = 132, 64
 """About how many pixels wide a kernel is drawn: where filters have one each, and in a table of many."""
+SHEET, LEAST = 1200, 4
+"""A table is made to fit into so many pixels each way, if a weight's square has at least so many then."""
 FONT = 13
 GAP = 8
 NUMBER_SQUARE = 30
@@ -46,8 +48,7 @@ def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = N
     """The filters of a layer as one picture.
 
     One kernel each stand side by side; several make a table with a row per filter and a column per input channel,
-    three of them
-    shown as one colour picture too.
+    three of them shown as one colour picture too. A large table has small kernels.
 
     Parameters
     ----------
@@ -60,12 +61,13 @@ def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = N
     -------
     array (height, width) or (height, width, 3)
     """
-    count = layer.conv.weights.shape[1]
-    rows = [_drawn(weights, LARGE if count == 1 else MEDIUM, largest, values) for weights in layer.conv.weights]
+    filters, count, *sides = layer.conv.weights.shape
+    size = LARGE if count == 1 else max(LEAST * max(sides), min(MEDIUM, SHEET // max(filters, count)))
+    rows = [_drawn(weights, size, largest, values) for weights in layer.conv.weights]
     if count == 1:
         tiles = [_finished(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
         return Grid([Section(tiles, scale=1)]).pixels()
-    return _table(layer.filter_names, [*inputs, "colour"][: len(rows[0])], rows)
+    return _table(layer.filter_names, [*inputs, "colour"][: len(rows[0])], rows, max(2, min(GAP, GAP * size // MEDIUM)))
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
@@ -131,23 +133,23 @@ def _numbered(picture: Levels, kernel: NDArray[Any], factor: int) -> Levels:
     return picture
 
 
-def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[Levels]]) -> Levels:
+def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[Levels]], gap: int) -> Levels:
     """A row for each filter and a column for each of its pictures, with names at the left and on top."""
     side = max(text_width(name, FONT) for name in names) + GAP
     width = max(rows[0][0].shape[1], *(min(text_width(name, FONT), MEDIUM * 2) for name in inputs))
     color = any(picture.ndim == 3 for picture in rows[0])
     head = [_at(draw_text(name, FONT, width), width, line_height(FONT), color) for name in inputs]
-    lines = [_row("", head, side, color)]
+    lines = [_row("", head, side, color, gap)]
     for name, pictures in zip(names, rows, strict=True):
         cells = [_at(picture, width, pictures[0].shape[0], color) for picture in pictures]
-        lines.append(_row(name, cells, side, color))
-    sheet = np.concatenate([part for row in lines for part in (row, np.full_like(row[:GAP], PAPER))])
+        lines.append(_row(name, cells, side, color, gap))
+    sheet = np.concatenate([part for row in lines for part in (row, np.full_like(row[:gap], PAPER))])
     margins = ((GAP, 0), (GAP, GAP), (0, 0))[: sheet.ndim]
     return np.pad(sheet, margins, constant_values=PAPER)
 
 
-def _row(name: str, cells: Sequence[Levels], side: int, color: bool) -> Levels:
-    return side_by_side([_at(draw_text(name, FONT, side), side, cells[0].shape[0], color), *cells], GAP)
+def _row(name: str, cells: Sequence[Levels], side: int, color: bool, gap: int) -> Levels:
+    return side_by_side([_at(draw_text(name, FONT, side), side, cells[0].shape[0], color), *cells], gap)
 
 
 def _at(picture: Levels, width: int, height: int, color: bool) -> Levels:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from cnnfx.engine.threads import buffer
+from cnnfx.engine.memory import buffer
 from cnnfx.errors import ArgumentError
 from cnnfx.render.deflate import zlib_stream
 

@@ -109,6 +109,11 @@ def half_blocks(
     return _colored(pixels, depth)
 
 
+def finest(depth: ColorDepth, encoding: str | None) -> int:
+    """The enlargement from which on every pixel can be told apart: 1 where a character shows two of them, else 2."""
+    return 1 if depth != "none" and _has(encoding, HALF_BLOCK) else 2
+
+
 def _is_terminal(stream: Stream | None) -> bool:
     try:
         return stream is not None and stream.isatty()

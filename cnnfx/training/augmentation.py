@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from cnnfx.layers import Array
+from cnnfx.layers import Array, Shape
 
 Integers = NDArray[np.int64]
 
@@ -24,21 +25,21 @@ class RandomShift:
         """The random numbers of `count` images: `(count, 2)`, 0 … 2·pixels, down and right."""
         return random.integers(0, 2 * self.pixels + 1, (count, 2))
 
-    def apply(self, images: Array, drawn: Integers) -> Array:
-        """The images `(N, C, H, W)`, shifted as was drawn."""
-        if not self.pixels:
-            return images
-        windows = sliding_window_view(self._padded(images), images.shape[2:], axis=(2, 3))
-        return windows[np.arange(len(images)), :, drawn[:, 0], drawn[:, 1]]
+    def apply(self, images: Array, chosen: Integers, drawn: Integers) -> Array:
+        """The `chosen` of the images `(N, C, H, W)`, shifted as was drawn for them, laid out `(C, H, W, n)`."""
+        shape = images.shape[1:]
+        places = _places(self.pixels, shape).take(drawn @ (2 * self.pixels + 1, 1), axis=1)
+        places += chosen * math.prod(shape)
+        return images.reshape(-1).take(places).reshape(*shape, len(chosen))
 
-    def _padded(self, images: Array) -> Array:
-        n, channels, height, width = images.shape
-        s = self.pixels
-        padded = np.empty((n, channels, height + 2 * s, width + 2 * s), images.dtype)
-        inside = padded[:, :, s : s + height]
-        inside[..., s : s + width] = images
-        inside[..., :s] = images[..., :1]
-        inside[..., s + width :] = images[..., -1:]
-        padded[:, :, :s] = padded[:, :, s : s + 1]
-        padded[:, :, s + height :] = padded[:, :, s + height - 1 : s + height]
-        return padded
+
+@lru_cache(maxsize=4)
+def _places(pixels: int, shape: Shape) -> Integers:
+    """Where each pixel of an image comes from, for every shift: `(C·H·W, shifts)`, in a flat image."""
+    channels, height, width = shape
+    shifts = np.arange(-pixels, pixels + 1)
+    rows, columns = (np.clip(np.arange(size)[:, np.newaxis] + shifts, 0, size - 1) for size in (height, width))
+    inside = rows[:, np.newaxis, :, np.newaxis] * width + columns[:, np.newaxis]
+    places = np.arange(channels).reshape(-1, 1, 1, 1, 1) * (height * width) + inside
+    flat: Integers = places.reshape(channels * height * width, -1)
+    return flat

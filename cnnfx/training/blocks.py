@@ -12,6 +12,9 @@ Written as rows of a matrix, the copies of all filters make one product with the
 a maximum over its leading axis. The zeros are more arithmetic (36 products for 25 with a 5×5 kernel) and less copying
 (9 numbers for 25). Without pooling, p is 1 and this is the usual product of unfolded patches.
 
+This serves every stride and dilation. Where both are 1, `tiles` is another way to the same outputs, with far fewer
+products where there are many channels; `tiles.cheapest` tells which is taken.
+
 Batches are `(C, H, W, N)`: neighbours in memory are the same pixel of different images, so that whatever is done to a
 pixel is done to a run of N numbers.
 """
@@ -23,7 +26,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine import Window
 from cnnfx.engine.borders import OUTSIDE, sources
@@ -85,6 +87,10 @@ class Blocks:
         """Numbers in a patch, all channels together."""
         return self.shape[0] * self.taps[0] * self.taps[1]
 
+    def cost(self, filters: int) -> int:
+        """Multiplications for one image forward, those by the zeros too."""
+        return self.pool**2 * filters * self.numbers * self.count[0] * self.count[1]
+
     @property
     def pads(self) -> tuple[Pair, Pair]:
         """Pixels of padding ((top, bottom), (left, right))."""
@@ -125,16 +131,13 @@ class Blocks:
 
     def gather(self, images: Array, out: Array) -> None:
         """Copy the patches of `images` (C, H, W, N) to the columns of `out` (C·th·tw, bh·bw·N)."""
-        padded = self._pad(images)
+        padded = np.ascontiguousarray(self._pad(images))
         to_c, to_y, to_x, to_n = padded.strides
         (sh, sw), (ay, ax) = self.window.stride, self.step
-        view = as_strided(
-            padded,
-            (self.shape[0], *self.taps, *self.count, images.shape[3]),
-            (to_c, ay * to_y, ax * to_x, self.pool * sh * to_y, self.pool * sw * to_x, to_n),
-            writeable=False,
-        )
-        out.reshape(view.shape)[...] = view
+        shape = self.shape[0], *self.taps, *self.count, images.shape[3]
+        strides = to_c, ay * to_y, ax * to_x, self.pool * sh * to_y, self.pool * sw * to_x, to_n
+        view: Array = np.ndarray(shape, padded.dtype, padded.data, strides=strides)
+        np.copyto(out.reshape(shape), view)
 
     def scatter(self, patches: Array, channels: slice, padded: Array) -> None:
         """Add patches of some channels to the padded images (C, Hp, Wp, N): where `gather` copies a pixel, its gradient

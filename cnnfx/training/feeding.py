@@ -26,7 +26,7 @@ class Feed:
     """
 
     def __init__(self, data: Examples, network: Network, shift: int = 0) -> None:
-        self._images, self._labels = data.images, data.labels
+        self._images, self._labels = np.ascontiguousarray(data.images), data.labels
         self._shift = RandomShift(shift)
         scale = 255 if data.images.dtype == np.uint8 else 1
         self._factor = np.float32(1 / (scale * network.deviation))
@@ -39,18 +39,17 @@ class Feed:
         drawn = self._shift.draw(random, len(chosen))
 
         def load(part: slice) -> tuple[Array, NDArray[np.int64]]:
-            images = self._shift.apply(self._images[chosen[part]], drawn[part])
-            return self._lay_out(images), self._labels[chosen[part]].astype(np.int64)
+            images = self._shift.apply(self._images, chosen[part], drawn[part])
+            return self._normalised(images), self._labels[chosen[part]].astype(np.int64)
 
         return load
 
     def images(self, part: slice) -> Array:
         """Images in their order, not shifted."""
-        return self._lay_out(self._images[part])
+        return self._normalised(np.ascontiguousarray(self._images[part].transpose(1, 2, 3, 0)))
 
-    def _lay_out(self, images: Array) -> Array:
-        """`(N, C, H, W)` to `(C, H, W, N)`, normalised."""
-        batch = np.ascontiguousarray(images.transpose(1, 2, 3, 0)).astype(np.float32)
-        batch *= self._factor
+    def _normalised(self, images: Array) -> Array:
+        """As the network wants them, in float32."""
+        batch: Array = np.multiply(images, self._factor, dtype=np.float32)
         batch += self._offset
         return batch

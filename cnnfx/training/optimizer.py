@@ -43,7 +43,14 @@ class Adam:
         """Change `parameters` (size,) in place, by their `gradient` (size,) and the learning rate."""
         self.steps += 1
         (slow, slower), count = self.betas, self.steps
-        self.mean += (1 - slow) * (gradient - self.mean)
-        self.square += (1 - slower) * (np.square(gradient) - self.square)
-        pace = np.sqrt(self.square / (1 - slower**count)) + self.epsilon
-        parameters -= rate * (self.mean / (1 - slow**count) / pace + self.decay * parameters)
+        self.mean *= slow
+        self.mean += (1 - slow) * gradient
+        self.square *= slower
+        self.square += (1 - slower) * np.square(gradient)
+        pace = np.sqrt(self.square)
+        pace *= (1 - slower**count) ** -0.5
+        pace += self.epsilon
+        change = np.divide(self.mean, pace, out=pace)
+        change *= rate / (1 - slow**count)
+        parameters *= 1 - rate * self.decay
+        parameters -= change

@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.engine import run_in_threads
+from cnnfx.engine.blas import single_threaded
 from cnnfx.layers import Array, Shape
 from cnnfx.network import Layer
 from cnnfx.training.blocks import Blocks
 from cnnfx.training.combining import Combine
+from cnnfx.training.filters import Bank, bank
 from cnnfx.training.loss import cross_entropy
 from cnnfx.training.parameters import Parameters
-from cnnfx.training.steps import Absolute, Affine, Bank, Filters, MaxPool, MeanPool, Relu, Step, Unpooled
+from cnnfx.training.steps import Absolute, Affine, MaxPool, MeanPool, Relu, Step, Unpooled
 
-SHARD = 32
-"""Images of a batch that one thread takes."""
+SHARD = 64
+"""Images of a batch that one thread takes: many, for between calls of NumPy threads wait for each other; a batch of 128
+keeps two threads busy."""
 
 Load = Callable[[slice], tuple[Array, NDArray[np.int64]]]
 """What gives the images `(C, H, W, N)`, normalised, and the labels `(N,)` of a part of a batch."""
@@ -44,7 +47,7 @@ class Stack:
 
     def __init__(self, banks: Sequence[Bank], layers: Sequence[Layer], head: tuple[Array, Array], lowest: int) -> None:
         self.lowest = lowest
-        self.filters = [Filters(bank, wants_input=number > lowest) for number, bank in enumerate(banks)]
+        self.filters = [bank.step(wants_input=number > lowest) for number, bank in enumerate(banks)]
         self.layers = [[filters, *follow(layer)] for filters, layer in zip(self.filters, layers, strict=True)]
         self.head = Affine(*head)
 
@@ -56,14 +59,15 @@ class Stack:
                 maps = step.forward(maps)
         return self.head.forward(maps)
 
-    def backward(self, gradient: Array) -> list[Array]:
-        """The gradients of the banks' matrices from the lowest learned layer on, and the head's weights and bias, from
-        the gradient of the scores `(K, N)`."""
+    def backward(self, gradient: Array) -> Array:
+        """The gradient of the parameters from those of the lowest learned layer on, in their order, from that of the
+        scores `(K, N)`."""
         gradient = self.head.backward(gradient)
         for steps in reversed(self.layers[self.lowest :]):
             for step in reversed(steps):
                 gradient = step.backward(gradient)
-        return [*(filters.gradient for filters in self.filters[self.lowest :]), *self.head.gradient]
+        pairs = [*(filters.gradient for filters in self.filters[self.lowest :]), self.head.gradient]
+        return np.concatenate([array.ravel() for pair in pairs for array in pair])
 
 
 def follow(layer: Layer) -> list[Step]:
@@ -101,22 +105,24 @@ class Passes:
         self._layers = parameters.network.layers
         shapes = [shape, *parameters.network.output_shapes(shape)]
         self._banks = [
-            Bank(Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1), *pair)
+            bank(Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1), *pair)
             for layer, below, pair in zip(self._layers, shapes, pairs, strict=False)
         ]
+        self.refresh()
         learned = [bool(mask.any()) for mask, _ in parameters.split(parameters.learned)]
         self._lowest = learned.index(True)
         self._stacks: SimpleQueue[Stack] = SimpleQueue()
 
     def refresh(self) -> None:
         """Take in that the parameters have changed."""
-        for bank in self._banks:
-            bank.refresh()
+        with single_threaded():  # threads of BLAS would stay awake for a while, in the way of ours
+            for bank in self._banks:
+                bank.refresh()
 
     def learn(self, count: int, load: Load) -> Outcome:
         """Loss and gradient of a batch of `count` images."""
 
-        def work(stack: Stack, shard: slice) -> tuple[float, int, list[Array]]:
+        def work(stack: Stack, shard: slice) -> tuple[float, int, Array]:
             images, labels = load(shard)
             scores = stack.forward(images)
             loss, gradient = cross_entropy(scores, labels, self.smoothing)
@@ -151,13 +157,11 @@ class Passes:
         except Empty:
             return Stack(self._banks, self._layers, self._head, self._lowest)
 
-    def _sum(self, gradients: Sequence[list[Array]]) -> Array:
+    def _sum(self, gradients: Sequence[Array]) -> Array:
         """The gradient of all parameters (P,) from those of the shards, in their order; 0 for what is not learned."""
-        *matrices, weights, bias = [sum(parts[1:], parts[0]) for parts in zip(*gradients, strict=True)]
         result = np.zeros_like(self.parameters.vector)
-        *layers, head = self.parameters.split(result)
-        for target, bank, matrix in zip(layers[self._lowest :], self._banks[self._lowest :], matrices, strict=True):
-            target[0][...], target[1][...] = bank.blocks.fold(matrix)
-        head[0][...], head[1][...] = weights, bias
+        upper = result[len(result) - len(gradients[0]) :]
+        for gradient in gradients:
+            upper += gradient
         result *= self.parameters.learned
         return result

@@ -2,8 +2,8 @@
 
 A step is a function y = f(x). `forward` computes y and keeps what `backward` needs; `backward` is given the gradient of
 the loss with respect to y, written dy, and gives that with respect to x, dx: the chain rule, one link at a time.
-Batches are `(C, H, W, N)`; between the filters and the pooling, `(p·p, K, H, W, N)`: the p·p outputs of each block that
-is pooled to one (see `blocks`). A step may overwrite what it is given.
+Batches are `(C, H, W, N)`; between the filters (see `filters`) and the pooling, `(p, p, K, H, W, N)`: the p×p outputs
+of each block that is pooled to one. A step may overwrite what it is given.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from cnnfx.layers import Array
-from cnnfx.training.blocks import Blocks
-
-CACHED = 1 << 21
-"""Bytes that stay in a core's second-level cache beside what they are made from."""
+from cnnfx.training.memory import Room
 
 
 class Step(Protocol):
@@ -29,132 +26,83 @@ class Step(Protocol):
         """dx, from dy."""
 
 
-class Bank:
-    """The filters of a layer as the matrix of their shifted copies, shared by all that work on a batch."""
-
-    def __init__(self, blocks: Blocks, weights: Array, bias: Array) -> None:
-        self.blocks, self.weights, self.bias = blocks, weights, bias
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Make the matrix anew, after the weights have changed."""
-        self.matrix = self.blocks.expand(self.weights, self.bias)
-
-
-class Filters:
-    """Cross-correlation with K filters: `(C, H, W, N)` to `(p·p, K, bh, bw, N)`.
-
-    With the patches as columns of P, and a row of ones below them for the bias, and the filters' copies as rows of M,
-    the outputs are Y = M·P, a sum of products y_ij = Σ m_ik p_kj. Each m_ik stands in the outputs of row i, times p_kj;
-    each p_kj in those of column j, times m_ik. So
-
-        dM = dY·Pᵀ        dP = Mᵀ·dY
-
-    and dx is dP summed where patches overlap. `gradient` holds dM after `backward`.
-    """
-
-    def __init__(self, bank: Bank, wants_input: bool = True) -> None:
-        self.bank, self.wants_input = bank, wants_input
-        self.gradient: Array = np.empty(0)
-        self._room: dict[str, Array] = {}
-
-    def forward(self, x: Array) -> Array:
-        """The outputs `(p·p, K, bh, bw, N)` of a batch `(C, H, W, N)`."""
-        blocks, matrix, batch = self.bank.blocks, self.bank.matrix, x.shape[3]
-        columns = blocks.count[0] * blocks.count[1] * batch
-        self._patches = self._own("patches", (blocks.numbers + 1, columns), x.dtype)
-        blocks.gather(x, self._patches[:-1])
-        self._patches[-1] = 1
-        product = np.matmul(matrix, self._patches, out=self._own("product", (len(matrix), columns), x.dtype))
-        return product.reshape(blocks.pool**2, -1, *blocks.count, batch)
-
-    def backward(self, dy: Array) -> Array:
-        """The gradient of the input; that of the matrix is kept."""
-        product = dy.reshape(len(self.bank.matrix), -1)
-        self.gradient = product @ self._patches.T
-        if not self.wants_input:
-            return np.empty(0, dy.dtype)
-        blocks = self.bank.blocks
-        padded = self._own("dx", (*blocks.padded, dy.shape[-1]), dy.dtype)
-        padded[...] = 0
-        each = blocks.taps[0] * blocks.taps[1]
-        some = max(1, CACHED // (each * product[0].nbytes))
-        for first in range(0, blocks.shape[0], some):
-            channels = slice(first, min(first + some, blocks.shape[0]))
-            rows = self.bank.matrix[:, channels.start * each : channels.stop * each].T
-            patches = self._own("d patches", (len(rows), product.shape[1]), dy.dtype)
-            blocks.scatter(np.matmul(rows, product, out=patches), channels, padded)
-        return blocks.unpad(padded)
-
-    def _own(self, name: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
-        """Memory that is used again for the next batch: fresh memory is slow."""
-        size = int(np.prod(shape))
-        room = self._room.get(name)
-        if room is None or room.size < size or room.dtype != dtype:
-            room = self._room[name] = np.empty(size, dtype)
-        return room[:size].reshape(shape)
-
-
 class MaxPool:
-    """The largest of each block: `(p·p, K, H, W, N)` to `(K, H, W, N)`.
+    """The largest of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`.
 
-    y = x_w for the winner w, so dy goes to the winner alone; of equals the first wins.
+    The outputs in a row are compared in pairs, the larger ones in pairs again, until one is left; then the rows are. Of
+    a pair, y = max(a, b), so dy goes to the larger alone, and of equals to the first: db is dy where b > a, else 0, and
+    da = dy − db.
     """
 
+    def __init__(self) -> None:
+        self._room = Room()
+        self._x = np.empty(0)
+
     def forward(self, x: Array) -> Array:
-        """The largest values."""
-        self._x = x
-        best: Array = x[0].copy()
-        self._better = np.empty((len(x) - 1, *best.shape), bool)
-        for better, candidate in zip(self._better, x[1:], strict=True):
-            np.greater(candidate, best, out=better)
-            np.maximum(candidate, best, out=best)
-        return best
+        """The largest values, in place of the first."""
+        if x is not self._x:  # filters use the same array again and again
+            self._x = x
+            self._pairs = self._paired(x)
+        for first, second, larger in self._pairs:
+            np.greater(second, first, out=larger)
+            np.maximum(first, second, out=first)
+        return x[0, 0]  # type: ignore[no-any-return]
 
     def backward(self, dy: Array) -> Array:
         """dy where the winners are, zero elsewhere."""
-        dx, unclaimed = self._x, np.ones(dy.shape, bool)
-        for index in range(len(dx) - 1, 0, -1):  # the last one that was better than all before it has won
-            better = self._better[index - 1]
-            np.multiply(dy, better & unclaimed, out=dx[index])
-            np.greater(unclaimed, better, out=unclaimed)  # unclaimed and not better
-        np.multiply(dy, unclaimed, out=dx[0])
-        return dx
+        for number, (first, second, larger) in enumerate(reversed(self._pairs)):
+            given = first if number else dy[np.newaxis]  # what the winner has of the pair that it went on to
+            np.multiply(given, larger, out=second)
+            np.subtract(given, second, out=first)
+        return self._x if self._pairs else dy[np.newaxis, np.newaxis]
+
+    def _paired(self, x: Array) -> list[tuple[Array, Array, Array]]:
+        """What is compared, in order, and memory for which is larger."""
+        pairs: list[tuple[Array, Array, Array]] = []
+        for left in (x.swapaxes(0, 1), x[:, 0]):
+            while len(left) > 1:
+                first, second = left[:-1:2], left[1::2]
+                pairs.append((first, second, self._room(f"pair {len(pairs)}", second.shape, bool)))
+                left = left[::2]
+        return pairs
 
 
 class MeanPool:
-    """The mean of each block: `(p·p, K, H, W, N)` to `(K, H, W, N)`; y = Σ x_i / p², so each dx_i = dy / p²."""
+    """The mean of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`; y = Σ x_ij / p², so each dx_ij = dy / p²."""
 
     def forward(self, x: Array) -> Array:
         """The means."""
-        self._count = len(x)
-        return x.mean(axis=0)  # type: ignore[no-any-return]
+        self._shape = x.shape
+        return x.mean(axis=(0, 1))  # type: ignore[no-any-return]
 
     def backward(self, dy: Array) -> Array:
         """dy spread over the block."""
-        return np.repeat(dy[np.newaxis] / self._count, self._count, axis=0)
+        return np.broadcast_to(dy / (self._shape[0] * self._shape[1]), self._shape).copy()
 
 
 class Unpooled:
-    """A block of one output is that output: `(1, K, H, W, N)` to `(K, H, W, N)`."""
+    """A block of one output is that output: `(1, 1, K, H, W, N)` to `(K, H, W, N)`."""
 
     def forward(self, x: Array) -> Array:
         """The outputs."""
-        y: Array = x[0]
+        y: Array = x[0, 0]
         return y
 
     def backward(self, dy: Array) -> Array:
         """The same gradient."""
-        return dy[np.newaxis]
+        return dy[np.newaxis, np.newaxis]
 
 
 class Relu:
     """y = max(x, 0): its slope is 1 where x is positive, else 0."""
 
+    def __init__(self) -> None:
+        self._room = Room()
+
     def forward(self, x: Array) -> Array:
         """The positive part."""
-        self._on = x > 0
-        return np.maximum(x, 0, out=x)
+        self._on = np.greater(x, 0, out=self._room("on", x.shape, bool))
+        return np.multiply(x, self._on, out=x)  # faster than the maximum of x and 0
 
     def backward(self, dy: Array) -> Array:
         """dy where x was positive."""

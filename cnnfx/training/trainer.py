@@ -100,6 +100,11 @@ class Trainer:
         state = State.read(arrays, str(path))
         if [len(how.learned) for how in state.learn] != [len(layer.filter_names) for layer in network.layers]:
             raise FileError(f"{path}: the state of the training run is another network's, so it cannot be resumed.")
+        count = len(Parameters(network, state.learn))
+        if (len(state.mean), len(state.square)) != (count, count):
+            raise FileError(
+                f"{path}: the optimizer's state does not fit the {count} parameters, so it cannot be resumed."
+            )
         return cls(network, data, test, state.settings, state.learn, state)
 
     @property
@@ -202,8 +207,6 @@ class Trainer:
                 f"{self.data.name}: these are not the {len(self.data.labels)} images that the run began with. "
                 "Resume with the same data, or begin anew."
             )
-        if len(state.mean) != len(self.parameters) or len(state.square) != len(self.parameters):
-            raise ArgumentError("the state of the run does not fit the network's parameters. Begin anew.")
         optimizer = self._optimizer
         optimizer.mean, optimizer.square, optimizer.steps = state.mean.copy(), state.square.copy(), state.steps
         self._random.bit_generator.state = state.random
@@ -211,8 +214,8 @@ class Trainer:
 
     def _diverged(self, report: BatchReport) -> CnnfxError:
         rate = self.settings.rate
+        kept = "What was saved after an earlier epoch is still good" if self.history else "Nothing was saved yet"
         return CnnfxError(
             f"The loss is no longer a number after batch {report.batch} of epoch {report.epoch}: the steps are too "
-            f"large. Choose a smaller learning rate than {rate:g}, such as --lr {rate / 10:g}. "
-            "What was saved after an earlier epoch is still good."
+            f"large. Choose a smaller learning rate than {rate:g}, such as --lr {rate / 10:g}. {kept}."
         )

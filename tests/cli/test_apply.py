@@ -160,6 +160,33 @@ def test_layer_chooses_whose_channels_are_shown():
     )
 
 
+def test_settings_hold_for_the_layer_that_is_shown():
+    settings = ["--activation", "relu", "--pool", "max:2"]
+    shown = maps(SEVEN, "-f", "edges", "--then", "box", "--layer", "1", *settings)[0]
+    np.testing.assert_array_equal(shown, maps(SEVEN, "-f", "edges", *settings)[0])
+
+
+def test_of_a_layer_that_is_not_the_last_activation_and_pooling_can_be_taken_away():
+    with open("two.toml", "w") as file:
+        file.write(
+            '[[layer]]\nactivation = "relu"\npool = "max:2"\n[[layer.filter]]\nweights = [[-1, 1]]\n'
+            "[[layer]]\n[[layer.filter]]\nweights = [[1]]\n"
+        )
+    shown = maps(SEVEN, "-f", "two.toml", "--layer", "1", "--activation", "none", "--pool", "none")[0]
+    np.testing.assert_array_equal(shown, maps(SEVEN, "-k", "-1 1")[0])
+
+
+def test_maps_that_hold_nothing_are_told():
+    with open("none.toml", "w") as file:
+        file.write('activation = "relu"\n[[filter]]\nweights = [[-1]]\nbias = -1\n[[filter]]\nweights = [[1]]\n')
+    assert done("apply", SEVEN, "-f", "none.toml", "-o", "a.png").stderr == (
+        "a.png: 2 channels of 28×28\n1 of 2 maps is 0 everywhere: ReLU let nothing pass. "
+        "--layer 1 --activation none shows what it takes away.\n"
+    )
+    assert done("apply", SEVEN, "-f", "none.toml", "--activation", "none", "-o", "a.png").stderr.count("\n") == 1
+    assert done("apply", SEVEN, "-f", "none.toml", "-o", "a.npz").stderr == "a.npz: 2 channels of 28×28\n"
+
+
 def test_all_layers_are_numbered_in_a_npz():
     done("apply", SEVEN, "-f", "edges", "--then", "box", "--layer", "all", "-o", "maps.npz")
     with np.load("maps.npz") as file:

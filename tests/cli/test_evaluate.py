@@ -72,5 +72,5 @@ def test_data_of_other_classes_are_refused(model):
         for number in range(6):
             PIL.Image.new("L", (28, 28), 20 * number).save(f"pets/{name}/{number}.png")
     assert refused("evaluate", model, "--data", "pets") == (
-        "cnnfx: pets: its classes are cat, dog; network tells 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
+        "cnnfx: pets: its classes are cat, dog; small tells 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
     )

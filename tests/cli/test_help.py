@@ -25,7 +25,7 @@ PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parame
 
 def test_the_commands_stand_in_the_order_in_which_a_learner_meets_them():
     assert list(COMMANDS) == [
-        "list-filters", "show-filters", "apply", "train", "summary", "evaluate", "predict",
+        "list-filters", "show-filters", "apply", "explain", "train", "summary", "evaluate", "predict", "show-patterns",
     ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def completed(line: str) -> list[str]:
 
 
 def test_the_shell_completes_commands():
-    assert completed("cnnfx sh") == ["show-filters"]
+    assert completed("cnnfx sh") == ["show-filters", "show-patterns"]
 
 
 def test_the_shell_completes_options():
@@ -149,6 +149,19 @@ def test_the_shell_completes_choices():
 @pytest.mark.parametrize("line", ["cnnfx apply a.png -f s", "cnnfx show-filters s", "cnnfx apply a.png --then s"])
 def test_the_shell_completes_presets(line):
     assert completed(line) == ["sobel", "scharr", "sharpen"]
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("cnnfx explain a.png -f sobel --filter m", ["magnitude"]),
+        ("cnnfx explain a.png --at 1,1 -f edges --filter ", ["top", "left", "bottom", "right"]),
+        ("cnnfx explain a.png --filter ", []),
+        ("cnnfx explain a.png -f nosuch --filter ", []),
+    ],
+)
+def test_the_shell_completes_the_channels_of_the_filters(line, names):
+    assert completed(line) == names
 
 
 def test_the_shell_can_be_taught_to_complete():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import PIL.Image
-from commands import SAMPLES, done, refused
+from commands import SAMPLES, SEVEN, done, refused
 
 import cnnfx
 
@@ -14,7 +15,7 @@ import cnnfx
 def test_all_learned_layers_are_shown(model):
     text = done("show-filters", model).stdout
     assert "layer 1: 6 filters of 5×5\n" in text
-    assert "layer 2: 12 filters of 5×5\n" in text
+    assert "layer 2: 12 filters of 5×5, a row for each; a column for each of 6 input channels\n" in text
 
 
 def test_one_layer_is_shown_as_it_was_before_it_learned(model):
@@ -55,5 +56,13 @@ def test_learned_maps_of_an_image_of_any_size_are_those_of_the_network(model):
 
 def test_a_model_whose_input_is_normalised_is_stacked_on_nothing(model):
     assert refused("apply", SAMPLES / "seven.png", "-f", "edges", "--then", model).startswith(
-        "cnnfx: network normalises its input"
+        "cnnfx: small normalises its input"
+    )
+
+
+def test_what_a_model_made_is_called_after_its_file(model):
+    done("apply", SEVEN, "-f", model)
+    assert os.path.exists("seven.small.png")
+    assert refused("apply", SEVEN, "-f", model, "--layer", "3", code=2) == (
+        "cnnfx: There is no layer 3: small has 2 layers."
     )

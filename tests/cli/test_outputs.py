@@ -14,7 +14,7 @@ import pytest
 from commands import SAMPLES, SEVEN, done, refused, run
 
 import cnnfx
-from cnnfx.outputs import NUMBERS, PICTURES
+from cnnfx.outputs import NUMBERS, PAGES, PICTURES
 
 
 def files(folder: str = ".") -> list[str]:
@@ -92,7 +92,7 @@ def test_a_format_may_not_contradict_the_name():
     assert files() == []
 
 
-KNOWN = ", ".join([*PICTURES, *NUMBERS])
+KNOWN = ", ".join([*PICTURES, *NUMBERS, *PAGES])
 
 
 def test_an_unknown_ending_is_refused():

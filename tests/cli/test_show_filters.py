@@ -78,7 +78,72 @@ def test_values_of_a_deeper_network_name_layers_channels_biases_and_combinations
 
 
 def test_layer_chooses_one(deep):
-    assert done("show-filters", deep, "--layer", "2").stdout.startswith("layer 2: 2 filters of 1×1\n")
+    shown = done("show-filters", deep, "--layer", "2").stdout
+    assert shown == (
+        "layer 2: 2 filters of 1×1, a row for each; a column for each of 2 input channels\n\n  a  b\nc ██\n\nd ▒▒ ██\n"
+    )
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """A second layer of 10 filters of 5×5 on 12 channels."""
+    below = "".join(f'[[layer.filter]]\nname = "in{k}"\nweights = [[1]]\n' for k in range(12))
+    zeros = str([[[0] * 5] * 5] * 12)
+    above = "".join(f'[[layer.filter]]\nname = "out{k}"\nweights = {zeros}\n' for k in range(1, 11))
+    (tmp_path / "wide.toml").write_text(f"[[layer]]\n{below}[[layer]]\n{above}")
+    return "wide.toml"
+
+
+def test_of_a_layer_of_many_deep_filters_the_first_are_a_table(wide):
+    lines = done("show-filters", wide, "--layer", "2").stdout.splitlines()
+    assert lines[:3] == [
+        "layer 2: 10 filters of 5×5, a row for each; a column for each of 12 input channels",
+        "filters 1 to 8; --only 9-10 shows others, --only all all of them, -o FILE.png a picture",
+        "",
+    ]
+    assert lines[3].split() == ["in0", "in1", "in2", "in3", "in4", "in5"]
+    assert [line.split()[0] for line in lines if line.startswith("out")] == [f"out{k}" for k in range(1, 9)] * 2
+
+
+def test_only_chooses_filters(wide):
+    def names(*only):
+        lines = done("show-filters", wide, "--layer", "2", "--only", *only).stdout.splitlines()
+        return [line.split()[0] for line in lines if line.startswith("out")]
+
+    assert names("9-10,2") == ["out9", "out10", "out2"] * 2
+    assert names("all") == [f"out{k}" for k in range(1, 11)] * 2
+
+
+def test_only_holds_for_numbers_json_and_pictures(deep):
+    assert done("show-filters", deep, "--layer", "2", "--only", "2", "--values").stdout == (
+        "layer 2: 2 filters of 1×1\nd on a:\n  0\nd on b:\n  3\n"
+    )
+    told = json.loads(done("show-filters", deep, "--layer", "2", "--only", "2", "--json").stdout)
+    assert [one["name"] for one in told["filters"]] == ["d"]
+    assert [channel["name"] for channel in told["channels"]] == ["d"]
+    assert levels(deep, "--layer", "2", "--only", "1").shape[0] < levels(deep, "--layer", "2").shape[0]
+
+
+def test_a_filter_that_is_not_there_is_refused(deep):
+    assert refused("show-filters", deep, "--only", "1-3", code=2) == (
+        "cnnfx: There is no filter 3 in layer 1: it has 2. See --layer and --only."
+    )
+
+
+@pytest.mark.parametrize("text", ["0", "3-1", "1-", "top", "", "1,,2", "1-999999"])
+def test_what_is_no_range_of_filters_is_refused(text):
+    assert refused("show-filters", "edges", "--only", text, code=2) == (
+        f"cnnfx: Invalid value for '--only': {text!r} is not all, nor numbers of 1 or more and ranges of them, "
+        "such as 1-8,12.\nTry 'cnnfx show-filters --help' for help."
+    )
+
+
+def test_many_filters_are_drawn_smaller():
+    def drawn(count):
+        return done("show-filters", *["-k", "0 1"] * count).stdout.splitlines()[2]
+
+    assert drawn(8).startswith("▒▒▒▒████ ")
+    assert drawn(9).startswith("▒▒██ ")
 
 
 def test_a_layer_that_is_not_there_is_refused(deep):

@@ -80,7 +80,7 @@ def test_filters_held_fixed_are_not_counted_as_learned():
 
 def test_an_image_that_is_too_small_says_at_which_layer(model):
     assert refused("summary", model, "--input", "1x8x8").startswith(
-        "cnnfx: layer 2 of network: kernel of 5×5 (rows × columns) is larger than the image of 2×2"
+        "cnnfx: layer 2 of small: kernel of 5×5 (rows × columns) is larger than the image of 2×2"
     )
 
 

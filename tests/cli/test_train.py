@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -85,6 +86,11 @@ def test_the_number_of_threads_changes_no_bit():
     assert same("one.npz", "three.npz")
 
 
+def test_few_images_are_one_batch():
+    done("train", "--data", "drawn:20", "--filters", "2,3", "--epochs", "1")
+    assert meta("model.npz")["settings"]["batch_size"] == 20
+
+
 def test_an_arch_file_says_the_network():
     with open("arch.toml", "w") as file:
         file.write(
@@ -140,7 +146,7 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
         (("-o", "-"), "-: the model is written after every epoch, to a file in .npz, such as -o model.npz.", 2),
         (("--size", "29"), "layer 1 of network: kernel of 29×29 (rows × columns) is larger than the image of 28×28", 1),
         (("--size", "13"), "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
-        (("--arch", "none.toml"), "none.toml: there is no such file.", 1),
+        (("--arch", "edges"), "edges: there is no such file. Give the path of an arch file, such as arch.toml.", 1),
         (("--log", "none/run.jsonl"),
          "none/run.jsonl: it cannot be written: its folder does not exist. Make it first, or choose another with "
          "--log.", 1),
@@ -156,6 +162,16 @@ def test_what_is_refused_is_said(given, said, code):
     assert not os.path.exists("model.npz")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_log_on_a_full_disk_is_named():
+    result = run(*TINY, "--epochs", "1", "--log", "/dev/full")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "cnnfx: /dev/full: it cannot be written: the disk is full. Make room, or choose another place with --log."
+    )
+    assert meta("model.npz")["epochs"] == 1
+
+
 def test_filters_and_an_arch_file_are_one_too_many():
     assert refused(*TINY, "--arch", "a.toml", code=2) == (
         "cnnfx: --filters and --size are for the default network; --arch says its own."
@@ -168,8 +184,7 @@ def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved():
     result = run(*TINY, "--lr", "1e30")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].endswith(
-        "the steps are too large. Choose a smaller learning rate than 1e+30, such as --lr 1e+29. "
-        "What was saved after an earlier epoch is still good."
+        "the steps are too large. Choose a smaller learning rate than 1e+30, such as --lr 1e+29. Nothing was saved yet."
     )
     assert "Warning" not in result.stderr
     np.testing.assert_array_equal(arrays("model.npz")["layers.0.weight"], before["layers.0.weight"])
@@ -197,7 +212,9 @@ def test_a_run_that_is_stopped_and_resumed_equals_one_at_a_stretch(how):
     args = [*SLOW[:-1], "12"]
     stopped_after_an_epoch(how, *args)
     assert 1 <= meta("model.npz")["epochs"] < 12
-    done("train", "--resume", "model.npz")
+    epochs = meta("model.npz")["epochs"]
+    said = done("train", "--resume", "model.npz").stderr
+    assert f" parameters. {epochs} of 12 epochs {'is' if epochs == 1 else 'are'} done already.\n" in said
     done(*args, "-o", "whole.npz")
     assert same("model.npz", "whole.npz")
     assert [name for name in os.listdir() if name.startswith(".cnnfx")] == [] or how == signal.SIGKILL
@@ -211,6 +228,20 @@ def test_ctrl_c_says_where_the_model_is_and_how_to_go_on():
         f"cnnfx: stopped. model.npz holds the model after epoch {done_epochs} of 60.\n"
         "Go on with: cnnfx train --resume model.npz\ncnnfx: interrupted.\n"
     )
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_saved(earlier):
+    if earlier:
+        done(*TINY, "--epochs", "1")
+    command = [*COMMAND, "train", "--data", "drawn:2000", "--filters", "48,96", "--epochs", "1"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        assert run.stderr.readline().startswith("learning on ")
+        run.send_signal(signal.SIGINT)
+        said = run.stderr.read()
+    assert run.returncode == 130
+    still = " model.npz is still that of an earlier run." if earlier else ""
+    assert said == f"cnnfx: stopped in the first epoch: nothing is saved yet.{still}\ncnnfx: interrupted.\n"
 
 
 def test_a_log_goes_on_where_the_run_was_stopped():
@@ -240,6 +271,8 @@ def test_on_a_terminal_a_bar_moves_and_the_filters_are_drawn_before_and_after():
     code, shown = on_a_terminal(*TINY, "--epochs", "1")
     assert code == 0
     assert "images/s" in shown
+    bars = [re.sub("\x1b.*?[a-zA-Z]", "", line) for line in re.split("[\r\n]", shown) if "images/s" in line]
+    assert max(map(len, bars)) <= 77  # of 80: there is room for the ^C of Ctrl-C
     assert "the first layer's filters before:\n" in shown
     assert "and after:\n" in shown
     assert "▀" in shown

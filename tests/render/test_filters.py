@@ -59,6 +59,18 @@ def test_a_table_has_a_row_for_each_filter_and_a_column_for_each_input_channel()
     assert wider.shape[1] - narrow.shape[1] == square
 
 
+def test_the_table_of_a_large_layer_fits_a_screen() -> None:
+    picture = layer_picture(layer(48, 24, 5, 5), [str(k) for k in range(24)])
+    square = 5 * 5 + 2 + 3
+    assert picture.shape[0] == 48 * square + 8 + 18 + 3
+    assert picture.shape[1] <= 24 * square + 60
+
+
+def test_a_weight_of_a_very_large_table_can_still_be_seen() -> None:
+    higher, lower = (layer_picture(layer(filters, 2, 3, 3), ["a", "b"]) for filters in (401, 400))
+    assert higher.shape[0] - lower.shape[0] == 3 * 4 + 2 + 2
+
+
 def test_three_input_channels_are_shown_as_colour_too() -> None:
     weights = np.zeros((1, 3, 1, 1))
     weights[0, :, 0, 0] = [1, -1, 0]

@@ -78,9 +78,11 @@ def test_shifted_images_are_the_images_moved_with_their_edges_repeated() -> None
     images = RANDOM.integers(0, 256, (9, 2, 5, 4)).astype(np.uint8)
     drawn = np.array([(y, x) for y in range(3) for x in range(3)])
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
-    shifted = RandomShift(1).apply(images, drawn)
-    for number, (y, x) in enumerate(drawn):
-        np.testing.assert_array_equal(shifted[number], padded[number, :, y : y + 5, x : x + 4])
+    chosen = np.array([4, 0, 8, 2, 2, 7, 1, 3, 5])
+    shifted = RandomShift(1).apply(images, chosen, drawn)
+    assert shifted.shape == (2, 5, 4, 9)
+    for number, (image, (y, x)) in enumerate(zip(chosen, drawn, strict=True)):
+        np.testing.assert_array_equal(shifted[..., number], padded[image, :, y : y + 5, x : x + 4])
 
 
 def test_all_shifts_are_drawn() -> None:
@@ -92,7 +94,8 @@ def test_all_shifts_are_drawn() -> None:
 def test_no_shift_leaves_the_images() -> None:
     images = RANDOM.integers(0, 256, (3, 1, 5, 4))
     shift = RandomShift(0)
-    np.testing.assert_array_equal(shift.apply(images, shift.draw(np.random.default_rng(0), 3)), images)
+    drawn = shift.draw(np.random.default_rng(0), 3)
+    np.testing.assert_array_equal(shift.apply(images, np.arange(3), drawn), np.moveaxis(images, 0, -1))
 
 
 def test_random_weights_keep_the_size_of_what_passes_through() -> None:

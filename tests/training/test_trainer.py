@@ -243,6 +243,30 @@ def test_a_damaged_state_cannot_be_resumed(tmp_path, change) -> None:
         Trainer.resume(tmp_path / "model.npz", DATA)
 
 
+def test_an_optimizer_of_another_size_cannot_be_resumed(tmp_path) -> None:
+    begin().save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as arrays:
+        content = dict(arrays)
+    (name,) = (name for name in content if name.startswith("training") and name.endswith("mean"))
+    np.savez(tmp_path / "model.npz", **{**content, name: content[name][:-1]})
+    with pytest.raises(FileError, match=r"model.npz: the optimizer's state does not fit the \d+ parameters"):
+        Trainer.resume(tmp_path / "model.npz", DATA)
+
+
+def test_a_loss_that_is_no_number_says_whether_something_was_saved() -> None:
+    trainer = begin()
+    trainer.parameters.vector[:] = np.nan
+    with pytest.raises(CnnfxError, match="Nothing was saved yet"):
+        list(trainer.run())
+    trainer = begin()
+    for report in trainer.run():
+        if isinstance(report, EpochReport):
+            break
+    trainer.parameters.vector[:] = np.nan
+    with pytest.raises(CnnfxError, match="What was saved after an earlier epoch is still good"):
+        list(trainer.run())
+
+
 def test_the_network_can_be_looked_at_in_the_middle_of_an_epoch() -> None:
     trainer = begin()
     next(trainer.run())

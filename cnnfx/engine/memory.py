@@ -1,0 +1,73 @@
+"""Memory that is used again: fresh memory is slow, for the system must clear every page of it before it is touched.
+
+`buffer` is scratch space, for one thread and one purpose. `result` is what a caller gets, and its memory comes back
+when nobody holds it any more.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LITTLE = 1 << 16
+"""Bytes of scratch space that are as fast to have anew."""
+
+LARGE = 1 << 22
+"""Bytes of a result from which on the system gives its memory back, and clears it again for the next."""
+
+SPARE = 1 << 28
+"""Bytes of results that nobody holds any more, at most, that are kept for the next."""
+
+_own = threading.local()
+_spare: list[NDArray[np.uint8]] = []
+
+
+def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Memory that this thread uses again and again; what it held before is still in it."""
+    size = math.prod(shape) * dtype.itemsize
+    if size < LITTLE:
+        return np.empty(shape, dtype)
+    memory: NDArray[np.uint8] | None = getattr(_own, name, None)
+    if memory is None or memory.size < size:
+        memory = np.empty(size, np.uint8)
+        setattr(_own, name, memory)
+    return memory[:size].view(dtype).reshape(shape)
+
+
+def result(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array for a caller to keep, of any numbers."""
+    size = math.prod(shape) * dtype.itemsize
+    if not LARGE <= size <= SPARE:
+        return np.empty(shape, dtype)
+    memory = _fitting(size)
+    lent = _Lent(memory, size)
+    weakref.finalize(lent, _come_back, memory).atexit = False
+    return np.asarray(lent).view(dtype).reshape(shape)
+
+
+class _Lent:
+    """What an array and all views of it hold on to, and nobody else: when it goes, the memory is free."""
+
+    def __init__(self, memory: NDArray[np.uint8], size: int) -> None:
+        self.__array_interface__ = {**memory[:size].__array_interface__}
+
+
+def _fitting(size: int) -> NDArray[np.uint8]:
+    """Spare memory of at least so many bytes, and not many more; fresh memory if there is none."""
+    try:
+        memory = _spare.pop()
+    except IndexError:
+        return np.empty(size, np.uint8)
+    return memory if size <= memory.size <= 2 * size else np.empty(size, np.uint8)
+
+
+def _come_back(memory: NDArray[np.uint8]) -> None:
+    """Keep the memory, in place of what was kept."""
+    _spare[:] = [memory]

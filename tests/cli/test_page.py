@@ -1,0 +1,143 @@
+"""`cnnfx apply -o page.html`: one page for each image."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from commands import SAMPLES, SEVEN, done, refused, run, shell
+
+
+def told(path: str | Path) -> dict:
+    text = Path(path).read_text(encoding="utf-8")
+    found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def picture(name: str, height: int, width: int, channels: int = 3) -> str:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
+    PIL.Image.fromarray(pixels.squeeze()).save(name)
+    return name
+
+
+def test_the_ending_makes_a_page_and_the_summary_says_so():
+    result = done("apply", SEVEN, "-f", "edges", "-o", "page.html")
+    assert result.stderr == "page.html: 4 channels of 26×26\n"
+    assert result.stdout == ""
+    names = [output["name"] for output in told("page.html")["network"]["layers"][0]["outputs"]]
+    assert names == ["top", "left", "bottom", "right"]
+
+
+def test_a_page_shows_every_layer():
+    result = done("apply", SEVEN, "-f", "edges", "--then", "box", "--pool", "max:2", "-o", "page.html")
+    assert result.stderr == "page.html: 4 channels of 26×26, 1 channel of 12×12\n"
+    assert [layer["pool"] for layer in told("page.html")["network"]["layers"]] == [None, {"kind": "max", "size": 2}]
+
+
+def test_a_layer_shows_what_leads_to_it():
+    done("apply", SEVEN, "-f", "edges", "--then", "box", "--layer", "1", "-o", "page.html")
+    assert len(told("page.html")["network"]["layers"]) == 1
+
+
+def test_all_options_of_the_layer_reach_the_page():
+    options = "--stride 2,1 --dilation 2 --padding 3 --border reflect --activation relu --flip"
+    done("apply", SEVEN, "-f", "edges", *options.split(), "-o", "page.html")
+    layer = told("page.html")["network"]["layers"][0]
+    assert (layer["stride"], layer["dilation"], layer["padding"]) == ([2, 1], [2, 2], [[3, 3], [3, 3]])
+    assert (layer["border"], layer["activation"]) == ("reflect", "relu")
+
+
+def test_each_colour_apart_is_a_group_of_its_own():
+    done("apply", SAMPLES / "colors.png", "-f", "edges", "--channels", "each", "-o", "page.html")
+    page = told("page.html")
+    assert page["network"]["layers"][0]["groups"] == 3
+    assert page["image"]["channels"] == ["red", "green", "blue"]
+
+
+def test_pages_of_many_images_have_names_of_their_own():
+    picture("a.png", 8, 8)
+    picture("b.png", 8, 9)
+    done("apply", "a.png", "b.png", "-f", "edges", "-o", "{stem}.html", "--jobs", "2")
+    assert told("a.html")["image"]["pixels"]["shape"] == [1, 8, 8]
+    assert told("b.html")["image"]["pixels"]["shape"] == [1, 8, 9]
+
+
+def test_a_page_can_go_down_a_pipe():
+    result = shell(f"cat '{SEVEN}' | cnnfx apply - -f edges --format html | head -c 15")
+    assert result.stdout == b"<!doctype html>"
+
+
+def test_a_page_in_json_is_described_layer_by_layer():
+    result = done("apply", SEVEN, "-f", "edges", "--then", "box", "-o", "page.html", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(line["output"], line["layer"], len(line["channels"])) for line in lines] == [
+        ("page.html", 1, 4),
+        ("page.html", 2, 1),
+    ]
+
+
+def test_what_is_there_can_be_skipped():
+    done("apply", SEVEN, "-f", "edges", "-o", "page.html")
+    result = done("apply", SEVEN, "-f", "edges", "-o", "page.html", "--skip-existing")
+    assert result.stderr == f"{SEVEN}: its output is there already.\n"
+
+
+def test_a_large_image_is_reduced_and_it_is_said():
+    picture("large.png", 600, 800, 1)
+    result = done("apply", "large.png", "-f", "box", "-o", "page.html")
+    assert result.stderr == (
+        "large.png: reduced from 800×600 to 591×443 for the page.\npage.html: 1 channel of 589×441\n"
+    )
+    assert "The image was reduced from 800×600 to 591×443 for the page." in Path("page.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("channels", ["gray", "rgb"])
+def test_512_by_512_with_16_channels_is_under_2_mb(channels):
+    picture("noise.png", 512, 512)  # nothing is harder to compress
+    kernels = [option for k in range(16) for option in ("-k", f"{k} 1 0; 1 2 3; 0 {k} 1")]
+    result = done("apply", "noise.png", *kernels, "--channels", channels, "-o", "page.html")
+    assert Path("page.html").stat().st_size < 2_000_000
+    assert result.stderr == "page.html: 16 channels of 510×510\n"
+
+
+def test_a_page_of_more_than_2_mb_says_so():
+    np.save("floats.npy", np.random.default_rng(0).random((3, 512, 512), np.float32))
+    result = done("apply", "floats.npy", "-f", "box", "-o", "page.html")
+    size = Path("page.html").stat().st_size / 1e6
+    assert size > 2
+    assert f"page.html: it has {size:.1f} MB, more than the 2 MB that open quickly anywhere.\n" in result.stderr
+
+
+def test_a_page_is_one_file_not_a_folder():
+    message = "cnnfx: A page holds all channels of an image, so it is one file. Give -o 'pages/{stem}.html'."
+    assert refused("apply", SEVEN, "-f", "edges", "-o", "pages/", "--format", "html", code=2) == message
+    assert not Path("pages").exists()
+
+
+def test_many_images_do_not_fit_one_page():
+    picture("a.png", 8, 8)
+    assert "2 images would all be written to page.html" in refused(
+        "apply", SEVEN, "a.png", "-f", "edges", "-o", "page.html", code=2
+    )
+
+
+def test_an_ending_and_a_format_that_differ_are_refused():
+    assert "page.html ends in .html, but --format says png" in refused(
+        "apply", SEVEN, "-f", "edges", "-o", "page.html", "--format", "png", code=2
+    )
+
+
+def test_filters_alone_make_no_page():
+    assert run("show-filters", "edges", "-o", "page.html").stderr == (
+        "cnnfx: page.html is not a picture file. Filters are written to one picture: give -o filters.png.\n"
+    )
+
+
+def test_a_page_without_an_image_leaves_nothing_behind():
+    assert "missing.png" in refused("apply", "missing.png", "-f", "edges", "-o", "page.html")
+    assert list(Path(".").iterdir()) == []

@@ -1,0 +1,226 @@
+"""`cnnfx show-patterns`: pictures, JSON, the terminal, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from commands import SAMPLES, done, on_a_terminal, refused, shell
+
+DATA = ("--data", "drawn:200")
+
+
+def shape_of(path):
+    with PIL.Image.open(path) as picture:
+        return picture.size
+
+
+def lines(*args):
+    return [json.loads(line) for line in done("show-patterns", *args, "--json").stdout.splitlines()]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of some of the samples."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("seven.png", "scene.png", "colors.png"):
+        shutil.copy(SAMPLES / name, folder)
+    return folder
+
+
+def save(name, array):
+    PIL.Image.fromarray(np.asarray(array, np.uint8)).save(name)
+
+
+def test_all_methods_of_a_model_are_drawn(model):
+    result = done("show-patterns", model, "-o", "all.png")
+    assert result.stdout == ""
+    width, height = shape_of("all.png")
+    assert width > 1000
+    assert height > 500
+    done("show-patterns", model, "-o", "patches.png", "--method", "patches", "--columns", 1)
+    narrow, high = shape_of("patches.png")
+    assert (narrow < 300, high > 2000) == (True, True)
+
+
+def test_json_tells_activation_image_position_and_box(model):
+    first = lines(model, *DATA, "--layer", 1, "--filters", 1)[0]
+    assert (first["network"], first["layer"], first["filter"], first["images"]) == ("small", 1, "1", 200)
+    assert first["receptive_field"] == {"height": 6, "width": 6}
+    activations = [patch["activation"] for patch in first["patches"]]
+    assert activations == sorted(activations, reverse=True)
+    assert len({patch["image"] for patch in first["patches"]}) == len(activations)
+    for patch in first["patches"]:
+        row, column = patch["position"]["row"], patch["position"]["column"]
+        assert patch["box"] == {"top": 2 * row, "left": 2 * column, "bottom": 2 * row + 6, "right": 2 * column + 6}
+    assert sorted(climb["seed"] for climb in first["maximisation"]) == [0, 1, 2, 3]
+    assert first["maximisation"][0]["activation"] >= activations[0] * 0.999
+
+
+def test_classes_are_chosen_by_their_names(model):
+    found = lines(model, *DATA, "--layer", "classes", "--filters", "0,3,5-8", "--method", "patches")
+    assert [one["filter"] for one in found] == ["0", "3", "5", "6", "7", "8"]
+    assert {one["layer"] for one in found} == {"classes"}
+
+
+def test_a_seed_gives_the_same_picture_and_numbers(model):
+    args = (model, *DATA, "--filters", "1-3")
+    for name, seed in (("a.png", 5), ("b.png", 5), ("c.png", 6)):
+        done("show-patterns", *args, "--seed", seed, "-o", name)
+    first, second, other = (Path(name).read_bytes() for name in ("a.png", "b.png", "c.png"))
+    assert first == second
+    assert first != other
+
+
+def test_a_preset_looks_through_a_folder_of_pictures_of_any_size(pictures):
+    found = lines("sobel", "--data", pictures, "--filters", "y,1")
+    assert [one["filter"] for one in found] == ["y", "x"]
+    assert {Path(patch["image"]).name for patch in found[0]["patches"]} == {"seven.png", "scene.png", "colors.png"}
+    assert done("show-patterns", "sobel", "--data", pictures, "--json").stderr == (
+        "cnnfx: photos: it holds 3 images, so there are fewer than 9 patches.\n"
+    )
+
+
+def test_one_picture_is_enough(pictures):
+    assert len(lines("edges", "--data", pictures / "scene.png")[0]["patches"]) == 1
+
+
+def test_without_output_the_best_of_each_are_drawn_as_text():
+    result = done("show-patterns", "edges", *DATA, "--method", "patches,maximisation")
+    first, second, names, *rest = result.stdout.splitlines()
+    assert first == "edges, layer 1: 3 by 3 pixels each, of 200 images of drawn:200"
+    assert second == "patches, maximisation"
+    assert names.startswith("top: ")
+    assert ", made " in names
+    assert len(rest) >= 2
+    assert result.stderr == "cnnfx: these are the best of each; -o FILE.png draws all.\n"
+
+
+def test_a_terminal_gets_colours_and_a_bar():
+    code, shown = on_a_terminal("show-patterns", "edges", *DATA, COLORTERM="truecolor")
+    assert code == 0
+    assert "48;2;" in shown
+    assert "images" in shown
+
+
+def test_a_picture_goes_into_a_pipe():
+    result = shell("cnnfx show-patterns edges --data drawn:100 -o - | head -c 4 | tail -c 3")
+    assert result.stdout == b"PNG"
+
+
+def test_a_filter_that_is_never_active_is_told(tmp_path):
+    Path("never.toml").write_text(
+        'activation = "relu"\n[[filter]]\nname = "white"\nweights = [[1]]\n'
+        '[[filter]]\nname = "never"\nweights = [[1]]\nbias = -2\n'
+    )
+    result = done("show-patterns", "never.toml", *DATA, "-o", "never.png", "--json")
+    assert result.stderr == "cnnfx: never active in 200 images of drawn:200: never.\n"
+    white, never = map(json.loads, result.stdout.splitlines())
+    assert (white["active"], len(white["patches"])) == (True, 9)
+    assert (never["active"], never["patches"], never["maximisation"]) == (False, [], [])
+
+
+def test_a_filter_that_few_images_excite_is_told():
+    Path("images").mkdir()
+    for number in range(10):
+        save(f"images/{number}.png", np.full((4, 4), 255 * (number < 2)))
+    Path("white.toml").write_text('activation = "relu"\n[[filter]]\nname = "white"\nweights = [[1]]\n')
+    result = done("show-patterns", "white.toml", "--data", "images", "-o", "white.png")
+    assert result.stderr == "cnnfx: active in fewer than 9 images: white (2).\n"
+
+
+def test_a_picture_that_does_not_fit_is_passed_over_and_told():
+    Path("images").mkdir()
+    save("images/small.png", np.full((2, 2), 9))
+    save("images/white.png", np.tile([0, 255], (9, 5)))
+    Path("images/damaged.png").write_bytes(b"\x89PNG")
+    result = done("show-patterns", "sobel", "--data", "images", "-q", "-o", "a.png")
+    first, second = result.stderr.splitlines()
+    assert first.startswith("cnnfx: passed over: images/damaged.png: ")
+    assert second == (
+        "cnnfx: passed over: images/small.png: its 2×2 pixels are fewer than the 3×3 that a filter of layer 1 of "
+        "sobel sees."
+    )
+
+
+def test_colours_are_seen_by_a_network_that_wants_them(pictures):
+    Path("red.toml").write_text('[[filter]]\nname = "red"\ninputs = { red = [[1]], green = [[-1]] }\n')
+    done("show-patterns", "red.toml", "--data", pictures, "-o", "red.png", "-q")
+    with PIL.Image.open("red.png") as picture:
+        assert picture.mode == "RGB"
+        assert (np.asarray(picture) == [255, 0, 0]).all(axis=-1).mean() > 0.02
+
+
+RGB = '[[filter]]\nname = "red"\nweights = [[[1]], [[0]], [[0]]]\n'
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--layer", 3], 1, "There is no layer 3: small has 2 layers."),
+        (["--filters", "1,13"], 2, "There is no filter 13 in layer 2 of small: choose from 1 to 12."),
+        (["--layer", 1, "--filters", "0-3"], 2, "There is no filter 0 in layer 1 of small: choose from 1 to 6."),
+        (
+            ["--layer", "classes", "--filters", "10"],
+            2,
+            "There is no filter 10 in the classes of small: choose from 0 to 9.",
+        ),
+        (["-o", "a.npz"], 2, "a.npz is not a picture file. Patterns are written to one picture: give -o patterns.png."),
+        (["-o", "a/"], 2, "a/ is a folder. Patterns are written to one picture: give -o patterns.png."),
+        (["-o", "-", "--json"], 2, "--json and the picture cannot both go to standard output. Give -o FILE."),
+    ],
+)
+def test_what_a_model_does_not_have_is_refused(model, args, code, message):
+    assert refused("show-patterns", model, *DATA, *args, code=code) == f"cnnfx: {message}"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--filters", "1,,2", "'1,,2' is not a list of filters, such as 1,4,7-9 or top,left."),
+        ("--filters", "5-", "'5-' is not a range of filters: write both ends, such as 5-8."),
+        ("--filters", "8-5", "'8-5' is not a range of filters, from a smaller number to a larger one."),
+        ("--layer", "zero", "'zero' is not classes or the number of a layer, 1 or more."),
+        ("--method", "patches,magic", "'magic' is not one of patches, deconvolution, maximisation."),
+        ("--seed", "-1", "'-1' is not a whole number of 0 or more."),
+    ],
+)
+def test_what_cannot_be_understood_is_wrong_usage(option, value, message):
+    assert message in " ".join(refused("show-patterns", "edges", option, value, code=2).split())
+
+
+def test_a_preset_tells_no_classes():
+    assert refused("show-patterns", "edges", *DATA, "--layer", "classes") == (
+        "cnnfx: edges tells no classes: it has filters only. Choose a layer by its number."
+    )
+
+
+def test_a_name_that_no_filter_has_is_refused():
+    assert refused("show-patterns", "edges", *DATA, "--filters", "tip", code=2) == (
+        "cnnfx: There is no filter tip in layer 1 of edges: choose from top, left, bottom, right."
+    )
+
+
+def test_grey_images_are_not_for_a_network_that_wants_three_channels():
+    Path("rgb.toml").write_text(RGB)
+    assert refused("show-patterns", "rgb.toml", *DATA) == (
+        "cnnfx: drawn:200: it has 1 channel; the first layer of rgb wants 3."
+    )
+
+
+def test_images_of_another_size_are_not_for_classes(model, pictures):
+    message = refused("show-patterns", model, "--data", pictures / "scene.png", "--layer", "classes")
+    assert message.endswith("the image must have the size that the network has learned on.")
+    assert "scene.png: the classes are told from feature maps of 12×4×4 (channels, rows, columns), not" in message
+
+
+def test_images_smaller_than_the_receptive_field_are_refused(model):
+    save("tiny.png", np.zeros((9, 8)))
+    assert refused("show-patterns", model, "--data", "tiny.png") == (
+        "cnnfx: tiny.png: its 8×9 pixels are fewer than the 16×16 that a filter of layer 2 of small sees."
+    )

@@ -1,0 +1,91 @@
+"""Memory that is used again is never seen by two at a time."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from cnnfx.engine import correlate, memory
+
+FLOAT = np.dtype(np.float32)
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def test_a_result_that_nobody_holds_any_more_gives_its_memory_to_the_next():
+    first = memory.result((2, 1 << 20), FLOAT)
+    place = address(first)
+    del first
+    assert address(memory.result((1 << 20, 2), FLOAT)) == place
+
+
+def test_a_view_holds_the_memory_of_the_whole():
+    first = memory.result((2, 1 << 20), FLOAT)
+    place, view = address(first), first[1, ::2]
+    view[:] = 7
+    del first
+    others = [memory.result((2, 1 << 20), FLOAT) for _ in range(3)]
+    for other in others:
+        other[:] = 0
+    assert (view == 7).all()
+    assert place not in [address(other) for other in others]
+
+
+def test_results_that_are_held_at_the_same_time_lie_apart():
+    arrays = [memory.result((1 << 21,), FLOAT) for _ in range(4)]
+    for number, array in enumerate(arrays):
+        array[:] = number
+    assert [array.min() for array in arrays] == [array.max() for array in arrays] == [0, 1, 2, 3]
+
+
+def test_of_memory_that_has_come_back_only_one_piece_is_kept():
+    arrays = [memory.result((1 << 21,), FLOAT) for _ in range(4)]
+    arrays.clear()
+    assert len(memory._spare) == 1
+
+
+def test_a_small_result_does_not_take_a_large_piece():
+    large = memory.result((1 << 23,), FLOAT)
+    place = address(large)
+    del large
+    assert address(memory.result((1 << 20,), FLOAT)) != place
+
+
+def test_results_are_writeable_contiguous_arrays_of_their_type():
+    for shape in ((3,), (2, 1 << 20)):
+        for dtype in (FLOAT, np.dtype(np.float64)):
+            array = memory.result(shape, dtype)
+            assert type(array) is np.ndarray
+            assert (array.shape, array.dtype) == (shape, dtype)
+            assert array.flags.writeable
+            assert array.flags.c_contiguous
+            assert address(array) % dtype.itemsize == 0
+
+
+def test_maps_of_large_images_are_kept_apart():
+    generator = np.random.default_rng(0)
+    images = [generator.random((1, 1100, 1000), dtype=np.float32) for _ in range(3)]
+    weights = np.ones((1, 1, 1, 1), np.float32)
+    maps = [correlate(image, weights) for image in images]
+    for image, channels in zip(images, maps, strict=True):
+        np.testing.assert_array_equal(image, channels)
+
+
+def test_threads_have_scratch_space_of_their_own():
+    places = []
+
+    def work():
+        places.append(address(memory.buffer("test", (1 << 20,), FLOAT)))
+        barrier.wait()
+
+    barrier = threading.Barrier(3)
+    others = [threading.Thread(target=work) for _ in range(2)]
+    for thread in others:
+        thread.start()
+    work()
+    for thread in others:
+        thread.join()
+    assert len(set(places)) == 3

@@ -1,0 +1,153 @@
+"""A page is one file that holds everything, and nothing in it can break out of its place."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from page_networks import page, random_case
+
+import cnnfx
+from cnnfx.errors import CnnfxError
+from cnnfx.images import Image, reduced
+from cnnfx.layers import Conv
+from cnnfx.network import Layer, Network
+from cnnfx.render.channels import Look
+from cnnfx.render.page import assemble, page_pixels
+
+EVIL = '</script><script>alert("1 & 2")</script><!--<img src=http://example.org>\'@DATA@'
+
+
+def data(text: str):
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_it_loads_nothing():
+    text = page()
+    assert not re.findall(r"(?:https?:)?//[\w.]+\.\w+/", re.sub(r"/[/*].*", "", text))
+    sources = re.findall(
+        r'(?:src|href|action|url)\s*[=(]\s*["\']?([^"\')\s>]*)', text.split('<script type="application/json"')[0]
+    )
+    assert all(source.startswith(("data:", "#")) for source in sources), sources
+    assert "@import" not in text
+    assert "fetch(" not in text
+
+
+def test_its_policy_allows_its_own_script_and_no_other():
+    text = page()
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', text)
+    assert policy
+    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert script
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert policy[1] == (f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'")
+
+
+def test_names_that_look_like_html_stay_text():
+    conv = Conv(np.ones((1, 1, 2, 2), "f4"), np.zeros(1, "f4"))
+    network = Network((Layer(conv, (EVIL,)),), name=EVIL, description=EVIL, source=EVIL)
+    image = Image(EVIL.replace("/", "∕"), np.zeros((1, 4, 4), np.uint8), (EVIL,), notes=(EVIL,))
+    text = page(network, image)
+    assert text.count("<script") == page().count("<script")
+    assert text.count("</script>") == 2
+    assert "<img src=http" not in text
+    assert data(text)["network"]["layers"][0]["filters"] == [EVIL]
+    assert html.escape(EVIL) in text
+
+
+def test_a_page_tells_no_folder_of_the_one_who_made_it():
+    assert "secret" not in page(image=Image("/home/secret/seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",)))
+
+
+def test_the_same_input_makes_the_same_page():
+    assert page() == page()
+
+
+def test_the_data_hold_the_image_bit_for_bit():
+    for seed in range(12):
+        try:
+            network, image = random_case(seed)
+        except ValueError:
+            continue
+        told = data(page(network, image))["image"]["pixels"]
+        stored = np.frombuffer(base64.b64decode(told["data"]), told["type"]).reshape(told["shape"])
+        np.testing.assert_array_equal(stored, image.values)
+        assert told["type"] == image.values.dtype.name
+
+
+def test_the_look_is_that_of_the_options():
+    told = data(page(look=Look("absolute", "all", "heat")))
+    assert told["look"] == {"normalize": "absolute", "scope": "all", "colormap": "heat"}
+
+
+def test_a_network_without_classes_has_no_cell_to_draw_on():
+    assert data(page())["pen"] is None
+
+
+@pytest.mark.parametrize("shape", [None, "1,28,28", [1, 28], [3, 14, 14], [1, 0, 14], [1, 5, 5], [1, True, 14]])
+def test_a_model_whose_learned_size_is_not_clear_has_no_cell_to_draw_on(shape):
+    network, image = model((1, 14, 14))
+    assert data(page(replace(network, meta={"input": shape}), image))["pen"] is None
+
+
+def test_a_model_of_other_classes_has_a_cell_of_its_size():
+    network, image = model((1, 14, 14))
+    assert data(page(network, image))["pen"] == {"shape": [1, 14, 14], "digits": False}
+
+
+def model(shape) -> tuple[Network, Image]:
+    from cnnfx.layers import Dense
+
+    layer = Layer(Conv(np.ones((2, 1, 3, 3), "f4"), np.zeros(2, "f4")), ("a", "b"))
+    maps = layer.output_shape(shape)
+    head = Dense(np.zeros((3, int(np.prod(maps))), "f4"), np.zeros(3, "f4"), maps)
+    network = Network((layer,), head=head, classes=("x", "y", "z"), meta={"input": list(shape)})
+    return network, Image("a", np.zeros(shape, np.uint8), ("gray",))
+
+
+def test_a_page_too_large_for_any_browser_is_refused(monkeypatch):
+    monkeypatch.setattr(assemble, "MOST", 50_000)
+    with pytest.raises(CnnfxError, match=r"^the page would have 0 MB, 0 MB are the most\. Show fewer layers"):
+        page()
+
+
+def test_many_channels_make_the_image_smaller():
+    assert page_pixels(cnnfx.load_network("edges")) == 512 * 512
+    wide = Network((Layer(Conv(np.ones((256, 1, 1, 1), "f4"), np.zeros(256, "f4")), tuple(map(str, range(256)))),))
+    assert page_pixels(wide) * 256 <= 2**24
+
+
+# --- reduced images
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_a_large_image_is_reduced_in_its_own_depth(kind):
+    ramp = np.linspace(0, 1 if kind == "float32" else np.iinfo(kind).max, 300)
+    stored = (ramp if kind == "float32" else np.rint(ramp)).astype(kind)
+    image = Image("a", np.broadcast_to(stored, (2, 200, 300)), ("x", "y"))
+    small = reduced(image, 6000)
+    assert small.values.dtype == kind
+    assert small.shape == (2, 63, 94)
+    assert small.notes == ("a: reduced from 300×200 to 94×63 for the page.",)
+    wanted = (np.arange(94) + 0.5) / 94
+    np.testing.assert_allclose(small.floats()[1, 30, 2:-2], wanted[2:-2], atol=0.005)
+
+
+def test_an_image_that_is_small_enough_is_the_same():
+    image = Image("a", np.zeros((1, 20, 30), np.uint8), ("x",))
+    assert reduced(image, 600) is image
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 100_000), (1, 100_000, 1), (1, 3, 50_000)])
+def test_a_strip_keeps_a_row_and_a_column(shape):
+    small = reduced(Image("a", np.zeros(shape, np.uint8), ("x",)), 1000)
+    assert small.shape[1] * small.shape[2] <= 1000
+    assert min(small.shape) >= 1

@@ -1,0 +1,75 @@
+"""The filters of a deeper layer as a table in the terminal."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from cnnfx.layers import Conv
+from cnnfx.network import Layer
+from cnnfx.render.table import filter_table
+from cnnfx.render.terminal import finest
+
+
+def layer(weights: object, names: tuple[str, ...]) -> Layer:
+    array = np.array(weights, np.float32)
+    return Layer(Conv(array, np.zeros(len(array))), names)
+
+
+BLACK_AND_WHITE = layer([[[[1, -1]], [[-1, 1]]], [[[1, 1]], [[-1, -1]]]], ("first", "b"))
+"""Two filters of 2×1 on two input channels."""
+
+
+def test_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
+    assert filter_table(BLACK_AND_WHITE, ["x", "y"], 80, "none", "utf-8").splitlines() == [
+        "      x    y",
+        "first ██     ██",
+        "",
+        "b     ████",
+    ]
+
+
+def test_input_channels_that_do_not_fit_follow_below() -> None:
+    assert filter_table(BLACK_AND_WHITE, ["x", "y"], 14, "none", "utf-8").splitlines() == [
+        "      x",
+        "first ██",
+        "",
+        "b     ████",
+        "",
+        "      y",
+        "first   ██",
+        "",
+        "b",
+    ]
+
+
+def test_long_names_are_cut_and_columns_stay_aligned() -> None:
+    text = filter_table(BLACK_AND_WHITE, ["magnitude of x", "y"], 80, "none", "utf-8")
+    assert text.splitlines()[:2] == ["      magnitude of y", "first ██" + " " * 13 + "██"]
+
+
+def test_in_colour_a_pixel_is_half_a_character() -> None:
+    text = filter_table(layer(np.ones((2, 3, 5, 5)), ("a", "b")), ["1", "2", "3"], 20, "truecolor", "utf-8")
+    lines = [re.sub("\x1b.*?m", "", line) for line in text.splitlines()]
+    assert len(lines) == 1 + 2 * 3
+    assert lines[0].split() == ["1", "2", "3"]
+    assert [line[0] for line in lines[1:]] == list("a  b  ")
+    assert {len(line) for line in lines[1:4]} == {1 + 3 * 6}
+
+
+def test_weights_are_larger_where_there_is_room() -> None:
+    one = layer(np.ones((1, 3, 5, 5)), ("a",))
+    wide, narrow = (filter_table(one, ["1", "2", "3"], width, "256", "utf-8").splitlines() for width in (34, 33))
+    assert [len(wide), len(narrow)] == [1 + 5, 1 + 3]
+
+
+def test_one_largest_weight_can_hold_for_all() -> None:
+    one = layer([[[[1.0]]], [[[0.5]]]], ("a", "b"))
+    own, common = (filter_table(one, ["x"], 80, "none", "utf-8", largest) for largest in (None, 1.0))
+    assert own.splitlines()[3] == "b ██"
+    assert common.splitlines()[3] == "b ▓▓"
+
+
+def test_the_smallest_enlargement_that_tells_pixels_apart() -> None:
+    assert [finest(*given) for given in (("256", "utf-8"), ("none", "utf-8"), ("256", "ascii"))] == [1, 2, 2]
