@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "detectors"))
 
-from patterns import DRAW
+from drawings import DRAW
 from scenes import kinds, measure
 
 

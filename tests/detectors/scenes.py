@@ -1,14 +1,16 @@
 """Random scenes with one pattern to be found, clutter and noise.
 
-A scene is 128×128 pixels: an uneven ground about 0.42 (0.5 where colours are looked for), the *target*, and four pieces of *clutter* that touch neither it
-nor each other, all drawn with smooth edges at any place between pixels; then Gaussian noise with a deviation of 0.05.
+A scene is 128×128 pixels: an uneven ground about 0.42 (0.5 where colours are looked for), the *target*, and four pieces
+of *clutter* that touch neither it nor each other, all drawn with smooth edges at any place between pixels; then
+Gaussian noise with a deviation of 0.05.
 
 The target differs from the ground by a contrast of 0.35 to 0.55; stripes swing by half of it, colours mix with it.
 
 Clutter is any pattern of any preset, the target's own preset (its other kinds) as likely as all others together, a
 fifth of them cut in half. Half of a circle or square is clutter even where that very circle or square is the target.
-Only what truly holds the target is left out (`holds`): a square has all four corners. In `scene` it is weaker than the target, 0.4 to 0.75 of its contrast. `decoy` is an image that holds the others: the same
-without a target, and all clutter at the contrast that the target had.
+Only what truly holds the target is left out (`holds`): a square has all four corners. In `scene` clutter is weaker than
+the target, 0.4 to 0.75 of its contrast. `decoy` is an image that holds the others: the same without a target, and all
+clutter at the contrast that the target had.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from patterns import DRAW, Drawing, square
+from drawings import DRAW, Drawing, square
 
 from cnnfx.filterbank import load_network
 
