@@ -162,7 +162,9 @@ def sheet_shapes() -> list[Shape]:
         Shape("bottom-right corner", 340, 108, 16),
     ]
     squares = [Shape("square", x, 140, side - 3) for x, side in ((22, 13), (58, 21), (102, 29), (158, 41))]
-    arcs = [Shape("arc", x, y, 10, turn) for x, y, turn in ((210, 135, 0), (240, 140, 90), (286, 145, 180), (336, 140, 270))]
+    arcs = [
+        Shape("arc", x, y, 10, turn) for x, y, turn in ((210, 135, 0), (240, 140, 90), (286, 145, 180), (336, 140, 270))
+    ]
     stripes = [Shape("stripes", 24 + 45 * i, 196, 4 + 4 * (i // 4), 45 * (i % 4)) for i in range(8)]
     discs = [Shape(("disc", "dark disc")[i // 3], 30 + 60 * i, 242, 2 + 2 * (i % 3)) for i in range(6)]
     return [*lines, *circles, *corners, *squares, *arcs, *stripes, *discs]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.errors import FileError
 from cnnfx.filterbank.matrices import parse_matrix
 from cnnfx.filterbank.place import Place, describe
 from cnnfx.filterbank.tables import Table
@@ -44,30 +45,40 @@ def parse_piece(value: Any, place: Place) -> NDArray[np.float64]:
 
 def _parse_table(value: Any, place: Place) -> NDArray[np.float64]:
     table = Table(value, place, PIECE_KEYS)
-    for key in PIECE_KEYS:
+    for key, verb in zip(PIECE_KEYS, ("are", "is"), strict=True):
         if key not in table:
-            raise place.error(f"{key} is missing. Write {{ weights = [[1]], at = [down, right] }}.")
+            raise place.error(f"{key} {verb} missing. Write {{ weights = [[1]], at = [down, right] }}.")
     return _set_at(parse_matrix(value["weights"], table.at("weights")), _places(value["at"], table.at("at")))
 
 
 def _places(value: Any, place: Place) -> list[tuple[int, int]]:
-    several = isinstance(value, list) and bool(value) and all(isinstance(item, list) for item in value)
-    return [_read_place(item, place) for item in (value if several else [value])]
+    if isinstance(value, list) and any(isinstance(item, list) for item in value):
+        return [_read_place(item, place.at(f"place {number}")) for number, item in enumerate(value, 1)]
+    return [_read_place(value, place)]
 
 
 def _read_place(value: Any, place: Place) -> tuple[int, int]:
-    if not isinstance(value, list) or len(value) != 2 or not all(type(step) is int for step in value):
-        raise place.error(
-            f"found {describe(value)}; pixels from the middle are needed here, [down, right], or several such."
-        )
-    if max(map(abs, value)) > FARTHEST:
-        raise place.error(f"[{value[0]}, {value[1]}] lies too far away; {FARTHEST} pixels are the most.")
+    if not isinstance(value, list) or len(value) != 2:
+        raise _no_place(value, place)
+    for step in value:
+        if type(step) is not int:
+            raise _no_place(step, place)
+        if abs(step) > FARTHEST:
+            raise place.error(f"{step} pixels are too far away; {FARTHEST} are the most.")
     return value[0], value[1]
+
+
+def _no_place(found: Any, place: Place) -> FileError:
+    return place.error(
+        f"found {describe(found)}; whole pixels from the middle, [down, right], or several such are needed here."
+    )
 
 
 def _set_at(matrix: NDArray[np.float64], places: list[tuple[int, int]]) -> NDArray[np.float64]:
     """The matrix at each of the places of a kernel just large enough; where two overlap they add up."""
     far = np.abs(places).max(axis=0)
-    size = (int(matrix.shape[0] + 2 * far[0]), int(matrix.shape[1] + 2 * far[1]))
-    middle = centred(matrix, size)
-    return np.sum([np.roll(middle, place, (0, 1)) for place in places], axis=0, dtype=np.float64)
+    middle = centred(matrix, (int(matrix.shape[0] + 2 * far[0]), int(matrix.shape[1] + 2 * far[1])))
+    kernel = np.zeros_like(middle)
+    for place in places:
+        kernel += np.roll(middle, place, (0, 1))
+    return kernel

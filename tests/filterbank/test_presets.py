@@ -48,7 +48,14 @@ def test_every_preset_says_what_it_is_and_where_it_comes_from(preset):
     assert network.description.endswith(".")
     assert network.source[-4:].isdigit()
     assert path.read_text("utf-8").startswith("# ")
-    assert set(tomllib.loads(path.read_text("utf-8"))) <= {"name", "description", "source", "filter", "combine", "layer"}
+    assert set(tomllib.loads(path.read_text("utf-8"))) <= {
+        "name",
+        "description",
+        "source",
+        "filter",
+        "combine",
+        "layer",
+    }
 
 
 def test_edges_are_those_of_the_article_in_its_order():
