@@ -102,9 +102,10 @@ def filled(text: str, weights: dict[str, Weights]) -> str:
     """A filter file's text with the weights of these filters set anew."""
     for name, matrix in weights.items():
         pattern = re.compile(rf'(name = "{re.escape(name)}"\n(?:[a-z]+ = [^\n]*\n)*?weights = )\[\[[^a-z]*?\]\]')
-        text, count = pattern.subn(lambda match, new=_rows(matrix): match[1] + new, text, count=1)
-        if not count:
+        found = pattern.search(text)
+        if not found:
             raise SystemExit(f'no filter "{name}" with weights to be set')
+        text = text[: found.start()] + found[1] + _rows(matrix) + text[found.end() :]
     return text
 
 

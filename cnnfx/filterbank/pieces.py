@@ -39,7 +39,8 @@ def parse_piece(value: Any, place: Place) -> NDArray[np.float64]:
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         kernels = [_parse_table(item, place.at(f"piece {number}")) for number, item in enumerate(value, 1)]
         size = common_size(kernels)
-        return np.sum([centred(kernel, size) for kernel in kernels], axis=0, dtype=np.float64)
+        total: NDArray[np.float64] = np.sum([centred(kernel, size) for kernel in kernels], axis=0)
+        return total
     return parse_matrix(value, place)
 
 

@@ -73,8 +73,7 @@ def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = N
 
 def used(weights: NDArray[Any]) -> NDArray[np.bool_]:
     """Which input channels a filter `(C, kh, kw)` looks at: has a weight for that is not 0. All, if it has none."""
-    looks: NDArray[np.bool_] = weights.any(axis=(1, 2))
-    return looks | ~looks.any()
+    return np.any(weights, axis=(1, 2)) if np.any(weights) else np.ones(len(weights), np.bool_)
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
