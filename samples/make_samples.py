@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SCENE_SIZE = 256
 SCENE_GROUND, SCENE_INK, STROKE = 72, 232, 3.0
+SHEET_SIZE = (360, 264)
+SHEET_GROUND, SHEET_CONTRAST = 108, 108
 HUES = {
     "red": (214, 32, 38),
     "orange": (245, 130, 32),
@@ -36,11 +38,13 @@ OPPONENTS = (("red", "green"), ("blue", "yellow"), ("black", "white"))
 
 
 class Shape(NamedTuple):
-    """A shape of the scene: what it is, and where, in pixels.
+    """A shape of the scene or of the sheet of patterns: what it is, and where, in pixels.
 
-    `kind` is "line", "circle" or "square" (outlines), "disc" or "block" (filled), or a corner: "top-left corner" and so
-    on. `x, y` is the centre, of a corner the point where its two arms meet. `size` is a line's or an arm's length, a
-    radius or a side, along the middle of the stroke. `angle` is a line's, in degrees counter-clockwise from horizontal.
+    `kind` is "line", "circle" or "square" (outlines), "disc", "dark disc" or "block" (filled), "arc", "stripes", or a
+    corner: "top-left corner" and so on. `x, y` is the centre, of a corner the point where its two arms meet, of an arc
+    the middle of its stroke. `size` is a line's or an arm's length, a radius or a side, along the middle of the stroke,
+    or how far apart stripes are. `angle` is a line's or stripes', in degrees counter-clockwise from horizontal, or the
+    side to which an arc opens, counter-clockwise from downwards.
     """
 
     kind: str
@@ -63,7 +67,8 @@ def pictures() -> dict[str, NDArray[np.uint8]]:
     """All the samples by file name."""
     from still_life import still_life  # here, so that the rest can be imported from any folder
 
-    return {"seven.png": seven(), "scene.png": scene(), "colors.png": colors(), "still-life.png": still_life()}
+    drawn = {"seven.png": seven(), "scene.png": scene(), "patterns.png": patterns(), "colors.png": colors()}
+    return {**drawn, "still-life.png": still_life()}
 
 
 # The seven
@@ -111,10 +116,8 @@ def _curve(
 
 def scene() -> NDArray[np.uint8]:
     """Bright shapes apart from each other on a darker ground, 256×256: those of `scene_shapes`."""
-    distance = np.full((SCENE_SIZE, SCENE_SIZE), np.inf)
-    for shape in scene_shapes():
-        distance = np.minimum(distance, _distance(shape))
-    return _levels(_coverage(distance), SCENE_GROUND, SCENE_INK)
+    x, y = _grid(SCENE_SIZE, SCENE_SIZE)
+    return _levels(_covered(scene_shapes(), x, y), SCENE_GROUND, SCENE_INK)
 
 
 def scene_shapes() -> list[Shape]:
@@ -132,10 +135,51 @@ def scene_shapes() -> list[Shape]:
     return [*lines, *circles, *squares, *corners, *filled, Shape("block", 236, 217, 17)]
 
 
-def _distance(shape: Shape) -> Field:
-    """How far each pixel of the scene lies outside a shape."""
-    x, y = _grid(SCENE_SIZE, SCENE_SIZE)
-    x, y = x - shape.x, y - shape.y
+# The sheet of patterns
+
+
+def patterns() -> NDArray[np.uint8]:
+    """Each pattern that a preset of several layers looks for in grey pictures, once, 360×264: those of
+    `sheet_shapes`, lighter or darker than the ground by one contrast; stripes swing by half of it."""
+    x, y = _grid(*SHEET_SIZE)
+    shapes = sheet_shapes()
+    sheet = _covered([shape for shape in shapes if shape.kind not in {"dark disc", "stripes"}], x, y)
+    sheet -= _covered([shape for shape in shapes if shape.kind == "dark disc"], x, y)
+    for shape in shapes:
+        if shape.kind == "stripes":
+            sheet += _stripes(shape, x - shape.x, y - shape.y) / 2
+    return _levels(sheet, SHEET_GROUND, SHEET_GROUND + SHEET_CONTRAST)
+
+
+def sheet_shapes() -> list[Shape]:
+    """Every pattern of the sheet with its true position, row by row."""
+    lines = [Shape("line", 32 + 59 * place, 28, 40, 30 * place) for place in range(6)]
+    circles = [Shape("circle", x, 82, r) for x, r in ((20, 6), (54, 10), (98, 14), (152, 19), (216, 24))]
+    corners = [
+        Shape("top-left corner", 260, 62, 16),
+        Shape("top-right corner", 340, 62, 16),
+        Shape("bottom-left corner", 260, 108, 16),
+        Shape("bottom-right corner", 340, 108, 16),
+    ]
+    squares = [Shape("square", x, 140, side - 3) for x, side in ((22, 13), (58, 21), (102, 29), (158, 41))]
+    arcs = [
+        Shape("arc", x, y, 10, turn) for x, y, turn in ((210, 135, 0), (240, 140, 90), (286, 145, 180), (336, 140, 270))
+    ]
+    stripes = [Shape("stripes", 24 + 45 * i, 196, 4 + 4 * (i // 4), 45 * (i % 4)) for i in range(8)]
+    discs = [Shape(("disc", "dark disc")[i // 3], 30 + 60 * i, 242, 2 + 2 * (i % 3)) for i in range(6)]
+    return [*lines, *circles, *corners, *squares, *arcs, *stripes, *discs]
+
+
+# Shapes
+
+
+def _covered(shapes: list[Shape], x: Field, y: Field) -> Field:
+    """How much of each pixel the shapes cover together."""
+    return _coverage(np.min([_distance(shape, x - shape.x, y - shape.y) for shape in shapes], axis=0))
+
+
+def _distance(shape: Shape, x: Field, y: Field) -> Field:
+    """How far each pixel lies outside a shape; `x, y` are counted from its place."""
     if shape.kind == "line":
         along = np.array([np.cos(np.radians(shape.angle)), -np.sin(np.radians(shape.angle))])
         return _segment(x, y, -along * shape.size / 2, along * shape.size / 2)
@@ -143,9 +187,32 @@ def _distance(shape: Shape) -> Field:
         inwards = (-1 if "right" in shape.kind else 1, -1 if "bottom" in shape.kind else 1)
         arms = np.array([[inwards[0], 0], [0, inwards[1]]]) * shape.size
         return np.minimum(*(_segment(x, y, np.zeros(2), arm) for arm in arms))
-    round_shape = shape.kind in {"circle", "disc"}
+    if shape.kind == "arc":
+        return _arc(shape, x, y)
+    round_shape = shape.kind in {"circle", "disc", "dark disc"}
     outside = np.hypot(x, y) - shape.size if round_shape else np.maximum(abs(x), abs(y)) - shape.size / 2
-    return outside if shape.kind in {"disc", "block"} else abs(outside) - STROKE / 2
+    return outside if shape.kind in {"disc", "dark disc", "block"} else abs(outside) - STROKE / 2
+
+
+def _arc(shape: Shape, x: Field, y: Field) -> Field:
+    """The distance to a stroke along 160 degrees of a circle, whose middle lies at the place."""
+    x, y = _turned(x, y, shape.angle)
+    y = y - shape.size  # now from the circle's centre
+    beyond: Field = (abs(np.arctan2(x, -y)) - np.radians(80)) * shape.size
+    return np.maximum(abs(np.hypot(x, y) - shape.size) - STROKE / 2, beyond)
+
+
+def _stripes(shape: Shape, x: Field, y: Field) -> Field:
+    """A wave, −1..1, light at the place, that fades out around it as a Gaussian of 9 pixels."""
+    _, across = _turned(x, y, shape.angle)
+    faded: Field = np.cos(2 * np.pi * across / shape.size) * np.exp(-(x**2 + y**2) / (2 * 9**2))
+    return faded
+
+
+def _turned(x: Field, y: Field, degrees: float) -> tuple[Field, Field]:
+    """Along and across a direction, counter-clockwise from horizontal."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return x * cosine - y * sine, x * sine + y * cosine
 
 
 def _segment(x: Field, y: Field, start: Field, end: Field) -> Field:

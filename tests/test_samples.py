@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-NAMES = ["seven.png", "scene.png", "colors.png", "still-life.png"]
+NAMES = ["seven.png", "scene.png", "patterns.png", "colors.png", "still-life.png"]
 
 
 def load(path):
@@ -23,6 +23,14 @@ def load(path):
 
 def sample(name):
     return load(SAMPLES / name)
+
+
+def load_script(name):
+    """A script as a module, imported by its path."""
+    spec = importlib.util.spec_from_file_location(name, SAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +44,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def script():
-    """The script as a module, imported by its path."""
-    spec = importlib.util.spec_from_file_location("make_samples", SAMPLES / "make_samples.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("make_samples")
 
 
 def test_the_script_makes_all_samples_and_nothing_else(made):
@@ -54,7 +58,8 @@ def test_a_sample_made_again_has_the_same_pixels(made, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), list(zip(NAMES, [(28, 28), (256, 256), (160, 240, 3), (384, 512, 3)], strict=True))
+    ("name", "shape"),
+    list(zip(NAMES, [(28, 28), (256, 256), (264, 360), (160, 240, 3), (384, 512, 3)], strict=True)),
 )
 def test_a_sample_has_its_size_and_channels(name, shape):
     pixels = sample(name)
@@ -63,7 +68,7 @@ def test_a_sample_has_its_size_and_channels(name, shape):
 
 def test_the_samples_are_small_files():
     assert (SAMPLES / "still-life.png").stat().st_size < 350_000
-    assert sum((SAMPLES / name).stat().st_size for name in NAMES[:3]) < 20_000
+    assert sum((SAMPLES / name).stat().st_size for name in NAMES[:4]) < 40_000
 
 
 # The seven
@@ -166,6 +171,26 @@ def test_the_charts_greys_rise_evenly_from_black_to_white():
     assert grays[:, 0].tolist() == [0, 36, 73, 109, 146, 182, 219, 255]
 
 
+# The sheet of patterns
+
+
+def test_the_sheet_shows_each_pattern_at_its_place(script):
+    sheet = sample("patterns.png").astype(float) - script.SHEET_GROUND
+    for shape in script.sheet_shapes():
+        x, y = int(shape.x), int(shape.y)
+        at = {"circle": (y, x + int(shape.size)), "square": (y, x + int(shape.size) // 2)}.get(shape.kind, (y, x))
+        strength = {"dark disc": -1, "stripes": 0.5}.get(shape.kind, 1)
+        assert sheet[at] == pytest.approx(strength * script.SHEET_CONTRAST, abs=1), shape
+    assert np.median(sheet) == 0
+
+
+def test_the_sheets_shapes_stand_apart(script):
+    shapes = [shape for shape in script.sheet_shapes() if shape.kind not in {"dark disc", "stripes"}]
+    light = sample("patterns.png") > script.SHEET_GROUND + script.SHEET_CONTRAST * 0.7
+    _, pieces = ndimage.label(light, np.ones((3, 3)))
+    assert pieces == len(shapes)
+
+
 # The still life
 
 
@@ -184,3 +209,29 @@ def test_the_still_lifes_balls_are_round_and_of_their_colours():
         largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
         rows, columns = np.nonzero(ndimage.binary_fill_holes(largest))
         assert np.ptp(rows) == pytest.approx(np.ptp(columns), rel=0.15)
+
+
+# The computed weights of presets
+
+
+def test_the_presets_hold_the_weights_that_their_script_computes(tmp_path):
+    shipped, script = SAMPLES.parent / "filters", load_script("make_filters")
+    for preset, weights in script.computed().items():
+        text = (shipped / f"{preset}.toml").read_text("utf-8")
+        emptied = script.filled(text, {name: np.zeros_like(matrix) for name, matrix in weights.items()})
+        assert emptied != text
+        (tmp_path / f"{preset}.toml").write_text(emptied, "utf-8")
+    command = [sys.executable, "-W", "error", str(SAMPLES / "make_filters.py"), str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    for preset in script.computed():
+        assert (tmp_path / f"{preset}.toml").read_bytes() == (shipped / f"{preset}.toml").read_bytes()
+
+
+def test_computed_weights_ignore_even_light():
+    for filters in load_script("make_filters").computed().values():
+        assert [int(matrix.sum()) for matrix in filters.values()] == [0] * len(filters)
+
+
+def test_a_preset_without_the_filter_to_be_filled_is_refused():
+    with pytest.raises(SystemExit, match='no filter "a" with weights to be set'):
+        load_script("make_filters").filled('name = "b"\nweights = [[1]]\n', {"a": np.ones((1, 1), int)})

@@ -1,4 +1,4 @@
-"""`cnnfx list-filters`: the presets there are, with their kernels drawn small."""
+"""`cnnfx list-filters`: the presets there are, with their kernels drawn small or the names of their channels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cnnfx.network import Network
+    from cnnfx.render.terminal import ColorDepth
 
 
 def list_filters(
@@ -22,6 +23,9 @@ def list_filters(
     ] = False,
 ) -> None:
     """List the presets with their kernels drawn small.
+
+    Of a preset of several layers the names of each layer's channels are
+    listed; cnnfx show-filters draws its kernels.
 
     Your own presets are found too: .toml files in the folders that
     $CNNFX_FILTERS names, and in cnnfx/filters in your configuration folder
@@ -62,11 +66,29 @@ def _described(name: str, path: Path, network: Network) -> dict[str, object]:
 def _drawn(name: str, network: Network) -> str:
     import shutil
 
-    from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.preview import preview
     from cnnfx.render.terminal import color_depth
 
     depth, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
-    picture = preview(kernel_tiles(network.layers[0]), width, depth, sys.stdout.encoding, enlarge=2)
     title = typer.style(name, bold=True) if depth != "none" else name
-    return f"{title}  {network.description}\n{picture}\n"
+    body = _kernels(network, width, depth) if len(network.layers) == 1 else _channels(network, width)
+    return f"{title}  {network.description}\n{body}\n"
+
+
+def _kernels(network: Network, width: int, depth: ColorDepth) -> str:
+    from cnnfx.render.filters import kernel_tiles
+    from cnnfx.render.preview import preview
+
+    return preview(kernel_tiles(network.layers[0]), width, depth, sys.stdout.encoding, enlarge=2)
+
+
+def _channels(network: Network, width: int) -> str:
+    """The names of each layer's channels, in lines of at most `width` characters."""
+    import textwrap
+
+    lines = []
+    for number, layer in enumerate(network.layers, 1):
+        head = f"layer {number}: "
+        names = ", ".join(name.replace(" ", "\xa0") for name in layer.channel_names)  # names stay whole
+        wrapped = textwrap.wrap(names, width, initial_indent=head, subsequent_indent=" " * len(head))
+        lines += [line.replace("\xa0", " ") for line in wrapped]
+    return "\n".join(lines)

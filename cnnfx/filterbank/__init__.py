@@ -1,8 +1,8 @@
 """Presets, filter files and typed kernels: everything that is a network before it is trained.
 
 Reading order: `presets` (where a name's file lies), `loading` (what reads it), `reading` (bytes to tables), `parsing`
-and `filters` (tables to layers), `tables`, `matrices` and `place` (types and messages), `kernels` (the command line's),
-`arch` (networks that are to be learned).
+and `filters` (tables to layers), `pieces` (what a filter looks for in a channel), `tables`, `matrices` and `place`
+(types and messages), `kernels` (the command line's), `arch` (networks that are to be learned).
 """
 
 from cnnfx.filterbank.arch import Arch, default_arch, load_arch

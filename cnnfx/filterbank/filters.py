@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.filterbank.matrices import fraction, is_matrices, parse_matrices, parse_matrix
+from cnnfx.filterbank.pieces import parse_piece
 from cnnfx.filterbank.place import Place, describe, did_you_mean
 from cnnfx.filterbank.tables import LARGEST, Table
 from cnnfx.layers import EVERY
@@ -113,7 +114,7 @@ def _parse_inputs(table: Table) -> tuple[NDArray[np.float64], Names]:
         raise table.wrong("inputs", "a table of matrices by channel name, { top = [[1]] },")
     if not value:
         raise place.error("no channel is named. Write { top = [[1]] } with the names of channels of the layer below.")
-    return _join([parse_matrix(matrix, place.at(f'"{name}"')) for name, matrix in value.items()]), tuple(value)
+    return _join([parse_piece(piece, place.at(f'"{name}"')) for name, piece in value.items()]), tuple(value)
 
 
 def _join(matrices: list[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -11,8 +11,9 @@ from cnnfx.filterbank.place import did_you_mean
 
 TEACHING_ORDER = (
     "edges", "sobel", "scharr", "prewitt", "laplacian", "box", "gaussian", "sharpen", "emboss", "identity",
+    "corners", "squares", "lines", "curves", "circles", "spots", "textures", "colors",
 )  # fmt: skip
-"""The shipped presets in the order in which a learner meets them."""
+"""The shipped presets in the order in which a learner meets them, those of several layers last."""
 
 
 def find_presets() -> list[tuple[str, Path]]:

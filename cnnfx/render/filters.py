@@ -48,7 +48,8 @@ def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = N
     """The filters of a layer as one picture.
 
     One kernel each stand side by side; several make a table with a row per filter and a column per input channel,
-    three of them shown as one colour picture too. A large table has small kernels.
+    three of them shown as one colour picture too. A large table has small kernels, and no picture where a filter does
+    not look at a channel (see `used`).
 
     Parameters
     ----------
@@ -68,6 +69,11 @@ def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = N
         tiles = [_finished(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
         return Grid([Section(tiles, scale=1)]).pixels()
     return _table(layer.filter_names, [*inputs, "colour"][: len(rows[0])], rows, max(2, min(GAP, GAP * size // MEDIUM)))
+
+
+def used(weights: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which input channels a filter `(C, kh, kw)` looks at: has a weight for that is not 0. All, if it has none."""
+    return np.any(weights, axis=(1, 2)) if np.any(weights) else np.ones(len(weights), np.bool_)
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
@@ -107,7 +113,7 @@ def _finished(name: str, picture: Levels) -> Tiles:
 
 def _drawn(weights: NDArray[Any], size: int, largest: float | None, values: bool) -> list[Levels]:
     """Each kernel of a filter `(C, kh, kw)` framed and enlarged, and the three of a filter on colours as one in
-    colour."""
+    colour. A kernel on a channel that the filter does not look at stays paper."""
     levels = kernel_levels(weights, largest)
     factor = max(1, size // max(weights.shape[1:]))
     factor = max(factor, NUMBER_SQUARE) if values else factor
@@ -116,7 +122,10 @@ def _drawn(weights: NDArray[Any], size: int, largest: float | None, values: bool
         drawn = [_numbered(picture, kernel, factor) for picture, kernel in zip(drawn, weights, strict=True)]
     if len(levels) == 3:
         drawn.append(enlarge(np.moveaxis(levels, 0, -1), factor))
-    return [framed(picture) for picture in drawn]
+    pictures = [framed(picture) for picture in drawn]
+    for channel in np.flatnonzero(~used(weights)):
+        pictures[channel] = np.full_like(pictures[channel], PAPER)
+    return pictures
 
 
 def _numbered(picture: Levels, kernel: NDArray[Any], factor: int) -> Levels:

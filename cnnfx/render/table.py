@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from cnnfx.network import Layer
-from cnnfx.render.filters import kernel_levels
+from cnnfx.render.filters import kernel_levels, used
 from cnnfx.render.grid import Levels
 from cnnfx.render.terminal import ColorDepth, finest, half_blocks
 
@@ -25,7 +28,8 @@ def filter_table(
 ) -> str:
     """The kernels of a layer `(K, C, kh, kw)` in lines of at most `width` characters, names at the left and on top.
 
-    Input channels that do not fit into the width follow in another table below.
+    Input channels that do not fit into the width follow in another table below. Where a filter does not look at a
+    channel, the table is empty.
 
     Parameters
     ----------
@@ -40,9 +44,7 @@ def filter_table(
     factor = LARGE
     if (max(layer.conv.weights.shape[3] * factor, head) + 1) * len(inputs) > width - side:
         factor = finest(depth, encoding)
-    rows = [
-        [_cell(kernel, factor, depth, encoding) for kernel in kernel_levels(one, largest)] for one in layer.conv.weights
-    ]
+    rows = [_cells(weights, largest, factor, depth, encoding) for weights in layer.conv.weights]
     cell = max(layer.conv.weights.shape[3] * factor, head)
     fit = max(1, (width - side) // (cell + 1))
     tables = []
@@ -52,6 +54,17 @@ def filter_table(
             lines += _row(name, cells[first : first + fit], side, cell)
         tables.append("\n".join(lines).rstrip("\n"))
     return "\n\n".join(tables)
+
+
+def _cells(
+    weights: NDArray[Any], largest: float | None, factor: int, depth: ColorDepth, encoding: str | None
+) -> list[tuple[list[str], int]]:
+    """The lines of each kernel of a filter `(C, kh, kw)`, and how many characters wide they are."""
+    cells = [_cell(kernel, factor, depth, encoding) for kernel in kernel_levels(weights, largest)]
+    return [
+        (lines if drawn else [" " * columns] * len(lines), columns)
+        for (lines, columns), drawn in zip(cells, used(weights), strict=True)
+    ]
 
 
 def _cell(kernel: Levels, factor: int, depth: ColorDepth, encoding: str | None) -> tuple[list[str], int]:

@@ -7,6 +7,7 @@ import json
 from commands import done, on_a_terminal, run, shell
 
 from cnnfx.filterbank import load_network, preset_names
+from cnnfx.filterbank.presets import TEACHING_ORDER
 
 OWN = 'name = "mine"\ndescription = "My own."\n[[filter]]\nname = "one"\nweights = [[1]]\n'
 
@@ -24,6 +25,7 @@ def test_every_preset_is_listed_with_what_it_is():
 def test_the_shipped_presets_stand_in_the_order_of_teaching():
     assert [one["name"] for one in listed()] == [
         "edges", "sobel", "scharr", "prewitt", "laplacian", "box", "gaussian", "sharpen", "emboss", "identity",
+        "corners", "squares", "lines", "curves", "circles", "spots", "textures", "colors",
     ]  # fmt: skip
 
 
@@ -32,6 +34,25 @@ def test_json_tells_of_source_file_layers_and_channels():
     assert sobel["source"] == load_network("sobel").source
     assert str(sobel["path"]).endswith("filters/sobel.toml")
     assert (sobel["layers"], sobel["channels"]) == (1, ["x", "y", "magnitude"])
+
+
+def test_of_a_deeper_preset_the_channels_are_listed_layer_by_layer(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = done("list-filters").stdout
+    assert (
+        "layer 1: top, left, bottom, right\n"
+        "layer 2: top to the right, top to the left, bottom to the right,\n"
+        "         bottom to the left, left downwards, left upwards, right downwards,\n"
+        "         right upwards\n"
+        "layer 3: top-left, top-right, bottom-left, bottom-right\n"
+    ) in text
+    deep = text[text.index("corners  ") :].splitlines()
+    assert all(len(line) <= 80 for line in deep if line.startswith(("layer", " ")))
+
+
+def test_json_tells_of_the_last_layer_of_a_deeper_preset():
+    squares = next(one for one in listed() if one["name"] == "squares")
+    assert (squares["layers"], squares["channels"]) == (4, ["side 13", "side 21", "side 29", "side 41"])
 
 
 def test_kernels_are_drawn_in_a_terminal():
@@ -74,7 +95,7 @@ def test_a_preset_that_is_wrong_does_not_hide_the_others(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNFX_FILTERS", str(tmp_path))
     result = run("list-filters", "--json")
     assert result.exit_code == 1
-    assert len(result.stdout.splitlines()) == 10
+    assert len(result.stdout.splitlines()) == len(TEACHING_ORDER)
     assert result.stderr == (
         f"cnnfx: {tmp_path}/bad.toml: layer 1, filter 1: weights are missing. Write a matrix: weights = [[-1, 0, 1]].\n"
     )

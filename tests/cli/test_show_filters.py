@@ -80,7 +80,7 @@ def test_values_of_a_deeper_network_name_layers_channels_biases_and_combinations
 def test_layer_chooses_one(deep):
     shown = done("show-filters", deep, "--layer", "2").stdout
     assert shown == (
-        "layer 2: 2 filters of 1×1, a row for each; a column for each of 2 input channels\n\n  a  b\nc ██\n\nd ▒▒ ██\n"
+        "layer 2: 2 filters of 1×1, a row for each; a column for each of 2 input channels\n\n  a  b\nc ██\n\nd    ██\n"
     )
 
 

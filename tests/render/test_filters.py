@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from cnnfx.layers import Conv
 from cnnfx.network import Layer
@@ -76,6 +77,14 @@ def test_three_input_channels_are_shown_as_colour_too() -> None:
     weights[0, :, 0, 0] = [1, -1, 0]
     picture = layer_picture(Layer(Conv(weights, np.zeros(1)), ("opponent",)), ["red", "green", "blue"])
     assert (picture == [255, 0, 128]).all(axis=-1).sum() == 64 * 64
+
+
+def test_a_channel_that_a_filter_does_not_look_at_has_no_picture() -> None:
+    weights = np.zeros((2, 2, 1, 1))
+    weights[0, 1] = 1
+    picture = layer_picture(Layer(Conv(weights, np.zeros(2)), ("right", "dead")), ["a", "b"])
+    assert (picture == 128).sum() == pytest.approx(2 * 64 * 64, rel=0.01)  # both kernels of the dead filter
+    assert (picture == FRAME).sum() == pytest.approx(3 * 4 * 65, rel=0.05)
 
 
 def test_values_are_written_into_the_squares() -> None:

@@ -58,6 +58,16 @@ def test_in_colour_a_pixel_is_half_a_character() -> None:
     assert {len(line) for line in lines[1:4]} == {1 + 3 * 6}
 
 
+def test_a_channel_that_a_filter_does_not_look_at_has_no_picture() -> None:
+    sparse = layer([[[[1, 0]], [[0, 0]]], [[[0, 0]], [[0, 0]]]], ("a", "dead"))
+    assert filter_table(sparse, ["x", "y"], 80, "none", "utf-8").splitlines() == [
+        "     x    y",
+        "a    ██▒▒",
+        "",
+        "dead ▒▒▒▒ ▒▒▒▒",
+    ]
+
+
 def test_weights_are_larger_where_there_is_room() -> None:
     one = layer(np.ones((1, 3, 5, 5)), ("a",))
     wide, narrow = (filter_table(one, ["1", "2", "3"], width, "256", "utf-8").splitlines() for width in (34, 33))
