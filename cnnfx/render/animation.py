@@ -1,0 +1,157 @@
+"""Frames to one moving picture: GIF, animated WebP or animated PNG, with one palette for all of its frames."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.errors import ArgumentError, FileError
+from cnnfx.render.grid import Levels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MOVING = {"gif": "GIF", "webp": "WEBP", "png": "PNG"}
+"""Endings of files that can move, and Pillow's name for their format."""
+MOST_COLOURS = 255
+"""A palette has 256 places; the last one stands for what has not changed since the frame before."""
+SHORTEST = 20
+"""Milliseconds: viewers of GIF show faster frames slowly."""
+LONGEST_SIDE = 16383
+"""Pixels: WebP has no larger pictures."""
+
+
+def frame_time(fps: float) -> int:
+    """The milliseconds of a frame: whole hundredths of a second, as GIF counts, and `SHORTEST` at least."""
+    return max(SHORTEST, round(100 / fps) * 10)
+
+
+def write_animation(
+    file: IO[bytes],
+    where: str,
+    frames: Iterable[Levels],
+    durations: Sequence[int],
+    format: str = "gif",
+    palette: NDArray[np.uint8] | None = None,
+) -> None:
+    """Write frames as a moving picture that begins again at its end.
+
+    Parameters
+    ----------
+    file : binary file
+    where : its name, for messages
+    frames : iterable of uint8 arrays of one shape
+        With a palette, `(H, W)` places in it. Without, grey levels `(H, W)` or colours `(H, W, 3)`, which are given one
+        palette: their own colours if these are no more than 255, else 255 that lie near them. None is dithered.
+    durations : milliseconds of each frame
+    format : "gif", "webp" (lossless) or "png"
+    palette : array (N, 3), optional
+        N of at most 255.
+
+    Raises
+    ------
+    ArgumentError
+        If the format cannot move, or the palette is too large.
+    FileError
+        If the format cannot hold pictures of this size.
+    """
+    if format not in MOVING:
+        raise ArgumentError(f"{format} files cannot move. Choose one of {', '.join(MOVING)}.")
+    if palette is None:
+        frames, palette = share_palette(list(frames))
+    if len(palette) > MOST_COLOURS:
+        raise ArgumentError(f"A palette has at most {MOST_COLOURS} colours, not {len(palette)}.")
+    if format == "gif":
+        _write_gif(file, where, frames, durations, palette)
+        return
+    pictures = [_picture(frame, palette) for frame in frames]
+    _check_size(where, pictures[0])
+    options = {"lossless": True, "quality": 0, "method": 0} if format == "webp" else {"compress_level": 6}
+    encoded = io.BytesIO()  # Pillow goes back in the file, which a pipe cannot
+    pictures[0].save(
+        encoded, MOVING[format], save_all=True, append_images=pictures[1:], duration=list(durations), loop=0, **options
+    )
+    file.write(encoded.getbuffer())
+
+
+def _write_gif(
+    file: IO[bytes], where: str, frames: Iterable[Levels], durations: Sequence[int], palette: NDArray[np.uint8]
+) -> None:
+    """Frame by frame, each only as far as it differs from the one before: Pillow would look at every colour of every
+    frame's palette, which takes longer than all else."""
+    from PIL.GifImagePlugin import getdata
+
+    same = len(palette)  # the place of a colour that is not there: it leaves what was
+    palette = np.concatenate([palette, np.zeros((1, 3), np.uint8)])
+    before: Levels | None = None
+    for frame, duration in zip(frames, durations, strict=True):
+        picture = _picture(frame, palette)
+        if before is None:
+            _check_size(where, picture)
+            whole = io.BytesIO()
+            picture.save(whole, "GIF", optimize=False, loop=0, duration=duration)
+            file.write(whole.getbuffer()[:-1])  # all but the sign of its end
+        else:
+            changed = frame != before
+            rows, columns = (_extent(changed.any(axis=axis)) for axis in (1, 0))
+            part = np.where(changed, frame, np.uint8(same))[rows, columns]
+            offset, delay = (columns.start, rows.start), {"duration": duration, "transparency": same, "disposal": 1}
+            file.write(b"".join(getdata(_picture(part, palette), offset, **delay)))
+        before = frame
+    file.write(b";")
+
+
+def _extent(changed: NDArray[np.bool_]) -> slice:
+    """From the first to the last place that has changed; the first one of all if none has."""
+    (places,) = changed.nonzero()
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 1)
+
+
+def _check_size(where: str, picture: Image) -> None:
+    if max(picture.size) > LONGEST_SIDE:
+        raise FileError(
+            f"{where}: a moving picture of {picture.width}×{picture.height} pixels is too large; {LONGEST_SIDE} "
+            "in each direction are the most."
+        )
+
+
+def _picture(frame: Levels, palette: NDArray[np.uint8]) -> Image:
+    """A frame `(H, W)` of places in a palette as Pillow's picture."""
+    import PIL.Image
+
+    picture = PIL.Image.fromarray(frame)
+    picture.putpalette(palette.tobytes())  # makes places of what were levels
+    return picture
+
+
+def share_palette(frames: Sequence[Levels]) -> tuple[list[Levels], NDArray[np.uint8]]:
+    """Frames of grey levels `(H, W)` or colours `(H, W, 3)` as places in one palette, and the palette `(N, 3)`."""
+    import PIL.Image
+
+    colours = [frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2) for frame in frames]
+    used = np.unique(np.concatenate([_numbers(frame) for frame in map(_used, colours)]))
+    if len(used) <= MOST_COLOURS:
+        palette = np.stack([used >> 16, used >> 8 & 255, used & 255], axis=-1).astype(np.uint8)
+        return [np.searchsorted(used, _numbers(frame)).astype(np.uint8) for frame in colours], palette
+    sheet = PIL.Image.fromarray(np.concatenate(colours)).quantize(MOST_COLOURS, PIL.Image.Quantize.MEDIANCUT)
+    shared = np.array(sheet.getpalette(), np.uint8).reshape(-1, 3)[:MOST_COLOURS]
+    return [
+        np.asarray(PIL.Image.fromarray(frame).quantize(palette=sheet, dither=PIL.Image.Dither.NONE))
+        for frame in colours
+    ], shared
+
+
+def _used(frame: Levels) -> Levels:
+    """The colours of a frame, each once, `(N, 1, 3)`."""
+    numbers = np.unique(_numbers(frame))
+    return np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=-1).astype(np.uint8)[:, None]
+
+
+def _numbers(frame: Levels) -> NDArray[np.int32]:
+    """Each colour of a frame `(H, W, 3)` as one number."""
+    red, green, blue = np.moveaxis(frame.astype(np.int32), -1, 0)
+    return red << 16 | green << 8 | blue
