@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from cnnfx.cli.networks import Settings
     from cnnfx.cli.parsers import Region
     from cnnfx.images import Image
-    from cnnfx.maps import FeatureMaps
     from cnnfx.network import Network
     from cnnfx.pipeline import Pipeline
     from cnnfx.render.normalize import Line
@@ -98,7 +97,7 @@ def animate(
     slide = slide_of(maps, shown.channel_names, only or ())
     _check_count(shown, slide, steps)
     cell, more = _cell(slide, scale, numbers)
-    scene = Scene(slide, _drawn(shown, maps, slide), Look(normalize, scope), Cells(cell, numbers))
+    scene = Scene(slide, _drawn(shown, slide), Look(normalize, scope), Cells(cell, numbers))
     written = _write(target, shown, scene, slide.stops(steps), fps or _suitable_fps(slide.stops(steps), numbers))
     if as_json:
         put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(slide), **written})
@@ -155,13 +154,12 @@ def _cell(slide: Slide, scale: int | None, numbers: bool) -> tuple[int, list[str
     return scale, []
 
 
-def _drawn(image: Image, maps: FeatureMaps, slide: Slide) -> Line:
+def _drawn(image: Image, slide: Slide) -> Line:
     """How the input's values become levels: as they are where they are a picture's, else by their range."""
     from cnnfx.render.normalize import line
     from cnnfx.statistics import measure
 
-    network = maps.network
-    if len(network.layers) == 1 and (network.mean, network.deviation) == (0.0, 1.0) and not image.is_array:
+    if slide.title == "input" and not image.is_array:
         return line("none", 0, 1)
     ranges = [channel.range for channel in measure([(0, slide.inputs)])]
     return line("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))

@@ -70,7 +70,7 @@ def write_animation(
         return
     pictures = [_picture(frame, palette) for frame in frames]
     _check_size(where, pictures[0])
-    options = {"lossless": True, "quality": 0, "method": 0} if format == "webp" else {"compress_level": 6}
+    options = {"lossless": True, "quality": 20, "method": 1} if format == "webp" else {"compress_level": 6}
     encoded = io.BytesIO()  # Pillow goes back in the file, which a pipe cannot
     pictures[0].save(
         encoded, MOVING[format], save_all=True, append_images=pictures[1:], duration=list(durations), loop=0, **options

@@ -53,13 +53,13 @@ class Arithmetic:
 
     def told(self, row: int, column: int) -> str:
         """The sum of the products and what becomes of it, in a line."""
-        channel, value = self.channel, f"{self.channel.values[row, column]:.3g}"
+        channel, value = self.channel, f"{self.channel.values[row, column]:.4g}"
         if channel.sums is None:
             return f"{channel.made_of} = {value}"
-        parts = f"sum {channel.sums[row, column]:.3g}"
+        parts = f"sum {channel.sums[row, column]:.4g}"
         if channel.bias:
-            parts += f" {'+' if channel.bias > 0 else '-'} bias {abs(channel.bias):.3g}"
-            parts += f" = {channel.sums[row, column] + channel.bias:.3g}" if channel.activation != "none" else ""
+            parts += f" {'+' if channel.bias > 0 else '-'} bias {abs(channel.bias):.4g}"
+            parts += f" = {channel.sums[row, column] + channel.bias:.4g}" if channel.activation != "none" else ""
         if channel.activation != "none":
             return f"{parts}, {channel.activation} {value}"
         return f"{parts} = {value}" if channel.bias else parts

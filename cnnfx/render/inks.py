@@ -19,6 +19,8 @@ from cnnfx.render.text import PAPER, number_text, write_inside
 
 ACCENT = (255, 128, 0)
 """The colour of the frames around the places where the layer is at work."""
+NOTHING = 1e-6
+"""What remains of a difference of equal numbers is less."""
 PALE = 150
 """The darkest level of padding, which is drawn paler than the image."""
 
@@ -87,16 +89,26 @@ class Cells:
 
     def blank(self, height: int, width: int) -> Levels:
         """Cells that have no value yet."""
-        return self._ruled(np.full((height * self.size, width * self.size), WHITE, np.uint8))
+        places = self._ruled(np.full((height * self.size, width * self.size), WHITE, np.uint8))
+        for edge in (places[0], places[-1], places[:, 0], places[:, -1]):
+            edge[:] = LINE
+        return places
 
     def _cell(self, level: int, value: float) -> Levels:
-        return _numbered(level, number_text(value), self.size, self.font)
+        return _numbered(level, short(value), self.size, self.font)
 
     def _ruled(self, places: Levels) -> Levels:
         if self.lined:
+            places[0] = places[:, 0] = LINE
             places[self.size - 1 :: self.size] = LINE
             places[:, self.size - 1 :: self.size] = LINE
         return places
+
+
+def short(value: float) -> str:
+    """A number with three decimals at most, for a cell; "~0" for one that these do not show."""
+    rounded = round(value, 3)
+    return number_text(rounded) if rounded or abs(value) < NOTHING else "~0"
 
 
 def _pairs(levels: Levels, values: NDArray[np.float32]) -> list[tuple[list[int], list[float]]]:

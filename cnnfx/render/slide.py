@@ -57,12 +57,14 @@ class Slide:
     inputs : array (C, H, W), as the layer sees them: normalised if the network does so
     names : of the input channels
     channels : the output channels to be shown, whose values have one size
+    title : what the input is
     """
 
     window: Window
     inputs: Floats
     names: Sequence[str]
     channels: Sequence[Channel]
+    title: str = "input"
 
     @property
     def size(self) -> Place:
@@ -128,10 +130,13 @@ def slide_of(maps: FeatureMaps, names: Sequence[str], wanted: Sequence[str] = ()
     chosen = [_index(maps, name) for name in wanted] or range(len(maps.names))
     values = maps.whole()
     channels = [_channel(maps, sums, layer.outputs[index], values[index]) for index in chosen]
-    if not below:
-        return Slide(layer.conv.window, network.normalise(image.floats(0, image.shape[1])), names, channels)
-    inputs = FeatureMaps(network.upto(len(below)), image).whole()
-    return Slide(layer.conv.window, inputs, below[-1].channel_names, channels)
+    if below:
+        inputs, names = FeatureMaps(network.upto(len(below)), image).whole(), below[-1].channel_names
+        title = f"output of layer {len(below)}"
+    else:
+        inputs = network.normalise(image.floats(0, image.shape[1]))
+        title = "input" if (network.mean, network.deviation) == (0.0, 1.0) else "input, normalised"
+    return Slide(layer.conv.window, inputs, names, channels, title)
 
 
 def _index(maps: FeatureMaps, name: str) -> int:

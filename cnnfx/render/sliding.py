@@ -29,14 +29,15 @@ NUMBERED = 36
 READABLE = 24
 """The smallest of them."""
 TARGETS = ((1, 300), (4, 200), (math.inf, 130))
-"""About how wide a map is drawn: alone, among four, among more."""
+"""About how wide a map or input channel is drawn: alone, among four, among more."""
 
 
 def suitable_cell(slide: Slide, numbers: bool) -> int:
     """The side of a cell in pixels that suits the sizes."""
     if numbers:
         return NUMBERED
-    target = next(width for most, width in TARGETS if len(slide.channels) <= most)
+    panels = max(len(slide.channels), len(slide.padded))
+    target = next(width for most, width in TARGETS if panels <= most)
     return int(max(2, min(32, target // max(*slide.padded.shape[1:], *slide.size))))
 
 
@@ -155,13 +156,17 @@ class Scene:
 
     def _place_inputs(self, top: int) -> None:
         height, width = self._inputs[0][0].shape
-        names = ["input"] if len(self._inputs) == 1 else [f"input: {name}" for name in self.slide.names]
+        title, alone = self.slide.title, len(self._inputs) == 1
+        names = [title] if alone else [f"{title}: {name}" for name in self.slide.names]
         right = max(left + picture.shape[1] for _, left, picture in self._pieces)
         cell = max(width, *(min(text_width(name, FONT), 2 * KERNEL) for name in names))
-        columns = max(1, min(len(names), (right - MARGIN + GAP) // (cell + GAP)), math.isqrt(len(names)))
+        fitting = min(len(names), (right - MARGIN + GAP) // (cell + GAP))
+        columns = max(fitting, suitable_columns(len(names), cell, height))
+        spare = right - MARGIN - columns * (cell + GAP) + GAP if len(self._maps) > 1 else 0
         for index, name in enumerate(names):
             row, column = divmod(index, columns)
-            place = top + row * (height + line_height(FONT) + GAP), MARGIN + column * (cell + GAP)
+            left = MARGIN + max(0, spare // 2) + column * (cell + GAP)
+            place = top + row * (height + line_height(FONT) + GAP), left
             self._pieces.append((*place, GRAY.places(draw_text(name, FONT, cell))))
             self.input_places.append((place[0] + line_height(FONT), place[1]))
             self._pieces.append((*self.input_places[-1], self._inputs[index][0]))
