@@ -16,6 +16,7 @@ from cnnfx.errors import UsageError
 if TYPE_CHECKING:
     from cnnfx.cli.data import Part
     from cnnfx.cli.parsers import Counts
+    from cnnfx.cli.training_pictures import Pictures
     from cnnfx.cli.training_talk import Talk
     from cnnfx.filterbank import Arch
     from cnnfx.training import Trainer
@@ -38,6 +39,9 @@ def train(
     output: learning.ModelOutput = None,
     resume: learning.Resume = None,
     log: learning.Log = None,
+    filmstrip: learning.Filmstrip = None,
+    filmstrip_layer: learning.FilmstripLayer = None,
+    curve: learning.Curve = None,
     threads: learning.Threads = None,
     as_json: learning.EpochJson = False,
     quiet: options.Quiet = False,
@@ -53,15 +57,18 @@ def train(
       cnnfx train --data drawn:6000 --filters 8,16 -o small.npz
       cnnfx train --data photos/ --image-size 32 --color
       cnnfx train --arch edges-first.toml --log run.jsonl
+      cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
       cnnfx train --resume model.npz
     """
     from cnnfx.cli.training_end import tell_end
+    from cnnfx.cli.training_pictures import Pictures
     from cnnfx.cli.training_talk import Talk
     from cnnfx.engine import set_threads
 
     began = time.monotonic()
     chosen = Chosen(epochs, batch_size, lr, augment, seed, arch, filters, size)
     path = _output(output, resume)
+    pictures = Pictures(filmstrip, filmstrip_layer, curve, quiet)
     if threads is not None:
         set_threads(threads)
     with Talk(as_json, log, quiet, resume is not None) as talk:
@@ -72,9 +79,11 @@ def train(
         if trainer.finished:
             tell(f"cnnfx: {resume}: all of its {trainer.settings.epochs} epochs are done; there is nothing to resume.")
             return
+        pictures.begin(trainer)
         if not quiet:
             tell(_introduced(trainer))
-        _run(trainer, path, talk)
+        with pictures:
+            _run(trainer, path, talk, pictures)
     if not quiet:
         tell_end(trainer, path, time.monotonic() - began)
 
@@ -165,7 +174,7 @@ def _introduced(trainer: Trainer) -> str:
     )
 
 
-def _run(trainer: Trainer, path: str, talk: Talk) -> None:
+def _run(trainer: Trainer, path: str, talk: Talk, pictures: Pictures) -> None:
     """Learn, writing the model after every epoch."""
     import numpy as np
 
@@ -179,6 +188,7 @@ def _run(trainer: Trainer, path: str, talk: Talk) -> None:
                     trainer.save(path)
                     saved = report.epoch
                 talk.hear(report)
+                pictures.hear(report)
     except KeyboardInterrupt:
         talk.close()
         tell(_stopped(saved, trainer.settings.epochs, path))

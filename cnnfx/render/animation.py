@@ -130,25 +130,25 @@ def _picture(frame: Levels, palette: NDArray[np.uint8]) -> Image:
 
 def share_palette(frames: Sequence[Levels]) -> tuple[list[Levels], NDArray[np.uint8]]:
     """Frames of grey levels `(H, W)` or colours `(H, W, 3)` as places in one palette, and the palette `(N, 3)`."""
+    if all(frame.ndim == 2 for frame in frames):
+        levels = np.unique(np.concatenate([np.unique(frame) for frame in frames]))
+        if len(levels) > MOST_COLOURS:
+            levels = np.rint(np.linspace(0, 255, MOST_COLOURS)).astype(np.uint8)
+        places = np.searchsorted(levels, np.arange(256)).clip(0, len(levels) - 1).astype(np.uint8)
+        return [places[frame] for frame in frames], np.repeat(levels[:, None], 3, axis=1)
     import PIL.Image
 
     colours = [frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2) for frame in frames]
-    used = np.unique(np.concatenate([_numbers(frame) for frame in map(_used, colours)]))
+    used = np.unique(np.concatenate([np.unique(_numbers(frame)) for frame in colours]))
     if len(used) <= MOST_COLOURS:
         palette = np.stack([used >> 16, used >> 8 & 255, used & 255], axis=-1).astype(np.uint8)
         return [np.searchsorted(used, _numbers(frame)).astype(np.uint8) for frame in colours], palette
     sheet = PIL.Image.fromarray(np.concatenate(colours)).quantize(MOST_COLOURS, PIL.Image.Quantize.MEDIANCUT)
-    shared = np.array(sheet.getpalette(), np.uint8).reshape(-1, 3)[:MOST_COLOURS]
+    shared = np.array(sheet.getpalette(), np.uint8).reshape(-1, 3)
     return [
         np.asarray(PIL.Image.fromarray(frame).quantize(palette=sheet, dither=PIL.Image.Dither.NONE))
         for frame in colours
     ], shared
-
-
-def _used(frame: Levels) -> Levels:
-    """The colours of a frame, each once, `(N, 1, 3)`."""
-    numbers = np.unique(_numbers(frame))
-    return np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=-1).astype(np.uint8)[:, None]
 
 
 def _numbers(frame: Levels) -> NDArray[np.int32]:
