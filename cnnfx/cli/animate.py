@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cnnfx.network import Network
     from cnnfx.pipeline import Pipeline
     from cnnfx.render.normalize import Line
+    from cnnfx.render.scene import Scene
     from cnnfx.render.slide import Slide
-    from cnnfx.render.sliding import Scene
     from cnnfx.target import Target
 
 LONGEST, LONGEST_NUMBERED = 32, 12
@@ -81,8 +81,8 @@ def animate(
     from cnnfx.pipeline import Pipeline
     from cnnfx.render.channels import Look
     from cnnfx.render.inks import Cells
+    from cnnfx.render.scene import Scene
     from cnnfx.render.slide import slide_of
-    from cnnfx.render.sliding import Scene
 
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
@@ -145,7 +145,7 @@ def _check_count(image: Image, slide: Slide, steps: int | None) -> None:
 
 def _cell(slide: Slide, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
     """The side of a cell, and what is to be told of it."""
-    from cnnfx.render.sliding import READABLE, suitable_cell
+    from cnnfx.render.scene import READABLE, suitable_cell
 
     if scale is None:
         return suitable_cell(slide, numbers), []
@@ -174,6 +174,7 @@ def _write(target: Target, image: Image, scene: Scene, stops: list[int], fps: fl
     from cnnfx.errors import UsageError
     from cnnfx.render.animation import frame_time, write_animation
     from cnnfx.render.inks import palette
+    from cnnfx.render.sliding import frames
 
     height, width = scene.shape
     if height * width * (len(stops) + 1) > MOST_PIXELS:
@@ -184,7 +185,7 @@ def _write(target: Target, image: Image, scene: Scene, stops: list[int], fps: fl
     where = STDOUT if target.path is None else str(target.path)
     durations = [frame_time(fps)] * len(stops) + [LAST]
     with target.open() as file:
-        write_animation(file, where, scene.frames(stops), durations, target.format, palette())
+        write_animation(file, where, frames(scene, stops), durations, target.format, palette())
     return {
         "output": where, "format": target.format, "frames": len(durations), "width": width, "height": height,
         "fps": 1000 / durations[0], "seconds": sum(durations) / 1000,

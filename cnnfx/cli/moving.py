@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cnnfx.cli.targets import STANDARD, STDIN, Source, targets
@@ -47,11 +48,5 @@ def moving_target(source: Source, output: str | None, format: str | None, filter
 
 
 def _check_named(output: str) -> None:
-    path = Path(output)
-    if path.suffix and not path.is_dir():
-        check_moves(output, path.suffix)
-
-
-def seconds(durations: list[int]) -> str:
-    """How long frames of so many milliseconds take, in words."""
-    return f"{sum(durations) / 1000:.3g} s"
+    if not output.endswith(("/", os.sep)) and not os.path.isdir(output):
+        check_moves(output, Path(output).suffix)

@@ -150,9 +150,9 @@ class Pictures:
 
         from cnnfx.render.curve import Plot, Series, smoothed
 
-        steps = self._begun + 1.0 + np.arange(len(self.losses))
+        steps = np.arange(len(self.losses), dtype=np.float64) + (self._begun + 1)
         reach = max(RECENT, len(steps) // 50) // 2
-        loss, right = np.array(self.losses), 100 * np.array(self.accuracies)
+        loss, right = np.array(self.losses, np.float64), 100 * np.array(self.accuracies, np.float64)
         losses, rights = smoothed(loss, reach), smoothed(right, reach)
         tests = np.array(self._tests, float).reshape(-1, 2)
         late = np.concatenate([rights[len(rights) // 8 :], 100 * tests[:, 1]])

@@ -154,4 +154,5 @@ def share_palette(frames: Sequence[Levels]) -> tuple[list[Levels], NDArray[np.ui
 def _numbers(frame: Levels) -> NDArray[np.int32]:
     """Each colour of a frame `(H, W, 3)` as one number."""
     red, green, blue = np.moveaxis(frame.astype(np.int32), -1, 0)
-    return red << 16 | green << 8 | blue
+    numbers: NDArray[np.int32] = red << 16 | green << 8 | blue
+    return numbers

@@ -91,7 +91,7 @@ class Arithmetic:
         return f"sum -0.0000{bias}{activation}"
 
     def _top(self, index: int) -> int:
-        return index * (self._head + self._high + 6) + self._head
+        return int(index * (self._head + self._high + 6) + self._head)
 
     def _put(self, sheet: Levels, index: int, place: int, picture: Levels) -> None:
         """The first, second or third kernel of an input channel's row."""

@@ -26,8 +26,8 @@ TINTS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "green": ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
     "orange": ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
 }
-"""Colour maps that tell what is what in pictures of a layer at work: its input blue, what the window lies on orange, its
-output green."""
+"""Colour maps that tell what is what in pictures of a layer at work: its input is blue, what the window lies on orange,
+its output green."""
 
 
 @cache

@@ -61,11 +61,15 @@ class Plot:
 
 
 def smoothed(values: Floats, reach: int) -> Floats:
-    """Each value's mean with up to `reach` values on either side, as many as there are on both."""
+    """Each value's mean with up to `reach` values on either side.
+
+    At the start there are no more after it than before it, so that a steep beginning is not drawn late.
+    """
     sums = np.concatenate([[0.0], np.cumsum(values)])
     places = np.arange(len(values))
-    reaches = np.minimum(np.minimum(places, places[::-1]), reach)
-    means: Floats = (sums[places + reaches + 1] - sums[places - reaches]) / (2 * reaches + 1)
+    first = np.maximum(places - reach, 0)
+    last = np.minimum(np.minimum(places, reach) + places, len(values) - 1) + 1
+    means: Floats = (sums[last] - sums[first]) / (last - first)
     return means
 
 

@@ -15,9 +15,9 @@ from cnnfx.render.text import PAPER, draw_text, line_height
 
 Weights = NDArray[np.float32]
 
-FRAMES = 48
+FRAMES = 40
 """About how many frames a run gives."""
-AREA, LARGEST, SMALLEST = 150_000, 20, 2
+AREA, LARGEST, SMALLEST = 110_000, 20, 2
 """About how many pixels all filters together have, and the largest and smallest square of a weight."""
 FONT = 15
 MARGIN = 8
@@ -34,10 +34,7 @@ class Snapshot:
 
 
 def sampled(steps: int, frames: int = FRAMES) -> list[int]:
-    """About `frames` of the steps 1 to `steps`, the last among them, closer to one another at the start: as squares are.
-
-    Where that would be parts of steps, all are.
-    """
+    """Up to `frames` of the steps 1 to `steps`, with the last; closer to one another at the start, as squares are."""
     return sorted({math.ceil(steps * (frame / frames) ** 2) for frame in range(1, frames + 1)})
 
 
@@ -66,9 +63,8 @@ def _filters(names: Sequence[str], weights: Weights) -> Levels:
     scale = math.isqrt(AREA // (count * across * height * width) or 1)
     scale = max(SMALLEST, min(LARGEST, scale))
     pictures = np.stack([_filter(one, scale) for one in weights])
-    tiles = Tiles(
-        names, *pictures.shape[1:3], lambda first, last, top, low: pictures[first:last, top:low], pictures.ndim == 4
-    )
+    _, high, wide = pictures.shape[:3]
+    tiles = Tiles(names, high, wide, lambda first, last, top, low: pictures[first:last, top:low], pictures.ndim == 4)
     return Grid([Section([tiles], scale=1)]).pixels()
 
 
