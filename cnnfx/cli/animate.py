@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from cnnfx.cli import animation_options as moving
@@ -97,8 +98,10 @@ def animate(
     slide = slide_of(maps, shown.channel_names, only or ())
     _check_count(shown, slide, steps)
     cell, more = _cell(slide, scale, numbers)
+    stops = slide.stops(steps)
+    _check_size(shown, slide, cell, len(stops) + 1)
     scene = Scene(slide, _drawn(shown, slide), Look(normalize, scope), Cells(cell, numbers))
-    written = _write(target, shown, scene, slide.stops(steps), fps or _suitable_fps(slide.stops(steps), numbers))
+    written = _write(target, scene, stops, fps or _suitable_fps(stops, numbers))
     if as_json:
         put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(slide), **written})
     if not quiet:
@@ -154,6 +157,19 @@ def _cell(slide: Slide, scale: int | None, numbers: bool) -> tuple[int, list[str
     return scale, []
 
 
+def _check_size(image: Image, slide: Slide, cell: int, frames: int) -> None:
+    """Refuse what would take too long to draw and to look at, before it is drawn."""
+    from cnnfx.errors import UsageError
+
+    cells = len(slide.inputs) * math.prod(slide.padded_size) + len(slide.channels) * slide.positions
+    if cells * cell**2 * frames > MOST_PIXELS:
+        raise UsageError(
+            f"{image.name}: {frames} frames of {cells} cells of {cell}×{cell} pixels are too large an animation. Show "
+            "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer "
+            "frames with --steps."
+        )
+
+
 def _drawn(image: Image, slide: Slide) -> Line:
     """How the input's values become levels: as they are where they are a picture's, else by their range."""
     from cnnfx.render.normalize import line
@@ -169,19 +185,13 @@ def _suitable_fps(stops: list[int], numbers: bool) -> float:
     return NUMBERED if numbers else min(max(len(stops) / WHOLE, SLOWEST), FASTEST)
 
 
-def _write(target: Target, image: Image, scene: Scene, stops: list[int], fps: float) -> dict[str, Any]:
+def _write(target: Target, scene: Scene, stops: list[int], fps: float) -> dict[str, Any]:
     """Write the animation; what was written."""
-    from cnnfx.errors import UsageError
     from cnnfx.render.animation import frame_time, write_animation
     from cnnfx.render.inks import palette
     from cnnfx.render.sliding import frames
 
     height, width = scene.shape
-    if height * width * (len(stops) + 1) > MOST_PIXELS:
-        raise UsageError(
-            f"{image.name}: {len(stops) + 1} frames of {width}×{height} pixels are too large an animation. Show fewer "
-            "filters with --filter NAME, smaller cells with --scale, or fewer frames with --steps."
-        )
     where = STDOUT if target.path is None else str(target.path)
     durations = [frame_time(fps)] * len(stops) + [LAST]
     with target.open() as file:

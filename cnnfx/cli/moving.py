@@ -1,4 +1,4 @@
-"""Where a moving picture goes, and what is told of it."""
+"""Where a moving picture goes."""
 
 from __future__ import annotations
 

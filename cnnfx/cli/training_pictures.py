@@ -10,6 +10,7 @@ from cnnfx.cli.printing import tell
 from cnnfx.errors import FileError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 RECENT = 20
 """Batches over whose mean loss and accuracy are told. The curve is smoothed over half as many on either side, and over
 a fiftieth of longer runs."""
+MOST_PIXELS = 200_000_000
+"""Of all frames of a filmstrip together."""
 BLUE, ORANGE = (38, 104, 196), (222, 100, 10)
 
 
@@ -75,6 +78,7 @@ class Pictures:
             self._tests.append((self._begun, trainer.history[-1].test_accuracy))
         if self.filmstrip:
             self._take("random start" if not self._begun else f"step {self._begun} of {self._steps}, resumed here")
+            self._check_size()
 
     def hear(self, report: BatchReport | EpochReport) -> None:
         """Take down a report."""
@@ -123,15 +127,30 @@ class Pictures:
         step = self._begun + len(self.losses)
         return f"step {step} of {self._steps}   loss {loss:.3f}   accuracy {100 * accuracy:.1f} %"
 
+    def _check_size(self) -> None:
+        """See, before anything is learned, that the frames can be written."""
+        from cnnfx.render.animation import LONGEST_SIDE
+
+        height, width = next(self._strip()).shape[:2]
+        if max(height, width) > LONGEST_SIDE or height * width * (len(self._wanted) + 2) > MOST_PIXELS:
+            raise UsageError(
+                f"--filmstrip: the filters of layer {self.layer} make frames of {width}×{height} pixels, which are too "
+                "large. Choose a layer of fewer filters with --filmstrip-layer."
+            )
+
+    def _strip(self) -> Iterator[NDArray[np.uint8]]:
+        from cnnfx.render.filmstrip import strip
+
+        return strip(self._trainer.network.layers[self.layer - 1].filter_names, self._snapshots)
+
     def _write_filmstrip(self, path: str) -> None:
         from cnnfx.files import atomic_write
         from cnnfx.render.animation import write_animation
-        from cnnfx.render.filmstrip import durations, strip
+        from cnnfx.render.filmstrip import durations
 
-        names = self._trainer.network.layers[self.layer - 1].filter_names
         times = durations(len(self._snapshots))
         with atomic_write(path) as file:
-            write_animation(file, path, strip(names, self._snapshots), times, _ending(path))
+            write_animation(file, path, self._strip(), times, _ending(path))
         resumed = f", from step {self._begun} on, where the run was resumed" if self._begun else ""
         self._say(f"{path}: the filters of layer {self.layer} in {len(times)} frames{resumed}")
 

@@ -1,4 +1,4 @@
-"""What stands where in the animation of sliding filters: the panels of input and output, and what is told of each filter."""
+"""What stands where in the animation of sliding filters: its panels, and what is told of each filter."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def suitable_cell(slide: Slide, numbers: bool) -> int:
     """The side of a cell in pixels that suits the sizes."""
     if numbers:
         return NUMBERED
-    panels = max(len(slide.channels), len(slide.padded))
+    panels = max(len(slide.channels), len(slide.inputs))
     target = next(width for most, width in TARGETS if panels <= most)
-    return int(max(2, min(32, target // max(*slide.padded.shape[1:], *slide.size))))
+    return int(max(2, min(32, target // max(*slide.padded_size, *slide.size))))
 
 
 class Scene:

@@ -77,6 +77,13 @@ class Slide:
         """How many positions the filters have."""
         return self.size[0] * self.size[1]
 
+    @property
+    def padded_size(self) -> Place:
+        """Rows and columns of the input with its padding."""
+        _, height, width = self.inputs.shape
+        (top, bottom), (left, right) = self.window.pads((height, width))
+        return top + height + bottom, left + width + right
+
     @cached_property
     def padded(self) -> Floats:
         """The input with its padding, `(C, Hp, Wp)`."""

@@ -111,6 +111,15 @@ def test_a_run_that_ends_before_its_first_step_writes_no_pictures():
     assert not os.path.exists("a.gif")
 
 
+def test_filters_that_are_too_many_for_a_filmstrip_are_refused_before_anything_is_learned():
+    text = refused(
+        "train", "--data", "drawn:300", "--filters", "1300,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
+    )
+    assert text.startswith("cnnfx: --filmstrip: the filters of layer 2 make frames of ")
+    assert text.endswith(" pixels, which are too large. Choose a layer of fewer filters with --filmstrip-layer.")
+    assert os.listdir() == []
+
+
 @pytest.mark.parametrize(
     ("given", "said", "code"),
     [
