@@ -147,11 +147,11 @@ def region(text: str) -> Region:
 
 
 def fps(text: str) -> float:
-    """A number of frames per second, of more than 0 to 50."""
+    """A number of frames per second, 0.1 to 50."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0.01 <= value <= 50:
-        raise typer.BadParameter(f"{text!r} is not a number of frames per second, from 0.01 to 50.")
+    if not 0.1 <= value <= 50:
+        raise typer.BadParameter(f"{text!r} is not a number of frames per second, from 0.1 to 50.")
     return value

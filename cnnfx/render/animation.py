@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.render.apng import Part, write_apng
 from cnnfx.render.grid import Levels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOVING = {"gif": "GIF", "webp": "WEBP", "png": "PNG"}
-"""Endings of files that can move, and Pillow's name for their format."""
+MOVING = ("gif", "webp", "png")
+"""Endings of files that can move."""
 MOST_COLOURS = 255
 """A palette has 256 places; the last one stands for what has not changed since the frame before."""
 SHORTEST = 20
@@ -65,44 +66,60 @@ def write_animation(
         frames, palette = share_palette(list(frames))
     if len(palette) > MOST_COLOURS:
         raise ArgumentError(f"A palette has at most {MOST_COLOURS} colours, not {len(palette)}.")
-    if format == "gif":
-        _write_gif(file, where, frames, durations, palette)
+    if format == "webp":
+        _write_webp(file, where, frames, durations, palette)
         return
-    pictures = [_picture(frame, palette) for frame in frames]
-    _check_size(where, pictures[0])
-    options = {"lossless": True, "quality": 20, "method": 1} if format == "webp" else {"compress_level": 6}
-    encoded = io.BytesIO()  # Pillow goes back in the file, which a pipe cannot
-    pictures[0].save(
-        encoded, MOVING[format], save_all=True, append_images=pictures[1:], duration=list(durations), loop=0, **options
-    )
-    file.write(encoded.getbuffer())
-
-
-def _write_gif(
-    file: IO[bytes], where: str, frames: Iterable[Levels], durations: Sequence[int], palette: NDArray[np.uint8]
-) -> None:
-    """Frame by frame, each only as far as it differs from the one before: Pillow would look at every colour of every
-    frame's palette, which takes longer than all else."""
-    from PIL.GifImagePlugin import getdata
-
     same = len(palette)  # the place of a colour that is not there: it leaves what was
     palette = np.concatenate([palette, np.zeros((1, 3), np.uint8)])
+    parts = _changes(where, frames, same)
+    if format == "gif":
+        _write_gif(file, parts, durations, palette)
+    else:
+        write_apng(file, parts, durations, palette)
+
+
+def _changes(where: str, frames: Iterable[Levels], same: int) -> Iterator[Part]:
+    """The first frame, and of each other one the part that differs from the one before, what is the `same` left out."""
     before: Levels | None = None
-    for frame, duration in zip(frames, durations, strict=True):
-        picture = _picture(frame, palette)
+    for frame in frames:
         if before is None:
-            _check_size(where, picture)
+            _check_size(where, frame)
+            yield frame, 0, 0
+        else:
+            changed = frame != before
+            rows, columns = (_extent(changed.any(axis=axis)) for axis in (1, 0))
+            yield np.where(changed, frame, np.uint8(same))[rows, columns], rows.start, columns.start
+        before = frame
+
+
+def _write_gif(file: IO[bytes], parts: Iterable[Part], durations: Sequence[int], palette: NDArray[np.uint8]) -> None:
+    """Part by part: Pillow would look at every colour of every frame's palette, which takes longer than all else."""
+    from PIL.GifImagePlugin import getdata
+
+    same = len(palette) - 1
+    for index, ((part, top, left), duration) in enumerate(zip(parts, durations, strict=True)):
+        picture = _picture(part, palette)
+        if index == 0:
             whole = io.BytesIO()
             picture.save(whole, "GIF", optimize=False, loop=0, duration=duration)
             file.write(whole.getbuffer()[:-1])  # all but the sign of its end
         else:
-            changed = frame != before
-            rows, columns = (_extent(changed.any(axis=axis)) for axis in (1, 0))
-            part = np.where(changed, frame, np.uint8(same))[rows, columns]
-            offset, delay = (columns.start, rows.start), {"duration": duration, "transparency": same, "disposal": 1}
-            file.write(b"".join(getdata(_picture(part, palette), offset, **delay)))
-        before = frame
+            how = {"duration": duration, "transparency": same, "disposal": 1}
+            file.write(b"".join(getdata(picture, (left, top), **how)))
     file.write(b";")
+
+
+def _write_webp(
+    file: IO[bytes], where: str, frames: Iterable[Levels], durations: Sequence[int], palette: NDArray[np.uint8]
+) -> None:
+    pictures = [_picture(frame, palette) for frame in frames]
+    _check_size(where, np.asarray(pictures[0]))
+    encoded = io.BytesIO()  # Pillow goes back in the file, which a pipe cannot
+    how = {"lossless": True, "quality": 20, "method": 1, "kmin": 0, "kmax": 0}  # no frame but the first is whole
+    pictures[0].save(
+        encoded, "WEBP", save_all=True, append_images=pictures[1:], duration=list(durations), loop=0, **how
+    )
+    file.write(encoded.getbuffer())
 
 
 def _extent(changed: NDArray[np.bool_]) -> slice:
@@ -111,11 +128,12 @@ def _extent(changed: NDArray[np.bool_]) -> slice:
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 1)
 
 
-def _check_size(where: str, picture: Image) -> None:
-    if max(picture.size) > LONGEST_SIDE:
+def _check_size(where: str, frame: Levels) -> None:
+    height, width = frame.shape
+    if max(height, width) > LONGEST_SIDE:
         raise FileError(
-            f"{where}: a moving picture of {picture.width}×{picture.height} pixels is too large; {LONGEST_SIDE} "
-            "in each direction are the most."
+            f"{where}: a moving picture of {width}×{height} pixels is too large; {LONGEST_SIDE} in each direction are "
+            "the most."
         )
 
 

@@ -177,9 +177,9 @@ def test_what_is_refused_is_said(given, said, code):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--fps", "0"), "'--fps': '0' is not a number of frames per second, from 0.01 to 50."),
-        (("--fps", "51"), "'--fps': '51' is not a number of frames per second, from 0.01 to 50."),
-        (("--fps", "fast"), "'--fps': 'fast' is not a number of frames per second, from 0.01 to 50."),
+        (("--fps", "0"), "'--fps': '0' is not a number of frames per second, from 0.1 to 50."),
+        (("--fps", "51"), "'--fps': '51' is not a number of frames per second, from 0.1 to 50."),
+        (("--fps", "fast"), "'--fps': 'fast' is not a number of frames per second, from 0.1 to 50."),
         (("--steps", "0"), "'--steps': '0' is not a whole number of 1 or more."),
         (("--size", "0"), "'--size': '0' is not a whole number of 1 or more."),
         (("--region", "1,2,3"),
@@ -196,8 +196,8 @@ def test_what_is_not_understood_is_wrong_usage(given, said):
 def test_an_animation_that_would_be_too_large_is_refused():
     assert refused("animate", SEVEN, "-f", "edges", "--scale", "999999999", code=2) == (
         f"cnnfx: {SEVEN}: 677 frames of 3488 cells of 999999999×999999999 pixels are too large an animation. Show "
-        "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer frames with "
-        "--steps."
+        "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer frames "
+        "with --steps."
     )
 
 
