@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cnnfx.cli.animate import animate
 from cnnfx.cli.apply import apply
 from cnnfx.cli.boundary import Command, Commands
 from cnnfx.cli.evaluate import evaluate
@@ -25,7 +26,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-for _command in (list_filters, show_filters, apply, explain, train, summary, evaluate, predict, show_patterns):
+for _command in (
+    list_filters, show_filters, apply, animate, explain, train, summary, evaluate, predict, show_patterns,
+):  # fmt: skip
     app.command(_command.__name__.replace("_", "-"), cls=Command)(_command)
 
 
@@ -53,6 +56,7 @@ def cnnfx(
       cnnfx list-filters                       the filters that come along
       cnnfx show-filters edges                 what they look like
       cnnfx apply photo.png --filters edges    what they detect in an image
+      cnnfx animate digit.png --filters edges  how they slide over it
       cnnfx explain a.png -f edges --at 9,4    how one number comes about
       cnnfx train --epochs 3                   filters that are learned
       cnnfx predict seven.png                  what the network reads

@@ -33,6 +33,15 @@ class Pooled(NamedTuple):
     size: int
 
 
+class Region(NamedTuple):
+    """A part of an image: its left and top pixel, counted from 0, and its size."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 def whole(text: str) -> int:
     """A whole number from 1 on."""
     if not _is_whole(text) or int(text) < 1:
@@ -215,3 +224,24 @@ def methods(text: str) -> Methods:
         if part not in METHODS:
             raise typer.BadParameter(f"{part!r} is not one of {', '.join(METHODS)}.")
     return Methods(parts)
+
+
+def region(text: str) -> Region:
+    """ "x,y,w,h" as a part of an image."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(map(_is_whole, parts)) or min(map(int, parts[2:])) < 1:
+        raise typer.BadParameter(
+            f"{text!r} is not X,Y,WIDTH,HEIGHT in pixels, such as 4,7,10,10; width and height of 1 or more."
+        )
+    return Region(*map(int, parts))
+
+
+def fps(text: str) -> float:
+    """A number of frames per second, 0.1 to 50."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 50:
+        raise typer.BadParameter(f"{text!r} is not a number of frames per second, from 0.1 to 50.")
+    return value

@@ -17,6 +17,7 @@ from cnnfx.errors import UsageError
 if TYPE_CHECKING:
     from cnnfx.cli.data import Part
     from cnnfx.cli.parsers import Counts
+    from cnnfx.cli.training_pictures import Pictures
     from cnnfx.cli.training_talk import Talk
     from cnnfx.filterbank import Arch
     from cnnfx.training import Trainer
@@ -39,6 +40,9 @@ def train(
     output: learning.ModelOutput = None,
     resume: learning.Resume = None,
     log: learning.Log = None,
+    filmstrip: learning.Filmstrip = None,
+    filmstrip_layer: learning.FilmstripLayer = None,
+    curve: learning.Curve = None,
     threads: learning.Threads = None,
     as_json: learning.EpochJson = False,
     quiet: options.Quiet = False,
@@ -54,15 +58,18 @@ def train(
       cnnfx train --data drawn:6000 --filters 8,16 -o small.npz
       cnnfx train --data photos/ --image-size 32 --color
       cnnfx train --arch edges-first.toml --log run.jsonl
+      cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
       cnnfx train --resume model.npz
     """
     from cnnfx.cli.training_end import tell_end
+    from cnnfx.cli.training_pictures import Pictures
     from cnnfx.cli.training_talk import Talk
     from cnnfx.engine import set_threads
 
     began = time.monotonic()
     chosen = Chosen(epochs, batch_size, lr, augment, seed, arch, filters, size)
     path = _output(output, resume)
+    pictures = Pictures(filmstrip, filmstrip_layer, curve, quiet)
     if threads is not None:
         set_threads(threads)
     with Talk(as_json, log, quiet, resume is not None) as talk:
@@ -73,7 +80,9 @@ def train(
         if trainer.finished:
             tell(f"cnnfx: {resume}: all of its {trainer.settings.epochs} epochs are done; there is nothing to resume.")
             return
-        _run(trainer, path, talk, quiet)
+        pictures.begin(trainer)
+        with pictures:
+            _run(trainer, path, talk, pictures, quiet)
     if not quiet:
         tell_end(trainer, path, time.monotonic() - began)
 
@@ -169,7 +178,7 @@ def _introduced(trainer: Trainer) -> str:
     )
 
 
-def _run(trainer: Trainer, path: str, talk: Talk, quiet: bool) -> None:
+def _run(trainer: Trainer, path: str, talk: Talk, pictures: Pictures, quiet: bool) -> None:
     """Learn, writing the model after every epoch."""
     import numpy as np
 
@@ -185,6 +194,7 @@ def _run(trainer: Trainer, path: str, talk: Talk, quiet: bool) -> None:
                     trainer.save(path)
                     saved = report.epoch
                 talk.hear(report)
+                pictures.hear(report)
     except KeyboardInterrupt:
         talk.close()
         tell(_stopped(saved, trainer.settings.epochs, path))

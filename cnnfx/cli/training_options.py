@@ -8,7 +8,7 @@ import typer
 
 from cnnfx.cli import parsers
 
-DATA, NETWORK, RUN, TALK = "Data", "The network", "The run", "What is said"
+DATA, NETWORK, RUN, PICTURES, TALK = "Data", "The network", "The run", "Pictures", "What is said"
 """The headings of the help."""
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model made by cnnfx train (.npz).", show_default=False)]
@@ -160,6 +160,34 @@ Log = Annotated[
         metavar="FILE",
         help="Write one JSON object per epoch into a file too, such as run.jsonl.",
         rich_help_panel=TALK,
+    ),
+]
+Filmstrip = Annotated[
+    str | None,
+    typer.Option(
+        "--filmstrip",
+        metavar="FILE",
+        help="Show how the filters emerge, in a .gif, .webp or .png (animated) that is written at the end.",
+        rich_help_panel=PICTURES,
+    ),
+]
+FilmstripLayer = Annotated[
+    int | None,
+    typer.Option(
+        "--filmstrip-layer",
+        parser=parsers.whole,
+        metavar="N",
+        help="Whose filters.  [default: 1]",
+        rich_help_panel=PICTURES,
+    ),
+]
+Curve = Annotated[
+    str | None,
+    typer.Option(
+        "--curve",
+        metavar="FILE",
+        help="Plot loss and accuracy into a picture, such as curve.png, at the end.",
+        rich_help_panel=PICTURES,
     ),
 ]
 EpochJson = Annotated[

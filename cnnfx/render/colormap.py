@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -20,6 +21,14 @@ ANCHORS: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 """Colours at equal distances along each colour map; what lies between is interpolated."""
 
+TINTS: dict[str, tuple[tuple[int, int, int], ...]] = {
+    "blue": ((6, 22, 62), (38, 104, 196), (240, 247, 255)),
+    "green": ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
+    "orange": ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
+}
+"""Colour maps that tell what is what in pictures of a layer at work: its input is blue, what the window lies on orange,
+its output green."""
+
 
 @cache
 def table(name: str) -> NDArray[np.uint8]:
@@ -32,11 +41,17 @@ def table(name: str) -> NDArray[np.uint8]:
     """
     if name not in ANCHORS:
         raise ArgumentError(f"There is no colour map called {name!r}. Choose one of {', '.join(ANCHORS)}.")
-    anchors = np.array(ANCHORS[name], float)
-    places = np.linspace(0, len(anchors) - 1, 256)
-    channels = [np.interp(places, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
-    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    colours = ramp(ANCHORS[name], 256)
     colours.flags.writeable = False
+    return colours
+
+
+def ramp(anchors: Sequence[tuple[int, int, int]], count: int) -> NDArray[np.uint8]:
+    """`count` colours `(count, 3)` at equal distances along a line through anchors."""
+    points = np.array(anchors, float)
+    places = np.linspace(0, len(points) - 1, count)
+    channels = [np.interp(places, np.arange(len(points)), points[:, channel]) for channel in range(3)]
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
     return colours
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnfx.network import Layer
 from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
 from cnnfx.render.normalize import line
-from cnnfx.render.text import PAPER, draw_text, line_height, text_width
+from cnnfx.render.text import PAPER, draw_text, line_height, number_text, text_width, write_inside
 
 FRAME = 150
 """The grey of the thin line around each kernel, which keeps white weights apart from white paper."""
@@ -133,12 +133,7 @@ def _numbered(picture: Levels, kernel: NDArray[Any], factor: int) -> Levels:
     ones."""
     for (row, column), weight in np.ndenumerate(kernel):
         square = picture[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
-        text = f"{weight:.3g}".removeprefix("0").replace("-0.", "-.") or "0"
-        ink = 255 - draw_text(text, FONT - 2 * (text_width(text, FONT) > factor - 4), factor)
-        ink = np.roll(ink, (factor - text_width(text, FONT)) // 2, axis=1) if text_width(text, FONT) < factor else ink
-        middle = square[(factor - ink.shape[0]) // 2 :][: ink.shape[0]]
-        shade = ink.astype(np.int16) if square[0, 0] < 110 else -ink.astype(np.int16)
-        middle[:] = np.clip(middle + shade, 0, 255)
+        write_inside(square, number_text(weight), FONT)
     return picture
 
 

@@ -97,14 +97,15 @@ def write_png(file: Sink, width: int, height: int, bands: Iterable[Bytes], *, co
         raise ArgumentError(f"a PNG picture cannot be {width}×{height} pixels large")
     kind, depth = COLORS[color]
     file.write(SIGNATURE)
-    _write_chunk(file, b"IHDR", struct.pack(">2I5B", width, height, 8, kind, 0, 0, 0))
+    write_chunk(file, b"IHDR", struct.pack(">2I5B", width, height, 8, kind, 0, 0, 0))
     blocks = _blocks(_checked(bands, width, height, depth), max(1, BLOCK // (width * depth)))
     for parts in zlib_stream(blocks, lambda block: _filtered(*block, depth)):
-        _write_chunk(file, b"IDAT", *parts)
-    _write_chunk(file, b"IEND")
+        write_chunk(file, b"IDAT", *parts)
+    write_chunk(file, b"IEND")
 
 
-def _write_chunk(file: Sink, name: bytes, *parts: bytes) -> None:
+def write_chunk(file: Sink, name: bytes, *parts: bytes) -> None:
+    """Write a chunk of a PNG file, whose content is given in parts."""
     file.write(struct.pack(">I", sum(map(len, parts))) + name)
     checksum = zlib.crc32(name)
     for part in parts:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 INK = 0
 PAPER = 255
+DARK = 110
+"""On levels below this, words are light."""
 
 
 @cache
@@ -50,3 +52,24 @@ def shorten(text: str, size: int, width: int) -> str:
     while text and text_width(text + "...", size) > width:
         text = text[:-1]
     return text + "..." if text else ""
+
+
+def number_text(value: float) -> str:
+    """A number in few signs, for a small square: three digits, and no zero before the point."""
+    text = f"{value:.3g}".replace("-0.", "-.").removeprefix("0")
+    return "0" if text in ("", "-0") else text
+
+
+def write_inside(square: NDArray[np.uint8], text: str, size: int) -> None:
+    """Write a text into the middle of a square `(H, W)` of one level: dark on a light one, light on a dark one.
+
+    A text that does not fit is written two points smaller, and cut with an ellipsis if that does not help.
+    """
+    height, width = square.shape
+    size -= 2 * (text_width(text, size) > width - 4)
+    ink = PAPER - draw_text(text, size, width)
+    rest = width - text_width(text, size)
+    ink = np.roll(ink, max(0, rest // 2), axis=1)
+    middle = square[max(0, (height - ink.shape[0]) // 2) :][: ink.shape[0]]
+    shade = ink[: len(middle)].astype(np.int16)
+    middle[:] = np.clip(middle + (shade if square[0, 0] < DARK else -shade), 0, PAPER)

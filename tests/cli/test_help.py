@@ -25,7 +25,8 @@ PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parame
 
 def test_the_commands_stand_in_the_order_in_which_a_learner_meets_them():
     assert list(COMMANDS) == [
-        "list-filters", "show-filters", "apply", "explain", "train", "summary", "evaluate", "predict", "show-patterns",
+        "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
+        "show-patterns",
     ]  # fmt: skip
 
 

@@ -1,0 +1,232 @@
+"""`cnnfx animate`: filters sliding over an image, as a moving picture."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from cnnfx.cli import animation_options as moving
+from cnnfx.cli import options
+from cnnfx.cli.printing import put_json, tell
+from cnnfx.target import STDOUT
+
+if TYPE_CHECKING:
+    from cnnfx.cli.networks import Settings
+    from cnnfx.cli.parsers import Region
+    from cnnfx.images import Image
+    from cnnfx.network import Network
+    from cnnfx.pipeline import Pipeline
+    from cnnfx.render.normalize import Line
+    from cnnfx.render.scene import Scene
+    from cnnfx.render.slide import Slide
+    from cnnfx.target import Target
+
+LONGEST, LONGEST_NUMBERED = 32, 12
+"""The longer side of an image, in pixels, to which larger ones are shrunk."""
+MOST_FRAMES = 1200
+MOST_PIXELS = 400_000_000
+"""Of all frames together."""
+WHOLE, SLOWEST, FASTEST, NUMBERED = 27, 5, 25, 2
+"""The seconds that an animation takes if no less than so many and no more than so many frames are shown in each; and
+the frames per second where there are numbers to be read."""
+LAST = 2000
+"""The milliseconds for which the last frame is seen."""
+
+
+def animate(
+    image: moving.Picture,
+    filters: options.Filters = None,
+    kernel: options.Kernels = None,
+    then: options.Then = None,
+    only: moving.Only = None,
+    layer: moving.OneLayer = None,
+    stride: options.Stride = None,
+    dilation: options.Dilation = None,
+    padding: options.Padding = None,
+    border: options.Border = None,
+    activation: options.ActivationOption = None,
+    flip: options.Flip = False,
+    channels: options.ChannelsOption = "auto",
+    background: options.Background = "white",
+    max_pixels: options.MaxPixels = None,
+    region: moving.Region = None,
+    size: moving.Size = None,
+    output: moving.Output = None,
+    format: moving.Format = None,
+    numbers: moving.Numbers = False,
+    fps: moving.Fps = None,
+    steps: moving.Steps = None,
+    scale: moving.Scale = None,
+    normalize: options.NormalizeOption = "signed",
+    scope: options.ScopeOption = "channel",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show filters at work: how they slide over an image.
+
+    The input is below in blue, the filter's window shaded over it; above, in
+    green, the feature maps fill position by position. Pooling is left out.
+
+    \b
+      cnnfx animate digit.png --filters edges
+      cnnfx animate digit.png -f edges --filter top --numbers -o slide.gif
+      cnnfx animate digit.png -f sobel --stride 2 --padding 1 -o slide.webp
+      cnnfx animate photo.png -f edges --region 200,80,24,24
+      cnnfx animate digit.png -f model.npz --filter 3 --layer 1
+    """
+    from cnnfx.cli.moving import moving_target
+    from cnnfx.cli.networks import Settings
+    from cnnfx.cli.targets import Source
+    from cnnfx.errors import UsageError
+    from cnnfx.images import MAX_PIXELS
+    from cnnfx.pipeline import Pipeline
+    from cnnfx.render.channels import Look
+    from cnnfx.render.inks import Cells
+    from cnnfx.render.scene import Scene
+    from cnnfx.render.slide import slide_of
+
+    if not filters and not kernel:
+        raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
+    settings = Settings(stride, dilation, padding, border, activation, None, flip)
+    network = _network(filters or [], kernel or [], then or [], layer or 1, settings)
+    target = moving_target(Source(image), output, format, network.name)
+    if as_json and target.path is None:
+        raise UsageError("--json and the animation cannot both go to standard output. Give -o FILE.")
+    work = Pipeline(network, (), channels, background, max_pixels or MAX_PIXELS)
+    shown, notes = _loaded(work, image, region, size or (LONGEST_NUMBERED if numbers else LONGEST))
+    maps = work.maps(shown)[0][1]
+    slide = slide_of(maps, shown.channel_names, only or ())
+    _check_count(shown, slide, steps)
+    cell, more = _cell(slide, scale, numbers)
+    stops = slide.stops(steps)
+    _check_size(shown, slide, cell, len(stops) + 1)
+    scene = Scene(slide, _drawn(shown, slide), Look(normalize, scope), Cells(cell, numbers))
+    written = _write(target, scene, stops, fps or _suitable_fps(stops, numbers))
+    if as_json:
+        put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(slide), **written})
+    if not quiet:
+        for note in (*notes, *more):
+            tell(note)
+        if target.path is not None and not as_json:
+            tell(_summary(written))
+
+
+def _loaded(work: Pipeline, name: str, region: Region | None, longest: int) -> tuple[Image, list[str]]:
+    """The image, cut and shrunk, and what is to be told of that."""
+    from cnnfx.cli.sources import content
+    from cnnfx.images.parts import cut, shrunk
+
+    given = content(name)
+    whole = work.load(given if given is not None else name)
+    part = cut(whole, *region) if region else whole
+    shown = shrunk(part, longest)
+    notes = list(whole.notes)
+    if shown is not part:
+        notes.append(
+            f"{whole.name}: shrunk from {_by(part)} to {_by(shown)} pixels, so that each can be seen. "
+            "--region X,Y,W,H shows a part as it is, --size N more of it."
+        )
+    return shown, notes
+
+
+def _by(image: Image) -> str:
+    return f"{image.shape[2]}×{image.shape[1]}"
+
+
+def _check_count(image: Image, slide: Slide, steps: int | None) -> None:
+    """Refuse more frames than anybody looks at."""
+    from cnnfx.errors import UsageError
+
+    if (steps or slide.positions) > MOST_FRAMES and slide.positions > MOST_FRAMES:
+        count = f"{slide.size[1]}×{slide.size[0]} = {slide.positions} positions"
+        raise UsageError(
+            f"{image.name}: the filter has {count} on {_by(image)} pixels; {MOST_FRAMES} frames are the most. "
+            f"Take a part with --region X,Y,W,H, shrink the image with --size {LONGEST}, or go through them in fewer "
+            "frames with --steps 300."
+        )
+
+
+def _cell(slide: Slide, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
+    """The side of a cell, and what is to be told of it."""
+    from cnnfx.render.scene import READABLE, suitable_cell
+
+    if scale is None:
+        return suitable_cell(slide, numbers), []
+    if numbers and scale < READABLE:
+        return READABLE, [f"--scale {scale} is too small for numbers: each pixel is drawn as {READABLE}×{READABLE}."]
+    return scale, []
+
+
+def _check_size(image: Image, slide: Slide, cell: int, frames: int) -> None:
+    """Refuse what would take too long to draw and to look at, before it is drawn."""
+    from cnnfx.errors import UsageError
+
+    cells = len(slide.inputs) * math.prod(slide.padded_size) + len(slide.channels) * slide.positions
+    if cells * cell**2 * frames > MOST_PIXELS:
+        raise UsageError(
+            f"{image.name}: {frames} frames of {cells} cells of {cell}×{cell} pixels are too large an animation. Show "
+            "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer "
+            "frames with --steps."
+        )
+
+
+def _drawn(image: Image, slide: Slide) -> Line:
+    """How the input's values become levels: as they are where they are a picture's, else by their range."""
+    from cnnfx.render.normalize import line
+    from cnnfx.statistics import measure
+
+    if slide.title == "input" and not image.is_array:
+        return line("none", 0, 1)
+    ranges = [channel.range for channel in measure([(0, slide.inputs)])]
+    return line("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
+
+
+def _suitable_fps(stops: list[int], numbers: bool) -> float:
+    return NUMBERED if numbers else min(max(len(stops) / WHOLE, SLOWEST), FASTEST)
+
+
+def _write(target: Target, scene: Scene, stops: list[int], fps: float) -> dict[str, Any]:
+    """Write the animation; what was written."""
+    from cnnfx.render.animation import frame_time, write_animation
+    from cnnfx.render.inks import palette
+    from cnnfx.render.sliding import frames
+
+    height, width = scene.shape
+    where = STDOUT if target.path is None else str(target.path)
+    durations = [frame_time(fps)] * len(stops) + [LAST]
+    with target.open() as file:
+        write_animation(file, where, frames(scene, stops), durations, target.format, palette())
+    return {
+        "output": where, "format": target.format, "frames": len(durations), "width": width, "height": height,
+        "fps": 1000 / durations[0], "seconds": sum(durations) / 1000,
+    }  # fmt: skip
+
+
+def _described(slide: Slide) -> dict[str, Any]:
+    _, height, width = slide.inputs.shape
+    rows, columns = slide.size
+    return {
+        "channels": [channel.name for channel in slide.channels],
+        "input_size": [height, width],
+        "positions": [rows, columns],
+    }
+
+
+def _summary(written: dict[str, Any]) -> str:
+    size = f"{written['width']}×{written['height']}"
+    return f"{written['output']}: {written['frames']} frames of {size}, {written['seconds']:.3g} s"
+
+
+def _network(filters: list[str], kernels: list[str], then: list[str], layer: int, settings: Settings) -> Network:
+    """The network up to the layer at work; the settings are that layer's, which is not pooled."""
+    from cnnfx.cli.networks import build
+    from cnnfx.errors import UsageError
+    from cnnfx.render.slide import unpooled
+
+    network = build(filters, kernels, then, settings)
+    count = len(network.layers)
+    if layer > count:
+        raise UsageError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
+    if layer < count:
+        network = settings.of_last_layer(build(filters, kernels, then).upto(layer))
+    return unpooled(network, layer)

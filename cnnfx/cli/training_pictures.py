@@ -1,0 +1,229 @@
+"""Pictures of a training run: the filmstrip of its filters, and the curve of its loss and accuracy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnfx.cli.printing import tell
+from cnnfx.errors import FileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cnnfx.render.curve import Plot, Series
+    from cnnfx.render.filmstrip import Snapshot
+    from cnnfx.training import BatchReport, EpochReport, Trainer
+
+RECENT = 20
+"""Batches over whose mean loss and accuracy are told. The curve is smoothed over half as many on either side, and over
+a fiftieth of longer runs."""
+MOST_PIXELS = 200_000_000
+"""Of all frames of a filmstrip together."""
+BLUE, ORANGE = (38, 104, 196), (222, 100, 10)
+
+
+class Pictures:
+    """Hears a trainer's reports, takes down what is needed, and writes the pictures when the run ends, however it ends.
+
+    Parameters
+    ----------
+    filmstrip, curve : files, or None
+    layer : whose filters, the first being 1; None for the first
+    quiet : whether nothing is said of them
+
+    Raises
+    ------
+    UsageError
+        If a file's ending is not that of a moving or still picture, or both are one file.
+    FileError
+        If one cannot be written.
+    """
+
+    def __init__(self, filmstrip: str | None, layer: int | None, curve: str | None, quiet: bool) -> None:
+        if layer is not None and filmstrip is None:
+            raise UsageError("--filmstrip-layer says whose filters --filmstrip FILE shows. Give that too.")
+        self.filmstrip, self.layer, self.curve, self._quiet = filmstrip, layer or 1, curve, quiet
+        self._check()
+        self.losses: list[float] = []
+        self.accuracies: list[float] = []
+        self._tests: list[tuple[int, float]] = []
+        self._snapshots: list[Snapshot] = []
+        self._totals = (0.0, 0.0, 0)
+
+    def begin(self, trainer: Trainer) -> None:
+        """The run begins, or is resumed.
+
+        Raises
+        ------
+        UsageError
+            If it has no such layer.
+        """
+        from cnnfx.render.filmstrip import sampled
+
+        count = len(trainer.network.layers)
+        if self.layer > count:
+            raise UsageError(f"--filmstrip-layer {self.layer}: the network has {count} layer{'s' * (count > 1)}.")
+        self._trainer = trainer
+        self._batches = -(-len(trainer.data.labels) // trainer.settings.batch_size)
+        self._begun = len(trainer.history) * self._batches
+        self._steps = trainer.settings.epochs * self._batches
+        self._wanted = frozenset(sampled(max(1, self._steps - self._begun))) if self.filmstrip else frozenset()
+        if self._begun and trainer.history[-1].test_accuracy is not None:
+            self._tests.append((self._begun, trainer.history[-1].test_accuracy))
+        if self.filmstrip:
+            self._take("random start" if not self._begun else f"step {self._begun} of {self._steps}, resumed here")
+            self._check_size()
+
+    def hear(self, report: BatchReport | EpochReport) -> None:
+        """Take down a report."""
+        from cnnfx.training import BatchReport
+
+        if not isinstance(report, BatchReport):
+            if report.test_accuracy is not None:
+                self._tests.append((report.epoch * self._batches, report.test_accuracy))
+            return
+        # A report holds the means over its epoch so far: what they add to the sums before is this batch's own.
+        loss, correct, images = self._totals if report.batch > 1 else (0.0, 0.0, 0)
+        self._totals = report.loss * report.images, report.accuracy * report.images, report.images
+        self.losses.append((self._totals[0] - loss) / (report.images - images))
+        self.accuracies.append((self._totals[1] - correct) / (report.images - images))
+        if len(self.losses) in self._wanted:
+            self._take(self._told())
+
+    def __enter__(self) -> Pictures:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self.losses:
+            self._write()
+
+    def _write(self) -> None:
+        """Write what there is so far."""
+        if self.filmstrip:
+            if len(self.losses) not in self._wanted:  # stopped in between
+                self._take(self._told())
+            self._write_filmstrip(self.filmstrip)
+        if self.curve:
+            self._write_curve(self.curve)
+
+    def _take(self, told: str) -> None:
+        import numpy as np
+
+        from cnnfx.render.filmstrip import Snapshot
+
+        weights = self._trainer.current.layers[self.layer - 1].conv.weights
+        if np.isfinite(weights).all():
+            self._snapshots.append(Snapshot(weights, told))
+
+    def _told(self) -> str:
+        recent = slice(-RECENT, None)
+        loss, accuracy = (sum(values[recent]) / len(values[recent]) for values in (self.losses, self.accuracies))
+        step = self._begun + len(self.losses)
+        return f"step {step} of {self._steps}   loss {loss:.3f}   accuracy {100 * accuracy:.1f} %"
+
+    def _check_size(self) -> None:
+        """See, before anything is learned, that the frames can be written."""
+        from cnnfx.render.animation import LONGEST_SIDE
+
+        height, width = next(self._strip()).shape[:2]
+        if max(height, width) > LONGEST_SIDE or height * width * (len(self._wanted) + 2) > MOST_PIXELS:
+            raise UsageError(
+                f"--filmstrip: the filters of layer {self.layer} make frames of {width}×{height} pixels, which are too "
+                "large. Choose a layer of fewer filters with --filmstrip-layer."
+            )
+
+    def _strip(self) -> Iterator[NDArray[np.uint8]]:
+        from cnnfx.render.filmstrip import strip
+
+        return strip(self._trainer.network.layers[self.layer - 1].filter_names, self._snapshots)
+
+    def _write_filmstrip(self, path: str) -> None:
+        from cnnfx.files import atomic_write
+        from cnnfx.render.animation import write_animation
+        from cnnfx.render.filmstrip import durations
+
+        times = durations(len(self._snapshots))
+        with atomic_write(path) as file:
+            write_animation(file, path, self._strip(), times, _ending(path))
+        resumed = f", from step {self._begun} on, where the run was resumed" if self._begun else ""
+        self._say(f"{path}: the filters of layer {self.layer} in {len(times)} frames{resumed}")
+
+    def _write_curve(self, path: str) -> None:
+        from cnnfx.files import atomic_write
+        from cnnfx.outputs import write_picture
+        from cnnfx.render.curve import draw_plots
+
+        end = self._begun + len(self.losses)
+        with atomic_write(path) as file:
+            write_picture(file, path, draw_plots(self._plots(), self._begun, end), _ending(path))
+        self._say(f"{path}: loss and accuracy of steps {self._begun + 1} to {end}")
+
+    def _plots(self) -> list[Plot]:
+        import numpy as np
+
+        from cnnfx.render.curve import Plot, Series, smoothed
+
+        steps = np.arange(len(self.losses), dtype=np.float64) + (self._begun + 1)
+        reach = max(RECENT, len(steps) // 50) // 2
+        loss, right = np.array(self.losses, np.float64), 100 * np.array(self.accuracies, np.float64)
+        losses, rights = smoothed(loss, reach), smoothed(right, reach)
+        tests = np.array(self._tests, float).reshape(-1, 2)
+        late = np.concatenate([rights[len(rights) // 8 :], 100 * tests[:, 1]])
+        below = float(min(90, late.min() // 10 * 10))
+        test = [Series("test", tests[:, 0], 100 * tests[:, 1], ORANGE, dots=True)] if len(tests) else []
+        return [
+            Plot("loss", _with_batches(steps, loss, losses), 0, _top(losses)),
+            Plot("accuracy, %", [*_with_batches(steps, right, rights), *test], below, 100, self._counted()),
+        ]
+
+    def _counted(self) -> str:
+        return f"step; an epoch has {self._batches}"
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            tell(text)
+
+    def _check(self) -> None:
+        from cnnfx.cli.moving import check_moves
+        from cnnfx.outputs import PICTURES
+
+        if self.filmstrip is not None:
+            check_moves(self.filmstrip, Path(self.filmstrip).suffix)
+            _check_writable(self.filmstrip, "--filmstrip")
+        if self.curve is not None:
+            if _ending(self.curve) not in PICTURES:
+                raise UsageError(f"{self.curve} is not a picture file. Write the curve to a .png: --curve curve.png.")
+            _check_writable(self.curve, "--curve")
+            if self.filmstrip is not None and os.path.realpath(self.curve) == os.path.realpath(self.filmstrip):
+                raise UsageError(f"{self.curve}: filmstrip and curve would be one file. Give each its own name.")
+
+
+def _ending(path: str) -> str:
+    return Path(path).suffix.lower().removeprefix(".")
+
+
+def _check_writable(path: str, option: str) -> None:
+    from cnnfx.files import check_writable
+
+    try:
+        check_writable(path)
+    except FileError as error:
+        raise FileError(str(error).replace("with -o", f"with {option}")) from error
+
+
+def _with_batches(steps: NDArray[np.float64], values: NDArray[np.float64], means: NDArray[np.float64]) -> list[Series]:
+    """Single batches, faint, behind their smoothed line."""
+    from cnnfx.render.curve import Series
+
+    return [Series("batches", steps, values, BLUE, faint=True), Series("training", steps, means, BLUE)]
+
+
+def _top(losses: NDArray[np.float64]) -> float:
+    """The upper end of the axis of losses; they are finite, or the run would have ended."""
+    return float(losses.max()) * 1.05 or 1.0

@@ -1,0 +1,23 @@
+"""Pictures as they are read again, with no file left open."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+
+def opened(source):
+    """A picture file, or its bytes."""
+    return PIL.Image.open(io.BytesIO(source if isinstance(source, bytes) else Path(source).read_bytes()))
+
+
+def frames(source):
+    """The frames of a moving picture in RGB, each with its milliseconds."""
+    picture, found = opened(source), []
+    for index in range(picture.n_frames):
+        picture.seek(index)
+        found.append((np.asarray(picture.convert("RGB")), picture.info["duration"]))
+    return found

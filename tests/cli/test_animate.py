@@ -1,0 +1,222 @@
+"""`cnnfx animate`: what it writes and says, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+from commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
+from pictures import frames, opened
+
+from cnnfx.filterbank import load_network
+from cnnfx.images import load_image
+from cnnfx.render.inks import GREEN, palette
+from cnnfx.render.normalize import line
+
+PART = ("--region", "4,7,6,5")
+
+
+def test_it_is_called_after_image_and_filters_unless_told_otherwise():
+    result = done("animate", SEVEN, "-f", "edges", "--filter", "top", *PART)
+    assert result.stdout == ""
+    assert len(frames("seven.edges.gif")) == 4 * 3 + 1
+    width, height = opened("seven.edges.gif").size
+    assert result.stderr == f"seven.edges.gif: 13 frames of {width}×{height}, 4.4 s\n"
+
+
+@pytest.mark.parametrize(("ending", "kind"), [("gif", "GIF"), ("webp", "WEBP"), ("png", "PNG")])
+def test_the_ending_says_the_format(ending, kind):
+    done("animate", SEVEN, "-f", "edges", *PART, "-o", f"slide.{ending}")
+    picture = opened(f"slide.{ending}")
+    assert (picture.format, picture.n_frames) == (kind, 13)
+
+
+def test_all_formats_show_the_same_frames():
+    for ending in ("gif", "webp", "png"):
+        done("animate", SEVEN, "-f", "sobel", *PART, "-o", f"slide.{ending}", "--fps", "4")
+    first = frames("slide.gif")
+    assert [duration for _, duration in first] == [250] * 12 + [2000]
+    for other in ("slide.webp", "slide.png"):
+        for (one, time), (two, same_time) in zip(first, frames(other), strict=True):
+            np.testing.assert_array_equal(one, two)
+            assert time == same_time
+
+
+def test_its_last_frame_shows_what_apply_computes():
+    options = ("-f", "edges", "--stride", "2", "--padding", "1", "--activation", "relu")
+    done("animate", SEVEN, *options, "--filter", "left", "--scale", "8", "-o", "slide.gif")
+    done("apply", SEVEN, *options, "-o", "maps.npz")
+    with np.load("maps.npz") as numbers:
+        maps = numbers["maps"][list(numbers["names"]).index("left")]
+    colours = palette()[GREEN.places(line("signed", 0, float(maps.max())).levels(maps))]
+    last = frames("slide.gif")[-1][0]
+    rows, columns = maps.shape
+    shown = [
+        last[top + 4 :: 8, left + 4 :: 8][:rows, :columns]
+        for top in range(last.shape[0] - 8 * rows)
+        for left in range(70, 80)  # the map is in the middle above its input
+    ]
+    assert any(np.array_equal(picture, colours) for picture in shown)
+
+
+def test_json_says_what_was_written():
+    shown = done("animate", SEVEN, "-f", "edges", "--padding", "same", *PART, "-o", "a.png", "--fps", "10", "--json")
+    assert shown.stderr == ""
+    told = json.loads(shown.stdout)
+    width, height = opened("a.png").size
+    assert told == {
+        "input": str(SEVEN), "filters": "edges", "layer": 1, "channels": ["top", "left", "bottom", "right"],
+        "input_size": [5, 6], "positions": [5, 6], "output": "a.png", "format": "png", "frames": 31,
+        "width": width, "height": height, "fps": 10.0, "seconds": 5.0,
+    }  # fmt: skip
+
+
+def test_quiet_says_nothing():
+    result = done("animate", SAMPLES / "still-life.png", "-f", "sobel", "--size", "6", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_a_large_image_is_shrunk_and_it_says_so():
+    path = SAMPLES / "still-life.png"
+    text = done("animate", path, "-f", "edges", "--filter", "top", "-o", "a.gif").stderr
+    assert text.splitlines()[0] == (
+        f"{path}: shrunk from 512×384 to 32×24 pixels, so that each can be seen. --region X,Y,W,H shows a part as it "
+        "is, --size N more of it."
+    )
+    assert len(frames("a.gif")) == 30 * 22 + 1
+
+
+def test_steps_bound_the_frames():
+    done("animate", SEVEN, "-f", "edges", "--filter", "top", "--steps", "20", "-o", "a.gif")
+    assert len(frames("a.gif")) == 21
+
+
+def test_numbers_are_written_into_cells_that_are_large_enough():
+    text = done("animate", SEVEN, "-f", "edges", "--numbers", "--scale", "5", *PART, "-o", "a.gif").stderr
+    assert text.startswith("--scale 5 is too small for numbers: each pixel is drawn as 24×24.\n")
+    assert opened("a.gif").width > 6 * 24
+    assert frames("a.gif")[0][1] == 500
+
+
+def test_a_model_is_shown_by_its_first_layer(model):
+    told = json.loads(done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2", "--json").stdout)
+    assert (told["layer"], len(told["channels"]), told["positions"]) == (1, 6, [24, 24])
+    told = json.loads(
+        done("animate", SEVEN, "-f", model, "--layer", "2", "-o", "a.gif", "--steps", "2", "--json").stdout
+    )
+    assert (told["layer"], len(told["channels"]), told["positions"]) == (2, 12, [8, 8])
+
+
+def test_settings_are_those_of_the_layer_at_work(model):
+    told = done("animate", SEVEN, "-f", model, "--stride", "4", "-o", "a.gif", "--steps", "2", "--json").stdout
+    assert json.loads(told)["positions"] == [6, 6]
+
+
+def test_it_reads_and_writes_pipes():
+    shown = shell(f"cat {SEVEN} | cnnfx animate - -f edges --filter top --size 8 | cat")
+    assert shown.returncode == 0
+    assert len(frames(shown.stdout)) == 37
+
+
+def test_float_channels_come_through_a_pipe():
+    shown = shell(
+        f"cnnfx apply {SEVEN} -f sobel -o - --format npz | "
+        "cnnfx animate - -f gaussian --channels each --size 9 -o a.gif"
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert not shown.stdout
+
+
+def test_a_terminal_gets_no_binary_data():
+    code, shown = on_a_terminal("animate", SEVEN, "-f", "edges", "-o", "-")
+    assert (code, shown) == (
+        2,
+        "cnnfx: Binary data is not written to a terminal. Give -o FILE, or send the output into a pipe or file.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "code"),
+    [
+        (("-f", "edges", "--filter", "tpo"),
+         'edges has no filter called "tpo". Did you mean "top"? It has top, left, bottom, right.', 2),
+        (("-f", "sobbel"),
+         'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.', 1),
+        ((), "Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.", 2),
+        (("-f", "edges", "-o", "a.jpg"),
+         "a.jpg: .jpg files cannot move. Write a .gif, a .webp or an animated .png.", 2),
+        (("-f", "edges", "-o", "a.npz"),
+         "a.npz: .npz files cannot move. Write a .gif, a .webp or an animated .png.", 2),
+        (("-f", "edges", "--format", "jpg"),
+         "--format: jpg files cannot move. Write a .gif, a .webp or an animated .png.", 2),
+        (("-f", "edges", "-o", "a"),
+         "a: a file without an ending cannot move. Write a .gif, a .webp or an animated .png.", 2),
+        (("-f", "edges", "-o", "none/a.gif"),
+         "none/a.gif: it cannot be written: its folder does not exist. Make it first, or choose another with -o.", 1),
+        (("-f", "edges", "-o", "out/"), "out/ is a folder. An animation is one file: give -o slide.gif.", 2),
+        (("-f", "edges", "--layer", "2"), "There is no layer 2: edges has 1 layer.", 2),
+        (("-f", "edges", "--json", "-o", "-"),
+         "--json and the animation cannot both go to standard output. Give -o FILE.", 2),
+        (("-f", "edges", "--region", "20,20,10,9"),
+         f"{SEVEN}: the region 20,20,10,9 reaches outside the image, which is 28 pixels wide and 28 high.", 2),
+        (("-f", "edges", "--size", "28", "--padding", "8"),
+         f"{SEVEN}: the filter has 42×42 = 1764 positions on 28×28 pixels; 1200 frames are the most. Take a part with "
+         "--region X,Y,W,H, shrink the image with --size 32, or go through them in fewer frames with --steps 300.", 2),
+        (("-f", "edges", "--region", "0,0,2,2"),
+         f"{SEVEN}: layer 1 of edges: kernel of 3×3 (rows × columns) is larger than the image of 2×2; use a smaller "
+         'kernel, a larger image or padding="same".', 1),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_said(given, said, code):
+    assert refused("animate", SEVEN, *given, code=code) == f"cnnfx: {said}"
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--fps", "0"), "'--fps': '0' is not a number of frames per second, from 0.1 to 50."),
+        (("--fps", "51"), "'--fps': '51' is not a number of frames per second, from 0.1 to 50."),
+        (("--fps", "fast"), "'--fps': 'fast' is not a number of frames per second, from 0.1 to 50."),
+        (("--steps", "0"), "'--steps': '0' is not a whole number of 1 or more."),
+        (("--size", "0"), "'--size': '0' is not a whole number of 1 or more."),
+        (("--region", "1,2,3"),
+         "'--region': '1,2,3' is not X,Y,WIDTH,HEIGHT in pixels, such as 4,7,10,10; width and height of 1 or more."),
+        (("--region", "1,2,0,3"),
+         "'--region': '1,2,0,3' is not X,Y,WIDTH,HEIGHT in pixels, such as 4,7,10,10; width and height of 1 or more."),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_wrong_usage(given, said):
+    text = refused("animate", SEVEN, "-f", "edges", *given, code=2)
+    assert text == f"cnnfx: Invalid value for {said}\nTry 'cnnfx animate --help' for help."
+
+
+def test_an_animation_that_would_be_too_large_is_refused():
+    assert refused("animate", SEVEN, "-f", "edges", "--scale", "999999999", code=2) == (
+        f"cnnfx: {SEVEN}: 677 frames of 3488 cells of 999999999×999999999 pixels are too large an animation. Show "
+        "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer frames "
+        "with --steps."
+    )
+
+
+def test_its_input_is_not_written_over():
+    with open("a.gif", "wb") as file:
+        opened(SEVEN).save(file, "GIF")
+    assert refused("animate", "a.gif", "-f", "edges", "-o", "a.gif", code=2) == (
+        "cnnfx: a.gif is an input: it would be overwritten. Choose another output with -o."
+    )
+
+
+def test_what_was_there_stays_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "a.gif").write_bytes(b"before")
+    refused("animate", SEVEN, "-f", "edges", "-o", "a.gif", "--region", "0,0,99,9", code=2)
+    assert (tmp_path / "a.gif").read_bytes() == b"before"
+
+
+def test_the_shown_values_of_a_shrunk_image_are_its_own():
+    done("animate", SEVEN, "-f", "edges", "--size", "7", "-o", "a.gif", "--steps", "1")
+    small = load_image(SEVEN).floats()[0].reshape(7, 4, 7, 4).mean(axis=(1, 3))
+    assert load_network("edges").feature_maps(small[None])[-1].shape == (4, 5, 5)
+    assert len(frames("a.gif")) == 2

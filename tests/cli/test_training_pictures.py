@@ -1,0 +1,145 @@
+"""`cnnfx train --filmstrip --curve`: pictures of a run, however it ends, and what is refused before it begins."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import numpy as np
+import pytest
+from commands import COMMAND, done, environment, refused, run, wait_until
+from pictures import opened
+
+TINY = ("train", "--data", "drawn:300", "--filters", "2,3")
+LONG = ("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "60")
+
+
+def picture(path):
+    image = opened(path)
+    return image.format, getattr(image, "n_frames", 1)
+
+
+@pytest.mark.parametrize(("ending", "kind"), [("gif", "GIF"), ("webp", "WEBP"), ("png", "PNG")])
+def test_the_filmstrip_begins_at_random_and_ends_at_the_last_step(ending, kind):
+    text = done(*TINY, "--epochs", "2", "--filmstrip", f"a.{ending}").stderr
+    assert picture(f"a.{ending}") == (kind, 7)  # 300 images are 3 batches; the start and every one of 6 steps
+    assert f"\na.{ending}: the filters of layer 1 in 7 frames\n" in text
+
+
+def test_its_first_and_last_frame_are_the_filters_before_and_after():
+    done(*TINY, "--epochs", "3", "--filmstrip", "a.gif")
+    strip = opened("a.gif")
+    for index, how in ((0, ("--before",)), (strip.n_frames - 1, ())):
+        done("show-filters", "model.npz", "--layer", "1", *how, "-o", "shown.png")
+        strip.seek(index)
+        drawn = set(np.unique(np.asarray(strip.convert("L"))).tolist())
+        assert len(drawn) > 10
+        shown = np.unique(np.asarray(opened("shown.png"))[40:, ::7]).tolist()
+        assert len(set(shown) - drawn) <= len(shown) // 4, "levels of the weights agree"
+
+
+def test_the_filmstrip_of_another_layer_shows_its_filters():
+    text = done(*TINY, "--epochs", "1", "--filmstrip", "a.gif", "--filmstrip-layer", "2").stderr
+    assert "a.gif: the filters of layer 2 in 4 frames\n" in text
+
+
+def test_the_curve_is_a_picture_with_the_test_accuracy_in_it():
+    text = done(*TINY, "--epochs", "2", "--curve", "a.png").stderr
+    assert "\na.png: loss and accuracy of steps 1 to 6\n" in text
+    pixels = np.asarray(opened("a.png")).astype(int)
+    orange = (pixels[..., 0] - pixels[..., 2]) > 150
+    assert orange[:, : pixels.shape[1] * 2 // 3].any(), "the first epoch's test, apart from the legend"
+
+
+def test_quiet_holds_for_pictures():
+    result = done(*TINY, "--epochs", "1", "--filmstrip", "a.gif", "--curve", "a.png", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+    assert os.path.exists("a.gif")
+    assert os.path.exists("a.png")
+
+
+def test_pictures_change_nothing_of_what_is_learned():
+    done(*TINY, "--epochs", "2", "-o", "plain.npz")
+    done(*TINY, "--epochs", "2", "-o", "seen.npz", "--filmstrip", "a.gif", "--curve", "a.png")
+    with np.load("plain.npz") as plain, np.load("seen.npz") as seen:
+        assert plain.files == seen.files
+        assert all(np.array_equal(plain[name], seen[name]) for name in plain.files)
+
+
+def stopped(*args, ready):
+    with subprocess.Popen(
+        [*COMMAND, *args], env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        wait_until(lambda: os.path.exists(ready))
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    return process.returncode, said
+
+
+def test_ctrl_c_writes_what_was_there_so_far_and_a_resumed_run_begins_there():
+    code, said = stopped(*LONG, "--filmstrip", "a.gif", "--curve", "a.png", ready="model.npz")
+    assert code == 130
+    assert "\nGo on with: cnnfx train --resume model.npz\n" in said
+    assert "\na.gif: the filters of layer 1 in " in said
+    assert picture("a.gif")[1] >= 2
+    assert picture("a.png") == ("PNG", 1)
+    assert not [name for name in os.listdir() if name.startswith(".cnnfx")]
+    with subprocess.Popen(
+        [*COMMAND, "train", "--resume", "model.npz", "--filmstrip", "b.gif", "--log", "log.jsonl"],
+        env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        wait_until(lambda: os.path.exists("log.jsonl") and os.path.getsize("log.jsonl"))
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert "b.gif: the filters of layer 1 in " in said
+    assert ", where the run was resumed\n" in said
+
+
+def test_a_run_that_fails_leaves_pictures_of_what_was_before():
+    result = run(*TINY, "--epochs", "9", "--lr", "1e30", "--filmstrip", "a.gif", "--curve", "a.png")
+    assert result.exit_code == 1
+    assert "The loss is no longer a number" in result.stderr
+    assert picture("a.gif")[1] >= 1
+    assert "Warning" not in result.stderr
+
+
+def test_a_run_that_ends_before_its_first_step_writes_no_pictures():
+    done(*TINY, "--epochs", "1")
+    done("train", "--resume", "model.npz", "--filmstrip", "a.gif", "--curve", "a.png")
+    assert not os.path.exists("a.gif")
+
+
+def test_filters_that_are_too_many_for_a_filmstrip_are_refused_before_anything_is_learned():
+    text = refused(
+        "train", "--data", "drawn:300", "--filters", "1300,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
+    )
+    assert text.startswith("cnnfx: --filmstrip: the filters of layer 2 make frames of ")
+    assert text.endswith(" pixels, which are too large. Choose a layer of fewer filters with --filmstrip-layer.")
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "code"),
+    [
+        (("--filmstrip", "a.jpg"), "a.jpg: .jpg files cannot move. Write a .gif, a .webp or an animated .png.", 2),
+        (("--filmstrip", "a"),
+         "a: a file without an ending cannot move. Write a .gif, a .webp or an animated .png.", 2),
+        (("--filmstrip", "none/a.gif"),
+         "none/a.gif: it cannot be written: its folder does not exist. Make it first, or choose another with "
+         "--filmstrip.", 1),
+        (("--curve", "none/a.png"),
+         "none/a.png: it cannot be written: its folder does not exist. Make it first, or choose another with --curve.",
+         1),
+        (("--curve", "a.npz"), "a.npz is not a picture file. Write the curve to a .png: --curve curve.png.", 2),
+        (("--filmstrip", "a.gif", "--filmstrip-layer", "3"), "--filmstrip-layer 3: the network has 2 layers.", 2),
+        (("--filmstrip-layer", "2"),
+         "--filmstrip-layer says whose filters --filmstrip FILE shows. Give that too.", 2),
+        (("--filmstrip", "a.png", "--curve", "./a.png"),
+         "./a.png: filmstrip and curve would be one file. Give each its own name.", 2),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_said_before_anything_is_learned(given, said, code):
+    assert refused(*TINY, "--epochs", "1", *given, code=code) == f"cnnfx: {said}"
+    assert os.listdir() == []
