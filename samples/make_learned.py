@@ -11,7 +11,7 @@ from make_readme import ROOT, prepare, run
 
 PICTURES = ROOT / "samples" / "learned"
 COMMANDS = (
-    "cnnfx train --data mnist --epochs 3",
+    "cnnfx train --data mnist --epochs 3 --filmstrip filters.gif --curve curve.png",
     "cnnfx show-filters model.npz --layer 1 --before -o before.png",
     "cnnfx show-filters model.npz --layer 1 -o after.png",
     "cnnfx evaluate model.npz -o confusion.png",
@@ -31,7 +31,7 @@ def main() -> None:
             if result.returncode:
                 sys.exit(f"{command}\n{result.stderr}")
         PICTURES.mkdir(exist_ok=True)
-        for picture in folder.glob("*.png"):
+        for picture in (*folder.glob("*.png"), *folder.glob("*.gif")):
             shutil.copy(picture, PICTURES)
 
 
