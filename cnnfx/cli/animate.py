@@ -88,7 +88,7 @@ def animate(
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
     settings = Settings(stride, dilation, padding, border, activation, None, flip)
-    network = _network(filters or [], kernel or [], then or [], layer or 1, settings)
+    network, left_out = _network(filters or [], kernel or [], then or [], layer or 1, settings)
     target = moving_target(Source(image), output, format, network.name)
     if as_json and target.path is None:
         raise UsageError("--json and the animation cannot both go to standard output. Give -o FILE.")
@@ -105,7 +105,7 @@ def animate(
     if as_json:
         put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(slide), **written})
     if not quiet:
-        for note in (*notes, *more):
+        for note in (*left_out, *notes, *more):
             tell(note)
         if target.path is not None and not as_json:
             tell(_summary(written))
@@ -217,8 +217,13 @@ def _summary(written: dict[str, Any]) -> str:
     return f"{written['output']}: {written['frames']} frames of {size}, {written['seconds']:.3g} s"
 
 
-def _network(filters: list[str], kernels: list[str], then: list[str], layer: int, settings: Settings) -> Network:
-    """The network up to the layer at work; the settings are that layer's, which is not pooled."""
+def _network(
+    filters: list[str], kernels: list[str], then: list[str], layer: int, settings: Settings
+) -> tuple[Network, list[str]]:
+    """The network up to the layer at work, and what is to be told of it; the settings are that layer's.
+
+    It is not pooled: its maps are as large as the filters have positions.
+    """
     from cnnfx.cli.networks import build
     from cnnfx.errors import UsageError
     from cnnfx.render.slide import unpooled
@@ -229,4 +234,6 @@ def _network(filters: list[str], kernels: list[str], then: list[str], layer: int
         raise UsageError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
     if layer < count:
         network = settings.of_last_layer(build(filters, kernels, then).upto(layer))
-    return unpooled(network, layer)
+    pool = network.layers[layer - 1].pool
+    told = f"{network.name}: the maps are those before the pooling of layer {layer}, {{}}:{{}}, which is left out."
+    return unpooled(network, layer), [told.format(pool.kind, pool.size)] if pool else []

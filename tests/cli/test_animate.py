@@ -109,6 +109,11 @@ def test_a_model_is_shown_by_its_first_layer(model):
     assert (told["layer"], len(told["channels"]), told["positions"]) == (2, 12, [8, 8])
 
 
+def test_pooling_is_left_out_and_it_says_so(model):
+    text = done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2").stderr
+    assert text.startswith("network: the maps are those before the pooling of layer 1, max:2, which is left out.\n")
+
+
 def test_settings_are_those_of_the_layer_at_work(model):
     told = done("animate", SEVEN, "-f", model, "--stride", "4", "-o", "a.gif", "--steps", "2", "--json").stdout
     assert json.loads(told)["positions"] == [6, 6]
