@@ -224,16 +224,10 @@ def _network(
 
     It is not pooled: its maps are as large as the filters have positions.
     """
-    from cnnfx.cli.networks import build
-    from cnnfx.errors import UsageError
+    from cnnfx.cli.networks import build_upto
     from cnnfx.render.slide import unpooled
 
-    network = build(filters, kernels, then, settings)
-    count = len(network.layers)
-    if layer > count:
-        raise UsageError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
-    if layer < count:
-        network = settings.of_last_layer(build(filters, kernels, then).upto(layer))
+    network = build_upto(layer, filters, kernels, then, settings)
     pool = network.layers[layer - 1].pool
     told = f"{network.name}: the maps are those before the pooling of layer {layer}, {{}}:{{}}, which is left out."
     return unpooled(network, layer), [told.format(pool.kind, pool.size)] if pool else []

@@ -148,23 +148,17 @@ def _outcomes(
 
 def _network(filters: list[str], kernels: list[str], then: list[str], settings: Settings, layer: str | None) -> Network:
     """The network; where a layer is shown that is not its last, it ends there, and the settings hold for that one."""
-    from cnnfx.cli.networks import build
+    from cnnfx.cli.networks import build_upto
 
-    network = build(filters, kernels, then, settings)
-    if layer is None or layer == "all" or int(layer) >= len(network.layers):
-        return network
-    return settings.of_last_layer(build(filters, kernels, then).upto(int(layer)))
+    number = None if layer in (None, "all") else int(layer)
+    return build_upto(number, filters, kernels, then, settings)
 
 
 def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
     """The numbers of the layers that `--layer` asks for; none for the last."""
-    from cnnfx.cli.networks import checked_layer
-
     if layer is None:
         return ()
-    if layer == "all":
-        return tuple(range(1, len(network.layers) + 1))
-    return (checked_layer(network, int(layer)),)
+    return tuple(range(1, len(network.layers) + 1)) if layer == "all" else (int(layer),)
 
 
 def _for_a_page(work: Pipeline) -> Pipeline:

@@ -105,7 +105,7 @@ def explain(
       cat photo.png | cnnfx explain - -k '0 -1 0; -1 5 -1; 0 -1 0' --at 0,0
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
     """
-    from cnnfx.cli.networks import Settings, build, checked_layer
+    from cnnfx.cli.networks import Settings, build_upto
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline import Pipeline
@@ -115,8 +115,8 @@ def explain(
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
-    network = build(filters or [], kernel or [], then or [], settings)
-    number = checked_layer(network, layer or len(network.layers))
+    network = build_upto(layer, filters or [], kernel or [], then or [], settings)
+    number = len(network.layers)
     loaded, maps = _open(Pipeline(network, (number,), channels, background, max_pixels or MAX_PIXELS), image[0], quiet)
     chosen = _chosen(maps, filter or [], at, as_json, quiet)
     _show(loaded, maps, chosen, at, depth or 1, as_json)

@@ -85,6 +85,22 @@ def build(
     return network
 
 
+def build_upto(
+    layer: int | None, filters: Sequence[str], kernels: Sequence[str], then: Sequence[str], settings: Settings
+) -> Network:
+    """The network up to a layer, by its number (None for the last), whose settings these are; see `build`.
+
+    Raises
+    ------
+    UsageError
+        If it has not so many layers, too.
+    """
+    network = build(filters, kernels, then, settings)
+    if layer is None or checked_layer(network, layer) == len(network.layers):
+        return network
+    return settings.of_last_layer(build(filters, kernels, then).upto(layer))
+
+
 def _typed(kernels: Sequence[str], like: Network | None) -> list[Network]:
     """The kernels of a command line, by name if there are several, with the settings of another network's layer."""
     networks = [parse_kernel(kernel) for kernel in kernels]

@@ -193,3 +193,11 @@ def test_an_image_that_is_too_small():
 def test_a_folder_and_a_missing_file():
     assert refused("explain", ".", "-f", "edges", "--at", "0,0").startswith("cnnfx: .: it is a folder, not an image.")
     assert refused("explain", "no.png", "-f", "edges", "--at", "0,0") == "cnnfx: no.png: there is no such file."
+
+
+def test_settings_hold_for_the_layer_that_is_shown_as_they_do_in_apply():
+    spec = ("-f", "edges", "--then", "box", "--layer", "1", "--activation", "relu", "--pool", "max:2")
+    maps = applied(SEVEN, *spec)
+    found = explained(SEVEN, *spec, "--at", "5,4")
+    np.testing.assert_allclose([one["value"] for one in found], maps[:, 4, 5], rtol=1e-5)
+    assert maps.min() == 0
