@@ -89,7 +89,7 @@ class Conv:
 
     def method(self, shape: Shape) -> str:
         """The method of `correlate` that suits an input of shape `(C, H, W)`: the same for each of its bands."""
-        return choose_method((1, *self.output_shape(shape)), self.weights.shape, self.window)
+        return choose_method((1, *self.output_shape(shape)), self.weights, self.window)
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape `(K, Ho, Wo)` that an input of shape `(C, H, W)` gives."""

@@ -4,6 +4,8 @@ Costs are counted in multiplications as a matrix product does them. Per output p
 number under a band (C · taps · kw of them, see `bands`) with K filters, and copies each input row kw times.
 The Fourier method transforms each pixel of C channels once, and once more for each of K filters, and adds up C · K
 products; it does so for all pixels of a tile, of which some are lost. The filters are transformed too.
+Kernels of rank R are R times two products with the numbers under a band's rows, or columns. Only that depends on the
+weights themselves.
 """
 
 from __future__ import annotations
@@ -13,14 +15,20 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from cnnfx.engine.bands import shape_of_products, steps
+from cnnfx.engine.factors import factorised
+from cnnfx.engine.small import is_small
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from cnnfx.engine.geometry import Window
 
-METHODS: dict[str, tuple[str, ...]] = {"auto": (), "direct": (), "fft": ()}
+METHODS: dict[str, tuple[str, ...]] = {"auto": (), "direct": (), "separable": (), "fft": ()}
 
-COPY = 8
-"""To copy a number costs about as much as so many multiplications in a product."""
+COPY, COPY_SMALL = 8, 6
+"""To copy a number costs about as much as so many multiplications in a product; of a small image less."""
 
 FORWARD, INVERSE, PRODUCT = 150, 125, 33
 """A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
@@ -31,14 +39,32 @@ CALL, SETUP = 270_000, 1_700_000
 TILE = 256
 
 
+SIDE = 16
+"""Rows and columns that are done together of what is separable."""
+
+BETWEEN, EACH, CALLS = 12, 8, 1_300_000
+"""What each number between the two products costs besides them, each of the output, and all calls of one image."""
+
+
+def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -> str:
+    """The name of a method for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and how they slide."""
+    method, rank = by_shape(out, weights.shape, window)
+    return "separable" if rank and factorised(weights, rank) else method
+
+
 @lru_cache(maxsize=256)
-def choose_method(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> str:
-    """The name, "direct" or "fft", for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and how they slide."""
-    return "direct" if direct_cost(out, weights, window) < fft_cost(out, weights, window) else "fft"
+def by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> tuple[str, int]:
+    """The method for weights of any values, and up to which rank of theirs "separable" is the faster one."""
+    costs = {"direct": direct_cost(out, weights, window), "fft": fft_cost(out, weights, window)}
+    method = min(costs, key=costs.__getitem__)
+    ranks = range(1, min(window.kernel))
+    return method, sum(separable_cost(out, weights, window, rank) < costs[method] for rank in ranks)
 
 
 def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
     """Multiplications, and copies counted as such."""
+    if is_small(out, weights):
+        return out[2] * (out[3] + window.extent[1]) * prod(weights[1:]) * (weights[0] + COPY_SMALL)
     p = shape_of_products(weights, window, out[3]).p
     taps = steps(window, p).taps * weights[0] + COPY
     return prod(out[:1] + out[2:]) * weights[1] * weights[3] * taps
@@ -52,3 +78,10 @@ def fft_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> 
     pixels = prod((n - 1) * s + e for n, s, e in zip(edges, window.stride, window.extent, strict=True))
     each = FORWARD * channels + INVERSE * filters + PRODUCT * channels * filters
     return SETUP + tiles * (pixels * each + (1 + filters) * CALL) + FORWARD * channels * filters * pixels
+
+
+def separable_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window, rank: int) -> float:
+    """Two products for each outer product of each kernel."""
+    down, along = ((SIDE - 1) * s + e + BETWEEN / 2 for s, e in zip(window.stride, window.extent, strict=True))
+    each = weights[1] * rank * (down * window.stride[1] + along) + EACH
+    return out[0] * (CALLS + prod(out[1:]) * each)

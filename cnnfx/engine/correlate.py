@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.engine.borders import PaddedImages
-from cnnfx.engine.choose import METHODS, choose_method
+from cnnfx.engine.choose import METHODS, by_shape
 from cnnfx.engine.direct import correlate_direct
+from cnnfx.engine.factors import factorised
 from cnnfx.engine.geometry import window
 from cnnfx.engine.memory import result
 from cnnfx.engine.names import choose_name
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cnnfx.engine.geometry import Pads, Window
+
+    Method = Callable[[PaddedImages, "Array", "Array | None", Window, "Array"], None]
 
 Array = NDArray[Any]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -66,9 +69,10 @@ def correlate(
         alias in `cnnfx.engine.geometry.BORDERS`.
     groups : int
         The input channels and the filters are split into this many equal groups; each filter sees its group only.
-    method : "auto", "direct" or "fft"
-        How to compute it: matrix products, or Fourier transforms of tiles; "auto" takes the one that is
-        probably faster. Parts of an image that hold NaN or infinity are always done directly, so that these spread to
+    method : "auto", "direct", "separable" or "fft"
+        How to compute it: matrix products; the same with kernels as sums of outer products, of which separable ones
+        have one, down the columns and then along the rows; Fourier transforms of tiles. "auto" takes the one that is
+        probably fastest. Parts of an image that hold NaN or infinity are always done directly, so that these spread to
         the outputs whose kernel lies over them and no further.
     out : array, optional
         Where to put the result; of its shape and type.
@@ -122,7 +126,7 @@ class Plan(NamedTuple):
     pads: Pads
     groups: int
     shape: tuple[int, ...]
-    work: Callable[[PaddedImages, Array, Array | None, Window, Array], None]
+    work: Method
 
 
 @lru_cache(maxsize=256, typed=True)
@@ -144,19 +148,38 @@ def _plan(
     chosen = choose_name("method", method, METHODS)
     each = image[0] if len(image) == 4 else 1, weights[0] // parts, *shape[-2:]
     filters = (each[1], *weights[1:])
-    if chosen == "auto":
-        chosen = choose_method(each, filters, place)
-    return Plan(place, place.pads(size), parts, shape, _method(chosen, each, filters))
+    return Plan(place, place.pads(size), parts, shape, _method(chosen, each, filters, place))
 
 
-def _method(
-    name: str, out: tuple[int, ...], weights: tuple[int, ...]
-) -> Callable[[PaddedImages, Array, Array | None, Window, Array], None]:
+def _method(name: str, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Method:
+    """How to do it; what small images hardly need is imported when it is."""
+    if name == "auto":
+        name, rank = by_shape(out, weights, window)
+        other = _method(name, out, weights, window)
+        return _by_rank(rank, other) if rank else other
+    if name == "separable":
+        from cnnfx.engine.separable import correlate_separable
+
+        return correlate_separable
     if name == "fft":
         from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
 
         return correlate_fft
     return Small(weights, out) if is_small(out, weights) else correlate_direct
+
+
+def _by_rank(rank: int, other: Method) -> Method:
+    """Kernels of up to some rank as outer products, others by another method."""
+    from cnnfx.engine.separable import correlate_factorised
+
+    def work(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
+        factors = factorised(weights, rank)
+        if factors is None:
+            other(images, weights, bias, window, out)
+        else:
+            correlate_factorised(images, weights, factors, bias, window, out)
+
+    return work
 
 
 def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tuple[Array, Array, Array | None]:

@@ -11,7 +11,7 @@ from reference import error, reference
 from cnnfx.engine import correlate
 from cnnfx.errors import ArgumentError
 
-METHODS = ["direct", "fft"]
+METHODS = ["direct", "separable", "fft"]
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
 
@@ -295,7 +295,10 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
         ),
         ({"border": "mirorr"}, f"{BORDER} 'mirorr'; did you mean \"reflect\"?"),
         ({"border": 3}, f"{BORDER} 3"),
-        ({"method": "ftt"}, 'method must be one of "auto", "direct", "fft", not \'ftt\'; did you mean "fft"?'),
+        (
+            {"method": "ftt"},
+            'method must be one of "auto", "direct", "separable", "fft", not \'ftt\'; did you mean "fft"?',
+        ),
         ({"groups": 0}, f"groups {WHOLE} 0"),
         ({"groups": "3"}, f"groups {WHOLE} '3'"),
         ({"groups": 2}, "groups must divide the image's 3 channels and the 4 filters, but is 2"),
