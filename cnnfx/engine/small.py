@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-MOST = 7_500_000
+MOST = 4_500_000
 """Multiplications from which on copies of whole rows are the faster way (see `direct`)."""
 
 LIGHT = 1_000_000

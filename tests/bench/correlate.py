@@ -4,6 +4,7 @@
     python tests/bench/correlate.py --quick    some of them (a few minutes)
     python tests/bench/correlate.py --methods  the two methods of cnnfx beside each other, and which one "auto" takes
     python tests/bench/correlate.py --batches  batches of small images beside PyTorch
+    python tests/bench/correlate.py --gaussian Gaussian kernels, beside the peers' ways for any kernel and for separable
 
 All compute the same: float32, zeros around the image, output of the image's size, all K maps kept, on all cores. A cell
 is left out where the kernel is larger than the image. Each ratio is the median of pairs measured in turns: of at least
@@ -41,7 +42,7 @@ HOPELESS = (
     30  # times the best peer's time: such a peer is left out with the same kernel, if large, on images of this size
 )
 PAUSE = 0.02  # seconds: threads of a library that has just been measured may go on spinning, on processors that we need
-WARM = 0.002  # seconds for which what is measured runs before
+WARM = 0.03  # seconds for which what is measured runs before: its own threads are awake then, and its memory is there
 LONG, ENOUGH = 0.3, 1.0  # seconds: of a pair of which fewer are measured, and for all of these
 
 
@@ -86,7 +87,7 @@ def seconds(call, *arguments, repeat=1):
 def paired(ours, theirs, pairs):
     """The median of our time, and of the ratios of our time to theirs, measured in turns."""
     once = seconds(ours), seconds(theirs)
-    mine, other = (max(1, int(0.004 / max(taken, 1e-6))) for taken in once)  # repetitions of what takes very short
+    mine, other = (max(1, int(0.01 / max(taken, 1e-6))) for taken in once)  # repetitions of what takes very short
     times, ratios = ([], []) if sum(once) < ENOUGH else ([once[0]], [once[0] / once[1]])
     for _ in range(pairs if sum(once) < LONG else min(pairs, int(ENOUGH / sum(once)))):
         times.append(seconds(ours, repeat=mine))
@@ -178,12 +179,42 @@ def methods(chosen, pairs):
             partial(correlate, image, weights, padding="same", method="fft"),
             pairs,
         )
-        auto = choose_method((1, len(weights), *cell[0]), weights.shape, window(weights.shape[2:], padding="same"))
+        auto = choose_method((1, len(weights), *cell[0]), weights, window(weights.shape[2:], padding="same"))
         loss = ratio if auto == "direct" else 1 / ratio
         near, count = near + (loss < 1.15), count + 1
         mark = "" if loss < 1.15 else f"  {loss:.2f} times the faster"
         print(f"{name(cell):40}{taken * 1e3:10.3f}{ratio:11.2f}  {auto}{mark}", flush=True)
     print(f'\n"auto" is within 15 % of the faster in {near} of {count} cells ({near / count:.0%})')
+
+
+def gaussian(size):
+    """A kernel (1, 1, size, size) whose deviation is a sixth of its size, and the column that it is made of."""
+    column = np.exp(-18 * (np.arange(size) / size - (size - 1) / (2 * size)) ** 2)
+    column = (column / column.sum()).astype(np.float32)
+    return np.outer(column, column)[None, None], column
+
+
+def separable(pairs):
+    """Print how Gaussian kernels, given as they are, compare with the same in the peers, who are told their columns
+    too."""
+    print(f"{'cell':30}{'cnnfx ms':>10}{'filter2D':>10}{'sepFilter2D':>13}{'conv2d':>9}{'correlate1d':>13}")
+    for size in SIZES[1:]:
+        image = np.random.default_rng(0).random((1, *size), dtype=np.float32)
+        for kernel in KERNELS:
+            weights, column = gaussian(kernel)
+            peers = [
+                partial(opencv, image, weights),
+                lambda image=image, c=column: cv2.sepFilter2D(image[0], -1, c, c, borderType=cv2.BORDER_CONSTANT),
+                partial(pytorch, image, weights) if kernel < 31 else None,
+                lambda image=image, c=column: ndimage.correlate1d(
+                    ndimage.correlate1d(image[0], c, 0, mode="constant"), c, 1, mode="constant"
+                ),
+            ]
+            ours = partial(correlate, image, weights, padding="same")
+            measured = [call and paired(ours, call, pairs) for call in peers]
+            columns = (f"{each[1]:.2f}" if each else "-" for each in measured)
+            print(f"{name((size, 1, 1, kernel))[:30]:30}{measured[0][0] * 1e3:10.3f}", end="", flush=True)
+            print("".join(f"{text:>{wide}}" for text, wide in zip(columns, (10, 13, 9, 13), strict=True)), flush=True)
 
 
 def batches(pairs):
@@ -209,6 +240,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="some of the cells only")
     parser.add_argument("--methods", action="store_true", help="direct beside fft")
     parser.add_argument("--batches", action="store_true", help="batches of small images only")
+    parser.add_argument("--gaussian", action="store_true", help="Gaussian kernels only")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of measurements for each ratio (7)")
     parser.add_argument("--longest", type=float, default=30, help="seconds that a pair of measurements may take (30)")
     parser.add_argument("--size", type=int, help="only images of so many columns")
@@ -218,6 +250,8 @@ def main():
     chosen = [cell for cell in cells(given.quick) if given.size in (None, cell[0][1])]
     if given.batches:
         batches(given.pairs)
+    elif given.gaussian:
+        separable(given.pairs)
     elif given.methods:
         methods(chosen, given.pairs)
     else:
