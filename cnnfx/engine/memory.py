@@ -22,7 +22,7 @@ LITTLE = 1 << 16
 LARGE = 1 << 22
 """Bytes of a result from which on the system gives its memory back, and clears it again for the next."""
 
-SPARE = 1 << 28
+SPARE = 1 << 29
 """Bytes of results that nobody holds any more, at most, that are kept for the next."""
 
 _own = threading.local()
