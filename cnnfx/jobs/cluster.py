@@ -93,7 +93,7 @@ def _check_workers(client: Client, address: str) -> int:
 
 def _absolute(task: Task, here: str) -> Task:
     """The task with whole paths, as workers may run in another folder."""
-    goal = replace(task.goal, path=task.goal.path and Path(here) / task.goal.path)
+    goal = task.goal._replace(path=task.goal.path and Path(here) / task.goal.path)
     return replace(task, path=os.path.join(here, task.source), goal=goal)
 
 
