@@ -29,7 +29,7 @@ def _collect_late() -> None:
 
     Without that, a short command spends a tenth of its time in looking.
     """
-    gc.set_threshold(50_000, *gc.get_threshold()[1:])
+    gc.set_threshold(100_000, *gc.get_threshold()[1:])
     atexit.register(gc.freeze)
 
 

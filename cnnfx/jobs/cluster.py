@@ -118,7 +118,7 @@ def _shortened(outcome: Outcome, here: str) -> Outcome:
     talk = tuple(line.replace(here, "") for line in outcome.talk)
     error = outcome.error and outcome.error.replace(here, "")
     results = tuple({**result, "output": result["output"].removeprefix(here)} for result in outcome.results)
-    return replace(outcome, talk=talk, results=results, error=error)
+    return outcome._replace(talk=talk, results=results, error=error)
 
 
 def _ready(recipe: Recipe) -> Recipe:
