@@ -14,7 +14,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cnnfx.engine import correlate
     from cnnfx.errors import ArgumentError, CnnfxError, FileError, UsageError
-    from cnnfx.filterbank import load_network, parse_kernel
+    from cnnfx.filterbank import load_network
+    from cnnfx.filterbank.kernels import parse_kernel
     from cnnfx.images import Image, load_image
     from cnnfx.network import Layer, Network
     from cnnfx.render.api import grid, save_grid
@@ -42,7 +43,7 @@ _HOME = {
     "FileError": "cnnfx.errors",
     "UsageError": "cnnfx.errors",
     "load_network": "cnnfx.filterbank",
-    "parse_kernel": "cnnfx.filterbank",
+    "parse_kernel": "cnnfx.filterbank.kernels",
     "Image": "cnnfx.images",
     "load_image": "cnnfx.images",
     "Layer": "cnnfx.network",

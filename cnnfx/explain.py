@@ -52,7 +52,7 @@ def explain(
     Examples
     --------
     >>> import numpy as np
-    >>> from cnnfx.filterbank import parse_kernel
+    >>> from cnnfx.filterbank.kernels import parse_kernel
     >>> from cnnfx.images import Image
     >>> from cnnfx.maps import feature_maps
     >>> image = Image("ramp", np.arange(9, dtype=np.float32).reshape(1, 3, 3), ("gray",))

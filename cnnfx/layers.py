@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +106,7 @@ class Conv:
         return full
 
 
-@dataclass(frozen=True)
-class Combination:
+class Combination(NamedTuple):
     """One output channel made from others, position by position.
 
     `kind` is `"take"` (the channel itself), `"norm"` (Euclidean), `"max"`, `"sum"`, `"mean"` or `"difference"` (the
@@ -139,8 +138,7 @@ COMBINATIONS: dict[str, Callable[[Array], Array]] = {
 """What each kind of combination does to `(..., K, H, W)`."""
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(NamedTuple):
     """An elementwise function: `"none"`, `"relu"` (negative values become 0) or `"abs"`."""
 
     kind: str = "none"

@@ -170,7 +170,7 @@ def _select_channels(layer: Layer, channels: range) -> Layer:
         return replace(layer, combine=tuple(combine))
     used = sorted({index for channel in combine for index in channel.of})
     conv = replace(layer.conv, weights=layer.conv.weights[used], bias=layer.conv.bias[used])
-    combine = [replace(channel, of=tuple(used.index(index) for index in channel.of)) for channel in combine]
+    combine = [channel._replace(of=tuple(used.index(index) for index in channel.of)) for channel in combine]
     return replace(
         layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in used), combine=tuple(combine)
     )

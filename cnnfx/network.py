@@ -240,7 +240,7 @@ def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:
         groups=count * layer.conv.groups,
     )
     combine = tuple(
-        replace(channel, name=f"{name} {channel.name}", of=tuple(index + group * filters for index in channel.of))
+        channel._replace(name=f"{name} {channel.name}", of=tuple(index + group * filters for index in channel.of))
         for group, name in enumerate(names)
         for channel in layer.combine
     )

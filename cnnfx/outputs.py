@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +32,7 @@ PAGES = ("html",)
 """Endings of pages to explore in a browser."""
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """One output: where it is, whose layer it shows, which of its channels, and what is to be told of it."""
 
     output: str
@@ -97,7 +95,7 @@ def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, layout
     """
     from cnnfx.render.page import LARGE, make_page
 
-    picture = lay_out(image, layers, replace(layout, with_input=True, with_filters=True))
+    picture = lay_out(image, layers, layout._replace(with_input=True, with_filters=True))
     try:
         page = make_page(layers[-1][1].network, image, layout.look, picture)
     except CnnfxError as error:

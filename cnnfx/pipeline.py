@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from cnnfx.images import MAX_PIXELS, Image, load_image, reduced
 from cnnfx.maps import FeatureMaps, feature_maps
 from cnnfx.network import Layer, Network
 from cnnfx.render.channels import Look, map_tiles
-from cnnfx.render.filters import draw_filter
 from cnnfx.render.grid import SMALL, Grid, Levels, Section, Tiles
 from cnnfx.render.normalize import line
 
@@ -25,11 +24,10 @@ COLORS = frozenset(("red", "green", "blue"))
 """The channels of a colour picture, as filters may name them."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How feature maps are laid out on a grid; None where it follows from their sizes."""
 
-    look: Look = field(default_factory=Look)
+    look: Look = Look()
     columns: int | None = None
     scale: int | None = None
     labels: bool = True
@@ -38,8 +36,7 @@ class Layout:
     with_filters: bool = False
 
 
-@dataclass(frozen=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """What is done to each image.
 
     Parameters
@@ -163,6 +160,8 @@ def input_tiles(image: Image) -> Tiles:
 
 def _drawn_filters(maps: FeatureMaps, layout: Layout) -> list[Levels | None]:
     """A small picture of the filter that makes each output channel, None for a combination of several."""
+    from cnnfx.render.filters import draw_filter
+
     layer: Layer = maps.network.layers[-1]
     width = max(SMALL // 2, maps.shape[2] * (layout.scale or 1))
     return [

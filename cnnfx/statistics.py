@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 
-@dataclass
 class ChannelStatistics:
     """The finite values of one channel: smallest, largest, mean, `(x, y)` of the largest, and how many are not
     finite."""

@@ -9,9 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 from cnnfx.errors import FileError, UsageError
 from cnnfx.files import atomic_write, reason
@@ -22,8 +21,7 @@ FileId = tuple[int, int]
 """What tells whether two paths name one file: its device and its number there."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where one image's results go.
 
     Parameters
@@ -47,7 +45,7 @@ class Target:
     folder: bool = False
     stem: str = ""
     below: Path = Path()
-    inputs: frozenset[FileId] = field(default=frozenset(), repr=False)
+    inputs: frozenset[FileId] = frozenset()
 
     def check(self) -> None:
         """See that the target can take what is to be written.

@@ -72,9 +72,9 @@ def test_every_level_is_a_part_of_the_package() -> None:
     assert parts == set(LEVELS)
 
 
-def loaded_by(code: str) -> set[str]:
+def loaded_by(code: str, *args: str) -> set[str]:
     """The modules that are loaded after running some code in a new interpreter."""
-    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
+    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)", *args]
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
@@ -90,6 +90,65 @@ def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
     code = "import cnnfx\ncnnfx.load_network('edges').feature_maps(__import__('numpy').zeros((1, 28, 28), 'f4'))"
     assert "numpy" in loaded_by(code)
     assert "scipy" not in loaded_by(code)
+
+
+APPLY = {
+    "cli": {
+        "app", "apply", "boundary", "networks", "on_demand", "options", "parsers", "printing", "progress", "sources",
+        "targets",
+    },
+    "engine": {
+        "ahead", "bands", "blas", "borders", "choose", "correlate", "direct", "geometry", "memory", "names", "small",
+        "threads",
+    },
+    "filterbank": {"filters", "loading", "matrices", "parsing", "pieces", "place", "presets", "reading", "tables"},
+    "images": {"folders", "image", "loading", "opening", "pictures", "reducing"},
+    "jobs": {"task"},
+    "render": {"channels", "colormap", "deflate", "grid", "normalize", "png", "text"},
+    "__main__": set(), "errors": set(), "files": set(), "layers": set(), "maps": set(), "merging": set(),
+    "network": set(), "outputs": set(), "pipeline": set(), "statistics": set(), "target": set(),
+}  # fmt: skip
+"""What a preset on a picture needs of cnnfx, part by part: what is not here would make each start slower."""
+
+
+RUN = """
+import sys
+from cnnfx.__main__ import main
+sys.argv[1:] = ["apply", sys.argv[1], "-f", "edges", "-q", "-o", sys.argv[2]]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+"""
+SEVEN = str(ROOT.parent / "samples" / "seven.png")
+
+
+@pytest.fixture(scope="module")
+def apply_loads(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The modules that are loaded after `cnnfx apply seven.png -f edges -o grid.png`."""
+    return loaded_by(RUN, SEVEN, str(tmp_path_factory.mktemp("start") / "grid.png"))
+
+
+def test_apply_loads_no_other_command_and_nothing_that_only_others_need(apply_loads: set[str]) -> None:
+    own = [name.split(".")[1:] for name in apply_loads if name.startswith("cnnfx.")]
+    assert {name[0] for name in own} == set(APPLY)
+    assert {name: {rest[0] for part, *rest in own if part == name and rest} for name in APPLY} == APPLY
+
+
+def test_apply_loads_no_large_library_that_it_does_not_need(apply_loads: set[str]) -> None:
+    large = {"scipy", "rich", "distributed", "pydantic"}
+    standard = {"asyncio", "concurrent", "email", "http", "json", "multiprocessing", "socket", "ssl"}
+    assert not apply_loads & (large | standard)
+
+
+def test_apply_loads_pillows_reader_of_the_one_format_only(apply_loads: set[str]) -> None:
+    assert {name for name in apply_loads if name.endswith("ImagePlugin")} == {"PIL.PngImagePlugin"}
+
+
+def test_a_short_command_does_not_look_for_garbage(tmp_path: Path) -> None:
+    looks = "import gc\nlooks = [stage['collections'] for stage in gc.get_stats()]\n"
+    run = RUN.replace("try:", f"{looks}before = looks\ntry:")
+    assert "True" in loaded_by(f"{run}\n{looks}print(before == looks)", SEVEN, str(tmp_path / "grid.png"))
 
 
 def test_every_public_name_can_be_had_from_the_package() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
-from cnnfx.filterbank import load_network, parse_kernel
+from cnnfx.filterbank import load_network
+from cnnfx.filterbank.kernels import parse_kernel
 from cnnfx.layers import Activation, Combination, Conv, Pool
 from cnnfx.merging import Block, centred, side_by_side, stack
 from cnnfx.network import Layer, Network

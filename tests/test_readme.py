@@ -12,7 +12,8 @@ import PIL.Image
 import pytest
 
 import cnnfx
-from cnnfx.filterbank import load_arch, load_network
+from cnnfx.filterbank import load_network
+from cnnfx.filterbank.arch import load_arch
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,7 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
         "padding": window.padding,
         "border": window.border,
         "groups": layer.conv.groups,
-        "combine": [asdict(output) for output in layer.combine],
+        "combine": [output._asdict() for output in layer.combine],
         "activation": layer.activation.kind,
         "pool": f"{layer.pool.kind}:{layer.pool.size}" if layer.pool else None,
     }

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cnnfx.cli.animate import animate
-from cnnfx.cli.apply import apply
-from cnnfx.cli.boundary import Command, Commands
-from cnnfx.cli.evaluate import evaluate
-from cnnfx.cli.explain import explain
-from cnnfx.cli.list_filters import list_filters
-from cnnfx.cli.predict import predict
-from cnnfx.cli.show_filters import show_filters
-from cnnfx.cli.show_patterns import show_patterns
-from cnnfx.cli.summary import summary
-from cnnfx.cli.train import train
+from cnnfx.cli.boundary import Commands
+from cnnfx.cli.on_demand import OnDemand
+
+COMMANDS = (
+    "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
+    "show-patterns",
+)  # fmt: skip
+"""Each is a function, `list_filters`, in a module of its own, `cnnfx.cli.list_filters`."""
+
+
+class _Cnnfx(Commands):
+    """Our commands, each imported and built when it is asked for: the one that runs does not wait for the others."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": OnDemand(COMMANDS)})
+
 
 app = typer.Typer(
-    cls=Commands,
+    cls=_Cnnfx,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help takes longer to import than most commands take to run
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-for _command in (
-    list_filters, show_filters, apply, animate, explain, train, summary, evaluate, predict, show_patterns,
-):  # fmt: skip
-    app.command(_command.__name__.replace("_", "-"), cls=Command)(_command)
 
 
 def _print_version(wanted: bool) -> None:

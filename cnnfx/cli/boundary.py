@@ -47,7 +47,11 @@ class Commands(TyperGroup):
             complain("interrupted.")
         sys.exit(status)
 
-    def invoke(self, ctx: Context) -> Any:  # type: ignore[override] # Typer's own Click has no public name for it
+    def list_commands(self, ctx: Context) -> list[str]:  # type: ignore[override] # Typer's own Click has no public name for it
+        """The names of the commands, in order, without looking at the commands themselves."""
+        return list(self.commands)
+
+    def invoke(self, ctx: Context) -> Any:  # type: ignore[override] # as above
         """Run the command; a reader of our output that went away has had enough, which is no error."""
         try:
             result = super().invoke(ctx)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from cnnfx.errors import ArgumentError, UsageError
-from cnnfx.filterbank import load_network, parse_kernel
+from cnnfx.filterbank import load_network
 from cnnfx.layers import Activation, Pool
 from cnnfx.merging import side_by_side
 from cnnfx.network import Layer, Network
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Settings of a layer from the command line; None leaves what the file says."""
 
     stride: tuple[int, int] | None = None
@@ -73,7 +72,7 @@ def build(
     """
     settings = settings or Settings()
     loaded = [load_network(spec) for spec in filters]
-    networks = [*loaded, *_typed(kernels, loaded[0] if loaded else None)]
+    networks = [*loaded, *(_typed(kernels, loaded[0] if loaded else None) if kernels else ())]
     upper = [load_network(spec) for spec in then]
     if upper:
         upper[-1] = settings.of_last_layer(upper[-1])
@@ -103,6 +102,8 @@ def build_upto(
 
 def _typed(kernels: Sequence[str], like: Network | None) -> list[Network]:
     """The kernels of a command line, by name if there are several, with the settings of another network's layer."""
+    from cnnfx.filterbank.kernels import parse_kernel
+
     networks = [parse_kernel(kernel) for kernel in kernels]
     if len(networks) > 1:
         networks = [_renamed(network, f"kernel{number}") for number, network in enumerate(networks, 1)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnfx.filterbank import Arch
+    from cnnfx.filterbank.arch import Arch
     from cnnfx.network import Network
     from cnnfx.summary import Step
 
@@ -79,8 +79,7 @@ def summary(
 
 def _arch(spec: str) -> Arch | None:
     """The arch file of this name, if it is one."""
-    from cnnfx.filterbank import load_arch
-    from cnnfx.filterbank.arch import is_arch_file
+    from cnnfx.filterbank.arch import is_arch_file, load_arch
 
     return load_arch(spec) if is_arch_file(spec) else None
 

@@ -6,8 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from cnnfx.errors import UsageError
 from cnnfx.outputs import NUMBERS, PAGES, PICTURES, checked_format
@@ -21,8 +21,7 @@ KNOWN = {**PICTURES, **{ending: ending for ending in (*NUMBERS, *PAGES)}}
 """What each ending says that a file is."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """An image to work on: a path or `-`, and the folder below the given one in which it was found."""
 
     path: str
@@ -65,7 +64,7 @@ def targets(sources: Sequence[Source], output: str | None, format: str | None, f
     folders = {_folder(target) for target in found}
     near = {folder: _by_beginning(folder, inputs) if folder else {} for folder in folders}
     found = [
-        replace(target, inputs=near[_folder(target)].get(_beginning(target), frozenset()))
+        target._replace(inputs=near[_folder(target)].get(_beginning(target), frozenset()))
         for target in _apart(found, sources)
     ]
     _check_collisions(found)
@@ -128,13 +127,13 @@ def _apart(found: list[Target], sources: Sequence[Source]) -> list[Target]:
     """Pictures of one stem in one folder (`a.png`, `a.jpg`) keep their whole names apart."""
     counts = Counter((target.path, target.below, target.stem) for target in found if target.folder)
     return [
-        replace(target, stem=Path(source.path).name) if counts[(target.path, target.below, target.stem)] > 1 else target
+        target._replace(stem=Path(source.path).name) if counts[(target.path, target.below, target.stem)] > 1 else target
         for target, source in zip(found, sources, strict=True)
     ]
 
 
 def _check_collisions(found: Sequence[Target]) -> None:
-    for target, count in Counter(replace(target, inputs=frozenset()) for target in found).items():
+    for target, count in Counter(target._replace(inputs=frozenset()) for target in found).items():
         if count > 1 and target.folder:
             where = target.path / target.below / target.stem if target.path else ""
             raise UsageError(f"{count} images would all be written to {where}.*. Give each its own name or folder.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnnfx.cli.parsers import Counts
     from cnnfx.cli.training_pictures import Pictures
     from cnnfx.cli.training_talk import Talk
-    from cnnfx.filterbank import Arch
+    from cnnfx.filterbank.arch import Arch
     from cnnfx.training import Trainer
 
 OUTPUT = "model.npz"
@@ -117,7 +117,7 @@ class Chosen:
 
     def network(self) -> Arch:
         """The network that is to learn."""
-        from cnnfx.filterbank import default_arch, load_arch
+        from cnnfx.filterbank.arch import default_arch, load_arch
 
         if self.arch is None:
             given = {"filters": self.filters, "size": self.size}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -43,8 +42,7 @@ class InputRows(NamedTuple):
     bottom: int
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A kernel's size and how it slides; made by `window`, which checks it.
 
     Attributes

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.filterbank.parsing import FILE_KEYS, parse_network
+from cnnfx.filterbank.parsing import FILE_KEYS, parse_network, to_be_learned
 from cnnfx.filterbank.place import Place
 from cnnfx.filterbank.reading import read_toml
 from cnnfx.filterbank.tables import Table
@@ -78,13 +78,6 @@ def load_arch(path: str | os.PathLike[str]) -> Arch:
     if not Path(path).exists():
         raise FileError(f"{path}: there is no such file. Give the path of an arch file, such as arch.toml.")
     return parse_arch(read_toml(Path(path)), Place(str(path)), Path(path).stem)
-
-
-def to_be_learned(values: Mapping[str, Any]) -> bool:
-    """Whether a file's tables describe filters that have no weights yet."""
-    layers = values.get("layer")
-    tables = [values, *(layers if isinstance(layers, list) else [])]
-    return any(isinstance(table, dict) and "filters" in table for table in tables)
 
 
 def parse_arch(values: Mapping[str, Any], place: Place, name: str) -> Arch:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ FILTER_KEYS = ("name", "weights", "inputs", "bias", "scale")
 Names = tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Filters:
+class Filters(NamedTuple):
     """All filters of a layer, as `cnnfx.layers.Conv` takes them."""
 
     names: Names

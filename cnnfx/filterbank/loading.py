@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnfx.errors import FileError
-from cnnfx.filterbank.arch import to_be_learned
-from cnnfx.filterbank.parsing import parse_network
+from cnnfx.filterbank.parsing import parse_network, to_be_learned
 from cnnfx.filterbank.place import Place
 from cnnfx.filterbank.presets import find_preset
 from cnnfx.filterbank.reading import read_toml

@@ -13,12 +13,12 @@ from cnnfx.filterbank.place import Place, describe
 from cnnfx.filterbank.tables import LARGEST, finite
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_FRACTION = re.compile(rf"({_NUMBER})(?:/({_NUMBER}))?", re.ASCII)
+_FRACTION = rf"({_NUMBER})(?:/({_NUMBER}))?"
 
 
 def fraction(text: str) -> float | None:
     """The number that a text such as "-1", ".5", "1e-3" or "1/9" stands for, or None if no float32 holds it."""
-    match = _FRACTION.fullmatch(text.strip())
+    match = re.fullmatch(_FRACTION, text.strip(), re.ASCII)
     divisor = float(match[2] or 1) if match else 0.0
     if match is None or divisor == 0:
         return None

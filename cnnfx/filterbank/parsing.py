@@ -44,6 +44,13 @@ def parse_network(values: Mapping[str, Any], place: Place, name: str) -> Network
     return Network(tuple(layers), _file_name(top, name), top.text("description"), top.text("source"))
 
 
+def to_be_learned(values: Mapping[str, Any]) -> bool:
+    """Whether a file's tables describe filters that have no weights yet."""
+    layers = values.get("layer")
+    tables = [values, *(layers if isinstance(layers, list) else [])]
+    return any(isinstance(table, dict) and "filters" in table for table in tables)
+
+
 def _file_name(top: Table, default: str) -> str:
     name = top.name("name", default)
     if any(sign in name for sign in "/\\:"):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfx.errors import FileError
 
 LONGEST_SHOWN = 40
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A file, and the way to one of its values: `edges.toml: layer 1, filter "top", weights`."""
 
     file: str

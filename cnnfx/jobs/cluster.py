@@ -93,7 +93,7 @@ def _check_workers(client: Client, address: str) -> int:
 
 def _absolute(task: Task, here: str) -> Task:
     """The task with whole paths, as workers may run in another folder."""
-    goal = replace(task.goal, path=task.goal.path and Path(here) / task.goal.path)
+    goal = task.goal._replace(path=task.goal.path and Path(here) / task.goal.path)
     return replace(task, path=os.path.join(here, task.source), goal=goal)
 
 
@@ -118,7 +118,7 @@ def _shortened(outcome: Outcome, here: str) -> Outcome:
     talk = tuple(line.replace(here, "") for line in outcome.talk)
     error = outcome.error and outcome.error.replace(here, "")
     results = tuple({**result, "output": result["output"].removeprefix(here)} for result in outcome.results)
-    return replace(outcome, talk=talk, results=results, error=error)
+    return outcome._replace(talk=talk, results=results, error=error)
 
 
 def _ready(recipe: Recipe) -> Recipe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfx.errors import CnnfxError
 from cnnfx.outputs import Written, write
@@ -12,7 +12,7 @@ from cnnfx.pipeline import Layout, Pipeline
 from cnnfx.target import Target, layer_names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
     """What is done to every image alike.
 
@@ -32,7 +32,7 @@ class Recipe:
     skip_existing: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """One image to work on.
 
@@ -54,8 +54,7 @@ class Task:
     path: str | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a task.
 
     Parameters

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +66,7 @@ class ArrayMaps:
         return ArrayMaps(self.array[first:last], self.names[first:last])
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """How values become colours.
 
     `normalize` is a mode of `cnnfx.render.normalize`; `scope` is `"channel"` (each channel by its own range) or

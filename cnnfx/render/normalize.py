@@ -7,8 +7,7 @@ So a picture of any size can be drawn in bands once these two are known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,7 @@ CHUNK = 2**15
 """About how many values are drawn at a time: few enough to stay in a processor's cache."""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """`level = scale * value + offset`, of the value's magnitude where `magnitude` is set."""
 
     scale: float

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from cnnfx.engine import thread_count
-from cnnfx.filterbank import default_arch
+from cnnfx.filterbank.arch import default_arch
 from cnnfx.training import Learn, Settings, Trainer
 
 FILES = {

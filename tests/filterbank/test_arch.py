@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cnnfx.errors import FileError
-from cnnfx.filterbank import default_arch, load_arch, load_network
+from cnnfx.filterbank import load_network
+from cnnfx.filterbank.arch import default_arch, load_arch
 
 EDGES = """
 [[layer]]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.errors import UsageError
-from cnnfx.filterbank import parse_kernel
+from cnnfx.filterbank.kernels import parse_kernel
 
 EXAMPLE = 'Write rows of numbers, as in "-1 0 1; -2 0 2; -1 0 1".'
 SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from drawn import Bars
 
-from cnnfx.filterbank import default_arch
+from cnnfx.filterbank.arch import default_arch
 from cnnfx.training import Learn, Settings, Trainer
 
 

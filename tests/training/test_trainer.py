@@ -13,7 +13,7 @@ from drawn import Bars, bars
 from cnnfx.checkpoint import load_model
 from cnnfx.engine import set_threads
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
-from cnnfx.filterbank import default_arch, load_arch
+from cnnfx.filterbank.arch import default_arch, load_arch
 from cnnfx.training import BatchReport, EpochReport, Learn, Settings, Trainer
 
 DATA, TEST = bars(), bars(96, seed=1)
