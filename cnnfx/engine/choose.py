@@ -15,7 +15,6 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from cnnfx.engine.bands import shape_of_products, steps
-from cnnfx.engine.factors import factorised
 from cnnfx.engine.small import is_small
 
 if TYPE_CHECKING:
@@ -49,7 +48,11 @@ BETWEEN, EACH, CALLS = 12, 8, 1_300_000
 def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -> str:
     """The name of a method for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and how they slide."""
     method, rank = by_shape(out, weights.shape, window)
-    return "separable" if rank and factorised(weights, rank) else method
+    if not rank:
+        return method
+    from cnnfx.engine.factors import factorised  # small kernels and images do without
+
+    return "separable" if factorised(weights, rank) else method
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from cnnfx.engine.borders import PaddedImages
 from cnnfx.engine.choose import METHODS, by_shape
 from cnnfx.engine.direct import correlate_direct
-from cnnfx.engine.factors import factorised
 from cnnfx.engine.geometry import window
 from cnnfx.engine.memory import result
 from cnnfx.engine.names import choose_name
@@ -170,6 +169,7 @@ def _method(name: str, out: tuple[int, ...], weights: tuple[int, ...], window: W
 
 def _by_rank(rank: int, other: Method) -> Method:
     """Kernels of up to some rank as outer products, others by another method."""
+    from cnnfx.engine.factors import factorised
     from cnnfx.engine.separable import correlate_factorised
 
     def work(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
