@@ -32,7 +32,7 @@ COPY, COPY_SMALL = 8, 6
 FORWARD, INVERSE, PRODUCT = 150, 125, 33
 """A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
 
-CALL, SETUP = 270_000, 1_700_000
+CALL, SETUP = 270_000, 5_000_000
 """What the call of one transform costs, however small it is, and what the first does."""
 
 TILE = 256
@@ -41,8 +41,9 @@ TILE = 256
 SIDE = 16
 """Rows and columns that are done together of what is separable."""
 
-BETWEEN, EACH, CALLS = 12, 8, 1_300_000
-"""What each number between the two products costs besides them, each of the output, and all calls of one image."""
+BETWEEN, EACH, CALLS = 12, 8, 1_800_000
+"""What each number between the two products costs besides them, each of the output, and the calls for bands of one
+height."""
 
 
 def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -> str:
@@ -87,4 +88,5 @@ def separable_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Windo
     """Two products for each outer product of each kernel."""
     down, along = ((SIDE - 1) * s + e + BETWEEN / 2 for s, e in zip(window.stride, window.extent, strict=True))
     each = weights[1] * rank * (down * window.stride[1] + along) + EACH
-    return out[0] * (CALLS + prod(out[1:]) * each)
+    heights = 1 + (out[2] % SIDE > 0)
+    return out[0] * (CALLS * heights + prod(out[1:]) * each)

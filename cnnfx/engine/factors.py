@@ -10,8 +10,9 @@ whole numbers are such numbers, or simple fractions, and what cancels in the ker
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +25,8 @@ ROUNDING = 4
 """How many times the float type's precision the sum of what is left out may be, relative to a kernel's sum."""
 
 
-class Factors(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Factors:
     """Columns `(K, C, R, kh)` and rows `(K, C, R, kw)` whose outer products sum up, over R, to kernels."""
 
     columns: Array
@@ -38,7 +40,11 @@ class Factors(NamedTuple):
 
 def factorised(weights: Array, most: int) -> Factors | None:
     """The factors of `weights` (K, C, kh, kw), or None if a kernel is not of rank `most` or less, or not finite."""
-    return _factorised(weights.tobytes(), weights.shape, weights.dtype.str, most)
+    for kernels in (weights[:1, :1], weights):  # the first tells of most that it is not worth a look at all
+        factors = _factorised(kernels.tobytes(), kernels.shape, kernels.dtype.str, most)
+        if factors is None:
+            return None
+    return factors
 
 
 @lru_cache(maxsize=32)

@@ -116,6 +116,7 @@ def _blocks(out: tuple[int, ...], maps: int, threads: int) -> Iterator[Block]:
                 yield Block(slice(n, n + 1), row, some, min(SIDE, row.stop - row.start), SIDE)
 
 
+@lru_cache(maxsize=32)
 def banded(factors: Factors, window: Window, rows: int) -> Matrices:
     """The matrices for bands of so many rows."""
     down = _repeated(factors.columns, rows, window.stride[0], window.dilation[0])
