@@ -1,8 +1,8 @@
 """Cross-correlation on arrays; knows no file, no terminal, no clock.
 
 Reading order: `geometry` (where a kernel stands), `borders` (what lies outside an image), `direct` with `bands`,
-`small` and `fft` (three ways to compute it), `choose` (which of them), `correlate` (the public function), `threads`
-and `blas` (who does the work), `memory` (where).
+`small`, `fft` and `winograd` with `minimal` and `pieces` (four ways to compute it), `choose` (which of them),
+`correlate` (the public function), `threads`, `placing` and `blas` (who does the work), `memory` (where).
 """
 
 from cnnfx.engine.borders import band

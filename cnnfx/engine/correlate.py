@@ -15,6 +15,7 @@ from cnnfx.engine.geometry import window
 from cnnfx.engine.memory import result
 from cnnfx.engine.names import choose_name
 from cnnfx.engine.small import Small, is_small
+from cnnfx.engine.winograd import correlate_winograd
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -66,10 +67,12 @@ def correlate(
         alias in `cnnfx.engine.geometry.BORDERS`.
     groups : int
         The input channels and the filters are split into this many equal groups; each filter sees its group only.
-    method : "auto", "direct" or "fft"
-        How to compute it: matrix products, or Fourier transforms of tiles; "auto" takes the one that is
-        probably faster. Parts of an image that hold NaN or infinity are always done directly, so that these spread to
-        the outputs whose kernel lies over them and no further.
+    method : "auto", "direct", "fft" or "winograd"
+        How to compute it: matrix products, Fourier transforms of tiles, or minimal filtering, which takes fewer
+        multiplications where many channels meet many filters (of up to 8 rows and columns, without stride and
+        dilation; the others it does directly); "auto" takes the one that is probably faster. Parts of an image that
+        hold NaN or infinity are always done directly, so that these spread to the outputs whose kernel lies over them
+        and no further.
     out : array, optional
         Where to put the result; of its shape and type.
 
@@ -156,6 +159,8 @@ def _method(
         from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
 
         return correlate_fft
+    if name == "winograd":
+        return correlate_winograd
     return Small(weights, out) if is_small(out, weights) else correlate_direct
 
 

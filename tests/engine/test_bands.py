@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.engine import BAND_ROWS, band, correlate, set_threads, window
 
-METHODS = ["direct", "fft"]
+METHODS = ["direct", "fft", "winograd"]
 
 
 @pytest.fixture
