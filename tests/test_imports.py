@@ -98,8 +98,8 @@ APPLY = {
         "targets",
     },
     "engine": {
-        "ahead", "bands", "blas", "borders", "choose", "correlate", "direct", "geometry", "memory", "names", "small",
-        "threads",
+        "ahead", "bands", "blas", "borders", "choose", "correlate", "direct", "geometry", "memory", "names", "placing",
+        "small", "threads",
     },
     "filterbank": {"filters", "loading", "matrices", "parsing", "pieces", "place", "presets", "reading", "tables"},
     "images": {"folders", "image", "loading", "opening", "pictures", "reducing"},

@@ -1,8 +1,9 @@
 """Cross-correlation on arrays; knows no file, no terminal, no clock.
 
 Reading order: `geometry` (where a kernel stands), `borders` (what lies outside an image), `direct` with `bands`,
-`small`, `separable` with `factors`, and `fft` (the ways to compute it), `choose` (which of them), `correlate` (the
-public function), `threads` and `blas` (who does the work), `memory` (where).
+`small`, `separable` with `factors`, `fft`, and `winograd` with `minimal` and `pieces` (the ways to compute it),
+`choose` (which of them), `correlate` (the public function), `threads`, `placing` and `blas` (who does the work),
+`memory` (where).
 """
 
 from cnnfx.engine.borders import band

@@ -6,6 +6,7 @@ The Fourier method transforms each pixel of C channels once, and once more for e
 products; it does so for all pixels of a tile, of which some are lost. The filters are transformed too.
 Kernels of rank R are R times two products with the numbers under a band's rows, or columns. Only that depends on the
 weights themselves.
+Of minimal filtering, `pieces` counts the cost.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ if TYPE_CHECKING:
 
     from cnnfx.engine.geometry import Window
 
-METHODS: dict[str, tuple[str, ...]] = {"auto": (), "direct": (), "separable": (), "fft": ()}
+METHODS: dict[str, tuple[str, ...]] = {
+    "auto": (), "direct": (), "separable": (), "fft": (), "winograd": ("minimal", "toom_cook"),
+}  # fmt: skip
 
 COPY, COPY_SMALL = 8, 6
 """To copy a number costs about as much as so many multiplications in a product; of a small image less."""
+
+RUN = 350
+"""What a row of a copy costs besides, be it long or short."""
 
 FORWARD, INVERSE, PRODUCT = 150, 125, 33
 """A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
@@ -37,6 +43,11 @@ CALL, SETUP = 270_000, 5_000_000
 
 TILE = 256
 
+MANY = 4
+"""With fewer filters or input channels, minimal filtering is not worth its transforms."""
+
+LIGHT = 15_000_000
+"""What is done before a second thread is awake and has been waited for."""
 
 SIDE = 16
 """Rows and columns that are done together of what is separable."""
@@ -60,6 +71,11 @@ def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -
 def by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> tuple[str, int]:
     """The method for weights of any values, and up to which rank of theirs "separable" is the faster one."""
     costs = {"direct": direct_cost(out, weights, window), "fft": fft_cost(out, weights, window)}
+    if min(weights[:2]) >= MANY:
+        from cnnfx.engine.pieces import serves, winograd_cost  # few layers have so many
+
+        if serves(window):
+            costs["winograd"] = winograd_cost(out, weights)
     method = min(costs, key=costs.__getitem__)
     ranks = range(1, min(window.kernel))
     return method, sum(separable_cost(out, weights, window, rank) < costs[method] for rank in ranks)
@@ -70,7 +86,7 @@ def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) 
     if is_small(out, weights):
         return out[2] * (out[3] + window.extent[1]) * prod(weights[1:]) * (weights[0] + COPY_SMALL)
     p = shape_of_products(weights, window, out[3]).p
-    taps = steps(window, p).taps * weights[0] + COPY
+    taps = steps(window, p).taps * weights[0] + COPY + RUN / out[3]
     return prod(out[:1] + out[2:]) * weights[1] * weights[3] * taps
 
 

@@ -68,11 +68,13 @@ def correlate(
         alias in `cnnfx.engine.geometry.BORDERS`.
     groups : int
         The input channels and the filters are split into this many equal groups; each filter sees its group only.
-    method : "auto", "direct", "separable" or "fft"
+    method : "auto", "direct", "separable", "fft" or "winograd"
         How to compute it: matrix products; the same with kernels as sums of outer products, of which separable ones
-        have one, down the columns and then along the rows; Fourier transforms of tiles. "auto" takes the one that is
-        probably fastest. Parts of an image that hold NaN or infinity are always done directly, so that these spread to
-        the outputs whose kernel lies over them and no further.
+        have one, down the columns and then along the rows; Fourier transforms of tiles; or minimal filtering, which
+        takes fewer multiplications where many channels meet many filters (of up to 8 rows and columns, without stride
+        and dilation; the others it does directly). "auto" takes the one that is probably fastest. Parts of an image
+        that hold NaN or infinity are always done directly, so that these spread to the outputs whose kernel lies over
+        them and no further.
     out : array, optional
         Where to put the result; of its shape and type.
 
@@ -164,6 +166,10 @@ def _method(name: str, out: tuple[int, ...], weights: tuple[int, ...], window: W
         from cnnfx.engine.fft import correlate_fft  # SciPy takes long to import
 
         return correlate_fft
+    if name == "winograd":
+        from cnnfx.engine.winograd import correlate_winograd
+
+        return correlate_winograd
     return Small(weights, out) if is_small(out, weights) else correlate_direct
 
 

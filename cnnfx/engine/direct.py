@@ -29,7 +29,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine.bands import Block, banded, cut, steps
-from cnnfx.engine.choose import direct_cost
+from cnnfx.engine.choose import LIGHT, direct_cost
 from cnnfx.engine.memory import buffer
 from cnnfx.engine.threads import run_in_threads, thread_count
 
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from cnnfx.engine.geometry import Window
 
     Array = NDArray[Any]
-
-LIGHT = 15_000_000
-"""What is done before a second thread is awake and has been waited for: a cost as `choose` counts it."""
 
 
 def correlate_direct(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:

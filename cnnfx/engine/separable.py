@@ -26,8 +26,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine.bands import Block
-from cnnfx.engine.choose import separable_cost
-from cnnfx.engine.direct import LIGHT, correlate_direct, fill_block
+from cnnfx.engine.choose import LIGHT, separable_cost
+from cnnfx.engine.direct import correlate_direct, fill_block
 from cnnfx.engine.factors import factorised
 from cnnfx.engine.memory import buffer
 from cnnfx.engine.threads import run_in_threads, thread_count

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from cnnfx.engine.blas import single_threaded
+from cnnfx.engine.placing import NOWHERE, here, keep_off
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class _Run:
 
     def start(self, helpers: int) -> None:
         _pool.need(helpers)
+        _pool.make_way()
         for _ in range(helpers):
             _pool.calls.put(self._help)
         try:
@@ -169,13 +171,23 @@ class _Pool:
 
     def __init__(self) -> None:
         self.calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.size, self.lock = 0, threading.Lock()
+        self.threads: list[threading.Thread] = []
+        self.lock, self.off = threading.Lock(), NOWHERE
 
     def need(self, count: int) -> None:
         with self.lock:
-            for _ in range(count - self.size):
-                threading.Thread(target=self._live, args=(self.calls,), name="cnnfx", daemon=True).start()
-                self.size += 1
+            for _ in range(count - len(self.threads)):
+                thread = threading.Thread(target=self._live, args=(self.calls,), name="cnnfx", daemon=True)
+                thread.start()
+                self.threads.append(thread)
+                self.off = NOWHERE
+
+    def make_way(self) -> None:
+        """Keep the threads off the processor of the caller."""
+        processor = here()
+        if processor != self.off:
+            keep_off(processor, [thread.native_id for thread in self.threads if thread.native_id])
+            self.off = processor
 
     @staticmethod
     def _live(calls: queue.SimpleQueue[Callable[[], None]]) -> None:

@@ -1,10 +1,10 @@
 """Learning filters from images: forward and backward passes, loss, optimizer, schedule, and the trainer.
 
 Reading order: `steps` and `combining` (each layer forward and backward, with the mathematics beside it); the filters
-in two ways, `blocks` (which patch of the input each output reads) with `by_patches`, and `minimal` (fewer products)
-with `tiles` and `by_tiles`, between which `filters` chooses; `loss`, `parameters` (what is learned, and its random
-start), `passes` (a network on a batch, in threads), `optimizer`, `schedule`, `augmentation`, `feeding` (from images to
-batches), `settings`, `state` (what a checkpoint keeps), `reports` and `trainer`, which brings them together.
+in two ways, `blocks` (which patch of the input each output reads) with `by_patches`, and `tiles` (fewer products, see
+`engine.minimal`) with `by_tiles`, between which `filters` chooses; `loss`, `parameters` (what is learned, and its
+random start), `passes` (a network on a batch, in threads), `optimizer`, `schedule`, `augmentation`, `feeding` (from
+images to batches), `settings`, `state` (what a checkpoint keeps), `reports` and `trainer`, which brings them together.
 """
 
 from cnnfx.training.parameters import Learn, all_learned, initialise

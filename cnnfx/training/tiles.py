@@ -1,7 +1,7 @@
 """Tiles of outputs made by minimal filtering, with all that surrounds them in four small matrices.
 
-`minimal` gives m outputs of a filter with r taps from n = m + r − 1 numbers. An image is covered by patches of n×n
-pixels that overlap by r − 1, each giving a tile of m×m outputs; applied to rows and to columns, a tile takes n²
+`engine.minimal` gives m outputs of a filter with r taps from n = m + r − 1 numbers. An image is covered by patches of
+n×n pixels that overlap by r − 1, each giving a tile of m×m outputs; applied to rows and to columns, a tile takes n²
 products for each filter and channel, where the plain sums take m²r²: 64 for 400, with 4×4 outputs of 5×5 kernels.
 
 Every step along one axis of an image is linear. So padding, cutting into patches and the transform B of each patch
@@ -25,9 +25,9 @@ from itertools import product
 import numpy as np
 
 from cnnfx.engine.borders import OUTSIDE, sources
+from cnnfx.engine.minimal import POINTS, Matrix, land, lift, minimal_filtering
 from cnnfx.layers import Array
 from cnnfx.training.blocks import Blocks
-from cnnfx.training.minimal import POINTS, Matrix, minimal_filtering
 
 
 @dataclass(frozen=True)
@@ -79,24 +79,18 @@ class Axis:
     @cached_property
     def lift(self) -> Matrix:
         """From the pixels to the transformed patches, `(n·tiles, size)`; of each point, the tiles stand in a row."""
-        inputs = minimal_filtering(self.side, self.taps).inputs
-        matrix = np.zeros((self.points, self.tiles, self.size))
-        places = sources(self.size, self.before, self.after, self.border)
-        for tile, number in product(range(self.tiles), range(self.points)):
-            position = tile * self.side + number
-            if position < len(places) and places[position] != OUTSIDE:
-                matrix[:, tile, places[position]] += inputs[:, number]
-        return matrix.reshape(-1, self.size)
+        padded = lift(self.side, self.taps, self.pool * self.count)
+        matrix = np.zeros((self.numbers, self.size))
+        for column, place in zip(padded.T, sources(self.size, self.before, self.after, self.border), strict=False):
+            if place != OUTSIDE:
+                matrix[:, place] += column
+        return matrix
 
     @cached_property
     def land(self) -> Matrix:
         """From the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second."""
-        outputs = minimal_filtering(self.side, self.taps).outputs
-        matrix = np.zeros((self.pool, self.count, self.points, self.tiles))
-        for place, block in product(range(self.pool), range(self.count)):
-            tile, number = divmod(block * self.pool + place, self.side)
-            matrix[place, block, :, tile] = outputs[:, number]
-        return matrix.reshape(self.pool * self.count, -1)
+        outputs = land(self.side, self.taps, self.pool * self.count).T.reshape(self.count, self.pool, self.numbers)
+        return np.ascontiguousarray(outputs.swapaxes(0, 1)).reshape(-1, self.numbers)
 
 
 @dataclass(frozen=True)

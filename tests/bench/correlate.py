@@ -2,7 +2,7 @@
 
     python tests/bench/correlate.py            all cells (about a quarter of an hour)
     python tests/bench/correlate.py --quick    some of them (a few minutes)
-    python tests/bench/correlate.py --methods  the two methods of cnnfx beside each other, and which one "auto" takes
+    python tests/bench/correlate.py --methods  the methods of cnnfx beside each other, and which one "auto" takes
     python tests/bench/correlate.py --batches  batches of small images beside PyTorch
     python tests/bench/correlate.py --gaussian Gaussian kernels, beside the peers' ways for any kernel and for separable
 
@@ -168,23 +168,33 @@ def report(best):
     print(f"{len(over)} cells over 1.0" + "".join(f"\n  {ratio:.2f}  {cell}" for ratio, cell in reversed(over)))
 
 
+def cells_of_methods(quick):
+    """Those cells, and some of the many channels that hidden layers have."""
+    yield from cells(quick)
+    yield from itertools.product(SIZES[:2], (8, 16, 32, 64), (8, 32, 64), (3, 5, 7))
+
+
 def methods(chosen, pairs):
-    """Print how the two methods compare, and how often "auto" takes one within 15 % of the faster."""
+    """Print how the methods compare, and how often "auto" takes one within 15 % of the fastest."""
     near, count = 0, 0
-    print(f"{'cell':40}{'direct ms':>10}{'direct/fft':>11}  auto")
+    print(f"{'cell':40}{'direct ms':>10}{'fft':>9}{'winograd':>9}  auto")
     for cell in chosen:
         image, weights = data(*cell)
-        taken, ratio = paired(
-            partial(correlate, image, weights, padding="same", method="direct"),
-            partial(correlate, image, weights, padding="same", method="fft"),
-            pairs,
+        direct, *others = (
+            partial(correlate, image, weights, padding="same", method=name) for name in ("direct", "fft", "winograd")
         )
+        ratios = {"direct": 1.0}
+        for method, other in zip(("fft", "winograd"), others, strict=True):
+            taken, ratio = paired(direct, other, pairs)
+            ratios[method] = 1 / ratio
         auto = choose_method((1, len(weights), *cell[0]), weights, window(weights.shape[2:], padding="same"))
-        loss = ratio if auto == "direct" else 1 / ratio
+        loss = ratios[auto] / min(ratios.values())
         near, count = near + (loss < 1.15), count + 1
-        mark = "" if loss < 1.15 else f"  {loss:.2f} times the faster"
-        print(f"{name(cell):40}{taken * 1e3:10.3f}{ratio:11.2f}  {auto}{mark}", flush=True)
-    print(f'\n"auto" is within 15 % of the faster in {near} of {count} cells ({near / count:.0%})')
+        mark = "" if loss < 1.15 else f"  {loss:.2f} times the fastest"
+        print(
+            f"{name(cell):40}{taken * 1e3:10.3f}{ratios['fft']:9.2f}{ratios['winograd']:9.2f}  {auto}{mark}", flush=True
+        )
+    print(f'\n"auto" is within 15 % of the fastest in {near} of {count} cells ({near / count:.0%})')
 
 
 def gaussian(size):
@@ -238,7 +248,7 @@ def batches(pairs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="some of the cells only")
-    parser.add_argument("--methods", action="store_true", help="direct beside fft")
+    parser.add_argument("--methods", action="store_true", help="the methods of cnnfx beside each other")
     parser.add_argument("--batches", action="store_true", help="batches of small images only")
     parser.add_argument("--gaussian", action="store_true", help="Gaussian kernels only")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of measurements for each ratio (7)")
@@ -247,7 +257,8 @@ def main():
     given = parser.parse_args()
     peers = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "torch", "opencv-python-headless"))
     print(f"cnnfx {cnnfx.__version__} on {machine()}, {os.cpu_count()} processors, {thread_count()} threads; {peers}\n")
-    chosen = [cell for cell in cells(given.quick) if given.size in (None, cell[0][1])]
+    every = cells_of_methods if given.methods else cells
+    chosen = [cell for cell in every(given.quick) if given.size in (None, cell[0][1])]
     if given.batches:
         batches(given.pairs)
     elif given.gaussian:

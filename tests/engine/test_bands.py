@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.engine import BAND_ROWS, band, correlate, set_threads, window
 
-METHODS = ["direct", "separable", "fft"]
+METHODS = ["direct", "separable", "fft", "winograd"]
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnfx.engine import correlate, window
+from cnnfx.engine.minimal import POINTS
 from cnnfx.training.blocks import Blocks
 from cnnfx.training.by_patches import PatchBank
 from cnnfx.training.by_tiles import TileBank
 from cnnfx.training.filters import bank
-from cnnfx.training.minimal import POINTS
 from cnnfx.training.tiles import Axis, Tiles, cheapest
 
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.training.minimal import POINTS, minimal_filtering
+from cnnfx.engine.minimal import POINTS, minimal_filtering
 
 SIZES = [(m, r) for m in range(1, 9) for r in range(1, 9) if m + r - 1 <= len(POINTS)]
 

@@ -19,7 +19,7 @@ and as that holds for every u,
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,9 +57,38 @@ def minimal_filtering(outputs: int, taps: int) -> Transforms:
     products = outputs + taps - 1
     if not max(outputs, taps) <= products <= len(POINTS):
         raise ValueError(f"{outputs} outputs of {taps} taps need {products} points, of which there are {len(POINTS)}")
+    if outputs == 1:  # the sum as it stands, which no rounding of transforms touches
+        return Transforms(np.ones((taps, 1)), np.eye(taps), np.eye(taps))
     points = POINTS[:products]
     inputs: Matrix = np.asarray(np.linalg.inv(_powers(points, products)).T, np.float64)
     return Transforms(_powers(points, outputs), _powers(points, taps), inputs)
+
+
+@lru_cache(maxsize=64)
+def lift(side: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64) -> NDArray[Any]:
+    """B of each tile along a run of so many outputs, as one matrix: from the pixels to the numbers of all tiles.
+
+    Returns
+    -------
+    (n·tiles, outputs + taps − 1) array
+        Of each point, the tiles of `side` outputs stand in a row; the last one may hang over the end, where it reads
+        nothing.
+    """
+    inputs, tiles = minimal_filtering(side, taps).inputs, -(-outputs // side)
+    matrix = np.zeros((len(inputs), tiles, tiles * side + taps - 1), dtype)
+    for tile in range(tiles):
+        matrix[:, tile, tile * side : tile * side + len(inputs)] = inputs
+    return matrix[..., : outputs + taps - 1].reshape(len(inputs) * tiles, -1)
+
+
+@lru_cache(maxsize=64)
+def land(side: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64) -> NDArray[Any]:
+    """A of each tile: the transpose of this matrix, `(n·tiles, outputs)`, leads from the products to the outputs."""
+    back, tiles = minimal_filtering(side, taps).outputs, -(-outputs // side)
+    matrix = np.zeros((len(back), tiles, tiles, side), dtype)
+    for tile in range(tiles):
+        matrix[:, tile, tile] = back
+    return np.ascontiguousarray(matrix.reshape(len(back) * tiles, -1)[:, :outputs])
 
 
 def _powers(points: Matrix, count: int) -> Matrix:
