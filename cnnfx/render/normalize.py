@@ -55,8 +55,9 @@ class Line:
         if self.magnitude:
             np.abs(scratch, out=scratch)
         scratch += np.float32(self.offset + 0.5)
-        np.fmax(scratch, 0, out=scratch)  # of NaN and 0 this takes 0
-        np.minimum(scratch, 255.5, out=scratch)
+        np.clip(scratch, 0, 255.5, out=scratch)
+        if np.isnan(scratch.min()):  # rare, and sooner found than avoided
+            scratch[np.isnan(scratch)] = 0
         np.copyto(levels, scratch, casting="unsafe")
 
 
