@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.engine.memory import buffer
 from cnnfx.errors import ArgumentError
 
 MODES = {
@@ -25,8 +26,9 @@ MODES = {
 """The modes of normalisation and what each shows."""
 
 
-CHUNK = 2**15
-"""About how many values are drawn at a time: few enough to stay in a processor's cache."""
+CHUNK = 2**17
+"""About how many values are drawn at a time: few enough to stay in a processor's cache, enough for threads to work
+without a word in between."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Line:
         levels = np.empty(values.shape, np.uint8) if out is None else out
         rows, drawn = values.reshape(-1, values.shape[-1]), levels.reshape(-1, values.shape[-1])
         step = max(1, CHUNK // rows.shape[1])
-        scratch = np.empty((min(step, len(rows)), rows.shape[1]), values.dtype)
+        scratch = buffer("levels", (min(step, len(rows)), rows.shape[1]), values.dtype)
         with np.errstate(invalid="ignore"):  # infinity times a scale of 0
             for first in range(0, len(rows), step):
                 part = rows[first : first + step]
