@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.engine import run_in_threads
+
 Floats = NDArray[np.float32]
 
 
@@ -63,6 +65,10 @@ def measure(bands: Iterable[tuple[int, Floats]]) -> Statistics:
     channels: Statistics = []
     for first, band in bands:
         channels = channels or [ChannelStatistics() for _ in band]
-        for channel, values in zip(channels, band, strict=True):
-            channel.add(first, values)
+        _take_in(channels, first, band)
     return channels
+
+
+def _take_in(channels: Statistics, first: int, band: Floats) -> None:
+    """Have each channel take in its part of a band, in threads."""
+    run_in_threads(lambda pair: pair[0].add(first, pair[1]), zip(channels, band, strict=True))

@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, TypeVar
 
 from cnnfx.engine.ahead import in_order
+from cnnfx.render.huffman import literals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 Block = TypeVar("Block")
-Method = tuple[int, int]
-"""zlib's level and strategy."""
+Method = tuple[int, int] | None
+"""zlib's level and strategy; None for codes of single bytes alone, which are made here."""
 
 HEADER = b"\x78\x01"
 """A window of 32 KiB, deflated fast."""
@@ -35,15 +36,14 @@ def zlib_stream(
     Parameters
     ----------
     blocks : iterable
-    prepare : function from a block to (bytes, (level, strategy))
+    prepare : function from a block to (bytes, method)
         What is to be deflated, and how. Called in threads; the bytes are read before the thread
         calls it again.
     """
 
     def deflate(block: Block) -> tuple[list[bytes], int, int]:
-        data, (level, strategy) = prepare(block)
-        press = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
-        return [press.compress(data.data), press.flush(zlib.Z_SYNC_FLUSH)], zlib.adler32(data.data), data.size
+        data, method = prepare(block)
+        return _deflated(data, method), zlib.adler32(data.data), data.size
 
     head: tuple[bytes, ...] = (HEADER,)
     checksum = 1
@@ -52,6 +52,14 @@ def zlib_stream(
         yield *head, *parts
         head = ()
     yield *head, END, checksum.to_bytes(4)
+
+
+def _deflated(data: Bytes, method: Method) -> list[bytes]:
+    if method is None:
+        return [literals(data.reshape(-1))]
+    level, strategy = method
+    press = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
+    return [press.compress(data.data), press.flush(zlib.Z_SYNC_FLUSH)]
 
 
 def adler32_combine(first: int, second: int, size: int) -> int:

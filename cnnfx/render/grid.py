@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.engine import BAND_ROWS
 from cnnfx.errors import CnnfxError
 from cnnfx.render.text import PAPER, draw_text
 
@@ -23,8 +24,8 @@ Levels = NDArray[np.uint8]
 
 MAX_PIXELS = 600_000_000
 """A grid with more pixels than this is refused."""
-BAND_PIXELS = 4 * 2**20
-"""About how many pixels of the grid a band holds."""
+BAND_PIXELS = 2**21
+"""About how many pixels of the grid a band holds, if these are rows enough to be the same as those of whole maps."""
 SMALL = 200
 """Tiles narrower than this are enlarged to about this width, so that single pixels can be seen."""
 
@@ -152,7 +153,7 @@ class Grid:
         yield self._paper(self.spacing)
         for shelf in self._shelves:
             yield self._place(shelf.header, self.spacing, self._paper(shelf.header.shape[0]))
-            step = max(1, BAND_PIXELS // (self.width * shelf.scale) // 64 * 64 or 64)
+            step = max(1, BAND_PIXELS // (self.width * shelf.scale) // BAND_ROWS) * BAND_ROWS
             for first in range(0, shelf.height // shelf.scale, step):
                 yield self._band(shelf, first, min(first + step, shelf.height // shelf.scale))
             yield self._paper(self.spacing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,15 +34,18 @@ def text_width(text: str, size: int) -> int:
     return int(np.ceil(_font(size).getlength(text)))
 
 
+@lru_cache(maxsize=256)
 def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint8]:
     """A line of dark text on white, `(line_height(size), width)`; what does not fit into `width` is cut with an
-    ellipsis."""
+    ellipsis. Many images have the same labels: what was drawn is kept, and cannot be written to."""
     from PIL import Image, ImageDraw
 
     shown = text if width is None else shorten(text, size, width)
     canvas = Image.new("L", (text_width(text, size) if width is None else width, line_height(size)), PAPER)
     ImageDraw.Draw(canvas).text((0, round(size * 0.08)), shown, fill=INK, font=_font(size))
-    return np.asarray(canvas)
+    drawn = np.asarray(canvas)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def shorten(text: str, size: int, width: int) -> str:

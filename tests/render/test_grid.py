@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cnnfx
+from cnnfx.engine import BAND_ROWS
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.render import grid as grid_module
 from cnnfx.render.channels import ArrayMaps, Look, map_tiles
@@ -54,12 +55,12 @@ def test_sections_stand_one_below_the_other_each_in_its_own_scale() -> None:
 
 
 def test_bands_join_to_the_pixels_whatever_their_height(monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = np.random.default_rng(5).normal(size=(5, 150, 40)).astype(np.float32)
+    maps = np.random.default_rng(5).normal(size=(5, 600, 40)).astype(np.float32)
     grid = Grid([Section([map_tiles(ArrayMaps(maps, list("abcde")), Look())], 2, 2)])
     whole = grid.pixels()
     monkeypatch.setattr(grid_module, "BAND_PIXELS", 1)
     bands = list(grid.bands())
-    assert max(len(band) for band in bands) == 2 * 64
+    assert max(len(band) for band in bands) == 2 * BAND_ROWS
     np.testing.assert_array_equal(np.concatenate(bands), whole)
     assert whole.shape == (grid.height, grid.width)
 
