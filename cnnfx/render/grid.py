@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,7 @@ SMALL = 200
 """Tiles narrower than this are enlarged to about this width, so that single pixels can be seen."""
 
 
-@dataclass(frozen=True)
-class Tiles:
+class Tiles(NamedTuple):
     """Pictures of one size that are computed together.
 
     Parameters
@@ -58,11 +57,10 @@ class Tiles:
         def rows(_first: int, _last: int, top: int, bottom: int) -> Iterable[Levels]:
             return self.rows(index, index + 1, top, bottom)
 
-        return replace(self, labels=self.labels[index : index + 1], rows=rows, above=self.above[index : index + 1])
+        return self._replace(labels=self.labels[index : index + 1], rows=rows, above=self.above[index : index + 1])
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """Tiles laid out together, in the same number of columns and the same enlargement, under a title if it has one."""
 
     tiles: Sequence[Tiles]
@@ -71,8 +69,7 @@ class Section:
     title: str = ""
 
 
-@dataclass(frozen=True)
-class Shelf:
+class Shelf(NamedTuple):
     """One row of the grid: what stands over the pictures (already drawn), and runs of pictures `(tiles, first,
     last)`."""
 
@@ -219,8 +216,7 @@ class Grid:
         return canvas
 
 
-@dataclass(frozen=True)
-class _Cells:
+class _Cells(NamedTuple):
     """A section's tiles one by one, and the cells they stand in."""
 
     section: Section
