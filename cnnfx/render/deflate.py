@@ -6,7 +6,6 @@ import zlib
 from typing import TYPE_CHECKING, TypeVar
 
 from cnnfx.engine.ahead import in_order
-from cnnfx.render.huffman import literals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,6 +55,8 @@ def zlib_stream(
 
 def _deflated(data: Bytes, method: Method) -> list[bytes]:
     if method is None:
+        from cnnfx.render.huffman import literals  # drawings do without
+
         return [literals(data.reshape(-1))]
     level, strategy = method
     press = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
