@@ -30,6 +30,8 @@ CODES = np.uint64(2**27 - 1)
 STEP = 7
 """Of a large array every seventh byte is counted: no multiple of the bytes of a pixel."""
 LARGE = 2**16
+PART = 2**17
+"""Bytes that are coded at a time: what is needed for it stays in the cache."""
 HEADER = (0, 0, 1, *(0,) * 10, *(1,) * 4, *(0,) * 9, *(0, 0, 1) * 16)
 """Bits before the lengths: more blocks follow; a block with a code of its own, for 257 symbols and no distances; these
 lengths are told by 19 codes, three that repeat lengths (not used) and 16 of four bits."""
@@ -47,10 +49,15 @@ def literals(data: Bytes) -> bytes:
     lengths = code_lengths(_counts(data), LONGEST)
     codes = reversed_codes(lengths)
     start = np.concatenate([np.array(HEADER, np.uint8), _told(lengths)])
-    pieces, bits = _pieces(data, codes, lengths)
-    words, size = _joined(pieces, bits, len(start))
+    words = np.zeros((len(start) + LONGEST * (data.size + 1)) // 64 + 2, WORD)
     head = np.packbits(start, bitorder="little")
-    words.view(np.uint8)[: len(head)] |= head
+    words.view(np.uint8)[: len(head)] = head
+    size, table = len(start), _pairs(codes[:END], lengths[:END])
+    for first in range(0, data.size, PART):
+        size = _join(*_pieces(data[first : first + PART], table), size, words)
+    rest = data.size % 4  # of the last part
+    for symbol in (*data[data.size - rest :].tolist(), END):
+        size = _join(codes[[symbol]], lengths[[symbol]], size, words)
     return words.view(np.uint8)[: (size + 3 + 7) // 8].tobytes() + FLUSHED
 
 
@@ -104,17 +111,12 @@ def _told(lengths: NDArray[np.uint64]) -> Bytes:
     return np.unpackbits(numbers[:, None], axis=1)[:, 4:].reshape(-1)
 
 
-def _pieces(data: Bytes, codes: Words, lengths: Words) -> tuple[Words, Words]:
-    """The codes of every four bytes, of each byte that is left over, and of the end; and their lengths in bits."""
-    count, left = data.size // 4, data.size % 4
-    rest = [*data[data.size - left :].tolist(), END]
-    pieces, bits = _scratch("pieces", count + len(rest)), _scratch("bits", count + len(rest))
-    table = _pairs(codes[:END], lengths[:END])
+def _pieces(data: Bytes, table: NDArray[np.uint32]) -> tuple[Words, Words]:
+    """The codes of every four bytes, and their lengths in bits; up to three bytes are left over."""
+    count = data.size // 4
     found = buffer("huffman_pairs", (2 * count,), PAIR)
     np.take(table, data[: 4 * count].view("<u2"), out=found, mode="clip")
-    _join_pairs(found.view(WORD), pieces[:count], bits[:count])
-    pieces[count:], bits[count:] = codes[rest], lengths[rest]
-    return pieces, bits
+    return _join_pairs(found.view(WORD))
 
 
 def _pairs(codes: Words, lengths: Words) -> NDArray[np.uint32]:
@@ -126,9 +128,9 @@ def _pairs(codes: Words, lengths: Words) -> NDArray[np.uint32]:
     return both.astype(PAIR, copy=False).reshape(-1)
 
 
-def _join_pairs(found: Words, pieces: Words, bits: Words) -> None:
-    """Two entries of the table of pairs, side by side in 64 bits, as one code."""
-    second = _scratch("second", len(found))
+def _join_pairs(found: Words) -> tuple[Words, Words]:
+    """Two entries of the table of pairs, side by side in 64 bits, as one code, and its length."""
+    pieces, bits, second = (_scratch(name, len(found)) for name in ("pieces", "bits", "second"))
     np.right_shift(found, SHARE, out=bits)
     np.bitwise_and(bits, np.uint64(31), out=bits)
     np.right_shift(found, np.uint64(32), out=second)
@@ -138,10 +140,13 @@ def _join_pairs(found: Words, pieces: Words, bits: Words) -> None:
     np.bitwise_or(pieces, second, out=pieces)
     np.right_shift(found, np.uint64(59), out=second)
     np.add(bits, second, out=bits)
+    return pieces, bits
 
 
-def _joined(pieces: Words, bits: Words, begin: int) -> tuple[Words, int]:
-    """Pieces of up to 48 bits one behind the other from the bit `begin` on, in 64-bit words, and where they end."""
+def _join(pieces: Words, bits: Words, begin: int, words: Words) -> int:
+    """Lay pieces of up to 48 bits one behind the other over 64-bit words, from the bit `begin` on; where they end."""
+    if not len(pieces):
+        return begin
     place, word = _scratch("place", len(bits)), _scratch("second", len(bits))
     np.cumsum(bits, out=place)
     place += np.uint64(begin)
@@ -155,12 +160,12 @@ def _joined(pieces: Words, bits: Words, begin: int) -> tuple[Words, int]:
     beyond = pieces[last] >> (np.uint64(64) - place[last])
     np.left_shift(pieces, place, out=pieces)
     np.bitwise_xor.accumulate(pieces, out=pieces)
-    words = np.zeros(begin // 64 + len(last) + 1, WORD)
-    inside = words[begin // 64 : -1]
-    inside[:] = pieces[last]
+    inside = pieces[last]
     inside[1:] ^= pieces[last[:-1]]
-    words[begin // 64 + 1 :] |= beyond
-    return words, end
+    first = int(word[0])
+    words[first : first + len(last)] |= inside
+    words[first + 1 : first + 1 + len(last)] |= beyond
+    return end
 
 
 def _scratch(name: str, size: int) -> Words:
