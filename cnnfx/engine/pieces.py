@@ -38,9 +38,9 @@ that along rows, which turns the axes around, in those of the outputs, and in th
 VECTOR = 16
 """Numbers that a product makes at a time; what is left over in a row takes as long as these."""
 
-SLACK = 1.45
-"""How much longer it takes than all that together, as measured beside the direct method: products this small wait for
-memory and for one another."""
+SLACK = 2
+"""How much longer the transforms take than all that together, as measured beside the direct method: products this small
+wait for memory and for one another."""
 
 CALL, COPY = 1_000_000, 8
 """What the calls of NumPy for a column of pieces cost, and a number in a copy."""
@@ -147,10 +147,11 @@ def cost(out: tuple[int, ...], weights: tuple[int, ...], rows: Axis, columns: Ax
     lifted = rows.inputs * columns.numbers * (columns.inputs + TURNED) + numbers * (rows.inputs + LIFT)
     landed = columns.numbers * rows.outputs * (rows.numbers + LAND) + rows.outputs * wide * (columns.numbers + LAND)
     copied = rows.inputs * columns.outputs * COPY
-    piece = channels * (copied + lifted) + numbers * _vectors(filters) * (channels + PRODUCT) + filters * landed
+    transforms = channels * (copied + lifted) + filters * landed
+    piece = SLACK * transforms + numbers * _vectors(filters) * (channels + PRODUCT)
     calls = -(-strips // together(out, weights, rows, columns)) * across * CALL
     bank = filters * channels * rows.points * columns.points * (weights[2] * weights[3] + COPY)
-    return SLACK * (calls + strips * across * piece + bank)
+    return calls + strips * across * piece + bank
 
 
 def _vectors(count: int) -> int:
