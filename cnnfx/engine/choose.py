@@ -38,7 +38,7 @@ RUN = 350
 FORWARD, INVERSE, PRODUCT = 150, 125, 33
 """A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
 
-CALL, SETUP = 270_000, 5_000_000
+CALL, SETUP = 270_000, 4_000_000
 """What the call of one transform costs, however small it is, and what the first does."""
 
 TILE = 256
