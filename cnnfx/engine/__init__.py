@@ -6,14 +6,11 @@ Reading order: `geometry` (where a kernel stands), `borders` (what lies outside 
 `memory` (where).
 """
 
-from cnnfx.engine.borders import band
+from cnnfx.engine.borders import BAND_ROWS, band
 from cnnfx.engine.choose import choose_method
 from cnnfx.engine.correlate import correlate
 from cnnfx.engine.geometry import BORDERS, InputRows, Window, window
 from cnnfx.engine.threads import run_in_threads, set_threads, thread_count
-
-BAND_ROWS = 256
-"""Bands of an image that begin at a multiple of this many output rows give the same bits as the whole image."""
 
 __all__ = [
     "BAND_ROWS",

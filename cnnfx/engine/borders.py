@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 OUTSIDE = -1
 
+BAND_ROWS = 256
+"""Bands of an image that begin at a multiple of this many output rows give the same bits as the whole image."""
+
 
 @lru_cache(maxsize=64)
 def sources(length: int, before: int, after: int, border: str) -> NDArray[np.intp]:

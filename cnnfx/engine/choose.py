@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cnnfx.engine.bands import shape_of_products, steps
 from cnnfx.engine.small import is_small
+from cnnfx.engine.threads import thread_count
 
 if TYPE_CHECKING:
     from typing import Any
@@ -50,7 +51,8 @@ LIGHT = 15_000_000
 """What is done before a second thread is awake and has been waited for."""
 
 SIDE = 16
-"""Rows and columns that are done together of what is separable."""
+"""Output rows of a band of what is separable, and output columns that are made together: few zeros, yet products that
+BLAS is fast at. Bands of an image that begin at a multiple of it are cut as the whole image is."""
 
 BETWEEN, EACH, CALLS = 12, 8, 1_800_000
 """What each number between the two products costs besides them, each of the output, and the calls for bands of one
@@ -79,6 +81,11 @@ def by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> 
     method = min(costs, key=costs.__getitem__)
     ranks = range(1, min(window.kernel))
     return method, sum(separable_cost(out, weights, window, rank) < costs[method] for rank in ranks)
+
+
+def threads_for(cost: float) -> int:
+    """How many threads what costs so much is worth."""
+    return 1 if cost < LIGHT else thread_count()
 
 
 def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:

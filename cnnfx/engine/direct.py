@@ -29,9 +29,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine.bands import Block, banded, cut, steps
-from cnnfx.engine.choose import LIGHT, direct_cost
+from cnnfx.engine.choose import direct_cost, threads_for
 from cnnfx.engine.memory import buffer
-from cnnfx.engine.threads import run_in_threads, thread_count
+from cnnfx.engine.threads import run_in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 def correlate_direct(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
-    threads = 1 if direct_cost(out.shape, weights.shape, window) < LIGHT else thread_count()
+    threads = threads_for(direct_cost(out.shape, weights.shape, window))
     parts = cut(out.shape, weights.shape, window, threads)
     matrices = {p: banded(weights, window, p) for p in {block.p for block in parts}}
 
@@ -73,10 +73,9 @@ def fill_block(
 
 def _part(images: PaddedImages, block: Block, window: Window) -> Array:
     """The input under a block: copied where several products read it, for memory is read faster in long rows."""
-    (sh, sw), (eh, ew) = window.stride, window.extent
-    rows = slice(block.rows.start * sh, (block.rows.stop - 1) * sh + eh)
-    columns = slice(block.columns.start * sw, (block.columns.stop - 1) * sw + ew)
-    return images.part(block.batch, rows, columns, copied=columns.stop - columns.start > block.across * sw + ew)
+    rows, columns = window.under(block.rows, block.columns)
+    of_product = block.across * window.stride[1] + window.extent[1]
+    return images.part(block.batch, rows, columns, copied=columns.stop - columns.start > of_product)
 
 
 def _fill(

@@ -105,11 +105,8 @@ def _invert(spectrum: Array, size: Pair, window: Window, target: Array) -> None:
 
 
 def _pixels(images: PaddedImages, tile: Tile, window: Window) -> Array:
-    rows, columns = (
-        slice(where.start * stride, (where.stop - 1) * stride + extent)
-        for where, stride, extent in zip((tile.rows, tile.columns), window.stride, window.extent, strict=True)
-    )
-    pixels: Array = images.part(slice(tile.image, tile.image + 1), rows, columns)[0]
+    under = window.under(tile.rows, tile.columns)
+    pixels: Array = images.part(slice(tile.image, tile.image + 1), *under)[0]
     return pixels
 
 

@@ -66,6 +66,14 @@ class Window(NamedTuple):
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return (kh - 1) * dh + 1, (kw - 1) * dw + 1
 
+    def under(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """The padded rows and columns that these rows and columns of the output stand on."""
+        down, across = (
+            slice(where.start * stride, (where.stop - 1) * stride + extent)
+            for where, stride, extent in zip((rows, columns), self.stride, self.extent, strict=True)
+        )
+        return down, across
+
     def pads(self, size: Pair) -> Pads:
         """Pixels of padding ((top, bottom), (left, right)) for an image of `size` (height, width)."""
         if self.padding != "same":

@@ -65,6 +65,12 @@ def minimal_filtering(outputs: int, taps: int) -> Transforms:
 
 
 @lru_cache(maxsize=64)
+def kernel_transform(rows: tuple[int, int], columns: tuple[int, int]) -> Matrix:
+    """G of a kernel's rows and columns at once, `(ny·nx, kh·kw)`, for (outputs, taps) of each."""
+    return np.asarray(np.kron(minimal_filtering(*rows).filter, minimal_filtering(*columns).filter), np.float64)
+
+
+@lru_cache(maxsize=64)
 def lift(side: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64) -> NDArray[Any]:
     """B of each tile along a run of so many outputs, as one matrix: from the pixels to the numbers of all tiles.
 

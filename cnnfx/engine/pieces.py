@@ -6,15 +6,13 @@ from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnnfx.engine.borders import BAND_ROWS
 from cnnfx.engine.minimal import POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cnnfx.engine.geometry import Window
-
-BAND = 256
-"""Bands of an image that begin at a multiple of so many rows are cut as the whole image is."""
 
 ROOM = 1 << 19
 """Numbers of a block between two products, at most: more would not stay in the cache."""
@@ -108,8 +106,8 @@ def pieces(out: tuple[int, ...], weights: tuple[int, ...]) -> Pieces:
 
     Those of a single image do not depend on its height, for a band of it must be cut the same way.
     """
-    if out[0] == 1 and out[2] != BAND:
-        return pieces((*out[:2], BAND, out[3]), weights)
+    if out[0] == 1 and out[2] != BAND_ROWS:
+        return pieces((*out[:2], BAND_ROWS, out[3]), weights)
     rows, columns = min(
         product(axes(out[2], weights[2]), axes(out[3], weights[3])), key=lambda way: cost(out, weights, *way)
     )
@@ -161,8 +159,8 @@ def _vectors(count: int) -> int:
 def blocks(out: tuple[int, ...], cut: Pieces) -> Iterator[Block]:
     """Cut an output of shape `out` into blocks."""
     batch, _, height, width = out
-    for first in range(0, height, BAND):
-        for rows, high in _strips(first, min(first + BAND, height), cut):
+    for first in range(0, height, BAND_ROWS):
+        for rows, high in _strips(first, min(first + BAND_ROWS, height), cut):
             images = _evenly(batch, max(1, cut.together * high // (rows.stop - rows.start)))
             for n, column in product(range(0, batch, images), range(0, width, cut.across)):
                 columns = slice(column, min(column + cut.across, width))

@@ -26,11 +26,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine.bands import Block
-from cnnfx.engine.choose import LIGHT, separable_cost
+from cnnfx.engine.choose import SIDE, separable_cost, threads_for
 from cnnfx.engine.direct import correlate_direct, fill_block
 from cnnfx.engine.factors import factorised
 from cnnfx.engine.memory import buffer
-from cnnfx.engine.threads import run_in_threads, thread_count
+from cnnfx.engine.threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from cnnfx.engine.geometry import Window
 
     Array = NDArray[Any]
-
-SIDE = 16
-"""Output rows of a band, and output columns that are made together: few zeros, yet products that BLAS is fast at. Bands
-of an image that begin at a multiple of it are cut as the whole image is."""
 
 WIDE = 1 << 16
 """Numbers between the two products for a band, at most: wider images are cut into columns."""
@@ -74,7 +70,7 @@ def correlate_factorised(
     images: PaddedImages, weights: Array, factors: Factors, bias: Array | None, window: Window, out: Array
 ) -> None:
     """The same, with the factors of the weights."""
-    threads = 1 if separable_cost(out.shape, weights.shape, window, factors.rank) < LIGHT else thread_count()
+    threads = threads_for(separable_cost(out.shape, weights.shape, window, factors.rank))
     parts = cut(out.shape, weights.shape[1] * factors.rank, threads)
     matrices = {rows: banded(factors, window, rows) for rows in {block.p for block in parts}}
 
@@ -141,13 +137,9 @@ def _repeated(factors: Array, count: int, stride: int, dilation: int) -> Array:
 
 def _part(images: PaddedImages, block: Block, window: Window) -> Array:
     """The input (C, rows, columns) under a block, its rows as BLAS can read them."""
-    rows, columns = (
-        slice(where.start * stride, (where.stop - 1) * stride + extent)
-        for where, stride, extent in zip((block.rows, block.columns), window.stride, window.extent, strict=True)
-    )
     to_y, to_x = images.images.strides[2:]
     fit = to_x == images.images.itemsize and to_y >= images.images.shape[3] * to_x and to_y % to_x == 0
-    part: Array = images.part(block.batch, rows, columns, copied=not fit)[0]
+    part: Array = images.part(block.batch, *window.under(block.rows, block.columns), copied=not fit)[0]
     return part
 
 

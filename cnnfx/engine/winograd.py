@@ -22,7 +22,6 @@ that are left below the last strip if they are fewer than a tile's.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,12 +29,12 @@ from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.engine import bands
 from cnnfx.engine.blas import single_threaded
-from cnnfx.engine.choose import LIGHT
+from cnnfx.engine.choose import threads_for
 from cnnfx.engine.direct import correlate_direct, fill_block
 from cnnfx.engine.memory import buffer
-from cnnfx.engine.minimal import Matrix, land, lift, minimal_filtering
+from cnnfx.engine.minimal import kernel_transform, land, lift
 from cnnfx.engine.pieces import Block, Pieces, blocks, pieces, serves, winograd_cost
-from cnnfx.engine.threads import run_in_threads, thread_count
+from cnnfx.engine.threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,12 +72,6 @@ def transformed(weights: Array, cut: Pieces) -> Array:
     return numbers.reshape(cut.rows.points, 1, cut.columns.points, channels, filters)
 
 
-@lru_cache(maxsize=64)
-def kernel_transform(rows: tuple[int, int], columns: tuple[int, int]) -> Matrix:
-    """G of a kernel's rows and columns at once, `(ny·nx, kh·kw)`, for (side, taps) of each."""
-    return np.asarray(np.kron(minimal_filtering(*rows).filter, minimal_filtering(*columns).filter), np.float64)
-
-
 def _all_blocks(
     images: PaddedImages,
     weights: Array,
@@ -88,7 +81,7 @@ def _all_blocks(
     out: Array,
     cut: Pieces,
 ) -> None:
-    threads = 1 if winograd_cost(out.shape, weights.shape) < LIGHT else thread_count()
+    threads = threads_for(winograd_cost(out.shape, weights.shape))
 
     def work(block: Block) -> None:
         if block.high < cut.rows.side:

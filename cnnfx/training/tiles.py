@@ -25,7 +25,7 @@ from itertools import product
 import numpy as np
 
 from cnnfx.engine.borders import OUTSIDE, sources
-from cnnfx.engine.minimal import POINTS, Matrix, land, lift, minimal_filtering
+from cnnfx.engine.minimal import POINTS, Matrix, kernel_transform, land, lift
 from cnnfx.layers import Array
 from cnnfx.training.blocks import Blocks
 
@@ -72,11 +72,6 @@ class Axis:
         return self.points * self.tiles
 
     @cached_property
-    def transform(self) -> Matrix:
-        """G, `(n, r)`: of the kernel."""
-        return minimal_filtering(self.side, self.taps).filter
-
-    @cached_property
     def lift(self) -> Matrix:
         """From the pixels to the transformed patches, `(n·tiles, size)`; of each point, the tiles stand in a row."""
         padded = lift(self.side, self.taps, self.pool * self.count)
@@ -121,7 +116,7 @@ class Tiles:
     @cached_property
     def _kernel(self) -> Matrix:
         """The transform of a kernel's rows and columns at once, `(ny·nx, kh·kw)`."""
-        return np.asarray(np.kron(self.rows.transform, self.columns.transform), np.float64)
+        return kernel_transform((self.rows.side, self.rows.taps), (self.columns.side, self.columns.taps))
 
     def cost(self, filters: int) -> int:
         """Multiplications for one image forward, with the zeros of the matrices."""

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import error
 
-from cnnfx.engine import choose_method, correlate, window
+from cnnfx.engine import BAND_ROWS, choose_method, correlate, window
 from cnnfx.engine.minimal import POINTS
-from cnnfx.engine.pieces import BAND, blocks, pieces
+from cnnfx.engine.pieces import blocks, pieces
 
 
 def random(*shape, dtype=np.float32, seed=0):
@@ -64,7 +64,7 @@ def test_every_output_lies_in_one_block(out, channels, kernel):
     count = np.zeros((out[0], *out[2:]), int)
     for block in blocks(out, pieces(out, (out[1], channels, *kernel))):
         count[block.batch, block.rows, block.columns] += 1
-        assert block.rows.start // BAND == (block.rows.stop - 1) // BAND
+        assert block.rows.start // BAND_ROWS == (block.rows.stop - 1) // BAND_ROWS
         assert block.strips * block.high == block.rows.stop - block.rows.start
     assert (count == 1).all()
 
