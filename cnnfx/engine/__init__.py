@@ -1,7 +1,7 @@
 """Cross-correlation on arrays; knows no file, no terminal, no clock.
 
-Reading order: `geometry` (where a kernel stands), `borders` (what lies outside an image), `direct` with `bands`,
-`small`, `separable` with `factors`, `fft`, and `winograd` with `minimal` and `pieces` (the ways to compute it),
+Reading order: `geometry` (where a kernel stands), `borders` (what lies outside an image), `direct` with `bands`
+and `copies`, `separable` with `factors`, `fft`, and `winograd` with `minimal` and `pieces` (the ways to compute it),
 `choose` (which of them), `correlate` (the public function), `threads`, `placing` and `blas` (who does the work),
 `memory` (where).
 """

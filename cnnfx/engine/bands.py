@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-FEW = 4
-"""So many filters make a product worth while for a single output row."""
-
 BAND, THIN = 4, 2
-"""Rows of a band for fewer filters, and of those whose weights in a column are at most `FLAT`. Bands of an image that
+"""Rows of a band for a single filter, and for one whose weights in a column are at most `FLAT`. Bands of an image that
 begin at a multiple of these are cut as the whole image is."""
 
 FLAT = 3
+
+LIGHT = 6_000
+"""Multiplications for an output row of a single filter that are done in no time anyway: bands would not pay."""
 
 COPIES = 1 << 21
 """Bytes of copies that a block makes: more would not stay in the cache, fewer would be many calls of NumPy, between
@@ -33,10 +33,14 @@ which threads wait for one another."""
 SMALL = 1_000_000
 """Multiplications of a product that OpenBLAS does without copying anything, and whose numbers stay in the cache."""
 
-LONGEST = 512
-"""Numbers in a row of a product; narrow images stand side by side in it."""
+UNDER = 1 << 16
+"""Numbers under a product, which the next one reads again: so many stay in the nearest cache but one."""
 
-INPUT = 1 << 22
+SHORTEST, SHORT, LONG, LONGEST = 16, 64, 512, 2048
+"""Numbers in a row of a product: the fewest for which it may be small, those that it has though more be under it, those
+of a product that cannot be small, and the most. Narrow images stand side by side in it."""
+
+INPUT = 1 << 21
 """Bytes of the input under a block: memory is read in long rows, and what has been read stays in the cache."""
 
 
@@ -80,22 +84,19 @@ def steps(window: Window, p: int) -> Steps:
 
 
 def banded(weights: Array, window: Window, p: int) -> Array:
-    """The matrices `(K, 1, p, taps·C·kw)`: row r holds the filter, r strides lower; all in one if p = 1."""
+    """The matrices `(K, 1, p, taps·C·kw)`: row r holds the filter, r strides lower; all in one, `(K, …)`, if p = 1."""
     (filters, channels, kh, kw), (step, taps, _) = weights.shape, steps(window, p)
+    turned = weights.transpose(0, 2, 1, 3)
+    if p == 1 and taps == kh:
+        return turned.reshape(filters, -1)
     matrix = np.zeros((filters, p, taps, channels, kw), weights.dtype)
     to_k, to_r, to_tap, to_c, to_x = matrix.strides
     lower, apart = window.stride[0] // step * to_tap, window.dilation[0] // step * to_tap
     places = np.ndarray(
         (filters, p, kh, channels, kw), matrix.dtype, matrix, 0, (to_k, to_r + lower, apart, to_c, to_x)
     )
-    places[...] = weights.transpose(0, 2, 1, 3)[:, np.newaxis]
-    return matrix.reshape((1, 1, filters, -1) if p == 1 else (filters, 1, p, -1))
-
-
-@lru_cache(maxsize=256)
-def cut(out: tuple[int, ...], weights: tuple[int, ...], window: Window, threads: int) -> tuple[Block, ...]:
-    """The `blocks` of an output of shape `out`."""
-    return tuple(blocks(out, weights, window, threads))
+    places[...] = turned[:, np.newaxis]
+    return matrix.reshape((filters, -1) if p == 1 else (filters, 1, p, -1))
 
 
 def blocks(out: tuple[int, ...], weights: tuple[int, ...], window: Window, threads: int) -> Iterator[Block]:
@@ -105,8 +106,8 @@ def blocks(out: tuple[int, ...], weights: tuple[int, ...], window: Window, threa
     the number of threads.
     """
     batch, _, height, width = out
-    shape = shape_of_products(weights, window, width)
-    images = min(shape.images, batch)
+    shape = shape_of_products(weights, window, width, batch)
+    images = shape.images
     parts = -(-batch // images) * -(-width // shape.wide)
     for rows, high in _rows(height, shape.p, shape.bands, -(-threads // parts)):
         for n in range(0, batch, images):
@@ -139,17 +140,19 @@ class Shape(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def shape_of_products(weights: tuple[int, ...], window: Window, width: int) -> Shape:
-    """For an output of so many columns: the products small ones if they can be, the copies and the input of a block in
-    the cache."""
+def shape_of_products(weights: tuple[int, ...], window: Window, width: int, batch: int) -> Shape:
+    """For an output of so many columns and images: the products small ones if they can be, the copies and the input of
+    a block in the cache."""
     filters, channels, kh, kw = weights
-    p = 1 if filters >= FEW else THIN if channels * kh <= FLAT else BAND
+    light = channels * kh * kw * width <= LIGHT
+    p = 1 if filters > 1 or light else THIN if channels * kh <= FLAT else BAND
     _, taps, apart = steps(window, p)
-    longest = SMALL // (max(p, filters * (p == 1)) * taps * channels * kw)
-    longest = min(longest, LONGEST) if longest >= 64 else LONGEST
+    under = taps * channels * kw
+    longest = SMALL // (max(p, filters * (p == 1)) * under)
+    longest = LONG if longest < SHORTEST else min(longest, max(SHORT, UNDER // under), LONGEST)
     columns = -(-width // -(-width // longest))
     room = COPIES // (4 * channels * kw * columns * 3 * taps)  # else bands would share too few rows
-    images = max(1, min(longest // columns, room))
+    images = max(1, min(longest // columns, room, batch))
     bands = max((COPIES // (4 * channels * kw * columns * images) - taps) // apart + 1, -(-taps // apart))
     high = ((bands - 1) * apart + taps) * steps(window, p).step
     wide = columns * max(1, INPUT // (4 * channels * high * columns * window.stride[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,18 @@ def sources(length: int, before: int, after: int, border: str) -> NDArray[np.int
     return np.pad(places, (before, after), mode=border)  # type: ignore[no-any-return, call-overload]
 
 
+class Inside(NamedTuple):
+    """What of a part of padded images is not border: these rows and columns of the images, and so many rows and columns
+    of border around them."""
+
+    rows: slice
+    columns: slice
+    above: int
+    below: int
+    before: int
+    after: int
+
+
 class PaddedImages:
     """Images `(N, C, H, W)` that look as if they were padded."""
 
@@ -43,29 +55,27 @@ class PaddedImages:
         A view of the images where no border is needed, unless it is to be `copied`; else in memory that the next part
         of the same thread may use again.
         """
-        (top, _), (left, _) = self.pads
-        images = self.images if batch.stop - batch.start == len(self.images) else self.images[batch]
-        down, above, below = _overlap(rows, top, images.shape[2])
-        across, before, after = _overlap(columns, left, images.shape[3])
-        inside = images[:, :, down, across]
-        if not (copied or above or below or before or after):
-            return inside
+        where = inside(self.images.shape[2:], self.pads, rows, columns)
+        images = self.images[batch, :, where.rows, where.columns]
+        if not (copied or any(where[2:])):
+            return images
         result = buffer("part", (*images.shape[:2], rows.stop - rows.start, columns.stop - columns.start), images.dtype)
-        bottom, right = result.shape[2] - below, result.shape[3] - after
-        result[:, :, above:bottom, before:right] = inside
-        if above:
-            result[:, :, :above, before:right] = self._border(images, slice(rows.start, rows.start + above), across)
-        if below:
-            result[:, :, bottom:, before:right] = self._border(images, slice(rows.stop - below, rows.stop), across)
-        for beside, outside in ((slice(before), before), (slice(right, None), after)):
-            if outside:
-                result[..., beside] = self._beside(images, rows, columns, beside)
+        self.lay(result, batch, rows, columns)
         return result
 
-    @property
-    def bare(self) -> bool:
-        """Whether there is no border."""
-        return not any(map(any, self.pads))
+    def lay(self, target: Array, batch: slice, rows: slice, columns: slice) -> None:
+        """Write the padded images' `rows` and `columns` to `target`, which is as large."""
+        images = self.images if batch.stop - batch.start == len(self.images) else self.images[batch]
+        down, across, above, below, before, after = inside(images.shape[2:], self.pads, rows, columns)
+        bottom, right = target.shape[2] - below, target.shape[3] - after
+        target[:, :, above:bottom, before:right] = images[:, :, down, across]
+        if above:
+            target[:, :, :above, before:right] = self._border(images, slice(rows.start, rows.start + above), across)
+        if below:
+            target[:, :, bottom:, before:right] = self._border(images, slice(rows.stop - below, rows.stop), across)
+        for beside, outside in ((slice(before), before), (slice(right, None), after)):
+            if outside:
+                target[..., beside] = self._beside(images, rows, columns, beside)
 
     def _border(self, images: Array, rows: slice, across: slice) -> Array | int:
         """The padded `rows`, all of them outside the images, between the left and the right border."""
@@ -81,6 +91,14 @@ class PaddedImages:
             sources(length, *pad, self.border) for length, pad in zip(images.shape[2:], self.pads, strict=True)
         )
         return images[:, :, down[rows, np.newaxis], across[columns][beside]]
+
+
+def inside(size: tuple[int, ...], pads: Pads, rows: slice, columns: slice) -> Inside:
+    """What of the padded `rows` and `columns` of images of some size is not border."""
+    (down, above, below), (across, before, after) = (
+        _overlap(places, pad[0], length) for places, pad, length in zip((rows, columns), pads, size, strict=True)
+    )
+    return Inside(down, across, above, below, before, after)
 
 
 def _overlap(places: slice, before: int, length: int) -> tuple[slice, int, int]:

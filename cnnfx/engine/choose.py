@@ -16,7 +16,6 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from cnnfx.engine.bands import shape_of_products, steps
-from cnnfx.engine.small import is_small
 from cnnfx.engine.threads import thread_count
 
 if TYPE_CHECKING:
@@ -30,13 +29,11 @@ METHODS: dict[str, tuple[str, ...]] = {
     "auto": (), "direct": (), "separable": (), "fft": (), "winograd": ("minimal", "toom_cook"),
 }  # fmt: skip
 
-COPY, COPY_SMALL = 8, 6
-"""To copy a number costs about as much as so many multiplications in a product; of a small image less."""
+COPY, RUN = 8, 350
+"""To copy a number costs about as much as so many multiplications in a product; and what a row of a copy costs besides,
+be it long or short."""
 
-RUN = 350
-"""What a row of a copy costs besides, be it long or short."""
-
-FORWARD, INVERSE, PRODUCT = 150, 125, 33
+FORWARD, INVERSE, PRODUCT = 190, 160, 40
 """A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
 
 CALL, SETUP = 270_000, 4_000_000
@@ -54,7 +51,7 @@ SIDE = 16
 """Output rows of a band of what is separable, and output columns that are made together: few zeros, yet products that
 BLAS is fast at. Bands of an image that begin at a multiple of it are cut as the whole image is."""
 
-BETWEEN, EACH, CALLS = 12, 8, 1_800_000
+BETWEEN, EACH, CALLS = 16, 10, 2_200_000
 """What each number between the two products costs besides them, each of the output, and the calls for bands of one
 height."""
 
@@ -90,9 +87,7 @@ def threads_for(cost: float) -> int:
 
 def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
     """Multiplications, and copies counted as such."""
-    if is_small(out, weights):
-        return out[2] * (out[3] + window.extent[1]) * prod(weights[1:]) * (weights[0] + COPY_SMALL)
-    p = shape_of_products(weights, window, out[3]).p
+    p = shape_of_products(weights, window, out[3], out[0]).p
     taps = steps(window, p).taps * weights[0] + COPY + RUN / out[3]
     return prod(out[:1] + out[2:]) * weights[1] * weights[3] * taps
 

@@ -10,17 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.engine.borders import PaddedImages
 from cnnfx.engine.choose import METHODS, by_shape
-from cnnfx.engine.direct import correlate_direct
+from cnnfx.engine.direct import prepared
 from cnnfx.engine.geometry import window
 from cnnfx.engine.memory import result
 from cnnfx.engine.names import choose_name
-from cnnfx.engine.small import Small, is_small
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cnnfx.engine.geometry import Pads, Window
+    from cnnfx.engine.geometry import Pads, Pair, Window
 
     Method = Callable[[PaddedImages, "Array", "Array | None", Window, "Array"], None]
 
@@ -149,14 +148,14 @@ def _plan(
     chosen = choose_name("method", method, METHODS)
     each = image[0] if len(image) == 4 else 1, weights[0] // parts, *shape[-2:]
     filters = (each[1], *weights[1:])
-    return Plan(place, place.pads(size), parts, shape, _method(chosen, each, filters, place))
+    return Plan(place, place.pads(size), parts, shape, _method(chosen, size, each, filters, place))
 
 
-def _method(name: str, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Method:
+def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Method:
     """How to do it; what small images hardly need is imported when it is."""
     if name == "auto":
         name, rank = by_shape(out, weights, window)
-        other = _method(name, out, weights, window)
+        other = _method(name, size, out, weights, window)
         return _by_rank(rank, other) if rank else other
     if name == "separable":
         from cnnfx.engine.separable import correlate_separable
@@ -170,7 +169,7 @@ def _method(name: str, out: tuple[int, ...], weights: tuple[int, ...], window: W
         from cnnfx.engine.winograd import correlate_winograd
 
         return correlate_winograd
-    return Small(weights, out) if is_small(out, weights) else correlate_direct
+    return prepared(size, window.pads(size), out, weights, window)
 
 
 def _by_rank(rank: int, other: Method) -> Method:

@@ -23,45 +23,88 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from cnnfx.engine.bands import Block, banded, cut, steps
+from cnnfx.engine.bands import Block, banded, blocks
 from cnnfx.engine.choose import direct_cost, threads_for
-from cnnfx.engine.memory import buffer
+from cnnfx.engine.copies import Part, parts
 from cnnfx.engine.threads import run_in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnfx.engine.borders import PaddedImages
-    from cnnfx.engine.geometry import Window
+    from cnnfx.engine.geometry import Pads, Window
 
     Array = NDArray[Any]
+
+SINGLE, SINGLE_FILTER = 200_000, 9_000
+"""Multiplications of a product, and of that with a single filter, for which OpenBLAS wakes no thread of its own."""
 
 
 def correlate_direct(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
-    threads = threads_for(direct_cost(out.shape, weights.shape, window))
-    parts = cut(out.shape, weights.shape, window, threads)
-    matrices = {p: banded(weights, window, p) for p in {block.p for block in parts}}
+    prepared(images.images.shape[2:], images.pads, out.shape, weights.shape, window)(images, weights, bias, window, out)
 
-    def work(block: Block) -> None:
-        spoiled = _fill(images, matrices[block.p], bias, block, window, out)
-        if spoiled is not None:
-            for row in block.pick(spoiled):
-                fill_block(images, weights, bias, window, row, out)
 
-    run_in_threads(work, parts, threads)
+class Direct:
+    """How to cross-correlate images of one size with filters of one shape: what is looked up once for all calls."""
+
+    def __init__(
+        self, size: tuple[int, ...], pads: Pads, out: tuple[int, ...], weights: tuple[int, ...], window: Window
+    ) -> None:
+        self.size, self.pads, self.out, self.weights, self.window = size, pads, out, weights, window
+        self.cost = direct_cost(out, weights, window)
+        self.quiet = out[0] == 1 and prod(weights) * out[3] < (SINGLE if weights[0] > 1 else SINGLE_FILTER)
+        self.cuts: dict[tuple[int, str], tuple[Part, ...]] = {}
+
+    def __call__(self, images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
+        """As `correlate_direct`."""
+        threads = threads_for(self.cost)
+        cut = self.cuts.get((threads, out.dtype.char)) or self._cut(threads, out.dtype)
+        if len(cut) == 1 and self.quiet:
+            with np.errstate(all="ignore"):
+                self._do(cut[0], images, weights, banded(weights, window, cut[0].block.p), bias, out)
+        else:
+            matrices = {p: banded(weights, window, p) for p in {part.block.p for part in cut}}
+            run_in_threads(
+                lambda part: self._do(part, images, weights, matrices[part.block.p], bias, out), cut, threads
+            )
+
+    def _cut(self, threads: int, dtype: np.dtype[Any]) -> tuple[Part, ...]:
+        cut = blocks(self.out, self.weights, self.window, threads)
+        found = parts(cut, self.size, self.pads, self.weights[1], self.window, dtype)
+        self.cuts[threads, dtype.char] = found
+        return found
+
+    def _do(
+        self, part: Part, images: PaddedImages, weights: Array, matrix: Array, bias: Array | None, out: Array
+    ) -> None:
+        """Write a block of the output."""
+        block, copies = part.block, part.layout.copies()
+        target = out[block.batch, :, block.rows, block.columns]
+        copies.lay(images, part)
+        copies.multiply(matrix, target)
+        if bias is not None and bias.any():
+            target += bias[:, None, None]
+        if copies.gaps and (spoiled := _not_finite(target[:, 0, :: block.p])) is not None:
+            for row in block.pick(spoiled.T):
+                fill_block(images, weights, bias, self.window, row, out)
+
+
+prepared = lru_cache(maxsize=256)(Direct)
 
 
 def fill_block(
     images: PaddedImages, weights: Array, bias: Array | None, window: Window, block: Block, out: Array
 ) -> None:
     """Do a block so that no weight but the filters' own touches a value: one product, of a copy for each weight."""
-    part, target = _part(images, block, window), out[block.batch, :, block.rows, block.columns]
+    part = images.part(block.batch, *window.under(block.rows, block.columns))
+    target = out[block.batch, :, block.rows, block.columns]
     (n, filters, rows, columns), (to_n, to_c, to_y, to_x) = target.shape, part.strides
     (sh, sw), (dh, dw), (_, channels, kh, kw) = window.stride, window.dilation, weights.shape
     places = to_n, to_c, dh * to_y, dw * to_x, sh * to_y, sw * to_x
@@ -71,58 +114,8 @@ def fill_block(
         target += bias[:, None, None]
 
 
-def _part(images: PaddedImages, block: Block, window: Window) -> Array:
-    """The input under a block: copied where several products read it, for memory is read faster in long rows."""
-    rows, columns = window.under(block.rows, block.columns)
-    of_product = block.across * window.stride[1] + window.extent[1]
-    return images.part(block.batch, rows, columns, copied=columns.stop - columns.start > of_product)
-
-
-def _fill(
-    images: PaddedImages, matrix: Array, bias: Array | None, block: Block, window: Window, out: Array
-) -> Array | None:
-    """Write a block of the output; tell for (bands, batch) whether a value that is not finite may have spoiled it."""
-    target = out[block.batch, :, block.rows, block.columns]
-    n, filters, _, columns = target.shape
-    bands = target.reshape(n, filters, block.bands, block.p, columns)
-    lying = bands.transpose(1, 2, 3, 0, 4) if block.p > 1 else bands.transpose(3, 2, 1, 0, 4)  # as products lie
-    shifted = shifts(_part(images, block, window), block, window)
-    for first in range(0, columns, block.across):
-        some = slice(first, first + block.across)
-        copies = copied(shifted[..., some], window, block)
-        if n == 1:
-            np.matmul(matrix, copies, out=lying[:, :, :, 0, some])
-        else:
-            product = buffer("product", (*lying.shape[:3], n * columns), copies.dtype)
-            np.matmul(matrix, copies, out=product)
-            lying[...] = product.reshape(lying.shape)
-    if bias is not None and bias.any():
-        target += bias[:, None, None]
-    return None if steps(window, block.p).taps == window.kernel[0] else _not_finite(lying[0, :, 0])
-
-
-def shifts(part: Array, block: Block, window: Window) -> Array:
-    """The input rows under a block, once for each column of the kernel, as a view: `(rows, C, kw, N, columns)`."""
-    step, taps, apart = steps(window, block.p)
-    (batch, channels), (to_n, to_c, to_y, to_x) = part.shape[:2], part.strides
-    columns = block.columns.stop - block.columns.start
-    shape = ((block.bands - 1) * apart + taps, channels, window.kernel[1], batch, columns)
-    to = step * to_y, to_c, window.dilation[1] * to_x, to_n, window.stride[1] * to_x
-    return as_strided(part, shape, to)
-
-
-def copied(shifted: Array, window: Window, block: Block) -> Array:
-    """Copies of such rows as the matrices of a product, which overlap: `(bands, taps·C·kw, N·columns)`."""
-    _, taps, apart = steps(window, block.p)
-    copies = buffer("copies", shifted.shape, shifted.dtype)
-    copies[...] = shifted
-    to_row, to_copy, to_x = copies.strides[0], copies.strides[2], copies.strides[4]
-    shape = block.bands, taps * to_row // to_copy, to_copy // to_x
-    return np.ndarray(shape, copies.dtype, copies, 0, (apart * to_row, to_copy, to_x))
-
-
 def _not_finite(rows: Array) -> Array | None:
-    """Which rows (bands, batch, columns) hold a value that is not finite, if any does: their sums tell."""
+    """Which rows (N, bands, columns) hold a value that is not finite, if any does: their sums tell."""
     sums = rows @ _ones(rows.shape[2], rows.dtype)
     return None if math.isfinite(sums.sum()) else np.logical_not(np.isfinite(sums))
 

@@ -29,18 +29,18 @@ WIDER = 1
 TILES = 1, 2, 4
 """Tiles of a piece along an axis."""
 
-LIFT, TURNED, LAND, PRODUCT = 5, 30, 5, 2
+LIFT, TURNED, LAND, PRODUCT = 5, 40, 5, 2
 """What a number costs beside its multiplications, counted in these: in the transform of the input along columns, in
 that along rows, which turns the axes around, in those of the outputs, and in the products over channels."""
 
 VECTOR = 16
 """Numbers that a product makes at a time; what is left over in a row takes as long as these."""
 
-SLACK = 2
+SLACK = 1.75
 """How much longer the transforms take than all that together, as measured beside the direct method: products this small
 wait for memory and for one another."""
 
-CALL, COPY = 1_000_000, 8
+CALL, COPY = 1_500_000, 8
 """What the calls of NumPy for a column of pieces cost, and a number in a copy."""
 
 
