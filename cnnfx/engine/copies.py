@@ -110,6 +110,7 @@ class Copies:
         self.columns = block.columns.stop - block.columns.start
         self.strip = np.zeros((self.images, layout.channels, high, wide), dtype)
         self.above = self.below = 0  # rows of the strip that hold zeros
+        self.part: Part | None = None  # the block that was done last
         _, taps, apart = steps(window, block.p)
         self.gaps = taps != window.kernel[0]  # zeros of the matrices stand where no weight does
         self.shape = ((block.bands - 1) * apart + taps, layout.channels, window.kernel[1], self.images)
@@ -135,28 +136,34 @@ class Copies:
             block = part.block
             images.lay(self.strip, block.batch, *part.layout.window.under(block.rows, block.columns))
             return
-        np.copyto(self.strip[part.strip], images.images[part.images])
+        if part is not self.part:
+            self._frame(part)
+        np.copyto(self.inside, images.images[part.images])
+
+    def _frame(self, part: Part) -> None:
+        """Zeros above and below what is not border."""
         if part.above > self.above:
             self.strip[:, :, : part.above] = 0
         if part.below > self.below:
             self.strip[:, :, -part.below :] = 0
         self.above, self.below = part.above, part.below
+        self.part, self.inside = part, self.strip[part.strip]
 
     def multiply(self, matrix: Array, target: Array) -> None:
         """Multiply the copies of the strip, and write the products to `target` (N, K, rows, columns)."""
         lying = self.lying(target)
         for columns, shifted, copies, matrices in self.pieces:
             np.copyto(copies, shifted)
-            some = lying[..., columns]
             if self.images == 1:
-                np.matmul(matrix, matrices, out=some[..., 0, :])
+                np.matmul(matrix, matrices, out=lying[..., 0, columns])
             else:
+                some = lying[..., columns]
                 product = buffer("product", (*some.shape[:-2], matrices.shape[2]), matrices.dtype)
                 some[...] = np.matmul(matrix, matrices, out=product).reshape(some.shape)
 
     def lying(self, target: Array) -> Array:
         """The same, as the products lie: (rows, K, N, columns), or (K, bands, p, N, columns)."""
-        p, bands = self.block.p, self.block.bands
-        if p == 1:
+        if self.block.p == 1:
             return target.transpose(2, 1, 0, 3)
-        return target.reshape(*target.shape[:2], bands, p, self.columns).transpose(1, 2, 3, 0, 4)
+        bands = target.reshape(*target.shape[:2], self.block.bands, self.block.p, self.columns)
+        return bands.transpose(1, 2, 3, 0, 4)

@@ -67,8 +67,7 @@ class Direct:
         threads = threads_for(self.cost)
         cut = self.cuts.get((threads, out.dtype.char)) or self._cut(threads, out.dtype)
         if len(cut) == 1 and self.quiet:
-            with np.errstate(all="ignore"):
-                self._do(cut[0], images, weights, banded(weights, window, cut[0].block.p), bias, out)
+            self._do(cut[0], images, weights, banded(weights, window, cut[0].block.p), bias, out)
         else:
             matrices = {p: banded(weights, window, p) for p in {part.block.p for part in cut}}
             run_in_threads(
@@ -81,6 +80,7 @@ class Direct:
         self.cuts[threads, dtype.char] = found
         return found
 
+    @np.errstate(all="ignore")
     def _do(
         self, part: Part, images: PaddedImages, weights: Array, matrix: Array, bias: Array | None, out: Array
     ) -> None:
