@@ -98,8 +98,8 @@ APPLY = {
         "targets",
     },
     "engine": {
-        "ahead", "bands", "blas", "borders", "choose", "correlate", "direct", "geometry", "memory", "names", "placing",
-        "small", "threads",
+        "ahead", "bands", "blas", "borders", "choose", "copies", "correlate", "direct", "geometry", "memory", "names",
+        "placing", "threads",
     },
     "filterbank": {"filters", "loading", "matrices", "parsing", "pieces", "place", "presets", "reading", "tables"},
     "images": {"folders", "image", "loading", "opening", "pictures", "reducing"},
