@@ -21,6 +21,7 @@ REASONS = {
     errno.EROFS: "it is on a read-only file system. Choose another place with -o",
     errno.ENOSPC: "the disk is full. Make room, or choose another place with -o",
     errno.EDQUOT: "your disk quota is used up. Make room, or choose another place with -o",
+    errno.EFBIG: "a file may not be so large there. Choose another place with -o",
     errno.ENAMETOOLONG: "the name is too long. Choose another with -o",
 }
 """What the operating system's refusals mean to a user, and how to mend them."""

@@ -152,7 +152,9 @@ def write_numbers(file: IO[bytes], format: str, image: Image, layers: Layers) ->
     if format == "npy":
         if len(layers) > 1:
             raise UsageError("A .npy file holds one array, so it cannot take several layers. Write a .npz instead.")
-        np.save(file, layers[0][1].whole())
+        array = np.ascontiguousarray(layers[0][1].whole())
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.data)  # numpy.save writes past Python, and does not tell why it cannot
         return
     arrays: dict[str, Any] = {}
     for number, maps in layers:

@@ -148,9 +148,14 @@ def _live(line: Connection, recipe: Recipe, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     set_threads(threads)
-    with suppress(EOFError, OSError):
-        while True:
-            line.send(perform(recipe, line.recv()))
+    while True:
+        try:
+            task = line.recv()
+        except (EOFError, OSError):
+            return
+        outcome = perform(recipe, task)
+        with suppress(OSError):
+            line.send(outcome)
 
 
 def _leave(*_: object) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from commands import SAMPLES, SEVEN, refused, run
+from commands import SAMPLES, SEVEN, refused, run, shell
 
 from cnnfx import files
 
@@ -321,3 +321,17 @@ def test_too_little_memory(monkeypatch):
     assert refusal(SEVEN) == (
         f"cnnfx: {SEVEN}: there is not enough memory for it. Try a smaller image, or fewer filters at a time."
     )
+
+
+@pytest.mark.parametrize("format", ["npy", "npz", "png"])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_the_system_cuts_off(format, jobs, tmp_path):
+    """A limit on the size of files stands for a full disk: writing ends in the middle, and the system says why."""
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        written(f"in/{name}.png", SEVEN.read_bytes())
+    done = shell(f"ulimit -f 1; cnnfx apply in -f edges --scale 4 -o 'out-{{stem}}.{format}' --jobs {jobs}")
+    reason = "it cannot be written: a file may not be so large there. Choose another place with -o.\n"
+    assert done.stderr.decode() == "".join(f"cnnfx: out-{name}.{format}: {reason}" for name in "ab")
+    assert done.returncode == 1
+    assert sorted(os.listdir()) == ["in"]
