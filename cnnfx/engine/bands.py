@@ -24,7 +24,7 @@ begin at a multiple of these are cut as the whole image is."""
 FLAT = 3
 
 LIGHT = 6_000
-"""Multiplications for an output row of a single filter that are done in no time anyway: bands would not pay."""
+"""Multiplications for an output row of a single filter that take hardly longer than the call: bands would not pay."""
 
 COPIES = 1 << 21
 """Bytes of copies that a block makes: more would not stay in the cache, fewer would be many calls of NumPy, between
@@ -148,7 +148,7 @@ def shape_of_products(weights: tuple[int, ...], window: Window, width: int, batc
     p = 1 if filters > 1 or light else THIN if channels * kh <= FLAT else BAND
     _, taps, apart = steps(window, p)
     under = taps * channels * kw
-    longest = SMALL // (max(p, filters * (p == 1)) * under)
+    longest = SMALL // (p * filters * under)
     longest = LONG if longest < SHORTEST else min(longest, max(SHORT, UNDER // under), LONGEST)
     columns = -(-width // -(-width // longest))
     room = COPIES // (4 * channels * kw * columns * 3 * taps)  # else bands would share too few rows

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-KEPT = 1 << 25
+KEPT = 1 << 24
 """Bytes of such memory that a thread keeps; what it made last it keeps in any case."""
 
 

@@ -5,8 +5,9 @@ shifted by the column its weight stands on: their product is the sum that cross-
 next output row are the same but for one input row, so every input row is copied once (kw times, shifted), and the
 products read the copies where they are, each a stride lower than the one before.
 
-Many filters give a product enough to do. Of few filters, each is multiplied with p output rows' copies at a time: the
-matrix holds it p times, each time one row lower. With a kernel of three rows a, b, c (each kw wide) and p = 2:
+Two filters or more give a product enough to do. A single one, unless its rows are short, is multiplied with p output
+rows' copies at a time: the matrix holds it p times, each time one row lower. With a kernel of three rows a, b, c (each
+kw wide) and p = 2:
 
     ⎡ a b c 0 ⎤     ⎡ input row 0, shifted by 0 … kw−1 ⎤     ⎡ output row 0 ⎤
     ⎣ 0 a b c ⎦  ·  ⎢ input row 1, shifted by 0 … kw−1 ⎥  =  ⎣ output row 1 ⎦
