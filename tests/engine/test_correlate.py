@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import error, reference
 
-from cnnfx.engine import correlate
+from cnnfx.engine import bands, correlate, direct
 from cnnfx.errors import ArgumentError
 
 METHODS = ["direct", "separable", "fft", "winograd"]
@@ -45,6 +48,37 @@ def cases(draw):
 @settings(deadline=None, max_examples=150)
 @given(case=cases(), method=st.sampled_from(METHODS))
 def test_every_combination_of_arguments_agrees_with_scipy(case, method):
+    check(case, method)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    case=cases(),
+    copies=st.integers(1, 4000),
+    strip=st.integers(1, 4000),
+    longest=st.integers(1, 12),
+    under=st.integers(1, 500),
+    short=st.integers(1, 8),
+    light=st.integers(1, 300),
+)
+def test_the_direct_method_agrees_with_scipy_however_small_its_blocks_and_products(
+    case, copies, strip, longest, under, short, light
+):
+    """All the ends of blocks, bands and pieces that large images have, in small ones."""
+    small = {
+        "COPIES": copies, "INPUT": strip, "LONGEST": longest, "LONG": longest, "SHORT": short, "UNDER": under,
+        "SMALL": 20 * under, "LIGHT": light,
+    }  # fmt: skip
+    forget = bands.shape_of_products, direct.prepared, sys.modules[correlate.__module__]._plan
+    with patch.multiple(bands, **small):
+        for cache in forget:
+            cache.cache_clear()
+        check(case, "direct")
+    for cache in forget:
+        cache.cache_clear()
+
+
+def check(case, method):
     groups, dtype, filters = case["groups"], case["dtype"], case["groups"] * case["filters"]
     image = random(groups * case["channels"], *case["size"], dtype=dtype, seed=case["seed"])
     weights = random(filters, case["channels"], *case["kernel"], dtype=dtype, seed=case["seed"] + 1)
