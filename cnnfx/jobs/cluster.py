@@ -7,22 +7,31 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
+from asyncio import create_task, wait
 from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import CancelledError
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future as Promise
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfx.engine import set_threads
 from cnnfx.errors import CnnfxError, UsageError
+from cnnfx.files import remove_unfinished
 from cnnfx.jobs.task import Outcome, Recipe, Task, killer_message, perform
 
 if TYPE_CHECKING:
     from distributed import Client
 
 PATIENCE = 5.0
-"""Seconds that a scheduler has to answer in."""
+"""Seconds that a scheduler, and each worker, has to answer in at the start."""
+DESERTED = 30.0
+"""Seconds without a worker, or without a word from the scheduler, after which no help is expected: a nanny needs some
+to start its worker again."""
+BEAT = 1.0
+"""Seconds of waiting for an outcome after which it is seen whether there are workers."""
 IN_FLIGHT = 3
 """Tasks per worker thread that the scheduler knows of at a time."""
 
@@ -33,23 +42,26 @@ def on_cluster(recipe: Recipe, tasks: Sequence[Task], address: str) -> Generator
     Raises
     ------
     UsageError
-        If Dask is not installed here, or the address is none.
+        If Dask is not installed here, or the address is no scheduler's.
     CnnfxError
-        If no scheduler answers or it goes away, it has no workers, or these have no cnnfx or another version of it.
+        If no scheduler answers or it goes away, it has no workers or loses all, or these do not answer, have no cnnfx
+        or another version of it.
     """
     with _connected(address) as client:
-        room = IN_FLIGHT * _check_workers(client, address)
+        cluster = _Cluster(client, address, recipe)
+        room = IN_FLIGHT * cluster.threads
         everywhere = client.submit(_ready, recipe, pure=False)  # a result that Dask makes again where it is lost
         here, flying = os.path.join(os.getcwd(), ""), deque[tuple[Task, Any]]()
         try:
             for task in tasks:
                 flying.append((task, client.submit(_work, everywhere, _absolute(task, here), pure=False)))
                 if len(flying) >= room:
-                    yield _landed(*flying.popleft(), here, address)
+                    yield cluster.landed(flying, here)
             while flying:
-                yield _landed(*flying.popleft(), here, address)
+                yield cluster.landed(flying, here)
         finally:
             client.cancel([future for _, future in flying])
+            cluster.clear(tasks)
 
 
 def _connected(address: str) -> Client:
@@ -59,58 +71,174 @@ def _connected(address: str) -> Client:
         raise UsageError("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.") from None
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns the user is told by us
+    promise = Promise[Client]()
+
+    def connect() -> None:
+        try:
+            promise.set_result(Client(address, timeout=PATIENCE, set_as_default=False))  # type: ignore[no-untyped-call]
+        except BaseException as error:
+            promise.set_exception(error)
+
+    # Dask waits for ever for a listener that is silent: that is left to a thread which does not outlive this process.
+    threading.Thread(target=connect, daemon=True).start()
     try:
-        return Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError):
+        return promise.result(PATIENCE)
+    except OSError:  # a time-out is one
         raise CnnfxError(
             f"{address}: no Dask scheduler answers there within {PATIENCE:.0f} seconds. "
             "Start one with dask scheduler, and give the address that it prints."
         ) from None
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{address} is not the address of a scheduler: {error}. Write tcp://HOST:PORT.") from None
+    except Exception:  # from an address that is none to the many ways of not understanding what something else answers
+        told = address or "Nothing"
+        raise UsageError(
+            f"{told} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it."
+        ) from None
 
 
-def _check_workers(client: Client, address: str) -> int:
-    """The threads that the workers have, if each of them has this version of cnnfx."""
-    from cnnfx import __version__
+class _Worker(NamedTuple):
+    """What a worker says of itself: its cnnfx, if it has one, and the number of its process."""
 
-    def version() -> str | None:  # sent as it stands: a worker without cnnfx could not import it
+    version: str | None
+    process: int
+
+
+class _Cluster:
+    """A scheduler whose workers have this version of cnnfx."""
+
+    def __init__(self, client: Any, address: str, recipe: Recipe) -> None:
+        self.client, self.address, self.recipe = client, address, recipe
         try:
-            from cnnfx import __version__ as found
-        except ImportError:
-            return None
-        return found
+            self.threads = sum(self._threads().values())
+            self.workers = self._ask_workers()
+        except OSError:
+            raise self._gone() from None
+        self._check_workers()
 
-    workers = client.scheduler_info(n_workers=-1)["workers"]
-    if not workers:
-        raise CnnfxError(f"{address}: the scheduler has no workers. Start some with dask worker {address}.")
-    for worker, found in sorted(client.run(version).items()):
-        if found != __version__:
-            has = "no cnnfx" if found is None else f"cnnfx {found}"
-            raise CnnfxError(f"{address}: its worker {worker} has {has}, this is {__version__}. Install it there.")
-    return sum(worker["nthreads"] for worker in workers.values())
+    def _threads(self) -> dict[str, int]:
+        """The threads that each worker has."""
+        threads: dict[str, int] = self.client.sync(self.client.scheduler.ncores, callback_timeout=DESERTED)
+        return threads
+
+    def _ask_workers(self) -> dict[str, _Worker | None]:
+        """What each worker says of itself; None for those that do not answer."""
+
+        def about() -> tuple[str | None, int]:  # sent as it stands: a worker without cnnfx could not import it
+            import os
+
+            try:
+                from cnnfx import __version__ as found
+            except ImportError:
+                return None, os.getpid()
+            return found, os.getpid()
+
+        async def ask() -> dict[str, _Worker | None]:  # each by itself, so that it is known who is silent
+            names = await self.client.scheduler.ncores()
+            asked = {name: create_task(self.client.run(about, workers=[name])) for name in names}
+            silent = (await wait(asked.values(), timeout=PATIENCE))[1] if asked else set()
+            for task in silent:
+                task.cancel()
+            return {name: None if task in silent else answer(task, name) for name, task in asked.items()}
+
+        def answer(task: Any, name: str) -> _Worker | None:
+            try:
+                return _Worker(*task.result()[name])
+            except OSError:  # it has just gone
+                return None
+
+        workers: dict[str, _Worker | None] = self.client.sync(ask, callback_timeout=2 * PATIENCE)
+        return workers
+
+    def _check_workers(self) -> None:
+        from cnnfx import __version__
+
+        if not self.workers:
+            raise CnnfxError(
+                f"{self.address}: the scheduler has no workers. Start some with dask worker {self.address}."
+            )
+        for name, worker in sorted(self.workers.items()):
+            if worker is None:
+                told = f"its worker {name} does not answer within {PATIENCE:.0f} seconds. Restart it."
+                raise CnnfxError(f"{self.address}: {told}")
+            if worker.version != __version__:
+                has = "no cnnfx" if worker.version is None else f"cnnfx {worker.version}"
+                raise CnnfxError(
+                    f"{self.address}: its worker {name} has {has}, this is {__version__}. Install it there."
+                )
+
+    def landed(self, flying: deque[tuple[Task, Any]], here: str) -> Outcome:
+        """The outcome of the first of the tasks that are in flight, in the words of this folder.
+
+        Dask accuses every task that a worker had when it died, also those that waited there: what is accused is done
+        once more with nothing beside it.
+        """
+        from distributed import KilledWorker
+
+        task, future = flying.popleft()
+        ended = self._ended(future)
+        if isinstance(ended, KilledWorker):
+            for _, other in flying:
+                self._ended(other)
+            ended = self._ended(self.client.submit(_work, self.recipe, _absolute(task, here), pure=False))
+        if isinstance(ended, KilledWorker):
+            return Outcome(task.source, error=killer_message(task.source), exit_code=1)
+        if isinstance(ended, Exception):  # what a worker raises that came later, without cnnfx
+            told = f"{task.source}: a worker of {self.address} could not do it: {type(ended).__name__}: {ended}."
+            return Outcome(task.source, error=told, exit_code=1)
+        return ended if here == os.sep else _shortened(ended, here)
+
+    def _ended(self, future: Any) -> Outcome | Exception:
+        """What came of a task, or what was raised instead, as long as there is somebody to do it."""
+        seen = time.monotonic()
+        while future.status != "error":
+            try:
+                outcome: Outcome = future.result(timeout=BEAT)
+                return outcome
+            except TimeoutError:
+                seen = self._last_seen(seen)
+            except Exception as error:
+                if future.status != "error":
+                    raise self._gone() from error
+        raised: Exception = future.exception()
+        return raised
+
+    def _last_seen(self, seen: float) -> float:
+        """When there were workers: now, or before, if that is not too long ago."""
+        try:
+            workers = self._threads()
+        except OSError as error:
+            raise self._gone() from error
+        if not workers and time.monotonic() - seen > DESERTED:
+            raise CnnfxError(
+                f"{self.address}: all its workers are gone. What was done is written. "
+                f"Start some with dask worker {self.address}, and go on with --skip-existing."
+            )
+        return time.monotonic() if workers else seen
+
+    def _gone(self) -> CnnfxError:
+        return CnnfxError(f"{self.address}: the Dask scheduler is gone. What was done is written.")
+
+    def clear(self, tasks: Iterable[Task]) -> None:
+        """Remove what workers that are gone have left half-written; where the scheduler is gone too, nobody knows."""
+        if self.client.status != "running":
+            return
+        try:
+            now = self._ask_workers()
+        except OSError:
+            return
+        alive = {worker.process for worker in now.values() if worker}
+        silent = {name for name, worker in now.items() if worker is None}
+        begun = {worker.process for name, worker in self.workers.items() if worker and name not in silent}
+        if lost := begun - alive:
+            files = [file for task in tasks for file in task.goal.files([""])]
+            for file in {os.path.dirname(os.path.realpath(file)): file for file in files}.values():
+                for process in lost:
+                    remove_unfinished(file, process)
 
 
 def _absolute(task: Task, here: str) -> Task:
     """The task with whole paths, as workers may run in another folder."""
     goal = task.goal._replace(path=task.goal.path and Path(here) / task.goal.path)
     return replace(task, path=os.path.join(here, task.source), goal=goal)
-
-
-def _landed(task: Task, future: Any, here: str, address: str) -> Outcome:
-    """The outcome of a task, in the words of this folder."""
-    from distributed import KilledWorker
-
-    try:
-        outcome: Outcome = future.result()
-    except KilledWorker:
-        return Outcome(task.source, error=killer_message(task.source), exit_code=1)
-    except (CancelledError, OSError) as error:
-        raise CnnfxError(f"{address}: the Dask scheduler is gone. What was done is written.") from error
-    except Exception as error:  # whatever a worker raises instead of our outcome: one that came later, without cnnfx
-        told = f"{task.source}: a worker of {address} could not do it: {type(error).__name__}: {error}."
-        return Outcome(task.source, error=told, exit_code=1)
-    return outcome if here == os.sep else _shortened(outcome, here)
 
 
 def _shortened(outcome: Outcome, here: str) -> Outcome:

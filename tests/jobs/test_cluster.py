@@ -1,12 +1,17 @@
-"""Many images on a Dask cluster: a real scheduler and two real workers on the loopback."""
+"""Many images on a Dask cluster: real schedulers and workers on the loopback."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,27 +22,51 @@ pytest.importorskip("distributed")
 DASK = (sys.executable, "-m", "dask")
 
 
+class Cluster:
+    """A scheduler and its workers, each in a process of its own."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.file = folder / "scheduler.json"
+        self.quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.quiet["env"] = environment(**variables)
+        start = [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        self.scheduler = subprocess.Popen([*start, "--scheduler-file", str(self.file)], **self.quiet)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        wait_until(lambda: self.file.exists() and self.file.read_text().endswith("}"))
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def start_workers(self, count: int, *options: str) -> None:
+        from distributed import Client
+
+        line = [*DASK, "worker", "--scheduler-file", str(self.file), "--nthreads", "1", "--no-dashboard", *options]
+        self.workers += [subprocess.Popen(line, **self.quiet) for _ in range(count)]
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=30)
+
+    def end(self) -> None:
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """The address of a scheduler, and its two workers."""
-    folder = tmp_path_factory.mktemp("cluster")
-    quiet = {"cwd": folder, "env": environment(), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    file = folder / "scheduler.json"
-    start = [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    processes = [subprocess.Popen(start, **quiet)]
-    wait_until(lambda: file.exists() and file.read_text().endswith("}"))
-    worker = [*DASK, "worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    processes += [subprocess.Popen(worker, **quiet) for _ in range(2)]
+    """A scheduler and two workers."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        cluster.start_workers(2, "--no-nanny")
+        yield cluster
+    finally:
+        cluster.end()
 
-    from distributed import Client
 
-    address = json.loads(file.read_text())["address"]
-    with Client(address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=30)
-    yield address, processes[1:]
-    for process in reversed(processes):
-        process.kill()
-        process.wait()
+@pytest.fixture
+def another(tmp_path_factory):
+    """A scheduler of the test's own, which tolerates no failure; the test starts its workers."""
+    folder = tmp_path_factory.mktemp("another")
+    cluster = Cluster(folder, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
+    yield cluster
+    cluster.end()
 
 
 @pytest.fixture(autouse=True)
@@ -52,37 +81,146 @@ def command(*options: str) -> tuple[int, str, str]:
 
 
 def test_json_messages_and_exit_code_are_those_of_one_process(cluster):
-    assert command("--json", "--scheduler", cluster[0]) == command("--json", "--jobs", "1")
+    assert command("--json", "--scheduler", cluster.address) == command("--json", "--jobs", "1")
 
 
 def test_the_files_are_those_of_one_process(cluster):
     command("--jobs", "1")
     expected = Path("out/8.npz").read_bytes()
     Path("out/8.npz").unlink()
-    command("--scheduler", cluster[0])
+    command("--scheduler", cluster.address)
     assert Path("out/8.npz").read_bytes() == expected
 
 
-def test_a_worker_that_is_killed_costs_no_image(cluster):
-    for number in range(9, 300):
-        os.link("photos/0.png", f"photos/{number}.png")
-    line = [*COMMAND, "apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "-q", "--scheduler", cluster[0]]
+def test_a_worker_that_is_killed_costs_no_image_and_leaves_no_unfinished_file(cluster):
+    many_photos()
+    line = [*COMMAND, "apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "-q", "--scheduler", cluster.address]
     with subprocess.Popen(line, stderr=subprocess.PIPE, env=environment()) as process:
         wait_until(lambda: len(os.listdir("out")) > 3)
-        cluster[1][1].kill()
+        killed = cluster.workers.pop()
+        Path(f"out/.cnnfx-{killed.pid}-0.part").write_bytes(b"half")  # as if it were killed in writing
+        Path(f"out/.cnnfx-{cluster.workers[0].pid}-0.part").write_bytes(b"half")
+        killed.kill()
         _, told = process.communicate(timeout=60)
+    killed.wait()
     assert told == b"cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n"
-    assert len([name for name in os.listdir("out") if name.endswith(".png")]) == 299
+    written = [name for name in os.listdir("out") if name.endswith(".png")]
+    assert len(written) == 299
+    assert {*os.listdir("out")} - {*written} == {f".cnnfx-{cluster.workers[0].pid}-0.part"}
 
 
-def test_a_scheduler_that_does_not_answer_is_told_with_its_address():
-    with socket.socket() as taken:  # bound and not listening: nobody else can answer there
-        taken.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        assert refused("apply", SEVEN, "-f", "edges", "--scheduler", address) == (
-            f"cnnfx: {address}: no Dask scheduler answers there within 5 seconds. "
-            "Start one with dask scheduler, and give the address that it prints."
-        )
+def many_photos() -> None:
+    for number in range(9, 300):
+        os.link("photos/0.png", f"photos/{number}.png")
+
+
+def test_the_loss_of_all_workers_ends_the_work(another, monkeypatch):
+    monkeypatch.setattr("cnnfx.jobs.cluster.DESERTED", 2)
+    many_photos()
+    another.start_workers(2, "--no-nanny")
+
+    def kill() -> None:
+        wait_until(lambda: len(os.listdir("out")) > 3)
+        for worker in another.workers:
+            Path(f"out/.cnnfx-{worker.pid}-0.part").write_bytes(b"half")
+            worker.kill()
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(kill)
+        told = refused("apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "-q", "--scheduler", another.address)
+    assert told.splitlines()[-1] == (
+        f"cnnfx: {another.address}: all its workers are gone. What was done is written. "
+        f"Start some with dask worker {another.address}, and go on with --skip-existing."
+    )
+    assert len(os.listdir("out")) < 299
+    assert not [name for name in os.listdir("out") if not name.endswith(".png")]
+
+
+def test_only_the_image_that_kills_workers_is_named(another):
+    for number in range(9):
+        os.rename(
+            f"photos/{number}.png", f"photos/later{number}.png"
+        )  # some wait on the worker while the first kills it
+    shutil.copy(SEVEN, "photos/killer.png")
+    another.start_workers(1, "--preload", str(Path(__file__).with_name("dying.py")))
+    assert command("--quiet", "--scheduler", another.address) == (
+        1,
+        "",
+        "cnnfx: photos/killer.png: it ends the process that works on it. The file may be damaged, or too large for the "
+        "memory. Get the file again, or make it smaller.\n"
+        "cnnfx: photos/later4.png: it is empty. The program that made it may have failed.\n",
+    )
+    assert len(os.listdir("out")) == 8
+
+
+@contextmanager
+def peer(answer: bytes | None, listens: bool = True):
+    """The address of something that takes connections, if it listens, and answers all alike, or nothing."""
+    with socket.socket() as server, ThreadPoolExecutor() as pool:
+        server.bind(("127.0.0.1", 0))
+        if listens:
+            server.listen()
+        if answer is not None:
+            pool.submit(reply, server, answer)
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+def reply(server: socket.socket, answer: bytes) -> None:
+    with server.accept()[0] as line:
+        line.sendall(answer)
+        line.recv(1)  # until the other side hangs up
+
+
+def no_answer(address: str) -> str:
+    return (
+        f"cnnfx: {address}: no Dask scheduler answers there within 5 seconds. "
+        "Start one with dask scheduler, and give the address that it prints.\n"
+    )
+
+
+def no_scheduler(address: str) -> str:
+    return f"cnnfx: {address} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.\n"
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_scheduler_that_does_not_answer_is_told_with_its_address(listens):
+    with peer(None, listens) as address:
+        assert command("--scheduler", address) == (1, "", no_answer(address))
+
+
+def test_a_scheduler_that_has_stopped_is_told_with_its_address(another):
+    another.scheduler.send_signal(signal.SIGSTOP)
+    assert command("--scheduler", another.address) == (1, "", no_answer(another.address))
+
+
+def test_a_worker_that_has_stopped_is_told_with_its_address(another):
+    another.start_workers(2, "--no-nanny")
+    another.workers[0].send_signal(signal.SIGSTOP)
+    code, _, told = command("--scheduler", another.address)
+    assert re.fullmatch(
+        rf"cnnfx: {another.address}: its worker tcp://127.0.0.1:\d+ does not answer within 5 seconds. Restart it.\n",
+        told,
+    )
+    assert code == 1
+
+
+def test_another_servers_answer_is_no_schedulers():
+    with peer(b"HTTP/1.0 400 Bad Request\r\n\r\n") as address:
+        assert command("--scheduler", address) == (2, "", no_scheduler(address))
+
+
+def test_the_address_of_a_worker_is_no_schedulers(cluster):
+    from distributed import Client
+
+    with Client(cluster.address, set_as_default=False) as client:
+        worker = next(iter(client.nthreads()))
+    assert command("--scheduler", worker) == (2, "", no_scheduler(worker))
+
+
+@pytest.mark.parametrize("address", ["", "tcp://host", "tcp://host:port", "http://host:80", "tcp://host:80:80"])
+def test_a_malformed_address_is_no_schedulers(address):
+    told = refused("apply", SEVEN, "-f", "edges", "-o", "out/seven.png", "--scheduler", address, code=2)
+    assert told + "\n" == no_scheduler(address or "Nothing")
 
 
 def test_dask_that_is_not_installed_is_told(monkeypatch):
@@ -92,18 +230,9 @@ def test_dask_that_is_not_installed_is_told(monkeypatch):
     )
 
 
-def test_a_scheduler_without_workers_is_told(tmp_path):
-    file = tmp_path / "scheduler.json"
-    start = [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    scheduler = subprocess.Popen(start, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: file.exists() and file.read_text().endswith("}"))
-        address = json.loads(file.read_text())["address"]
-        assert command("--scheduler", address) == (
-            1,
-            "",
-            f"cnnfx: {address}: the scheduler has no workers. Start some with dask worker {address}.\n",
-        )
-    finally:
-        scheduler.kill()
-        scheduler.wait()
+def test_a_scheduler_without_workers_is_told(another):
+    assert command("--scheduler", another.address) == (
+        1,
+        "",
+        f"cnnfx: {another.address}: the scheduler has no workers. Start some with dask worker {another.address}.\n",
+    )
