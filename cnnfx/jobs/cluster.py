@@ -32,6 +32,8 @@ DESERTED = 30.0
 to start its worker again."""
 BEAT = 1.0
 """Seconds of waiting for an outcome after which it is seen whether there are workers."""
+HASTE = 0.4
+"""Seconds that workers have at the end, when somebody may be waiting for the prompt to come back."""
 IN_FLIGHT = 3
 """Tasks per worker thread that the scheduler knows of at a time."""
 
@@ -119,8 +121,8 @@ class _Cluster:
         threads: dict[str, int] = self.client.sync(self.client.scheduler.ncores, callback_timeout=DESERTED)
         return threads
 
-    def _ask_workers(self) -> dict[str, _Worker | None]:
-        """What each worker says of itself; None for those that do not answer."""
+    def _ask_workers(self, patience: float = PATIENCE) -> dict[str, _Worker | None]:
+        """What each worker says of itself; None for those that do not answer in so many seconds."""
 
         def about() -> tuple[str | None, int]:  # sent as it stands: a worker without cnnfx could not import it
             import os
@@ -134,7 +136,7 @@ class _Cluster:
         async def ask() -> dict[str, _Worker | None]:  # each by itself, so that it is known who is silent
             names = await self.client.scheduler.ncores()
             asked = {name: create_task(self.client.run(about, workers=[name])) for name in names}
-            silent = (await wait(asked.values(), timeout=PATIENCE))[1] if asked else set()
+            silent = (await wait(asked.values(), timeout=patience))[1] if asked else set()
             for task in silent:
                 task.cancel()
             return {name: None if task in silent else answer(task, name) for name, task in asked.items()}
@@ -145,7 +147,7 @@ class _Cluster:
             except OSError:  # it has just gone
                 return None
 
-        workers: dict[str, _Worker | None] = self.client.sync(ask, callback_timeout=2 * PATIENCE)
+        workers: dict[str, _Worker | None] = self.client.sync(ask, callback_timeout=2 * patience)
         return workers
 
     def _check_workers(self) -> None:
@@ -222,7 +224,7 @@ class _Cluster:
         if self.client.status != "running":
             return
         try:
-            now = self._ask_workers()
+            now = self._ask_workers(HASTE)
         except OSError:
             return
         alive = {worker.process for worker in now.values() if worker}
