@@ -74,8 +74,8 @@ def one_photo_is_empty(photos):
     Path("photos/4.png").write_bytes(b"")
 
 
-def command(*options: str) -> tuple[int, str, str]:
-    line = [*COMMAND, "apply", "photos", "-f", "edges", "-o", "out/{stem}.npz", *options]
+def command(*options: str, program: tuple[str, ...] = COMMAND) -> tuple[int, str, str]:
+    line = [*program, "apply", "photos", "-f", "edges", "-o", "out/{stem}.npz", *options]
     done = subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=60, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -114,8 +114,10 @@ def many_photos() -> None:
         os.link("photos/0.png", f"photos/{number}.png")
 
 
-def test_the_loss_of_all_workers_ends_the_work(another, monkeypatch):
-    monkeypatch.setattr("cnnfx.jobs.cluster.DESERTED", 2)
+IMPATIENT = "from cnnfx.__main__ import main; from cnnfx.jobs import cluster; cluster.DESERTED = 2; main()"
+
+
+def test_the_loss_of_all_workers_ends_the_work(another):
     many_photos()
     another.start_workers(2, "--no-nanny")
 
@@ -127,13 +129,14 @@ def test_the_loss_of_all_workers_ends_the_work(another, monkeypatch):
 
     with ThreadPoolExecutor() as pool:
         pool.submit(kill)
-        told = refused("apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "-q", "--scheduler", another.address)
-    assert told.splitlines()[-1] == (
+        code, _, told = command("-q", "--scheduler", another.address, program=(sys.executable, "-c", IMPATIENT))
+    assert code == 1
+    assert told.removeprefix("cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n") == (
         f"cnnfx: {another.address}: all its workers are gone. What was done is written. "
-        f"Start some with dask worker {another.address}, and go on with --skip-existing."
+        f"Start some with dask worker {another.address}, and go on with --skip-existing.\n"
     )
     assert len(os.listdir("out")) < 299
-    assert not [name for name in os.listdir("out") if not name.endswith(".png")]
+    assert not [name for name in os.listdir("out") if not name.endswith(".npz")]
 
 
 def test_only_the_image_that_kills_workers_is_named(another):
