@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnnfx.engine.bands import steps
+from cnnfx.engine.bands import COPIES, steps
 from cnnfx.engine.borders import inside
 from cnnfx.engine.memory import buffer
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 KEPT = 1 << 24
-"""Bytes of such memory that a thread keeps; what it made last it keeps in any case."""
+"""Bytes of strips that a thread keeps; what it made last it keeps in any case."""
 
 
 class Layout:
@@ -50,7 +50,7 @@ class _Own(threading.local):
 
     def make(self, layout: Layout) -> Copies:
         new = Copies(layout)
-        while self.made and sum(each.size for each in self.made.values()) + new.size > KEPT:
+        while self.made and sum(each.strip.nbytes for each in self.made.values()) + new.strip.nbytes > KEPT:
             del self.made[next(iter(self.made))]
         self.made[layout] = new
         return new
@@ -114,8 +114,8 @@ class Copies:
         _, taps, apart = steps(window, block.p)
         self.gaps = taps != window.kernel[0]  # zeros of the matrices stand where no weight does
         self.shape = ((block.bands - 1) * apart + taps, layout.channels, window.kernel[1], self.images)
-        memory = np.empty(prod(self.shape) * min(block.across, self.columns), dtype)
-        self.size = self.strip.nbytes + memory.nbytes
+        # The copies are made anew each time, so all layouts share one memory, which is large enough for most of them.
+        memory = buffer("copies", (max(prod(self.shape) * min(block.across, self.columns), COPIES // 4),), dtype)
         firsts = range(0, self.columns, block.across)
         self.pieces = [self._piece(window, n, min(n + block.across, self.columns), memory) for n in firsts]
 

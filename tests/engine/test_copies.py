@@ -59,7 +59,7 @@ def test_more_sizes_than_are_remembered_are_right_again_and_again(little_is_kept
 def test_no_more_is_kept_than_is_allowed(little_is_kept):
     for side in range(20, 60):
         correlate(random(1, side, side), random(1, 1, 3, 3))
-        assert 0 < sum(each.size for each in copies._own.made.values()) <= little_is_kept
+        assert 0 < sum(each.strip.nbytes for each in copies._own.made.values()) <= little_is_kept
     correlate(random(1, 500, 500), random(1, 1, 3, 3))
     assert len(copies._own.made) == 1  # more than is allowed, but in use
 
