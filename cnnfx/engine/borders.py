@@ -60,13 +60,12 @@ class PaddedImages:
         if not (copied or any(where[2:])):
             return images
         result = buffer("part", (*images.shape[:2], rows.stop - rows.start, columns.stop - columns.start), images.dtype)
-        self.lay(result, batch, rows, columns)
+        self.lay(result, batch, rows, columns, where)
         return result
 
-    def lay(self, target: Array, batch: slice, rows: slice, columns: slice) -> None:
-        """Write the padded images' `rows` and `columns` to `target`, which is as large."""
-        images = self.images if batch.stop - batch.start == len(self.images) else self.images[batch]
-        down, across, above, below, before, after = inside(images.shape[2:], self.pads, rows, columns)
+    def lay(self, target: Array, batch: slice, rows: slice, columns: slice, where: Inside) -> None:
+        """Write the padded `rows` and `columns`, of which this is not border, to `target`, which is as large."""
+        images, (down, across, above, below, before, after) = self.images[batch], where
         bottom, right = target.shape[2] - below, target.shape[3] - after
         target[:, :, above:bottom, before:right] = images[:, :, down, across]
         if above:

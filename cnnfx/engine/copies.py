@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnfx.engine.bands import Block
-    from cnnfx.engine.borders import PaddedImages
+    from cnnfx.engine.borders import Inside, PaddedImages
     from cnnfx.engine.geometry import Pads, Window
 
     Array = NDArray[Any]
@@ -60,14 +60,16 @@ _own = _Own()
 
 
 class Part(NamedTuple):
-    """A block, the layout of its memory, and where the images lie in it."""
+    """A block, the layout of its memory, the padded rows and columns under it, what of these is not border, and where
+    that lies in the images and in the strip."""
 
     block: Block
     layout: Layout
+    rows: slice
+    columns: slice
+    inside: Inside
     images: tuple[slice, ...]
     strip: tuple[slice, ...]
-    above: int
-    below: int
 
 
 def parts(
@@ -78,15 +80,17 @@ def parts(
     found = []
     for block in blocks:
         rows, columns = window.under(block.rows, block.columns)
-        down, across, above, below, before, after = inside(size, pads, rows, columns)
-        lengths = (where.stop - where.start for where in block[:3])
+        where = inside(size, pads, rows, columns)
+        down, across, above, below, before, after = where
+        lengths = (part.stop - part.start for part in block[:3])
         key = (*lengths, block.p, before, after)
         if key not in layouts:
             layouts[key] = Layout(block, channels, window, dtype)
         high, wide = rows.stop - rows.start, columns.stop - columns.start
         every = slice(None)
         strip = every, every, slice(above, high - below), slice(before, wide - after)
-        found.append(Part(block, layouts[key], (block.batch, every, down, across), strip, above, below))
+        images = block.batch, every, down, across
+        found.append(Part(block, layouts[key], rows, columns, where, images, strip))
     return tuple(found)
 
 
@@ -133,8 +137,7 @@ class Copies:
     def lay(self, images: PaddedImages, part: Part) -> None:
         """Write the input under a block to the strip; beside it, and where they already stand, zeros stay."""
         if images.border != "constant":
-            block = part.block
-            images.lay(self.strip, block.batch, *part.layout.window.under(block.rows, block.columns))
+            images.lay(self.strip, part.block.batch, part.rows, part.columns, part.inside)
             return
         if part is not self.part:
             self._frame(part)
@@ -142,11 +145,12 @@ class Copies:
 
     def _frame(self, part: Part) -> None:
         """Zeros above and below what is not border."""
-        if part.above > self.above:
-            self.strip[:, :, : part.above] = 0
-        if part.below > self.below:
-            self.strip[:, :, -part.below :] = 0
-        self.above, self.below = part.above, part.below
+        above, below = part.inside.above, part.inside.below
+        if above > self.above:
+            self.strip[:, :, :above] = 0
+        if below > self.below:
+            self.strip[:, :, -below:] = 0
+        self.above, self.below = above, below
         self.part, self.inside = part, self.strip[part.strip]
 
     def multiply(self, matrix: Array, target: Array) -> None:
