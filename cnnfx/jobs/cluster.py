@@ -71,6 +71,8 @@ def _connected(address: str) -> Client:
         from distributed import Client
     except ImportError:
         raise UsageError("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.") from None
+    if not _is_address(address):
+        raise _no_scheduler(address)
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns the user is told by us
     promise = Promise[Client]()
@@ -90,11 +92,27 @@ def _connected(address: str) -> Client:
             f"{address}: no Dask scheduler answers there within {PATIENCE:.0f} seconds. "
             "Start one with dask scheduler, and give the address that it prints."
         ) from None
-    except Exception:  # from an address that is none to the many ways of not understanding what something else answers
-        told = address or "Nothing"
-        raise UsageError(
-            f"{told} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it."
-        ) from None
+    except Exception:  # the many ways of not understanding what something else answers
+        raise _no_scheduler(address) from None
+
+
+def _is_address(address: str) -> bool:
+    """Whether Dask reads a host and a port in it; seen before a client is made, as one that fails leaves threads."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
+    try:
+        scheme, place = parse_address(address)
+        get_backend(scheme)
+        host, port = parse_host_port(place)
+    except ValueError:
+        return False
+    return bool(host) and 0 < port < 65536
+
+
+def _no_scheduler(address: str) -> UsageError:
+    told = address or "''"
+    return UsageError(f"{told} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.")
 
 
 class _Worker(NamedTuple):

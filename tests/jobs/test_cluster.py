@@ -220,10 +220,13 @@ def test_the_address_of_a_worker_is_no_schedulers(cluster):
     assert command("--scheduler", worker) == (2, "", no_scheduler(worker))
 
 
-@pytest.mark.parametrize("address", ["", "tcp://host", "tcp://host:port", "http://host:80", "tcp://host:80:80"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "tcp://host", "tcp://host:port", "http://host:80", "tcp://host:80:80", "tcp://:80", "host:0", "host:65536"],
+)
 def test_a_malformed_address_is_no_schedulers(address):
     told = refused("apply", SEVEN, "-f", "edges", "-o", "out/seven.png", "--scheduler", address, code=2)
-    assert told + "\n" == no_scheduler(address or "Nothing")
+    assert told + "\n" == no_scheduler(address or "''")
 
 
 def test_dask_that_is_not_installed_is_told(monkeypatch):
