@@ -72,7 +72,7 @@ def picture(shape: tuple[int, int, int]) -> Image:
     return Image("random", values, tuple(f"c{index}" for index in range(shape[0])))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases(), st.data())
 def test_the_output_is_what_the_network_computes(case, data):
     maps, image = case
@@ -85,7 +85,7 @@ def test_the_output_is_what_the_network_computes(case, data):
     np.testing.assert_allclose([one.value for one in found], computed[:, row, column], rtol=1e-4, atol=2e-5 * scale)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(), st.data())
 def test_values_at_some_places_are_those_of_the_whole(case, data):
     maps, _ = case
@@ -98,7 +98,7 @@ def test_values_at_some_places_are_those_of_the_whole(case, data):
     np.testing.assert_allclose(found, computed[:, rows[:, None], columns], rtol=1e-4, atol=2e-5 * scale)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(2), st.data())
 def test_each_number_of_a_patch_is_the_output_that_explains_it(case, data):
     maps, image = case

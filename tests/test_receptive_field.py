@@ -83,7 +83,7 @@ LAYERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(LAYERS, min_size=1, max_size=3), st.integers(0, 2**32 - 1))
 def test_exactly_the_pixels_in_the_field_change_the_output(layers, seed):
     random = np.random.default_rng(seed)

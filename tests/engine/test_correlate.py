@@ -45,13 +45,13 @@ def cases(draw):
     }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(case=cases(), method=st.sampled_from(METHODS))
 def test_every_combination_of_arguments_agrees_with_scipy(case, method):
     check(case, method)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     case=cases(),
     copies=st.integers(1, 4000),

@@ -102,7 +102,7 @@ def cases(draw):
     }
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(case=cases())
 def test_kernels_of_low_rank_agree_with_scipy(case):
     image = random(2, case["channels"], *case["size"], seed=case["seed"]).astype(case["dtype"])

@@ -37,7 +37,7 @@ def test_a_wide_range_of_values_loses_no_more(dtype):
     assert error(correlate(image, weights, method="winograd"), exact(image, weights)) < limit
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     batch=st.integers(1, 40),
     channels=st.integers(1, 40),
@@ -54,7 +54,7 @@ def test_images_of_any_size_agree_with_the_direct_method(batch, channels, filter
     assert error(correlate(images, weights, bias, method="winograd"), expected) < 1e-12
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     out=st.tuples(st.integers(1, 90), st.integers(1, 40), st.integers(1, 600), st.integers(1, 400)),
     channels=st.integers(1, 300),

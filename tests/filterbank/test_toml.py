@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.filterbank import load_network
@@ -210,7 +210,6 @@ def written(layers, below: list[str] | None) -> str:
     return "\n".join(lines)
 
 
-@settings(deadline=None)
 @given(random_layers(), st.booleans())
 def test_a_network_written_as_toml_loads_to_the_same_weights(layers, by_name):
     with tempfile.TemporaryDirectory() as folder:

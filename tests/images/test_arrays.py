@@ -260,7 +260,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(seed=st.sampled_from(SEEDS), changes=st.lists(st.tuples(st.integers(0, 999), st.integers(0, 255)), max_size=5))
 def test_a_damaged_array_is_read_or_refused(seed: bytes, changes: list[tuple[int, int]]) -> None:
     data = bytearray(seed)

@@ -120,7 +120,7 @@ def test_a_picture_cut_anywhere_is_read_or_refused(seed: str) -> None:
         read_or_refused(SEEDS[seed][:end])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     seed=st.sampled_from(sorted(SEEDS)),
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6),

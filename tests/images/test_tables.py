@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.errors import FileError
@@ -56,7 +56,6 @@ def test_a_table_is_an_array_of_one_channel() -> None:
     assert image.channel_names == ("gray",)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3), min_size=1)
 )
@@ -111,7 +110,6 @@ def test_text_too_long_for_the_limit_is_refused_unread() -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.text("0123456789+-.eE,; \t\r\n#naif_\ufeff\x0c\x1c", min_size=1))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

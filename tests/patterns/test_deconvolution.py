@@ -89,7 +89,7 @@ LAYERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(LAYERS, min_size=1, max_size=3), st.integers(0, 2**32 - 1))
 def test_a_part_of_an_image_gives_what_all_of_it_gives(layers, seed):
     random = np.random.default_rng(seed)

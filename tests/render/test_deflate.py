@@ -6,13 +6,12 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cnnfx.render.deflate import adler32_combine, zlib_stream
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.binary(max_size=300))
 @example(b"", b"")
 @example(b"\xff" * 70000, b"\xff" * 90001)
@@ -22,7 +21,6 @@ def test_checksums_of_two_pieces_make_the_checksum_of_both(first, second):
     assert combined == zlib.adler32(first + second)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=100), max_size=8))
 @pytest.mark.parametrize("method", [(1, zlib.Z_RLE), None, (4, zlib.Z_DEFAULT_STRATEGY)])
 def test_the_blocks_come_back_as_one(method, blocks):

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cnnfx.render.huffman import LARGE, LONGEST, STEP, code_lengths, literals, reversed_codes
@@ -36,7 +36,6 @@ def least(counts):
     return total
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=3000))
 @example(b"\0")
 @example(bytes(range(256)))

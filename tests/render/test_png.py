@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import PIL.Image
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.engine.threads import set_threads
@@ -83,7 +83,6 @@ def smooth(height, width, seed=1):
     return np.clip(127 + hills + random.normal(0, 2, (height, width)), 0, 255).astype(np.uint8)
 
 
-@settings(deadline=None)
 @given(
     height=st.integers(1, 40), width=st.integers(1, 40), color=st.booleans(), levels=st.integers(1, 255),
     seed=st.integers(0, 99),
@@ -108,7 +107,6 @@ def test_a_picture_larger_than_a_block_comes_back():
     np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
 
 
-@settings(deadline=None)
 @given(data=st.data(), color=st.booleans())
 def test_the_file_does_not_depend_on_how_the_rows_are_handed_over(data, color):
     heights = data.draw(st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(any))

@@ -37,7 +37,7 @@ def slide(one, picture, *wanted):
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     stride=pairs,
     dilation=pairs,

@@ -38,7 +38,7 @@ def within(places, ink):
     return (places >= ink.first) & (places < ink.first + ink.count)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     dilation=st.tuples(st.integers(1, 3), st.integers(1, 3)),

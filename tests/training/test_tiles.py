@@ -73,7 +73,7 @@ def check(blocks: Blocks, sides, weights, bias, images) -> None:
     padding=st.sampled_from(["valid", "same", ((1, 0), (2, 1))]),
     border=st.sampled_from(BORDERS),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_tiles_of_any_size_give_what_patches_give(size, kernel, pool, sides, padding, border) -> None:
     blocks, *rest = example(size, kernel, pool, padding=padding, border=border)
     check(blocks, sides, *rest)
