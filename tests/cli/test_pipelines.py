@@ -9,6 +9,7 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 import termios
 from pathlib import Path
 from typing import IO
@@ -238,3 +239,34 @@ def test_ctrl_c_in_a_terminal_ends_with_130():
 
     code, shown = on_a_terminal("apply", "large.npy", "-f", "edges", "--scale", "2", "-o", "a.png", started=interrupt)
     assert (code, shown) == (130, "cnnfx: interrupted.\n")
+
+
+# --- the end
+
+BEFORE = "import atexit; atexit.register(print, 'done at the end'); from cnnfx.__main__ import main; main()"
+MEANWHILE = """
+import atexit
+from cnnfx import cli
+from cnnfx.__main__ import main
+app = cli.app
+def first_register(**options):
+    atexit.register(print, 'done at the end')
+    app(**options)
+cli.app = first_register
+main()
+"""
+
+
+@pytest.mark.parametrize("code", [BEFORE, MEANWHILE])
+@pytest.mark.parametrize(
+    ("args", "status"), [(["list-filters"], 0), (["apply", "no.png", "-f", "edges"], 1), (["-x"], 2)]
+)
+def test_what_others_do_at_the_end_is_done(code, args, status):
+    result = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, env=environment(), check=False)
+    assert (result.returncode, result.stdout[-16:]) == (status, b"done at the end\n")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_ends_well_without_standard_streams(closed):
+    assert shell(f"cnnfx apply '{SEVEN}' -f edges -o a.png {closed}").returncode == 0
+    assert shell(f"cnnfx apply no.png -f edges -o a.png {closed}").returncode == 1
