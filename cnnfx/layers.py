@@ -120,7 +120,9 @@ class Combination(NamedTuple):
 
     def forward(self, maps: Array) -> Array:
         """The channel `(..., H, W)` made from channels `(..., K, H, W)`."""
-        return COMBINATIONS[self.kind](maps[..., list(self.of), :, :])
+        first, last = self.of[0], self.of[-1] + 1
+        neighbours = self.of == tuple(range(first, last))  # which need not be copied to stand side by side
+        return COMBINATIONS[self.kind](maps[..., first:last, :, :] if neighbours else maps[..., list(self.of), :, :])
 
 
 def _difference(maps: Array) -> Array:

@@ -165,12 +165,11 @@ def _select(network: Network, channels: range) -> Network:
 
 
 def _select_channels(layer: Layer, channels: range) -> Layer:
-    combine = [layer.outputs[index] for index in channels]
+    outputs = [layer.outputs[index] for index in channels]
     if layer.conv.groups > 1:  # filters of different groups see different channels: all stay, only the output is chosen
-        return replace(layer, combine=tuple(combine))
-    used = sorted({index for channel in combine for index in channel.of})
+        return replace(layer, combine=tuple(outputs))
+    used = sorted({index for channel in outputs for index in channel.of})
     conv = replace(layer.conv, weights=layer.conv.weights[used], bias=layer.conv.bias[used])
-    combine = [channel._replace(of=tuple(used.index(index) for index in channel.of)) for channel in combine]
-    return replace(
-        layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in used), combine=tuple(combine)
-    )
+    names = tuple(layer.filter_names[index] for index in used)
+    combine = [channel._replace(of=tuple(used.index(index) for index in channel.of)) for channel in outputs]
+    return replace(layer, conv=conv, filter_names=names, combine=tuple(combine) if layer.combine else ())

@@ -94,8 +94,9 @@ def map_tiles(maps: Maps, look: Look, above: Sequence[Levels | None] = ()) -> Ti
     def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
         # Found when first drawn: the size of a grid can be known without computing a map.
         lines.extend(() if lines else look.lines(maps.statistics))
-        part = parts.setdefault((first, last), maps.part(first, last))
-        values = part.rows(top, bottom)
+        if (first, last) not in parts:
+            parts[first, last] = maps.part(first, last)
+        values = parts[first, last].rows(top, bottom)
         for value_line, channel in zip(lines[first:last], values, strict=True):
             yield paint(value_line.levels(channel), look.colormap)
 
