@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.engine.memory import result
 from cnnfx.errors import FileError
 
 MAX_PIXELS = 200_000_000
@@ -53,7 +54,8 @@ class Image:
         rows = self.values[:, first:last]
         if rows.dtype == np.float32:
             return rows
-        scaled: NDArray[np.float32] = np.divide(rows, np.float32(np.iinfo(rows.dtype).max), dtype=np.float32)
+        scaled: NDArray[np.float32] = result(rows.shape, np.dtype(np.float32))
+        np.divide(rows, np.float32(np.iinfo(rows.dtype).max), out=scaled)
         return scaled
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+import pytest
 
 from cnnfx.engine import correlate, memory
 
 FLOAT = np.dtype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def nothing_has_come_back():
+    memory._spare.clear()
 
 
 def address(array):
@@ -41,10 +47,27 @@ def test_results_that_are_held_at_the_same_time_lie_apart():
     assert [array.min() for array in arrays] == [array.max() for array in arrays] == [0, 1, 2, 3]
 
 
-def test_of_memory_that_has_come_back_only_one_piece_is_kept():
-    arrays = [memory.result((1 << 21,), FLOAT) for _ in range(4)]
+def test_of_memory_that_has_come_back_little_is_kept_and_what_came_last():
+    arrays = [memory.result((1 << 21,), FLOAT) for _ in range(6)]
     arrays.clear()
-    assert len(memory._spare) == 1
+    assert [piece.nbytes for piece in memory._spare] == [1 << 23] * 4
+    large = memory.result((1 << 24,), FLOAT)
+    place = address(large)
+    del large
+    assert [address(piece) for piece in memory._spare] == [place]
+
+
+def test_results_of_two_sizes_in_turns_have_their_memory_again():
+    def places():
+        return [address(memory.result(shape, FLOAT)) for shape in ((1 << 22,), (1 << 20,))]
+
+    places()
+    assert places() == places()
+
+
+def test_a_large_page_begins_where_a_result_does():
+    for size in (1 << 19, 600_000, 1 << 22):
+        assert address(memory.result((size,), FLOAT)) % memory.LARGE_PAGE == 0
 
 
 def test_a_small_result_does_not_take_a_large_piece():
@@ -89,3 +112,18 @@ def test_threads_have_scratch_space_of_their_own():
     for thread in others:
         thread.join()
     assert len(set(places)) == 3
+
+
+def test_scratch_spaces_of_one_thread_lie_apart():
+    spaces = [memory.buffer(f"space{number}", (30_000 + 7 * number,), FLOAT) for number in range(40)]
+    for number, space in enumerate(spaces):
+        space[:] = number
+    assert [space.min() for space in spaces] == [space.max() for space in spaces] == list(range(40))
+    assert not any(address(space) % memory.ALIGNED for space in spaces)
+
+
+def test_scratch_space_that_grows_leaves_what_it_was_to_those_who_hold_it():
+    before = memory.buffer("growing", (20_000,), FLOAT)
+    before[:] = 1
+    memory.buffer("growing", (200_000,), FLOAT)[:] = 2
+    assert (before == 1).all()
