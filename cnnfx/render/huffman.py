@@ -30,7 +30,7 @@ CODES = np.uint64(2**27 - 1)
 STEP = 7
 """Of a large array every seventh byte is counted: no multiple of the bytes of a pixel."""
 LARGE = 2**16
-PART = 2**17
+PART = 2**18
 """Bytes that are coded at a time: what is needed for it stays in the cache."""
 HEADER = (0, 0, 1, *(0,) * 10, *(1,) * 4, *(0,) * 9, *(0, 0, 1) * 16)
 """Bits before the lengths: more blocks follow; a block with a code of its own, for 257 symbols and no distances; these

@@ -1,7 +1,7 @@
 """PNG files, written from bands of rows: filtered and deflated in threads while the caller makes the next band.
 
 A PNG file holds one zlib stream of filtered rows. The picture is cut into blocks of rows, which depend only on its
-width; each is filtered and deflated on its own, and `cnnfx.render.deflate` joins them into one stream. So the file is
+size; each is filtered and deflated on its own, and `cnnfx.render.deflate` joins them into one stream. So the file is
 the same, byte by byte, for any number of threads and however the rows were handed over.
 """
 
@@ -31,9 +31,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLORS = {"gray": (0, 1), "rgb": (2, 3)}
 """PNG's number for a kind of picture, and how many bytes a pixel has."""
 LONGEST = 2**31 - 1
-BLOCK = 2**19
-"""About how many bytes are filtered and deflated together: few enough for all threads to have some of a small picture,
-and enough to make light of what each block costs."""
+SMALL, LARGE, BLOCKS = 2**20, 2**21, 8
+"""Bytes that are filtered and deflated together: about so many at least, to make light of what each block costs and of
+how threads wait for one another; at most; and between the two so many that a picture is cut into some blocks."""
 NONE, SUB, UP, AVERAGE = range(4)
 """PNG's filters: what is subtracted from each byte. The fifth, Paeth, takes long and wins little on feature maps."""
 CODES = None
@@ -99,7 +99,7 @@ def write_png(file: Sink, width: int, height: int, bands: Iterable[Bytes], *, co
     kind, depth = COLORS[color]
     file.write(SIGNATURE)
     write_chunk(file, b"IHDR", struct.pack(">2I5B", width, height, 8, kind, 0, 0, 0))
-    blocks = _blocks(_checked(bands, width, height, depth), max(1, BLOCK // (width * depth)))
+    blocks = _blocks(_checked(bands, width, height, depth), _rows(width * depth, height))
     for parts in zlib_stream(blocks, lambda block: _filtered(*block, depth)):
         write_chunk(file, b"IDAT", *parts)
     write_chunk(file, b"IEND")
@@ -113,6 +113,12 @@ def write_chunk(file: Sink, name: bytes, *parts: bytes) -> None:
         file.write(part)
         checksum = zlib.crc32(part, checksum)
     file.write(struct.pack(">I", checksum))
+
+
+def _rows(width: int, height: int) -> int:
+    """Rows of a block of a picture of so many bytes and rows: all blocks are about equally large."""
+    block = min(max(width * height // BLOCKS, SMALL), LARGE)
+    return -(-height // max(1, round(width * height / block)))
 
 
 def _checked(bands: Iterable[Bytes], width: int, height: int, depth: int) -> Iterator[Bytes]:

@@ -31,7 +31,12 @@ def threads(request):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Many blocks already in small pictures."""
-    monkeypatch.setattr(png, "BLOCK", SMALL_BLOCK)
+    cut_into(SMALL_BLOCK, monkeypatch)
+
+
+def cut_into(size, patch):
+    patch.setattr(png, "SMALL", size)
+    patch.setattr(png, "LARGE", size)
 
 
 class Pipe:
@@ -102,8 +107,8 @@ def test_pictures_of_several_blocks_come_back(shape, small_blocks, threads):
 
 
 def test_a_picture_larger_than_a_block_comes_back():
-    pixels = smooth(1500, 1100)
-    assert pixels.size > 3 * png.BLOCK
+    pixels = smooth(3000, 1100)
+    assert pixels.size > 3 * png.SMALL
     np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
 
 
@@ -112,8 +117,17 @@ def test_the_file_does_not_depend_on_how_the_rows_are_handed_over(data, color):
     heights = data.draw(st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(any))
     pixels = noise(sum(heights), 50, *(3,) * color) // 200
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(png, "BLOCK", 7 * 50)
+        cut_into(7 * 50, patch)
         assert written(pixels, heights) == written(pixels)
+
+
+@pytest.mark.parametrize(("rows", "count"), [(1, 1), (14, 1), (16, 2), (80, 8), (200, 8), (320, 8), (600, 15)])
+def test_a_picture_is_cut_into_some_blocks_neither_small_nor_large(rows, count, monkeypatch):
+    monkeypatch.setattr(png, "SMALL", 1000)
+    monkeypatch.setattr(png, "LARGE", 4000)
+    data = [content for name, content in chunks(encode_png(noise(rows, 100))) if name == b"IDAT"]
+    assert len(data) == count + 1  # the last one ends the stream
+    assert max(map(len, data[:-1])) < 1.3 * min(map(len, data[:-1]))
 
 
 def test_the_file_does_not_depend_on_the_number_of_threads(small_blocks):
