@@ -95,7 +95,7 @@ def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
 APPLY = {
     "cli": {
         "app", "apply", "boundary", "networks", "on_demand", "options", "parsers", "printing", "progress", "sources",
-        "targets",
+        "targets", "threads",
     },
     "engine": {
         "ahead", "bands", "blas", "borders", "choose", "copies", "correlate", "direct", "geometry", "memory", "names",

@@ -84,7 +84,7 @@ def apply(
     from cnnfx.cli.progress import MANY
     from cnnfx.cli.sources import content, find_sources
     from cnnfx.cli.targets import targets
-    from cnnfx.engine import set_threads
+    from cnnfx.cli.threads import use_threads
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.jobs.task import Recipe, Task
@@ -94,8 +94,7 @@ def apply(
 
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
-    if threads is not None:
-        set_threads(threads)
+    use_threads(threads)
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
     network = _network(filters or [], kernel or [], then or [], settings, layer)
     layout = Layout(Look(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters)

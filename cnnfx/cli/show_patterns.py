@@ -136,14 +136,13 @@ def show_patterns(
       cnnfx show-patterns model.npz --json > patterns.jsonl
     """
     from cnnfx.cli.patterns_input import checked_target, chosen_filters, gallery_of, network_of
-    from cnnfx.engine import set_threads
+    from cnnfx.cli.threads import use_threads
     from cnnfx.errors import UsageError
     from cnnfx.patterns.finding import METHODS, choose_layer, unit_names
 
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
-    if threads is not None:
-        set_threads(threads)
+    use_threads(threads)
     network = network_of(spec)
     target = None if output is None else checked_target(output, format, network.name)
     part = choose_layer(network, layer)

@@ -61,17 +61,16 @@ def train(
       cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
       cnnfx train --resume model.npz
     """
+    from cnnfx.cli.threads import use_threads
     from cnnfx.cli.training_end import tell_end
     from cnnfx.cli.training_pictures import Pictures
     from cnnfx.cli.training_talk import Talk
-    from cnnfx.engine import set_threads
 
     began = time.monotonic()
     chosen = Chosen(epochs, batch_size, lr, augment, seed, arch, filters, size)
     path = _output(output, resume)
     pictures = Pictures(filmstrip, filmstrip_layer, curve, quiet)
-    if threads is not None:
-        set_threads(threads)
+    use_threads(threads)
     with Talk(as_json, log, quiet, resume is not None) as talk:
         if resume is None:
             trainer = _begun(chosen, data, image_size, color, quiet)

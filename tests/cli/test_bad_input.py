@@ -232,6 +232,15 @@ def test_an_option_whose_value_is_wrong(option, value, message):
     )
 
 
+@pytest.mark.parametrize("command", [("apply", SEVEN, SEVEN, "-f", "edges"), ("show-patterns", "edges"), ("train",)])
+@pytest.mark.parametrize("value", ["0", "two"])
+def test_an_environment_that_names_no_number_of_threads(command, value, monkeypatch):
+    monkeypatch.setenv("CNNFX_THREADS", value)
+    assert refused(*command, code=2) == (
+        f"cnnfx: the environment variable CNNFX_THREADS must be a whole number, 1 or more, not '{value}'."
+    )
+
+
 def test_an_unknown_border():
     assert refusal(SEVEN, "-f", "edges", "--border", "mirrored", code=2).startswith(
         'cnnfx: border must be one of "constant", "edge", "reflect", "symmetric", "wrap", not \'mirrored\''
