@@ -23,7 +23,7 @@ GRAYS = ("1", "L", "LA", "La")
 """Pillow's modes of at most 8 bits without a colour."""
 VIA = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
 """Pillow's modes that it turns into few others, and what stands for them."""
-PIECE = 2**16
+PIECE = 2**17
 """About so many pixels are taken out of Pillow at a time: they stay in a processor's cache while they are converted,
 and no second copy of the picture is ever held."""
 LUMINANCE = (0.299, 0.587, 0.114)
