@@ -27,7 +27,7 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[
     if count == 1:
         yield from map(work, tasks)
         return
-    helpers, most = _Helpers(count - 1), 4 * count + 8
+    helpers, most = _Helpers(count - 1), 2 * count + 2
     pending: deque[_Job[Task, Result]] = deque()
     try:
         for task in tasks:

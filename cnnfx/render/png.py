@@ -34,6 +34,8 @@ LONGEST = 2**31 - 1
 SMALL, LARGE, BLOCKS = 2**20, 2**21, 8
 """Bytes that are filtered and deflated together: about so many at least, to make light of what each block costs and of
 how threads wait for one another; at most; and between the two so many that a picture is cut into some blocks."""
+PART = 2**18
+"""Bytes that are filtered at a time: they stay in the cache."""
 NONE, SUB, UP, AVERAGE = range(4)
 """PNG's filters: what is subtracted from each byte. The fifth, Paeth, takes long and wins little on feature maps."""
 CODES = None
@@ -161,7 +163,10 @@ def _filtered(block: Bytes, above: Bytes, depth: int) -> tuple[Bytes, Method]:
     result: Bytes = buffer("png_filtered", (rows, size + 1), np.dtype(np.uint8))
     result[:, 0] = kind
     _subtract(kind, block[:1], above[None], depth, result[:1, 1:])
-    _subtract(kind, block[1:], block[:-1], depth, result[1:, 1:])
+    step = max(1, PART // size)
+    for first in range(1, rows, step):
+        last = min(first + step, rows)
+        _subtract(kind, block[first:last], block[first - 1 : last - 1], depth, result[first:last, 1:])
     return result, method
 
 

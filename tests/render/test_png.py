@@ -37,6 +37,7 @@ def small_blocks(monkeypatch):
 def cut_into(size, patch):
     patch.setattr(png, "SMALL", size)
     patch.setattr(png, "LARGE", size)
+    patch.setattr(png, "PART", size // 3)
 
 
 class Pipe:
@@ -222,7 +223,7 @@ def test_blocks_are_written_before_the_last_band_is_made(small_blocks, threads):
             yield noise(10, 100, seed=seed)
 
     write_png(pipe, 100, 600, bands())
-    assert sizes[-1] > (60 - 4 * threads - 12) * SMALL_BLOCK
+    assert sizes[-1] > (60 - 2 * threads - 6) * SMALL_BLOCK
 
 
 def test_an_error_in_making_the_bands_is_passed_on(small_blocks, threads):
