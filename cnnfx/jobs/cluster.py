@@ -34,6 +34,8 @@ BEAT = 1.0
 """Seconds of waiting for an outcome after which it is seen whether there are workers."""
 HASTE = 0.4
 """Seconds that workers have at the end, when somebody may be waiting for the prompt to come back."""
+LOGGERS = "distributed", "tornado", "asyncio"
+"""Who else speaks where a cluster is lost: Dask, and what it stands on."""
 IN_FLIGHT = 3
 """Tasks per worker thread that the scheduler knows of at a time."""
 
@@ -73,7 +75,7 @@ def _connected(address: str) -> Client:
         raise UsageError("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.") from None
     if not _is_address(address):
         raise _no_scheduler(address)
-    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith(LOGGERS)]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns the user is told by us
     promise = Promise[Client]()
 
