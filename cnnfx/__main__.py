@@ -40,7 +40,7 @@ class _Leaving:
 
     def __init__(self) -> None:
         self.status: str | int | None = None  # as long as nothing has ended as it should
-        if not atexit._ncallbacks():  # what is registered first is called last
+        if not getattr(atexit, "_ncallbacks", lambda: 1)():  # what is registered first is called last
             atexit.register(self)
 
     def __call__(self) -> None:

@@ -32,8 +32,8 @@ COLORS = {"gray": (0, 1), "rgb": (2, 3)}
 """PNG's number for a kind of picture, and how many bytes a pixel has."""
 LONGEST = 2**31 - 1
 SMALL, LARGE, BLOCKS = 2**20, 2**21, 8
-"""Bytes that are filtered and deflated together: about so many at least, to make light of what each block costs and of
-how threads wait for one another; at most; and between the two so many that a picture is cut into some blocks."""
+"""The least and the most bytes, about, that are filtered and deflated together, and into how many such blocks a picture
+is cut between the two: each costs time of its own, and between the many short steps threads wait for one another."""
 PART = 2**18
 """Bytes that are filtered at a time: they stay in the cache."""
 NONE, SUB, UP, AVERAGE = range(4)

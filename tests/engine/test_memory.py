@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import sys
 import threading
 
 import numpy as np
@@ -127,3 +129,30 @@ def test_scratch_space_that_grows_leaves_what_it_was_to_those_who_hold_it():
     before[:] = 1
     memory.buffer("growing", (200_000,), FLOAT)[:] = 2
     assert (before == 1).all()
+
+
+def test_threads_that_borrow_and_give_back_never_hold_the_same_memory(monkeypatch):
+    held, twice = set(), []
+
+    def work(seed):
+        lent = collections.deque(maxlen=3)
+        for size in np.random.default_rng(seed).integers(1 << 19, 1 << 21, 1000).tolist():
+            if len(lent) == 3:
+                held.discard(address(lent[0]))
+            lent.append(memory.result((size,), FLOAT))  # the first of three goes
+            place = address(lent[-1])
+            twice.extend([place] if place in held else [])
+            held.add(place)
+        held.difference_update(map(address, lent))
+
+    monkeypatch.setattr(memory, "SPARE", 1 << 26)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(interval)
+    assert not twice
+    assert len({address(piece) for piece in memory._spare}) == len(memory._spare)
