@@ -37,7 +37,7 @@ class _Own(threading.local):
 
     def fresh(self, size: int) -> NDArray[np.uint8]:
         if size > self.rest.size:
-            self.rest = _fresh(size)
+            self.rest = _fresh(-(-size // LARGE_PAGE) * LARGE_PAGE)
         memory, self.rest = self.rest[:size], self.rest[-(-size // ALIGNED) * ALIGNED :]
         return memory
 
@@ -106,8 +106,10 @@ def _taken(place: int) -> NDArray[np.uint8] | None:
 
 
 def _fresh(size: int) -> NDArray[np.uint8]:
-    """Large pages of at least so many bytes: NumPy asks for them, but the system has them only where they begin."""
-    whole = -(-size // LARGE_PAGE) * LARGE_PAGE
-    memory = np.empty(whole + LARGE_PAGE, np.uint8)
+    """So many bytes from where a large page begins: NumPy asks for such pages, but the system has them only there.
+
+    The last one may be a small part of a page: it is not made a whole one, which would be waste where results are kept.
+    """
+    memory = np.empty(size + LARGE_PAGE, np.uint8)
     first = -memory.__array_interface__["data"][0] % LARGE_PAGE
-    return memory[first : first + whole]
+    return memory[first : first + size]
