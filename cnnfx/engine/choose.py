@@ -44,7 +44,7 @@ TILE = 256
 MANY = 4
 """With fewer filters or input channels, minimal filtering is not worth its transforms."""
 
-LIGHT = 15_000_000
+WAKING = 15_000_000
 """What is done before a second thread is awake and has been waited for."""
 
 SIDE = 16
@@ -82,7 +82,7 @@ def by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> 
 
 def threads_for(cost: float) -> int:
     """How many threads what costs so much is worth."""
-    return 1 if cost < LIGHT else thread_count()
+    return 1 if cost < WAKING else thread_count()
 
 
 def direct_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
