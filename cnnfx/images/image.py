@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.engine.memory import result
 from cnnfx.errors import FileError
 
 MAX_PIXELS = 200_000_000
@@ -54,8 +53,7 @@ class Image:
         rows = self.values[:, first:last]
         if rows.dtype == np.float32:
             return rows
-        scaled: NDArray[np.float32] = result(rows.shape, np.dtype(np.float32))
-        np.divide(rows, np.float32(np.iinfo(rows.dtype).max), out=scaled)
+        scaled: NDArray[np.float32] = np.divide(rows, np.float32(np.iinfo(rows.dtype).max), dtype=np.float32)
         return scaled
 
 
