@@ -85,6 +85,7 @@ def apply(
     from cnnfx.cli.sources import content, find_sources
     from cnnfx.cli.targets import targets
     from cnnfx.cli.threads import use_threads
+    from cnnfx.engine.memory import keep_freed
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.jobs.task import Recipe, Task
@@ -95,6 +96,7 @@ def apply(
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
     use_threads(threads)
+    keep_freed()
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
     network = _network(filters or [], kernel or [], then or [], settings, layer)
     layout = Layout(Look(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters)

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from cnnfx.engine import set_threads, thread_count
+from cnnfx.engine.memory import keep_freed
 from cnnfx.files import remove_unfinished
 from cnnfx.jobs.server import deaf, prepare, start_method
 from cnnfx.jobs.task import Outcome, Recipe, Task, killer_message, perform
@@ -148,6 +149,7 @@ def _live(line: Connection, recipe: Recipe, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     set_threads(threads)
+    keep_freed()
     while True:
         try:
             task = line.recv()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import collections
+import platform
+import subprocess
 import sys
 import threading
 
 import numpy as np
+import pytest
 
 from cnnfx.engine import correlate, memory
 
@@ -131,3 +134,31 @@ def test_threads_that_borrow_and_give_back_never_hold_the_same_memory():
     sys.setswitchinterval(interval)
     assert not twice
     assert len({address(piece) for piece in memory._spare}) == len(memory._spare)
+
+
+ONE_IMAGE_AFTER_THE_OTHER = """
+import resource, sys
+import numpy as np
+from cnnfx.engine import memory
+if "keep" in sys.argv:
+    memory.keep_freed()
+def work():
+    for size in (3 << 20, 5 << 20, 2 << 20):
+        held.append(np.ones(size, np.uint8))
+    held.clear()
+held = []
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    work()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep what is freed")
+def test_what_is_freed_is_used_again_where_that_is_wanted():
+    def pages(*args):
+        command = [sys.executable, "-c", ONE_IMAGE_AFTER_THE_OTHER, *args]
+        return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+    assert pages("keep") < 200 < pages()
