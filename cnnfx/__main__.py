@@ -40,7 +40,8 @@ class _Leaving:
 
     def __init__(self) -> None:
         self.status: str | int | None = None  # as long as nothing has ended as it should
-        if not getattr(atexit, "_ncallbacks", lambda: 1)():  # what is registered first is called last
+        # What is registered first is called last: what somebody registered before this would never be called.
+        if not getattr(atexit, "_ncallbacks", lambda: 1)():
             atexit.register(self)
 
     def __call__(self) -> None:

@@ -122,7 +122,8 @@ class Combination(NamedTuple):
         """The channel `(..., H, W)` made from channels `(..., K, H, W)`."""
         first, last = self.of[0], self.of[-1] + 1
         neighbours = self.of == tuple(range(first, last))  # which need not be copied to stand side by side
-        return COMBINATIONS[self.kind](maps[..., first:last, :, :] if neighbours else maps[..., list(self.of), :, :])
+        chosen = slice(first, last) if neighbours else list(self.of)
+        return COMBINATIONS[self.kind](maps[..., chosen, :, :])
 
 
 def _difference(maps: Array) -> Array:
