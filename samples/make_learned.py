@@ -1,4 +1,4 @@
-"""Make the README's pictures of what is learned from MNIST: `CNNFX_DATA=FOLDER python samples/make_learned.py`."""
+"""Make the pictures of a network trained on MNIST: `CNNFX_DATA=FOLDER python samples/make_learned.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from make_readme import ROOT, prepare, run
+from make_documents import ROOT, prepare, run
 
 PICTURES = ROOT / "samples" / "learned"
 COMMANDS = (
@@ -22,7 +22,7 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Learn from MNIST, and keep the pictures."""
+    """Train on MNIST and keep the pictures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)

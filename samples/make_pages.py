@@ -1,4 +1,4 @@
-"""Make the README's pictures of pages in a browser: `python samples/make_pages.py`, with Playwright and a Chromium."""
+"""Make the pictures of pages in a browser: `python samples/make_pages.py`, with Playwright and a Chromium."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from make_readme import ROOT, prepare, run
+from make_documents import ROOT, prepare, run
 
 PICTURES = ROOT / "samples" / "pages"
 COMMANDS = (
-    "cnnfx apply samples/seven.png --filters edges -o seven.html",
     "cnnfx apply samples/still-life.png --filters sobel -o still-life.html",
     "cnnfx train --data drawn:6000 --epochs 3 -o model.npz -q",
     "cnnfx apply samples/seven.png --filters model.npz -o model.html",
 )
 SEVEN = ((0.25, 0.22), (0.75, 0.22), (0.42, 0.85))
-"""The strokes of a seven, as shares of the cell to draw on."""
+"""The corners of a drawn seven, as fractions of the drawing area's width and height."""
 
 
 def point(page: Any) -> None:
-    """Point at a pixel of the magnitude, four times enlarged."""
+    """Enlarge the maps and point at a pixel of the magnitude."""
     for _ in range(3):
         page.click("#larger")
     page.locator("canvas.map[aria-label^='Feature map magnitude']").hover(position={"x": 90, "y": 62})
@@ -33,23 +32,22 @@ def draw(page: Any) -> None:
     """Draw a seven."""
     page.locator("canvas.drawing").evaluate("(cell) => cell.scrollIntoView({ block: 'start' })")
     box = page.locator("canvas.drawing").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
-    page.mouse.move(*places[0])
+    corners = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
+    page.mouse.move(*corners[0])
     page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=10)
+    for corner in corners[1:]:
+        page.mouse.move(*corner, steps=10)
     page.mouse.up()
 
 
-SHOWN: tuple[tuple[str, int, int, str, Callable[[Any], None] | None], ...] = (
-    ("seven", 1280, 880, "light", None),
+SHOWN: tuple[tuple[str, int, int, str, Callable[[Any], None]], ...] = (
     ("still-life", 1280, 880, "dark", point),
     ("model", 360, 740, "light", draw),
 )
 
 
 def main() -> None:
-    """Make the pages, and take pictures of them."""
+    """Make the pages and take screenshots of them."""
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
@@ -62,12 +60,11 @@ def main() -> None:
         PICTURES.mkdir(exist_ok=True)
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox", "--disable-gpu"])
-        for stem, width, height, scheme, do in SHOWN:
+        for stem, width, height, scheme, act in SHOWN:
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto((folder / f"{stem}.html").as_uri())
             page.wait_for_selector("html[data-ready]")
-            if do:
-                do(page)
+            act(page)
             page.wait_for_timeout(300)
             page.screenshot(path=PICTURES / f"{stem}.png")
         browser.close()
