@@ -1,12 +1,12 @@
-"""Writes the computed weights into the presets: `python samples/make_filters.py [folder]`.
+"""Write the computed weights into the presets: `python samples/make_filters.py [folder]`.
 
-The presets are written by hand; only these numbers follow from formulas, and a test holds that both agree:
+The presets are written by hand; only these weights are computed, and a test compares both:
 
-- line pieces: a light line at an angle, the second derivative of a Gaussian across and a Gaussian along;
+- line detectors: the second derivative of a Gaussian across the line, a Gaussian along it;
 - Gabor filters: a wave under a Gaussian, even (cosine) and odd (sine);
-- spots: a light spot, the Laplacian of a Gaussian with its sign turned.
+- spot detectors: the negative Laplacian of a Gaussian.
 
-All are whole numbers that add up to 0, so that even light gives nothing; a filter's `scale` stands beside them.
+All weights are integers and add up to 0, so that a constant image gives 0. `scale` in the file makes up for their size.
 """
 
 from __future__ import annotations
@@ -25,72 +25,77 @@ if TYPE_CHECKING:
     Weights = NDArray[np.int64]
 
 ANGLES = (0, 30, 60, 90, 120, 150)
-"""Of line pieces, in degrees counter-clockwise from horizontal."""
+"""Angles of line detectors, in degrees counterclockwise from horizontal."""
 WAVES = ((0, 4), (45, 4), (90, 4), (135, 4), (0, 8), (45, 8), (90, 8), (135, 8))
-"""Of Gabor filters: the angle of the stripes, and their wavelength in pixels."""
+"""Gabor filters: the angle of the stripes in degrees, and their wavelength in pixels."""
 RADII = (2, 4, 6)
-"""Of spots, in pixels."""
+"""Radii of spots, in pixels."""
 PEAK = 50
-"""What the largest weight becomes."""
+"""The largest weight."""
 
 
 def main() -> None:
-    """Write the weights into the presets of the folder named on the command line, or of the project's own."""
+    """Write the weights into the presets of the folder given on the command line, by default those of the project."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "filters"
     for preset, weights in computed().items():
         path = folder / f"{preset}.toml"
-        path.write_text(filled(path.read_text("utf-8"), weights), "utf-8")
+        path.write_text(with_weights(path.read_text("utf-8"), weights), "utf-8")
         print(f"{path}: {len(weights)} filters")
 
 
 def computed() -> dict[str, dict[str, Weights]]:
-    """The weights of filters by preset and name."""
-    pieces = {f"{angle}°": line_piece(angle) for angle in ANGLES}
+    """Return the weights of filters by preset and name."""
+    lines = {f"{angle}°": line_detector(angle) for angle in ANGLES}
     bank = {}
     for angle, length in WAVES:
         for phase, turn in (("even", 0.0), ("odd", 90.0)):
             bank[f"{angle}° {length} px {phase}"] = gabor(angle, length, turn)
     spots = {f"radius {radius}": spot(radius) for radius in RADII}
-    return {"lines": pieces, "curves": pieces, "circles": pieces, "textures": bank, "spots": spots}
+    return {"lines": lines, "curves": lines, "circles": lines, "textures": bank, "spots": spots}
 
 
-def line_piece(angle: float, across: float = 1.4, along: float = 1.8) -> Weights:
-    """A piece of a light line of about 3 pixels, 9×9; the deviations of its Gaussian are `across` and `along`."""
-    v, u = _turned(angle, 4)
+def line_detector(angle: float, across: float = 1.4, along: float = 1.8) -> Weights:
+    """Return a 9×9 detector of light lines about 3 pixels wide.
+
+    `across` and `along` are the standard deviations of the Gaussian, in pixels.
+    """
+    v, u = _rotated(angle, 4)
     envelope = np.exp(-((u / across) ** 2 + (v / along) ** 2) / 2)
-    return _whole((1 - (u / across) ** 2) * envelope, envelope)
+    return _integers((1 - (u / across) ** 2) * envelope, envelope)
 
 
 def gabor(angle: float, length: int, phase: float) -> Weights:
-    """A wave of `length` pixels whose stripes lie at `angle`; its Gaussian's deviation is half a wave.
+    """Return a Gabor filter with stripes at `angle` and a wavelength of `length` pixels.
+
+    The standard deviation of its Gaussian is half the wavelength.
 
     Dennis Gabor, Theory of Communication, 1946; in two dimensions: John G. Daugman, 1985.
     """
-    v, u = _turned(angle, length)
+    v, u = _rotated(angle, length)
     envelope = np.exp(-2 * (u**2 + v**2) / length**2)
-    return _whole(np.cos(2 * np.pi * u / length - np.radians(phase)) * envelope, envelope)
+    return _integers(np.cos(2 * np.pi * u / length - np.radians(phase)) * envelope, envelope)
 
 
 def spot(radius: int) -> Weights:
-    """A light spot: the Laplacian of a Gaussian that answers most to a disc of this radius.
+    """Return the negative Laplacian of a Gaussian with the largest response to a disc of this radius.
 
-    Its deviation is the radius divided by the square root of 2: Tony Lindeberg, Feature Detection with Automatic Scale
-    Selection, 1998.
+    Its standard deviation is the radius divided by the square root of 2: Tony Lindeberg, Feature Detection with
+    Automatic Scale Selection, 1998.
     """
-    x, y = _turned(0, 2 * radius)
+    x, y = _rotated(0, 2 * radius)
     squared = (x**2 + y**2) / radius**2
-    return _whole((1 - squared) * np.exp(-squared), np.exp(-squared))
+    return _integers((1 - squared) * np.exp(-squared), np.exp(-squared))
 
 
-def _turned(angle: float, reach: int) -> tuple[Field, Field]:
-    """How far each pixel lies along and across (to the right or down) a direction through the middle."""
+def _rotated(angle: float, reach: int) -> tuple[Field, Field]:
+    """Return the coordinates of each pixel along and across (to the right or down) a direction through the center."""
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float)
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     return x * cosine - y * sine, x * sine + y * cosine
 
 
-def _whole(kernel: Field, envelope: Field) -> Weights:
-    """The kernel in whole numbers, its sum taken off under the envelope, and the rest of it in the middle."""
+def _integers(kernel: Field, envelope: Field) -> Weights:
+    """Return the kernel as integers that add up to 0: subtract its sum under the envelope, the rest at the center."""
     balanced = kernel - envelope * kernel.sum() / envelope.sum()
     weights = np.rint(PEAK * balanced / balanced.max()).astype(int)
     middle = len(weights) // 2
@@ -98,13 +103,13 @@ def _whole(kernel: Field, envelope: Field) -> Weights:
     return weights
 
 
-def filled(text: str, weights: dict[str, Weights]) -> str:
-    """A filter file's text with the weights of these filters set anew."""
+def with_weights(text: str, weights: dict[str, Weights]) -> str:
+    """Return the text of a filter file with these weights in place of the old ones."""
     for name, matrix in weights.items():
         pattern = re.compile(rf'(name = "{re.escape(name)}"\n(?:[a-z]+ = [^\n]*\n)*?weights = )\[\[[^a-z]*?\]\]')
         found = pattern.search(text)
         if not found:
-            raise SystemExit(f'no filter "{name}" with weights to be set')
+            raise SystemExit(f'no filter "{name}" with weights to replace')
         text = text[: found.start()] + found[1] + _rows(matrix) + text[found.end() :]
     return text
 

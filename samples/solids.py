@@ -1,4 +1,7 @@
-"""Solid bodies and where rays hit them. Points, rays and colours are arrays `(3, N)`; x is right, y up, z away."""
+"""Ray intersections with spheres, boxes and planes.
+
+Points, rays and colors are arrays `(3, N)`; x points right, y up, z away from the camera.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Material:
-    """A colour by place, and how it shines: `gloss` is the highlight, `mirror` what is reflected head-on."""
+    """A color as a function of position, the strength of the highlight (`gloss`), and the reflectance at normal
+    incidence (`mirror`)."""
 
     color: Callable[[Vectors], Vectors]
     gloss: float = 0.0
@@ -25,88 +29,88 @@ class Material:
 
 
 class Body(Protocol):
-    """Whatever a ray may hit."""
+    """A solid that rays can hit."""
 
     @property
     def material(self) -> Material:
-        """What it is made of."""
+        """Return the material."""
 
     def hit(self, origin: Vectors, ray: Vectors) -> NDArray[np.float64]:
-        """How far along each ray the body is hit, infinity where it is missed."""
+        """Return the distance along each ray to the body `(N,)`; infinity where the ray misses it."""
 
     def normal(self, point: Vectors) -> Vectors:
-        """The direction that a surface point faces."""
+        """Return the unit normal of the surface at each point."""
 
 
 @dataclass(frozen=True)
 class Sphere:
-    """A sphere by centre and radius."""
+    """A sphere by center and radius."""
 
-    centre: tuple[float, float, float]
+    center: tuple[float, float, float]
     radius: float
     material: Material
 
     def hit(self, origin: Vectors, ray: Vectors) -> NDArray[np.float64]:
-        """Where |origin + t·ray − centre| is the radius: the nearer root of a quadratic equation."""
-        offset = origin - column(self.centre)
+        """Solve |origin + t·ray − center| = radius for t; return the smaller root."""
+        offset = origin - column(self.center)
         along = dot(offset, ray)
         under = along**2 - dot(offset, offset) + self.radius**2
-        return ahead(-along - np.sqrt(np.maximum(under, 0)), under > 0)
+        return in_front(-along - np.sqrt(np.maximum(under, 0)), under > 0)
 
     def normal(self, point: Vectors) -> Vectors:
-        """Away from the centre."""
-        return (point - column(self.centre)) / self.radius
+        """Return the direction away from the center."""
+        return (point - column(self.center)) / self.radius
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box by centre, half its sizes, and the angle by which it is turned about the upright axis."""
+    """A box by center, half its sizes, and its rotation about the vertical axis in radians."""
 
-    centre: tuple[float, float, float]
+    center: tuple[float, float, float]
     half: tuple[float, float, float]
-    turn: float
+    angle: float
     material: Material
 
     def hit(self, origin: Vectors, ray: Vectors) -> NDArray[np.float64]:
-        """Inside between the last plane entered and the first one left."""
-        start, step = self.own(origin), self._turned(ray)
+        """Return where the last of the three pairs of planes is entered, if that is before the first is left."""
+        start, step = self.to_local(origin), self._rotated(ray)
         step = np.where(abs(step) < 1e-12, 1e-12, step)
         near, far = (-column(self.half) - start) / step, (column(self.half) - start) / step
         enter, leave = np.minimum(near, far).max(axis=0), np.maximum(near, far).min(axis=0)
-        return ahead(enter, enter < leave)
+        return in_front(enter, enter < leave)
 
     def normal(self, point: Vectors) -> Vectors:
-        """That of the face whose plane is nearest."""
-        own = self.own(point) / column(self.half)
-        faces = (abs(own) == abs(own).max(axis=0)) * np.sign(own)
-        return self._turned(faces, -1)
+        """Return the normal of the face that is nearest to each point."""
+        local = self.to_local(point) / column(self.half)
+        faces = (abs(local) == abs(local).max(axis=0)) * np.sign(local)
+        return self._rotated(faces, -1)
 
-    def own(self, point: Vectors) -> Vectors:
-        """A point seen from the box's centre, along its sides."""
-        return self._turned(point - column(self.centre))
+    def to_local(self, point: Vectors) -> Vectors:
+        """Return points in the coordinates of the box: from its center, along its sides."""
+        return self._rotated(point - column(self.center))
 
-    def _turned(self, vectors: Vectors, sense: int = 1) -> Vectors:
-        cosine, sine = np.cos(self.turn), sense * np.sin(self.turn)
+    def _rotated(self, vectors: Vectors, direction: int = 1) -> Vectors:
+        cosine, sine = np.cos(self.angle), direction * np.sin(self.angle)
         x, y, z = vectors
         return np.stack([cosine * x - sine * z, y, sine * x + cosine * z])
 
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane through a point of one axis (0, 1 or 2), facing up or towards the camera."""
+    """A plane perpendicular to one axis (0, 1 or 2) at a position on it; `facing` is the sign of its normal."""
 
     axis: int
-    place: float
+    position: float
     facing: int
     material: Material
 
     def hit(self, origin: Vectors, ray: Vectors) -> NDArray[np.float64]:
-        """Where the axis' coordinate becomes the plane's."""
+        """Return the distance at which the coordinate along the axis equals the position."""
         step = np.where(ray[self.axis] * self.facing < -1e-9, ray[self.axis], -1.0)
-        return ahead((self.place - origin[self.axis]) / step, ray[self.axis] * self.facing < -1e-9)
+        return in_front((self.position - origin[self.axis]) / step, ray[self.axis] * self.facing < -1e-9)
 
     def normal(self, point: Vectors) -> Vectors:
-        """The same everywhere."""
+        """Return the same normal for every point."""
         return np.eye(3)[:, [self.axis]] * self.facing * np.ones(point.shape[1])
 
 
@@ -114,16 +118,16 @@ class Plane:
 
 
 def column(values: tuple[float, float, float] | NDArray[np.float64]) -> Vectors:
-    """Three numbers as a column, to calculate with many points at once."""
+    """Return three numbers as a `(3, 1)` array, to broadcast over points."""
     return np.array(values)[:, None]
 
 
 def dot(first: Vectors, second: Vectors) -> NDArray[np.float64]:
-    """The inner product of each pair."""
+    """Return the inner product of each pair of vectors, `(N,)`."""
     sums: NDArray[np.float64] = (first * second).sum(axis=0)
     return sums
 
 
-def ahead(distance: NDArray[np.float64], met: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The distance where something is met in front of the start, else infinity."""
-    return np.where(met & (distance > 1e-4), distance, np.inf)
+def in_front(distance: NDArray[np.float64], hits: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the distance where the ray hits something in front of its origin, infinity elsewhere."""
+    return np.where(hits & (distance > 1e-4), distance, np.inf)

@@ -1,4 +1,4 @@
-"""The sample images: made again by their script, they are the same, and hold what they promise."""
+"""The sample images: their script makes the same pixels again, and they show what it says."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def load_script(name):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with the samples made afresh, by the command that the script names."""
+    """A folder with the samples that the script makes."""
     folder = tmp_path_factory.mktemp("samples") / "new"
     command = [sys.executable, "-W", "error", str(SAMPLES / "make_samples.py"), str(folder)]
     subprocess.run(command, check=True, capture_output=True)
@@ -74,7 +74,7 @@ def test_the_samples_are_small_files():
 # The seven
 
 
-def test_the_seven_stands_in_a_box_of_20_with_its_centre_of_mass_in_the_middle():
+def test_the_seven_has_a_box_of_20_pixels_and_its_center_of_mass_in_the_middle():
     seven = sample("seven.png").astype(float)
     rows, columns = np.nonzero(seven)
     assert np.ptp(rows) + 1 == 20
@@ -99,15 +99,15 @@ def test_the_seven_has_edges_of_all_four_directions():
 # The scene
 
 
-def test_the_scenes_shapes_stand_apart(script):
-    _, pieces = ndimage.label(sample("scene.png") > script.SCENE_GROUND, np.ones((3, 3)))
-    assert pieces == len(script.scene_shapes())
+def test_the_shapes_of_the_scene_do_not_touch(script):
+    _, count = ndimage.label(sample("scene.png") > script.SCENE_BACKGROUND, np.ones((3, 3)))
+    assert count == len(script.scene_shapes())
 
 
-def test_the_scenes_shapes_are_where_the_script_says(script):
-    covered = sample("scene.png").astype(float) - script.SCENE_GROUND
-    pieces, _ = ndimage.label(covered, np.ones((3, 3)))
-    boxes = ndimage.find_objects(pieces)
+def test_the_shapes_of_the_scene_have_the_positions_in_the_script(script):
+    covered = sample("scene.png").astype(float) - script.SCENE_BACKGROUND
+    labels, _ = ndimage.label(covered, np.ones((3, 3)))
+    boxes = ndimage.find_objects(labels)
     for shape in script.scene_shapes():
         if shape.kind.endswith("corner"):
             assert covered[int(shape.y), int(shape.x)] == covered.max()
@@ -115,13 +115,15 @@ def test_the_scenes_shapes_are_where_the_script_says(script):
         place = [
             box[0].start <= shape.y < box[0].stop and box[1].start <= shape.x < box[1].stop for box in boxes
         ].index(True)
-        y, x = ndimage.center_of_mass(covered * (pieces == place + 1))
+        y, x = ndimage.center_of_mass(covered * (labels == place + 1))
         assert (x, y) == pytest.approx((shape.x, shape.y), abs=0.05)
 
 
-def test_the_scenes_shapes_have_their_sizes(script):
-    pieces, _ = ndimage.label(sample("scene.png") > (script.SCENE_GROUND + script.SCENE_INK) / 2, np.ones((3, 3)))
-    boxes = ndimage.find_objects(pieces)
+def test_the_shapes_of_the_scene_have_the_sizes_in_the_script(script):
+    labels, _ = ndimage.label(
+        sample("scene.png") > (script.SCENE_BACKGROUND + script.SCENE_FOREGROUND) / 2, np.ones((3, 3))
+    )
+    boxes = ndimage.find_objects(labels)
     spans = {tuple((part.start + part.stop - 1) / 2 for part in box): box[1].stop - box[1].start for box in boxes}
     for shape in script.scene_shapes():
         if shape.kind in {"circle", "square"}:
@@ -129,35 +131,35 @@ def test_the_scenes_shapes_have_their_sizes(script):
             assert spans[shape.y, shape.x] == pytest.approx(width, abs=1)
 
 
-def test_a_corner_opens_to_the_side_that_its_name_leaves(script):
+def test_a_corner_opens_away_from_the_side_in_its_name(script):
     scene = sample("scene.png")
     for shape in script.scene_shapes():
         if shape.kind.endswith("corner"):
             x, y = int(shape.x), int(shape.y)
             right, down = (-1 if "right" in shape.kind else 1), (-1 if "bottom" in shape.kind else 1)
-            assert scene[y, x + right * 15] == scene[y + down * 15, x] == script.SCENE_INK
-            assert scene[y, x - right * 4] == scene[y - down * 4, x] == script.SCENE_GROUND
+            assert scene[y, x + right * 15] == scene[y + down * 15, x] == script.SCENE_FOREGROUND
+            assert scene[y, x - right * 4] == scene[y - down * 4, x] == script.SCENE_BACKGROUND
 
 
-def test_a_lines_angle_turns_counter_clockwise(script):
-    covered = sample("scene.png").astype(float) - script.SCENE_GROUND
+def test_the_angle_of_a_line_is_counterclockwise(script):
+    covered = sample("scene.png").astype(float) - script.SCENE_BACKGROUND
     for shape in script.scene_shapes():
         if shape.kind == "line":
-            turn = np.radians(shape.angle)
+            radians = np.radians(shape.angle)
             for step in (-15, 15):
-                x, y = round(shape.x + step * np.cos(turn)), round(shape.y - step * np.sin(turn))
+                x, y = round(shape.x + step * np.cos(radians)), round(shape.y - step * np.sin(radians))
                 assert covered[y, x] > 0.9 * covered.max()
 
 
-# The colours
+# The color chart
 
 
-def test_the_charts_first_row_shows_the_named_hues(script):
+def test_the_first_row_of_the_chart_shows_the_named_hues(script):
     row = sample("colors.png")[20, 15::30]
     assert [tuple(color) for color in row.tolist()] == list(script.HUES.values())
 
 
-def test_the_chart_shows_opponents_within_each_other(script):
+def test_the_chart_shows_pairs_of_opponent_colors(script):
     row = sample("colors.png")[60].tolist()
     assert tuple(row[2]) == tuple(row[60]) == script.HUES["red"]
     assert tuple(row[20]) == tuple(row[42]) == script.HUES["green"]
@@ -165,7 +167,7 @@ def test_the_chart_shows_opponents_within_each_other(script):
     assert tuple(row[100]) == tuple(row[122]) == script.HUES["yellow"]
 
 
-def test_the_charts_greys_rise_evenly_from_black_to_white():
+def test_the_gray_levels_of_the_chart_rise_evenly_from_black_to_white():
     grays = sample("colors.png")[140, 15::30]
     assert (grays == grays[:, :1]).all()
     assert grays[:, 0].tolist() == [0, 36, 73, 109, 146, 182, 219, 255]
@@ -174,8 +176,8 @@ def test_the_charts_greys_rise_evenly_from_black_to_white():
 # The sheet of patterns
 
 
-def test_the_sheet_shows_each_pattern_at_its_place(script):
-    sheet = sample("patterns.png").astype(float) - script.SHEET_GROUND
+def test_the_sheet_shows_each_pattern_at_its_position(script):
+    sheet = sample("patterns.png").astype(float) - script.SHEET_BACKGROUND
     for shape in script.sheet_shapes():
         x, y = int(shape.x), int(shape.y)
         at = {"circle": (y, x + int(shape.size)), "square": (y, x + int(shape.size) // 2)}.get(shape.kind, (y, x))
@@ -184,11 +186,11 @@ def test_the_sheet_shows_each_pattern_at_its_place(script):
     assert np.median(sheet) == 0
 
 
-def test_the_sheets_shapes_stand_apart(script):
+def test_the_patterns_of_the_sheet_do_not_touch(script):
     shapes = [shape for shape in script.sheet_shapes() if shape.kind not in {"dark disc", "stripes"}]
-    light = sample("patterns.png") > script.SHEET_GROUND + script.SHEET_CONTRAST * 0.7
-    _, pieces = ndimage.label(light, np.ones((3, 3)))
-    assert pieces == len(shapes)
+    light = sample("patterns.png") > script.SHEET_BACKGROUND + script.SHEET_CONTRAST * 0.7
+    _, count = ndimage.label(light, np.ones((3, 3)))
+    assert count == len(shapes)
 
 
 # The still life
@@ -202,11 +204,11 @@ def test_the_still_life_looks_like_a_photograph():
     assert 1 < wall.std() < 3  # gentle noise
 
 
-def test_the_still_lifes_balls_are_round_and_of_their_colours():
+def test_the_red_and_the_green_ball_are_round():
     red, green, blue = np.moveaxis(sample("still-life.png").astype(int), -1, 0)
     for mask in ((red > 2.5 * green) & (red > 2.5 * blue), (green > 1.7 * red) & (green > 1.7 * blue)):
-        pieces, _ = ndimage.label(mask)
-        largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+        labels, _ = ndimage.label(mask)
+        largest = labels == np.bincount(labels.ravel())[1:].argmax() + 1
         rows, columns = np.nonzero(ndimage.binary_fill_holes(largest))
         assert np.ptp(rows) == pytest.approx(np.ptp(columns), rel=0.15)
 
@@ -214,11 +216,11 @@ def test_the_still_lifes_balls_are_round_and_of_their_colours():
 # The computed weights of presets
 
 
-def test_the_presets_hold_the_weights_that_their_script_computes(tmp_path):
+def test_the_presets_have_the_weights_that_their_script_computes(tmp_path):
     shipped, script = SAMPLES.parent / "filters", load_script("make_filters")
     for preset, weights in script.computed().items():
         text = (shipped / f"{preset}.toml").read_text("utf-8")
-        emptied = script.filled(text, {name: np.zeros_like(matrix) for name, matrix in weights.items()})
+        emptied = script.with_weights(text, {name: np.zeros_like(matrix) for name, matrix in weights.items()})
         assert emptied != text
         (tmp_path / f"{preset}.toml").write_text(emptied, "utf-8")
     command = [sys.executable, "-W", "error", str(SAMPLES / "make_filters.py"), str(tmp_path)]
@@ -227,11 +229,11 @@ def test_the_presets_hold_the_weights_that_their_script_computes(tmp_path):
         assert (tmp_path / f"{preset}.toml").read_bytes() == (shipped / f"{preset}.toml").read_bytes()
 
 
-def test_computed_weights_ignore_even_light():
+def test_computed_weights_add_up_to_0():
     for filters in load_script("make_filters").computed().values():
         assert [int(matrix.sum()) for matrix in filters.values()] == [0] * len(filters)
 
 
-def test_a_preset_without_the_filter_to_be_filled_is_refused():
-    with pytest.raises(SystemExit, match='no filter "a" with weights to be set'):
-        load_script("make_filters").filled('name = "b"\nweights = [[1]]\n', {"a": np.ones((1, 1), int)})
+def test_a_preset_without_the_filter_whose_weights_are_replaced_is_refused():
+    with pytest.raises(SystemExit, match='no filter "a" with weights to replace'):
+        load_script("make_filters").with_weights('name = "b"\nweights = [[1]]\n', {"a": np.ones((1, 1), int)})
