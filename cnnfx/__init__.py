@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from cnnfx.engine import correlate
+    from cnnfx.conv import correlate
     from cnnfx.errors import ArgumentError, CnnfxError, FileError, UsageError
-    from cnnfx.filterbank import load_network
-    from cnnfx.filterbank.kernels import parse_kernel
+    from cnnfx.formats import load_network
+    from cnnfx.formats.kernel_text import parse_kernel
     from cnnfx.images import Image, load_image
-    from cnnfx.network import Layer, Network
-    from cnnfx.render.api import grid, save_grid
+    from cnnfx.nn.network import Layer, Network
+    from cnnfx.render.grid import grid, save_grid
 
 __all__ = [
     "ArgumentError",
@@ -37,19 +37,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "correlate": "cnnfx.engine",
+    "correlate": "cnnfx.conv",
     "ArgumentError": "cnnfx.errors",
     "CnnfxError": "cnnfx.errors",
     "FileError": "cnnfx.errors",
     "UsageError": "cnnfx.errors",
-    "load_network": "cnnfx.filterbank",
-    "parse_kernel": "cnnfx.filterbank.kernels",
+    "load_network": "cnnfx.formats",
+    "parse_kernel": "cnnfx.formats.kernel_text",
     "Image": "cnnfx.images",
     "load_image": "cnnfx.images",
-    "Layer": "cnnfx.network",
-    "Network": "cnnfx.network",
-    "grid": "cnnfx.render.api",
-    "save_grid": "cnnfx.render.api",
+    "Layer": "cnnfx.nn.network",
+    "Network": "cnnfx.nn.network",
+    "grid": "cnnfx.render.grid",
+    "save_grid": "cnnfx.render.grid",
 }
 
 

@@ -14,29 +14,17 @@ import cnnfx
 LEVELS = [
     "__main__",
     "cli",
-    "jobs",
-    "outputs",
     "pipeline",
     "render",
-    "patterns",
+    "features",
     "training",
+    "backprop",
+    "formats",
     "datasets",
-    "filterbank",
-    "checkpoint",
-    "merging",
-    "summary",
-    "explain",
-    "explanation",
-    "places",
-    "maps",
+    "nn",
     "images",
-    "receptive_field",
-    "network",
-    "layers",
-    "statistics",
-    "engine",
-    "target",
-    "files",
+    "conv",
+    "system",
     "errors",
 ]
 """The parts of cnnfx from top to bottom: each may import its own modules and what stands below it."""
@@ -93,20 +81,16 @@ def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
 
 
 APPLY = {
-    "cli": {
-        "app", "apply", "boundary", "networks", "on_demand", "options", "parsers", "printing", "progress", "sources",
-        "targets", "threads",
-    },
-    "engine": {
-        "ahead", "bands", "blas", "borders", "choose", "copies", "correlate", "direct", "geometry", "memory", "names",
-        "placing", "threads",
-    },
-    "filterbank": {"filters", "loading", "matrices", "parsing", "pieces", "place", "presets", "reading", "tables"},
-    "images": {"folders", "image", "loading", "opening", "pictures", "reducing"},
-    "jobs": {"task"},
-    "render": {"channels", "colormap", "deflate", "grid", "normalize", "png", "text"},
-    "__main__": set(), "errors": set(), "files": set(), "layers": set(), "maps": set(), "merging": set(),
-    "network": set(), "outputs": set(), "pipeline": set(), "statistics": set(), "target": set(),
+    "__main__": set(),
+    "cli": {"app", "apply", "console", "inputs", "networks", "options", "parsers"},
+    "pipeline": {"outputs", "pipeline", "targets", "tasks"},
+    "render": {"color", "deflate", "feature_grid", "grid", "png", "text"},
+    "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},
+    "nn": {"concat", "feature_maps", "layers", "network"},
+    "images": {"image", "load", "pillow"},
+    "conv": {"correlate", "cost_model", "fft", "geometry", "im2col", "padding", "separable"},
+    "system": {"blas", "files", "memory", "suggest", "threads"},
+    "errors": set(),
 }  # fmt: skip
 """What a preset on a picture needs of cnnfx, part by part: what is not here would make each start slower."""
 

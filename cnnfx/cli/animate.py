@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from cnnfx.cli import animation_options as moving
 from cnnfx.cli import options
-from cnnfx.cli.printing import put_json, tell
-from cnnfx.target import STDOUT
+from cnnfx.cli import options as moving
+from cnnfx.cli.console import put_json, tell
+from cnnfx.pipeline.targets import STDOUT
 
 if TYPE_CHECKING:
     from cnnfx.cli.networks import Settings
     from cnnfx.cli.parsers import Region
     from cnnfx.images import Image
-    from cnnfx.network import Network
-    from cnnfx.pipeline import Pipeline
-    from cnnfx.render.normalize import Line
-    from cnnfx.render.scene import Scene
-    from cnnfx.render.slide import Slide
-    from cnnfx.target import Target
+    from cnnfx.nn.network import Network
+    from cnnfx.pipeline.pipeline import Pipeline
+    from cnnfx.pipeline.targets import Target
+    from cnnfx.render.color import Line
+    from cnnfx.render.sliding.frames import Scene
+    from cnnfx.render.sliding.positions import Slide
 
 LONGEST, LONGEST_NUMBERED = 32, 12
 """The longer side of an image, in pixels, to which larger ones are shrunk."""
@@ -39,7 +39,7 @@ def animate(
     kernel: options.Kernels = None,
     then: options.Then = None,
     only: moving.Only = None,
-    layer: moving.OneLayer = None,
+    layer: moving.AnimatedLayer = None,
     stride: options.Stride = None,
     dilation: options.Dilation = None,
     padding: options.Padding = None,
@@ -51,12 +51,12 @@ def animate(
     max_pixels: options.MaxPixels = None,
     region: moving.Region = None,
     size: moving.Size = None,
-    output: moving.Output = None,
-    format: moving.Format = None,
+    output: moving.AnimationOutput = None,
+    format: moving.AnimationFormat = None,
     numbers: moving.Numbers = False,
     fps: moving.Fps = None,
     steps: moving.Steps = None,
-    scale: moving.Scale = None,
+    scale: moving.CellScale = None,
     normalize: options.NormalizeOption = "signed",
     scope: options.ScopeOption = "channel",
     as_json: options.Json = False,
@@ -74,16 +74,15 @@ def animate(
       cnnfx animate photo.png -f edges --region 200,80,24,24
       cnnfx animate digit.png -f model.npz --filter 3 --layer 1
     """
-    from cnnfx.cli.moving import moving_target
     from cnnfx.cli.networks import Settings
-    from cnnfx.cli.targets import Source
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
-    from cnnfx.pipeline import Pipeline
-    from cnnfx.render.channels import Look
-    from cnnfx.render.inks import Cells
-    from cnnfx.render.scene import Scene
-    from cnnfx.render.slide import slide_of
+    from cnnfx.pipeline.pipeline import Pipeline
+    from cnnfx.pipeline.targets import Source, moving_target
+    from cnnfx.render.color import Look
+    from cnnfx.render.sliding.frames import Scene
+    from cnnfx.render.sliding.palette import Cells
+    from cnnfx.render.sliding.positions import slide_of
 
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
@@ -113,8 +112,8 @@ def animate(
 
 def _loaded(work: Pipeline, name: str, region: Region | None, longest: int) -> tuple[Image, list[str]]:
     """The image, cut and shrunk, and what is to be told of that."""
-    from cnnfx.cli.sources import content
-    from cnnfx.images.parts import cut, shrunk
+    from cnnfx.cli.inputs import content
+    from cnnfx.images.image import cut, shrunk
 
     given = content(name)
     whole = work.load(given if given is not None else name)
@@ -148,7 +147,7 @@ def _check_count(image: Image, slide: Slide, steps: int | None) -> None:
 
 def _cell(slide: Slide, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
     """The side of a cell, and what is to be told of it."""
-    from cnnfx.render.scene import READABLE, suitable_cell
+    from cnnfx.render.sliding.frames import READABLE, suitable_cell
 
     if scale is None:
         return suitable_cell(slide, numbers), []
@@ -172,8 +171,8 @@ def _check_size(image: Image, slide: Slide, cell: int, frames: int) -> None:
 
 def _drawn(image: Image, slide: Slide) -> Line:
     """How the input's values become levels: as they are where they are a picture's, else by their range."""
-    from cnnfx.render.normalize import line
-    from cnnfx.statistics import measure
+    from cnnfx.nn.feature_maps import measure
+    from cnnfx.render.color import line
 
     if slide.title == "input" and not image.is_array:
         return line("none", 0, 1)
@@ -188,8 +187,8 @@ def _suitable_fps(stops: list[int], numbers: bool) -> float:
 def _write(target: Target, scene: Scene, stops: list[int], fps: float) -> dict[str, Any]:
     """Write the animation; what was written."""
     from cnnfx.render.animation import frame_time, write_animation
-    from cnnfx.render.inks import palette
-    from cnnfx.render.sliding import frames
+    from cnnfx.render.sliding.frames import frames
+    from cnnfx.render.sliding.palette import palette
 
     height, width = scene.shape
     where = STDOUT if target.path is None else str(target.path)
@@ -225,7 +224,7 @@ def _network(
     It is not pooled: its maps are as large as the filters have positions.
     """
     from cnnfx.cli.networks import build_upto
-    from cnnfx.render.slide import unpooled
+    from cnnfx.render.sliding.positions import unpooled
 
     network = build_upto(layer, filters, kernels, then, settings)
     pool = network.layers[layer - 1].pool

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from cnnfx.cli import options
-from cnnfx.cli.printing import put_json, tell
+from cnnfx.cli.console import put_json, tell
 
 if TYPE_CHECKING:
     from cnnfx.cli.networks import Settings
-    from cnnfx.jobs.task import Outcome, Recipe, Show, Task
-    from cnnfx.network import Network
-    from cnnfx.outputs import Written
-    from cnnfx.pipeline import Pipeline
-    from cnnfx.render.channels import Look
+    from cnnfx.nn.network import Network
+    from cnnfx.pipeline.outputs import Written
+    from cnnfx.pipeline.pipeline import Pipeline
+    from cnnfx.pipeline.tasks import Outcome, Recipe, Show, Task
+    from cnnfx.render.color import Look
 
 WORTH_PROCESSES = 8
 """From so many images on, starting worker processes pays."""
@@ -77,21 +77,20 @@ def apply(
       cnnfx apply photo.png -f edges -o page.html
     """
     if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
-        from cnnfx.jobs.server import prepare
+        from cnnfx.pipeline.processes import prepare
 
         prepare()  # it loads its modules while this process does
-    from cnnfx.cli.networks import Settings
-    from cnnfx.cli.progress import MANY
-    from cnnfx.cli.sources import content, find_sources
-    from cnnfx.cli.targets import targets
-    from cnnfx.cli.threads import use_threads
-    from cnnfx.engine.memory import keep_freed
+    from cnnfx.cli.console import MANY
+    from cnnfx.cli.inputs import content, find_sources
+    from cnnfx.cli.networks import Settings, use_threads
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
-    from cnnfx.jobs.task import Recipe, Task
-    from cnnfx.outputs import PAGES
-    from cnnfx.pipeline import Layout, Pipeline
-    from cnnfx.render.channels import Look
+    from cnnfx.pipeline.pipeline import Pipeline
+    from cnnfx.pipeline.targets import PAGES, targets
+    from cnnfx.pipeline.tasks import Recipe, Task
+    from cnnfx.render.color import Look
+    from cnnfx.render.feature_grid import Layout
+    from cnnfx.system.memory import keep_freed
 
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
@@ -128,13 +127,13 @@ def _outcomes(
     recipe: Recipe, tasks: list[Task], jobs: int | None, scheduler: str | None, show: Show | None
 ) -> Generator[Outcome, None, None]:
     """The tasks' outcomes: from a cluster, from worker processes if there are many images, or from here."""
-    from cnnfx.engine import thread_count
+    from cnnfx.conv import thread_count
     from cnnfx.errors import UsageError
-    from cnnfx.jobs.task import in_turn
+    from cnnfx.pipeline.tasks import in_turn
 
     streams = any(task.goal.path is None or task.content is not None for task in tasks)
     if scheduler is not None:
-        from cnnfx.jobs.cluster import on_cluster
+        from cnnfx.pipeline.dask import on_cluster
 
         if streams:
             raise UsageError("A cluster reads and writes files. Name the images and give -o, or leave --scheduler out.")
@@ -142,7 +141,7 @@ def _outcomes(
     jobs = jobs or (thread_count() if len(tasks) >= WORTH_PROCESSES else 1)
     if jobs == 1 or len(tasks) == 1 or streams:
         return in_turn(recipe, tasks, show)
-    from cnnfx.jobs.processes import in_processes
+    from cnnfx.pipeline.processes import in_processes
 
     return in_processes(recipe, tasks, jobs)
 
@@ -173,8 +172,7 @@ def _for_a_page(work: Pipeline) -> Pipeline:
 
 def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:
     """Tell what came of each image; the exit code is 1 if one of several failed, else that of its error."""
-    from cnnfx.cli.boundary import complain
-    from cnnfx.cli.progress import tracked
+    from cnnfx.cli.console import complain, tracked
 
     failed = 0
     with closing(outcomes):  # at once, whatever happens: worker processes end with it
@@ -195,9 +193,8 @@ def _show(written: list[Written], look: Look) -> None:
     import os
     import shutil
 
-    from cnnfx.render.channels import map_tiles
-    from cnnfx.render.preview import preview
-    from cnnfx.render.terminal import color_depth
+    from cnnfx.render.grid import map_tiles
+    from cnnfx.render.terminal import color_depth, preview
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
     for maps in {output.layer: output.maps for output in written}.values():

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnfx.cli import options
-from cnnfx.cli import training_options as learning
-from cnnfx.cli.printing import put, put_json, tell
+from cnnfx.cli import options as learning
+from cnnfx.cli.console import put, put_json, tell
 
 if TYPE_CHECKING:
-    from cnnfx.cli.data import Part
-    from cnnfx.network import Network
+    from cnnfx.cli.inputs import Part
+    from cnnfx.nn.network import Network
     from cnnfx.render.grid import Levels
-    from cnnfx.training.evaluation import Evaluation
+    from cnnfx.training.evaluate import Evaluation
 
 WORST = 40
 """So many mistakes are drawn."""
@@ -46,12 +46,12 @@ def evaluate(
       cnnfx evaluate model.npz --data mnist --json
       cnnfx evaluate model.npz -o confusion.png --mistakes mistakes.png
     """
-    from cnnfx.cli.data import data_of, halves
-    from cnnfx.cli.models import load_classifier
+    from cnnfx.cli.inputs import data_of, halves
+    from cnnfx.cli.networks import load_classifier
     from cnnfx.errors import FileError
-    from cnnfx.files import check_writable
-    from cnnfx.render.confusion import confusion_picture
-    from cnnfx.training.evaluation import evaluate as tested
+    from cnnfx.render.charts import confusion_picture
+    from cnnfx.system.files import check_writable
+    from cnnfx.training.evaluate import evaluate as tested
 
     pictures = [path for path in (output, mistakes) if path is not None]
     for path in pictures:
@@ -73,7 +73,7 @@ def _check_picture(path: str) -> None:
     from pathlib import Path
 
     from cnnfx.errors import UsageError
-    from cnnfx.outputs import PICTURES
+    from cnnfx.pipeline.targets import PICTURES
 
     if Path(path).suffix.lower().removeprefix(".") not in PICTURES:
         raise UsageError(f"{path} is not the name of a picture file. Give one such as confusion.png.")
@@ -82,15 +82,15 @@ def _check_picture(path: str) -> None:
 def _save(path: str, picture: Levels) -> None:
     from pathlib import Path
 
-    from cnnfx.files import atomic_write
-    from cnnfx.outputs import write_picture
+    from cnnfx.pipeline.outputs import write_picture
+    from cnnfx.system.files import atomic_write
 
     with atomic_write(path) as file:
         write_picture(file, path, picture, Path(path).suffix.lower().removeprefix("."))
 
 
 def _save_mistakes(path: str, result: Evaluation, test: Part, network: Network) -> None:
-    from cnnfx.render.confusion import mistakes_picture
+    from cnnfx.render.charts import mistakes_picture
 
     worst = result.wrong[:WORST]
     if not len(worst):

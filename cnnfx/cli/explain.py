@@ -2,19 +2,105 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.printing import put, put_json, tell
+from cnnfx.cli.console import put, put_json, tell
 
 if TYPE_CHECKING:
     from cnnfx.images import Image
-    from cnnfx.maps import FeatureMaps
-    from cnnfx.pipeline import Pipeline
+    from cnnfx.nn.feature_maps import FeatureMaps
+    from cnnfx.nn.trace import Explanation, Patch, Point, Sum
+    from cnnfx.pipeline.pipeline import Pipeline
+
+
+def described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:
+    """One output of the last layer of `maps`, and what it was made from."""
+    from cnnfx.nn.receptive_field import receptive_field
+
+    network, (_, height, width) = maps.network, maps.sizes[0]
+    box = receptive_field(network, maps.sizes[0]).box(explanation.row, explanation.column)
+    return {
+        "image": image,
+        "size": [width, height],
+        "network": network.name,
+        "normalisation": {"mean": network.mean, "deviation": network.deviation},
+        "map": [maps.shape[2], maps.shape[1]],
+        "receptive_field": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
+        **_output(explanation),
+    }
+
+
+def _output(explanation: Explanation) -> dict[str, Any]:
+    pool, below = explanation.pool, explanation.contributions
+    told: dict[str, Any] = {
+        "layer": explanation.layer,
+        "filter": explanation.channel,
+        "at": [explanation.column, explanation.row],
+        "points": [_point(point) for point in explanation.points],
+        "pool": pool and {"kind": pool.kind, "size": pool.size},
+        "shown": explanation.shown,
+        "value": _number(explanation.value),
+    }
+    if below is not None:
+        told["contributions"] = [
+            {"adds": _numbers(found.amounts), "output": _output(found.explanation)} for found in below
+        ]
+        told["others"] = {"count": explanation.others, "add": _numbers(explanation.other_amounts)}
+    return told
+
+
+def _point(point: Point) -> dict[str, Any]:
+    patch = point.patch
+    return {
+        "at": [patch.column, patch.row],
+        "columns": patch.columns.tolist(),
+        "rows": patch.rows.tolist(),
+        "border": patch.border,
+        "sums": [_sum(found, patch) for found in point.sums],
+        "combination": point.combination,
+        "combined": _number(point.combined),
+        "activation": point.activation,
+        "value": _number(point.value),
+    }
+
+
+def _sum(found: Sum, patch: Patch) -> dict[str, Any]:
+    return {
+        "filter": found.filter,
+        "inputs": [
+            {
+                "channel": term.channel,
+                "patch": _matrix(term.patch.tolist()),
+                "padding": patch.padding.tolist(),
+                "weights": _matrix(term.weights.tolist()),
+                "products": _matrix(term.products.tolist()),
+                "sum": _number(term.sum),
+            }
+            for term in found.terms
+        ],
+        "sum": _number(found.total),
+        "bias": found.bias,
+        "value": _number(found.value),
+    }
+
+
+def _matrix(rows: Iterable[Iterable[float]]) -> list[list[float | None]]:
+    return [_numbers(row) for row in rows]
+
+
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
 
 MANY, SOME = 9, 4
 """So many output channels are all explained in text; of more, this many of the largest outputs."""
@@ -108,7 +194,7 @@ def explain(
     from cnnfx.cli.networks import Settings, build_upto
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
-    from cnnfx.pipeline import Pipeline
+    from cnnfx.pipeline.pipeline import Pipeline
 
     if len(image) > 1:
         raise UsageError(f"One image is explained at a time, {len(image)} are given: {', '.join(image)}.")
@@ -124,7 +210,7 @@ def explain(
 
 def _open(work: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMaps]:
     """The image and the maps of the layer that is explained, none of them computed yet."""
-    from cnnfx.cli.sources import content
+    from cnnfx.cli.inputs import content
 
     given = content(name)
     image = work.load(name if given is None else given)
@@ -138,7 +224,7 @@ def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Spot, as_json: 
     """The numbers of the output channels to explain: those named, or all, or those of the largest outputs."""
     import numpy as np
 
-    from cnnfx.places import values_at
+    from cnnfx.nn.feature_maps import values_at
 
     if names:
         return [_channel(maps, name) for name in dict.fromkeys(names)]
@@ -176,23 +262,20 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, depth: int, as_json: bool) -> None:
     """Print the explanations of the chosen output channels."""
     from cnnfx.errors import ArgumentError, UsageError
-    from cnnfx.explain import explain
+    from cnnfx.nn.trace import explain
 
     try:
         found = explain(maps, image.channel_names, at.y, at.x, chosen, depth)
     except ArgumentError as error:
         raise UsageError(str(error)) from error
     if as_json:
-        from cnnfx.cli.explained import described
-
         for explanation in found:
             put_json(described(maps, image.name, explanation))
         return
     import os
     import shutil
 
-    from cnnfx.render.arithmetic import Page
-    from cnnfx.render.formulas import introduction
+    from cnnfx.render.explanation import Page, introduction
     from cnnfx.render.terminal import color_depth
 
     colors, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli.printing import put, put_json
+from cnnfx.cli.console import put, put_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cnnfx.network import Network
+    from cnnfx.nn.network import Network
     from cnnfx.render.terminal import ColorDepth
 
 
@@ -35,9 +35,9 @@ def list_filters(
       cnnfx list-filters
       cnnfx list-filters --json
     """
-    from cnnfx.cli.boundary import complain
+    from cnnfx.cli.console import complain
     from cnnfx.errors import CnnfxError
-    from cnnfx.filterbank import find_presets, load_network
+    from cnnfx.formats import find_presets, load_network
 
     failed = False
     for name, path in find_presets():
@@ -76,7 +76,7 @@ def _drawn(name: str, network: Network) -> str:
 
 def _kernels(network: Network, width: int, depth: ColorDepth) -> str:
     from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.preview import preview
+    from cnnfx.render.terminal import preview
 
     return preview(kernel_tiles(network.layers[0]), width, depth, sys.stdout.encoding, enlarge=2)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnfx.errors import ArgumentError, UsageError
-from cnnfx.filterbank import load_network
-from cnnfx.layers import Activation, Pool
-from cnnfx.merging import side_by_side
-from cnnfx.network import Layer, Network
+from cnnfx.conv import set_threads, thread_count
+from cnnfx.errors import ArgumentError, FileError, UsageError
+from cnnfx.formats import load_network
+from cnnfx.nn.concat import side_by_side
+from cnnfx.nn.layers import Activation, Pool
+from cnnfx.nn.network import Layer, Network
+
+if TYPE_CHECKING:
+    from cnnfx.images import Image
+    from cnnfx.nn.layers import Array
 
 
 class Settings(NamedTuple):
@@ -102,7 +107,7 @@ def build_upto(
 
 def _typed(kernels: Sequence[str], like: Network | None) -> list[Network]:
     """The kernels of a command line, by name if there are several, with the settings of another network's layer."""
-    from cnnfx.filterbank.kernels import parse_kernel
+    from cnnfx.formats.kernel_text import parse_kernel
 
     networks = [parse_kernel(kernel) for kernel in kernels]
     if len(networks) > 1:
@@ -142,3 +147,95 @@ def checked_layer(network: Network, number: int) -> int:
     if number > count:
         raise UsageError(f"There is no layer {number}: {network.name} has {count} layer{'s' * (count > 1)}.")
     return number
+
+
+DIGITS = tuple("0123456789")
+DIGIT_SHAPE = (1, 28, 28)
+
+
+def load_classifier(path: str) -> Network:
+    """The model of this file, which must tell classes.
+
+    Raises
+    ------
+    UsageError
+        If it is a preset or a filter file.
+    FileError
+        If it cannot be read, or tells no classes.
+    """
+    from cnnfx.formats import load_network
+
+    if not path.lower().endswith(".npz"):
+        raise UsageError(f"{path} is not a model: those are files in .npz, made by cnnfx train.")
+    network = load_network(path)
+    if network.head is None:
+        raise FileError(f"{path}: it tells no classes: it has filters only. Give a model made by cnnfx train.")
+    return network
+
+
+def input_shape(network: Network, path: str) -> tuple[int, int, int]:
+    """The shape of the images that a model has learned on.
+
+    Raises
+    ------
+    FileError
+        If the model does not tell it.
+    """
+    told = network.meta.get("input")
+    if not isinstance(told, list) or len(told) != 3 or not all(type(size) is int and size > 0 for size in told):
+        raise FileError(f"{path}: it does not tell the size of the images that it has learned on.")
+    channels, height, width = told
+    return channels, height, width
+
+
+def fitted(network: Network, shape: tuple[int, int, int], image: Image) -> tuple[Array, tuple[str, ...]]:
+    """An image as a model wants it, `(C, H, W)`, and what was done that its user may not expect.
+
+    Digits are fitted as MNIST was made; other images are resized.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be made so; the message names the image.
+    """
+    from cnnfx.errors import ArgumentError
+
+    if image.shape[0] != shape[0]:
+        raise ArgumentError(f"{image.name}: it has {image.shape[0]} channels; the model has learned on {shape[0]}.")
+    if shape != DIGIT_SHAPE or network.classes != DIGITS:
+        return _resized(image, shape)
+    from cnnfx.datasets import fit_digit
+
+    try:
+        digit, notes = fit_digit(image.floats()[0])
+    except ArgumentError as error:
+        raise ArgumentError(f"{image.name}: {error}") from error
+    return digit[None], notes
+
+
+def _resized(image: Image, shape: tuple[int, int, int]) -> tuple[Array, tuple[str, ...]]:
+    import numpy as np
+
+    from cnnfx.datasets.image_folder import fit_image
+
+    pixels = fit_image(image, *shape[1:]).astype(np.float32) / np.float32(255)
+    if image.shape == shape:
+        return pixels, ()
+    sizes = ("×".join(map(str, size[1:])) for size in (image.shape, shape))
+    return pixels, ("resized from {} to {}, the size that the model has learned on".format(*sizes),)
+
+
+def use_threads(count: int | None) -> None:
+    """So many, or as many as $CNNFX_THREADS says, or the machine grants.
+
+    Raises
+    ------
+    UsageError
+        If $CNNFX_THREADS is no number of threads, before anything is done.
+    """
+    if count is not None:
+        set_threads(count)
+    try:
+        thread_count()
+    except ArgumentError as error:
+        raise UsageError(f"{error}.") from None

@@ -110,7 +110,7 @@ def colour(text: str) -> str:
 
 def complete_filters(incomplete: str) -> list[str]:
     """The presets whose names begin so."""
-    from cnnfx.filterbank import preset_names
+    from cnnfx.formats import preset_names
 
     return [name for name in preset_names() if name.startswith(incomplete)]
 

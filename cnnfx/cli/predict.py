@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli import training_options as learning
-from cnnfx.cli.printing import put, put_json, tell
+from cnnfx.cli import options as learning
+from cnnfx.cli.console import put, put_json, tell
 
 if TYPE_CHECKING:
-    from cnnfx.cli.targets import Source
-    from cnnfx.network import Network
+    from cnnfx.nn.network import Network
+    from cnnfx.pipeline.targets import Source
 
 
 def predict(
@@ -39,9 +39,9 @@ def predict(
       cnnfx predict digits/ --model small.npz --top 1
       cat seven.png | cnnfx predict - --json
     """
-    from cnnfx.cli.boundary import complain
-    from cnnfx.cli.models import input_shape, load_classifier
-    from cnnfx.cli.sources import find_sources
+    from cnnfx.cli.console import complain
+    from cnnfx.cli.inputs import find_sources
+    from cnnfx.cli.networks import input_shape, load_classifier
     from cnnfx.errors import CnnfxError
 
     network = load_classifier(model)
@@ -62,8 +62,8 @@ def predict(
 
 def _predicted(network: Network, shape: tuple[int, int, int], source: Source, top: int) -> dict[str, Any]:
     """What the model takes an image for."""
-    from cnnfx.cli.models import fitted
-    from cnnfx.cli.sources import content
+    from cnnfx.cli.inputs import content
+    from cnnfx.cli.networks import fitted
     from cnnfx.images import load_image
 
     given = content(source.path)

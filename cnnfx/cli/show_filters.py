@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.printing import put, put_json
+from cnnfx.cli.console import put, put_json
 
 if TYPE_CHECKING:
-    from cnnfx.network import Layer, Network
+    from cnnfx.nn.network import Layer, Network
 
 FEW = 8
 """So many filters are drawn large in a terminal, or of a table."""
@@ -152,9 +152,9 @@ def _save(
 ) -> None:
     import os
 
-    from cnnfx.cli.targets import Source, targets
     from cnnfx.errors import UsageError
-    from cnnfx.outputs import PICTURES, write_picture
+    from cnnfx.pipeline.outputs import write_picture
+    from cnnfx.pipeline.targets import PICTURES, Source, targets
     from cnnfx.render.filters import layer_picture, stacked
 
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
@@ -180,9 +180,7 @@ def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool)
     import shutil
 
     from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.preview import preview
-    from cnnfx.render.table import filter_table
-    from cnnfx.render.terminal import color_depth
+    from cnnfx.render.terminal import color_depth, filter_table, preview
 
     depth, encoding = color_depth(sys.stdout, os.environ), sys.stdout.encoding
     width, largest = shutil.get_terminal_size().columns, _largest(layer, scope)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli import training_options as learning
-from cnnfx.cli.printing import put, put_json, tell
+from cnnfx.cli import options as learning
+from cnnfx.cli.console import put, put_json, tell
 
 if TYPE_CHECKING:
-    from cnnfx.network import Network
-    from cnnfx.patterns import Found, Gallery, Pattern
-    from cnnfx.target import Target
+    from cnnfx.features import Found, Gallery, Pattern
+    from cnnfx.nn.network import Network
+    from cnnfx.pipeline.targets import Target
 
 
 def show_patterns(
@@ -113,7 +113,7 @@ def show_patterns(
             rich_help_panel=options.LOOK,
         ),
     ] = None,
-    threads: learning.Threads = None,
+    threads: learning.TrainingThreads = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -135,10 +135,10 @@ def show_patterns(
       cnnfx show-patterns sobel --data photos/ --method patches -o sobel.png
       cnnfx show-patterns model.npz --json > patterns.jsonl
     """
-    from cnnfx.cli.patterns_input import checked_target, chosen_filters, gallery_of, network_of
-    from cnnfx.cli.threads import use_threads
+    from cnnfx.cli.inputs import checked_target, chosen_filters, gallery_of, network_of
+    from cnnfx.cli.networks import use_threads
     from cnnfx.errors import UsageError
-    from cnnfx.patterns.finding import METHODS, choose_layer, unit_names
+    from cnnfx.features.search import METHODS, choose_layer, unit_names
 
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
@@ -176,8 +176,8 @@ def _found(
     seed: int,
     quiet: bool,
 ) -> Found:
-    from cnnfx.cli.data import showing_progress
-    from cnnfx.patterns import find_patterns
+    from cnnfx.cli.inputs import showing_progress
+    from cnnfx.features import find_patterns
 
     wanted = int(layer) if layer is not None and layer != "classes" else cast(Literal["classes"] | None, layer)
     with showing_progress(quiet) as progress:
@@ -186,7 +186,7 @@ def _found(
 
 def _tell(found: Found, gallery: Gallery, quiet: bool) -> None:
     """Say what was passed over, and which filters are excited by fewer images than there are patches."""
-    from cnnfx.patterns.finding import PATCHES
+    from cnnfx.features.search import PATCHES
 
     for note in gallery.notes:
         tell(f"cnnfx: {note}")
@@ -214,8 +214,8 @@ def _title(network: Network, found: Found, gallery: Gallery) -> str:
 
 
 def _save(target: Target, where: str, found: Found, title: str, columns: int | None) -> None:
-    from cnnfx.outputs import write_picture
-    from cnnfx.render.patterns import patterns_picture
+    from cnnfx.pipeline.outputs import write_picture
+    from cnnfx.render.features import patterns_picture
 
     picture = patterns_picture(found, title, columns)
     with target.open() as file:
@@ -226,9 +226,8 @@ def _drawn(network: Network, found: Found, gallery: Gallery) -> str:
     import os
     import shutil
 
-    from cnnfx.render.patterns import best_tiles
-    from cnnfx.render.preview import preview
-    from cnnfx.render.terminal import color_depth
+    from cnnfx.render.features import best_tiles
+    from cnnfx.render.terminal import color_depth, preview
 
     depth = color_depth(sys.stdout, os.environ)
     width = shutil.get_terminal_size().columns

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import parsers
-from cnnfx.cli.printing import put, put_json
+from cnnfx.cli.console import put, put_json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnfx.filterbank.arch import Arch
-    from cnnfx.network import Network
-    from cnnfx.summary import Step
+    from cnnfx.formats.arch import Arch
+    from cnnfx.nn.network import Network
+    from cnnfx.nn.summary import Step
 
 DEFAULT = (1, 28, 28)
 
@@ -64,7 +64,7 @@ def summary(
       cnnfx summary edges --input 3x480x640
       cnnfx summary arch.toml --classes 26 --json
     """
-    from cnnfx.summary import summarise
+    from cnnfx.nn.summary import summarise
 
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
@@ -79,13 +79,13 @@ def summary(
 
 def _arch(spec: str) -> Arch | None:
     """The arch file of this name, if it is one."""
-    from cnnfx.filterbank.arch import is_arch_file, load_arch
+    from cnnfx.formats.arch import is_arch_file, load_arch
 
     return load_arch(spec) if is_arch_file(spec) else None
 
 
 def _load(spec: str) -> Network:
-    from cnnfx.filterbank import load_network
+    from cnnfx.formats import load_network
 
     return load_network(spec)
 
@@ -94,7 +94,7 @@ def _learned(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
     """Which filters a model has learned, where it knows: some may have been held fixed."""
     if Path(spec).suffix.lower() != ".npz":
         return None
-    from cnnfx.checkpoint import load_checkpoint
+    from cnnfx.formats.model_npz import load_checkpoint
     from cnnfx.training.state import State
 
     _, arrays = load_checkpoint(spec)

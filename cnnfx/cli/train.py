@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnnfx.cli import options
-from cnnfx.cli import training_options as learning
-from cnnfx.cli.printing import tell
+from cnnfx.cli import options as learning
+from cnnfx.cli.console import tell
 from cnnfx.errors import UsageError
 
 if TYPE_CHECKING:
-    from cnnfx.cli.data import Part
+    from cnnfx.cli.inputs import Part
     from cnnfx.cli.parsers import Counts
     from cnnfx.cli.training_pictures import Pictures
-    from cnnfx.cli.training_talk import Talk
-    from cnnfx.filterbank.arch import Arch
+    from cnnfx.cli.training_report import Talk
+    from cnnfx.formats.arch import Arch
     from cnnfx.training import Trainer
 
 OUTPUT = "model.npz"
@@ -43,7 +43,7 @@ def train(
     filmstrip: learning.Filmstrip = None,
     filmstrip_layer: learning.FilmstripLayer = None,
     curve: learning.Curve = None,
-    threads: learning.Threads = None,
+    threads: learning.TrainingThreads = None,
     as_json: learning.EpochJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -61,10 +61,9 @@ def train(
       cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
       cnnfx train --resume model.npz
     """
-    from cnnfx.cli.threads import use_threads
-    from cnnfx.cli.training_end import tell_end
+    from cnnfx.cli.networks import use_threads
     from cnnfx.cli.training_pictures import Pictures
-    from cnnfx.cli.training_talk import Talk
+    from cnnfx.cli.training_report import Talk, tell_end
 
     began = time.monotonic()
     chosen = Chosen(epochs, batch_size, lr, augment, seed, arch, filters, size)
@@ -116,7 +115,7 @@ class Chosen:
 
     def network(self) -> Arch:
         """The network that is to learn."""
-        from cnnfx.filterbank.arch import default_arch, load_arch
+        from cnnfx.formats.arch import default_arch, load_arch
 
         if self.arch is None:
             given = {"filters": self.filters, "size": self.size}
@@ -128,7 +127,7 @@ class Chosen:
 
 def _output(output: str | None, resume: str | None) -> str:
     """Where the model goes, seen to be possible before any work is done."""
-    from cnnfx.files import check_writable
+    from cnnfx.system.files import check_writable
 
     path = output or resume or OUTPUT
     if path == "-" or not path.lower().endswith(".npz"):
@@ -138,7 +137,7 @@ def _output(output: str | None, resume: str | None) -> str:
 
 
 def _begun(chosen: Chosen, data: str | None, image_size: int | None, color: bool, quiet: bool) -> Trainer:
-    from cnnfx.cli.data import get_data, halves
+    from cnnfx.cli.inputs import get_data, halves
     from cnnfx.training import Learn, Settings, Trainer
 
     settings, arch = Settings(**chosen.settings()), chosen.network()
@@ -150,8 +149,8 @@ def _begun(chosen: Chosen, data: str | None, image_size: int | None, color: bool
 
 
 def _resumed(resume: str, chosen: Chosen, data: str | None, quiet: bool) -> Trainer:
-    from cnnfx.checkpoint import load_model
-    from cnnfx.cli.data import data_of, halves
+    from cnnfx.cli.inputs import data_of, halves
+    from cnnfx.formats.model_npz import load_model
     from cnnfx.training import Trainer
 
     chosen.check_none(resume)

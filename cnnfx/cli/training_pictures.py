@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnfx.cli.printing import tell
+from cnnfx.cli.console import tell
 from cnnfx.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnfx.render.curve import Plot, Series
-    from cnnfx.render.filmstrip import Snapshot
+    from cnnfx.render.animation import Snapshot
+    from cnnfx.render.charts import Plot, Series
     from cnnfx.training import BatchReport, EpochReport, Trainer
 
 RECENT = 20
@@ -64,7 +64,7 @@ class Pictures:
         UsageError
             If it has no such layer.
         """
-        from cnnfx.render.filmstrip import sampled
+        from cnnfx.render.animation import sampled
 
         count = len(trainer.network.layers)
         if self.layer > count:
@@ -115,7 +115,7 @@ class Pictures:
     def _take(self, told: str) -> None:
         import numpy as np
 
-        from cnnfx.render.filmstrip import Snapshot
+        from cnnfx.render.animation import Snapshot
 
         weights = self._trainer.current.layers[self.layer - 1].conv.weights
         if np.isfinite(weights).all():
@@ -139,14 +139,13 @@ class Pictures:
             )
 
     def _strip(self) -> Iterator[NDArray[np.uint8]]:
-        from cnnfx.render.filmstrip import strip
+        from cnnfx.render.animation import strip
 
         return strip(self._trainer.network.layers[self.layer - 1].filter_names, self._snapshots)
 
     def _write_filmstrip(self, path: str) -> None:
-        from cnnfx.files import atomic_write
-        from cnnfx.render.animation import write_animation
-        from cnnfx.render.filmstrip import durations
+        from cnnfx.render.animation import durations, write_animation
+        from cnnfx.system.files import atomic_write
 
         times = durations(len(self._snapshots))
         with atomic_write(path) as file:
@@ -155,9 +154,9 @@ class Pictures:
         self._say(f"{path}: the filters of layer {self.layer} in {len(times)} frames{resumed}")
 
     def _write_curve(self, path: str) -> None:
-        from cnnfx.files import atomic_write
-        from cnnfx.outputs import write_picture
-        from cnnfx.render.curve import draw_plots
+        from cnnfx.pipeline.outputs import write_picture
+        from cnnfx.render.charts import draw_plots
+        from cnnfx.system.files import atomic_write
 
         end = self._begun + len(self.losses)
         with atomic_write(path) as file:
@@ -167,7 +166,7 @@ class Pictures:
     def _plots(self) -> list[Plot]:
         import numpy as np
 
-        from cnnfx.render.curve import Plot, Series, smoothed
+        from cnnfx.render.charts import Plot, Series, smoothed
 
         steps = np.arange(len(self.losses), dtype=np.float64) + (self._begun + 1)
         reach = max(RECENT, len(steps) // 50) // 2
@@ -190,8 +189,7 @@ class Pictures:
             tell(text)
 
     def _check(self) -> None:
-        from cnnfx.cli.moving import check_moves
-        from cnnfx.outputs import PICTURES
+        from cnnfx.pipeline.targets import PICTURES, check_moves
 
         if self.filmstrip is not None:
             check_moves(self.filmstrip, Path(self.filmstrip).suffix)
@@ -209,7 +207,7 @@ def _ending(path: str) -> str:
 
 
 def _check_writable(path: str, option: str) -> None:
-    from cnnfx.files import check_writable
+    from cnnfx.system.files import check_writable
 
     try:
         check_writable(path)
@@ -219,7 +217,7 @@ def _check_writable(path: str, option: str) -> None:
 
 def _with_batches(steps: NDArray[np.float64], values: NDArray[np.float64], means: NDArray[np.float64]) -> list[Series]:
     """Single batches, faint, behind their smoothed line."""
-    from cnnfx.render.curve import Series
+    from cnnfx.render.charts import Series
 
     return [Series("batches", steps, values, BLUE, faint=True), Series("training", steps, means, BLUE)]
 

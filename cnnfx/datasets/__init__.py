@@ -6,8 +6,8 @@ what kind a file or folder is), `idx`, `keras` and `folders` (the kinds), `strok
 """
 
 from cnnfx.datasets.dataset import Dataset
-from cnnfx.datasets.drawn import draw_digits
-from cnnfx.datasets.fit import fit_digit
-from cnnfx.datasets.loading import load_dataset
+from cnnfx.datasets.digit_preprocessing import fit_digit
+from cnnfx.datasets.load import load_dataset
+from cnnfx.datasets.synthetic_digits import draw_digits
 
 __all__ = ["Dataset", "draw_digits", "fit_digit", "load_dataset"]

@@ -18,7 +18,7 @@ from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
 from cnnfx.datasets.download import Remote, fetch
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
-from cnnfx.files import atomic_write
+from cnnfx.system.files import atomic_write
 
 MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist")
 """Folders on the web that have MNIST's four files; `$CNNFX_MIRRORS` names others, separated by spaces."""
@@ -96,7 +96,7 @@ def _named_data() -> Dataset | None:
     place = os.environ.get("CNNFX_DATA")
     if not place:
         return None
-    from cnnfx.datasets.paths import load_path
+    from cnnfx.datasets.detect import load_path
 
     try:
         dataset = load_path(Path(place).expanduser())

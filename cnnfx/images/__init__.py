@@ -4,9 +4,7 @@
 reads), `arrays` (`.npy` and `.npz`), `tables` (`.csv`), `reducing`, `folders` (which files of a folder are images).
 """
 
-from cnnfx.images.folders import find_images
-from cnnfx.images.image import MAX_PIXELS, Image
-from cnnfx.images.loading import load_image
-from cnnfx.images.reducing import reduced
+from cnnfx.images.image import MAX_PIXELS, Image, reduced
+from cnnfx.images.load import find_images, load_image
 
 __all__ = ["MAX_PIXELS", "Image", "find_images", "load_image", "reduced"]

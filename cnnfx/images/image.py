@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import FileError
+from cnnfx.errors import FileError, UsageError
 
 MAX_PIXELS = 200_000_000
 """Images with more pixels than this are refused unless a caller says otherwise."""
@@ -70,3 +70,58 @@ def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels"
             f"{name}: it has {'×'.join(map(str, shape))} = {math.prod(shape)} {unit}, the limit is {limit}. "
             "Raise it with --max-pixels if you trust the file."
         )
+
+
+def cut(image: Image, x: int, y: int, width: int, height: int) -> Image:
+    """The part of an image from column `x` and row `y` on (counted from 0), as an image of its own.
+
+    Raises
+    ------
+    UsageError
+        If it reaches outside the image.
+    """
+    _, rows, columns = image.shape
+    if x + width > columns or y + height > rows:
+        raise UsageError(
+            f"{image.name}: the region {x},{y},{width},{height} reaches outside the image, which is {columns} pixels "
+            f"wide and {rows} high."
+        )
+    return replace(image, values=image.values[:, y : y + height, x : x + width])
+
+
+def shrunk(image: Image, longest: int) -> Image:
+    """The image with `longest` pixels along its longer side, by the means of areas; unchanged if it has no more."""
+    _, rows, columns = image.shape
+    if max(rows, columns) <= longest:
+        return image
+    import PIL.Image
+
+    factor = longest / max(rows, columns)
+    size = max(1, round(columns * factor)), max(1, round(rows * factor))
+    planes = [PIL.Image.fromarray(plane).resize(size, PIL.Image.Resampling.BOX) for plane in image.floats()]
+    return replace(image, values=np.stack([np.asarray(plane, np.float32) for plane in planes]))
+
+
+def reduced(image: Image, most: int) -> Image:
+    """The image with at most `most` pixels, in its own depth and proportions, and a note if it was larger.
+
+    Each new pixel is a mean of those that it stands for, the middle ones weighing most (a Hamming window).
+    """
+    _, height, width = image.shape
+    if height * width <= most:
+        return image
+    factor = math.sqrt(most / (height * width))
+    rows = min(max(1, int(height * factor)), most)
+    columns = min(max(1, int(width * factor)), most // rows)
+    values = np.stack([_resized(plane, rows, columns) for plane in image.values])
+    note = f"{image.name}: reduced from {width}×{height} to {columns}×{rows} for the page."
+    return replace(image, values=values, notes=(*image.notes, note))
+
+
+def _resized(plane: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
+    from PIL import Image as Pillow
+
+    deep = plane.dtype != np.uint8
+    picture = Pillow.fromarray(np.ascontiguousarray(plane, np.float32 if deep else np.uint8))
+    scaled = np.asarray(picture.resize((columns, rows), Pillow.Resampling.HAMMING))
+    return np.rint(scaled).astype(plane.dtype) if plane.dtype == np.uint16 else scaled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, TypeVar
 
-from cnnfx.engine.ahead import in_order
+from cnnfx.system.threads import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

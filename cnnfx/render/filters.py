@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.network import Layer
+from cnnfx.nn.network import Layer
+from cnnfx.render.color import line
 from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
-from cnnfx.render.normalize import line
 from cnnfx.render.text import PAPER, draw_text, line_height, number_text, text_width, write_inside
 
 FRAME = 150

@@ -8,17 +8,23 @@ memory can be written too.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from cnnfx.engine import BAND_ROWS
-from cnnfx.errors import CnnfxError
+from cnnfx.conv import BAND_ROWS
+from cnnfx.errors import ArgumentError, CnnfxError
+from cnnfx.nn.feature_maps import Statistics, measure
+from cnnfx.nn.layers import Shape
+from cnnfx.render.color import Line, Look, paint
+from cnnfx.render.png import write_png
 from cnnfx.render.text import PAPER, draw_text
+from cnnfx.system.files import atomic_write
 
 Levels = NDArray[np.uint8]
 
@@ -264,3 +270,136 @@ def _runs(places: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, int
         if end == len(places) or places[end][0] is not places[start][0]:
             yield places[start][0], places[start][1], places[end - 1][1] + 1
             start = end
+
+
+Floats = NDArray[np.float32]
+
+
+class Maps(Protocol):
+    """Channels that can be drawn: `cnnfx.nn.feature_maps.FeatureMaps`, or `ArrayMaps`."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for each of the K channels."""
+
+    @property
+    def shape(self) -> Shape:
+        """(K, H, W)."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """The statistics of each channel."""
+
+    def rows(self, first: int, last: int) -> Floats:
+        """Rows of all channels, `(K, last - first, W)`."""
+
+    def part(self, first: int, last: int) -> Maps:
+        """Some of the channels."""
+
+
+class ArrayMaps:
+    """An array `(K, H, W)` as channels that can be drawn."""
+
+    def __init__(self, array: NDArray[Any], names: Sequence[str]) -> None:
+        self.array, self.names = array, names
+
+    @property
+    def shape(self) -> Shape:
+        """(K, H, W)."""
+        channels, height, width = self.array.shape
+        return channels, height, width
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """The statistics of each channel."""
+        return measure([(0, self.array)])
+
+    def rows(self, first: int, last: int) -> NDArray[Any]:
+        """Rows of all channels, `(K, last - first, W)`."""
+        return self.array[:, first:last]
+
+    def part(self, first: int, last: int) -> ArrayMaps:
+        """Some of the channels."""
+        return ArrayMaps(self.array[first:last], self.names[first:last])
+
+
+def map_tiles(maps: Maps, look: Look, above: Sequence[Levels | None] = ()) -> Tiles:
+    """The channels as tiles, each under its name; `above` are small pictures over them (their filters)."""
+    lines: list[Line] = []
+    parts: dict[tuple[int, int], Maps] = {}
+
+    def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
+        # Found when first drawn: the size of a grid can be known without computing a map.
+        lines.extend(() if lines else look.lines(maps.statistics))
+        if (first, last) not in parts:
+            parts[first, last] = maps.part(first, last)
+        values = parts[first, last].rows(top, bottom)
+        for value_line, channel in zip(lines[first:last], values, strict=True):
+            yield paint(value_line.levels(channel), look.colormap)
+
+    color = look.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above)
+    _, height, width = maps.shape
+    return Tiles(tuple(maps.names), height, width, rows, color, above)
+
+
+def grid(
+    maps: ArrayLike,
+    names: Sequence[str] | None = None,
+    *,
+    normalize: str = "signed",
+    scope: str = "channel",
+    colormap: str = "gray",
+    columns: int | None = None,
+    scale: int | None = None,
+    labels: bool = True,
+    gap: int | None = None,
+) -> NDArray[np.uint8]:
+    """Feature maps side by side as one picture.
+
+    Parameters
+    ----------
+    maps : array (K, H, W)
+        Any real numbers.
+    names : sequence of K str, optional
+        The labels; "0", "1" and so on unless given.
+    normalize : "signed", "minmax", "positive", "absolute" or "none"
+        As in `cnnfx.render.color`: "signed" draws zero mid-grey and the largest magnitude white or black.
+    scope : "channel" or "all"
+        Whether each map is drawn by its own range or all by the range of all.
+    colormap : "gray", "diverging", "heat" or "viridis"
+    columns, scale, gap : int, optional
+        Maps in a row; whole factor of enlargement; pixels between maps. What suits the sizes unless given.
+    labels : bool
+        Whether names are written over the maps.
+
+    Returns
+    -------
+    array (height, width) or, with a colour map, (height, width, 3)
+        uint8, 0..255.
+
+    Raises
+    ------
+    ArgumentError
+        If the array has another shape, the names are not as many as the maps, or a mode is not known.
+    """
+    array: NDArray[Any] = np.asarray(maps)
+    if array.ndim != 3 or not array.size:
+        raise ArgumentError(f"maps has the shape {array.shape}; a grid is drawn of an array (K, H, W).")
+    names = [str(index) for index in range(len(array))] if names is None else names
+    if len(names) != len(array):
+        raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
+    values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
+    tiles = map_tiles(ArrayMaps(values, names), Look(normalize, scope, colormap))
+    return Grid([Section([tiles], columns, scale)], labels, gap).pixels()
+
+
+def save_grid(path: str | os.PathLike[str], picture: NDArray[np.uint8]) -> None:
+    """Write a picture `(H, W)` or `(H, W, 3)` of levels 0..255 as a PNG file, whole or not at all.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    with atomic_write(path) as file:
+        write_png(file, picture.shape[1], picture.shape[0], [picture], color="gray" if picture.ndim == 2 else "rgb")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.engine.memory import buffer
+from cnnfx.system.memory import buffer
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]

@@ -5,16 +5,19 @@ Nothing is printed here. What a terminal can show is asked of `color_depth`, wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
+from cnnfx.nn.network import Layer
+from cnnfx.render.filters import kernel_levels, used
+from cnnfx.render.grid import Levels, Tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from numpy.typing import NDArray
 
 ColorDepth = Literal["truecolor", "256", "none"]
 """The colours that a terminal shows: all of 24 bits, the 256 of xterm, or none at all."""
@@ -242,3 +245,146 @@ def _has(encoding: str | None, characters: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+GAP = 2
+NARROW = 38
+"""Pictures are not shrunk to fewer columns than this."""
+BAND_ROWS = 1024
+
+Cell = tuple[int, list[str]]
+"""A width in characters, and lines: a label, then half blocks."""
+
+
+def preview(tiles: Tiles, width: int, depth: ColorDepth, encoding: str | None, enlarge: int = 1) -> str:
+    """The tiles in lines of at most `width` characters.
+
+    Parameters
+    ----------
+    tiles : Tiles
+    width : the terminal's columns
+    depth : the terminal's colours
+    encoding : the terminal's encoding
+    enlarge : the whole factor by which pictures are enlarged where there is room
+    """
+    count, longest = len(tiles.labels), max(len(label) for label in tiles.labels)
+    least = min(max(tiles.width * enlarge, longest), NARROW)
+    columns = max(1, min(count, (width + GAP) // (least + GAP)))
+    widest = max(least, (width + GAP) // columns - GAP)
+    cells = [_cell(tiles, index, min(widest, width), depth, encoding, enlarge) for index in range(count)]
+    return "\n".join(_shelf(cells[first : first + columns]) for first in range(0, count, columns))
+
+
+def _cell(tiles: Tiles, index: int, width: int, depth: ColorDepth, encoding: str | None, enlarge: int) -> Cell:
+    picture = shrink(tiles, index, width)
+    columns = min(width, picture.shape[1] * enlarge)
+    lines = half_blocks(picture, width=columns, depth=depth, enlarge=enlarge, encoding=encoding).split("\n")
+    label = tiles.labels[index][:width]
+    cell = max(columns, len(label))
+    return cell, [label, *(line + " " * (cell - columns) for line in lines)]
+
+
+def _shelf(cells: list[Cell]) -> str:
+    """Cells of one height side by side."""
+    labels = (" " * GAP).join(lines[0].ljust(width) for width, lines in cells)
+    rows = zip(*(lines[1:] for _, lines in cells), strict=True)
+    return "\n".join([labels.rstrip(), *((" " * GAP).join(row) for row in rows)])
+
+
+def shrink(tiles: Tiles, index: int, width: int) -> Levels:
+    """A picture shrunk by a whole factor to not much more than `width` pixels, by the mean of each block of pixels."""
+
+    def rows(first: int, last: int) -> Levels:
+        return next(iter(tiles.rows(index, index + 1, first, last)))
+
+    factor = max(1, tiles.width // max(1, width))
+    if factor == 1:
+        return rows(0, tiles.height)
+    step = BAND_ROWS // factor * factor or factor
+    bands = []
+    for first in range(0, tiles.height // factor * factor, step):
+        last = min(first + step, tiles.height // factor * factor)
+        bands.append(_block_means(rows(first, last), factor))
+    if not bands:  # lower than one block
+        return rows(0, tiles.height)[:, ::factor]
+    return np.concatenate(bands)
+
+
+def _block_means(band: Levels, factor: int) -> Levels:
+    rows, columns = band.shape[0] // factor, band.shape[1] // factor
+    blocks = band[:, : columns * factor].reshape(rows, factor, columns, factor, *band.shape[2:])
+    means: Levels = np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
+    return means
+
+
+LONGEST = 12
+"""So many characters of a name are shown."""
+LARGE = 2
+"""Weights are enlarged so many times where all input channels fit then."""
+
+
+def filter_table(
+    layer: Layer,
+    inputs: Sequence[str],
+    width: int,
+    depth: ColorDepth,
+    encoding: str | None,
+    largest: float | None = None,
+) -> str:
+    """The kernels of a layer `(K, C, kh, kw)` in lines of at most `width` characters, names at the left and on top.
+
+    Input channels that do not fit into the width follow in another table below. Where a filter does not look at a
+    channel, the table is empty.
+
+    Parameters
+    ----------
+    layer : Layer
+    inputs : the names of the C slices of each filter
+    width : the terminal's columns
+    depth : the terminal's colours
+    encoding : the terminal's encoding
+    largest : the magnitude that is drawn white or black; each filter's own largest weight unless given
+    """
+    side, head = (min(max(map(len, names)), LONGEST) for names in (layer.filter_names, inputs))
+    factor = LARGE
+    if (max(layer.conv.weights.shape[3] * factor, head) + 1) * len(inputs) > width - side:
+        factor = finest(depth, encoding)
+    rows = [_cells(weights, largest, factor, depth, encoding) for weights in layer.conv.weights]
+    cell = max(layer.conv.weights.shape[3] * factor, head)
+    fit = max(1, (width - side) // (cell + 1))
+    tables = []
+    for first in range(0, len(inputs), fit):
+        lines = [_line_table("", [name[:cell].ljust(cell) for name in inputs[first : first + fit]], side)]
+        for name, cells in zip(layer.filter_names, rows, strict=True):
+            lines += _row(name, cells[first : first + fit], side, cell)
+        tables.append("\n".join(lines).rstrip("\n"))
+    return "\n\n".join(tables)
+
+
+def _cells(
+    weights: NDArray[Any], largest: float | None, factor: int, depth: ColorDepth, encoding: str | None
+) -> list[tuple[list[str], int]]:
+    """The lines of each kernel of a filter `(C, kh, kw)`, and how many characters wide they are."""
+    cells = [_cell_table(kernel, factor, depth, encoding) for kernel in kernel_levels(weights, largest)]
+    return [
+        (lines if drawn else [" " * columns] * len(lines), columns)
+        for (lines, columns), drawn in zip(cells, used(weights), strict=True)
+    ]
+
+
+def _cell_table(kernel: Levels, factor: int, depth: ColorDepth, encoding: str | None) -> tuple[list[str], int]:
+    """A kernel's lines, and how many characters wide they are."""
+    columns = kernel.shape[1] * factor
+    text = half_blocks(kernel, width=columns, depth=depth, enlarge=factor, encoding=encoding)
+    # An odd row of pixels leaves half a line free below it; where there is none, a line keeps the filters apart.
+    return [*text.split("\n"), *([] if kernel.shape[0] * factor % 2 else [" " * columns])], columns
+
+
+def _row(name: str, cells: Sequence[tuple[list[str], int]], side: int, cell: int) -> list[str]:
+    """The lines of one filter."""
+    padded = [[line + " " * (cell - columns) for line in lines] for lines, columns in cells]
+    return [_line_table("" if number else name, line, side) for number, line in enumerate(zip(*padded, strict=True))]
+
+
+def _line_table(name: str, parts: Sequence[str], side: int) -> str:
+    return " ".join([name[:side].ljust(side), *parts]).rstrip()

@@ -7,9 +7,8 @@ random start), `passes` (a network on a batch, in threads), `optimizer`, `schedu
 images to batches), `settings`, `state` (what a checkpoint keeps), `reports` and `trainer`, which brings them together.
 """
 
-from cnnfx.training.parameters import Learn, all_learned, initialise
-from cnnfx.training.reports import BatchReport, EpochReport
-from cnnfx.training.settings import Examples, Settings
+from cnnfx.backprop.parameters import Learn, all_learned, initialise
+from cnnfx.training.settings import BatchReport, EpochReport, Examples, Settings
 from cnnfx.training.trainer import Trainer
 
 __all__ = [

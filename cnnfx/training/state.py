@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from cnnfx.backprop.parameters import Learn
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.layers import Array
-from cnnfx.training.parameters import Learn
-from cnnfx.training.reports import EpochReport
-from cnnfx.training.settings import Settings
+from cnnfx.nn.layers import Array
+from cnnfx.training.settings import EpochReport, Settings
 
 
 @dataclass(frozen=True, eq=False)

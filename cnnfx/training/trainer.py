@@ -8,16 +8,23 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from cnnfx.checkpoint import load_checkpoint, save_model
+from cnnfx.backprop.network import Passes
+from cnnfx.backprop.parameters import Learn, Parameters, all_learned, initialise
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
-from cnnfx.network import Network
-from cnnfx.training.feeding import Feed
-from cnnfx.training.optimizer import Adam
-from cnnfx.training.parameters import Learn, Parameters, all_learned, initialise
-from cnnfx.training.passes import Passes
-from cnnfx.training.reports import BatchReport, EpochReport
-from cnnfx.training.schedule import one_cycle
-from cnnfx.training.settings import Examples, Settings, brightness, check_examples, check_test, fingerprint
+from cnnfx.formats.model_npz import load_checkpoint, save_model
+from cnnfx.nn.network import Network
+from cnnfx.training.batches import Feed
+from cnnfx.training.optim import Adam, one_cycle
+from cnnfx.training.settings import (
+    BatchReport,
+    EpochReport,
+    Examples,
+    Settings,
+    brightness,
+    check_examples,
+    check_test,
+    fingerprint,
+)
 from cnnfx.training.state import State
 
 

@@ -32,7 +32,7 @@ import torch
 from scipy import ndimage
 
 import cnnfx
-from cnnfx.engine import choose_method, correlate, thread_count, window
+from cnnfx.conv import choose_method, correlate, thread_count, window
 
 SIZES = [(28, 28), (512, 512), (1080, 1920), (3000, 4000)]
 CHANNELS, FILTERS, KERNELS = (1, 3), (1, 4, 8, 32), (3, 5, 7, 9, 15, 31, 63)

@@ -20,10 +20,10 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "detectors"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from drawings import DRAW
-from scenes import kinds, measure
+from tests.detectors.drawings import DRAW
+from tests.detectors.scenes import kinds, measure
 
 
 def main():

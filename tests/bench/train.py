@@ -23,8 +23,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from cnnfx.engine import thread_count
-from cnnfx.filterbank.arch import default_arch
+from cnnfx.conv import thread_count
+from cnnfx.formats.arch import default_arch
 from cnnfx.training import Learn, Settings, Trainer
 
 FILES = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from commands import done
+
+from tests.cli.commands import done
 
 
 @pytest.fixture(autouse=True)

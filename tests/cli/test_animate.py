@@ -7,13 +7,13 @@ import os
 
 import numpy as np
 import pytest
-from commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
-from pictures import frames, opened
 
-from cnnfx.filterbank import load_network
+from cnnfx.formats import load_network
 from cnnfx.images import load_image
-from cnnfx.render.inks import GREEN, palette
-from cnnfx.render.normalize import line
+from cnnfx.render.color import line
+from cnnfx.render.sliding.palette import GREEN, palette
+from tests.cli.commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
+from tests.cli.pictures import frames, opened
 
 PART = ("--region", "4,7,6,5")
 

@@ -8,9 +8,9 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
-from commands import SAMPLES, SEVEN, done, on_a_terminal, refused, run
 
 import cnnfx
+from tests.cli.commands import SAMPLES, SEVEN, done, on_a_terminal, refused, run
 
 STRIDED = 'stride = 2\nactivation = "relu"\n[[filter]]\nname = "pair"\nweights = [[1, -1]]\n'
 

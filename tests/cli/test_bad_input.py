@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from commands import SAMPLES, SEVEN, refused, run, shell
 
-from cnnfx import files
+from cnnfx.system import files
+from tests.cli.commands import SAMPLES, SEVEN, refused, run, shell
 
 
 @pytest.fixture(autouse=True)
@@ -326,7 +326,7 @@ def test_too_little_memory(monkeypatch):
     def exhausted(*_args, **_options):
         raise MemoryError
 
-    monkeypatch.setattr("cnnfx.pipeline.feature_maps", exhausted)
+    monkeypatch.setattr("cnnfx.pipeline.pipeline.feature_maps", exhausted)
     assert refusal(SEVEN) == (
         f"cnnfx: {SEVEN}: there is not enough memory for it. Try a smaller image, or fewer filters at a time."
     )

@@ -7,7 +7,8 @@ import os
 
 import numpy as np
 import PIL.Image
-from commands import done, refused
+
+from tests.cli.commands import done, refused
 
 
 def test_the_accuracy_is_that_which_training_told(model):

@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
+
+from tests.cli.commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
 
 SCENE = SAMPLES / "still-life.png"
 

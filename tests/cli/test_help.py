@@ -9,15 +9,14 @@ import typing
 
 import pytest
 import typer.main
-from commands import COMMAND, done, environment, refused, run, shell
 
 import cnnfx
 from cnnfx.cli import app, options
 from cnnfx.images import MAX_PIXELS
-from cnnfx.layers import ACTIVATIONS
-from cnnfx.pipeline import CHANNELS
-from cnnfx.render.colormap import ANCHORS
-from cnnfx.render.normalize import MODES
+from cnnfx.nn.layers import ACTIVATIONS
+from cnnfx.pipeline.pipeline import CHANNELS
+from cnnfx.render.color import ANCHORS, MODES
+from tests.cli.commands import COMMAND, done, environment, refused, run, shell
 
 COMMANDS = typer.main.get_command(app).commands
 PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parameter in command.params]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from commands import done, on_a_terminal, run, shell
-
-from cnnfx.filterbank import load_network, preset_names
-from cnnfx.filterbank.presets import TEACHING_ORDER
+from cnnfx.formats import load_network, preset_names
+from cnnfx.formats.presets import TEACHING_ORDER
+from tests.cli.commands import done, on_a_terminal, run, shell
 
 OWN = 'name = "mine"\ndescription = "My own."\n[[filter]]\nname = "one"\nweights = [[1]]\n'
 

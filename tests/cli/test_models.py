@@ -7,9 +7,9 @@ import os
 
 import numpy as np
 import PIL.Image
-from commands import SAMPLES, SEVEN, done, refused
 
 import cnnfx
+from tests.cli.commands import SAMPLES, SEVEN, done, refused
 
 
 def test_all_learned_layers_are_shown(model):

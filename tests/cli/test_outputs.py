@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from commands import SAMPLES, SEVEN, done, refused, run
 
 import cnnfx
-from cnnfx.outputs import NUMBERS, PAGES, PICTURES
+from cnnfx.pipeline.targets import NUMBERS, PAGES, PICTURES
+from tests.cli.commands import SAMPLES, SEVEN, done, refused, run
 
 
 def files(folder: str = ".") -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from commands import SAMPLES, SEVEN, done, refused, run, shell
+
+from tests.cli.commands import SAMPLES, SEVEN, done, refused, run, shell
 
 
 def told(path: str | Path) -> dict:

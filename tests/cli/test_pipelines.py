@@ -17,7 +17,8 @@ from typing import IO
 import numpy as np
 import PIL.Image
 import pytest
-from commands import COMMAND, SAMPLES, SEVEN, done, environment, on_a_terminal, refused, shell, wait_until
+
+from tests.cli.commands import COMMAND, SAMPLES, SEVEN, done, environment, on_a_terminal, refused, shell, wait_until
 
 TERMINAL = "cnnfx: Binary data is not written to a terminal. Give -o FILE, or send the output into a pipe or file.\n"
 

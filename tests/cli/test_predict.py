@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from commands import SEVEN, done, refused, run
+
+from tests.cli.commands import SEVEN, done, refused, run
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from commands import done, on_a_terminal, refused
 
 import cnnfx
+from tests.cli.commands import done, on_a_terminal, refused
 
 DEEP = """
 name = "deep"

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from commands import SAMPLES, done, on_a_terminal, refused, shell
+
+from tests.cli.commands import SAMPLES, done, on_a_terminal, refused, shell
 
 DATA = ("--data", "drawn:200")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from commands import done, refused
+from tests.cli.commands import done, refused
 
 ARCH = """
 [[layer]]

@@ -10,7 +10,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from commands import COMMAND, done, environment, on_a_terminal, refused, run, wait_until
+
+from tests.cli.commands import COMMAND, done, environment, on_a_terminal, refused, run, wait_until
 
 TINY = ("train", "--data", "drawn:300", "--filters", "2,3")
 SLOW = ("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "60")
@@ -106,7 +107,7 @@ def test_an_arch_file_says_the_network():
 
 
 def test_without_mnist_it_says_so_and_learns_on_drawn_digits(monkeypatch, tmp_path):
-    from cnnfx.datasets import drawn
+    from cnnfx.datasets import synthetic_digits as drawn
 
     monkeypatch.setattr(drawn, "TRAIN", 300)
     monkeypatch.setattr(drawn.load_drawn, "__kwdefaults__", {"train": 300, "test": 50, "progress": None})

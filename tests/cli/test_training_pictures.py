@@ -8,8 +8,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from commands import COMMAND, done, environment, refused, run, wait_until
-from pictures import opened
+
+from tests.cli.commands import COMMAND, done, environment, refused, run, wait_until
+from tests.cli.pictures import opened
 
 TINY = ("train", "--data", "drawn:300", "--filters", "2,3")
 LONG = ("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "60")

@@ -6,9 +6,9 @@ import threading
 
 import numpy as np
 import pytest
-from misbehaving import Server
 
 from cnnfx.datasets import draw_digits
+from tests.datasets.misbehaving import Server
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ import hashlib
 import socket
 
 import pytest
-from misbehaving import send
 
 from cnnfx.datasets import download
 from cnnfx.datasets.download import Remote, fetch
 from cnnfx.errors import FileError
+from tests.datasets.misbehaving import send
 
 CONTENT = bytes(range(256)) * 400
 DATA = gzip.compress(CONTENT, 0)

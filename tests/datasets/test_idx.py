@@ -9,11 +9,11 @@ import zlib
 
 import numpy as np
 import pytest
-from idx_files import NAMES, idx_bytes, same, write_idx
 
 from cnnfx.datasets import dataset, load_dataset
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
+from tests.datasets.idx_files import NAMES, idx_bytes, same, write_idx
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 GOOD = idx_bytes(IMAGES)

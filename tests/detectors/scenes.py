@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from drawings import DRAW, Drawing, square
 
-from cnnfx.filterbank import load_network
+from cnnfx.formats import load_network
+from tests.detectors.drawings import DRAW, Drawing, square
 
 SIZE = 128
 NOISE = 0.05

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawings import DRAW
 from PIL import Image
-from scenes import COLORS, NOISE, SIZE, Canvas, decoy, draw, holds, kinds, measure, scene
 
-from cnnfx.filterbank import load_network
+from cnnfx.formats import load_network
+from tests.detectors.drawings import DRAW
+from tests.detectors.scenes import COLORS, NOISE, SIZE, Canvas, decoy, draw, holds, kinds, measure, scene
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CASES = [(preset, kind) for preset in DRAW for kind in kinds(preset)]

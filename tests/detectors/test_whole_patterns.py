@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scenes import SIZE, draw, kinds
 
-from cnnfx.filterbank import load_network
+from cnnfx.formats import load_network
+from tests.detectors.scenes import SIZE, draw, kinds
 
 
 def response(preset, kind, image):

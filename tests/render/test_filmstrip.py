@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.render.curve import DOT, HEIGHT, LEFT, WIDTH, Plot, Series, draw_plots, smoothed, ticks
-from cnnfx.render.filmstrip import Snapshot, durations, sampled, strip
+from cnnfx.render.animation import Snapshot, durations, sampled, strip
+from cnnfx.render.charts import DOT, HEIGHT, LEFT, WIDTH, Plot, Series, draw_plots, smoothed, ticks
 from cnnfx.render.filters import kernel_levels
 
 

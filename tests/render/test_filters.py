@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.layers import Conv
-from cnnfx.network import Layer
+from cnnfx.nn.layers import Conv
+from cnnfx.nn.network import Layer
 from cnnfx.render.filters import FRAME, GAP, draw_filter, kernel_levels, kernel_lines, kernel_tiles, layer_picture
 from cnnfx.render.text import PAPER
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import cnnfx
-from cnnfx.engine import BAND_ROWS
+from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.render import grid as grid_module
-from cnnfx.render.channels import ArrayMaps, Look, map_tiles
-from cnnfx.render.grid import Grid, Section, Tiles, enlarge, suitable_columns
+from cnnfx.render.color import Look
+from cnnfx.render.grid import ArrayMaps, Grid, Section, Tiles, enlarge, map_tiles, suitable_columns
 from cnnfx.render.text import PAPER
 
 

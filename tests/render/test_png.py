@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnfx.engine.threads import set_threads
 from cnnfx.errors import ArgumentError
 from cnnfx.render import png
 from cnnfx.render.png import encode_png, write_png
+from cnnfx.system.threads import set_threads
 
 SMALL_BLOCK = 1000
 

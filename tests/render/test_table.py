@@ -6,10 +6,9 @@ import re
 
 import numpy as np
 
-from cnnfx.layers import Conv
-from cnnfx.network import Layer
-from cnnfx.render.table import filter_table
-from cnnfx.render.terminal import finest
+from cnnfx.nn.layers import Conv
+from cnnfx.nn.network import Layer
+from cnnfx.render.terminal import filter_table, finest
 
 
 def layer(weights: object, names: tuple[str, ...]) -> Layer:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import Bars
 
-from cnnfx.filterbank.arch import default_arch
+from cnnfx.formats.arch import default_arch
 from cnnfx.training import Learn, Settings, Trainer
+from tests.training.drawn import Bars
 
 
 def read(part: str, count: int) -> Bars:

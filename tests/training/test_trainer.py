@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from drawn import Bars, bars
 
-from cnnfx.checkpoint import load_model
-from cnnfx.engine import set_threads
+from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
-from cnnfx.filterbank.arch import default_arch, load_arch
+from cnnfx.formats.arch import default_arch, load_arch
+from cnnfx.formats.model_npz import load_model
 from cnnfx.training import BatchReport, EpochReport, Learn, Settings, Trainer
+from tests.training.drawn import Bars, bars
 
 DATA, TEST = bars(), bars(96, seed=1)
 SETTINGS = Settings(epochs=3, batch_size=100, rate=0.02)
@@ -124,7 +124,7 @@ def test_a_run_is_resumed_on_its_own_data_only(tmp_path) -> None:
 
 
 def test_a_model_without_a_state_cannot_be_resumed(tmp_path) -> None:
-    from cnnfx.checkpoint import save_model
+    from cnnfx.formats.model_npz import save_model
 
     save_model(tmp_path / "model.npz", begin().network)
     with pytest.raises(FileError, match=r"model.npz: the model holds no state of a training run"):

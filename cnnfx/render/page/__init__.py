@@ -4,6 +4,6 @@
 maps. Read the scripts in the order of `assemble.SCRIPTS`.
 """
 
-from cnnfx.render.page.assemble import LARGE, make_page, page_pixels
+from cnnfx.render.page.page import LARGE, make_page, page_pixels
 
 __all__ = ["LARGE", "make_page", "page_pixels"]

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
-from cnnfx.network import Layer, Network
-from cnnfx.render.channels import Look
-from cnnfx.render.colormap import ANCHORS, table
-from cnnfx.render.normalize import MODES
+from cnnfx.nn.network import Layer, Network
+from cnnfx.render.color import ANCHORS, MODES, Look, table
 
 DIGITS = tuple("0123456789")
 DIGIT_SHAPE = (1, 28, 28)

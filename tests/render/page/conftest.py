@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_networks import page
 
 import cnnfx
 from cnnfx.images import Image
-from cnnfx.network import Network
-from cnnfx.render.channels import Look
+from cnnfx.nn.network import Network
+from cnnfx.render.color import Look
+from tests.render.page.page_networks import page
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 LOCAL = ("file:", "data:")

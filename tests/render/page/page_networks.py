@@ -13,13 +13,13 @@ import pytest
 
 import cnnfx
 from cnnfx.images import Image
-from cnnfx.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Pool
-from cnnfx.network import Layer, Network
-from cnnfx.render.channels import Look
+from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Pool
+from cnnfx.nn.network import Layer, Network
+from cnnfx.render.color import Look
 from cnnfx.render.grid import Grid, Section, Tiles
 from cnnfx.render.page import make_page
-from cnnfx.render.page.assemble import SCRIPTS, part
 from cnnfx.render.page.data import page_data
+from cnnfx.render.page.page import SCRIPTS, part
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
 WITHOUT_A_PAGE = SCRIPTS[: SCRIPTS.index("elements")]

@@ -10,10 +10,9 @@ import pytest
 import cnnfx
 from cnnfx.datasets import fit_digit
 from cnnfx.images import Image
-from cnnfx.layers import Activation, Conv, Dense, Pool
-from cnnfx.network import Layer, Network
-from cnnfx.render.channels import Look
-from cnnfx.render.normalize import line
+from cnnfx.nn.layers import Activation, Conv, Dense, Pool
+from cnnfx.nn.network import Layer, Network
+from cnnfx.render.color import Look, line
 
 pytestmark = pytest.mark.browser
 

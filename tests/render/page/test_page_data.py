@@ -11,15 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from page_networks import page, random_case
 
 import cnnfx
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image, reduced
-from cnnfx.layers import Conv
-from cnnfx.network import Layer, Network
-from cnnfx.render.channels import Look
-from cnnfx.render.page import assemble, page_pixels
+from cnnfx.nn.layers import Conv
+from cnnfx.nn.network import Layer, Network
+from cnnfx.render.color import Look
+from cnnfx.render.page import page as assemble
+from cnnfx.render.page import page_pixels
+from tests.render.page.page_networks import page, random_case
 
 EVIL = '</script><script>alert("1 & 2")</script><!--<img src=http://example.org>\'@DATA@'
 
@@ -104,7 +105,7 @@ def test_a_model_of_other_classes_has_a_cell_of_its_size():
 
 
 def model(shape) -> tuple[Network, Image]:
-    from cnnfx.layers import Dense
+    from cnnfx.nn.layers import Dense
 
     layer = Layer(Conv(np.ones((2, 1, 3, 3), "f4"), np.zeros(2, "f4")), ("a", "b"))
     maps = layer.output_shape(shape)

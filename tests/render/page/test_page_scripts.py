@@ -7,17 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from page_networks import BORDERS, in_node, random_case, told
 
+from cnnfx.conv.padding import sources
 from cnnfx.datasets import fit_digit
-from cnnfx.datasets.folders import fit_image
-from cnnfx.engine.borders import sources
+from cnnfx.datasets.image_folder import fit_image
 from cnnfx.images import Image
-from cnnfx.layers import Activation, Conv
-from cnnfx.network import Layer, Network
-from cnnfx.render.colormap import ANCHORS, table
-from cnnfx.render.normalize import MODES, line
+from cnnfx.nn.layers import Activation, Conv
+from cnnfx.nn.network import Layer, Network
+from cnnfx.render.color import ANCHORS, MODES, line, table
 from cnnfx.render.page.data import pack
+from tests.render.page.page_networks import BORDERS, in_node, random_case, told
 
 
 def cases(count: int) -> list[tuple[Network, Image]]:

@@ -1,0 +1,200 @@
+"""Where a kernel stands on an image: its size, stride, dilation, padding and border, put in order once.
+
+Along one axis, with padded size ``P``, kernel size ``k``, dilation ``d`` and stride ``s``, the kernel covers
+``e = (k - 1)·d + 1`` pixels (its extent), and the output has ``(P - e) // s + 1`` of them.
+Output row ``r`` reads the padded rows ``r·s, r·s + d, …, r·s + (k - 1)·d``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from cnnfx.errors import ArgumentError
+from cnnfx.system.suggest import choose_name
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+Axis = Literal["row", "column"]
+
+BORDERS = {
+    "constant": ("zero", "zeros", "grid-constant", "BORDER_CONSTANT"),
+    "edge": ("nearest", "replicate", "BORDER_REPLICATE"),
+    "reflect": ("mirror", "reflect101", "reflect_101", "BORDER_REFLECT_101", "BORDER_REFLECT101", "BORDER_DEFAULT"),
+    "symmetric": ("grid-mirror", "BORDER_REFLECT"),
+    "wrap": ("grid-wrap", "circular", "periodic", "BORDER_WRAP"),
+}
+"""What lies outside an image, as ``numpy.pad`` names it, and what OpenCV, SciPy and PyTorch call the same.
+
+"reflect" is NumPy's and PyTorch's (the edge pixel is not repeated): OpenCV's BORDER_REFLECT and SciPy's "reflect",
+which do repeat it, are "symmetric" here.
+"""
+
+
+class InputRows(NamedTuple):
+    """The rows ``first:last`` of an image without padding, and how many rows of padding lie above and below them."""
+
+    first: int
+    last: int
+    top: int
+    bottom: int
+
+
+class Window(NamedTuple):
+    """A kernel's size and how it slides; made by `window`, which checks it.
+
+    Attributes
+    ----------
+    kernel, stride, dilation : (int, int)
+        Vertical, horizontal.
+    padding : "same" or ((top, bottom), (left, right))
+    border : str
+        One of NumPy's names in `BORDERS`.
+    """
+
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    padding: Literal["same"] | Pads
+    border: str
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns from the kernel's first to its last element, dilation included."""
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return (kh - 1) * dh + 1, (kw - 1) * dw + 1
+
+    def under(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """The padded rows and columns that these rows and columns of the output stand on."""
+        down, across = (
+            slice(where.start * stride, (where.stop - 1) * stride + extent)
+            for where, stride, extent in zip((rows, columns), self.stride, self.extent, strict=True)
+        )
+        return down, across
+
+    def pads(self, size: Pair) -> Pads:
+        """Pixels of padding ((top, bottom), (left, right)) for an image of `size` (height, width)."""
+        if self.padding != "same":
+            return self.padding
+        return self._same(size, 0), self._same(size, 1)
+
+    def _same(self, size: Pair, axis: int) -> Pair:
+        wanted = -(-size[axis] // self.stride[axis])
+        missing = (wanted - 1) * self.stride[axis] + self.extent[axis] - size[axis]
+        before = max(missing, 0) // 2
+        return before, max(missing, 0) - before
+
+    def output_size(self, size: Pair) -> Pair:
+        """Rows and columns of the output for an image of `size` (height, width).
+
+        Raises
+        ------
+        ArgumentError
+            If the kernel is larger than the padded image, or the border cannot be made from so small an image.
+        """
+        pads, extent = self.pads(size), self.extent
+        padded = size[0] + sum(pads[0]), size[1] + sum(pads[1])
+        if padded[0] < extent[0] or padded[1] < extent[1]:
+            raise ArgumentError(self._too_large(size, padded))
+        self._check_border(size, pads)
+        return (padded[0] - extent[0]) // self.stride[0] + 1, (padded[1] - extent[1]) // self.stride[1] + 1
+
+    def input_rows(self, first: int, last: int, height: int) -> InputRows:
+        """The rows of an image of `height` rows that the output rows ``first:last`` stand on.
+
+        Rows of padding count as such: what the border puts there is not looked up (see `band`).
+        """
+        (top, _), stride = self.pads((height, 1))[0], self.stride[0]
+        begin, end = first * stride - top, (last - 1) * stride - top + self.extent[0]
+        inside = min(max(begin, 0), height), max(min(end, height), 0)
+        above = max(min(end, 0) - begin, 0)
+        return InputRows(inside[0], max(inside), above, max(end - max(begin, height), 0))
+
+    def _too_large(self, size: Pair, padded: Pair) -> str:
+        dilated = f", dilated {_by(self.extent)}" if self.dilation != (1, 1) else ""
+        kernel = f"kernel of {_by(self.kernel)} (rows × columns{dilated})"
+        image = f"image of {_by(size)}" + (f" (padded {_by(padded)})" if padded != size else "")
+        return f'{kernel} is larger than the {image}; use a smaller kernel, a larger image or padding="same"'
+
+    def _check_border(self, size: Pair, pads: Pads) -> None:
+        if self.border in ("constant", "edge"):
+            return
+        spare = 1 if self.border == "reflect" else 0
+        for name, length, pad in zip(("rows", "columns"), size, pads, strict=True):
+            if max(pad) > length - spare:
+                raise ArgumentError(
+                    f'border "{self.border}" can pad an image of {length} {name} by at most {length - spare}, '
+                    f'not by {max(pad)}; use border "edge" or "constant", or a smaller kernel'
+                )
+
+
+def window(
+    kernel: object,
+    *,
+    stride: object = 1,
+    dilation: object = 1,
+    padding: object = "valid",
+    border: object = "constant",
+) -> Window:
+    """Put the arguments that `cnnfx.correlate` takes in order, as a `Window`.
+
+    Raises
+    ------
+    ArgumentError
+        If one of them is of the wrong type or out of range, or a name is not known.
+    """
+    try:
+        return _window(kernel, stride, dilation, padding, border)
+    except TypeError:  # lists cannot be looked up in a cache
+        return _window.__wrapped__(kernel, stride, dilation, padding, border)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _window(kernel: object, stride: object, dilation: object, padding: object, border: object) -> Window:
+    return Window(
+        _pair("kernel", kernel, 1),
+        _pair("stride", stride, 1),
+        _pair("dilation", dilation, 1),
+        _padding(padding),
+        choose_name("border", border, BORDERS),
+    )
+
+
+def _padding(value: object) -> Literal["same"] | Pads:
+    if isinstance(value, str):
+        name = choose_name("padding", value, {"valid": (), "same": ()}, "or a number of pixels")
+        return "same" if name == "same" else ((0, 0), (0, 0))
+    if isinstance(value, Sequence) and len(value) == 2 and all(isinstance(side, Sequence) for side in value):
+        return _pair("padding", value[0], 0), _pair("padding", value[1], 0)
+    if isinstance(value, Sequence) and len(value) != 2:
+        raise ArgumentError(
+            f'padding must be "valid", "same", a number of pixels or ((top, bottom), (left, right)), not {value!r}'
+        )
+    vertical, horizontal = _pair("padding", value, 0)
+    return (vertical, vertical), (horizontal, horizontal)
+
+
+def _pair(name: str, value: object, least: int) -> Pair:
+    parts = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    if len(parts) != 2:
+        raise ArgumentError(f"{name} must be a whole number or two of them, not {value!r}")
+    first, second = (_whole(name, part, least) for part in parts)
+    return first, second
+
+
+def _whole(name: str, value: object, least: int) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentError(f"{name} must be a whole number, {least} or more, not {value!r}") from None
+    if number < least:
+        raise ArgumentError(f"{name} must be {least} or more, not {number}")
+    return number
+
+
+def _by(size: Pair) -> str:
+    return f"{size[0]}×{size[1]}"

@@ -1,0 +1,313 @@
+"""`model.npz` to a `Network`; sizes and shapes are checked before anything is trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cnnfx.errors import ArgumentError
+from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Activation, Array, Combination, Conv, Dense, Pool
+from cnnfx.nn.network import Layer, Network
+from cnnfx.system.npz import Archive, write_archive
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(_is_count(size) and size > 0 for size in value)
+
+
+def _is_history(value: Any) -> bool:
+    return isinstance(value, list) and all(part is None or type(part) in (int, float) for part in value)
+
+
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "dataset": lambda value: isinstance(value, str),
+    "seed": _is_count,
+    "epochs": _is_count,
+    "input": _is_shape,
+    "accuracy": _is_history,
+}
+"""What is read of a run, where it is told, and what it must be."""
+
+
+def check_run(network: Network) -> None:
+    """See that what the network's `meta` tells can be used, and that images of the size it tells fit the network.
+
+    Raises
+    ------
+    ValueError
+        If something is of another kind.
+    ArgumentError
+        If such images do not fit a layer.
+    """
+    for key, fits in KINDS.items():
+        if key in network.meta and not fits(network.meta[key]):
+            raise ValueError(f"{key} is {json.dumps(network.meta[key])[:60]}")
+    if network.head is None or "input" not in network.meta:
+        return
+    channels, height, width = network.meta["input"]
+    bound = network.bind([str(index) for index in range(channels)])
+    made = bound.output_shapes((channels, height, width))[-1]
+    if made != network.head.shape:
+        sizes = ("×".join(map(str, shape)) for shape in (network.meta["input"], made, network.head.shape))
+        raise ValueError("of an input of {} the layers make maps of {}; the dense layer takes {}".format(*sizes))
+
+
+FORMAT = 1
+"""The version of the format; a reader refuses a newer one."""
+
+
+def save_model(path: str | os.PathLike[str], network: Network, training: Mapping[str, Array] | None = None) -> None:
+    """Write a network to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+    network : Network
+        Bound to its input channels, so that all weights are `(K, C, kh, kw)`.
+    training : mapping of str to array, optional
+        What is needed to resume.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written; what was there stays.
+    """
+    arrays = {"meta": np.array(json.dumps(_describe(network)))}
+    arrays |= parameters(network, "layers")
+    if network.start is not None:
+        arrays |= parameters(network.start, "start.layers")
+    arrays |= {f"training.{name}": array for name, array in (training or {}).items()}
+    write_archive(path, arrays)
+
+
+def _describe(network: Network) -> dict[str, Any]:
+    """What `meta` tells of a network; what its own `meta` says of the run stands beside it."""
+    described: dict[str, Any] = {key: value for key, value in network.meta.items() if key not in OWN}
+    described |= {key: getattr(network, key) for key in ("name", "description", "source", "mean", "deviation")}
+    layers = [_describe_layer(layer) for layer in network.layers]
+    if network.head is not None:
+        layers.append({"kind": "dense", "input": list(network.head.shape)})
+    return {"format": FORMAT, "layers": layers, "classes": list(network.classes), **described}
+
+
+OWN = ("format", "layers", "classes", "name", "description", "source", "mean", "deviation")
+"""The keys of `meta` that tell of the network itself."""
+
+
+def _describe_layer(layer: Layer) -> dict[str, Any]:
+    window = layer.conv.window
+    return {
+        "kind": "conv",
+        "filters": list(layer.filter_names),
+        "stride": window.stride,
+        "dilation": window.dilation,
+        "padding": window.padding,
+        "border": window.border,
+        "groups": layer.conv.groups,
+        "combine": [output._asdict() for output in layer.combine],
+        "activation": layer.activation.kind,
+        "pool": f"{layer.pool.kind}:{layer.pool.size}" if layer.pool else None,
+    }
+
+
+def parameters(network: Network, prefix: str) -> dict[str, Array]:
+    """The arrays of all layers and the head by name, in order."""
+    parts: list[Conv | Dense] = [layer.conv for layer in network.layers]
+    if network.head is not None:
+        parts.append(network.head)
+    return {
+        f"{prefix}.{number}.{name}": np.asarray(array, np.float32)
+        for number, part in enumerate(parts)
+        for name, array in (("weight", part.weights), ("bias", part.bias))
+    }
+
+
+LARGEST_TEXT = 4_000_000
+LARGEST_ARRAY = 1 << 28
+"""Bytes of an array; no network that this program makes comes near it."""
+
+
+def load_model(path: str | os.PathLike[str]) -> Network:
+    """The network in a file that `save_model` wrote.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, is damaged, or was written by a newer version; the message says what is wrong.
+    """
+    with Archive(path) as archive:
+        return _read_network(archive)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Array]]:
+    """The network in a file, and the arrays of the training run that wrote it (none if it holds none).
+
+    Raises
+    ------
+    FileError
+        As `load_model`.
+    """
+    with Archive(path) as archive:
+        network = _read_network(archive)
+        count = sum(array.size for array in parameters(network, "layers").values())
+        return network, {
+            name.removeprefix("training."): archive.read(name, max(LARGEST_TEXT, 4 * count))
+            for name in archive.names
+            if name.startswith("training.")
+        }
+
+
+def _read_network(archive: Archive) -> Network:
+    meta = _read_meta(archive)
+    try:
+        return _build(archive, meta)
+    except (KeyError, TypeError, ValueError, AttributeError, ArgumentError, OverflowError, RecursionError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise archive.error(
+            f"its meta does not describe a network: {what}. The file is damaged, or not a model"
+        ) from error
+
+
+def _read_meta(archive: Archive) -> dict[str, Any]:
+    if "meta" not in archive.names:
+        raise archive.error("it holds no meta, so it is not a model made by cnnfx train")
+    text = archive.read("meta", LARGEST_TEXT)
+    if text.dtype.kind != "U" or text.ndim != 0:
+        raise archive.error("its meta is not a text, so it is not a model made by cnnfx train")
+    try:
+        meta = json.loads(str(text))
+    except (ValueError, RecursionError) as error:
+        raise archive.error(f"its meta is not JSON ({error}). The file is damaged") from error
+    version = meta.get("format") if isinstance(meta, dict) else None
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise archive.error("its meta tells no format version, so it is not a model made by cnnfx train")
+    if version > FORMAT:
+        raise archive.error(f"it was made by a newer cnnfx (format {version}, this one reads {FORMAT}). Upgrade cnnfx")
+    return dict(meta)
+
+
+def _build(archive: Archive, meta: dict[str, Any]) -> Network:
+    layers = _read_layers(archive, meta, "layers")
+    network = replace(
+        layers,
+        name=str(meta["name"]),
+        description=str(meta["description"]),
+        source=str(meta["source"]),
+        mean=_finite(meta, "mean"),
+        deviation=_finite(meta, "deviation"),
+        classes=tuple(_texts(meta["classes"])),
+        meta={key: value for key, value in meta.items() if key not in OWN},
+    )
+    if network.deviation <= 0:
+        raise ValueError("deviation is not more than 0")
+    if network.head is not None and len(network.classes) != len(network.head.bias):
+        raise ValueError(f"{len(network.classes)} classes for {len(network.head.bias)} scores")
+    check_run(network)
+    if any(name.startswith("start.") for name in archive.names):
+        start = _read_layers(archive, meta, "start.layers")
+        network = replace(network, start=replace(network, layers=start.layers, head=start.head))
+    return network
+
+
+def _finite(meta: dict[str, Any], key: str) -> float:
+    value = meta[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise ValueError(f"{key} is not a finite number")
+    return float(value)
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("a list of names is something else")
+    return value
+
+
+def _read_layers(archive: Archive, meta: dict[str, Any], prefix: str) -> Network:
+    """The layers and the head; each weight's shape must follow from the layer below before it is read."""
+    layers: list[Layer] = []
+    head = None
+    for number, told in enumerate(meta["layers"]):
+        if head is not None:
+            raise ValueError("a layer stands above the dense one")
+        if told["kind"] == "dense":
+            head = _read_dense(archive, f"{prefix}.{number}", told, layers)
+        else:
+            layers.append(_read_layer(archive, f"{prefix}.{number}", told, layers[-1] if layers else None))
+    if not layers:
+        raise ValueError("there are no layers")
+    return Network(tuple(layers), head=head)
+
+
+def _read_layer(archive: Archive, name: str, told: dict[str, Any], below: Layer | None) -> Layer:
+    filters = tuple(_texts(told["filters"]))
+    groups = told["groups"]
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or len(filters) % groups:
+        raise ValueError(f"{len(filters)} filters in {groups!r} groups")
+    depth = None if below is None else len(below.channel_names) // groups
+    weights = _read_array(archive, f"{name}.weight", (len(filters), depth, None, None))
+    conv = Conv(
+        weights,
+        _read_array(archive, f"{name}.bias", (len(filters),)),
+        stride=_frozen(told["stride"]),
+        dilation=_frozen(told["dilation"]),
+        padding=_frozen(told["padding"]),
+        border=told["border"],
+        groups=groups,
+    )
+    combine = tuple(_read_combination(one, len(filters)) for one in told["combine"])
+    if told["kind"] != "conv" or told["activation"] not in ACTIVATIONS:
+        raise ValueError(f"a layer of kind {told['kind']!r} with activation {told['activation']!r}")
+    kind, _, size = (told["pool"] or "").partition(":")
+    pool = Pool(kind, int(size)) if kind else None
+    return Layer(conv, filters, combine, Activation(told["activation"]), pool)
+
+
+def _read_combination(told: dict[str, Any], filters: int) -> Combination:
+    of = tuple(told["of"])
+    if (
+        told["kind"] not in COMBINATIONS
+        or not of
+        or not all(isinstance(index, int) and 0 <= index < filters for index in of)
+    ):
+        raise ValueError(f"a combination {told!r}")
+    return Combination(str(told["name"]), told["kind"], of)
+
+
+def _read_dense(archive: Archive, name: str, told: dict[str, Any], layers: list[Layer]) -> Dense:
+    channels, height, width = (int(size) for size in told["input"])
+    if not layers or channels != len(layers[-1].channel_names) or min(height, width) < 1:
+        raise ValueError(f"the dense layer's input is {told['input']}")
+    bias = _read_array(archive, f"{name}.bias", (None,))
+    weights = _read_array(archive, f"{name}.weight", (len(bias), channels * height * width))
+    return Dense(weights, bias, (channels, height, width))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _read_array(archive: Archive, name: str, shape: tuple[int | None, ...]) -> Array:
+    """An array of finite float32 of a shape, where None stands for any size from 1 on."""
+    if name not in archive.names:
+        raise archive.error(f"the array {name} is missing. The file is damaged")
+    found, dtype = archive.header(name)
+    fits = len(found) == len(shape) and all(
+        size == want or (want is None and size > 0) for size, want in zip(found, shape, strict=True)
+    )
+    if not fits or dtype != np.float32:
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        needed = f"float32 of shape ({wanted}) is needed here. The file is damaged"
+        raise archive.error(f"the array {name} is {dtype} of shape {found}; {needed}")
+    array = archive.read(name, LARGEST_ARRAY)
+    if not np.isfinite(array).all():
+        raise archive.error(f"the array {name} holds numbers that are not finite. The file is damaged")
+    return array

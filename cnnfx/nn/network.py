@@ -1,0 +1,249 @@
+"""A network: layers in order, where the output channels of one are the input channels of the next.
+
+A filter file, a kernel typed on the command line and a trained model are all this one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from cnnfx.errors import ArgumentError, CnnfxError
+from cnnfx.nn.layers import EVERY, Activation, Array, Combination, Conv, Dense, Pool, Shape
+
+SOME = 256
+"""Images of a batch whose feature maps are held at a time, where only the scores are wanted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """K filters, then what is done to their feature maps: combination, activation, pooling, in this order.
+
+    Parameters
+    ----------
+    conv : Conv
+        The filters.
+    filter_names : tuple of str
+        A name for each of the K filters.
+    combine : tuple of Combination
+        The output channels, where they are not simply the filters' feature maps.
+    activation : Activation
+    pool : Pool, optional
+    """
+
+    conv: Conv
+    filter_names: tuple[str, ...]
+    combine: tuple[Combination, ...] = ()
+    activation: Activation = Activation()  # noqa: RUF009 # immutable
+    pool: Pool | None = None
+
+    @property
+    def outputs(self) -> tuple[Combination, ...]:
+        """What each output channel is made from."""
+        return self.combine or tuple(Combination(name, "take", (k,)) for k, name in enumerate(self.filter_names))
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The names of the output channels."""
+        return tuple(channel.name for channel in self.outputs)
+
+    def forward(self, image: Array) -> Array:
+        """The output channels `(K, Ho, Wo)` of input channels `(C, H, W)`, or of each image of a batch."""
+        return self.finish(self.conv.forward(image))
+
+    def finish(self, maps: Array) -> Array:
+        """What follows the filters: combination, activation and pooling of their feature maps."""
+        if self.combine:
+            maps = np.stack([channel.forward(maps) for channel in self.combine], axis=-3)
+        maps = self.activation.forward(maps)
+        return self.pool.forward(maps) if self.pool else maps
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of the output channels for input channels of shape `(C, H, W)`."""
+        _, height, width = self.conv.output_shape(shape)
+        maps = (len(self.channel_names), height, width)
+        return self.pool.output_shape(maps) if self.pool else maps
+
+    def bind(self, names: tuple[str, ...]) -> Layer:
+        """This layer on the input channels `names`: flat kernels spread over all, named slices where they belong.
+
+        Raises
+        ------
+        ArgumentError
+            If the channels are not those that the filters ask for.
+        """
+        wanted, have = self.conv.inputs, f"{len(names)} ({', '.join(names)})"
+        if wanted is None:
+            if self.conv.depth != len(names):
+                raise ArgumentError(
+                    f"its filters have {self.conv.depth} input channels, what they are given has {have}"
+                )
+            return self
+        for name in wanted:
+            if name not in names and name != EVERY:
+                raise ArgumentError(f"its filters ask for a channel {name!r}, what they are given has {have}")
+        return replace(self, conv=replace(self.conv, weights=self.conv.scatter(names), inputs=None))
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers in order, and what is known about them.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+    name : str
+        A short name, used in file names and labels.
+    description, source : str
+        What the filters detect, and where they come from.
+    mean, deviation : float
+        The input's normalisation: the first layer sees `(image - mean) / deviation`.
+    classes : tuple of str
+        The names of the K classes that the head tells apart; empty without a head.
+    head : Dense, optional
+        What makes a score for each class of the last layer's output channels.
+    start : Network, optional
+        The same network as it was before it learned.
+    meta : mapping
+        What else a model tells of itself: dataset, seed, epochs, accuracy.
+    """
+
+    layers: tuple[Layer, ...]
+    name: str = "network"
+    description: str = ""
+    source: str = ""
+    mean: float = 0.0
+    deviation: float = 1.0
+    classes: tuple[str, ...] = field(default=())
+    head: Dense | None = None
+    start: Network | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int | None:
+        """The input channels that the first layer wants, or None if it takes any number."""
+        return self.layers[0].conv.depth
+
+    def bind(self, names: Sequence[str]) -> Network:
+        """This network for an image with the input channels `names`; every layer's weights are then `(K, C, kh, kw)`.
+
+        Raises
+        ------
+        ArgumentError
+            If the number of channels does not fit, or a filter asks for a channel that is not there.
+        """
+        below = tuple(names)
+        bound = []
+        for number, layer in enumerate(self.layers, 1):
+            try:
+                bound.append(layer.bind(below))
+            except ArgumentError as error:
+                raise ArgumentError(f"layer {number} of {self.name}: {error}") from error
+            below = layer.channel_names
+        return replace(self, layers=tuple(bound))
+
+    def then(self, upper: Network) -> Network:
+        """This network with the layers of another stacked on it."""
+        if (upper.mean, upper.deviation) != (0.0, 1.0):
+            raise ArgumentError(f"{upper.name} normalises its input, so it must be the first network, not a later one.")
+        stacked = replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
+        return replace(stacked, head=upper.head, classes=upper.classes, start=None)
+
+    def upto(self, number: int) -> Network:
+        """The first `number` layers; the head only with all of them."""
+        head = self.head if number >= len(self.layers) else None
+        return replace(self, layers=self.layers[:number], head=head, start=self.start and self.start.upto(number))
+
+    def normalise(self, image: Array) -> Array:
+        """The image as the first layer sees it."""
+        if (self.mean, self.deviation) == (0.0, 1.0):
+            return image
+        return ((image - self.mean) / self.deviation).astype(image.dtype)
+
+    def feature_maps(self, image: Array, names: Sequence[str] | None = None) -> list[Array]:
+        """The output channels of every layer, first layer first.
+
+        Parameters
+        ----------
+        image : array (C, H, W) or (N, C, H, W)
+            Values usually 0..1.
+        names : sequence of C str, optional
+            The names of the channels, for filters that ask for them by name; "0", "1" and so on unless given.
+
+        Returns
+        -------
+        list of arrays (K, Ho, Wo) or (N, K, Ho, Wo)
+        """
+        bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
+        maps, results = self.normalise(image), []
+        for layer in bound.layers:
+            maps = layer.forward(maps)
+            results.append(maps)
+        return results
+
+    def scores(self, images: Array) -> Array:
+        """How much each class is favoured, `(K,)` for an image `(C, H, W)` or `(N, K)` for a batch `(N, C, H, W)`; any
+        real numbers.
+
+        Raises
+        ------
+        ArgumentError
+            If the network has no head, or the images' channels or size are not those that it has learned on.
+        """
+        if self.head is None:
+            raise ArgumentError(f"{self.name} tells no classes: it has filters only. Give a model made by cnnfx train.")
+        if images.ndim == 3:
+            return self.head.forward(self.feature_maps(images)[-1])
+        some = [images[first : first + SOME] for first in range(0, max(1, len(images)), SOME)]
+        return np.concatenate([self.head.forward(self.feature_maps(batch)[-1]) for batch in some])
+
+    def probabilities(self, images: Array) -> Array:
+        """The probability of each class, 0..1, adding up to 1: the softmax of the `scores`, of the same shape."""
+        scores = self.scores(images)
+        powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+
+    def output_shapes(self, shape: Shape) -> list[Shape]:
+        """The shape of every layer's output channels for an input `(C, H, W)`.
+
+        Raises
+        ------
+        ArgumentError
+            If a layer's kernel or pooling is larger than what it is given; the message says which layer.
+        """
+        shapes = []
+        for number, layer in enumerate(self.layers, 1):
+            try:
+                shape = layer.output_shape(shape)
+            except CnnfxError as error:
+                raise ArgumentError(f"layer {number} of {self.name}: {error}") from error
+            shapes.append(shape)
+        return shapes
+
+    def per_channel(self, names: Sequence[str]) -> Network:
+        """A network that applies this one to each of the channels `names` apart; its maps are named "red top" and so
+        on."""
+        layers = tuple(_repeat(layer, tuple(names)) for layer in self.bind(["0"]).layers)
+        return replace(self, layers=layers, head=None, start=None)
+
+
+def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:
+    """The layer once for each name, as groups that do not see one another."""
+    count, filters = len(names), layer.conv.weights.shape[0]
+    conv = replace(
+        layer.conv,
+        weights=np.tile(layer.conv.weights, (count, 1, 1, 1)),
+        bias=np.tile(layer.conv.bias, count),
+        groups=count * layer.conv.groups,
+    )
+    combine = tuple(
+        channel._replace(name=f"{name} {channel.name}", of=tuple(index + group * filters for index in channel.of))
+        for group, name in enumerate(names)
+        for channel in layer.combine
+    )
+    return replace(
+        layer, conv=conv, combine=combine, filter_names=tuple(f"{n} {f}" for n in names for f in layer.filter_names)
+    )

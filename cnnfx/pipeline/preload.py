@@ -1,0 +1,1 @@
+"""What every worker needs, loaded once in the server that workers are forked from."""

@@ -1,0 +1,1 @@
+"""Threads, memory and files: what the program takes from the operating system."""

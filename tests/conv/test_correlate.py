@@ -1,0 +1,399 @@
+"""`correlate` against SciPy over all its arguments, against values by hand, and its refusals word for word."""
+
+from __future__ import annotations
+
+import sys
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnfx.conv import correlate
+from cnnfx.conv import im2col as bands
+from cnnfx.conv import im2col as direct
+from cnnfx.errors import ArgumentError
+from tests.conv.reference import error, reference
+
+METHODS = ["direct", "separable", "fft", "winograd"]
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
+BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
+
+
+def random(*shape, dtype=np.float64, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+@st.composite
+def cases(draw):
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    kernel, stride, dilation = draw(st.tuples(st.integers(1, 7), st.integers(1, 7))), draw(pair), draw(pair)
+    extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    size = [e + draw(st.integers(0, spare)) for e, spare in zip(extent, (40, 150), strict=True)]
+    side = st.integers(0, min(8, *(length - 1 for length in size)))
+    return {
+        "groups": draw(st.integers(1, 3)),
+        "channels": draw(st.integers(1, 3)),
+        "filters": draw(st.integers(1, 3)),
+        "kernel": kernel,
+        "size": size,
+        "stride": stride,
+        "dilation": dilation,
+        "pads": draw(st.tuples(st.tuples(side, side), st.tuples(side, side))),
+        "border": draw(st.sampled_from(BORDERS)),
+        "dtype": draw(st.sampled_from([np.float32, np.float64])),
+        "seed": draw(st.integers(0, 1000)),
+    }
+
+
+@settings(max_examples=150)
+@given(case=cases(), method=st.sampled_from(METHODS))
+def test_every_combination_of_arguments_agrees_with_scipy(case, method):
+    check(case, method)
+
+
+@settings(max_examples=200)
+@given(
+    case=cases(),
+    copies=st.integers(1, 4000),
+    strip=st.integers(1, 4000),
+    longest=st.integers(1, 12),
+    under=st.integers(1, 500),
+    short=st.integers(1, 8),
+    light=st.integers(1, 300),
+)
+def test_the_direct_method_agrees_with_scipy_however_small_its_blocks_and_products(
+    case, copies, strip, longest, under, short, light
+):
+    """All the ends of blocks, bands and pieces that large images have, in small ones."""
+    small = {
+        "COPIES": copies, "INPUT": strip, "LONGEST": longest, "LONG": longest, "SHORT": short, "UNDER": under,
+        "SMALL": 20 * under, "LIGHT": light,
+    }  # fmt: skip
+    forget = bands.shape_of_products, direct.prepared, sys.modules[correlate.__module__]._plan
+    with patch.multiple(bands, **small):
+        for cache in forget:
+            cache.cache_clear()
+        check(case, "direct")
+    for cache in forget:
+        cache.cache_clear()
+
+
+def check(case, method):
+    groups, dtype, filters = case["groups"], case["dtype"], case["groups"] * case["filters"]
+    image = random(groups * case["channels"], *case["size"], dtype=dtype, seed=case["seed"])
+    weights = random(filters, case["channels"], *case["kernel"], dtype=dtype, seed=case["seed"] + 1)
+    bias = random(filters, dtype=dtype, seed=2)
+    slide = {name: case[name] for name in ("stride", "dilation", "border")}
+    maps = correlate(image, weights, bias, padding=case["pads"], groups=groups, method=method, **slide)
+    assert maps.dtype == dtype
+    assert error(maps, reference(image, weights, bias, pads=case["pads"], **slide)) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("width", [63, 64, 65, 300, 1023, 1025, 2100])
+def test_widths_around_the_ends_of_blocks_agree_with_scipy(width, dtype, method):
+    image, weights = random(2, 19, width, dtype=dtype), random(3, 2, 5, 4, dtype=dtype, seed=1)
+    maps = correlate(image, weights, padding="same", method=method, border="reflect")
+    assert error(maps, reference(image, weights, pads=((2, 2), (1, 2)), border="reflect")) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("height", [1, 2, 7, 8, 9, 63, 64, 65, 255, 256, 257, 600])
+def test_heights_around_the_ends_of_bands_and_tiles_agree_with_scipy(height, method):
+    image, weights = random(1, height, 90, dtype=np.float32), random(2, 1, 3, 3, dtype=np.float32, seed=1)
+    maps = correlate(image, weights, padding=1, method=method)
+    assert error(maps, reference(image, weights, pads=((1, 1), (1, 1)))) < 1e-5
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [9, 15, 31, 63])
+def test_large_kernels_agree_with_scipy(size, method):
+    image, weights = random(2, 150, 140, dtype=np.float32), random(2, 2, size, size, dtype=np.float32, seed=1)
+    assert error(correlate(image, weights, method=method), reference(image, weights)) < 1e-5
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_bright_image_under_a_kernel_that_sums_to_zero_loses_little_precision(method):
+    image = 1 + 0.01 * random(1, 300, 300, dtype=np.float32)
+    weights = random(1, 1, 31, 31, dtype=np.float64, seed=1)
+    weights = (weights - weights.mean()).astype(np.float32)
+    assert error(correlate(image, weights, method=method), reference(image, weights)) < 1e-4
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_filters_of_low_rank_agree_with_scipy(method):
+    column, row = random(2, 9, 1, dtype=np.float32), random(2, 1, 9, dtype=np.float32, seed=1)
+    image, weights = random(1, 80, 400, dtype=np.float32), (column @ row)[:, None]
+    assert error(correlate(image, weights, method=method), reference(image, weights)) < 1e-5
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_impulse_under_the_kernel_one_to_nine_shows_it_turned_by_180_degrees(method):
+    image = np.zeros((1, 5, 5))
+    image[0, 2, 2] = 1
+    kernel = np.arange(1.0, 10).reshape(1, 1, 3, 3)
+    np.testing.assert_allclose(correlate(image, kernel, method=method)[0], kernel[0, 0, ::-1, ::-1], atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_by_hand(method):
+    image = np.array([[[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]])
+    weights = np.array([[[[1.0, 0], [0, -1]]], [[[0, 2], [3, 0]]]])
+    maps = correlate(image, weights, [10, 0.5], method=method)
+    np.testing.assert_allclose(maps, [[[6, 6], [6, 6]], [[16.5, 21.5], [31.5, 36.5]]])
+
+
+def test_the_top_edge_detector_is_brightest_where_dark_lies_above_bright():
+    image = np.zeros((1, 6, 5), np.float32)
+    image[0, 3:] = 1
+    maps = correlate(image, [[[[-1, -1, -1], [1, 1, 1], [0, 0, 0]]]])
+    assert maps[0].tolist() == [[0, 0, 0], [0, 0, 0], [3, 3, 3], [0, 0, 0]]
+
+
+def test_input_channels_are_summed_each_under_its_own_slice():
+    image, weights = np.stack([np.full((3, 3), c + 1.0) for c in range(3)]), np.ones((1, 3, 2, 2))
+    weights[0, 1] = 0
+    assert correlate(image, weights).tolist() == [[[16.0, 16.0], [16.0, 16.0]]]
+
+
+def test_the_axes_are_channels_rows_columns():
+    maps = correlate(np.zeros((2, 28, 30)), np.zeros((5, 2, 3, 4)))
+    assert maps.shape == (5, 26, 27)
+
+
+@pytest.mark.parametrize(("stride", "shape"), [(1, (28, 30)), (2, (14, 15)), (3, (10, 10)), ((4, 7), (7, 5))])
+def test_same_padding_gives_size_over_stride_rounded_up(stride, shape):
+    assert correlate(np.zeros((1, 28, 30)), np.zeros((1, 1, 5, 4)), stride=stride, padding="same").shape == (1, *shape)
+
+
+def test_same_padding_puts_an_odd_pixel_at_the_bottom_and_right():
+    image = np.arange(1.0, 10).reshape(1, 3, 3)
+    maps = correlate(image, np.ones((1, 1, 2, 2)), padding="same")
+    np.testing.assert_array_equal(maps, correlate(image, np.ones((1, 1, 2, 2)), padding=((0, 1), (0, 1))))
+
+
+def test_same_padding_admits_a_kernel_larger_than_the_image():
+    image, weights = random(1, 5, 4), random(1, 1, 31, 31, seed=1)
+    expected = reference(image, weights, pads=((15, 15), (15, 15)))
+    assert error(correlate(image, weights, padding="same"), expected) < 1e-12
+
+
+def test_a_number_pads_all_sides_and_two_pad_vertically_and_horizontally():
+    image, weights = random(1, 6, 7), random(1, 1, 3, 3)
+    one, two = correlate(image, weights, padding=1), correlate(image, weights, padding=(2, 1))
+    np.testing.assert_array_equal(one, correlate(image, weights, padding=((1, 1), (1, 1))))
+    np.testing.assert_array_equal(two, correlate(image, weights, padding=((2, 2), (1, 1))))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_batch_gives_what_its_images_give_one_by_one(method, groups):
+    images = random(7, 4, 20, 33, dtype=np.float32)
+    weights, bias = random(6, 4 // groups, 3, 5, dtype=np.float32, seed=1), random(6, seed=2)
+    together = correlate(images, weights, bias, groups=groups, padding=1, method=method)
+    for image, maps in zip(images, together, strict=True):
+        assert error(maps, correlate(image, weights, bias, groups=groups, padding=1, method=method)) < (
+            1e-5 if method == "winograd" else 1e-6
+        )
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64, 65, 300])
+def test_batches_of_small_images_agree_with_scipy(batch):
+    images, weights = random(batch, 1, 12, 13, dtype=np.float32), random(4, 1, 5, 5, dtype=np.float32, seed=1)
+    maps = correlate(images, weights)
+    assert max(error(maps[n], reference(images[n], weights)) for n in range(0, batch, 13)) < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.bool_, np.float16])
+def test_other_real_types_become_float32(dtype):
+    values = (random(1, 9, 9) > 0).astype(dtype)
+    maps = correlate(values, random(1, 1, 3, 3, seed=1))
+    assert maps.dtype == np.float32
+    np.testing.assert_array_equal(maps, correlate(values.astype(np.float32), random(1, 1, 3, 3, seed=1)))
+
+
+def test_the_type_is_the_images_not_the_weights():
+    assert correlate(random(1, 5, 5, dtype=np.float32), random(1, 1, 3, 3)).dtype == np.float32
+    assert correlate(random(1, 5, 5), random(1, 1, 3, 3, dtype=np.float32)).dtype == np.float64
+
+
+def test_lists_are_taken_as_arrays():
+    assert correlate([[[1, 2], [3, 4]]], [[[[1, 1], [1, 1]]]], [5]).tolist() == [[[15.0]]]
+
+
+TURNS = {
+    "backwards": lambda x: x[:, ::-1, ::-1],
+    "turned": lambda x: x.swapaxes(1, 2),
+    "thinned": lambda x: x[:, ::2, ::3],
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_order_in_memory_does_not_matter(turn, method):
+    image = TURNS[turn](random(3, 40, 50, dtype=np.float32))
+    weights = random(5, 4, 3, 2, dtype=np.float32).transpose(3, 2, 1, 0)
+    expected = correlate(np.ascontiguousarray(image), np.ascontiguousarray(weights), method=method)
+    np.testing.assert_array_equal(correlate(image, weights, method=method), expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("width", [30, 300])
+def test_the_result_is_put_where_out_says(width, method):
+    image, weights = random(2, 20, width, dtype=np.float32), random(4, 2, 3, 3, dtype=np.float32)
+    space = np.zeros((4, 40, width), np.float32)
+    maps = correlate(image, weights, padding=1, out=space[:, 10:30], method=method)
+    assert np.shares_memory(maps, space)
+    np.testing.assert_array_equal(space[:, 10:30], correlate(image, weights, padding=1, method=method))
+    assert not space[:, :10].any()
+    assert not space[:, 30:].any()
+
+
+@pytest.mark.parametrize("method", ["auto", *METHODS])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("height", "width"), [(30, 40), (70, 300), (300, 1500)])
+def test_values_that_are_not_finite_spread_only_under_the_kernel(height, width, value, method):
+    image, weights = random(2, height, width, dtype=np.float32), random(3, 2, 5, 3, dtype=np.float32, seed=1)
+    places = [(0, 0), (height // 2, width // 3), (height - 1, width - 1)]
+    spoiled = np.zeros((height - 4, width - 2), bool)
+    for y, x in places:
+        image[1, y, x] = value
+        spoiled[max(y - 4, 0) : y + 1, max(x - 2, 0) : x + 1] = True
+    maps = correlate(image, weights, method=method)
+    for each in maps:
+        np.testing.assert_array_equal(~np.isfinite(each), spoiled)
+    image[~np.isfinite(image)] = 0
+    np.testing.assert_allclose(maps[:, ~spoiled], correlate(image, weights)[:, ~spoiled], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("filters", [1, 3, 5])
+@pytest.mark.parametrize(
+    "slide", [{}, {"stride": (2, 3)}, {"dilation": (2, 1)}, {"stride": (3, 1), "dilation": (2, 3)}]
+)
+@pytest.mark.parametrize("width", [12, 70, 530])
+def test_a_value_that_is_not_finite_stays_in_its_own_image_of_a_batch(width, slide, filters):
+    images, weights = random(5, 2, 23, width), random(filters, 2, 3, 4, seed=1)
+    images[1, 1, 20, 5], images[3, 0, 2, 7] = np.inf, np.nan
+    maps = correlate(images, weights, method="direct", **slide)
+    bad = ~np.isfinite(images)
+    images[bad] = 0
+    for each, image, where in zip(maps, images, bad, strict=True):
+        spoiled = reference(where, np.ones_like(weights), **slide) > 0.5
+        np.testing.assert_array_equal(~np.isfinite(each), spoiled)
+        expected = reference(image, weights, **slide)
+        np.testing.assert_allclose(each[~spoiled], expected[~spoiled], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_infinity_under_a_weight_of_zero_is_nan_as_in_scipy(method):
+    image, weights = random(1, 30, 100), random(1, 1, 3, 3, seed=1)
+    image[0, 10, 50], weights[0, 0, 1] = np.inf, 0
+    with np.errstate(invalid="ignore"):
+        expected = reference(image, weights)
+    np.testing.assert_array_equal(np.isnan(correlate(image, weights, method=method)), np.isnan(expected))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_filter_that_holds_nan_spoils_its_own_map_only(method):
+    weights = random(2, 1, 3, 3)
+    weights[1, 0, 1, 1] = np.nan
+    maps = correlate(random(1, 30, 100), weights, method=method)
+    assert np.isfinite(maps[0]).all()
+    assert np.isnan(maps[1]).all()
+
+
+IMAGE, WEIGHTS = np.zeros((3, 10, 12)), np.zeros((4, 3, 3, 3))
+WHOLE = "must be a whole number, 1 or more, not"
+BORDER = 'border must be one of "constant", "edge", "reflect", "symmetric", "wrap", not'
+PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stride": 0}, "stride must be 1 or more, not 0"),
+        ({"stride": (1, -2)}, "stride must be 1 or more, not -2"),
+        ({"stride": 1.5}, f"stride {WHOLE} 1.5"),
+        ({"stride": True}, f"stride {WHOLE} True"),
+        ({"stride": "2"}, f"stride {WHOLE} '2'"),
+        ({"stride": (1, 2, 3)}, "stride must be a whole number or two of them, not (1, 2, 3)"),
+        ({"dilation": 0}, "dilation must be 1 or more, not 0"),
+        ({"dilation": [1, None]}, f"dilation {WHOLE} None"),
+        ({"padding": -1}, "padding must be 0 or more, not -1"),
+        ({"padding": ((1, 1), (0, -3))}, "padding must be 0 or more, not -3"),
+        ({"padding": 0.5}, "padding must be a whole number, 0 or more, not 0.5"),
+        ({"padding": "sane"}, f"{PADDING} 'sane'; did you mean \"same\"?"),
+        ({"padding": "full"}, f"{PADDING} 'full'"),
+        (
+            {"padding": (1, 2, 3)},
+            'padding must be "valid", "same", a number of pixels or ((top, bottom), (left, right)), not (1, 2, 3)',
+        ),
+        ({"border": "mirorr"}, f"{BORDER} 'mirorr'; did you mean \"reflect\"?"),
+        ({"border": 3}, f"{BORDER} 3"),
+        (
+            {"method": "ftt"},
+            'method must be one of "auto", "direct", "separable", "fft", "winograd", not \'ftt\'; did you mean "fft"?',
+        ),
+        ({"groups": 0}, f"groups {WHOLE} 0"),
+        ({"groups": "3"}, f"groups {WHOLE} '3'"),
+        ({"groups": 2}, "groups must divide the image's 3 channels and the 4 filters, but is 2"),
+        ({"weights": np.zeros((4, 2, 3, 3))}, "the image has 3 channels, but the filters have 2"),
+        (
+            {"weights": np.zeros((3, 2, 3, 3)), "groups": 3},
+            "the image has 3 channels, but the filters have 6 (3 groups of 2)",
+        ),
+        (
+            {"weights": np.zeros((1, 3, 11, 3))},
+            "kernel of 11×3 (rows × columns) is larger than the image of 10×12; "
+            'use a smaller kernel, a larger image or padding="same"',
+        ),
+        (
+            {"weights": np.zeros((1, 3, 3, 9)), "dilation": 2, "padding": (0, 1)},
+            "kernel of 3×9 (rows × columns, dilated 5×17) is larger than the image of 10×12 (padded 10×14); "
+            'use a smaller kernel, a larger image or padding="same"',
+        ),
+        (
+            {"padding": 10, "border": "reflect"},
+            'border "reflect" can pad an image of 10 rows by at most 9, not by 10; '
+            'use border "edge" or "constant", or a smaller kernel',
+        ),
+        (
+            {"padding": (0, 13), "border": "wrap"},
+            'border "wrap" can pad an image of 12 columns by at most 12, not by 13; '
+            'use border "edge" or "constant", or a smaller kernel',
+        ),
+        ({"image": np.zeros((10, 12))}, "image must have the shape (C, H, W) or (N, C, H, W), not (10, 12)"),
+        ({"weights": np.zeros((3, 3))}, "weights must have the shape (K, C/groups, kh, kw), not (3, 3)"),
+        ({"image": np.zeros((3, 0, 12))}, "image must not be empty, but has the shape (3, 0, 12)"),
+        ({"image": np.zeros((0, 3, 9, 9))}, "image must not be empty, but has the shape (0, 3, 9, 9)"),
+        ({"weights": np.zeros((4, 3, 0, 3))}, "weights must not be empty, but has the shape (4, 3, 0, 3)"),
+        ({"weights": np.zeros((0, 3, 3, 3))}, "weights must not be empty, but has the shape (0, 3, 3, 3)"),
+        ({"image": IMAGE.astype(complex)}, "image must hold real numbers, not complex128"),
+        ({"weights": WEIGHTS.astype(object)}, "weights must hold real numbers, not object"),
+        ({"image": np.full((3, 10, 12), "1")}, "image must hold real numbers, not <U1"),
+        ({"bias": [1, 2]}, "bias must have one number for each of the 4 filters, but has the shape (2,)"),
+        ({"bias": 1.0}, "bias must have one number for each of the 4 filters, but has the shape ()"),
+        (
+            {"out": np.zeros((4, 8, 9))},
+            "out must be a float64 array of shape (4, 8, 10), not a float64 array of shape (4, 8, 9)",
+        ),
+        (
+            {"out": np.zeros((4, 8, 10), np.float32)},
+            "out must be a float64 array of shape (4, 8, 10), not a float32 array of shape (4, 8, 10)",
+        ),
+        ({"image": [[[1, 2], [3]]]}, "image must be an array of numbers, not a list of lists of unequal lengths"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_these_words(change, message):
+    arguments = {"image": IMAGE, "weights": WEIGHTS, **change}
+    with pytest.raises(ArgumentError) as caught:
+        correlate(arguments.pop("image"), arguments.pop("weights"), **arguments)
+    assert str(caught.value) == message
+
+
+def test_a_refusal_is_a_value_error_too():
+    with pytest.raises(ValueError, match="stride"):
+        correlate(IMAGE, WEIGHTS, stride=0)

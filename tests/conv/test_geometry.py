@@ -1,0 +1,111 @@
+"""Windows: what they say of sizes and rows, and the names by which borders go."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnfx.conv import BORDERS, InputRows, correlate, window
+
+
+def test_arguments_are_put_in_order_once():
+    place = window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
+    assert (place.kernel, place.stride, place.dilation) == ((3, 5), (2, 2), (1, 3))
+    assert (place.padding, place.border) == (((1, 1), (2, 2)), "edge")
+    assert place.extent == (3, 13)
+    assert place is window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
+
+
+def test_lists_and_numpy_integers_are_taken_too():
+    given = window([3, 3], stride=[1, 2], padding=[[1, 2], [3, 4]], dilation=np.int64(2))
+    assert given == window((3, 3), stride=(1, 2), padding=((1, 2), (3, 4)), dilation=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [({}, (26, 27)), ({"padding": "same"}, (28, 30)), ({"stride": 2}, (13, 14)), ({"dilation": 2}, (24, 24))],
+)
+def test_sizes_of_outputs(given, size):
+    assert window((3, 4), **given).output_size((28, 30)) == size
+
+
+@pytest.mark.parametrize(("size", "pads"), [((8, 9), ((0, 1), (1, 1))), ((7, 7), ((1, 1), (1, 1)))])
+def test_same_padding_depends_on_the_image_where_there_is_a_stride(size, pads):
+    assert window((3, 3), stride=2, padding="same").pads(size) == pads
+
+
+def test_the_rows_that_outputs_stand_on():
+    place = window((5, 5), padding="same")
+    assert place.input_rows(0, 1, 100) == InputRows(0, 3, 2, 0)
+    assert place.input_rows(10, 20, 100) == InputRows(8, 22, 0, 0)
+    assert place.input_rows(99, 100, 100) == InputRows(97, 100, 0, 2)
+    assert place.input_rows(0, 100, 100) == InputRows(0, 100, 2, 2)
+    assert window((3, 3), stride=2, dilation=3).input_rows(4, 6, 100) == InputRows(8, 17, 0, 0)
+
+
+@given(
+    kernel=st.integers(1, 9),
+    stride=st.integers(1, 4),
+    dilation=st.integers(1, 3),
+    pads=st.tuples(st.integers(0, 30), st.integers(0, 30)),
+    height=st.integers(1, 20),
+    data=st.data(),
+)
+def test_rows_and_padding_together_are_as_many_as_the_kernel_covers(kernel, stride, dilation, pads, height, data):
+    place = window((kernel, 1), stride=stride, dilation=(dilation, 1), padding=(pads, (0, 0)))
+    if height + sum(pads) < place.extent[0]:
+        return
+    rows = place.output_size((height, 1))[0]
+    first = data.draw(st.integers(0, rows - 1))
+    last = data.draw(st.integers(first + 1, rows))
+    need = place.input_rows(first, last, height)
+    assert 0 <= need.first <= need.last <= height
+    assert min(need.top, need.bottom) >= 0
+    total = need.top + need.last - need.first + need.bottom
+    assert total == (last - first - 1) * stride + place.extent[0]
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_borders_are_those_of_numpy_pad(border):
+    image, weights = np.random.default_rng(0).random((2, 9, 8)), np.random.default_rng(1).random((3, 2, 4, 4))
+    pads = ((4, 7), (1, 6))
+    padded = np.pad(image, ((0, 0), *pads), mode=border)
+    np.testing.assert_array_equal(correlate(image, weights, padding=pads, border=border), correlate(padded, weights))
+
+
+@pytest.mark.parametrize("border", ["constant", "edge"])
+def test_padding_may_be_larger_than_the_image(border):
+    image, weights = np.random.default_rng(0).random((1, 3, 2)), np.ones((1, 1, 2, 2))
+    padded = np.pad(image, ((0, 0), (8, 9), (7, 10)), mode=border)
+    maps = correlate(image, weights, padding=((8, 9), (7, 10)), border=border)
+    np.testing.assert_allclose(maps, correlate(padded, weights))
+
+
+@pytest.mark.parametrize(
+    ("alias", "border"),
+    [
+        ("zeros", "constant"),
+        ("replicate", "edge"),
+        ("nearest", "edge"),
+        ("reflect101", "reflect"),
+        ("reflect_101", "reflect"),
+        ("REFLECT-101", "reflect"),
+        ("mirror", "reflect"),
+        ("BORDER_REFLECT", "symmetric"),
+        ("grid-mirror", "symmetric"),
+        ("circular", "wrap"),
+        ("grid-wrap", "wrap"),
+    ],
+)
+def test_names_of_opencv_scipy_and_pytorch(alias, border):
+    assert window(3, border=alias).border == border
+
+
+def test_borders_agree_with_scipy_under_its_names():
+    ndimage = pytest.importorskip("scipy.ndimage")
+    image, kernel = np.random.default_rng(0).random((9, 8)), np.random.default_rng(1).random((3, 3))
+    for name in ("mirror", "nearest", "grid-wrap", "grid-mirror", "grid-constant"):
+        maps = correlate(image[None], kernel[None, None], padding="same", border=name)
+        np.testing.assert_allclose(maps[0], ndimage.correlate(image, kernel, mode=name))

@@ -1,0 +1,49 @@
+"""Minimal filtering against the plain sums of correlation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnfx.conv.winograd_transforms import POINTS, minimal_filtering
+
+SIZES = [(m, r) for m in range(1, 9) for r in range(1, 9) if m + r - 1 <= len(POINTS)]
+
+
+def errors(outputs: int, taps: int, dtype: type[np.generic]) -> np.ndarray:
+    """Relative errors for some signals and filters of normal numbers."""
+    random = np.random.default_rng(outputs * 10 + taps)
+    a, g, b = (matrix.astype(dtype) for matrix in minimal_filtering(outputs, taps))
+    found = []
+    for _ in range(200):
+        signal, weights = random.normal(size=outputs + taps - 1), random.normal(size=taps)
+        result = a.T @ ((g @ weights.astype(dtype)) * (b @ signal.astype(dtype)))
+        expected = np.correlate(signal, weights, "valid")
+        found.append(np.abs(result - expected).max() / (np.linalg.norm(signal) * np.linalg.norm(weights)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("outputs", "taps"), SIZES)
+def test_the_outputs_are_those_of_correlation(outputs, taps) -> None:
+    assert errors(outputs, taps, np.float64).max() < 1e-13
+
+
+@pytest.mark.parametrize(("outputs", "taps"), SIZES)
+def test_rounding_errors_in_single_precision_stay_small(outputs, taps) -> None:
+    assert errors(outputs, taps, np.float32).max() < 2e-5
+
+
+def test_there_are_as_many_products_as_numbers_that_go_in() -> None:
+    transforms = minimal_filtering(4, 5)
+    assert [matrix.shape for matrix in transforms] == [(8, 4), (8, 5), (8, 8)]
+
+
+def test_the_first_product_adds_to_every_output_alike() -> None:
+    for outputs, taps in SIZES:
+        np.testing.assert_array_equal(minimal_filtering(outputs, taps).outputs[0], 1)
+
+
+@pytest.mark.parametrize(("outputs", "taps"), [(5, 5), (0, 3), (3, 0)])
+def test_sizes_without_enough_points_are_refused(outputs, taps) -> None:
+    with pytest.raises(ValueError, match="points"):
+        minimal_filtering(outputs, taps)

@@ -1,0 +1,123 @@
+"""Keras' archives."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from cnnfx.datasets import load_dataset
+from cnnfx.errors import FileError
+from tests.datasets.idx_files import same
+
+
+def saved(path, arrays, **changed):
+    named = dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays, strict=True)) | changed
+    np.savez_compressed(path, **{name: array for name, array in named.items() if array is not None})
+    return path
+
+
+def refusal(path):
+    with pytest.raises(FileError) as caught:
+        load_dataset(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "mnist.npz"
+
+
+def test_an_archive_is_a_dataset(path, arrays):
+    data = load_dataset(saved(path, arrays))
+    assert same(data, arrays)
+    assert (data.name, data.classes) == ("mnist.npz", tuple("0123456789"))
+
+
+def test_a_folder_that_holds_one_is_too(path, arrays):
+    saved(path, arrays)
+    assert same(load_dataset(path.parent), arrays)
+
+
+def test_colours_and_labels_in_a_column_are_understood(path, arrays):
+    colored = {
+        name: np.stack([x, x // 2, x // 3], axis=-1) for name, x in (("x_train", arrays[0]), ("x_test", arrays[2]))
+    }
+    data = load_dataset(saved(path, arrays, y_train=arrays[1][:, None], **colored))
+    assert data.train_images.shape == (40, 3, 28, 28)
+    assert np.array_equal(data.train_images[:, 1], arrays[0] // 2)
+    assert np.array_equal(data.train_labels, arrays[1])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"y_test": None, "x_test": None},
+            "it has no array x_test, y_test. Keras' archives hold x_train, y_train, x_test and y_test.",
+        ),
+        ({"x_train": np.ones((40, 28, 28))}, "x_train holds float64 values. Pixels and labels are whole numbers."),
+        ({"x_train": np.array([{}])}, "x_train holds object values. Pixels and labels are whole numbers."),
+        (
+            {"x_train": np.full((40, 28, 28), 256)},
+            "x_train holds numbers of 256 to 256. Pixels are 0 to 255.",
+        ),
+        (
+            {"x_train": np.zeros((40, 784), np.uint8)},
+            "x_train has the shape (40, 784). Images are (N, H, W) or (N, H, W, C), C 1 or 3.",
+        ),
+        (
+            {"x_test": np.zeros((20, 28, 29), np.uint8)},
+            "x_train and x_test hold images of the shapes (1, 28, 28) and (1, 28, 29) (C, H, W).",
+        ),
+        ({"y_train": np.zeros((40, 10), int)}, "y_train has the shape (40, 10). "
+         "Labels are one number per image, (N,)."),
+        ({"y_train": np.full(40, -1)}, "y_train holds labels of -1 to -1. They count from 0."),
+        ({"y_train": np.zeros(39, int)}, "y_train: it holds 39 labels for the 40 images of x_train. "
+         "Get both files from the same place."),
+        ({"y_test": np.full(20, 12)}, "y_test: it holds the label 12, but those for training end at 9."),
+    ],
+)  # fmt: skip
+def test_wrong_arrays_are_refused(path, arrays, changed, message):
+    assert refusal(saved(path, arrays, **changed)) == message
+
+
+def test_an_archive_that_is_cut_off_is_refused(path, arrays):
+    data = saved(path, arrays).read_bytes()
+    path.write_bytes(data[:-100])
+    assert refusal(path) == "the archive is cut off or damaged. Get the file again."
+
+
+def test_an_archive_that_is_damaged_is_refused(path, arrays):
+    data = bytearray(saved(path, arrays).read_bytes())
+    data[2000:2100] = bytes(100)
+    path.write_bytes(data)
+    assert refusal(path) == "the archive is cut off or damaged. Get the file again."
+
+
+def bomb(path, arrays, claimed):
+    """An archive whose images tell of a huge shape, and hold as many zeros as they tell if `claimed`."""
+    saved(path, arrays, x_train=None)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (3000000, 1000, 1000)}
+    )
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x_train.npy", header.getvalue() + bytes(1000))
+        if claimed:
+            archive.getinfo("x_train.npy").file_size = 3 * 10**12 + 1000
+    return path
+
+
+def test_an_array_that_tells_of_more_than_it_holds_is_refused_before_it_is_read(path, arrays):
+    assert refusal(bomb(path, arrays, claimed=False)) == "the archive is cut off or damaged. Get the file again."
+
+
+def test_a_bomb_is_refused_before_it_is_read(path, arrays):
+    assert refusal(bomb(path, arrays, claimed=True)) == (
+        "x_train: it tells of 3000000 images of 1000000 bytes, 2794.0 GiB in all; the limit is 2 GiB. "
+        "It is damaged, or more than can be learned here."
+    )

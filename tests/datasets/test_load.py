@@ -1,0 +1,205 @@
+"""Datasets by name: MNIST from where it can be had, drawn digits where it cannot."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import os
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from cnnfx.datasets import download, load_dataset, mnist
+from cnnfx.datasets import synthetic_digits as drawn
+from cnnfx.datasets.download import Remote
+from cnnfx.errors import ArgumentError, FileError
+from tests.datasets.idx_files import NAMES, idx_bytes, same, write_idx
+from tests.datasets.misbehaving import send
+
+KEYS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+@pytest.fixture(autouse=True)
+def few_drawn_digits(monkeypatch):
+    monkeypatch.setattr(drawn.load_drawn, "__kwdefaults__", {"train": 30, "test": 20, "progress": None})
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def small_mnist(arrays, monkeypatch):
+    """Forty drawn digits pass for MNIST."""
+    files = {}
+    for key, name, array in zip(KEYS, NAMES, arrays, strict=True):
+        data = idx_bytes(array)
+        files[key] = Remote(f"{name}.gz", len(data), hashlib.sha256(data).hexdigest())
+    monkeypatch.setattr(mnist, "FILES", files)
+
+
+@pytest.fixture
+def cache():
+    return mnist.cache_folder() / "mnist"
+
+
+@pytest.fixture
+def mirror(server, arrays, monkeypatch):
+    """A mirror that has MNIST; it counts what it is asked for."""
+    for name, array in zip(NAMES, arrays, strict=True):
+        data = gzip.compress(idx_bytes(array))
+        server.answers[f"/mnist/{name}.gz"] = lambda handler, _, data=data: send(handler, data)
+    monkeypatch.setenv("CNNFX_MIRRORS", f"{server.url}/gone {server.url}/mnist")
+    return server
+
+
+def requests(server):
+    return sum(server.asked.values())
+
+
+def test_mnist_comes_from_the_folder_that_the_variable_names(tmp_path, arrays, monkeypatch, mirror):
+    monkeypatch.setenv("CNNFX_DATA", str(write_idx(tmp_path, arrays)))
+    data = load_dataset("mnist")
+    assert same(data, arrays)
+    assert (data.name, data.classes, data.notes) == ("mnist", tuple("0123456789"), ())
+    assert requests(mirror) == 0
+
+
+def test_mnist_is_downloaded_once_and_kept(mirror, arrays, cache):
+    told = []
+    first = load_dataset("mnist", progress=lambda *done: told.append(done))
+    assert sorted(path.name for path in cache.iterdir()) == sorted(f"{name}.gz" for name in NAMES)
+    assert {name for name, _, _ in told} == {f"{name}.gz" for name in NAMES}
+    asked = requests(mirror)
+    again = load_dataset("mnist")
+    assert same(first, arrays)
+    assert same(again, arrays)
+    assert again.train_labels.dtype == np.int64
+    assert requests(mirror) == asked == 8
+
+
+@pytest.mark.parametrize("damage", [b"", b"<html>", gzip.compress(idx_bytes(np.zeros(40)))])
+def test_what_is_damaged_in_the_cache_is_downloaded_again(mirror, arrays, cache, damage):
+    load_dataset("mnist")
+    (cache / f"{NAMES[1]}.gz").write_bytes(damage)
+    assert same(load_dataset("mnist"), arrays)
+    assert requests(mirror) == 10
+    assert (cache / f"{NAMES[1]}.gz").read_bytes() != damage
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_the_data_used(mirror, arrays, cache):
+    cache.parent.parent.mkdir(parents=True, exist_ok=True)
+    cache.parent.write_text("a file where the folder should be")
+    data = load_dataset("mnist")
+    assert same(data, arrays)
+    assert data.notes == (
+        f"{cache}: MNIST was downloaded, but cannot be kept there (Not a directory): the next time it is downloaded "
+        "again. Make room or allow writing, or name another place for caches with $XDG_CACHE_HOME.",
+    )
+
+
+def test_a_full_disk_is_said_and_nothing_left_half_written(mirror, arrays, cache, monkeypatch):
+    real = mnist.atomic_write
+
+    @contextmanager
+    def full(path):
+        with real(path) as file:
+            yield file
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(mnist, "atomic_write", full)
+    data = load_dataset("mnist")
+    assert same(data, arrays)
+    assert len(data.notes) == 1
+    assert "cannot be kept there (No space left on device)" in data.notes[0]
+    assert list(cache.iterdir()) == []
+
+
+def test_a_variable_that_names_something_else_is_said_and_mnist_downloaded(tmp_path, mirror, arrays, monkeypatch):
+    monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "gone"))
+    data = load_dataset("mnist")
+    assert same(data, arrays)
+    assert data.notes == (
+        f"$CNNFX_DATA: {tmp_path / 'gone'}: there is no such file or folder. "
+        "Datasets known by name are mnist and drawn.",
+    )
+
+
+def test_other_content_does_not_pass_for_mnist(tmp_path, arrays, monkeypatch):
+    monkeypatch.setenv("CNNFX_DATA", str(write_idx(tmp_path, (255 - arrays[0], *arrays[1:]))))
+    with pytest.raises(FileError) as caught:
+        load_dataset("mnist")
+    assert str(caught.value) == (
+        f"MNIST cannot be had. $CNNFX_DATA: {tmp_path}: its content is not MNIST's. Give it with --data {tmp_path} to "
+        "learn on it. train-images-idx3-ubyte.gz cannot be downloaded. No mirror is given. Put its four IDX files or "
+        "Keras' mnist.npz into a folder and name that with $CNNFX_DATA, or name mirrors that can be reached with "
+        "$CNNFX_MIRRORS. Or learn on digits that cnnfx draws itself, --data drawn."
+    )
+
+
+def test_where_mnist_was_not_asked_for_by_name_drawn_digits_stand_in_and_it_is_said():
+    data = load_dataset()
+    assert data.name == "drawn"
+    assert data.train_images.shape == (30, 1, 28, 28)
+    assert data.notes == (
+        "Digits that cnnfx draws itself stand in for MNIST. MNIST cannot be had. train-images-idx3-ubyte.gz cannot be "
+        "downloaded. No mirror is given. Put its four IDX files or Keras' mnist.npz into a folder and name that with "
+        "$CNNFX_DATA, or name mirrors that can be reached with $CNNFX_MIRRORS.",
+    )
+
+
+def test_where_mnist_can_be_had_it_is_the_default(mirror, arrays):
+    assert same(load_dataset(), arrays)
+
+
+def test_drawn_digits_by_name():
+    assert load_dataset("drawn").notes == ()
+    assert not np.array_equal(load_dataset("drawn").train_images, load_dataset("drawn", seed=1).train_images)
+
+
+def test_an_unknown_path_is_refused():
+    with pytest.raises(FileError) as caught:
+        load_dataset("fashion")
+    assert str(caught.value) == "fashion: there is no such file or folder. Datasets known by name are mnist and drawn."
+
+
+def test_a_file_that_is_no_dataset_is_refused(tmp_path):
+    (tmp_path / "data.txt").write_text("1 2 3")
+    with pytest.raises(FileError, match=r"data\.txt: it holds no dataset\. Known are four IDX files"):
+        load_dataset(tmp_path / "data.txt")
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "message"),
+    [
+        ("drawn", {"size": 0}, "size is 0. Images are at least 1 pixel high and wide."),
+        ("drawn", {"size": 14}, "drawn: a size can be chosen for folders of images only. Its images stay as they are."),
+        (
+            "mnist",
+            {"color": True},
+            "mnist: a colour can be chosen for folders of images only. Its images stay as they are.",
+        ),
+    ],
+)
+def test_sizes_and_colours_are_for_folders_of_images(spec, options, message):
+    with pytest.raises(ArgumentError) as caught:
+        load_dataset(spec, **options)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "folder"),
+    [
+        ("linux", {"XDG_CACHE_HOME": "/c"}, "/c/cnnfx"),
+        ("linux", {"XDG_CACHE_HOME": "relative"}, "/home/ann/.cache/cnnfx"),
+        ("linux", {"XDG_CACHE_HOME": ""}, "/home/ann/.cache/cnnfx"),
+        ("darwin", {}, "/home/ann/Library/Caches/cnnfx"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/cnnfx"),
+        ("win32", {"LOCALAPPDATA": ""}, "/home/ann/AppData/Local/cnnfx"),
+    ],
+)
+def test_the_cache_is_where_the_system_has_caches(monkeypatch, platform, variables, folder):
+    monkeypatch.setenv("HOME", "/home/ann")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(mnist.sys, "platform", platform)
+    assert str(mnist.cache_folder()) == folder

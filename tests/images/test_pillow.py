@@ -1,0 +1,439 @@
+"""Pictures of every kind that is read: their channels, their depth, their damage."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import threading
+import warnings
+import zlib
+
+import numpy as np
+import PIL.Image
+import pytest
+from PIL import ImageOps
+
+from cnnfx.errors import ArgumentError, FileError
+from cnnfx.images import load_image
+from cnnfx.images import pillow as pictures
+
+RANDOM = np.random.default_rng(5)
+COLORS = RANDOM.integers(0, 256, (9, 13, 3), np.uint8)
+DEEP = RANDOM.integers(0, 2**16, (9, 13)).astype(np.uint16)
+ORIENTATION = 0x0112
+
+
+def encoded(picture, kind="PNG", **options):
+    if isinstance(picture, np.ndarray):
+        picture = PIL.Image.fromarray(picture)
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def decoded(content, mode):
+    """What Pillow makes of the whole picture, as (C, H, W)."""
+    with PIL.Image.open(io.BytesIO(content)) as picture:
+        values = np.asarray(picture.convert(mode))
+    return np.moveaxis(values.reshape(*values.shape[:2], -1), -1, 0)
+
+
+def png(width, height, bits, kind, rows, *chunks):
+    """A PNG file as it stands in the specification."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">2I5B", width, height, bits, kind, 0, 0, 0))
+    middle = b"".join(chunk(*each) for each in chunks)
+    return b"\x89PNG\r\n\x1a\n" + header + middle + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff(values, bits, sample_format, order=">"):
+    """An uncompressed grey TIFF file of any type of numbers."""
+    height, width = values.shape
+    data = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    tags = [(256, 4, width), (257, 4, height), (258, 3, bits), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1)]
+    tags += [(278, 4, height), (279, 4, len(data)), (339, 3, sample_format)]
+    entries = b"".join(
+        struct.pack(order + "HHI", tag, kind, 1) + struct.pack(order + ("I" if kind == 4 else "Hxx"), value)
+        for tag, kind, value in tags
+    )
+    mark = b"MM\0*" if order == ">" else b"II*\0"
+    start = struct.pack(order + "I", 8 + len(data))
+    return mark + start + data + struct.pack(order + "H", len(tags)) + entries + bytes(4)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Many pieces already in small pictures."""
+    monkeypatch.setattr(pictures, "PIECE", 30)
+
+
+class TestKinds:
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "MPO"])
+    def test_each_format_gives_red_green_and_blue(self, kind):
+        content = encoded(COLORS, kind)
+        image = load_image(content)
+        assert image.channel_names == ("red", "green", "blue")
+        assert not image.is_array
+        assert image.notes == ()
+        np.testing.assert_array_equal(image.values, decoded(content, "RGB"))
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "GIF", "PPM"])
+    def test_each_format_gives_one_channel_where_it_is_gray(self, kind):
+        content = encoded(COLORS[:, :, 0], kind)
+        image = load_image(content)
+        assert image.channel_names == ("gray",)
+        np.testing.assert_array_equal(image.values, decoded(content, "L"))
+
+    @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
+    def test_compressed_tiff(self, compression):
+        image = load_image(encoded(COLORS, "TIFF", compression=compression))
+        np.testing.assert_array_equal(image.values, np.moveaxis(COLORS, -1, 0))
+
+    @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB"])
+    @pytest.mark.parametrize("channels", ["auto", "gray"])
+    def test_other_colour_models_become_rgb_or_their_luminance(self, mode, channels):
+        content = encoded(PIL.Image.fromarray(COLORS).convert(mode), "TIFF")
+        rgb = decoded(content, "RGB")
+        direct = mode != "LAB"  # Pillow turns Lab into RGB only
+        gray = decoded(content if direct else encoded(np.moveaxis(rgb, 0, -1).copy()), "L")
+        np.testing.assert_array_equal(
+            load_image(content, channels=channels).values, gray if channels == "gray" else rgb
+        )
+
+    def test_a_palette_of_colours_gives_rgb(self):
+        content = encoded(PIL.Image.fromarray(COLORS).quantize(16))
+        np.testing.assert_array_equal(load_image(content).values, decoded(content, "RGB"))
+
+    def test_a_palette_of_grays_gives_one_channel(self):
+        gray = PIL.Image.fromarray(np.array([[0, 1, 2, 3]], np.uint8), "L").convert("P")
+        gray.putpalette([value for level in (0, 80, 160, 255) for value in (level,) * 3])
+        assert load_image(encoded(gray)).values.tolist() == [[[0, 80, 160, 255]]]
+
+    def test_the_first_frame_of_an_animation_is_read(self):
+        frames = [PIL.Image.new("L", (4, 3), level) for level in (10, 200)]
+        content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+        assert set(load_image(content).values.ravel()) == {10}
+
+    @pytest.mark.parametrize("kind", ["WEBP", "TIFF", "PNG", "MPO"])
+    def test_the_first_of_several_pictures_is_read(self, kind):
+        frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "lime")]
+        options = {"lossless": True} if kind == "WEBP" else {}
+        content = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+        np.testing.assert_allclose(load_image(content).values[:, 4, 4], [255, 0, 0], atol=2)
+
+    @pytest.mark.parametrize("mode", ["L", "RGB"])
+    def test_pieces_join_to_the_whole(self, mode, small_pieces):
+        content = encoded(PIL.Image.fromarray(COLORS).convert(mode))
+        np.testing.assert_array_equal(load_image(content).values, decoded(content, mode))
+
+
+class TestDepth:
+    def test_one_bit_is_black_or_white(self):
+        assert load_image(png(8, 1, 1, 0, b"\0\x35")).values.ravel().tolist() == [0, 0, 255, 255, 0, 255, 0, 255]
+
+    def test_two_bits_are_spread_over_the_range(self):
+        assert load_image(png(4, 1, 2, 0, b"\0\x1b")).values.ravel().tolist() == [0, 85, 170, 255]
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+    def test_16_bit_gray_keeps_all_bits(self, kind):
+        image = load_image(encoded(DEEP, kind))
+        assert image.values.dtype == np.uint16
+        np.testing.assert_array_equal(image.values[0], DEEP)
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_16_bit_tiff_of_either_byte_order(self, order):
+        np.testing.assert_array_equal(load_image(tiff(DEEP, 16, 1, order)).values[0], DEEP)
+
+    def test_16_bit_pgm(self):
+        image = load_image(b"P5\n2 1\n65535\n" + bytes([1, 2, 255, 254]))
+        assert image.values.dtype == np.uint16
+        assert image.values.ravel().tolist() == [0x0102, 0xFFFE]
+
+    def test_a_pgm_of_10_bits_fills_the_range(self):
+        image = load_image(b"P5\n3 1\n1023\n" + struct.pack(">3H", 0, 512, 1023))
+        np.testing.assert_allclose(image.floats().ravel(), [0, 512 / 1023, 1], atol=1e-5)
+
+    def test_float_tiff_keeps_its_values(self):
+        values = np.float32([[-3.5, 0, 1e6], [np.nan, np.inf, 0.1]])
+        image = load_image(tiff(values, 32, 3))
+        assert image.values.dtype == np.float32
+        np.testing.assert_array_equal(image.values[0], values)
+        np.testing.assert_array_equal(image.floats()[0], values)
+
+    @pytest.mark.parametrize(
+        ("dtype", "sample_format", "order"),
+        [(np.int16, 2, "<"), (np.int16, 2, ">"), (np.uint32, 1, "<"), (np.int32, 2, "<"), (np.int32, 2, ">")],
+    )
+    def test_other_whole_numbers_are_scaled_by_the_largest_of_their_type(self, dtype, sample_format, order):
+        largest = np.iinfo(dtype).max
+        values = np.array([[0, largest // 2, largest]], dtype)
+        image = load_image(tiff(values, values.itemsize * 8, sample_format, order))
+        np.testing.assert_allclose(image.floats().ravel(), [0, 0.5, 1], atol=1e-4)
+
+    def test_16_bit_colour_is_read_with_8_and_says_so(self):
+        image = load_image(png(1, 1, 16, 2, b"\0\x12\x34\x56\x78\x9a\xbc"))
+        assert image.values.ravel().tolist() == [0x12, 0x56, 0x9A]
+        assert image.notes == (
+            "standard input: 8 of its 16 bits per channel are read. Write it as 16-bit grey, or .npy, to keep all.",
+        )
+
+    @pytest.mark.parametrize(
+        "content",
+        [png(1, 1, 16, 6, b"\0" + bytes(8)), png(1, 1, 16, 4, b"\0" + bytes(4)), b"P6\n1 1\n65535\n" + bytes(6)],
+        ids=["rgba", "gray and alpha", "ppm"],
+    )
+    def test_lost_depth_is_told_of_each_kind(self, content):
+        assert len(load_image(content).notes) == 1
+
+    def test_8_bits_of_8_are_not_told(self):
+        assert load_image(b"P6\n1 1\n255\n" + bytes(3)).notes == ()
+
+    def test_16_bits_for_all_channels_together_lose_nothing(self):
+        header = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 16, 0, 4, 0, 0, 0, 0)
+        image = load_image(b"BM" + struct.pack("<IHHI", 58, 0, 0, 54) + header + b"\xff\x7f\0\0")
+        assert image.values.ravel().tolist() == [255, 255, 255]
+        assert image.notes == ()
+
+    def test_whole_numbers_with_a_sign_keep_it(self):
+        image = load_image(tiff(np.array([[-32767, 0, 32767]], np.int16), 16, 2))
+        assert image.values.ravel().tolist() == [-1, 0, 1]
+
+    def test_64_bit_floats_of_a_tiff_are_refused(self):
+        with pytest.raises(FileError) as caught:
+            load_image(tiff(np.zeros((1, 1)), 64, 3))
+        assert str(caught.value) == (
+            "standard input: it is TIFF, but damaged or of a kind that is not read here. "
+            "Get the file again, or save it as PNG or .npy."
+        )
+
+
+class TestFloats:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_pixels_become_zero_to_one_rounded_correctly(self, dtype):
+        largest = np.iinfo(dtype).max
+        levels = np.arange(largest + 1).astype(dtype)
+        image = load_image(encoded(levels.reshape(16, -1)))
+        np.testing.assert_array_equal(image.floats().ravel(), (levels / largest).astype(np.float32))
+
+    def test_rows_are_taken_from_first_to_last(self):
+        image = load_image(encoded(COLORS))
+        assert image.shape == (3, 9, 13)
+        np.testing.assert_array_equal(image.floats(2, 5), image.floats()[:, 2:5])
+        np.testing.assert_array_equal(image.floats(7), image.floats()[:, 7:])
+
+
+class TestChannels:
+    def test_gray_is_pillows_luminance(self):
+        image = load_image(encoded(COLORS), channels="gray")
+        np.testing.assert_array_equal(image.values[0], np.asarray(PIL.Image.fromarray(COLORS).convert("L")))
+        assert image.channel_names == ("gray",)
+
+    @pytest.mark.parametrize("values", [COLORS[:, :, 0], DEEP], ids=["8 bits", "16 bits"])
+    def test_rgb_repeats_a_gray_channel(self, values):
+        image = load_image(encoded(values), channels="rgb")
+        assert image.channel_names == ("red", "green", "blue")
+        np.testing.assert_array_equal(image.values, [values] * 3)
+
+
+class TestTransparency:
+    def test_it_is_laid_over_white(self):
+        clear = np.dstack([COLORS, np.zeros((9, 13), np.uint8)])
+        assert (load_image(encoded(clear)).values == 255).all()
+
+    def test_it_is_laid_over_the_background(self):
+        clear = np.dstack([COLORS, np.zeros((9, 13), np.uint8)])
+        image = load_image(encoded(clear), background="#102030")
+        assert [set(plane.ravel()) for plane in image.values] == [{0x10}, {0x20}, {0x30}]
+
+    def test_a_half_clear_pixel_is_half_background(self):
+        pixel = np.uint8([[[0, 0, 255, 128]]])
+        assert load_image(encoded(pixel)).values.ravel().tolist() == [127, 127, 255]
+
+    def test_gray_over_gray_stays_one_channel(self):
+        image = load_image(encoded(PIL.Image.new("LA", (2, 2), (0, 0))), background="silver")
+        assert (image.channel_names, set(image.values.ravel())) == (("gray",), {192})
+
+    def test_gray_over_a_colour_becomes_rgb(self):
+        image = load_image(encoded(PIL.Image.new("LA", (1, 1), (0, 0))), background="red")
+        assert image.values.ravel().tolist() == [255, 0, 0]
+
+    def test_a_clear_entry_of_a_palette(self):
+        picture = PIL.Image.new("P", (2, 1))
+        picture.putpalette([9, 8, 7, 1, 2, 3])
+        picture.putpixel((1, 0), 1)
+        image = load_image(encoded(picture, transparency=0))
+        assert image.values[:, 0].T.tolist() == [[255, 255, 255], [1, 2, 3]]
+
+    def test_a_clear_entry_of_a_palette_of_grays_stays_one_channel(self):
+        picture = PIL.Image.new("P", (2, 1))
+        picture.putpalette([9, 9, 9, 200, 200, 200])
+        picture.putpixel((1, 0), 1)
+        image = load_image(encoded(picture, transparency=0), background="#404040")
+        assert image.values.tolist() == [[[0x40, 200]]]
+
+    def test_entries_of_a_palette_with_an_alpha_each(self):
+        picture = PIL.Image.new("P", (2, 1))
+        picture.putpalette([0, 0, 0, 0, 200, 0])
+        picture.putpixel((1, 0), 1)
+        image = load_image(encoded(picture, transparency=bytes([51, 255])))
+        assert image.values[:, 0].T.tolist() == [[204, 204, 204], [0, 200, 0]]
+
+    def test_premultiplied_alpha(self):
+        content = encoded(PIL.Image.new("RGBA", (1, 1), (51, 0, 0, 51)), "TIFF")
+        plain, premultiplied = (struct.pack("<HHIHH", 338, 3, 1, kind, 0) for kind in (2, 1))
+        assert plain in content
+        image = load_image(content.replace(plain, premultiplied))
+        assert image.values.ravel().tolist() == [255, 204, 204]
+
+    def test_its_luminance_is_that_of_what_is_seen(self):
+        clear = PIL.Image.new("RGBA", (1, 1), (200, 0, 0, 0))
+        assert load_image(encoded(clear), background="#102030", channels="gray").values.tolist() == [[[0x1D]]]
+
+    def test_a_clear_gray_level(self):
+        content = encoded(PIL.Image.new("L", (1, 1), 7), transparency=7)
+        assert load_image(content, background="blue").values.ravel().tolist() == [0, 0, 255]
+
+    def test_a_clear_colour(self):
+        image = load_image(png(2, 1, 8, 2, b"\0\1\2\3\4\5\6", (b"tRNS", b"\0\1\0\2\0\3")))
+        assert image.values[:, 0].T.tolist() == [[255, 255, 255], [4, 5, 6]]
+
+    @pytest.mark.parametrize(("background", "value"), [("white", 65535), ("black", 0), ("#808080", 0x8080)])
+    def test_a_clear_level_of_16_bits(self, background, value):
+        content = png(2, 1, 16, 0, b"\0\x12\x34\x12\x35", (b"tRNS", b"\x12\x34"))
+        assert load_image(content, background=background).values.ravel().tolist() == [value, 0x1235]
+
+    def test_a_clear_level_of_16_bits_over_a_colour(self):
+        content = png(2, 1, 16, 0, b"\0\x12\x34\x12\x35", (b"tRNS", b"\x12\x34"))
+        image = load_image(content, background="red")
+        assert image.values[:, 0].T.tolist() == [[65535, 0, 0], [0x1235] * 3]
+
+    @pytest.mark.parametrize("background", ["whit", "#12", "", "1 2 3"])
+    def test_a_background_that_is_no_colour_is_refused(self, background):
+        with pytest.raises(ArgumentError) as caught:
+            load_image(encoded(COLORS), background=background)
+        assert str(caught.value) == (
+            f"background {background!r} is not a colour. Write a name such as white, or #rrggbb."
+        )
+
+
+class TestOrientation:
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("values", [COLORS, COLORS[:, :, 0], DEEP], ids=["rgb", "gray", "16 bits"])
+    def test_the_picture_is_turned_as_its_exif_data_say(self, orientation, values, small_pieces):
+        exif = PIL.Image.Exif()
+        exif[ORIENTATION] = orientation
+        content = encoded(values, exif=exif)
+        with PIL.Image.open(io.BytesIO(content)) as picture:
+            expected = np.asarray(ImageOps.exif_transpose(picture))
+        image = load_image(content)
+        np.testing.assert_array_equal(image.values, np.moveaxis(np.atleast_3d(expected), -1, 0))
+        assert image.values.flags.c_contiguous
+
+    @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP"])
+    def test_other_formats_are_turned_once(self, kind):
+        exif = PIL.Image.Exif()
+        exif[ORIENTATION] = 6
+        assert load_image(encoded(COLORS, kind, exif=exif)).shape == (3, 13, 9)
+
+    @pytest.mark.parametrize(
+        "entry",
+        [struct.pack("<HIHH", 3, 1, 0, 0), struct.pack("<HIHH", 3, 1, 9, 0), b"\2\0\3\0\0\0up\0\0"],
+        ids=["0", "9", "text"],
+    )
+    def test_an_orientation_that_makes_no_sense_does_no_harm(self, entry):
+        exif = b"Exif\0\0II*\0" + struct.pack("<IHH", 8, 1, ORIENTATION) + entry + struct.pack("<I", 0)
+        np.testing.assert_array_equal(load_image(encoded(DEEP, exif=exif)).values, [DEEP])
+
+    @pytest.mark.parametrize("data", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"])
+    def test_damaged_exif_data_do_no_harm(self, data):
+        assert load_image(encoded(COLORS, "JPEG", exif=data)).shape == (3, 9, 13)
+
+
+class TestDamage:
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM"])
+    def test_a_truncated_picture_is_refused(self, kind):
+        noise = RANDOM.integers(0, 256, (90, 130, 3), np.uint8)
+        content = encoded(noise, kind)
+        with pytest.raises(FileError, match=r"^standard input: .*(damaged).*Get the file again"):
+            load_image(content[: len(content) // 2])
+
+    def test_a_truncated_png_has_this_message(self, tmp_path):
+        path = tmp_path / "cut.png"
+        path.write_bytes(encoded(RANDOM.integers(0, 256, (90, 130), np.uint8))[:5000])
+        with pytest.raises(FileError) as caught:
+            load_image(path)
+        assert str(caught.value) == (
+            f"{path}: the image is cut off or damaged (image file is truncated). Get the file again."
+        )
+
+    def test_a_header_that_makes_no_sense(self):
+        with pytest.raises(FileError) as caught:
+            load_image(png(0, 0, 8, 0, b""))
+        assert str(caught.value) == (
+            "standard input: it is PNG, but damaged or of a kind that is not read here. "
+            "Get the file again, or save it as PNG or .npy."
+        )
+
+    def test_not_an_image(self):
+        with pytest.raises(FileError) as caught:
+            load_image(b"<!DOCTYPE html>")
+        assert str(caught.value) == (
+            "standard input: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
+            "and numbers as .npy, .npz and .csv."
+        )
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM"])
+    def test_no_flipped_byte_raises_anything_else(self, kind):
+        exif = PIL.Image.Exif()
+        exif[ORIENTATION] = 6
+        content = encoded(COLORS, kind, **({} if kind in ("BMP", "GIF", "PPM") else {"exif": exif}))
+        for _ in range(150):
+            damaged = bytearray(content)
+            damaged[RANDOM.integers(len(content))] = RANDOM.integers(256)
+            with contextlib.suppress(FileError):
+                load_image(bytes(damaged), max_pixels=10**6)
+
+
+class TestPixelLimit:
+    def test_it_is_checked_before_the_pixels_are_read(self):
+        content = png(100_000, 50_000, 8, 0, b"")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(FileError) as caught:
+                load_image(content)
+        assert str(caught.value) == (
+            "standard input: it has 100000×50000 = 5000000000 pixels, the limit is 200000000. "
+            "Raise it with --max-pixels if you trust the file."
+        )
+
+    def test_a_picture_at_the_limit_is_read(self):
+        assert load_image(encoded(COLORS), max_pixels=9 * 13).shape == (3, 9, 13)
+        with pytest.raises(FileError):
+            load_image(encoded(COLORS), max_pixels=9 * 13 - 1)
+
+    def test_pillows_own_limit_neither_counts_nor_changes(self, monkeypatch):
+        monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10)
+        assert load_image(encoded(COLORS)).shape == (3, 9, 13)
+        with pytest.raises(FileError):
+            load_image(encoded(COLORS)[:60])
+        assert PIL.Image.MAX_IMAGE_PIXELS == 10
+
+    def test_pillows_own_limit_and_warnings_stay_where_threads_read_at_once(self, monkeypatch):
+        monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10)
+        content, shapes = encoded(COLORS), []
+        threads = [
+            threading.Thread(target=lambda: shapes.extend(load_image(content).shape for _ in range(20)))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert shapes == [(3, 9, 13)] * 160
+        assert PIL.Image.MAX_IMAGE_PIXELS == 10
+        with pytest.raises(UserWarning, match="still an error"):
+            warnings.warn("still an error", stacklevel=1)

@@ -1,0 +1,139 @@
+"""Networks: layers in order, bound to the channels that they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from cnnfx.errors import ArgumentError
+from cnnfx.nn.layers import Activation, Combination, Conv, Pool
+from cnnfx.nn.network import Layer, Network
+
+RANDOM = np.random.default_rng(7)
+
+
+def flat(*names: str, size: int = 3) -> Layer:
+    """A layer of filters with one kernel each, used on every input channel."""
+    weights = RANDOM.normal(size=(len(names), 1, size, size))
+    return Layer(Conv(weights, np.zeros(len(names)), inputs=("*",)), names)
+
+
+def deep(count: int, depth: int) -> Layer:
+    """A layer of filters with a kernel for each of `depth` input channels."""
+    weights = RANDOM.normal(size=(count, depth, 3, 3))
+    return Layer(Conv(weights, RANDOM.normal(size=count)), tuple(f"f{k}" for k in range(count)))
+
+
+def test_the_article_s_28_becomes_26() -> None:
+    network = Network((flat("a", "b"),))
+    assert network.feature_maps(np.zeros((1, 28, 28)))[0].shape == (2, 26, 26)
+
+
+def test_the_output_channels_of_a_layer_are_the_input_channels_of_the_next() -> None:
+    lower, upper = deep(3, 2), deep(4, 3)
+    image = RANDOM.normal(size=(2, 9, 12))
+    first, second = Network((lower, upper)).feature_maps(image)
+    expected = [
+        sum(signal.correlate(first[c], kernel[c], "valid") for c in range(3)) + bias
+        for kernel, bias in zip(upper.conv.weights, upper.conv.bias, strict=True)
+    ]
+    np.testing.assert_allclose(second, expected)
+
+
+def test_a_flat_kernel_is_summed_over_all_channels() -> None:
+    image = RANDOM.normal(size=(3, 6, 7))
+    network = Network((flat("a"),))
+    (maps,) = network.feature_maps(image)
+    np.testing.assert_allclose(maps, network.feature_maps(image.sum(axis=0, keepdims=True))[0])
+
+
+def test_a_batch_gives_the_maps_of_each_image() -> None:
+    network, batch = Network((deep(3, 2), flat("a"))), RANDOM.normal(size=(5, 2, 9, 8))
+    np.testing.assert_allclose(network.feature_maps(batch)[1][3], network.feature_maps(batch[3])[1])
+
+
+def test_combination_comes_before_activation_and_pooling_after_it() -> None:
+    layer = Layer(
+        Conv(np.array([1.0, -1.0]).reshape(2, 1, 1, 1), np.zeros(2)),
+        ("plus", "minus"),
+        combine=(Combination("sum", "sum", (0, 1)), Combination("minus", "take", (1,))),
+        activation=Activation("relu"),
+        pool=Pool("mean", 2),
+    )
+    image = np.array([[[1.0, -2.0], [3.0, -4.0]]])
+    np.testing.assert_array_equal(layer.forward(image).ravel(), [0, 1.5])
+    assert layer.channel_names == ("sum", "minus")
+
+
+def test_named_inputs_are_found_wherever_they_stand_below() -> None:
+    upper = Layer(Conv(np.array([[[[2.0]]]]), np.zeros(1), inputs=("right",)), ("twice",))
+    network = Network((flat("left", "right"), upper))
+    below, above = network.feature_maps(RANDOM.normal(size=(1, 5, 5)))
+    np.testing.assert_allclose(above[0], 2 * below[1])
+
+
+def test_the_image_s_channels_can_be_asked_for_by_name() -> None:
+    layer = Layer(Conv(np.array([[[[1.0]], [[-1.0]]]]), np.zeros(1), inputs=("red", "green")), ("opponent",))
+    image = RANDOM.normal(size=(3, 4, 4))
+    (maps,) = Network((layer,)).feature_maps(image, ["red", "green", "blue"])
+    np.testing.assert_allclose(maps[0], image[0] - image[1])
+
+
+def test_counts_that_do_not_fit_are_told_both() -> None:
+    with pytest.raises(
+        ArgumentError,
+        match=r"^layer 2 of net: its filters have 3 input channels, what they are given has 2 \(a, b\)$",
+    ):
+        Network((flat("a", "b"), deep(1, 3)), name="net").bind(["gray"])
+
+
+def test_a_channel_that_is_not_there_is_named() -> None:
+    upper = Layer(Conv(np.ones((1, 1, 1, 1)), np.zeros(1), inputs=("c",)), ("x",))
+    with pytest.raises(
+        ArgumentError, match=r"^layer 2 of net: its filters ask for a channel 'c', what they are given has 2 \(a, b\)$"
+    ):
+        Network((flat("a", "b"), upper), name="net").bind(["gray"])
+
+
+def test_a_kernel_larger_than_its_input_is_told_with_its_layer() -> None:
+    with pytest.raises(
+        ArgumentError, match=r"^layer 2 of net: kernel of 3×3 \(rows × columns\) is larger than the image of 2×3"
+    ):
+        Network((flat("a"), flat("b")), name="net").output_shapes((1, 4, 5))
+
+
+def test_output_shapes_are_those_of_the_feature_maps() -> None:
+    layer = Layer(deep(5, 2).conv, tuple("abcde"), pool=Pool("max", 2))
+    network = Network((layer, flat("x", "y")))
+    maps = network.feature_maps(np.zeros((2, 13, 17)))
+    assert network.output_shapes((2, 13, 17)) == [channels.shape for channels in maps]
+
+
+def test_per_channel_applies_the_whole_network_to_each_channel() -> None:
+    lower = Layer(deep(3, 1).conv, ("a", "b", "c"), combine=(Combination("n", "norm", (0, 2)),))
+    network, image = Network((lower, deep(2, 1))), RANDOM.normal(size=(3, 9, 8))
+    apart = network.per_channel(["red", "green", "blue"])
+    assert apart.layers[-1].channel_names[:3] == ("red f0", "red f1", "green f0")
+    each = [network.feature_maps(channel[None])[-1] for channel in image]
+    np.testing.assert_allclose(apart.feature_maps(image)[-1], np.concatenate(each))
+
+
+def test_normalisation_comes_first() -> None:
+    network = Network((flat("a"),), mean=0.5, deviation=0.25)
+    image = RANDOM.random((1, 6, 6))
+    plain = Network(network.layers)
+    np.testing.assert_allclose(network.feature_maps(image)[0], plain.feature_maps((image - 0.5) / 0.25)[0])
+
+
+def test_then_stacks_networks_and_joins_their_names() -> None:
+    stacked = Network((flat("a"),), "lower").then(Network((flat("b"),), "upper"))
+    assert (stacked.name, len(stacked.layers)) == ("lower-upper", 2)
+
+
+def test_a_network_with_normalisation_cannot_be_stacked_on_another() -> None:
+    model = Network((flat("a"),), "model", mean=0.1)
+    with pytest.raises(
+        ArgumentError, match=r"^model normalises its input, so it must be the first network, not a later one\.$"
+    ):
+        Network((flat("a"),)).then(model)

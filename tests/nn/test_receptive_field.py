@@ -1,0 +1,124 @@
+"""Receptive fields: by hand for known networks, and by perturbing pixels for random ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnfx.errors import ArgumentError, CnnfxError
+from cnnfx.nn.layers import Conv, Pool
+from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.receptive_field import Box, field_size, receptive_field
+
+
+def layer(weights, pool: str = "", **settings) -> Layer:
+    kind, _, size = pool.partition(":")
+    conv = Conv(weights, np.zeros(len(weights)), **settings)
+    return Layer(conv, tuple(map(str, range(len(weights)))), pool=Pool(kind, int(size)) if pool else None)
+
+
+def network(*layers: Layer) -> Network:
+    return Network(layers, "tiny")
+
+
+def ones(size: int = 3, **settings):
+    return layer(np.ones((1, 1, size, size)), **settings)
+
+
+def test_the_default_network_sees_16_pixels_at_stride_4():
+    net = network(ones(5, pool="max:2"), ones(5, pool="max:2"))
+    field = receptive_field(net, (1, 28, 28))
+    assert (field.size, field.stride, field.offset) == ((16, 16), (4, 4), (0, 0))
+    assert field.box(3, 1) == Box(12, 4, 28, 20)
+    assert field_size(net) == (16, 16)
+
+
+def test_of_a_layer_below_the_field_is_smaller():
+    net = network(ones(5, pool="max:2"), ones(5, pool="max:2"))
+    field = receptive_field(net, (1, 28, 28), 2, of=1)
+    assert (field.size, field.stride) == ((6, 6), (2, 2))
+    assert receptive_field(net, (1, 28, 28), 2, of=2).box(1, 3) == Box(1, 3, 2, 4)
+
+
+def test_rows_and_columns_are_apart():
+    net = network(layer(np.ones((1, 1, 3, 2)), stride=(2, 1), dilation=(1, 4), padding=((1, 0), (0, 2))))
+    field = receptive_field(net, (1, 9, 20))
+    assert (field.size, field.stride, field.offset) == ((3, 5), (2, 1), (-1, 0))
+    assert field.rows.places(0).tolist() == [0, 1]
+    assert field.columns.places(2).tolist() == [2, 6]
+
+
+def test_a_box_is_clipped_to_the_image():
+    assert Box(-2, 3, 4, 12).clipped(10, 8) == Box(0, 3, 4, 8)
+
+
+@pytest.mark.parametrize(("border", "places"), [("constant", [0, 1]), ("reflect", [0, 1]), ("wrap", [0, 1, 8])])
+def test_a_border_that_repeats_pixels_reads_them(border, places):
+    net = network(ones(3, padding=1, border=border))
+    assert receptive_field(net, (1, 9, 9)).rows.places(0).tolist() == places
+
+
+def test_a_layer_that_is_not_there_is_refused():
+    with pytest.raises(ArgumentError, match=r"layer 3 over layer 0: tiny has the layers 1 to 1, 0 is its image."):
+        receptive_field(network(ones()), (1, 9, 9), 3)
+
+
+PADDINGS = st.one_of(
+    st.just("valid"),
+    st.just("same"),
+    st.integers(0, 2),
+    st.tuples(st.tuples(st.integers(0, 3), st.integers(0, 2)), st.tuples(st.integers(0, 1), st.integers(0, 3))),
+)
+LAYERS = st.fixed_dictionaries(
+    {
+        "kernel": st.tuples(st.integers(1, 3), st.integers(1, 3)),
+        "stride": st.tuples(st.integers(1, 2), st.integers(1, 3)),
+        "dilation": st.tuples(st.integers(1, 3), st.integers(1, 2)),
+        "padding": PADDINGS,
+        "border": st.sampled_from(["constant", "edge", "reflect", "symmetric", "wrap"]),
+        "pool": st.sampled_from(["", "mean:2", "mean:3"]),
+    }
+)
+
+
+@settings(max_examples=80)
+@given(st.lists(LAYERS, min_size=1, max_size=3), st.integers(0, 2**32 - 1))
+def test_exactly_the_pixels_in_the_field_change_the_output(layers, seed):
+    random = np.random.default_rng(seed)
+    built = []
+    for one in layers:
+        kernel = one.pop("kernel")
+        built.append(layer(random.uniform(0.5, 1, (1, 1, *kernel)), **one))
+    net = network(*built)
+    height, width = random.integers(8, 20, 2).tolist()
+    image = np.zeros((1, height, width))
+    try:
+        maps = net.feature_maps(image)[-1][0]
+        field = receptive_field(net, image.shape)
+    except CnnfxError:
+        return  # the layers do not fit so small an image
+    row, column = (int(random.integers(0, size)) for size in maps.shape)
+    pixels = np.eye(height * width).reshape(-1, 1, height, width)  # positive weights: whatever is read adds to it
+    changed = net.feature_maps(pixels)[-1][:, 0, row, column].reshape(height, width) > 1e-12
+    expected = np.zeros((height, width), bool)
+    expected[np.ix_(field.rows.places(row), field.columns.places(column))] = True
+    np.testing.assert_array_equal(changed, expected)
+    if all(one["border"] == "constant" for one in layers):
+        top, left, bottom, right = field.box(row, column).clipped(height, width)
+        assert not expected[:top].any()
+        assert not expected[bottom:].any()
+        assert not expected[:, :left].any()
+        assert not expected[:, right:].any()
+
+
+def test_the_largest_value_of_a_pooling_is_in_the_field_too():
+    net = network(ones(3, pool="max:2"), ones(2))
+    field = receptive_field(net, (1, 14, 14))
+    pixels = np.eye(14 * 14).reshape(-1, 1, 14, 14)
+    changed = net.feature_maps(pixels)[-1][:, 0, 1, 2].reshape(14, 14) > 0
+    top, left, bottom, right = field.box(1, 2)
+    expected = np.zeros((14, 14), bool)
+    expected[top:bottom, left:right] = True
+    np.testing.assert_array_equal(changed, expected)

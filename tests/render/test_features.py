@@ -1,0 +1,75 @@
+"""The picture of patterns: what is where, in which grey, and what says that there is nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnfx.features.maximization import Climb
+from cnnfx.features.search import Found, Patch, Pattern
+from cnnfx.nn.receptive_field import Box
+from cnnfx.render.features import NOTHING, OUTSIDE, STRIPE, best_tiles, label, patterns_picture, stripes
+
+METHODS = ("patches", "deconvolution", "maximisation")
+
+
+def pattern(pixels, projection, made, name="f", count=1):
+    pixels, projection, made = (np.asarray(a, np.float32) for a in (pixels, projection, made))
+    height, width = pixels.shape[1:]
+    patch = Patch(1.5, 0, 0, 0, Box(0, 0, height, width), pixels, projection)
+    return Pattern(0, name, (patch,) * count, (Climb(2.25, made, 0),))
+
+
+def found(*patterns, methods=METHODS, size=(2, 2)):
+    return Found(1, size, 60, methods, patterns)
+
+
+GREY = pattern([[[0, 1], [np.nan, 0.2]]], [[[-2, 2], [0, 2]]], [[[0, 0.5], [0.25, 0]]])
+DEAD = Pattern(1, "dead", (), ())
+
+
+def test_the_best_of_each_stands_side_by_side():
+    tiles = best_tiles(found(GREY))
+    (picture,) = tiles.rows(0, 1, 0, 2)
+    white = [255, 255]
+    patch, projection, made = [[0, 255], [OUTSIDE, 51]], [[0, 255], [128, 255]], [[0, 255], [128, 0]]
+    expected = np.hstack([patch, np.array([white]).T, projection, np.array([white]).T, made])
+    np.testing.assert_array_equal(picture, expected[..., None].repeat(3, axis=2))
+    assert tiles.labels == ["f: 1.5, made 2.25"]
+
+
+def test_a_dead_filter_is_said_and_striped():
+    assert label(DEAD) == "dead: never active"
+    picture = patterns_picture(found(DEAD), "title")
+    assert {NOTHING, STRIPE} <= set(np.unique(picture))
+    assert (picture == NOTHING).mean() > 0.25
+    assert set(np.unique(stripes(9, 9))) == {NOTHING, STRIPE}
+
+
+def test_only_the_methods_that_were_asked_for_are_drawn():
+    one, three = (patterns_picture(found(GREY, methods=methods), "").shape for methods in (METHODS[:1], METHODS))
+    assert three[0] == one[0]
+    assert three[1] > 2.8 * (one[1] - 50)
+
+
+def test_grey_images_make_a_grey_picture_and_coloured_ones_a_coloured():
+    assert patterns_picture(found(GREY), "").ndim == 2
+    red = np.zeros((3, 2, 2))
+    red[0] = 1
+    picture = patterns_picture(found(pattern(red, red, red, count=9)), "")
+    assert picture.ndim == 3
+    assert (picture == [255, 0, 0]).all(axis=-1).mean() > 0.1
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+def test_filters_stand_in_as_many_columns_as_are_asked_for(columns):
+    alone = patterns_picture(found(GREY), "", 1).shape
+    height, width = patterns_picture(found(*[GREY] * 5), "", columns).shape
+    assert width == pytest.approx(columns * alone[1], abs=14 * columns)
+    assert (height > alone[0]) == (columns < 5)
+
+
+def test_a_patch_is_enlarged_pixel_by_pixel():
+    picture = patterns_picture(found(pattern([[[0, 1], [1, 0]]], [[[0, 0], [0, 0]]], [[[1, 1], [1, 1]]])), "")
+    rows = [row for row in picture if (row == 0).sum() >= 30]
+    assert len(rows) >= 60

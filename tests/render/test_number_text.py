@@ -1,0 +1,76 @@
+"""Numbers as text: enough digits, no more than there are, aligned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnfx.render.number_text import EXPONENT, decimals, equation, matrix, number
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [
+        ([0, -1, 2], 0),
+        ([], 0),
+        ([np.nan, np.inf], 0),
+        ([0.5, 2], 1),
+        ([np.float32(0.1), 1], 1),
+        ([1 / 3, 9], 3),
+        ([1 / 3, 10], 2),
+        ([123.456], 1),
+        ([4321.0987], 0),
+        ([0.01234567], 4),
+        ([1e-5], EXPONENT),
+        ([1e8, 1], EXPONENT),
+    ],
+)
+def test_the_decimals_suit_the_largest_number(values, places):
+    assert decimals(values) == places
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        (-0.0001, 3, "0.000"),
+        (-0.0005001, 3, "-0.001"),
+        (-0.0, None, "0"),
+        (1 / 3, None, "0.333"),
+        (np.nan, 2, "nan"),
+        (-np.inf, 2, "-inf"),
+        (1e9, None, "1e+09"),
+    ],
+)
+def test_a_number_is_rounded_and_zero_has_no_sign(value, places, text):
+    assert number(value, places) == text
+
+
+def test_marked_numbers_stand_in_brackets_and_the_others_are_aligned_with_them():
+    block = matrix(np.array([[0, 10.5], [-3, 4]]), "m", np.array([[True, False], [False, True]]))
+    assert block.lines == ["      m      ", " [0.0]  10.5 ", " -3.0   [4.0]"]
+
+
+def blocks():
+    return [matrix(np.full((3, 2), value), title) for value, title in ((1, "a"), (2, "b"), (33, "c"))]
+
+
+def test_an_equation_stands_on_one_line_where_there_is_room():
+    assert equation(blocks(), ("", "×", "="), 21) == [
+        " a       b        c",
+        "1 1     2 2     33 33",
+        "1 1  ×  2 2  =  33 33",
+        "1 1     2 2     33 33",
+    ]
+
+
+def test_an_equation_goes_on_below_where_there_is_not():
+    assert equation(blocks(), ("", "×", "="), 20) == [
+        " a       b",
+        "1 1     2 2",
+        "1 1  ×  2 2",
+        "1 1     2 2",
+        "       c",
+        "     33 33",
+        "  =  33 33",
+        "     33 33",
+    ]
