@@ -19,8 +19,8 @@ from typer.main import get_command
 
 import cnnfx
 from cnnfx.cli.app import app
-from cnnfx.filterbank import load_network
-from cnnfx.filterbank.arch import load_arch
+from cnnfx.formats import load_network
+from cnnfx.formats.arch import load_arch
 
 ROOT = Path(__file__).parent.parent
 

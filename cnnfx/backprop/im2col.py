@@ -15,7 +15,7 @@ a maximum over its leading axis. The zeros are more arithmetic (36 products for 
 This serves every stride and dilation. Where both are 1, `tiles` is another way to the same outputs, with far fewer
 products where there are many channels; `tiles.cheapest` tells which is taken.
 
-Batches are `(C, H, W, N)`: neighbours in memory are the same pixel of different images, so that whatever is done to a
+Batches are `(C, H, W, N)`: neighbors in memory are the same pixel of different images, so that whatever is done to a
 pixel is done to a run of N numbers.
 """
 

@@ -37,7 +37,7 @@ SHARD = 64
 keeps two threads busy."""
 
 Load = Callable[[slice], tuple[Array, NDArray[np.int64]]]
-"""What gives the images `(C, H, W, N)`, normalised, and the labels `(N,)` of a part of a batch."""
+"""What gives the images `(C, H, W, N)`, normalized, and the labels `(N,)` of a part of a batch."""
 
 Result = TypeVar("Result")
 

@@ -45,7 +45,7 @@ def he(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
 
 
-def initialise(
+def initialize(
     network: Network, learn: Sequence[Learn], shape: Shape, classes: Sequence[str], random: np.random.Generator
 ) -> Network:
     """The network as it starts: bound to its input, random where `learn` says so, with a head for the classes.
@@ -102,7 +102,7 @@ class Parameters:
 
     def __init__(self, network: Network, learn: Sequence[Learn], dtype: type[np.generic] = np.float32) -> None:
         if network.head is None:
-            raise ArgumentError(f"{network.name} has no head to learn classes with: make one with initialise.")
+            raise ArgumentError(f"{network.name} has no head to learn classes with: make one with initialize.")
         if any(layer.conv.groups > 1 for layer in network.layers):
             raise ArgumentError(f"{network.name} has groups of channels, which cannot be learned.")
         self.network = network

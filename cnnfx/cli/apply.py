@@ -63,7 +63,7 @@ def apply(
 ) -> None:
     """Slide filters over images and write the feature maps.
 
-    They are written as a labelled grid, as numbers, as a page to explore in a
+    They are written as a labeled grid, as numbers, as a page to explore in a
     browser, or one by one into a folder; the name of the output decides.
 
     \b

@@ -125,7 +125,7 @@ def data_of(network: Network, spec: str | None, quiet: bool) -> Dataset:
 
 
 def _wanted(network: Network) -> tuple[int | None, bool]:
-    """The size and the colour in which a model wants its images."""
+    """The size and the color in which a model wants its images."""
     channels, height, width = network.meta.get("input", (1, 0, -1))
     return (height if height == width else None), channels == 3
 

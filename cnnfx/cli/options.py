@@ -74,7 +74,7 @@ Dilation = Annotated[
         "--dilation",
         parser=parsers.pair,
         metavar="N",
-        help="The distance of the pixels under neighbouring weights: N, or VERTICAL,HORIZONTAL.",
+        help="The distance of the pixels under neighboring weights: N, or VERTICAL,HORIZONTAL.",
         rich_help_panel=LAST,
     ),
 ]
@@ -136,8 +136,8 @@ ChannelsOption = Annotated[
     Channels,
     typer.Option(
         "--channels",
-        help="What the filters see of a picture: its brightness (gray), the three colours summed over (rgb), "
-        "each colour apart (each), or what the filters ask for (auto).",
+        help="What the filters see of a picture: its brightness (gray), the three colors summed over (rgb), "
+        "each color apart (each), or what the filters ask for (auto).",
         rich_help_panel=IMAGES,
     ),
 ]
@@ -145,7 +145,7 @@ Background = Annotated[
     str,
     typer.Option(
         "--background",
-        parser=parsers.colour,
+        parser=parsers.color,
         metavar="COLOR",
         help="What transparent parts are laid over: a name or #rrggbb.",
         rich_help_panel=IMAGES,
@@ -225,7 +225,7 @@ NormalizeOption = Annotated[
     Normalize,
     typer.Option(
         "--normalize",
-        help="signed: zero is mid-grey; minmax: smallest black, largest white; positive: zero and less is black; "
+        help="signed: zero is mid-gray; minmax: smallest black, largest white; positive: zero and less is black; "
         "absolute: zero is black, magnitudes are bright; none: clipped at 0 and 1.",
         rich_help_panel=LOOK,
     ),
@@ -236,9 +236,7 @@ ScopeOption = Annotated[
         "--scope", help="Draw each channel by its own range, or all by the range of all.", rich_help_panel=LOOK
     ),
 ]
-ColormapOption = Annotated[
-    Colormap, typer.Option("--colormap", help="The colours of the values.", rich_help_panel=LOOK)
-]
+ColormapOption = Annotated[Colormap, typer.Option("--colormap", help="The colors of the values.", rich_help_panel=LOOK)]
 Columns = Annotated[
     int | None,
     typer.Option("--columns", parser=parsers.whole, metavar="N", help="Maps in a row.", rich_help_panel=LOOK),
@@ -416,7 +414,7 @@ ImageSize = Annotated[
     ),
 ]
 Color = Annotated[
-    bool, typer.Option("--color", help="Read the images of class folders in colour, not grey.", rich_help_panel=DATA)
+    bool, typer.Option("--color", help="Read the images of class folders in color, not gray.", rich_help_panel=DATA)
 ]
 Arch = Annotated[
     str | None,

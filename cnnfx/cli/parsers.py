@@ -96,15 +96,15 @@ def pool(text: str) -> Pooled:
     return Pooled(kind, int(size))
 
 
-def colour(text: str) -> str:
-    """A colour that Pillow knows; kept as text."""
+def color(text: str) -> str:
+    """A color that Pillow knows; kept as text."""
     if text != "white":
         from PIL import ImageColor
 
         try:
             ImageColor.getrgb(text)
         except ValueError:
-            raise typer.BadParameter(f"{text!r} is not a colour. Write a name such as gray, or #rrggbb.") from None
+            raise typer.BadParameter(f"{text!r} is not a color. Write a name such as gray, or #rrggbb.") from None
     return text
 
 
@@ -210,7 +210,7 @@ def choice(text: str) -> Choice:
     return Choice(found)
 
 
-METHODS = ("patches", "deconvolution", "maximisation")
+METHODS = ("patches", "deconvolution", "maximization")
 
 
 class Methods(tuple[str, ...]):
@@ -218,7 +218,7 @@ class Methods(tuple[str, ...]):
 
 
 def methods(text: str) -> Methods:
-    """ "patches,maximisation" as names of methods."""
+    """ "patches,maximization" as names of methods."""
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
         if part not in METHODS:

@@ -31,7 +31,7 @@ def predict(
     """Tell what digits images show, with probabilities.
 
     Images of any size are fitted as MNIST was made: dark on light is noticed
-    and inverted, the digit scaled to 20×20 and centred. A model of other
+    and inverted, the digit scaled to 20×20 and centerd. A model of other
     classes gets them in the size that it has learned on.
 
     \b

@@ -71,7 +71,7 @@ def show_filters(
         bool, typer.Option("--json", help="Print one JSON object per layer on standard output.")
     ] = False,
 ) -> None:
-    """Draw filters: -1 is black, 0 grey, 1 white.
+    """Draw filters: -1 is black, 0 gray, 1 white.
 
     They are drawn in the terminal, or with -o into a picture. A filter of
     several input channels is a row of kernels, one for each; of many such
@@ -143,8 +143,8 @@ def slice_names(network: Network, number: int) -> list[str]:
         return ["every channel" if name == "*" else name for name in conv.inputs]
     below = network.layers[number - 2].channel_names if number > 1 else ()
     count = conv.weights.shape[1]
-    colours = ("red", "green", "blue") if count == 3 and number == 1 else ()
-    return list(below if len(below) == count else colours or map(str, range(count)))
+    colors = ("red", "green", "blue") if count == 3 and number == 1 else ()
+    return list(below if len(below) == count else colors or map(str, range(count)))
 
 
 def _save(

@@ -68,7 +68,7 @@ def show_patterns(
             parser=parsers.methods,
             metavar="LIST",
             help="What to show: patches, those that excite a filter most; deconvolution, what in them does; "
-            "maximisation, inputs made to excite it. Several with commas.  [default: all]",
+            "maximization, inputs made to excite it. Several with commas.  [default: all]",
             show_default=False,
             rich_help_panel=options.LOOK,
         ),
@@ -109,7 +109,7 @@ def show_patterns(
             "--seed",
             parser=parsers.pixels,
             metavar="N",
-            help="Of the noise that maximisation starts from.  [default: 0]",
+            help="Of the noise that maximization starts from.  [default: 0]",
             rich_help_panel=options.LOOK,
         ),
     ] = None,
@@ -254,5 +254,5 @@ def _described(network: Network, found: Found, pattern: Pattern) -> dict[str, ob
             }
             for patch in pattern.patches
         ],
-        "maximisation": [{"seed": climb.start, "activation": climb.activation} for climb in pattern.climbs],
+        "maximization": [{"seed": climb.start, "activation": climb.activation} for climb in pattern.climbs],
     }

@@ -64,13 +64,13 @@ def summary(
       cnnfx summary edges --input 3x480x640
       cnnfx summary arch.toml --classes 26 --json
     """
-    from cnnfx.nn.summary import summarise
+    from cnnfx.nn.summary import summarize
 
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
     shape: tuple[int, ...] = input or tuple(network.meta.get("input", DEFAULT))
     learned = arch.learned if arch else _learned(spec, network)
-    steps = summarise(network, shape, learned, (classes or 10) if arch else 0)  # type: ignore[arg-type]
+    steps = summarize(network, shape, learned, (classes or 10) if arch else 0)  # type: ignore[arg-type]
     if as_json:
         put_json({"network": network.name, "input": list(shape), **_described(steps)})
     else:

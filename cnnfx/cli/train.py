@@ -1,4 +1,4 @@
-"""`cnnfx train`: filters that are learned from labelled images."""
+"""`cnnfx train`: filters that are learned from labeled images."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def train(
     as_json: learning.EpochJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Learn filters from labelled images.
+    """Learn filters from labeled images.
 
     The network is: filters, ReLU and max-pooling, twice; then a dense layer
     that tells the classes. It starts from random numbers and is written after

@@ -140,11 +140,11 @@ MOST_CONFUSED = 5
 def tell_end(trainer: Trainer, path: str, seconds: float) -> None:
     """Tell how a run ended; draw the first layer's filters on a terminal."""
     from cnnfx.cli.summary import table
-    from cnnfx.nn.summary import summarise
+    from cnnfx.nn.summary import summarize
 
     network = trainer.network
     learned = [how.learned for how in trainer.learn]
-    tell("\n" + table(summarise(network, trainer.data.images.shape[1:], learned)))
+    tell("\n" + table(summarize(network, trainer.data.images.shape[1:], learned)))
     if trainer.test is not None:
         tell("\n" + _confused(trainer))
     if sys.stderr.isatty():

@@ -174,14 +174,14 @@ def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...
 
 def _by_rank(rank: int, other: Method) -> Method:
     """Kernels of up to some rank as outer products, others by another method."""
-    from cnnfx.conv.separable import correlate_factorised, factorised
+    from cnnfx.conv.separable import correlate_factorized, factorized
 
     def work(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
-        factors = factorised(weights, rank)
+        factors = factorized(weights, rank)
         if factors is None:
             other(images, weights, bias, window, out)
         else:
-            correlate_factorised(images, weights, factors, bias, window, out)
+            correlate_factorized(images, weights, factors, bias, window, out)
 
     return work
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cnnfx.conv.fft import fft_cost
 from cnnfx.conv.im2col import direct_cost
-from cnnfx.conv.separable import factorised, separable_cost
+from cnnfx.conv.separable import factorized, separable_cost
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,7 +38,7 @@ def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -
     method, rank = by_shape(out, weights.shape, window)
     if not rank:
         return method
-    return "separable" if factorised(weights, rank) else method
+    return "separable" if factorized(weights, rank) else method
 
 
 @lru_cache(maxsize=256)

@@ -66,17 +66,17 @@ class Factors:
         return int(self.columns.shape[2])
 
 
-def factorised(weights: Array, most: int) -> Factors | None:
+def factorized(weights: Array, most: int) -> Factors | None:
     """The factors of `weights` (K, C, kh, kw), or None if a kernel is not of rank `most` or less, or not finite."""
     for kernels in (weights[:1, :1], weights):  # the first tells of most that it is not worth a look at all
-        factors = _factorised(kernels.tobytes(), kernels.shape, kernels.dtype.str, most)
+        factors = _factorized(kernels.tobytes(), kernels.shape, kernels.dtype.str, most)
         if factors is None:
             return None
     return factors
 
 
 @lru_cache(maxsize=32)
-def _factorised(data: bytes, shape: tuple[int, ...], dtype: str, most: int) -> Factors | None:
+def _factorized(data: bytes, shape: tuple[int, ...], dtype: str, most: int) -> Factors | None:
     weights = np.frombuffer(data, dtype).reshape(shape)
     if not np.isfinite(weights).all():
         return None
@@ -120,14 +120,14 @@ class Matrices(NamedTuple):
 
 def correlate_separable(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
-    factors = factorised(weights, min(window.kernel))
+    factors = factorized(weights, min(window.kernel))
     if factors is None:  # weights that are not finite
         correlate_direct(images, weights, bias, window, out)
     else:
-        correlate_factorised(images, weights, factors, bias, window, out)
+        correlate_factorized(images, weights, factors, bias, window, out)
 
 
-def correlate_factorised(
+def correlate_factorized(
     images: PaddedImages, weights: Array, factors: Factors, bias: Array | None, window: Window, out: Array
 ) -> None:
     """The same, with the factors of the weights."""

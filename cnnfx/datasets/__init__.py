@@ -1,4 +1,4 @@
-"""Labelled images to learn from.
+"""Labeled images to learn from.
 
 `dataset` (what a dataset is), `loading` (by name or path), `mnist` (where it is looked for) and `download`, `paths` (of
 what kind a file or folder is), `idx`, `keras` and `folders` (the kinds), `strokes` and `drawn` (digits drawn here),

@@ -1,4 +1,4 @@
-"""What a dataset is: labelled images to learn from, and others to test with."""
+"""What a dataset is: labeled images to learn from, and others to test with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BYTES = 2**31
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled images.
+    """Labeled images.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""An image of a digit made as MNIST's were: bright on dark, in a box of 20×20, its centre of mass in the middle."""
+"""An image of a digit made as MNIST's were: bright on dark, in a box of 20×20, its center of mass in the middle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Plane = NDArray[np.float32]
 SIDE, BOX = 28, 20
 """The sides of MNIST's images, and of the box in them into which the digits are scaled."""
 MIDDLE = 14.5
-"""Where MNIST has the centres of mass: in pixel 14, counted from 0, of 28."""
+"""Where MNIST has the centers of mass: in pixel 14, counted from 0, of 28."""
 FAINTEST = 0.03
 """An image whose levels span less shows nothing."""
 INK = 0.2
@@ -23,7 +23,7 @@ def fit_digit(image: ArrayLike) -> tuple[Plane, tuple[str, ...]]:
     """Fit an image of a digit as MNIST was made.
 
     Dark on light is noticed and inverted. The strokes are cropped and scaled, keeping their aspect, so that the larger
-    side of their box is 20 pixels; the box is placed in 28×28 so that their centre of mass is in the middle. An image
+    side of their box is 20 pixels; the box is placed in 28×28 so that their center of mass is in the middle. An image
     that is so already stays as it is.
 
     Parameters
@@ -51,7 +51,7 @@ def fit_digit(image: ArrayLike) -> tuple[Plane, tuple[str, ...]]:
     scaled = _scaled(strokes[rows, columns])
     if plane.shape != (SIDE, SIDE):
         notes += (f"fitted from {plane.shape[0]}×{plane.shape[1]} to {SIDE}×{SIDE}, as MNIST was made",)
-    return _centred(scaled), notes
+    return _centerd(scaled), notes
 
 
 def _checked(image: ArrayLike) -> Plane:
@@ -80,10 +80,10 @@ def _bright_strokes(plane: Plane) -> tuple[Plane, tuple[str, ...]]:
 
 
 def _is_fitted(plane: Plane) -> bool:
-    """Whether a 28×28 image is already as MNIST's: in the box, its centre of mass within a pixel of the middle."""
+    """Whether a 28×28 image is already as MNIST's: in the box, its center of mass within a pixel of the middle."""
     rows, columns = _extent(plane)
     larger = max(rows.stop - rows.start, columns.stop - columns.start)
-    off = np.abs(np.array(_centre_of_mass(plane)) - MIDDLE)
+    off = np.abs(np.array(_center_of_mass(plane)) - MIDDLE)
     return plane.min() == 0 and abs(larger - BOX) <= 2 and bool((off <= 1).all())
 
 
@@ -107,19 +107,19 @@ def _scaled(strokes: Plane) -> Plane:
     return brightest
 
 
-def _centred(strokes: Plane) -> Plane:
-    """The strokes in 28×28, their centre of mass as near the middle as whole pixels and the frame let."""
+def _centerd(strokes: Plane) -> Plane:
+    """The strokes in 28×28, their center of mass as near the middle as whole pixels and the frame let."""
     height, width = strokes.shape
     top, left = (
-        int(np.clip(round(MIDDLE - centre), 0, SIDE - extent))
-        for centre, extent in zip(_centre_of_mass(strokes), (height, width), strict=True)
+        int(np.clip(round(MIDDLE - center), 0, SIDE - extent))
+        for center, extent in zip(_center_of_mass(strokes), (height, width), strict=True)
     )
     digit = np.zeros((SIDE, SIDE), np.float32)
     digit[top : top + height, left : left + width] = strokes
     return digit
 
 
-def _centre_of_mass(plane: Plane) -> tuple[float, float]:
+def _center_of_mass(plane: Plane) -> tuple[float, float]:
     """The row and column, pixel edges having whole coordinates."""
     mass = float(plane.sum())
     rows, columns = (np.arange(extent) + 0.5 for extent in plane.shape)

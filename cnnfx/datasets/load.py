@@ -18,7 +18,7 @@ def load_dataset(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Labelled images to learn from and to test with.
+    """Labeled images to learn from and to test with.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def load_dataset(
     FileError
         If the data cannot be had or are damaged; the message says where, what, and how to mend it.
     ArgumentError
-        If a size is not positive, or a size or colour is asked for of what is not a folder of images.
+        If a size is not positive, or a size or color is asked for of what is not a folder of images.
     """
     if size is not None and size < 1:
         raise ArgumentError(f"size is {size}. Images are at least 1 pixel high and wide.")
@@ -80,7 +80,7 @@ def _drawn(spec: str, seed: int, progress: Progress | None) -> Dataset:
 
 def _check_plain(name: str, size: int | None, color: bool) -> None:
     if size is not None or color:
-        asked = "size" if size is not None else "colour"
+        asked = "size" if size is not None else "color"
         raise ArgumentError(f"{name}: a {asked} can be chosen for folders of images only. Its images stay as they are.")
 
 

@@ -95,7 +95,7 @@ def _spline(points: Matrix, times: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def _slopes(gaps: Matrix) -> Matrix:
-    """The matrix (n, n) from points to tangents at them: those of the parabola through a point and its neighbours."""
+    """The matrix (n, n) from points to tangents at them: those of the parabola through a point and its neighbors."""
     chords = np.diff(np.eye(len(gaps) + 1), axis=0) / gaps[:, None]
     if len(gaps) == 1:
         return np.repeat(chords, 2, axis=0)
@@ -108,7 +108,7 @@ def _slopes(gaps: Matrix) -> Matrix:
 SIDE, BOX = 28, 20
 """The sides of MNIST's images, and of the box in them that a digit fills."""
 MIDDLE = 14.5
-"""Where MNIST has the centres of mass, to half a pixel: in pixel 14, counted from 0, of 28."""
+"""Where MNIST has the centers of mass, to half a pixel: in pixel 14, counted from 0, of 28."""
 REACH = 0.95
 """How far beyond the ends of its strokes a digit's ink reaches, in radii of the pen."""
 NARROWNESS, NARROWEST = 0.5, 0.45
@@ -118,7 +118,7 @@ FURTHEST, FAINT = -40.0, 1e-9
 
 
 def draw_strokes(places: Floats, steps: Floats, radius: Floats, edge: Floats) -> NDArray[np.uint8]:
-    """Draw digits as MNIST has them: 20 pixels on the larger side, the centre of mass in the middle of 28×28.
+    """Draw digits as MNIST has them: 20 pixels on the larger side, the center of mass in the middle of 28×28.
 
     Parameters
     ----------
@@ -142,18 +142,18 @@ def draw_strokes(places: Floats, steps: Floats, radius: Floats, edge: Floats) ->
 
 
 def _placed(boxed: Floats, lengths: Floats) -> Floats:
-    """Moved by whole pixels, as MNIST's boxes are, so that the centre of mass is nearest the middle."""
-    centre = (boxed * lengths[..., None]).sum(axis=1) / lengths.sum(axis=1)[:, None]
-    moved: Floats = boxed + np.rint(np.float32(MIDDLE) - centre)[:, None]
+    """Moved by whole pixels, as MNIST's boxes are, so that the center of mass is nearest the middle."""
+    center = (boxed * lengths[..., None]).sum(axis=1) / lengths.sum(axis=1)[:, None]
+    moved: Floats = boxed + np.rint(np.float32(MIDDLE) - center)[:, None]
     return moved
 
 
 def _distance(places: Floats, lengths: Floats, sigma: Floats) -> Floats:
     """How far each pixel (N, 28, 28) is from the strokes, in pixels."""
-    centres = np.arange(SIDE, dtype=np.float32) + np.float32(0.5)
+    centers = np.arange(SIDE, dtype=np.float32) + np.float32(0.5)
     sharpness = (-0.5 / sigma**2)[:, None, None]
     across, down = (
-        np.exp(np.maximum(sharpness * (places[..., axis, None] - centres) ** 2, np.float32(FURTHEST)))
+        np.exp(np.maximum(sharpness * (places[..., axis, None] - centers) ** 2, np.float32(FURTHEST)))
         for axis in (0, 1)
     )
     down *= (lengths / (np.float32(math.sqrt(2 * math.pi)) * sigma[:, None]))[..., None]

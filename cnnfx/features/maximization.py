@@ -4,7 +4,7 @@ Any way uphill ends in an input that excites the channel, and most such inputs a
 that can be read, as in Yosinski et al., 2015, "Understanding neural networks through deep visualization", and
 Mordvintsev et al., 2015, "Inceptionism":
 
-- Bounds. The input keeps to what images are: each pixel stays within 0..1, before the network normalises it, and the
+- Bounds. The input keeps to what images are: each pixel stays within 0..1, before the network normalizes it, and the
   norm √Σx² is at most that of the patches that excite the channel most. Without this, more light and more contrast
   would excite it ever more; with it, its activation can be compared with theirs.
 - Decay. Each step takes a little of everything away: what the gradient does not give back fades to black.
@@ -52,7 +52,7 @@ class Climb(NamedTuple):
     start: int
 
 
-def maximise(
+def maximize(
     network: Network,
     shape: Shape,
     channels: Sequence[int],

@@ -11,13 +11,13 @@ import numpy as np
 from cnnfx.errors import ArgumentError
 from cnnfx.features.deconvnet import Excited, project
 from cnnfx.features.images import Gallery, check_channels
-from cnnfx.features.maximization import Climb, maximise
+from cnnfx.features.maximization import Climb, maximize
 from cnnfx.features.top_patches import Place, find_top, without_padding
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, field_size, receptive_field
 
-METHODS = ("patches", "deconvolution", "maximisation")
+METHODS = ("patches", "deconvolution", "maximization")
 CLASSES = "classes"
 """The layer that is not one: the scores of the classes."""
 PATCHES, SEEDS = 9, 4
@@ -145,7 +145,7 @@ def find_patterns(
         Which of its output channels, from 0 on; all unless given.
     methods : of `METHODS`
     seed : int
-        Of maximisation.
+        Of maximization.
     progress : callable, optional
 
     Raises
@@ -163,7 +163,7 @@ def find_patterns(
         patches = _projected(chosen, gallery, channels, top, patches)
     size = _size(chosen, gallery, top)
     climbs: list[list[Climb]] = [[] for _ in channels]
-    if "maximisation" in methods:
+    if "maximization" in methods:
         climbs = _climbed(chosen, size, channels, patches, seed, tell)
     patterns = [Pattern(k, names[k], tuple(p), tuple(c)) for k, p, c in zip(channels, patches, climbs, strict=True)]
     number: int | Literal["classes"] = "classes" if chosen.head is not None else len(chosen.layers)
@@ -228,7 +228,7 @@ def _climbed(
     alone = network if network.head is not None else without_padding(network)
     alive = [(k, _bound(some, shape)) for k, some in zip(channels, patches, strict=True) if some]
     total = len(alive) * SEEDS
-    found = maximise(
+    found = maximize(
         alone,
         shape,
         [k for k, _ in alive],
@@ -242,6 +242,6 @@ def _climbed(
 
 
 def _bound(patches: Sequence[Patch], shape: Shape) -> float:
-    """The largest norm of the patches; that of mid-grey where there are none, or all are black."""
+    """The largest norm of the patches; that of mid-gray where there are none, or all are black."""
     norms = [float(np.sqrt(np.nansum(np.square(patch.pixels)))) for patch in patches]
     return max(norms, default=0.0) or 0.5 * float(np.sqrt(np.prod(shape)))

@@ -76,7 +76,7 @@ class Units:
         self._factor, self._mean = dtype(1 / network.deviation), dtype(network.mean)
 
     def forward(self, images: Array) -> Array:
-        """The activations `(K, Ho, Wo, N)`, or scores `(K, 1, 1, N)`, of images `(C, H, W, N)`: they are normalised
+        """The activations `(K, Ho, Wo, N)`, or scores `(K, 1, 1, N)`, of images `(C, H, W, N)`: they are normalized
         here."""
         maps: Array = (images - self._mean) * self._factor
         for step in self._steps:

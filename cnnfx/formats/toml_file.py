@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.toml_schema import LARGEST, Place, Table, describe, did_you_mean
 from cnnfx.formats.toml_weights import fraction, is_matrices, parse_matrices, parse_matrix, parse_piece
-from cnnfx.nn.concat import Block, centred, common_size, stack
+from cnnfx.nn.concat import Block, centerd, common_size, stack
 from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, EVERY, Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
 
@@ -179,7 +179,7 @@ def _parse_inputs(table: Table) -> tuple[NDArray[np.float64], Names]:
 
 def _join(matrices: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     size = common_size(matrices)
-    return np.stack([centred(matrix, size) for matrix in matrices])[np.newaxis]
+    return np.stack([centerd(matrix, size) for matrix in matrices])[np.newaxis]
 
 
 def _check_inputs(table: Table, block: Block, below: Names | None) -> None:

@@ -88,10 +88,10 @@ def load_image(
         A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or numbers: `.npy`, `.npz` or `.csv`, as (H, W) or
         (C, H, W); one row of numbers is a 1×W image. The kind of bytes is found by looking at them.
     channels : "auto", "gray" or "rgb"
-        What a picture's colours become: one channel if it is grey and else three; luminance (Rec. 601); three channels.
+        What a picture's colors become: one channel if it is gray and else three; luminance (Rec. 601); three channels.
         The channels of numbers are taken as they stand.
     background : str
-        The colour that transparent parts are laid over: a name such as "white", or "#rrggbb".
+        The color that transparent parts are laid over: a name such as "white", or "#rrggbb".
     max_pixels : int
         Larger images are refused, before they are decoded. An array's limit is on its numbers, over all channels.
 
@@ -105,7 +105,7 @@ def load_image(
     FileError
         If the file is missing, unreadable, damaged, not an image, or too large.
     ArgumentError
-        If the background is not a colour.
+        If the background is not a color.
     """
     name, stream = _opened(source)
     with stream:

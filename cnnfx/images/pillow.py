@@ -1,4 +1,4 @@
-"""Pictures, as Pillow reads them: any depth and colour model to grey or RGB, without losing depth where Pillow keeps
+"""Pictures, as Pillow reads them: any depth and color model to gray or RGB, without losing depth where Pillow keeps
 it."""
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ Color = tuple[int, int, int]
 
 GRAY, RGB = ("gray",), ("red", "green", "blue")
 GRAYS = ("1", "L", "LA", "La")
-"""Pillow's modes of at most 8 bits without a colour."""
+"""Pillow's modes of at most 8 bits without a color."""
 VIA = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
 """Pillow's modes that it turns into few others, and what stands for them."""
 PIECE = 2**17
@@ -166,7 +166,7 @@ def _color(background: str) -> Color:
         red, green, blue = ImageColor.getrgb(background)[:3]
     except ValueError:
         raise ArgumentError(
-            f"background {background!r} is not a colour. Write a name such as white, or #rrggbb."
+            f"background {background!r} is not a color. Write a name such as white, or #rrggbb."
         ) from None
     return red, green, blue
 
@@ -184,7 +184,7 @@ def _lost_depth(name: str, picture: PIL.Image.Image, raw: str, maximum: int) -> 
     """What to say where Pillow reads fewer bits than the file has."""
     deep = maximum > 255 if picture.format == "PPM" else ";16" in raw and picture.format in ("PNG", "TIFF")
     if deep and not picture.mode.startswith("I"):
-        return (f"{name}: 8 of its 16 bits per channel are read. Write it as 16-bit grey, or .npy, to keep all.",)
+        return (f"{name}: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",)
     return ()
 
 
@@ -209,7 +209,7 @@ def _whole(values: NDArray[Any], largest: int) -> NDArray[Any]:
 
 
 def _over(values: NDArray[Any], key: int, color: Color, channels: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """16-bit grey of which one level counts as transparent, over a colour."""
+    """16-bit gray of which one level counts as transparent, over a color."""
     if channels == "gray" or (channels == "auto" and len(set(color)) == 1):
         luminance = sum(weight * value for weight, value in zip(LUMINANCE, color, strict=True))
         return np.where(values == key, np.uint16(round(257 * luminance)), values), GRAY
@@ -217,7 +217,7 @@ def _over(values: NDArray[Any], key: int, color: Color, channels: str) -> tuple[
 
 
 def _flat(picture: PIL.Image.Image, color: Color, channels: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Channels of 8 bits: one if the whole picture is grey, or three."""
+    """Channels of 8 bits: one if the whole picture is gray, or three."""
     clear = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info
     gray = (picture.mode in GRAYS or _has_gray_palette(picture)) and (not clear or len(set(color)) == 1)
     if channels == "rgb" or not (gray or channels == "gray"):
@@ -233,7 +233,7 @@ def _has_gray_palette(picture: PIL.Image.Image) -> bool:
 
 
 def _gathered(picture: PIL.Image.Image, mode: str, dtype: type[np.generic], color: Color | None = None) -> NDArray[Any]:
-    """The channels `(C, H, W)` of a picture, upright, laid over a colour and converted piece by piece."""
+    """The channels `(C, H, W)` of a picture, upright, laid over a color and converted piece by piece."""
     width, height = picture.size
     swap, down, right = _orientation(picture)
     values = np.empty((3 if mode == "RGB" else 1, *((width, height) if swap else (height, width))), dtype)
@@ -253,7 +253,7 @@ def _pieces(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
 
 
 def _converted(piece: PIL.Image.Image, mode: str, color: Color | None) -> PIL.Image.Image:
-    """A piece in a mode, its own for "", laid over a colour if one is given."""
+    """A piece in a mode, its own for "", laid over a color if one is given."""
     import PIL.Image
 
     if piece.mode in VIA:

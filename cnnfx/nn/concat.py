@@ -40,7 +40,7 @@ class Block(NamedTuple):
         return self.inputs == (EVERY,)
 
 
-def centred(weights: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+def centerd(weights: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Kernels set in the middle of zeros, so that they stand on the same pixel as before.
 
     Parameters
@@ -79,7 +79,7 @@ def stack(blocks: Sequence[Block]) -> tuple[NDArray[Any], tuple[str, ...] | None
         raise ArgumentError(
             f"{count} filters of {size[0]}×{size[1]} on {_many(channels)} are more than {MOST_WEIGHTS:,} weights."
         )
-    return np.concatenate([_spread(centred(block.weights, size), block, channels, inputs) for block in blocks]), inputs
+    return np.concatenate([_spread(centerd(block.weights, size), block, channels, inputs) for block in blocks]), inputs
 
 
 def common_size(kernels: Iterable[NDArray[Any]]) -> tuple[int, int]:

@@ -173,7 +173,7 @@ class FeatureMaps:
     def _compute(self, number: int, first: int, last: int) -> Floats:
         """Rows of layer `number`, from the rows of the layer below that they need; layer 0 is the image."""
         if number == 0:
-            return self.network.normalise(self.image.floats(first, last))
+            return self.network.normalize(self.image.floats(first, last))
         layer = self.network.layers[number - 1]
         size = layer.pool.size if layer.pool else 1
         return layer.finish(self._correlate(number, first * size, last * size))
@@ -293,7 +293,7 @@ def values_at(maps: FeatureMaps, number: int, rows: Places, columns: Places) -> 
     """
     if number == 0:
         image = np.concatenate([maps.image.floats(row, row + 1)[:, :, columns] for row in rows.tolist()], axis=1)
-        return maps.network.normalise(image)
+        return maps.network.normalize(image)
     layer = maps.network.layers[number - 1]
     size = layer.pool.size if layer.pool else 1
     down, across = (

@@ -121,8 +121,8 @@ class Combination(NamedTuple):
     def forward(self, maps: Array) -> Array:
         """The channel `(..., H, W)` made from channels `(..., K, H, W)`."""
         first, last = self.of[0], self.of[-1] + 1
-        neighbours = self.of == tuple(range(first, last))  # which need not be copied to stand side by side
-        chosen = slice(first, last) if neighbours else list(self.of)
+        neighbors = self.of == tuple(range(first, last))  # which need not be copied to stand side by side
+        chosen = slice(first, last) if neighbors else list(self.of)
         return COMBINATIONS[self.kind](maps[..., chosen, :, :])
 
 

@@ -100,7 +100,7 @@ class Network:
     description, source : str
         What the filters detect, and where they come from.
     mean, deviation : float
-        The input's normalisation: the first layer sees `(image - mean) / deviation`.
+        The input's normalization: the first layer sees `(image - mean) / deviation`.
     classes : tuple of str
         The names of the K classes that the head tells apart; empty without a head.
     head : Dense, optional
@@ -148,7 +148,7 @@ class Network:
     def then(self, upper: Network) -> Network:
         """This network with the layers of another stacked on it."""
         if (upper.mean, upper.deviation) != (0.0, 1.0):
-            raise ArgumentError(f"{upper.name} normalises its input, so it must be the first network, not a later one.")
+            raise ArgumentError(f"{upper.name} normalizes its input, so it must be the first network, not a later one.")
         stacked = replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
         return replace(stacked, head=upper.head, classes=upper.classes, start=None)
 
@@ -157,7 +157,7 @@ class Network:
         head = self.head if number >= len(self.layers) else None
         return replace(self, layers=self.layers[:number], head=head, start=self.start and self.start.upto(number))
 
-    def normalise(self, image: Array) -> Array:
+    def normalize(self, image: Array) -> Array:
         """The image as the first layer sees it."""
         if (self.mean, self.deviation) == (0.0, 1.0):
             return image
@@ -178,14 +178,14 @@ class Network:
         list of arrays (K, Ho, Wo) or (N, K, Ho, Wo)
         """
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
-        maps, results = self.normalise(image), []
+        maps, results = self.normalize(image), []
         for layer in bound.layers:
             maps = layer.forward(maps)
             results.append(maps)
         return results
 
     def scores(self, images: Array) -> Array:
-        """How much each class is favoured, `(K,)` for an image `(C, H, W)` or `(N, K)` for a batch `(N, C, H, W)`; any
+        """How much each class is favored, `(K,)` for an image `(C, H, W)` or `(N, K)` for a batch `(N, C, H, W)`; any
         real numbers.
 
         Raises

@@ -95,7 +95,7 @@ class Reach:
 
     @cached_property
     def stride(self) -> int:
-        """Places by which the fields of neighbouring outputs are apart."""
+        """Places by which the fields of neighboring outputs are apart."""
         return int(np.prod([link.stride for link in self.links], dtype=int))
 
     @cached_property
@@ -137,7 +137,7 @@ class ReceptiveField:
 
     @property
     def stride(self) -> tuple[int, int]:
-        """Vertical, horizontal: how far the fields of neighbouring outputs are apart."""
+        """Vertical, horizontal: how far the fields of neighboring outputs are apart."""
         return self.rows.stride, self.columns.stride
 
     @property

@@ -35,7 +35,7 @@ class Step:
     sum: str = ""
 
 
-def summarise(
+def summarize(
     network: Network, shape: Shape, learned: Sequence[NDArray[np.bool_]] | None = None, classes: int = 0
 ) -> list[Step]:
     """The steps of a network on an input `(C, H, W)`.

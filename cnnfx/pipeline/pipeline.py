@@ -11,11 +11,11 @@ from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 
 CHANNELS = ("auto", "gray", "rgb", "each")
-"""What a picture's colour channels become: what the filters ask for, luminance, three input channels, each on its
+"""What a picture's color channels become: what the filters ask for, luminance, three input channels, each on its
 own."""
 
 COLORS = frozenset(("red", "green", "blue"))
-"""The channels of a colour picture, as filters may name them."""
+"""The channels of a color picture, as filters may name them."""
 
 
 class Pipeline(NamedTuple):
@@ -27,7 +27,7 @@ class Pipeline(NamedTuple):
     layers : tuple of int
         Whose output channels are wanted, counted from 1; empty for the last.
     channels : one of `CHANNELS`
-    background : colour that transparent parts are laid over
+    background : color that transparent parts are laid over
     max_pixels : images with more pixels are refused
     reduce_to : images with more pixels are made smaller, and a note says so; None to leave them as they are
     """
@@ -79,7 +79,7 @@ class Pipeline(NamedTuple):
 
 
 def asked_for(network: Network) -> str:
-    """What a picture's colours are to become for a network: "rgb" if its first layer's filters ask for that, or
+    """What a picture's colors are to become for a network: "rgb" if its first layer's filters ask for that, or
     "gray"."""
     conv = network.layers[0].conv
     return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"

@@ -1,2 +1,2 @@
-"""Feature maps and filters as pictures: normalisation, colour, labels, layout, and the encoders of PNG and the
+"""Feature maps and filters as pictures: normalization, color, labels, layout, and the encoders of PNG and the
 terminal."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOVING = ("gif", "webp", "png")
 """Endings of files that can move."""
-MOST_COLOURS = 255
+MOST_COLORS = 255
 """A palette has 256 places; the last one stands for what has not changed since the frame before."""
 SHORTEST = 20
 """Milliseconds: viewers of GIF show faster frames slowly."""
@@ -50,8 +50,8 @@ def write_animation(
     file : binary file
     where : its name, for messages
     frames : iterable of uint8 arrays of one shape
-        With a palette, `(H, W)` places in it. Without, grey levels `(H, W)` or colours `(H, W, 3)`, which are given one
-        palette: their own colours if these are no more than 255, else 255 that lie near them. None is dithered.
+        With a palette, `(H, W)` places in it. Without, gray levels `(H, W)` or colors `(H, W, 3)`, which are given one
+        palette: their own colors if these are no more than 255, else 255 that lie near them. None is dithered.
     durations : milliseconds of each frame
     format : "gif", "webp" (lossless) or "png"
     palette : array (N, 3), optional
@@ -68,12 +68,12 @@ def write_animation(
         raise ArgumentError(f"{format} files cannot move. Choose one of {', '.join(MOVING)}.")
     if palette is None:
         frames, palette = share_palette(list(frames))
-    if len(palette) > MOST_COLOURS:
-        raise ArgumentError(f"A palette has at most {MOST_COLOURS} colours, not {len(palette)}.")
+    if len(palette) > MOST_COLORS:
+        raise ArgumentError(f"A palette has at most {MOST_COLORS} colors, not {len(palette)}.")
     if format == "webp":
         _write_webp(file, where, frames, durations, palette)
         return
-    same = len(palette)  # the place of a colour that is not there: it leaves what was
+    same = len(palette)  # the place of a color that is not there: it leaves what was
     palette = np.concatenate([palette, np.zeros((1, 3), np.uint8)])
     parts = _changes(where, frames, same)
     if format == "gif":
@@ -97,7 +97,7 @@ def _changes(where: str, frames: Iterable[Levels], same: int) -> Iterator[Part]:
 
 
 def _write_gif(file: IO[bytes], parts: Iterable[Part], durations: Sequence[int], palette: NDArray[np.uint8]) -> None:
-    """Part by part: Pillow would look at every colour of every frame's palette, which takes longer than all else."""
+    """Part by part: Pillow would look at every color of every frame's palette, which takes longer than all else."""
     from PIL.GifImagePlugin import getdata
 
     same = len(palette) - 1
@@ -151,30 +151,29 @@ def _picture(frame: Levels, palette: NDArray[np.uint8]) -> Image:
 
 
 def share_palette(frames: Sequence[Levels]) -> tuple[list[Levels], NDArray[np.uint8]]:
-    """Frames of grey levels `(H, W)` or colours `(H, W, 3)` as places in one palette, and the palette `(N, 3)`."""
+    """Frames of gray levels `(H, W)` or colors `(H, W, 3)` as places in one palette, and the palette `(N, 3)`."""
     if all(frame.ndim == 2 for frame in frames):
         levels = np.unique(np.concatenate([np.unique(frame) for frame in frames]))
-        if len(levels) > MOST_COLOURS:
-            levels = np.rint(np.linspace(0, 255, MOST_COLOURS)).astype(np.uint8)
+        if len(levels) > MOST_COLORS:
+            levels = np.rint(np.linspace(0, 255, MOST_COLORS)).astype(np.uint8)
         places = np.searchsorted(levels, np.arange(256)).clip(0, len(levels) - 1).astype(np.uint8)
         return [places[frame] for frame in frames], np.repeat(levels[:, None], 3, axis=1)
     import PIL.Image
 
-    colours = [frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2) for frame in frames]
-    used = np.unique(np.concatenate([np.unique(_numbers(frame)) for frame in colours]))
-    if len(used) <= MOST_COLOURS:
+    colors = [frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2) for frame in frames]
+    used = np.unique(np.concatenate([np.unique(_numbers(frame)) for frame in colors]))
+    if len(used) <= MOST_COLORS:
         palette = np.stack([used >> 16, used >> 8 & 255, used & 255], axis=-1).astype(np.uint8)
-        return [np.searchsorted(used, _numbers(frame)).astype(np.uint8) for frame in colours], palette
-    sheet = PIL.Image.fromarray(np.concatenate(colours)).quantize(MOST_COLOURS, PIL.Image.Quantize.MEDIANCUT)
+        return [np.searchsorted(used, _numbers(frame)).astype(np.uint8) for frame in colors], palette
+    sheet = PIL.Image.fromarray(np.concatenate(colors)).quantize(MOST_COLORS, PIL.Image.Quantize.MEDIANCUT)
     shared = np.array(sheet.getpalette(), np.uint8).reshape(-1, 3)
     return [
-        np.asarray(PIL.Image.fromarray(frame).quantize(palette=sheet, dither=PIL.Image.Dither.NONE))
-        for frame in colours
+        np.asarray(PIL.Image.fromarray(frame).quantize(palette=sheet, dither=PIL.Image.Dither.NONE)) for frame in colors
     ], shared
 
 
 def _numbers(frame: Levels) -> NDArray[np.int32]:
-    """Each colour of a frame `(H, W, 3)` as one number."""
+    """Each color of a frame `(H, W, 3)` as one number."""
     red, green, blue = np.moveaxis(frame.astype(np.int32), -1, 0)
     numbers: NDArray[np.int32] = red << 16 | green << 8 | blue
     return numbers
@@ -236,7 +235,7 @@ def _filters(names: Sequence[str], weights: Weights) -> Levels:
 
 
 def _filter(weights: Weights, scale: int) -> Levels:
-    """A filter `(C, kh, kw)`: its kernels side by side, or in colour if they are three."""
+    """A filter `(C, kh, kw)`: its kernels side by side, or in color if they are three."""
     levels = kernel_levels(weights)
     if len(levels) == 3:
         return framed(enlarge(np.moveaxis(levels, 0, -1), scale))

@@ -14,7 +14,7 @@ from cnnfx.render.grid import Grid, Levels, Section, Tiles
 from cnnfx.render.text import PAPER, draw_text, line_height, text_width
 
 Floats = NDArray[np.float64]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 WIDTH, HEIGHT = 720, 250
 """The size of one plot within its axes, in pixels."""
@@ -37,7 +37,7 @@ class Series:
     name: str
     x: Floats
     y: Floats
-    colour: Colour
+    color: Color
     dots: bool = False
     faint: bool = False
 
@@ -124,11 +124,11 @@ def _lines(plot: Plot, box: Levels, begin: float, end: float) -> Levels:
     for series in plot.series:
         places = zip(series.x.tolist(), series.y.tolist(), strict=True)
         points = [(_across(x, begin, end) * FINE, _down(plot, y) * FINE) for x, y in places]
-        colour = _mixed(series.colour, FAINT) if series.faint else series.colour
-        pen.line(points, fill=colour, width=FINE if series.faint else 2 * FINE, joint="curve")
+        color = _mixed(series.color, FAINT) if series.faint else series.color
+        pen.line(points, fill=color, width=FINE if series.faint else 2 * FINE, joint="curve")
         for across, down in points if series.dots else ():
             reach = DOT * FINE
-            pen.ellipse((across - reach, down - reach, across + reach, down + reach), fill=colour)
+            pen.ellipse((across - reach, down - reach, across + reach, down + reach), fill=color)
     return np.asarray(picture.resize((WIDTH, HEIGHT), PIL.Image.Resampling.BOX))
 
 
@@ -149,9 +149,9 @@ def _legend(sheet: Levels, plot: Plot) -> None:
         right -= text_width(series.name, FONT)
         _write(sheet, series.name, MARGIN // 2, right)
         middle = MARGIN // 2 + line_height(FONT) // 2
-        sheet[middle - 1 : middle + 1, right - 28 : right - 6] = series.colour
+        sheet[middle - 1 : middle + 1, right - 28 : right - 6] = series.color
         if series.dots:
-            sheet[middle - 4 : middle + 4, right - 21 : right - 13] = series.colour
+            sheet[middle - 4 : middle + 4, right - 21 : right - 13] = series.color
         right -= 28 + 2 * MARGIN
 
 
@@ -163,9 +163,9 @@ def _write(sheet: Levels, text: str, top: int, left: int, share: float = 0) -> N
     np.minimum(place, ink[: len(place), :, None], out=place)
 
 
-def _mixed(colour: Colour, strength: float) -> Colour:
-    """A colour thinned with white."""
-    red, green, blue = (round(PAPER + strength * (part - PAPER)) for part in colour)
+def _mixed(color: Color, strength: float) -> Color:
+    """A color thinned with white."""
+    red, green, blue = (round(PAPER + strength * (part - PAPER)) for part in color)
     return red, green, blue
 
 
@@ -197,18 +197,18 @@ def confusion_picture(confusion: NDArray[np.integer[Any]], classes: Sequence[str
         SQUARE, *(min(text_width(text, CONFUSION_FONT) + 10, 3 * SQUARE) for text in map(str, confusion.ravel()))
     )
     square = square if len(names) <= MOST_CLASSES else 8
-    colours = _colours(confusion)
-    body = colours.repeat(square, axis=0).repeat(square, axis=1)
+    colors = _colors(confusion)
+    body = colors.repeat(square, axis=0).repeat(square, axis=1)
     body[::square] = body[:, ::square] = 255  # thin lines between the squares
     if square > 8:
         for (row, column), number in np.ndenumerate(confusion):
             if number:
-                _write_confusion(body, str(number), row, column, square, colours[row, column])
+                _write_confusion(body, str(number), row, column, square, colors[row, column])
     return _with_names(body, names, square)
 
 
-def _colours(confusion: NDArray[np.integer[Any]]) -> Levels:
-    """The colour of each square (K, K, 3)."""
+def _colors(confusion: NDArray[np.integer[Any]]) -> Levels:
+    """The color of each square (K, K, 3)."""
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     wrong = share * (1 - np.eye(len(share)))
     strength = np.sqrt(wrong / max(wrong.max(), 1e-9))
@@ -217,21 +217,21 @@ def _colours(confusion: NDArray[np.integer[Any]]) -> Levels:
     return np.where(np.eye(len(share), dtype=bool)[..., None], green, red)
 
 
-def _mixed_confusion(strength: NDArray[np.float64], colour: tuple[int, int, int]) -> Levels:
-    """White, more and more of a colour."""
-    mixed = 255 + strength[..., None] * (np.array(colour) - 255)
+def _mixed_confusion(strength: NDArray[np.float64], color: tuple[int, int, int]) -> Levels:
+    """White, more and more of a color."""
+    mixed = 255 + strength[..., None] * (np.array(color) - 255)
     rounded: Levels = np.rint(mixed).astype(np.uint8)
     return rounded
 
 
-def _write_confusion(body: Levels, text: str, row: int, column: int, square: int, colour: Levels) -> None:
+def _write_confusion(body: Levels, text: str, row: int, column: int, square: int, color: Levels) -> None:
     """A number in the middle of its square, light on dark squares."""
     ink = draw_text(text, CONFUSION_FONT, min(text_width(text, CONFUSION_FONT), square - 4))
     top = row * square + (square - ink.shape[0]) // 2
     left = column * square + (square - ink.shape[1]) // 2
     place = body[top : top + ink.shape[0], left : left + ink.shape[1]]
     shade = (255 - ink.astype(np.int16))[..., None]
-    place[:] = np.clip(place + (shade if colour.mean() < 150 else -shade), 0, 255)
+    place[:] = np.clip(place + (shade if color.mean() < 150 else -shade), 0, 255)
 
 
 def _with_names(body: Levels, names: Sequence[str], square: int) -> Levels:

@@ -1,4 +1,4 @@
-"""From levels 0..255 to colours: a table of 256 colours per colour map."""
+"""From levels 0..255 to colors: a table of 256 colors per color map."""
 
 from __future__ import annotations
 
@@ -19,61 +19,61 @@ ANCHORS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "diverging": ((8, 48, 107), (66, 146, 198), (247, 247, 247), (239, 101, 72), (127, 0, 0)),
     # Black over red and yellow to white: for magnitudes.
     "heat": ((0, 0, 0), (120, 0, 30), (220, 60, 10), (250, 170, 30), (255, 245, 150), (255, 255, 255)),
-    # Dark blue over green to yellow, rising evenly in lightness: readable without colour vision too.
+    # Dark blue over green to yellow, rising evenly in lightness: readable without color vision too.
     "viridis": ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)),
 }
-"""Colours at equal distances along each colour map; what lies between is interpolated."""
+"""Colors at equal distances along each color map; what lies between is interpolated."""
 
 TINTS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "blue": ((6, 22, 62), (38, 104, 196), (240, 247, 255)),
     "green": ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
     "orange": ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
 }
-"""Colour maps that tell what is what in pictures of a layer at work: its input is blue, what the window lies on orange,
+"""Color maps that tell what is what in pictures of a layer at work: its input is blue, what the window lies on orange,
 its output green."""
 
 
 @cache
 def table(name: str) -> NDArray[np.uint8]:
-    """The 256 colours `(256, 3)` of a colour map, darkest level first.
+    """The 256 colors `(256, 3)` of a color map, darkest level first.
 
     Raises
     ------
     ArgumentError
-        If there is no colour map of that name.
+        If there is no color map of that name.
     """
     if name not in ANCHORS:
-        raise ArgumentError(f"There is no colour map called {name!r}. Choose one of {', '.join(ANCHORS)}.")
-    colours = ramp(ANCHORS[name], 256)
-    colours.flags.writeable = False
-    return colours
+        raise ArgumentError(f"There is no color map called {name!r}. Choose one of {', '.join(ANCHORS)}.")
+    colors = ramp(ANCHORS[name], 256)
+    colors.flags.writeable = False
+    return colors
 
 
 def ramp(anchors: Sequence[tuple[int, int, int]], count: int) -> NDArray[np.uint8]:
-    """`count` colours `(count, 3)` at equal distances along a line through anchors."""
+    """`count` colors `(count, 3)` at equal distances along a line through anchors."""
     points = np.array(anchors, float)
     places = np.linspace(0, len(points) - 1, count)
     channels = [np.interp(places, np.arange(len(points)), points[:, channel]) for channel in range(3)]
-    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-    return colours
+    colors: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colors
 
 
 def paint(levels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    """Levels `(H, W)` as a picture: unchanged for `"gray"`, else colours `(H, W, 3)`."""
+    """Levels `(H, W)` as a picture: unchanged for `"gray"`, else colors `(H, W, 3)`."""
     if name == "gray":
         return levels
-    colours: NDArray[np.uint8] = table(name)[levels]
-    return colours
+    colors: NDArray[np.uint8] = table(name)[levels]
+    return colors
 
 
 MODES = {
-    "signed": "zero is mid-grey, the largest magnitude white or black",
+    "signed": "zero is mid-gray, the largest magnitude white or black",
     "minmax": "the smallest value is black, the largest white",
     "positive": "zero and less is black, the largest value white",
     "absolute": "zero is black, the largest magnitude white",
     "none": "values as they are, clipped at 0 and 1",
 }
-"""The modes of normalisation and what each shows."""
+"""The modes of normalization and what each shows."""
 
 
 CHUNK = 2**17
@@ -115,7 +115,7 @@ class Line(NamedTuple):
 def line(mode: str, low: float, high: float) -> Line:
     """The line that draws values between `low` and `high` (both finite) in a mode of `MODES`.
 
-    A map without contrast is drawn in the level of zero: mid-grey when signed, else black.
+    A map without contrast is drawn in the level of zero: mid-gray when signed, else black.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def line(mode: str, low: float, high: float) -> Line:
         return Line(_ratio(255.0, largest), 0.0, magnitude=True)
     if mode == "none":
         return Line(255.0, 0.0)
-    raise ArgumentError(f"There is no normalisation called {mode!r}. Choose one of {', '.join(MODES)}.")
+    raise ArgumentError(f"There is no normalization called {mode!r}. Choose one of {', '.join(MODES)}.")
 
 
 def _ratio(span: float, extent: float) -> float:
@@ -143,7 +143,7 @@ def _ratio(span: float, extent: float) -> float:
 
 
 class Look(NamedTuple):
-    """How values become colours.
+    """How values become colors.
 
     `normalize` is a mode of `cnnfx.render.color`; `scope` is `"channel"` (each channel by its own range) or
     `"all"` (all by the

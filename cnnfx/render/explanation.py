@@ -157,7 +157,7 @@ def below(explanation: Explanation, point: Point) -> str:
 
 
 def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[str]:
-    """Which position is looked at, what it sees of the image, and how the image is normalised."""
+    """Which position is looked at, what it sees of the image, and how the image is normalized."""
     network, (_, height, width) = maps.network, maps.sizes[0]
     layers = f"layer {len(network.layers)}, " if len(network.layers) > 1 else ""
     _, rows, columns = maps.shape
@@ -168,7 +168,7 @@ def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[s
     if (network.mean, network.deviation) != (0.0, 1.0):
         zero, one = ((value - network.mean) / network.deviation for value in (0, 1))
         lines.append(
-            f"The image is normalised first, (value - {network.mean:.4g}) / {network.deviation:.4g}: "
+            f"The image is normalized first, (value - {network.mean:.4g}) / {network.deviation:.4g}: "
             f"0 becomes {number(zero)}, 1 becomes {number(one)}."
         )
     return lines
@@ -208,11 +208,11 @@ class Page:
     width : int
         Characters in a line.
     colors : ColorDepth
-        With colours, headings are bold and patches are drawn too.
+        With colors, headings are bold and patches are drawn too.
     encoding : str, optional
         Of the stream, for drawing.
     mean, deviation : float
-        What the image was normalised with.
+        What the image was normalized with.
     brightness : bool
         Whether the image's values are brightness, 0 black and 1 white; else they are drawn as feature maps are.
     """

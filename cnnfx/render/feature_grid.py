@@ -66,7 +66,7 @@ def channel_grids(maps: FeatureMaps, layout: Layout) -> list[Grid]:
 
 
 def input_tiles(image: Image) -> Tiles:
-    """The image as the network sees it, as a tile: in colour if it has three channels, else its channels' mean."""
+    """The image as the network sees it, as a tile: in color if it has three channels, else its channels' mean."""
 
     def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
         band = image.floats(top, bottom)

@@ -21,9 +21,9 @@ GAP, MARGIN = 3, 14
 PANEL = 190
 """About how many pixels wide the pictures of one kind are together, unless they are larger."""
 NOTHING, STRIPE = 232, 214
-"""The greys of the stripes where a filter is never active."""
+"""The grays of the stripes where a filter is never active."""
 OUTSIDE = 200
-"""What lies outside an image is drawn in this grey."""
+"""What lies outside an image is drawn in this gray."""
 
 CLIPPED = 97
 """Deconvolutions have a few strong pixels: black and white are the magnitude that so many of a hundred stay below."""
@@ -31,7 +31,7 @@ CLIPPED = 97
 CAPTIONS = {
     "patches": "most exciting patches",
     "deconvolution": "what excites in them",
-    "maximisation": "made to excite",
+    "maximization": "made to excite",
 }
 """What stands over the pictures of each method."""
 
@@ -40,7 +40,7 @@ def patterns_picture(found: Found, title: str, columns: int | None = None) -> Le
     """The patterns of a layer, filter by filter.
 
     Patches are drawn as the images are. Deconvolutions are bright where light speaks for the filter, dark where dark
-    does, grey where nothing does, each by its own range. Made inputs are drawn with their brightest pixel white. A
+    does, gray where nothing does, each by its own range. Made inputs are drawn with their brightest pixel white. A
     filter that is never active is striped.
 
     Parameters
@@ -52,7 +52,7 @@ def patterns_picture(found: Found, title: str, columns: int | None = None) -> Le
 
     Returns
     -------
-    array (height, width), or (height, width, 3) of images in colour
+    array (height, width), or (height, width, 3) of images in color
     """
     blocks = [_block(pattern, found) for pattern in found.patterns]
     height, width = blocks[0].shape[:2]
@@ -64,7 +64,7 @@ def patterns_picture(found: Found, title: str, columns: int | None = None) -> Le
     for index, block in enumerate(blocks):
         top = head.shape[0] + index // columns * (height + MARGIN)
         _put(sheet, block, top, MARGIN + index % columns * (width + 2 * MARGIN))
-    return sheet if _in_colour(found) else sheet[..., 0]
+    return sheet if _in_color(found) else sheet[..., 0]
 
 
 def best_tiles(found: Found) -> Tiles:
@@ -77,7 +77,7 @@ def best_tiles(found: Found) -> Tiles:
     for pattern in found.patterns:
         parts = [some[0] if (some := _pictures(pattern, method)) else stripes(high, wide) for method in found.methods]
         gap = _paper(high, 1)
-        pictures.append(np.concatenate([p for part in parts for p in (gap, _colour(part))][1:], axis=1))
+        pictures.append(np.concatenate([p for part in parts for p in (gap, _color(part))][1:], axis=1))
     height, width = pictures[0].shape[:2]
 
     def rows(first: int, last: int, top: int, bottom: int) -> list[Levels]:
@@ -117,7 +117,7 @@ def _head(found: Found, title: str, columns: int, width: int) -> Levels:
     return head
 
 
-def _in_colour(found: Found) -> bool:
+def _in_color(found: Found) -> bool:
     return any(len(patch.pixels) == 3 for pattern in found.patterns for patch in pattern.patches[:1])
 
 
@@ -149,7 +149,7 @@ def _panel_of(pattern: Pattern, method: str, found: Found) -> Levels:
     height, width = _panel(found)
     if not pattern.patches:
         return framed(stripes(height - 2, width - 2))
-    side = math.isqrt(SEEDS if method == "maximisation" else PATCHES)
+    side = math.isqrt(SEEDS if method == "maximization" else PATCHES)
     rooms = ((extent - (side - 1) * GAP) // side - 2 for extent in (height, width))
     scale = max(1, min(room // size for room, size in zip(rooms, found.size, strict=True)))
     panel = _paper(height, width)
@@ -163,7 +163,7 @@ def _panel_of(pattern: Pattern, method: str, found: Found) -> Levels:
 
 def _pictures(pattern: Pattern, method: str) -> list[Levels]:
     """The pictures of one kind, `(H, W)` or `(H, W, 3)`."""
-    if method == "maximisation":
+    if method == "maximization":
         return [_lit(climb.pixels) for climb in pattern.climbs]
     if method == "patches":
         return [_shown(patch.pixels) for patch in pattern.patches]
@@ -171,7 +171,7 @@ def _pictures(pattern: Pattern, method: str) -> list[Levels]:
 
 
 def _shown(pixels: Array) -> Levels:
-    """A patch as it is, what is outside the image in grey."""
+    """A patch as it is, what is outside the image in gray."""
     levels = _planes(pixels, line("none", 0, 1).levels)
     levels[np.isnan(pixels[0])] = OUTSIDE
     return levels
@@ -183,7 +183,7 @@ def _lit(pixels: Array) -> Levels:
 
 
 def _signed(projection: Array) -> Levels:
-    """A deconvolution: zero is mid-grey."""
+    """A deconvolution: zero is mid-gray."""
     largest = float(np.percentile(np.abs(projection), CLIPPED)) or float(np.abs(projection).max())
     return _planes(projection, line("signed", -largest, largest).levels)
 
@@ -199,10 +199,10 @@ def _paper(height: int, width: int) -> Levels:
     return np.full((height, width, 3), PAPER, np.uint8)
 
 
-def _colour(picture: Levels) -> Levels:
+def _color(picture: Levels) -> Levels:
     return picture if picture.ndim == 3 else picture[..., np.newaxis].repeat(3, axis=2)
 
 
 def _put(sheet: Levels, picture: Levels, top: int, left: int) -> None:
     height, width = picture.shape[:2]
-    sheet[top : top + height, left : left + width] = _colour(picture)
+    sheet[top : top + height, left : left + width] = _color(picture)

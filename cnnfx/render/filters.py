@@ -1,4 +1,4 @@
-"""Filters as pictures: −1 black, 0 grey, 1 white, each weight a square."""
+"""Filters as pictures: −1 black, 0 gray, 1 white, each weight a square."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
 from cnnfx.render.text import PAPER, draw_text, line_height, number_text, text_width, write_inside
 
 FRAME = 150
-"""The grey of the thin line around each kernel, which keeps white weights apart from white paper."""
+"""The gray of the thin line around each kernel, which keeps white weights apart from white paper."""
 LARGE, MEDIUM = 132, 64
 """About how many pixels wide a kernel is drawn: where filters have one each, and in a table of many."""
 SHEET, LEAST = 1200, 4
@@ -26,7 +26,7 @@ NUMBER_SQUARE = 30
 
 
 def kernel_levels(kernel: NDArray[Any], largest: float | None = None) -> Levels:
-    """The levels of weights of any shape: −`largest` black, 0 mid-grey, `largest` white.
+    """The levels of weights of any shape: −`largest` black, 0 mid-gray, `largest` white.
 
     `largest` is the largest magnitude among the weights unless given.
     """
@@ -48,7 +48,7 @@ def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = N
     """The filters of a layer as one picture.
 
     One kernel each stand side by side; several make a table with a row per filter and a column per input channel,
-    three of them shown as one colour picture too. A large table has small kernels, and no picture where a filter does
+    three of them shown as one color picture too. A large table has small kernels, and no picture where a filter does
     not look at a channel (see `used`).
 
     Parameters
@@ -68,7 +68,7 @@ def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = N
     if count == 1:
         tiles = [_finished(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
         return Grid([Section(tiles, scale=1)]).pixels()
-    return _table(layer.filter_names, [*inputs, "colour"][: len(rows[0])], rows, max(2, min(GAP, GAP * size // MEDIUM)))
+    return _table(layer.filter_names, [*inputs, "color"][: len(rows[0])], rows, max(2, min(GAP, GAP * size // MEDIUM)))
 
 
 def used(weights: NDArray[Any]) -> NDArray[np.bool_]:
@@ -101,7 +101,7 @@ def side_by_side(pictures: Sequence[Levels], gap: int) -> Levels:
 
 
 def stacked(pictures: Sequence[Levels]) -> Levels:
-    """Pictures from top to bottom, at the left of one sheet; in colour if one of them is."""
+    """Pictures from top to bottom, at the left of one sheet; in color if one of them is."""
     width, color = max(picture.shape[1] for picture in pictures), any(picture.ndim == 3 for picture in pictures)
     return np.concatenate([_at(picture, width, picture.shape[0], color) for picture in pictures])
 
@@ -112,8 +112,8 @@ def _finished(name: str, picture: Levels) -> Tiles:
 
 
 def _drawn(weights: NDArray[Any], size: int, largest: float | None, values: bool) -> list[Levels]:
-    """Each kernel of a filter `(C, kh, kw)` framed and enlarged, and the three of a filter on colours as one in
-    colour. A kernel on a channel that the filter does not look at stays paper."""
+    """Each kernel of a filter `(C, kh, kw)` framed and enlarged, and the three of a filter on colors as one in
+    color. A kernel on a channel that the filter does not look at stays paper."""
     levels = kernel_levels(weights, largest)
     factor = max(1, size // max(weights.shape[1:]))
     factor = max(factor, NUMBER_SQUARE) if values else factor

@@ -44,9 +44,9 @@ class Tiles(NamedTuple):
     labels : one for each picture
     height, width : the size in pixels, before enlargement
     rows : function (first picture, last picture, first row, last row) to pictures
-        The given rows of the given pictures one by one, each `(rows, width)` or, in colour, `(rows, width, 3)`; both
+        The given rows of the given pictures one by one, each `(rows, width)` or, in color, `(rows, width, 3)`; both
         "last" are exclusive.
-    color : whether `rows` or `above` are in colour
+    color : whether `rows` or `above` are in color
     above : small pictures drawn over each, or None
     """
 
@@ -123,7 +123,7 @@ class Grid:
 
     @property
     def color(self) -> bool:
-        """Whether the grid is in colour."""
+        """Whether the grid is in color."""
         return any(tiles.color for section in self.sections for tiles in section.tiles)
 
     @cached_property
@@ -152,7 +152,7 @@ class Grid:
         return int(sum(shelf.header.shape[0] + shelf.height + self.spacing for shelf in self._shelves)) + self.spacing
 
     def bands(self) -> Iterator[Levels]:
-        """The pixels from top to bottom: bands `(rows, width)` or, in colour, `(rows, width, 3)`."""
+        """The pixels from top to bottom: bands `(rows, width)` or, in color, `(rows, width, 3)`."""
         yield self._paper(self.spacing)
         for shelf in self._shelves:
             yield self._place(shelf.header, self.spacing, self._paper(shelf.header.shape[0]))
@@ -214,7 +214,7 @@ class Grid:
 
     @staticmethod
     def _place(picture: Levels, left: int, canvas: Levels) -> Levels:
-        """The canvas with the picture put at its top, `left` pixels from the left; a grey picture into colour if need
+        """The canvas with the picture put at its top, `left` pixels from the left; a gray picture into color if need
         be."""
         if canvas.ndim > picture.ndim:
             picture = picture[..., None]
@@ -264,7 +264,7 @@ def enlarge(picture: NDArray[Any], scale: int) -> NDArray[Any]:
 
 
 def _runs(places: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, int]]:
-    """Neighbouring places of the same tiles, joined: `(tiles, first, last)`."""
+    """Neighboring places of the same tiles, joined: `(tiles, first, last)`."""
     start = 0
     for end in range(1, len(places) + 1):
         if end == len(places) or places[end][0] is not places[start][0]:
@@ -363,7 +363,7 @@ def grid(
     names : sequence of K str, optional
         The labels; "0", "1" and so on unless given.
     normalize : "signed", "minmax", "positive", "absolute" or "none"
-        As in `cnnfx.render.color`: "signed" draws zero mid-grey and the largest magnitude white or black.
+        As in `cnnfx.render.color`: "signed" draws zero mid-gray and the largest magnitude white or black.
     scope : "channel" or "all"
         Whether each map is drawn by its own range or all by the range of all.
     colormap : "gray", "diverging", "heat" or "viridis"
@@ -374,7 +374,7 @@ def grid(
 
     Returns
     -------
-    array (height, width) or, with a colour map, (height, width, 3)
+    array (height, width) or, with a color map, (height, width, 3)
         uint8, 0..255.
 
     Raises

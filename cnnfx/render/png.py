@@ -242,7 +242,7 @@ def write_apng(file: Sink, parts: Iterable[Part], durations: Sequence[int], pale
     parts : of each frame, what is laid over the one before; the first is the whole picture
     durations : milliseconds of each frame
     palette : array (N, 3)
-        Of at most 256 colours, of which the last is transparent.
+        Of at most 256 colors, of which the last is transparent.
     """
     numbers = iter(range(2 * len(durations)))
     for index, ((part, top, left), duration) in enumerate(zip(parts, durations, strict=True)):

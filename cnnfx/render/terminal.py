@@ -1,4 +1,4 @@
-"""Pictures in the terminal: two pixels per character, the upper half block in front of a coloured background.
+"""Pictures in the terminal: two pixels per character, the upper half block in front of a colored background.
 
 Nothing is printed here. What a terminal can show is asked of `color_depth`, what to write to it of `half_blocks`.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ColorDepth = Literal["truecolor", "256", "none"]
-"""The colours that a terminal shows: all of 24 bits, the 256 of xterm, or none at all."""
+"""The colors that a terminal shows: all of 24 bits, the 256 of xterm, or none at all."""
 
 HALF_BLOCK = "▀"
 BLOCK_SHADES = " ░▒▓█"
@@ -28,8 +28,8 @@ ASCII_SHADES = " .:-=+*#%@"
 RESET = "\x1b[0m"
 
 _LUMA = np.array([299, 587, 114]) / 1000  # Rec. 601, as everywhere in cnnfx
-_CUBE = np.array([0, 95, 135, 175, 215, 255])  # the levels of xterm's colours 16 to 231: a 6×6×6 cube
-_GRAYS = np.arange(8, 239, 10)  # its colours 232 to 255: 24 greys
+_CUBE = np.array([0, 95, 135, 175, 215, 255])  # the levels of xterm's colors 16 to 231: a 6×6×6 cube
+_GRAYS = np.arange(8, 239, 10)  # its colors 232 to 255: 24 grays
 _TRUECOLOR_TERMS = {"alacritty", "foot", "wezterm", "xterm-ghostty", "xterm-kitty"}
 
 
@@ -41,7 +41,7 @@ class Stream(Protocol):
 
 
 def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth:
-    """The colours to use when writing to a stream.
+    """The colors to use when writing to a stream.
 
     `NO_COLOR` forbids them (https://no-color.org). `FORCE_COLOR` asks for them even where the stream is no terminal:
     `2` for 256, `3` for all, `0` for none, anything else for what the other variables say, 256 at the least.
@@ -75,22 +75,22 @@ def half_blocks(
 ) -> str:
     """A picture as lines of characters, each showing two pixels, one above the other.
 
-    A picture that is too large is shrunk by averaging areas, its proportions kept. Colours are set by escape codes
-    where they change, and reset at each line's end. Without colours, the characters themselves are lighter or darker,
+    A picture that is too large is shrunk by averaging areas, its proportions kept. Colors are set by escape codes
+    where they change, and reset at each line's end. Without colors, the characters themselves are lighter or darker,
     as on a dark ground.
 
     Parameters
     ----------
     picture : uint8 array, `(H, W)` or `(H, W, 3)`
-        Grey or RGB levels.
+        Gray or RGB levels.
     width, height : int
         The most columns and lines that may be filled; no `height` is no limit.
     depth : {"truecolor", "256", "none"}
-        The colours of the terminal, from `color_depth`.
+        The colors of the terminal, from `color_depth`.
     enlarge : int
         The largest whole factor by which a picture that is smaller than the space may be enlarged, pixel by pixel.
     encoding : str, optional
-        The stream's encoding. Where it has no block characters, coloured spaces or plain ASCII stand in, each
+        The stream's encoding. Where it has no block characters, colored spaces or plain ASCII stand in, each
         character showing the mean of its two pixels.
 
     Returns
@@ -125,7 +125,7 @@ def _is_terminal(stream: Stream | None) -> bool:
 
 
 def _named_depth(environ: Mapping[str, str]) -> ColorDepth:
-    """The colours that a terminal's variables promise."""
+    """The colors that a terminal's variables promise."""
     term = environ.get("TERM", "").lower()
     if term == "dumb":
         return "none"
@@ -212,7 +212,7 @@ def _colored(pixels: NDArray[np.uint8], depth: ColorDepth) -> str:
 
 
 def _line(uppers: list[str], lowers: list[str] | list[None]) -> str:
-    """One line; a lower colour of None leaves the terminal's own background."""
+    """One line; a lower color of None leaves the terminal's own background."""
     fore, back, parts = None, None, []
     for upper, lower in zip(uppers, lowers, strict=True):
         changes = []
@@ -228,7 +228,7 @@ def _line(uppers: list[str], lowers: list[str] | list[None]) -> str:
 
 
 def _xterm_colors(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """The nearest of xterm's colours 16 to 255; the first 16 differ between terminals and are left out."""
+    """The nearest of xterm's colors 16 to 255; the first 16 differ between terminals and are left out."""
     levels = pixels.astype(int)
     cube = np.searchsorted((_CUBE[1:] + _CUBE[:-1]) / 2, levels)
     gray = np.searchsorted((_GRAYS[1:] + _GRAYS[:-1]) / 2, levels.mean(axis=-1))
@@ -263,7 +263,7 @@ def preview(tiles: Tiles, width: int, depth: ColorDepth, encoding: str | None, e
     ----------
     tiles : Tiles
     width : the terminal's columns
-    depth : the terminal's colours
+    depth : the terminal's colors
     encoding : the terminal's encoding
     enlarge : the whole factor by which pictures are enlarged where there is room
     """
@@ -341,7 +341,7 @@ def filter_table(
     layer : Layer
     inputs : the names of the C slices of each filter
     width : the terminal's columns
-    depth : the terminal's colours
+    depth : the terminal's colors
     encoding : the terminal's encoding
     largest : the magnitude that is drawn white or black; each filter's own largest weight unless given
     """

@@ -7,7 +7,7 @@ random start), `passes` (a network on a batch, in threads), `optimizer`, `schedu
 images to batches), `settings`, `state` (what a checkpoint keeps), `reports` and `trainer`, which brings them together.
 """
 
-from cnnfx.backprop.parameters import Learn, all_learned, initialise
+from cnnfx.backprop.parameters import Learn, all_learned, initialize
 from cnnfx.training.settings import BatchReport, EpochReport, Examples, Settings
 from cnnfx.training.trainer import Trainer
 
@@ -19,5 +19,5 @@ __all__ = [
     "Settings",
     "Trainer",
     "all_learned",
-    "initialise",
+    "initialize",
 ]

@@ -1,4 +1,4 @@
-"""From images as they are stored to batches as they are learned from: chosen, shifted, normalised, laid out."""
+"""From images as they are stored to batches as they are learned from: chosen, shifted, normalized, laid out."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Feed:
     ----------
     data : Examples
     network : Network
-        Whose mean and deviation the images are normalised with.
+        Whose mean and deviation the images are normalized with.
     shift : int
         Pixels of random shifts.
     """
@@ -75,15 +75,15 @@ class Feed:
 
         def load(part: slice) -> tuple[Array, NDArray[np.int64]]:
             images = self._shift.apply(self._images, chosen[part], drawn[part])
-            return self._normalised(images), self._labels[chosen[part]].astype(np.int64)
+            return self._normalized(images), self._labels[chosen[part]].astype(np.int64)
 
         return load
 
     def images(self, part: slice) -> Array:
         """Images in their order, not shifted."""
-        return self._normalised(np.ascontiguousarray(self._images[part].transpose(1, 2, 3, 0)))
+        return self._normalized(np.ascontiguousarray(self._images[part].transpose(1, 2, 3, 0)))
 
-    def _normalised(self, images: Array) -> Array:
+    def _normalized(self, images: Array) -> Array:
         """As the network wants them, in float32."""
         batch: Array = np.multiply(images, self._factor, dtype=np.float32)
         batch += self._offset

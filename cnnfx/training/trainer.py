@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from cnnfx.backprop.network import Passes
-from cnnfx.backprop.parameters import Learn, Parameters, all_learned, initialise
+from cnnfx.backprop.parameters import Learn, Parameters, all_learned, initialize
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.network import Network
@@ -34,7 +34,7 @@ class Trainer:
     Parameters
     ----------
     network : Network
-        With a head, as `initialise` makes it.
+        With a head, as `initialize` makes it.
     data, test : Examples
         What it learns from, and what its accuracy is measured on (optional).
     settings : Settings
@@ -83,13 +83,13 @@ class Trainer:
         test: Examples | None = None,
         settings: Settings | None = None,
     ) -> Trainer:
-        """A run from the start: the network's normalisation is measured, its random filters and its head are drawn."""
+        """A run from the start: the network's normalization is measured, its random filters and its head are drawn."""
         settings = settings or Settings()
         check_examples(data, settings.batch_size)
         mean, deviation = brightness(data.images)
         random = np.random.default_rng((settings.seed, 1))  # apart from the order of the images
-        normalised = replace(network, mean=mean, deviation=deviation)
-        start = initialise(normalised, learn, data.images.shape[1:], data.classes, random)
+        normalized = replace(network, mean=mean, deviation=deviation)
+        start = initialize(normalized, learn, data.images.shape[1:], data.classes, random)
         return cls(start, data, test, settings, learn)
 
     @classmethod

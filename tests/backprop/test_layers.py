@@ -1,4 +1,4 @@
-"""Loss, optimizer, schedule, augmentation, initialisation: each against what it should be by hand."""
+"""Loss, optimizer, schedule, augmentation, initialization: each against what it should be by hand."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
-from cnnfx.training import Learn, all_learned, initialise
+from cnnfx.training import Learn, all_learned, initialize
 
 CLASSES = ("a", "b", "c")
 SHAPE = (2, 13, 12)
@@ -32,7 +32,7 @@ def started(*layers: Layer, shape=SHAPE, seed: int = 0) -> Network:
     """A network with random filters and biases."""
     random = np.random.default_rng(seed)
     learn = [Learn(np.ones(len(one.filter_names), bool), np.ones(len(one.filter_names), bool)) for one in layers]
-    network = initialise(Network(tuple(layers)), learn, shape, CLASSES, random)
+    network = initialize(Network(tuple(layers)), learn, shape, CLASSES, random)
     biased = [
         replace(one, conv=replace(one.conv, bias=random.normal(0, 0.1, one.conv.bias.shape).astype(np.float32)))
         for one in network.layers

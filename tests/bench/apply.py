@@ -1,6 +1,6 @@
 """How long the whole command takes beside the same job in OpenCV, ImageMagick and libvips: ratios, below 1 is faster.
 
-    python tests/bench/apply.py            a colour photograph of 512×512 and of 12 megapixels
+    python tests/bench/apply.py            a color photograph of 512×512 and of 12 megapixels
     python tests/bench/apply.py --start    what starting costs, beside importing the libraries alone
     python tests/bench/apply.py --growth   time per pixel and peak memory from 1 to 100 megapixels
 
@@ -105,9 +105,9 @@ def start(folder: Path, pairs: int) -> None:
 
 
 def growth(folder: Path, pairs: int) -> None:
-    """Time per pixel and the largest memory, grey pictures, four filters, grid to PNG; starting measured in turns."""
+    """Time per pixel and the largest memory, gray pictures, four filters, grid to PNG; starting measured in turns."""
     for width, height in ((1155, 866), (3651, 2739), (11547, 8660)):
-        source, pixels = photo(folder / "grey.png", width, height, "L"), width * height
+        source, pixels = photo(folder / "gray.png", width, height, "L"), width * height
         times, starts, peaks = [], [], []
         for _ in range(pairs if width < 10000 else 3):
             taken, peak = run(edges(source), folder)

@@ -1,6 +1,6 @@
 """Many images beside the same job in OpenCV and a pool of as many processes: ratios of times, below 1 is faster.
 
-    python tests/bench/many.py             200 colour photographs of 512×512, and 16 of 12 megapixels
+    python tests/bench/many.py             200 color photographs of 512×512, and 16 of 12 megapixels
 
 Whole commands, in turns; each ratio is the median of pairs.
 """

@@ -50,7 +50,7 @@ def test_its_last_frame_shows_what_apply_computes():
     done("apply", SEVEN, *options, "-o", "maps.npz")
     with np.load("maps.npz") as numbers:
         maps = numbers["maps"][list(numbers["names"]).index("left")]
-    colours = palette()[GREEN.places(line("signed", 0, float(maps.max())).levels(maps))]
+    colors = palette()[GREEN.places(line("signed", 0, float(maps.max())).levels(maps))]
     last = frames("slide.gif")[-1][0]
     rows, columns = maps.shape
     shown = [
@@ -58,7 +58,7 @@ def test_its_last_frame_shows_what_apply_computes():
         for top in range(last.shape[0] - 8 * rows)
         for left in range(70, 80)  # the map is in the middle above its input
     ]
-    assert any(np.array_equal(picture, colours) for picture in shown)
+    assert any(np.array_equal(picture, colors) for picture in shown)
 
 
 def test_json_says_what_was_written():

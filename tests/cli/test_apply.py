@@ -203,7 +203,7 @@ def test_all_layers_are_told():
 # --- channels
 
 
-def test_flat_kernels_see_the_luminance_of_a_colour_picture():
+def test_flat_kernels_see_the_luminance_of_a_color_picture():
     found, names = maps(SAMPLES / "colors.png", "-k", "1")
     with PIL.Image.open(SAMPLES / "colors.png") as picture:
         np.testing.assert_allclose(found[0], np.asarray(picture.convert("L")) / 255, atol=1e-6)
@@ -215,12 +215,12 @@ def colors():
         return np.moveaxis(np.asarray(picture.convert("RGB")), -1, 0) / 255
 
 
-def test_rgb_sums_over_the_colours():
+def test_rgb_sums_over_the_colors():
     found, _ = maps(SAMPLES / "colors.png", "-k", "1", "--channels", "rgb")
     np.testing.assert_allclose(found[0], colors().sum(axis=0), atol=1e-6)
 
 
-def test_each_filters_every_colour_apart():
+def test_each_filters_every_color_apart():
     found, names = maps(SAMPLES / "colors.png", "-k", "1", "--channels", "each")
     np.testing.assert_allclose(found, colors(), atol=1e-6)
     assert names == ["red kernel", "green kernel", "blue kernel"]
@@ -231,13 +231,13 @@ def test_each_goes_through_all_layers():
     assert len(names) == 9
 
 
-def test_filters_three_deep_ask_for_colours(tmp_path):
+def test_filters_three_deep_ask_for_colors(tmp_path):
     (tmp_path / "deep.toml").write_text("[[filter]]\nweights = [[[1]], [[0]], [[-1]]]\n")
     found, _ = maps(SAMPLES / "colors.png", "-f", "deep.toml")
     np.testing.assert_allclose(found[0], colors()[0] - colors()[2], atol=1e-6)
 
 
-def test_filters_that_name_colours_ask_for_them(tmp_path):
+def test_filters_that_name_colors_ask_for_them(tmp_path):
     (tmp_path / "named.toml").write_text("[[filter]]\ninputs = { red = [[1]], green = [[-1]] }\n")
     found, _ = maps(SAMPLES / "colors.png", "-f", "named.toml")
     np.testing.assert_allclose(found[0], colors()[0] - colors()[1], atol=1e-6)
@@ -372,7 +372,7 @@ def test_a_depth_that_is_lost_is_told():
     with open("deep.ppm", "wb") as file:
         file.write(b"P6 2 2 65535\n" + values.tobytes())
     told = done("apply", "deep.ppm", "-k", "1").stderr.splitlines()[0]
-    assert told == "deep.ppm: 8 of its 16 bits per channel are read. Write it as 16-bit grey, or .npy, to keep all."
+    assert told == "deep.ppm: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all."
 
 
 def test_a_terminal_gets_a_preview():
@@ -384,7 +384,7 @@ def test_a_terminal_gets_a_preview():
     assert shown.endswith("seven.edges.png: 4 channels of 26×26\n")
 
 
-def test_a_terminal_without_colours_gets_a_preview_in_shades():
+def test_a_terminal_without_colors_gets_a_preview_in_shades():
     _, shown = on_a_terminal("apply", SEVEN, "-f", "edges", NO_COLOR="1")
     assert "▒" in shown
     assert "\x1b" not in shown

@@ -217,7 +217,7 @@ OPTIONS = [
     ("--columns", "0", "'0' is not a whole number of 1 or more."),
     ("--scale", "0.5", "'0.5' is not a whole number of 1 or more."),
     ("--gap", "-1", "'-1' is not a whole number of 0 or more."),
-    ("--background", "no colour", "'no colour' is not a colour. Write a name such as gray, or #rrggbb."),
+    ("--background", "no color", "'no color' is not a color. Write a name such as gray, or #rrggbb."),
     ("--channels", "red", "'red' is not one of 'auto', 'gray', 'rgb', 'each'."),
     ("--activation", "tanh", "'tanh' is not one of 'none', 'relu', 'abs'."),
 ]

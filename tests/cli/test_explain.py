@@ -30,7 +30,7 @@ SPECS = {
     "two layers": ("-f", "edges", "--then", "box", "--dilation", "2", "--padding", "3", "--border", "reflect"),
     "typed, flipped": ("-k", "1 2; 3 4", "-k", "0 1 0; 1 -4 1; 0 1 0", "--flip"),
     "each": ("-f", "sobel", "--channels", "each", "--padding", "same"),
-    "colours summed": ("-f", "edges", "--channels", "rgb", "--padding", "same", "--border", "wrap"),
+    "colors summed": ("-f", "edges", "--channels", "rgb", "--padding", "same", "--border", "wrap"),
 }
 
 
@@ -122,7 +122,7 @@ def test_of_many_channels_the_largest_outputs_are_shown_and_it_is_said(model):
     assert done("explain", SEVEN, "-f", model, "--at", "1,1", "-q").stderr == ""
 
 
-def test_on_a_terminal_the_patch_is_drawn_unless_colours_are_unwanted():
+def test_on_a_terminal_the_patch_is_drawn_unless_colors_are_unwanted():
     command = ("explain", SEVEN, "-f", "edges", "--filter", "top", "--at", "13,9")
     status, shown = on_a_terminal(*command, COLORTERM="truecolor")
     assert status == 0

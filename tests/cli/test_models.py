@@ -54,9 +54,9 @@ def test_learned_maps_of_an_image_of_any_size_are_those_of_the_network(model):
         np.testing.assert_allclose(written["maps"], blocks.max(axis=(2, 4)), rtol=1e-4, atol=1e-4)
 
 
-def test_a_model_whose_input_is_normalised_is_stacked_on_nothing(model):
+def test_a_model_whose_input_is_normalized_is_stacked_on_nothing(model):
     assert refused("apply", SAMPLES / "seven.png", "-f", "edges", "--then", model).startswith(
-        "cnnfx: small normalises its input"
+        "cnnfx: small normalizes its input"
     )
 
 

@@ -63,7 +63,7 @@ def test_the_ending_chooses_the_kind_of_picture(ending):
 
 
 @pytest.mark.parametrize("ending", [ending for ending in PICTURES if ending not in ("gif", "pgm")])
-def test_a_picture_in_colours_can_have_every_ending(ending):
+def test_a_picture_in_colors_can_have_every_ending(ending):
     done("apply", SEVEN, "-f", "edges", "--colormap", "diverging", "-o", f"a.{ending}")
     with PIL.Image.open(f"a.{ending}") as picture:
         assert picture.mode == "RGB"
@@ -161,9 +161,9 @@ def test_columns_scale_gap_and_labels_make_the_size():
 
 def test_labels_make_a_grid_higher():
     done("apply", SEVEN, "-f", "edges", "--no-labels", "-o", "bare.png")
-    done("apply", SEVEN, "-f", "edges", "-o", "labelled.png")
-    assert size("labelled.png")[0] == size("bare.png")[0]
-    assert size("labelled.png")[1] > size("bare.png")[1]
+    done("apply", SEVEN, "-f", "edges", "-o", "labeled.png")
+    assert size("labeled.png")[0] == size("bare.png")[0]
+    assert size("labeled.png")[1] > size("bare.png")[1]
 
 
 def test_the_input_is_one_more_tile():
@@ -207,7 +207,7 @@ def test_the_scope_of_all_makes_channels_comparable():
         assert np.asarray(picture).tolist() == [[255, 191]]
 
 
-def test_a_colour_map_gives_colours():
+def test_a_color_map_gives_colors():
     assert shown("--colormap", "diverging").tolist()[0][1:] == [[247, 246, 246], [127, 0, 0]]
 
 

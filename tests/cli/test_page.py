@@ -53,7 +53,7 @@ def test_all_options_of_the_layer_reach_the_page():
     assert (layer["border"], layer["activation"]) == ("reflect", "relu")
 
 
-def test_each_colour_apart_is_a_group_of_its_own():
+def test_each_color_apart_is_a_group_of_its_own():
     done("apply", SAMPLES / "colors.png", "-f", "edges", "--channels", "each", "-o", "page.html")
     page = told("page.html")
     assert page["network"]["layers"][0]["groups"] == 3

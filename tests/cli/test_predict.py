@@ -85,13 +85,13 @@ def test_without_a_model_it_says_how_to_make_one():
     )
 
 
-def test_a_model_of_coloured_classes_gets_its_images_in_its_own_size():
+def test_a_model_of_colored_classes_gets_its_images_in_its_own_size():
     rng = np.random.default_rng(0)
-    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+    for name, color in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
         (folder := Path("photos") / name).mkdir(parents=True)
         for number in range(12):
             noise = rng.integers(0, 60, (12, 12, 3))
-            PIL.Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+            PIL.Image.fromarray(np.clip(noise + color, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
     done(
         "train", "--data", "photos", "--color", "--image-size", "12", "--filters", "4", "--batch-size", "4",
         "--epochs", "5", "-q",

@@ -52,7 +52,7 @@ def test_filters_are_drawn_in_text_where_there_is_no_terminal():
     assert "\x1b" not in text
 
 
-def test_filters_are_drawn_in_colours_in_a_terminal():
+def test_filters_are_drawn_in_colors_in_a_terminal():
     code, shown = on_a_terminal("show-filters", "edges", COLORTERM="truecolor")
     assert code == 0
     assert shown.startswith("edges: 4 filters of 3×3\ntop ")
@@ -150,7 +150,7 @@ def test_a_layer_that_is_not_there_is_refused(deep):
     assert refused("show-filters", deep, "--layer", "3", code=2) == "cnnfx: There is no layer 3: deep has 2 layers."
 
 
-def test_a_picture_shows_black_grey_and_white():
+def test_a_picture_shows_black_gray_and_white():
     assert {0, 128, 255} <= set(np.unique(levels("-k", "-1 0 1")).tolist())
 
 
@@ -176,7 +176,7 @@ def test_several_layers_stand_in_one_picture(deep):
     assert both.shape[0] == first.shape[0] + second.shape[0]
 
 
-def test_three_input_channels_are_shown_in_colour_too(tmp_path):
+def test_three_input_channels_are_shown_in_color_too(tmp_path):
     (tmp_path / "rgb.toml").write_text("[[filter]]\nweights = [[[1]], [[-1]], [[0]]]\n")
     assert levels("rgb.toml").shape[2:] == (3,)
 

@@ -59,8 +59,8 @@ def test_json_tells_activation_image_position_and_box(model):
     for patch in first["patches"]:
         row, column = patch["position"]["row"], patch["position"]["column"]
         assert patch["box"] == {"top": 2 * row, "left": 2 * column, "bottom": 2 * row + 6, "right": 2 * column + 6}
-    assert sorted(climb["seed"] for climb in first["maximisation"]) == [0, 1, 2, 3]
-    assert first["maximisation"][0]["activation"] >= activations[0] * 0.999
+    assert sorted(climb["seed"] for climb in first["maximization"]) == [0, 1, 2, 3]
+    assert first["maximization"][0]["activation"] >= activations[0] * 0.999
 
 
 def test_classes_are_chosen_by_their_names(model):
@@ -92,17 +92,17 @@ def test_one_picture_is_enough(pictures):
 
 
 def test_without_output_the_best_of_each_are_drawn_as_text():
-    result = done("show-patterns", "edges", *DATA, "--method", "patches,maximisation")
+    result = done("show-patterns", "edges", *DATA, "--method", "patches,maximization")
     first, second, names, *rest = result.stdout.splitlines()
     assert first == "edges, layer 1: 3 by 3 pixels each, of 200 images of drawn:200"
-    assert second == "patches, maximisation"
+    assert second == "patches, maximization"
     assert names.startswith("top: ")
     assert ", made " in names
     assert len(rest) >= 2
     assert result.stderr == "cnnfx: these are the best of each; -o FILE.png draws all.\n"
 
 
-def test_a_terminal_gets_colours_and_a_bar():
+def test_a_terminal_gets_colors_and_a_bar():
     code, shown = on_a_terminal("show-patterns", "edges", *DATA, COLORTERM="truecolor")
     assert code == 0
     assert "48;2;" in shown
@@ -123,7 +123,7 @@ def test_a_filter_that_is_never_active_is_told(tmp_path):
     assert result.stderr == "cnnfx: never active in 200 images of drawn:200: never.\n"
     white, never = map(json.loads, result.stdout.splitlines())
     assert (white["active"], len(white["patches"])) == (True, 9)
-    assert (never["active"], never["patches"], never["maximisation"]) == (False, [], [])
+    assert (never["active"], never["patches"], never["maximization"]) == (False, [], [])
 
 
 def test_a_filter_that_few_images_excite_is_told():
@@ -149,7 +149,7 @@ def test_a_picture_that_does_not_fit_is_passed_over_and_told():
     )
 
 
-def test_colours_are_seen_by_a_network_that_wants_them(pictures):
+def test_colors_are_seen_by_a_network_that_wants_them(pictures):
     Path("red.toml").write_text('[[filter]]\nname = "red"\ninputs = { red = [[1]], green = [[-1]] }\n')
     done("show-patterns", "red.toml", "--data", pictures, "-o", "red.png", "-q")
     with PIL.Image.open("red.png") as picture:
@@ -187,7 +187,7 @@ def test_what_a_model_does_not_have_is_refused(model, args, code, message):
         ("--filters", "5-", "'5-' is not a range of filters: write both ends, such as 5-8."),
         ("--filters", "8-5", "'8-5' is not a range of filters, from a smaller number to a larger one."),
         ("--layer", "zero", "'zero' is not classes or the number of a layer, 1 or more."),
-        ("--method", "patches,magic", "'magic' is not one of patches, deconvolution, maximisation."),
+        ("--method", "patches,magic", "'magic' is not one of patches, deconvolution, maximization."),
         ("--seed", "-1", "'-1' is not a whole number of 0 or more."),
     ],
 )
@@ -207,7 +207,7 @@ def test_a_name_that_no_filter_has_is_refused():
     )
 
 
-def test_grey_images_are_not_for_a_network_that_wants_three_channels():
+def test_gray_images_are_not_for_a_network_that_wants_three_channels():
     Path("rgb.toml").write_text(RGB)
     assert refused("show-patterns", "rgb.toml", *DATA) == (
         "cnnfx: drawn:200: it has 1 channel; the first layer of rgb wants 3."

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnfx.conv import choose_method, correlate, window
-from cnnfx.conv.separable import factorised
+from cnnfx.conv.separable import factorized
 from tests.conv.reference import error, reference
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -37,7 +37,7 @@ def summed(factors):
 
 
 def test_the_factors_of_whole_numbers_are_whole_numbers():
-    factors = factorised(SOBEL[None, None].astype(np.float32), 1)
+    factors = factorized(SOBEL[None, None].astype(np.float32), 1)
     np.testing.assert_array_equal(factors.columns, [[[[-1, -2, -1]]]])  # through the −2 on the left
     np.testing.assert_array_equal(factors.rows, [[[[1, 0, -1]]]])
 
@@ -57,31 +57,31 @@ def test_the_factors_of_whole_numbers_are_whole_numbers():
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_the_rank_of_a_kernel(kernel, rank, dtype):
     weights = kernel[None, None].astype(dtype)
-    factors = factorised(weights, 9)
+    factors = factorized(weights, 9)
     assert factors.rank == rank
     assert factors.columns.dtype == factors.rows.dtype == dtype
     assert np.abs(summed(factors) - weights).sum() <= TOLERANCE[dtype] / 10 * np.abs(weights).sum()
-    assert rank == 1 or factorised(weights, rank - 1) is None
+    assert rank == 1 or factorized(weights, rank - 1) is None
 
 
 def test_kernels_of_different_ranks_share_the_highest():
     weights = np.stack([[SOBEL, CROSS], [np.eye(3), SOBEL]]).astype(np.float64)
-    factors = factorised(weights, 3)
+    factors = factorized(weights, 3)
     assert factors.columns.shape == (2, 2, 3, 3)
     np.testing.assert_allclose(summed(factors), weights, atol=1e-15)
-    assert factorised(weights, 2) is None
+    assert factorized(weights, 2) is None
 
 
 def test_small_numbers_far_from_large_ones_are_not_left_out():
     kernel = np.full((63, 63), 3e-7)
     kernel[31, 31] = 1
-    assert factorised(kernel[None, None].astype(np.float32), 1) is None
-    assert factorised(kernel[None, None].astype(np.float32), 2).rank == 2
+    assert factorized(kernel[None, None].astype(np.float32), 1) is None
+    assert factorized(kernel[None, None].astype(np.float32), 2).rank == 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_have_no_factors(value):
-    assert factorised(np.full((1, 1, 3, 3), value), 3) is None
+    assert factorized(np.full((1, 1, 3, 3), value), 3) is None
 
 
 @st.composite

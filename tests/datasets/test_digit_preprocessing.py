@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cnnfx.datasets import draw_digits, fit_digit
-from cnnfx.datasets.digit_preprocessing import _centre_of_mass
+from cnnfx.datasets.digit_preprocessing import _center_of_mass
 from cnnfx.errors import ArgumentError
 
 SEVEN = draw_digits([7], seed=1)[0, 0].astype(np.float32) / 255
@@ -61,7 +61,7 @@ def test_the_larger_side_becomes_20_and_the_aspect_is_kept(height, width):
     factor = 20 / max(height, width)
     assert len(rows) == max(1, round(height * factor))
     assert len(columns) == max(1, round(width * factor))
-    assert np.allclose(_centre_of_mass(digit), 14.5, atol=0.51)
+    assert np.allclose(_center_of_mass(digit), 14.5, atol=0.51)
 
 
 def test_a_heavy_end_does_not_push_the_strokes_out_of_the_frame():

@@ -15,7 +15,7 @@ LUMA = {"cat": 118, "dog": 82, "10": 10, "9": 9}
 
 
 def fill(folder, counts, *, size=(12, 10)):
-    """Per class so many images of its colour, (width, height)."""
+    """Per class so many images of its color, (width, height)."""
     for name, count in counts.items():
         (folder / name).mkdir(parents=True)
         for index in range(count):
@@ -40,7 +40,7 @@ def test_classes_are_the_folders_in_the_order_of_numbers_and_names(tmp_path):
     assert data.notes == ()
 
 
-def test_colours_are_kept_where_they_are_asked_for(tmp_path):
+def test_colors_are_kept_where_they_are_asked_for(tmp_path):
     data = load_dataset(fill(tmp_path, {"cat": 2, "dog": 2}), color=True)
     assert data.train_images[:, :, 5, 5].tolist() == [[200, 100, 0], [0, 100, 200]]
 

@@ -42,7 +42,7 @@ def test_a_folder_that_holds_one_is_too(path, arrays):
     assert same(load_dataset(path.parent), arrays)
 
 
-def test_colours_and_labels_in_a_column_are_understood(path, arrays):
+def test_colors_and_labels_in_a_column_are_understood(path, arrays):
     colored = {
         name: np.stack([x, x // 2, x // 3], axis=-1) for name, x in (("x_train", arrays[0]), ("x_test", arrays[2]))
     }

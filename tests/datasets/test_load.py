@@ -176,11 +176,11 @@ def test_a_file_that_is_no_dataset_is_refused(tmp_path):
         (
             "mnist",
             {"color": True},
-            "mnist: a colour can be chosen for folders of images only. Its images stay as they are.",
+            "mnist: a color can be chosen for folders of images only. Its images stay as they are.",
         ),
     ],
 )
-def test_sizes_and_colours_are_for_folders_of_images(spec, options, message):
+def test_sizes_and_colors_are_for_folders_of_images(spec, options, message):
     with pytest.raises(ArgumentError) as caught:
         load_dataset(spec, **options)
     assert str(caught.value) == message

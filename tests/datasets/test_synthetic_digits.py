@@ -19,8 +19,8 @@ def digits():
     return draw_digits(LABELS, seed=3)[:, 0]
 
 
-def centres(images):
-    """The centre of mass of each image, row and column."""
+def centers(images):
+    """The center of mass of each image, row and column."""
     mass = images.sum(axis=(1, 2), dtype=float)
     places = np.arange(28)
     return images.sum(axis=2) @ places / mass, images.sum(axis=1) @ places / mass
@@ -33,12 +33,12 @@ def test_they_are_images_of_28_by_28_from_black_to_white(digits):
     assert (digits.max(axis=(1, 2)) == 255).all()
 
 
-def test_they_fill_a_box_of_20_about_their_centre_of_mass_as_those_of_mnist(digits):
+def test_they_fill_a_box_of_20_about_their_center_of_mass_as_those_of_mnist(digits):
     rows, columns = ((digits > 127).any(axis=axis).sum(axis=1) for axis in (2, 1))
     assert 18.5 < np.maximum(rows, columns).mean() < 21
-    for centre in centres(digits):
-        assert abs(centre.mean() - 14) < 0.1
-        assert abs(centre - 14).max() < 2.5
+    for center in centers(digits):
+        assert abs(center.mean() - 14) < 0.1
+        assert abs(center - 14).max() < 2.5
 
 
 def test_the_same_seed_gives_the_same_digits_whatever_the_threads(digits):

@@ -35,7 +35,7 @@ class Drawing:
     field : function of x and y
     reach : how far from its place it extends, in pixels
     sign : 1 for a light pattern, −1 for a dark one
-    hue : the colour that it tends to, or None for lighter or darker than the ground
+    hue : the color that it tends to, or None for lighter or darker than the ground
     places : the points, (x, y), that count as its place; of a line, all along it
     """
 
@@ -120,7 +120,7 @@ def curve(kind, rng):
 
     def field(x, y):
         x, y = turned(x, y, turn)
-        y = y - radius  # now from the centre of the circle
+        y = y - radius  # now from the center of the circle
         outside = np.abs(np.arctan2(x, -y)) - reach
         return coverage(np.maximum(np.abs(np.hypot(x, y) - radius) - half, outside * radius))
 
@@ -141,7 +141,7 @@ def texture(kind, rng):
 
 
 def color(kind, rng):
-    """A disc of a colour, which varies."""
+    """A disc of a color, which varies."""
     radius, hue = rng.uniform(6, 8.5), np.clip(np.add(HUES[kind], rng.normal(0, 0.04, 3)), 0, 1)
     return Drawing(lambda x, y: coverage(np.hypot(x, y) - radius), radius + 1, hue=tuple(hue))
 

@@ -1,10 +1,10 @@
 """Random scenes with one pattern to be found, clutter and noise.
 
-A scene is 128×128 pixels: an uneven ground about 0.42 (0.5 where colours are looked for), the *target*, and four pieces
+A scene is 128×128 pixels: an uneven ground about 0.42 (0.5 where colors are looked for), the *target*, and four pieces
 of *clutter* that touch neither it nor each other, all drawn with smooth edges at any place between pixels; then
 Gaussian noise with a deviation of 0.05.
 
-The target differs from the ground by a contrast of 0.35 to 0.55; stripes swing by half of it, colours mix with it.
+The target differs from the ground by a contrast of 0.35 to 0.55; stripes swing by half of it, colors mix with it.
 
 Clutter is any pattern of any preset, the target's own preset (its other kinds) as likely as all others together, a
 fifth of them cut in half. Half of a circle or square is clutter even where that very circle or square is the target.
@@ -49,7 +49,7 @@ def holds(preset, kind, target_preset, target):
     if (preset, kind) == (target_preset, target):
         return True
     if target in ("white", "black"):
-        return preset != "colors"  # every grey pattern is light or dark
+        return preset != "colors"  # every gray pattern is light or dark
     inside = {
         "corners": {"squares"},  # all four
         "curves": {"circles"},  # of every opening

@@ -30,7 +30,7 @@ def test_a_detector_finds_its_pattern_among_others_and_in_noise(preset, kind):
     assert min(score.placed, score.beats, score.rejects) >= LEAST, score
 
 
-# The sheet of patterns, and the chart of colours
+# The sheet of patterns, and the chart of colors
 
 
 def pixels(sample):
@@ -90,7 +90,7 @@ def off_by(shape, column, row):
     [("red", (20, 15)), ("yellow", (20, 75)), ("green", (20, 105)), ("blue", (20, 165)), ("black", (46, 166)),
      ("white", (46, 234))],
 )  # fmt: skip
-def test_each_colour_is_bright_on_its_patch_of_the_chart_and_no_other(color, place):
+def test_each_color_is_bright_on_its_patch_of_the_chart_and_no_other(color, place):
     network = load_network("colors")
     maps = network.feature_maps(pixels("colors.png"), COLORS)[-1]
     answers = dict(zip(kinds("colors"), maps[:, place[0], place[1]], strict=True))

@@ -10,7 +10,7 @@ from tests.detectors.scenes import SIZE, draw, kinds
 
 
 def response(preset, kind, image):
-    """The highest value of a kind's map of a grey image `(H, W)`."""
+    """The highest value of a kind's map of a gray image `(H, W)`."""
     return load_network(preset).feature_maps(image[None])[-1][kinds(preset).index(kind)].max()
 
 
@@ -103,11 +103,11 @@ def test_the_twelve_parts_of_a_circle_lie_on_it_and_along_it():
 
 def test_the_five_parts_of_a_curve_lie_on_a_circle_of_ten_pixels():
     network = load_network("curves")
-    centres = {"opens down": (10, 0), "opens up": (-10, 0), "opens left": (0, -10), "opens right": (0, 10)}
-    for name, centre in centres.items():
+    centers = {"opens down": (10, 0), "opens up": (-10, 0), "opens left": (0, -10), "opens right": (0, 10)}
+    for name, center in centers.items():
         middles = [places.mean(axis=0) for places in parts(network, 1, name).values() if len(places)]
         assert len(middles) == 5
-        assert np.allclose([np.hypot(*(middle - centre)) for middle in middles], 10, atol=0.7)
+        assert np.allclose([np.hypot(*(middle - center)) for middle in middles], 10, atol=0.7)
 
 
 def test_the_five_pieces_of_a_line_lie_in_a_row():

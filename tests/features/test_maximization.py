@@ -1,4 +1,4 @@
-"""Maximisation: the known best input of a filter, above every real patch, the same for the same seed."""
+"""Maximization: the known best input of a filter, above every real patch, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.conv import set_threads
 from cnnfx.features import ImageArray, find_patterns
-from cnnfx.features.maximization import _bounded, maximise
+from cnnfx.features.maximization import _bounded, maximize
 from tests.features.networks import layer, network, random_layer
 
 RANDOM = np.random.default_rng(8)
@@ -21,7 +21,7 @@ DEEP = network(
 
 def test_a_filter_gets_white_where_it_wants_light_and_black_where_dark():
     weights = np.array([[-1, 2, -3], [4, -5, 6], [7, -8, 0.5]])
-    (found,) = maximise(network(layer([[weights]])), (1, 3, 3), [0], [3.0], 0, 2)
+    (found,) = maximize(network(layer([[weights]])), (1, 3, 3), [0], [3.0], 0, 2)
     for climb in found:
         np.testing.assert_allclose(climb.pixels[0], weights > 0, atol=0.02)
         assert climb.activation == pytest.approx(19.5, rel=0.01)
@@ -29,13 +29,13 @@ def test_a_filter_gets_white_where_it_wants_light_and_black_where_dark():
 
 def test_within_a_norm_the_light_is_shared_out_as_the_weights_are():
     weights = np.array([[3.0, 4.0], [-1.0, 0.0]])  # the best input of norm 0.5 is 0.5 · (0.6, 0.8): activation 2.5
-    ((climb,),) = maximise(network(layer([[weights]])), (1, 2, 2), [0], [0.5], 0, 1)
+    ((climb,),) = maximize(network(layer([[weights]])), (1, 2, 2), [0], [0.5], 0, 1)
     np.testing.assert_allclose(climb.pixels[0], [[0.3, 0.4], [0, 0]], atol=0.01)
     assert climb.activation == pytest.approx(2.5, rel=1e-3)
 
 
 def test_every_channel_climbs_for_itself():
-    found = maximise(network(layer(np.eye(4).reshape(4, 1, 2, 2))), (1, 2, 2), [2, 0], [1.0, 1.0], 0, 1)
+    found = maximize(network(layer(np.eye(4).reshape(4, 1, 2, 2))), (1, 2, 2), [2, 0], [1.0, 1.0], 0, 1)
     for (climb,), place in zip(found, [(1, 0), (0, 0)], strict=True):
         assert climb.pixels[0][place] == pytest.approx(1, abs=0.01)
         assert climb.pixels.sum() == pytest.approx(1, abs=0.1)
@@ -59,8 +59,8 @@ def patches(count=200):
     return np.random.default_rng(9).integers(0, 256, (count, 1, 20, 20)).astype(np.uint8)
 
 
-def test_it_excites_more_than_every_patch_within_their_norm_and_is_not_grey():
-    found = find_patterns(DEEP, ImageArray("noise", patches()), methods=["maximisation"])
+def test_it_excites_more_than_every_patch_within_their_norm_and_is_not_gray():
+    found = find_patterns(DEEP, ImageArray("noise", patches()), methods=["maximization"])
     for pattern in found.patterns:
         best, largest = pattern.climbs[0], max(np.linalg.norm(patch.pixels) for patch in pattern.patches)
         assert best.activation > pattern.patches[0].activation
@@ -78,7 +78,7 @@ def test_a_seed_gives_the_same_input_whatever_the_threads_and_another_seed_anoth
     results = []
     for threads, seed in ((1, 0), (2, 0), (2, 1)):
         set_threads(threads)
-        found = find_patterns(DEEP, images, methods=["maximisation"], seed=seed)
+        found = find_patterns(DEEP, images, methods=["maximization"], seed=seed)
         results.append([climb.pixels.tobytes() for pattern in found.patterns for climb in pattern.climbs])
     set_threads(None)
     assert results[0] == results[1]

@@ -19,24 +19,24 @@ def dot(row: int, column: int, size: int = 8):
     return ImageArray("dots", image)
 
 
-CENTRE = np.zeros((1, 1, 3, 3))
-CENTRE[0, 0, 1, 1] = 1
+CENTER = np.zeros((1, 1, 3, 3))
+CENTER[0, 0, 1, 1] = 1
 
 
 def test_a_patch_is_the_receptive_field_of_the_peak():
-    (pattern,) = find_patterns(network(layer(CENTRE)), dot(3, 5)).patterns
+    (pattern,) = find_patterns(network(layer(CENTER)), dot(3, 5)).patterns
     (patch,) = pattern.patches
     assert (patch.activation, patch.image, patch.row, patch.column, patch.box) == (1, 0, 2, 4, Box(2, 4, 5, 7))
-    np.testing.assert_array_equal(patch.pixels, CENTRE[0])
-    np.testing.assert_array_equal(patch.projection, CENTRE[0])
+    np.testing.assert_array_equal(patch.pixels, CENTER[0])
+    np.testing.assert_array_equal(patch.projection, CENTER[0])
 
 
 def test_what_of_a_patch_is_outside_the_image_is_nan():
-    (pattern,) = find_patterns(network(layer(CENTRE, padding=1)), dot(0, 7)).patterns
+    (pattern,) = find_patterns(network(layer(CENTER, padding=1)), dot(0, 7)).patterns
     (patch,) = pattern.patches
     assert patch.box == Box(-1, 6, 2, 9)
     np.testing.assert_array_equal(patch.pixels[0], [[np.nan] * 3, [0, 1, np.nan], [0, 0, np.nan]])
-    np.testing.assert_array_equal(patch.projection, CENTRE[0])
+    np.testing.assert_array_equal(patch.projection, CENTER[0])
 
 
 def test_a_dead_filter_has_neither_patches_nor_inputs():
@@ -47,7 +47,7 @@ def test_a_dead_filter_has_neither_patches_nor_inputs():
 
 
 def test_classes_see_the_whole_image():
-    net = with_head(np.random.default_rng(0), network(layer(CENTRE, "relu")), (1, 8, 8))
+    net = with_head(np.random.default_rng(0), network(layer(CENTER, "relu")), (1, 8, 8))
     found = find_patterns(net, dot(2, 2), "classes", [2, 0])
     assert (found.layer, found.size) == ("classes", (8, 8))
     assert [pattern.name for pattern in found.patterns] == ["c", "a"]
@@ -68,7 +68,7 @@ def test_classes_see_the_whole_image():
 )
 def test_a_layer_that_is_not_there_is_refused(wanted, message):
     with pytest.raises(ArgumentError) as caught:
-        find_patterns(network(layer(CENTRE)), dot(1, 1), wanted)
+        find_patterns(network(layer(CENTER)), dot(1, 1), wanted)
     assert str(caught.value) == message
 
 

@@ -50,7 +50,7 @@ def test_a_place_in_the_middle_changes_nothing():
     assert parsed("{ weights = [[1, 2, 3]], at = [0, 0] }") == [[1, 2, 3]]
 
 
-def test_an_even_matrix_has_its_middle_left_of_its_centre():
+def test_an_even_matrix_has_its_middle_left_of_its_center():
     """As a plain matrix among larger ones has."""
     ruler = "{ weights = [[0, 0, 0, 0, 0]], at = [0, 0] }"
     assert parsed(f"[{ruler}, {{ weights = [[2, 3]], at = [0, 0] }}]") == [[0, 0, 2, 3, 0]]

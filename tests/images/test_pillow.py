@@ -51,7 +51,7 @@ def png(width, height, bits, kind, rows, *chunks):
 
 
 def tiff(values, bits, sample_format, order=">"):
-    """An uncompressed grey TIFF file of any type of numbers."""
+    """An uncompressed gray TIFF file of any type of numbers."""
     height, width = values.shape
     data = values.astype(values.dtype.newbyteorder(order)).tobytes()
     tags = [(256, 4, width), (257, 4, height), (258, 3, bits), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1)]
@@ -95,7 +95,7 @@ class TestKinds:
 
     @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB"])
     @pytest.mark.parametrize("channels", ["auto", "gray"])
-    def test_other_colour_models_become_rgb_or_their_luminance(self, mode, channels):
+    def test_other_color_models_become_rgb_or_their_luminance(self, mode, channels):
         content = encoded(PIL.Image.fromarray(COLORS).convert(mode), "TIFF")
         rgb = decoded(content, "RGB")
         direct = mode != "LAB"  # Pillow turns Lab into RGB only
@@ -104,7 +104,7 @@ class TestKinds:
             load_image(content, channels=channels).values, gray if channels == "gray" else rgb
         )
 
-    def test_a_palette_of_colours_gives_rgb(self):
+    def test_a_palette_of_colors_gives_rgb(self):
         content = encoded(PIL.Image.fromarray(COLORS).quantize(16))
         np.testing.assert_array_equal(load_image(content).values, decoded(content, "RGB"))
 
@@ -174,11 +174,11 @@ class TestDepth:
         image = load_image(tiff(values, values.itemsize * 8, sample_format, order))
         np.testing.assert_allclose(image.floats().ravel(), [0, 0.5, 1], atol=1e-4)
 
-    def test_16_bit_colour_is_read_with_8_and_says_so(self):
+    def test_16_bit_color_is_read_with_8_and_says_so(self):
         image = load_image(png(1, 1, 16, 2, b"\0\x12\x34\x56\x78\x9a\xbc"))
         assert image.values.ravel().tolist() == [0x12, 0x56, 0x9A]
         assert image.notes == (
-            "standard input: 8 of its 16 bits per channel are read. Write it as 16-bit grey, or .npy, to keep all.",
+            "standard input: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",
         )
 
     @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ class TestTransparency:
         image = load_image(encoded(PIL.Image.new("LA", (2, 2), (0, 0))), background="silver")
         assert (image.channel_names, set(image.values.ravel())) == (("gray",), {192})
 
-    def test_gray_over_a_colour_becomes_rgb(self):
+    def test_gray_over_a_color_becomes_rgb(self):
         image = load_image(encoded(PIL.Image.new("LA", (1, 1), (0, 0))), background="red")
         assert image.values.ravel().tolist() == [255, 0, 0]
 
@@ -297,7 +297,7 @@ class TestTransparency:
         content = encoded(PIL.Image.new("L", (1, 1), 7), transparency=7)
         assert load_image(content, background="blue").values.ravel().tolist() == [0, 0, 255]
 
-    def test_a_clear_colour(self):
+    def test_a_clear_color(self):
         image = load_image(png(2, 1, 8, 2, b"\0\1\2\3\4\5\6", (b"tRNS", b"\0\1\0\2\0\3")))
         assert image.values[:, 0].T.tolist() == [[255, 255, 255], [4, 5, 6]]
 
@@ -306,17 +306,17 @@ class TestTransparency:
         content = png(2, 1, 16, 0, b"\0\x12\x34\x12\x35", (b"tRNS", b"\x12\x34"))
         assert load_image(content, background=background).values.ravel().tolist() == [value, 0x1235]
 
-    def test_a_clear_level_of_16_bits_over_a_colour(self):
+    def test_a_clear_level_of_16_bits_over_a_color(self):
         content = png(2, 1, 16, 0, b"\0\x12\x34\x12\x35", (b"tRNS", b"\x12\x34"))
         image = load_image(content, background="red")
         assert image.values[:, 0].T.tolist() == [[65535, 0, 0], [0x1235] * 3]
 
     @pytest.mark.parametrize("background", ["whit", "#12", "", "1 2 3"])
-    def test_a_background_that_is_no_colour_is_refused(self, background):
+    def test_a_background_that_is_no_color_is_refused(self, background):
         with pytest.raises(ArgumentError) as caught:
             load_image(encoded(COLORS), background=background)
         assert str(caught.value) == (
-            f"background {background!r} is not a colour. Write a name such as white, or #rrggbb."
+            f"background {background!r} is not a color. Write a name such as white, or #rrggbb."
         )
 
 

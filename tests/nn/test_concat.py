@@ -10,7 +10,7 @@ import pytest
 from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.formats.kernel_text import parse_kernel
-from cnnfx.nn.concat import Block, centred, side_by_side, stack
+from cnnfx.nn.concat import Block, centerd, side_by_side, stack
 from cnnfx.nn.layers import Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
 
@@ -38,14 +38,14 @@ def refusal(*networks: Network) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "at"), [(1, 3, 1), (3, 5, 1), (2, 3, 1), (2, 4, 1), (3, 4, 0), (1, 4, 1), (4, 7, 2)]
 )
-def test_a_kernel_is_centred_so_that_its_anchor_stays(old, new, at):
-    result = centred(np.ones((1, old)), (1, new))
+def test_a_kernel_is_centerd_so_that_its_anchor_stays(old, new, at):
+    result = centerd(np.ones((1, old)), (1, new))
     assert np.flatnonzero(result).tolist() == list(range(at, at + old))
     assert at + (old - 1) // 2 == (new - 1) // 2
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (4, 2), (3, 5)])
-def test_a_centred_kernel_gives_the_same_maps_with_same_padding(size):
+def test_a_centerd_kernel_gives_the_same_maps_with_same_padding(size):
     small = network("a", "f", size=size, padding="same")
     large = network("b", "g", size=(6, 7), padding="same")
     alone = [net.feature_maps(IMAGE)[0] for net in (small, large)]

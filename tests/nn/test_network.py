@@ -119,7 +119,7 @@ def test_per_channel_applies_the_whole_network_to_each_channel() -> None:
     np.testing.assert_allclose(apart.feature_maps(image)[-1], np.concatenate(each))
 
 
-def test_normalisation_comes_first() -> None:
+def test_normalization_comes_first() -> None:
     network = Network((flat("a"),), mean=0.5, deviation=0.25)
     image = RANDOM.random((1, 6, 6))
     plain = Network(network.layers)
@@ -131,9 +131,9 @@ def test_then_stacks_networks_and_joins_their_names() -> None:
     assert (stacked.name, len(stacked.layers)) == ("lower-upper", 2)
 
 
-def test_a_network_with_normalisation_cannot_be_stacked_on_another() -> None:
+def test_a_network_with_normalization_cannot_be_stacked_on_another() -> None:
     model = Network((flat("a"),), "model", mean=0.1)
     with pytest.raises(
-        ArgumentError, match=r"^model normalises its input, so it must be the first network, not a later one\.$"
+        ArgumentError, match=r"^model normalizes its input, so it must be the first network, not a later one\.$"
     ):
         Network((flat("a"),)).then(model)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import cnnfx
-from cnnfx.nn.summary import Step, summarise
+from cnnfx.nn.summary import Step, summarize
 
 
 def test_a_preset_is_listed_with_what_combines_its_channels() -> None:
-    steps = summarise(cnnfx.load_network("sobel"), (1, 28, 20))
+    steps = summarize(cnnfx.load_network("sobel"), (1, 28, 20))
     assert steps == [
         Step("2 filters 3×3", (2, 26, 18), 20, 20, "2 × 1 × 3 × 3 + 2 = 20"),
         Step("3 channels combined", (3, 26, 18)),
@@ -15,5 +15,5 @@ def test_a_preset_is_listed_with_what_combines_its_channels() -> None:
 
 
 def test_a_dense_layer_that_is_still_to_be_made_is_counted() -> None:
-    steps = summarise(cnnfx.load_network("edges"), (1, 5, 4), classes=7)
+    steps = summarize(cnnfx.load_network("edges"), (1, 5, 4), classes=7)
     assert steps[-1] == Step("dense, 7 classes", (7,), 175, 175, "7 × (4 × 3 × 2) + 7 = 175")

@@ -178,7 +178,7 @@ def test_max_pooling_keeps_the_largest_and_mean_pooling_shows_the_largest_magnit
         assert (one.shown, one.value) == (shown, value)
 
 
-def test_a_model_sees_its_normalised_image():
+def test_a_model_sees_its_normalized_image():
     maps = feature_maps(network([[1, 0]], mean=1.0, deviation=0.5), counting(1, 3), ("gray",))
     (one,) = explain(maps, ("gray",), 0, 1)
     assert one.points[0].sums[0].terms[0].patch.tolist() == [[0.0, 2.0]]

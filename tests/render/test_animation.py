@@ -103,14 +103,14 @@ def test_a_frame_that_equals_the_one_before_is_kept(moving):
     np.testing.assert_array_equal(shown[-1], palette[frames[0]])
 
 
-def test_grey_levels_keep_their_values_where_one_palette_has_them():
+def test_gray_levels_keep_their_values_where_one_palette_has_them():
     frames = [np.arange(0, 250, 5, np.uint8).reshape(5, 10), np.full((5, 10), 3, np.uint8)]
     shown, _ = decoded(written(frames, [50, 50]))
     for frame, picture in zip(frames, shown, strict=True):
         np.testing.assert_array_equal(picture, np.repeat(frame[..., None], 3, axis=2))
 
 
-def test_all_256_grey_levels_are_off_by_one_at_most():
+def test_all_256_gray_levels_are_off_by_one_at_most():
     frame = np.arange(256, dtype=np.uint8).reshape(16, 16)
     (places,), palette = share_palette([frame])
     assert len(palette) == 255
@@ -119,14 +119,14 @@ def test_all_256_grey_levels_are_off_by_one_at_most():
     assert palette[places][-1, -1, 0] == 255
 
 
-def test_colours_keep_their_values_where_one_palette_has_them():
+def test_colors_keep_their_values_where_one_palette_has_them():
     frames = list(np.random.default_rng(1).integers(0, 6, (2, 8, 9, 3)).astype(np.uint8) * 50)
     shown, _ = decoded(written([frame // 100 * 100 for frame in frames], [50, 50]))
     for frame, picture in zip(frames, shown, strict=True):
         np.testing.assert_array_equal(picture, frame // 100 * 100)
 
 
-def test_many_colours_are_drawn_by_near_ones_of_one_palette_without_dither():
+def test_many_colors_are_drawn_by_near_ones_of_one_palette_without_dither():
     frame = np.zeros((64, 64, 3), np.uint8)
     frame[..., 0], frame[..., 1] = np.arange(0, 256, 4), np.arange(0, 256, 4)[:, None]
     (first, second), palette = share_palette([frame, np.full_like(frame, 100)])
@@ -145,8 +145,8 @@ def test_a_format_that_cannot_move_is_refused():
         written([np.zeros((2, 2), np.uint8)], [50], "jpg")
 
 
-def test_a_palette_of_256_colours_is_refused():
-    with pytest.raises(ArgumentError, match=r"^A palette has at most 255 colours, not 256\.$"):
+def test_a_palette_of_256_colors_is_refused():
+    with pytest.raises(ArgumentError, match=r"^A palette has at most 255 colors, not 256\.$"):
         written([np.zeros((2, 2), np.uint8)], [50], "gif", np.zeros((256, 3), np.uint8))
 
 

@@ -29,7 +29,7 @@ def test_each_mode_draws_its_own_line(mode: str, expected: list[int]) -> None:
 
 
 @given(arrays(np.float32, (3, 5), elements=st.floats(-(2.0**100), 2.0**100, width=32)))
-def test_signed_zero_is_mid_grey_and_the_largest_magnitude_black_or_white(values: np.ndarray) -> None:
+def test_signed_zero_is_mid_gray_and_the_largest_magnitude_black_or_white(values: np.ndarray) -> None:
     levels = line("signed", float(values.min()), float(values.max())).levels(values)
     assert (levels[values == 0] == 128).all()
     largest = np.abs(values).max()
@@ -52,13 +52,13 @@ def test_nan_is_black_and_infinity_clipped(mode: str) -> None:
 def test_an_unknown_mode_is_refused_with_those_there_are() -> None:
     with pytest.raises(
         ArgumentError,
-        match=r"^There is no normalisation called 'sqrt'\. Choose one of signed, minmax, positive, absolute, none\.$",
+        match=r"^There is no normalization called 'sqrt'\. Choose one of signed, minmax, positive, absolute, none\.$",
     ):
         line("sqrt", 0, 1)
 
 
 @pytest.mark.parametrize("name", ANCHORS)
-def test_a_colour_map_begins_and_ends_in_its_anchors(name: str) -> None:
+def test_a_color_map_begins_and_ends_in_its_anchors(name: str) -> None:
     assert tuple(table(name)[0].tolist()) == ANCHORS[name][0]
     assert tuple(table(name)[255].tolist()) == ANCHORS[name][-1]
 
@@ -73,9 +73,9 @@ def test_gray_leaves_levels_as_they_are() -> None:
     assert paint(levels, "heat").shape == (2, 3, 3)
 
 
-def test_an_unknown_colour_map_is_refused_with_those_there_are() -> None:
+def test_an_unknown_color_map_is_refused_with_those_there_are() -> None:
     with pytest.raises(
         ArgumentError,
-        match=r"^There is no colour map called 'jet'\. Choose one of gray, diverging, heat, viridis\.$",
+        match=r"^There is no color map called 'jet'\. Choose one of gray, diverging, heat, viridis\.$",
     ):
         table("jet")

@@ -192,14 +192,14 @@ def test_kernels_of_3_and_5_fit_80_columns(side, depth):
         assert max(len(re.sub(r"\x1b\[[\d;]*m", "", line)) for line in lines) <= 80
 
 
-def test_with_colours_the_patch_is_drawn_beside_its_numbers():
+def test_with_colors_the_patch_is_drawn_beside_its_numbers():
     lines = written(image([[0, 1], [0.2, 0.4]]), layer([[[1, 1], [1, 1]]]), colors="truecolor")
     assert lines[0] == "\x1b[1mk1 at 0,0 = 1.6\x1b[0m"
     assert "\x1b[48;2;0;0;0m  \x1b[48;2;255;255;255m  \x1b[0m  0.0 1.0" in lines[2]
     assert "\x1b[48;2;51;51;51m  \x1b[48;2;102;102;102m  \x1b[0m  0.2 0.4" in lines[3]
 
 
-def test_a_normalised_patch_is_drawn_as_the_image_is():
+def test_a_normalized_patch_is_drawn_as_the_image_is():
     picture = image([[0, 1]])
     network = Network((layer([[[1, 1]]]),), "net", mean=0.5, deviation=0.25)
     (one,) = explain(feature_maps(network, picture, ("gray",)), ("gray",), 0, 0)
@@ -219,7 +219,7 @@ def test_a_normalised_patch_is_drawn_as_the_image_is():
 def test_the_introduction_says_what_is_seen(settings, seen):
     picture = image([[1, 2, 3, 4]])
     network = Network((layer([[[1, 1]]], **settings),), "net", mean=0.5, deviation=0.25)
-    title, field, normalised = introduction(feature_maps(network, picture, ("gray",)), "a.png", 0, 1)
+    title, field, normalized = introduction(feature_maps(network, picture, ("gray",)), "a.png", 0, 1)
     assert title.startswith("a.png (4×1) through net: position 1,0 of ")
     assert field == f"It sees {seen}"
-    assert normalised == "The image is normalised first, (value - 0.5) / 0.25: 0 becomes -2, 1 becomes 2."
+    assert normalized == "The image is normalized first, (value - 0.5) / 0.25: 0 becomes -2, 1 becomes 2."

@@ -1,4 +1,4 @@
-"""The picture of patterns: what is where, in which grey, and what says that there is nothing."""
+"""The picture of patterns: what is where, in which gray, and what says that there is nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cnnfx.features.search import Found, Patch, Pattern
 from cnnfx.nn.receptive_field import Box
 from cnnfx.render.features import NOTHING, OUTSIDE, STRIPE, best_tiles, label, patterns_picture, stripes
 
-METHODS = ("patches", "deconvolution", "maximisation")
+METHODS = ("patches", "deconvolution", "maximization")
 
 
 def pattern(pixels, projection, made, name="f", count=1):
@@ -24,12 +24,12 @@ def found(*patterns, methods=METHODS, size=(2, 2)):
     return Found(1, size, 60, methods, patterns)
 
 
-GREY = pattern([[[0, 1], [np.nan, 0.2]]], [[[-2, 2], [0, 2]]], [[[0, 0.5], [0.25, 0]]])
+GRAY = pattern([[[0, 1], [np.nan, 0.2]]], [[[-2, 2], [0, 2]]], [[[0, 0.5], [0.25, 0]]])
 DEAD = Pattern(1, "dead", (), ())
 
 
 def test_the_best_of_each_stands_side_by_side():
-    tiles = best_tiles(found(GREY))
+    tiles = best_tiles(found(GRAY))
     (picture,) = tiles.rows(0, 1, 0, 2)
     white = [255, 255]
     patch, projection, made = [[0, 255], [OUTSIDE, 51]], [[0, 255], [128, 255]], [[0, 255], [128, 0]]
@@ -47,13 +47,13 @@ def test_a_dead_filter_is_said_and_striped():
 
 
 def test_only_the_methods_that_were_asked_for_are_drawn():
-    one, three = (patterns_picture(found(GREY, methods=methods), "").shape for methods in (METHODS[:1], METHODS))
+    one, three = (patterns_picture(found(GRAY, methods=methods), "").shape for methods in (METHODS[:1], METHODS))
     assert three[0] == one[0]
     assert three[1] > 2.8 * (one[1] - 50)
 
 
-def test_grey_images_make_a_grey_picture_and_coloured_ones_a_coloured():
-    assert patterns_picture(found(GREY), "").ndim == 2
+def test_gray_images_make_a_gray_picture_and_colored_ones_a_colored():
+    assert patterns_picture(found(GRAY), "").ndim == 2
     red = np.zeros((3, 2, 2))
     red[0] = 1
     picture = patterns_picture(found(pattern(red, red, red, count=9)), "")
@@ -63,8 +63,8 @@ def test_grey_images_make_a_grey_picture_and_coloured_ones_a_coloured():
 
 @pytest.mark.parametrize("columns", [1, 2, 5])
 def test_filters_stand_in_as_many_columns_as_are_asked_for(columns):
-    alone = patterns_picture(found(GREY), "", 1).shape
-    height, width = patterns_picture(found(*[GREY] * 5), "", columns).shape
+    alone = patterns_picture(found(GRAY), "", 1).shape
+    height, width = patterns_picture(found(*[GRAY] * 5), "", columns).shape
     assert width == pytest.approx(columns * alone[1], abs=14 * columns)
     assert (height > alone[0]) == (columns < 5)
 

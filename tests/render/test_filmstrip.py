@@ -36,7 +36,7 @@ def test_each_filter_is_drawn_as_show_filters_draws_it():
     assert levels <= set(frames[0].ravel().tolist())
 
 
-def test_filters_on_three_channels_are_drawn_in_colour():
+def test_filters_on_three_channels_are_drawn_in_color():
     (frame,) = strip(["a"], [Snapshot(np.random.default_rng(0).normal(size=(1, 3, 5, 5)).astype(np.float32), "")])
     assert frame.ndim == 3
 
@@ -47,7 +47,7 @@ def test_filters_on_many_channels_are_rows_of_kernels():
     assert frame.shape[1] > 24 * 5 * 2
 
 
-def test_smoothing_takes_the_mean_of_neighbours_and_no_more_after_than_before_at_the_start():
+def test_smoothing_takes_the_mean_of_neighbors_and_no_more_after_than_before_at_the_start():
     np.testing.assert_allclose(smoothed(np.array([8.0, 2, 2, 4, 6]), 1), [8, 4, 8 / 3, 4, 5])
     np.testing.assert_allclose(smoothed(np.full(9, 3.0), 20), np.full(9, 3))
 

@@ -18,7 +18,7 @@ def layer(*shape: int) -> Layer:
     return Layer(Conv(weights, np.zeros(shape[0])), tuple(f"f{k}" for k in range(shape[0])))
 
 
-def test_minus_one_is_black_zero_grey_and_one_white() -> None:
+def test_minus_one_is_black_zero_gray_and_one_white() -> None:
     assert kernel_levels(TOP).tolist() == [[0] * 3, [255] * 3, [128] * 3]
 
 
@@ -26,7 +26,7 @@ def test_filters_can_share_one_largest_weight() -> None:
     assert kernel_levels(np.array([[1.0, -1.0]]), largest=2).tolist() == [[191, 64]]
 
 
-def test_a_filter_of_zeros_is_grey() -> None:
+def test_a_filter_of_zeros_is_gray() -> None:
     assert (kernel_levels(np.zeros((3, 3))) == 128).all()
 
 
@@ -72,7 +72,7 @@ def test_a_weight_of_a_very_large_table_can_still_be_seen() -> None:
     assert higher.shape[0] - lower.shape[0] == 3 * 4 + 2 + 2
 
 
-def test_three_input_channels_are_shown_as_colour_too() -> None:
+def test_three_input_channels_are_shown_as_color_too() -> None:
     weights = np.zeros((1, 3, 1, 1))
     weights[0, :, 0, 0] = [1, -1, 0]
     picture = layer_picture(Layer(Conv(weights, np.zeros(1)), ("opponent",)), ["red", "green", "blue"])

@@ -120,7 +120,7 @@ def test_all_channels_by_one_range_can_be_compared() -> None:
     assert cnnfx.grid(maps, scope="all", **options).tolist() == [[191, 0]]
 
 
-def test_a_colour_map_makes_a_colour_grid() -> None:
+def test_a_color_map_makes_a_color_grid() -> None:
     picture = cnnfx.grid(np.array([[[1.0]]]), colormap="diverging", labels=False, gap=0, scale=1)
     assert picture.tolist() == [[[127, 0, 0]]]
 

@@ -48,7 +48,7 @@ def test_long_names_are_cut_and_columns_stay_aligned() -> None:
     assert text.splitlines()[:2] == ["      magnitude of y", "first ██" + " " * 13 + "██"]
 
 
-def test_in_colour_a_pixel_is_half_a_character() -> None:
+def test_in_color_a_pixel_is_half_a_character() -> None:
     text = filter_table(layer(np.ones((2, 3, 5, 5)), ("a", "b")), ["1", "2", "3"], 20, "truecolor", "utf-8")
     lines = [re.sub("\x1b.*?m", "", line) for line in text.splitlines()]
     assert len(lines) == 1 + 2 * 3

@@ -74,12 +74,12 @@ def test_two_pixels_above_each_other_are_one_half_block():
     assert truecolor([[RED], [BLUE]]) == "\x1b[38;2;255;0;0;48;2;0;0;255m▀\x1b[0m"
 
 
-def test_only_the_colour_that_changes_is_written():
+def test_only_the_color_that_changes_is_written():
     text = truecolor([[RED, RED, GREEN, GREEN], [BLUE, BLUE, BLUE, RED]])
     assert text == "\x1b[38;2;255;0;0;48;2;0;0;255m▀▀\x1b[38;2;0;255;0m▀\x1b[48;2;255;0;0m▀\x1b[0m"
 
 
-def test_two_equal_pixels_are_a_space_on_their_colour():
+def test_two_equal_pixels_are_a_space_on_their_color():
     assert truecolor([[RED, GREEN], [RED, GREEN]]) == "\x1b[48;2;255;0;0m \x1b[48;2;0;255;0m \x1b[0m"
 
 
@@ -92,7 +92,7 @@ def test_an_odd_last_row_stands_on_the_terminals_background():
     assert truecolor([[7], [7], [9]]) == "\x1b[48;2;7;7;7m \x1b[0m\n\x1b[38;2;9;9;9m▀\x1b[0m"
 
 
-def test_grey_is_the_same_as_equal_red_green_and_blue():
+def test_gray_is_the_same_as_equal_red_green_and_blue():
     gray = np.arange(12, dtype=np.uint8).reshape(4, 3)
     assert truecolor(gray) == truecolor(np.stack([gray] * 3, axis=-1))
 
@@ -108,11 +108,11 @@ def test_grey_is_the_same_as_equal_red_green_and_blue():
         ((130, 128, 126), 244),
     ],
 )
-def test_256_colours_take_the_nearest_of_cube_and_greys(color, index):
+def test_256_colors_take_the_nearest_of_cube_and_grays(color, index):
     assert half_blocks(picture([color], [color]), width=9, depth="256") == f"\x1b[48;5;{index}m \x1b[0m"
 
 
-def test_256_colours_are_the_nearest_by_search():
+def test_256_colors_are_the_nearest_by_search():
     steps = (0, 95, 135, 175, 215, 255)
     cube = [(red, green, blue) for red in steps for green in steps for blue in steps]
     palette = np.array(cube + [(v, v, v) for v in range(8, 239, 10)])
@@ -184,23 +184,23 @@ def test_decoding_the_escapes_gives_the_averaged_pixels_back(image, width, heigh
     assert (shown[rows:] == -1).all()
 
 
-# Without colours, and without blocks
+# Without colors, and without blocks
 
 
-def test_without_colours_shades_stand_for_the_mean_of_two_pixels():
+def test_without_colors_shades_stand_for_the_mean_of_two_pixels():
     assert plain([[0, 64, 128, 191, 255]] * 2) == " ░▒▓█"
     assert plain([[0, 255], [255, 255]]) == "▒█"  # 127.5 and 255
 
 
-def test_without_colours_an_odd_last_row_stands_for_itself():
+def test_without_colors_an_odd_last_row_stands_for_itself():
     assert plain([[255], [255], [64]]) == "█\n░"
 
 
-def test_without_colours_red_is_darker_than_green():
+def test_without_colors_red_is_darker_than_green():
     assert plain([[RED, GREEN, BLUE]]) == "░▒ "
 
 
-def test_without_colours_and_blocks_ascii_has_ten_shades():
+def test_without_colors_and_blocks_ascii_has_ten_shades():
     row = [round(255 * step / 9) for step in range(10)]
     assert plain([row, row], encoding="ascii") == " .:-=+*#%@"
     assert plain([row, row], encoding="cp1252") == " .:-=+*#%@"
@@ -215,7 +215,7 @@ def test_an_encoding_that_is_not_known_is_taken_for_ascii():
     assert plain([[255]], encoding="no-such") == "@"
 
 
-def test_colours_without_half_blocks_are_spaces_of_the_mean_colour():
+def test_colors_without_half_blocks_are_spaces_of_the_mean_color():
     text = truecolor([[RED], [BLUE], [GREEN]], encoding="latin-1")
     assert text == "\x1b[48;2;128;0;128m \x1b[0m\n\x1b[48;2;0;255;0m \x1b[0m"
 
@@ -240,7 +240,7 @@ def test_sizes_less_than_one_are_refused(sizes):
         half_blocks(picture([1]), depth="none", **sizes)
 
 
-# The colours of a terminal
+# The colors of a terminal
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_sizes_less_than_one_are_refused(sizes):
         ({"COLORTERM": "truecolor", "FORCE_COLOR": "2"}, "256"),
     ],
 )
-def test_a_terminals_colours_follow_from_its_variables(environ, depth):
+def test_a_terminals_colors_follow_from_its_variables(environ, depth):
     assert color_depth(FakeStream(True), environ) == depth
 
 
@@ -276,7 +276,7 @@ def test_a_terminals_colours_follow_from_its_variables(environ, depth):
         ({"FORCE_COLOR": "3", "NO_COLOR": "1"}, "none"),
     ],
 )
-def test_what_is_no_terminal_has_colours_only_by_force(environ, depth):
+def test_what_is_no_terminal_has_colors_only_by_force(environ, depth):
     assert color_depth(FakeStream(False), environ) == depth
     assert color_depth(None, environ) == depth
 

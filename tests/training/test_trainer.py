@@ -170,9 +170,9 @@ def test_filters_held_fixed_stay_and_others_are_learned_on(tmp_path) -> None:
     assert load_model(tmp_path / "model.npz").layers[0].filter_names == ("1", "2")
 
 
-def test_colour_images_and_floats_are_learned_from_too() -> None:
-    colour = bars(64, channels=3)
-    data = Bars((colour.images / np.float32(255)).astype(np.float32), colour.labels)
+def test_color_images_and_floats_are_learned_from_too() -> None:
+    color = bars(64, channels=3)
+    data = Bars((color.images / np.float32(255)).astype(np.float32), color.labels)
     trainer = finish(begin(data=data, test=None, settings=replace(SETTINGS, batch_size=16)))
     assert trainer.network.layers[0].conv.weights.shape == (4, 3, 3, 3)
     assert trainer.history[-1].test_accuracy is None

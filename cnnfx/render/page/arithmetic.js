@@ -5,7 +5,7 @@ const FEW_CHANNELS = 3; // of more, only the sums are shown until one is opened
 
 /** The explanation of a pixel as elements.
 
-    `told` is what `explain` gives; `layer` the layer; `below(channel)` has { name, colour(value) }; `number` that
+    `told` is what `explain` gives; `layer` the layer; `below(channel)` has { name, color(value) }; `number` that
     of the layer below; `opened` the input channels whose tables are open, where there are many. */
 function explanation(told, layer, output, below, number, opened) {
   const several = told.filters.length > 1;
@@ -57,7 +57,7 @@ function sumLine({ terms, bias, sum }) {
 
 function poolLine({ kind, size }, { block, chosen }) {
   const highest = Math.max(...block.map(Math.abs)) || 1;
-  const cells = block.map((value, k) => ({ text: short(value, 3), colour: GREYS[Math.round(127.5 + (127.5 * value) / highest) || 0], chosen: k === chosen, within: k }));
+  const cells = block.map((value, k) => ({ text: short(value, 3), color: GRAYS[Math.round(127.5 + (127.5 * value) / highest) || 0], chosen: k === chosen, within: k }));
   const which = kind === "max" ? "largest" : "mean";
   return make("div", { class: "pool" },
     make("p", { class: "step" }, `${kind}-pool: the ${which} of a block of ${size}×${size}. The sum above is that of the framed one.`),
@@ -71,7 +71,7 @@ function termParts(term, count, below, number, opened) {
     return make("div", { class: "term" }, ...heading, product(term, below, number));
   }
   const summary = make("summary", {},
-    small(term.patch, term.columns.length, below.colour), " × ", small(term.weights, term.columns.length, signed(term.weights)),
+    small(term.patch, term.columns.length, below.color), " × ", small(term.weights, term.columns.length, signed(term.weights)),
     make("span", { class: "name" }, ` ${below.name}`), make("span", { class: "sum" }, short(term.sum)));
   const details = make("details", { class: "channel" }, summary);
   details.open = opened.has(term.channel);
@@ -84,11 +84,11 @@ function termParts(term, count, below, number, opened) {
   return details;
 }
 
-/** Grey levels for numbers of either sign: 0 is mid-grey, the largest magnitude black or white. */
+/** Gray levels for numbers of either sign: 0 is mid-gray, the largest magnitude black or white. */
 function signed(values) {
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const drawn = line("signed", -largest, largest);
-  return (value) => GREYS[level(drawn, value)];
+  return (value) => GRAYS[level(drawn, value)];
 }
 
 /** patch × weights = products, as three tables; as pictures if the kernel is large. */
@@ -96,17 +96,17 @@ function product({ patch, weights, rows, columns }, below, number) {
   const products = Array.from(patch, (value, k) => value * weights[k]), width = columns.length;
   if (patch.length > MOST_CELLS) {
     return make("div", { class: "product" },
-      pictured("patch", small(patch, width, below.colour)), sign("×"),
+      pictured("patch", small(patch, width, below.color)), sign("×"),
       pictured("weights", small(weights, width, signed(weights))), sign("="),
       pictured("products", small(products, width, signed(products))));
   }
   const text = (value) => (width > 3 ? short(value, 2).replace(/^(−?)0\./, "$1.") : short(value, window.innerWidth < 480 ? 2 : 3));
   const place = (k) => ({ row: rows[Math.floor(k / width)], column: columns[k % width] });
-  const cells = (values, colour, more = () => ({})) =>
-    Array.from(values, (value, k) => ({ text: text(value), colour: colour(value), ...more(k) }));
+  const cells = (values, color, more = () => ({})) =>
+    Array.from(values, (value, k) => ({ text: text(value), color: color(value), ...more(k) }));
   const under = (k) => ({ ...place(k), padding: place(k).row < 0 || place(k).column < 0, number, channel: below.channel });
   return make("div", { class: "product" },
-    numberTable("patch", width, cells(patch, below.colour, under)), sign("×"),
+    numberTable("patch", width, cells(patch, below.color, under)), sign("×"),
     numberTable("weights", width, cells(weights, signed(weights))), sign("="),
     numberTable("products", width, cells(products, signed(products))));
 }
@@ -119,7 +119,7 @@ function pictured(caption, picture) {
   return make("figure", {}, make("figcaption", {}, caption), picture);
 }
 
-/** Numbers in coloured squares. */
+/** Numbers in colored squares. */
 function numberTable(caption, width, cells) {
   const table = make("table", { class: width > 3 ? "numbers wide" : "numbers" }, make("caption", {}, caption)), body = make("tbody");
   for (let first = 0; first < cells.length; first += width) {
@@ -129,10 +129,10 @@ function numberTable(caption, width, cells) {
   return table;
 }
 
-function numberCell({ text, colour, padding, chosen, row, column, number, channel, within }) {
+function numberCell({ text, color, padding, chosen, row, column, number, channel, within }) {
   const cell = make("td", {}, text);
-  cell.style.background = css(colour);
-  cell.style.color = inkOn(colour);
+  cell.style.background = css(color);
+  cell.style.color = inkOn(color);
   if (padding) {
     cell.className = "padding";
     cell.title = "padding: 0 lies outside the image";
@@ -146,8 +146,8 @@ function numberCell({ text, colour, padding, chosen, row, column, number, channe
 }
 
 /** A small picture of numbers. */
-function small(values, width, colour) {
-  const canvas = painted(width, values.length / width, (at) => colour(values[at]));
+function small(values, width, color) {
+  const canvas = painted(width, values.length / width, (at) => color(values[at]));
   canvas.className = "small";
   canvas.setAttribute("aria-hidden", "true");
   return canvas;

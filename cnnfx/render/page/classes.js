@@ -23,7 +23,7 @@ function penCard(page) {
     title.textContent = image.name;
     clear.focus();
   });
-  const how = cell.digits ? "It is fitted as MNIST's digits were made: scaled to 20×20, its centre of mass in the middle." : `It is scaled to ${width}×${height}.`;
+  const how = cell.digits ? "It is fitted as MNIST's digits were made: scaled to 20×20, its center of mass in the middle." : `It is scaled to ${width}×${height}.`;
   return make("figure", { class: "card" }, make("figcaption", {}, cell.digits ? "draw a digit here" : "draw here"),
     pen.canvas, reading, make("div", { class: "buttons" }, clear, back), make("p", { class: "how" }, how));
 }

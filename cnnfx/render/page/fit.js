@@ -1,5 +1,5 @@
 /* A drawing made as MNIST's digits were, by the steps of `cnnfx predict`: cropped, scaled to 20 pixels on the larger
-   side, its centre of mass in the middle of 28×28. Planes are { height, width, values }, 0 ground, 1 ink. */
+   side, its center of mass in the middle of 28×28. Planes are { height, width, values }, 0 ground, 1 ink. */
 
 const SIDE = 28, BOX = 20, MIDDLE = 14.5, INK = 0.2;
 
@@ -9,7 +9,7 @@ function fitDigit(plane) {
   if (!box) return null;
   const factor = BOX / Math.max(box.height, box.width);
   const height = Math.max(1, roundEven(box.height * factor)), width = Math.max(1, roundEven(box.width * factor));
-  return centred(brightest(resized(cropped(strokes, box), height, width, factor < 0.5 ? BOXES : BICUBIC)));
+  return centerd(brightest(resized(cropped(strokes, box), height, width, factor < 0.5 ? BOXES : BICUBIC)));
 }
 
 /** The drawing in the size that a model of other classes has learned on, in steps of 1/255 as its images were. */
@@ -48,8 +48,8 @@ function brightest(plane) {
   return { ...plane, values: clipped.map((value) => value / largest) };
 }
 
-/** The strokes in 28×28, their centre of mass as near the middle as whole pixels and the frame let. */
-function centred({ height, width, values }) {
+/** The strokes in 28×28, their center of mass as near the middle as whole pixels and the frame let. */
+function centerd({ height, width, values }) {
   let mass = 0, down = 0, across = 0;
   values.forEach((value, at) => {
     mass += value;
@@ -63,7 +63,7 @@ function centred({ height, width, values }) {
   return { channels: 1, height: SIDE, width: SIDE, values: digit };
 }
 
-/** A half is rounded to the even neighbour. */
+/** A half is rounded to the even neighbor. */
 function roundEven(number) {
   const down = Math.floor(number);
   if (number - down !== 0.5) return Math.round(number);
@@ -104,9 +104,9 @@ function resizedRows(values, rows, length, wanted, filter) {
 
 /** The pixels that a new pixel is made from, and their weights, which add up to 1. */
 function taps(to, length, wanted, filter) {
-  const scale = length / wanted, wide = Math.max(scale, 1), centre = (to + 0.5) * scale, reach = filter.reach * wide;
-  const first = Math.max(0, Math.trunc(centre - reach + 0.5)), last = Math.min(length, Math.trunc(centre + reach + 0.5));
-  const weights = Array.from({ length: last - first }, (_, k) => filter.weight((first + k - centre + 0.5) / wide));
+  const scale = length / wanted, wide = Math.max(scale, 1), center = (to + 0.5) * scale, reach = filter.reach * wide;
+  const first = Math.max(0, Math.trunc(center - reach + 0.5)), last = Math.min(length, Math.trunc(center + reach + 0.5));
+  const weights = Array.from({ length: last - first }, (_, k) => filter.weight((first + k - center + 0.5) / wide));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return { first, weights: weights.map((weight) => weight / sum) };
 }

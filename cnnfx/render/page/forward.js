@@ -156,7 +156,7 @@ function* pooled(layer, maps) {
 }
 
 /** The image as the first layer sees it. */
-function normalised(network, image) {
+function normalized(network, image) {
   const { mean, deviation } = network;
   if (mean === 0 && deviation === 1) return image;
   return { ...image, values: image.values.map((value) => (value - mean) / deviation) };
@@ -164,7 +164,7 @@ function normalised(network, image) {
 
 /** All maps: of the input as the first layer sees it, and the output channels of every layer. */
 function* forward(network, image) {
-  const results = [normalised(network, image)];
+  const results = [normalized(network, image)];
   for (const layer of network.layers) {
     const maps = yield* combined(layer, yield* correlate(layer, results[results.length - 1]));
     results.push(yield* pooled(layer, activated(layer, maps)));

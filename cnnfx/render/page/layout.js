@@ -23,7 +23,7 @@ function layOut(page) {
   page.views.forEach((views) => sizes.observe(views[0].canvas));
 }
 
-/** A row for each group of filters, such as those of one colour, where there is room. */
+/** A row for each group of filters, such as those of one color, where there is room. */
 function groupRows(cards, count, groups) {
   if (groups === 1 || count < 2 || count > 6 || !Number.isInteger(count)) return;
   cards.classList.add("grouped");
@@ -65,16 +65,16 @@ function padText({ padding, border }) {
   return `${size} (${border === "constant" ? "zeros" : border})`;
 }
 
-/** The kernels of a filter as one small picture: -1 black, 0 grey, 1 white. */
+/** The kernels of a filter as one small picture: -1 black, 0 gray, 1 white. */
 function drawnFilter(layer, filter) {
   const [, depth, height, width] = layer.shape, size = depth * height * width;
-  const weights = layer.weights.subarray(filter * size, (filter + 1) * size), colour = signed(weights);
+  const weights = layer.weights.subarray(filter * size, (filter + 1) * size), color = signed(weights);
   const columns = depth <= 3 ? depth : Math.ceil(Math.sqrt(depth * 1.4)), rows = Math.ceil(depth / columns);
   const [wide, high] = [columns * (width + 1) - 1, rows * (height + 1) - 1];
   const canvas = painted(wide, high, (at) => {
     const x = at % wide, y = Math.floor(at / wide), slice = Math.floor(y / (height + 1)) * columns + Math.floor(x / (width + 1));
     const i = y % (height + 1), j = x % (width + 1);
-    return i === height || j === width || slice >= depth ? 0 : colour(weights[(slice * height + i) * width + j]);
+    return i === height || j === width || slice >= depth ? 0 : color(weights[(slice * height + i) * width + j]);
   });
   canvas.className = depth > 1 ? "kernel many" : "kernel";
   canvas.style.width = `${wide * Math.max(1, Math.min(12, Math.floor(84 / wide), Math.floor(48 / high)))}px`;

@@ -10,7 +10,7 @@ const page = {
 
   start(told, network, image) {
     Object.assign(this, { told, network, given: image, look: { ...told.look } });
-    this.tables = Object.fromEntries(Object.entries(told.colormaps).map(([name, packed]) => [name, colourTable(decode(packed))]));
+    this.tables = Object.fromEntries(Object.entries(told.colormaps).map(([name, packed]) => [name, colorTable(decode(packed))]));
     this.views = [[new MapView(0, 0, "Input")], ...network.layers.map((layer, index) =>
       layer.outputs.map(({ name }, channel) => new MapView(index + 1, channel, `Feature map ${name}, layer ${index + 1}`)))];
     layOut(this);
@@ -39,7 +39,7 @@ const page = {
     return this.input !== this.given;
   },
 
-  /** Draw all maps anew, in the colours that are chosen. */
+  /** Draw all maps anew, in the colors that are chosen. */
   paint() {
     const isArray = this.told.image.isArray && !this.isDrawing;
     this.lines = this.maps.map((_, number) => number ? lines(this.ranges[number], this.look) : []);
@@ -91,8 +91,8 @@ const page = {
   /** Say what black and white are. */
   sayMeaning() {
     const { normalize, colormap } = this.look, text = this.told.modes[normalize];
-    const colours = colormap === "gray" ? "" : `; from black to white in the colours of ${colormap}`;
-    find("meaning").textContent = `${text[0].toUpperCase()}${text.slice(1)}${colours}.`;
+    const colors = colormap === "gray" ? "" : `; from black to white in the colors of ${colormap}`;
+    find("meaning").textContent = `${text[0].toUpperCase()}${text.slice(1)}${colors}.`;
   },
 
   /** Draw again what another viewport shows. */

@@ -49,7 +49,7 @@ def _encoded(picture: object, format: str) -> bytes:
 
 
 SCRIPTS = (
-    "data", "forward", "field", "colours", "fit",
+    "data", "forward", "field", "colors", "fit",
     "elements", "view", "pointing", "arithmetic", "pen", "layout", "classes", "panel", "main",
 )  # fmt: skip
 """The scripts, each using those before it."""

@@ -64,15 +64,15 @@ function notes({ network: { mean, deviation } }, number) {
   return [make("p", { class: "note" }, `The first layer sees (pixel − ${short(mean)}) / ${short(deviation)}.`)];
 }
 
-/** The name of a channel of layer `number`, and the colour in which its values are drawn. */
+/** The name of a channel of layer `number`, and the color in which its values are drawn. */
 function channelBelow(page, number, channel) {
   const { mean, deviation, layers } = page.network;
   if (number === 0) {
     const names = page.told.image.channels;
-    return { name: names[channel] ?? `channel ${channel}`, channel, colour: (value) => GREYS[level(page.inputLine, value * deviation + mean)] };
+    return { name: names[channel] ?? `channel ${channel}`, channel, color: (value) => GRAYS[level(page.inputLine, value * deviation + mean)] };
   }
   const drawn = page.lines[number][channel], table = page.tables[page.look.colormap];
-  return { name: titled(layers[number - 1].outputs[channel].name), channel, colour: (value) => table[level(drawn, value)] };
+  return { name: titled(layers[number - 1].outputs[channel].name), channel, color: (value) => table[level(drawn, value)] };
 }
 
 function explainInput(page, row, column, place) {
@@ -88,14 +88,14 @@ function bigNumber(value) {
   return make("output", { class: "number", "data-value": value }, short(value));
 }
 
-/** The colours from the lowest to the highest value that a map's line tells apart, and where a value stands. */
+/** The colors from the lowest to the highest value that a map's line tells apart, and where a value stands. */
 function scale(drawn, table, value) {
   const stops = Array.from({ length: 17 }, (_, k) => css(table[Math.min(255, 16 * k)])).join(", ");
-  const colours = make("div", { class: "colours" }), tick = make("div", { class: "tick" });
-  colours.style.background = `linear-gradient(to right, ${stops})`;
+  const colors = make("div", { class: "colors" }), tick = make("div", { class: "tick" });
+  colors.style.background = `linear-gradient(to right, ${stops})`;
   tick.style.left = `${(100 * level(drawn, value)) / 255}%`;
-  colours.append(tick);
+  colors.append(tick);
   const ends = drawn.scale ? [(0 - drawn.offset) / drawn.scale, (255 - drawn.offset) / drawn.scale] : [value, value];
-  return make("div", { class: "scale", "aria-hidden": "true" }, colours,
+  return make("div", { class: "scale", "aria-hidden": "true" }, colors,
     make("div", { class: "ends" }, ...ends.map((end) => make("span", {}, short(end, 3)))));
 }

@@ -82,9 +82,9 @@ class Pen {
 
   draw() {
     const context = this.canvas.getContext("2d"), { values } = this.plane;
-    context.drawImage(painted(CELL, CELL, (at) => GREYS[Math.round(255 * values[at])]), 0, 0);
+    context.drawImage(painted(CELL, CELL, (at) => GRAYS[Math.round(255 * values[at])]), 0, 0);
     if (!this.seen) return;
-    context.strokeStyle = COLOURS.here;
+    context.strokeStyle = COLORS.here;
     context.lineWidth = this.down ? 3 : 1.5;
     context.beginPath();
     context.arc(this.cursor.x, this.cursor.y, NIB, 0, 2 * Math.PI);

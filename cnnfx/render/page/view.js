@@ -33,7 +33,7 @@ function stayInside() {
   viewport.y = Math.min(1 - half, Math.max(half, viewport.y));
 }
 
-const COLOURS = { field: "#2f86eb", patch: "#2f86eb", here: "#f0443e" };
+const COLORS = { field: "#2f86eb", patch: "#2f86eb", here: "#f0443e" };
 const SMALLEST_MARK = 7;
 
 /** A canvas in the page that shows one map. */
@@ -90,7 +90,7 @@ class MapView {
     for (const mark of this.marks) this.mark(context, mark);
   }
 
-  /** A rectangle of pixels { kind, top, left, bottom, right } with a light rim, so that it is seen on any colour. */
+  /** A rectangle of pixels { kind, top, left, bottom, right } with a light rim, so that it is seen on any color. */
   mark(context, { kind, top, left, bottom, right }) {
     const seen = this.seen, ratio = window.devicePixelRatio || 1;
     const across = this.canvas.width / seen.width, down = this.canvas.height / seen.height;
@@ -98,13 +98,13 @@ class MapView {
     const [y, height] = grown((top - seen.top) * down, (bottom - top) * down, SMALLEST_MARK * ratio, this.canvas.height);
     if (kind === "field") {
       context.globalAlpha = 0.16;
-      context.fillStyle = COLOURS[kind];
+      context.fillStyle = COLORS[kind];
       context.fillRect(x, y, width, height);
       context.globalAlpha = 1;
     }
-    for (const [colour, thick] of [["#fff", 3.5], [COLOURS[kind], kind === "patch" ? 1 : 2]]) {
+    for (const [color, thick] of [["#fff", 3.5], [COLORS[kind], kind === "patch" ? 1 : 2]]) {
       context.lineWidth = thick * ratio;
-      context.strokeStyle = colour;
+      context.strokeStyle = color;
       context.strokeRect(x, y, width, height);
     }
   }

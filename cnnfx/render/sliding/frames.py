@@ -45,7 +45,7 @@ class Scene:
     drawn : Line
         From the input's values to levels.
     look : Look
-        How the output's values become levels; its colour map is green whatever it says.
+        How the output's values become levels; its color map is green whatever it says.
     cells : Cells
     """
 

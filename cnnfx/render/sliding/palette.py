@@ -1,8 +1,8 @@
-"""The colours of a moving picture of one layer at work: few enough for one palette, and so steady.
+"""The colors of a moving picture of one layer at work: few enough for one palette, and so steady.
 
-A picture is drawn in places of the palette. Everything has a ramp of colours from dark to light: paper, words and
-kernels are grey, the input blue, what the window lies on orange, the output green. Words are blended with what they
-stand on as levels, before these become places: so they need no colours of their own.
+A picture is drawn in places of the palette. Everything has a ramp of colors from dark to light: paper, words and
+kernels are gray, the input blue, what the window lies on orange, the output green. Words are blended with what they
+stand on as levels, before these become places: so they need no colors of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cnnfx.render.grid import Levels
 from cnnfx.render.text import PAPER, number_text, write_inside
 
 ACCENT = (255, 128, 0)
-"""The colour of the frames around the places where the layer is at work."""
+"""The color of the frames around the places where the layer is at work."""
 NOTHING = 1e-6
 """What remains of a difference of equal numbers is less."""
 PALE = 150
@@ -48,11 +48,11 @@ LINE = GRAY.places(np.array(205, np.uint8)).item()
 
 @cache
 def palette() -> NDArray[np.uint8]:
-    """The colours `(233, 3)` of all places."""
+    """The colors `(233, 3)` of all places."""
     ramps = [((0, 0, 0), (255, 255, 255)), TINTS["blue"], TINTS["orange"], TINTS["green"]]
     counts = [ink.count for ink in (GRAY, BLUE, ORANGE, GREEN)]
-    colours = [ramp(anchors, count) for anchors, count in zip(ramps, counts, strict=True)]
-    return np.concatenate([*colours, np.array([ACCENT], np.uint8)])
+    colors = [ramp(anchors, count) for anchors, count in zip(ramps, counts, strict=True)]
+    return np.concatenate([*colors, np.array([ACCENT], np.uint8)])
 
 
 @dataclass(frozen=True)

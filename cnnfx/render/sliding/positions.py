@@ -54,7 +54,7 @@ class Slide:
     Parameters
     ----------
     window : how the filters slide
-    inputs : array (C, H, W), as the layer sees them: normalised if the network does so
+    inputs : array (C, H, W), as the layer sees them: normalized if the network does so
     names : of the input channels
     channels : the output channels to be shown, whose values have one size
     title : what the input is
@@ -141,8 +141,8 @@ def slide_of(maps: FeatureMaps, names: Sequence[str], wanted: Sequence[str] = ()
         inputs, names = FeatureMaps(network.upto(len(below)), image).whole(), below[-1].channel_names
         title = f"output of layer {len(below)}"
     else:
-        inputs = network.normalise(image.floats(0, image.shape[1]))
-        title = "input" if (network.mean, network.deviation) == (0.0, 1.0) else "input, normalised"
+        inputs = network.normalize(image.floats(0, image.shape[1]))
+        title = "input" if (network.mean, network.deviation) == (0.0, 1.0) else "input, normalized"
     return Slide(layer.conv.window, inputs, names, channels, title)
 
 

@@ -24,7 +24,7 @@ def edges() -> Network:
 
 @pytest.fixture(scope="module")
 def reader() -> Network:
-    """A network in the shape of a digit reader, of random weights, that normalises its input."""
+    """A network in the shape of a digit reader, of random weights, that normalizes its input."""
     random = np.random.default_rng(3)
     conv = Conv(random.normal(size=(3, 1, 5, 5)).astype("f4"), random.normal(size=3).astype("f4"))
     upper = Conv(random.normal(size=(5, 3, 3, 3)).astype("f4"), random.normal(size=5).astype("f4"))
@@ -101,7 +101,7 @@ def test_pointing_marks_the_receptive_field_in_every_layer_below(visit, reader, 
 
 
 def marked(page) -> list[str]:
-    """The maps in which a coloured mark is."""
+    """The maps in which a colored mark is."""
     return page.evaluate(
         """() => [...document.querySelectorAll("canvas.map")].filter((canvas) => {
              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -111,7 +111,7 @@ def marked(page) -> list[str]:
     )
 
 
-def test_pooled_and_normalised_pixels_come_to_what_python_computes(visit, reader, seven):
+def test_pooled_and_normalized_pixels_come_to_what_python_computes(visit, reader, seven):
     page, maps = visit(reader, seven), reader.feature_maps(seven.floats())
     point(page, map_named(page, "Feature map b,"), 5, 6, (12, 12))
     assert shown(page) == pytest.approx(float(maps[0][1, 5, 6]), rel=1e-4)
@@ -130,7 +130,7 @@ def test_a_combination_shows_the_filters_that_it_is_made_from(visit, seven):
 
 def test_each_input_channel_has_its_own_sum(visit):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 9, 9), np.uint8)
-    image = Image("colour.png", pixels, ("red", "green", "blue"))
+    image = Image("color.png", pixels, ("red", "green", "blue"))
     page = visit(cnnfx.load_network("sobel"), image)
     point(page, map_named(page, "Feature map x,"), 3, 4, (7, 7))
     shown(page)
@@ -301,7 +301,7 @@ def test_the_pixels_on_the_screen_are_those_of_the_picture(visit, edges, seven, 
     np.testing.assert_array_equal(np.reshape(found, (26, 26)), wanted)
 
 
-def test_the_normalisation_can_be_switched(visit, edges, seven):
+def test_the_normalization_can_be_switched(visit, edges, seven):
     page = visit(edges, seven)
     page.select_option("#normalize", "positive")
     assert page.text_content("#meaning") == "Zero and less is black, the largest value white."
@@ -361,8 +361,8 @@ def test_two_fingers_magnify_and_one_moves_what_is_magnified(visit, edges, seven
 def test_light_and_dark_follow_the_system(visit, edges, seven):
     def brightness(scheme: str) -> list[int]:
         page = visit(edges, seven, color_scheme=scheme)
-        colours = page.evaluate("['color', 'backgroundColor'].map((name) => getComputedStyle(document.body)[name])")
-        return [sum(map(int, colour[4:-1].split(","))) for colour in colours]
+        colors = page.evaluate("['color', 'backgroundColor'].map((name) => getComputedStyle(document.body)[name])")
+        return [sum(map(int, color[4:-1].split(","))) for color in colors]
 
     ink, paper = brightness("light")
     assert paper - ink > 500

@@ -176,8 +176,8 @@ def test_levels_are_those_of_the_pictures(mode):
 
 
 @pytest.mark.parametrize("name", ANCHORS)
-def test_colours_are_those_of_the_pictures(name):
-    body = "return Array.from(colourTable(decode(given)), (c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]);"
+def test_colors_are_those_of_the_pictures(name):
+    body = "return Array.from(colorTable(decode(given)), (c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]);"
     np.testing.assert_array_equal(in_node(body, pack(table(name))), table(name))
 
 

@@ -1,4 +1,4 @@
-"""The animation of sliding filters, frame by frame: what is where, and in which colour."""
+"""The animation of sliding filters, frame by frame: what is where, and in which color."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_last_frame_shows_the_output_channels_as_apply_draws_them():
         np.testing.assert_array_equal(middles(last, place, *shown.size), GREEN.places(value_line.levels(values)))
 
 
-def test_the_input_is_blue_and_its_padding_grey_and_pale():
+def test_the_input_is_blue_and_its_padding_gray_and_pale():
     picture = image()
     shown = slide(network(filters=1, padding=2), picture)
     drawn = scene(shown)

@@ -94,11 +94,11 @@ def test_a_deeper_layer_sees_the_feature_maps_below_it():
     assert (list(shown.names), shown.title) == (["x", "y", "magnitude"], "output of layer 1")
 
 
-def test_a_network_that_normalises_its_input_is_shown_what_it_sees():
+def test_a_network_that_normalizes_its_input_is_shown_what_it_sees():
     one, picture = replace(network(), mean=0.5, deviation=2.0), image()
     shown = slide(one, picture)
     np.testing.assert_allclose(shown.inputs, (picture.values - 0.5) / 2, rtol=1e-6)
-    assert shown.title == "input, normalised"
+    assert shown.title == "input, normalized"
 
 
 def test_the_layer_at_work_is_not_pooled():

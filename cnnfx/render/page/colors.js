@@ -1,4 +1,4 @@
-/* From values to colours, by the same lines and tables as the pictures that cnnfx writes. */
+/* From values to colors, by the same lines and tables as the pictures that cnnfx writes. */
 
 /** Smallest and largest finite value of each channel, 0 and 0 if there are none, and where the largest is. */
 function statistics(maps) {
@@ -52,21 +52,21 @@ function packed(red, green, blue) {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** A table of 256 colours from 768 bytes. */
-function colourTable(bytes) {
+/** A table of 256 colors from 768 bytes. */
+function colorTable(bytes) {
   return Uint32Array.from({ length: 256 }, (_, index) => packed(...bytes.subarray(3 * index, 3 * index + 3)));
 }
 
-const GREYS = Uint32Array.from({ length: 256 }, (_, grey) => packed(grey, grey, grey));
+const GRAYS = Uint32Array.from({ length: 256 }, (_, gray) => packed(gray, gray, gray));
 
-/** A canvas with one pixel per value; `colour(at)` is its packed colour. */
-function painted(width, height, colour) {
+/** A canvas with one pixel per value; `color(at)` is its packed color. */
+function painted(width, height, color) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d"), picture = context.createImageData(width, height);
   const pixels = new Uint32Array(picture.data.buffer);
-  for (let at = 0; at < pixels.length; at++) pixels[at] = colour(at);
+  for (let at = 0; at < pixels.length; at++) pixels[at] = color(at);
   context.putImageData(picture, 0, 0);
   return canvas;
 }
@@ -84,7 +84,7 @@ function inputLine(image, isArray) {
   return line("minmax", Math.min(0, ...ranges.map(({ low }) => low)), Math.max(0, ...ranges.map(({ high }) => high)));
 }
 
-/** The image as a canvas: in colour if it is a picture of three channels, else the mean of its channels. */
+/** The image as a canvas: in color if it is a picture of three channels, else the mean of its channels. */
 function paintedInput(image, isArray) {
   const size = image.height * image.width, drawn = inputLine(image, isArray), { values, channels } = image;
   if (channels === 3 && !isArray) {
@@ -94,16 +94,16 @@ function paintedInput(image, isArray) {
   return painted(image.width, image.height, (at) => {
     let sum = 0;
     for (let channel = 0; channel < channels; channel++) sum += values[channel * size + at];
-    return GREYS[level(drawn, sum / channels)];
+    return GRAYS[level(drawn, sum / channels)];
   });
 }
 
-/** A packed colour for a style sheet. */
-function css(colour) {
-  return `rgb(${colour & 255}, ${(colour >> 8) & 255}, ${(colour >> 16) & 255})`;
+/** A packed color for a style sheet. */
+function css(color) {
+  return `rgb(${color & 255}, ${(color >> 8) & 255}, ${(color >> 16) & 255})`;
 }
 
-/** Dark or light ink, whichever is read more easily on a packed colour. */
-function inkOn(colour) {
-  return 0.299 * (colour & 255) + 0.587 * ((colour >> 8) & 255) + 0.114 * ((colour >> 16) & 255) > 140 ? "#111" : "#fff";
+/** Dark or light ink, whichever is read more easily on a packed color. */
+function inkOn(color) {
+  return 0.299 * (color & 255) + 0.587 * ((color >> 8) & 255) + 0.114 * ((color >> 16) & 255) > 140 ? "#111" : "#fff";
 }
