@@ -29,7 +29,7 @@ def described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[s
         "image": image,
         "size": [width, height],
         "network": network.name,
-        "normalization": {"mean": network.mean, "deviation": network.deviation},
+        "normalization": {"mean": network.mean, "std": network.std},
         "map": [maps.shape[2], maps.shape[1]],
         "receptive_field": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
         **_output(explanation),
@@ -279,7 +279,7 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, 
     from cnnfx.render.terminal import color_depth
 
     colors, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
-    normalized = maps.network.mean, maps.network.deviation
+    normalized = maps.network.mean, maps.network.std
     page = Page(width, colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
     lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in page.wrapped(text)]
     for explanation in found:

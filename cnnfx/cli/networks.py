@@ -132,7 +132,7 @@ def _with_settings_of(like: Network, network: Network) -> Network:
         border=model.conv.border,
     )
     layer = replace(layer, conv=conv, activation=model.activation, pool=model.pool)
-    return replace(network, layers=(layer,), mean=like.mean, deviation=like.deviation)
+    return replace(network, layers=(layer,), mean=like.mean, std=like.std)
 
 
 def checked_layer(network: Network, number: int) -> int:

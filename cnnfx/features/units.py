@@ -73,7 +73,7 @@ class Units:
         if network.head is not None:
             network.head.check(shapes[-1])
             self._steps.append(Affine(network.head.weights.astype(dtype), network.head.bias.astype(dtype)))
-        self._factor, self._mean = dtype(1 / network.deviation), dtype(network.mean)
+        self._factor, self._mean = dtype(1 / network.std), dtype(network.mean)
 
     def forward(self, images: Array) -> Array:
         """The activations `(K, Ho, Wo, N)`, or scores `(K, 1, 1, N)`, of images `(C, H, W, N)`: they are normalized

@@ -61,8 +61,8 @@ def check_run(network: Network) -> None:
         raise ValueError("of an input of {} the layers make maps of {}; the dense layer takes {}".format(*sizes))
 
 
-FORMAT = 1
-"""The version of the format; a reader refuses a newer one."""
+FORMAT = 2
+"""The version of the format; a reader refuses a newer one. Version 1 named the input's `std` "deviation"."""
 
 
 def save_model(path: str | os.PathLike[str], network: Network, training: Mapping[str, Array] | None = None) -> None:
@@ -92,14 +92,14 @@ def save_model(path: str | os.PathLike[str], network: Network, training: Mapping
 def _describe(network: Network) -> dict[str, Any]:
     """What `meta` tells of a network; what its own `meta` says of the run stands beside it."""
     described: dict[str, Any] = {key: value for key, value in network.meta.items() if key not in OWN}
-    described |= {key: getattr(network, key) for key in ("name", "description", "source", "mean", "deviation")}
+    described |= {key: getattr(network, key) for key in ("name", "description", "source", "mean", "std")}
     layers = [_describe_layer(layer) for layer in network.layers]
     if network.head is not None:
         layers.append({"kind": "dense", "input": list(network.head.shape)})
     return {"format": FORMAT, "layers": layers, "classes": list(network.classes), **described}
 
 
-OWN = ("format", "layers", "classes", "name", "description", "source", "mean", "deviation")
+OWN = ("format", "layers", "classes", "name", "description", "source", "mean", "std")
 """The keys of `meta` that tell of the network itself."""
 
 
@@ -192,6 +192,8 @@ def _read_meta(archive: Archive) -> dict[str, Any]:
         raise archive.error("its meta tells no format version, so it is not a model made by cnnfx train")
     if version > FORMAT:
         raise archive.error(f"it was made by a newer cnnfx (format {version}, this one reads {FORMAT}). Upgrade cnnfx")
+    if version == 1 and "deviation" in meta:
+        meta["std"] = meta.pop("deviation")
     return dict(meta)
 
 
@@ -203,12 +205,12 @@ def _build(archive: Archive, meta: dict[str, Any]) -> Network:
         description=str(meta["description"]),
         source=str(meta["source"]),
         mean=_finite(meta, "mean"),
-        deviation=_finite(meta, "deviation"),
+        std=_finite(meta, "std"),
         classes=tuple(_texts(meta["classes"])),
         meta={key: value for key, value in meta.items() if key not in OWN},
     )
-    if network.deviation <= 0:
-        raise ValueError("deviation is not more than 0")
+    if network.std <= 0:
+        raise ValueError("std is not more than 0")
     if network.head is not None and len(network.classes) != len(network.head.bias):
         raise ValueError(f"{len(network.classes)} classes for {len(network.head.bias)} scores")
     check_run(network)

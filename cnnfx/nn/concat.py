@@ -156,7 +156,7 @@ def side_by_side(networks: Sequence[Network]) -> Network:
         description=" ".join(dict.fromkeys(network.description for network in networks if network.description)),
         source="; ".join(dict.fromkeys(network.source for network in networks if network.source)),
         mean=networks[0].mean,
-        deviation=networks[0].deviation,
+        std=networks[0].std,
     )
 
 
@@ -199,7 +199,7 @@ def _settings(network: Network) -> dict[str, str]:
         "activation": layer.activation.kind,
         "pool": f"{layer.pool.kind}:{layer.pool.size}" if layer.pool else "none",
         "mean": f"{network.mean:g}",
-        "deviation": f"{network.deviation:g}",
+        "std": f"{network.std:g}",
     }
 
 

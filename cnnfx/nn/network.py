@@ -99,8 +99,8 @@ class Network:
         A short name, used in file names and labels.
     description, source : str
         What the filters detect, and where they come from.
-    mean, deviation : float
-        The input's normalization: the first layer sees `(image - mean) / deviation`.
+    mean, std : float
+        The input's normalization: the first layer sees `(image - mean) / std`.
     classes : tuple of str
         The names of the K classes that the head tells apart; empty without a head.
     head : Dense, optional
@@ -116,7 +116,7 @@ class Network:
     description: str = ""
     source: str = ""
     mean: float = 0.0
-    deviation: float = 1.0
+    std: float = 1.0
     classes: tuple[str, ...] = field(default=())
     head: Dense | None = None
     start: Network | None = None
@@ -147,7 +147,7 @@ class Network:
 
     def then(self, upper: Network) -> Network:
         """This network with the layers of another stacked on it."""
-        if (upper.mean, upper.deviation) != (0.0, 1.0):
+        if (upper.mean, upper.std) != (0.0, 1.0):
             raise ArgumentError(f"{upper.name} normalizes its input, so it must be the first network, not a later one.")
         stacked = replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
         return replace(stacked, head=upper.head, classes=upper.classes, start=None)
@@ -159,9 +159,9 @@ class Network:
 
     def normalize(self, image: Array) -> Array:
         """The image as the first layer sees it."""
-        if (self.mean, self.deviation) == (0.0, 1.0):
+        if (self.mean, self.std) == (0.0, 1.0):
             return image
-        return ((image - self.mean) / self.deviation).astype(image.dtype)
+        return ((image - self.mean) / self.std).astype(image.dtype)
 
     def feature_maps(self, image: Array, names: Sequence[str] | None = None) -> list[Array]:
         """The output channels of every layer, first layer first.

@@ -165,10 +165,10 @@ def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[s
         f"{image} ({width}×{height}) through {network.name}: {layers}position {column},{row} of {columns}×{rows}",
         _seen(maps, row, column),
     ]
-    if (network.mean, network.deviation) != (0.0, 1.0):
-        zero, one = ((value - network.mean) / network.deviation for value in (0, 1))
+    if (network.mean, network.std) != (0.0, 1.0):
+        zero, one = ((value - network.mean) / network.std for value in (0, 1))
         lines.append(
-            f"The image is normalized first, (value - {network.mean:.4g}) / {network.deviation:.4g}: "
+            f"The image is normalized first, (value - {network.mean:.4g}) / {network.std:.4g}: "
             f"0 becomes {number(zero)}, 1 becomes {number(one)}."
         )
     return lines
@@ -211,7 +211,7 @@ class Page:
         With colors, headings are bold and patches are drawn too.
     encoding : str, optional
         Of the stream, for drawing.
-    mean, deviation : float
+    mean, std : float
         What the image was normalized with.
     brightness : bool
         Whether the image's values are brightness, 0 black and 1 white; else they are drawn as feature maps are.
@@ -221,7 +221,7 @@ class Page:
     colors: ColorDepth = "none"
     encoding: str | None = "utf-8"
     mean: float = 0.0
-    deviation: float = 1.0
+    std: float = 1.0
     brightness: bool = True
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
     """The sums that were shown: (layer, filter, row, column)."""
@@ -299,7 +299,7 @@ class Page:
     def _picture(self, values: Array, layer: int) -> Block:
         """The patch drawn, each number two characters wide."""
         if layer == 1 and self.brightness:
-            levels = line("none", 0, 1).levels(values * np.float32(self.deviation) + np.float32(self.mean))
+            levels = line("none", 0, 1).levels(values * np.float32(self.std) + np.float32(self.mean))
         else:
             largest = float(np.abs(values[np.isfinite(values)]).max(initial=0))
             levels = line("signed", -largest, largest).levels(values)

@@ -55,7 +55,7 @@ class Feed:
     ----------
     data : Examples
     network : Network
-        Whose mean and deviation the images are normalized with.
+        Whose mean and std the images are normalized with.
     shift : int
         Pixels of random shifts.
     """
@@ -64,8 +64,8 @@ class Feed:
         self._images, self._labels = np.ascontiguousarray(data.images), data.labels
         self._shift = RandomShift(shift)
         scale = 255 if data.images.dtype == np.uint8 else 1
-        self._factor = np.float32(1 / (scale * network.deviation))
-        self._offset = np.float32(-network.mean / network.deviation)
+        self._factor = np.float32(1 / (scale * network.std))
+        self._offset = np.float32(-network.mean / network.std)
 
     def draw(
         self, chosen: NDArray[np.int64], random: np.random.Generator

@@ -189,15 +189,15 @@ def check_test(test: Examples, data: Examples) -> None:
 
 
 def brightness(images: Array) -> tuple[float, float]:
-    """The mean and the standard deviation of all pixels, on the scale 0..1; a deviation of 0 becomes 1."""
+    """The mean and the standard deviation of all pixels, on the scale 0..1; a std of 0 becomes 1."""
     if images.dtype == np.uint8:  # exact, and the same on every machine
         levels = np.arange(256) / 255
         counts = np.bincount(images.ravel(), minlength=256) / images.size
         mean = float(counts @ levels)
-        deviation = float(np.sqrt(counts @ np.square(levels - mean)))
+        std = float(np.sqrt(counts @ np.square(levels - mean)))
     else:
-        mean, deviation = float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64))
-    return mean, deviation or 1.0
+        mean, std = float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64))
+    return mean, std or 1.0
 
 
 def fingerprint(data: Examples) -> str:

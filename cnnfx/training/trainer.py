@@ -86,9 +86,9 @@ class Trainer:
         """A run from the start: the network's normalization is measured, its random filters and its head are drawn."""
         settings = settings or Settings()
         check_examples(data, settings.batch_size)
-        mean, deviation = brightness(data.images)
+        mean, std = brightness(data.images)
         random = np.random.default_rng((settings.seed, 1))  # apart from the order of the images
-        normalized = replace(network, mean=mean, deviation=deviation)
+        normalized = replace(network, mean=mean, std=std)
         start = initialize(normalized, learn, data.images.shape[1:], data.classes, random)
         return cls(start, data, test, settings, learn)
 

@@ -46,7 +46,7 @@ def test_learned_maps_of_an_image_of_any_size_are_those_of_the_network(model):
     with np.load(model) as content:
         meta = json.loads(str(content["meta"]))
         weights, bias = content["layers.0.weight"], content["layers.0.bias"]
-    seen = (image.floats() - np.float32(meta["mean"])) / np.float32(meta["deviation"])
+    seen = (image.floats() - np.float32(meta["mean"])) / np.float32(meta["std"])
     maps = np.maximum(cnnfx.correlate(seen, weights, bias), 0)
     count, height, width = maps.shape
     blocks = maps[:, : height // 2 * 2, : width // 2 * 2].reshape(count, height // 2, 2, width // 2, 2)

@@ -2,7 +2,7 @@
 
 A scene is 128×128 pixels: an uneven ground about 0.42 (0.5 where colors are looked for), the *target*, and four pieces
 of *clutter* that touch neither it nor each other, all drawn with smooth edges at any place between pixels; then
-Gaussian noise with a deviation of 0.05.
+Gaussian noise with a standard deviation of 0.05.
 
 The target differs from the ground by a contrast of 0.35 to 0.55; stripes swing by half of it, colors mix with it.
 

@@ -15,7 +15,7 @@ DEEP = network(
     random_layer(RANDOM, (6, 1, 3, 3), activation="relu", pool="max:2"),
     random_layer(RANDOM, (5, 6, 3, 3), activation="relu", pool="max:2"),
     mean=0.1,
-    deviation=0.3,
+    std=0.3,
 )
 
 

@@ -17,7 +17,7 @@ NETWORKS = {
         random_layer(RANDOM, (3, 2, 3, 3), activation="relu", pool="max:2"),
         random_layer(RANDOM, (2, 3, 2, 2), activation="relu", pool="max:2"),
         mean=0.2,
-        deviation=0.4,
+        std=0.4,
     ),
     "padding, stride, dilation": network(
         random_layer(RANDOM, (2, 2, 3, 2), activation="relu", padding="same", stride=2),

@@ -97,7 +97,7 @@ def test_a_network_comes_back_as_it_was(saved, path) -> None:
     assert not np.array_equal(loaded.scores(images), loaded.start.scores(images))
     assert loaded.layers[0].channel_names == ("a", "size", "less")
     assert (loaded.name, loaded.description, loaded.source) == ("net", "what", "where")
-    assert (loaded.mean, loaded.deviation, loaded.classes) == (0.25, 0.5, ("no", "yes"))
+    assert (loaded.mean, loaded.std, loaded.classes) == (0.25, 0.5, ("no", "yes"))
     assert loaded.meta["accuracy"] == [0.5, None]
 
 
@@ -105,6 +105,15 @@ def test_what_was_loaded_is_saved_with_the_same_bytes(saved, path, tmp_path) -> 
     network, training = load_checkpoint(path)
     save_model(tmp_path / "again.npz", network, training)
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+
+
+def test_a_file_of_format_1_is_read(saved, path) -> None:
+    def to_format_1(meta) -> None:
+        meta["format"], meta["deviation"] = 1, meta.pop("std")
+
+    rewrite(path, to_format_1)
+    assert load_model(path).std == saved.std == 0.5
+    assert "deviation" not in load_model(path).meta
 
 
 def test_numpy_reads_it_without_pickles(saved, path) -> None:
@@ -115,7 +124,7 @@ def test_numpy_reads_it_without_pickles(saved, path) -> None:
     assert arrays["layers.0.weight"].shape == (2, 1, 3, 5)
     assert arrays["layers.2.weight"].shape == (2, 24)
     meta = json.loads(str(arrays["meta"]))
-    assert (meta["format"], meta["mean"], meta["classes"], meta["epochs"]) == (1, 0.25, ["no", "yes"], 2)
+    assert (meta["format"], meta["mean"], meta["classes"], meta["epochs"]) == (2, 0.25, ["no", "yes"], 2)
 
 
 def test_a_model_is_a_network_wherever_a_filter_file_is(saved, path) -> None:
@@ -146,8 +155,8 @@ def test_missing_files_and_folders_are_said(tmp_path) -> None:
 
 
 def test_a_newer_format_is_said(saved, path) -> None:
-    rewrite(path, lambda told: told.update(format=2))
-    assert refusal(path) == f"{path}: it was made by a newer cnnfx (format 2, this one reads 1). Upgrade cnnfx."
+    rewrite(path, lambda told: told.update(format=3))
+    assert refusal(path) == f"{path}: it was made by a newer cnnfx (format 3, this one reads 2). Upgrade cnnfx."
 
 
 def test_arrays_of_another_program_are_said(path) -> None:
@@ -250,7 +259,7 @@ def dense(**values):
     "meta",
     [
         dropped("layers"), dropped("classes"), dropped("mean"),
-        changed(layers=[]), changed(layers=3), changed(mean="x"), changed(mean=float("nan")), changed(deviation=0),
+        changed(layers=[]), changed(layers=3), changed(mean="x"), changed(mean=float("nan")), changed(std=0),
         changed(classes=["one"]), changed(classes="ab"), changed(format="1"), changed(format=True), changed(format=0),
         first_layer(filters=["a"]), first_layer(filters=[1, 2]), first_layer(kind="other"),
         first_layer(activation="tanh"), first_layer(pool="max"), first_layer(pool=3), first_layer(stride=0),

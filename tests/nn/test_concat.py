@@ -144,7 +144,7 @@ def test_nothing_is_refused():
         (changed(network("b", "g"), activation=Activation("relu")), "activation", "none", "relu"),
         (changed(network("b", "g"), pool=Pool("max", 2)), "pool", "none", "max:2"),
         (replace(network("b", "g"), mean=0.5), "mean", "0", "0.5"),
-        (replace(network("b", "g"), deviation=0.25), "deviation", "1", "0.25"),
+        (replace(network("b", "g"), std=0.25), "std", "1", "0.25"),
     ],
 )
 def test_settings_that_differ_are_refused(other, setting, one, two):

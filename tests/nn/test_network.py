@@ -120,7 +120,7 @@ def test_per_channel_applies_the_whole_network_to_each_channel() -> None:
 
 
 def test_normalization_comes_first() -> None:
-    network = Network((flat("a"),), mean=0.5, deviation=0.25)
+    network = Network((flat("a"),), mean=0.5, std=0.25)
     image = RANDOM.random((1, 6, 6))
     plain = Network(network.layers)
     np.testing.assert_allclose(network.feature_maps(image)[0], plain.feature_maps((image - 0.5) / 0.25)[0])

@@ -58,9 +58,9 @@ def cases(draw: st.DrawFn, least: int = 1) -> tuple[FeatureMaps, Image]:
     stacked: list[Layer] = []
     for _ in range(count):
         stacked.append(draw(layers(len(stacked[-1].channel_names) if stacked else image.shape[0])))
-    mean, deviation = draw(st.sampled_from([(0.0, 1.0), (0.13, 0.31)]))
+    mean, std = draw(st.sampled_from([(0.0, 1.0), (0.13, 0.31)]))
     try:
-        return feature_maps(Network(tuple(stacked), mean=mean, deviation=deviation), image, image.channel_names), image
+        return feature_maps(Network(tuple(stacked), mean=mean, std=std), image, image.channel_names), image
     except ArgumentError:
         assume(False)
         raise
@@ -179,7 +179,7 @@ def test_max_pooling_keeps_the_largest_and_mean_pooling_shows_the_largest_magnit
 
 
 def test_a_model_sees_its_normalized_image():
-    maps = feature_maps(network([[1, 0]], mean=1.0, deviation=0.5), counting(1, 3), ("gray",))
+    maps = feature_maps(network([[1, 0]], mean=1.0, std=0.5), counting(1, 3), ("gray",))
     (one,) = explain(maps, ("gray",), 0, 1)
     assert one.points[0].sums[0].terms[0].patch.tolist() == [[0.0, 2.0]]
 

@@ -201,9 +201,9 @@ def test_with_colors_the_patch_is_drawn_beside_its_numbers():
 
 def test_a_normalized_patch_is_drawn_as_the_image_is():
     picture = image([[0, 1]])
-    network = Network((layer([[[1, 1]]]),), "net", mean=0.5, deviation=0.25)
+    network = Network((layer([[[1, 1]]]),), "net", mean=0.5, std=0.25)
     (one,) = explain(feature_maps(network, picture, ("gray",)), ("gray",), 0, 0)
-    lines = list(Page(colors="truecolor", mean=0.5, deviation=0.25).worked(one))
+    lines = list(Page(colors="truecolor", mean=0.5, std=0.25).worked(one))
     assert "\x1b[48;2;0;0;0m  \x1b[48;2;255;255;255m  \x1b[0m  -2  2" in lines[2]
 
 
@@ -218,7 +218,7 @@ def test_a_normalized_patch_is_drawn_as_the_image_is():
 )
 def test_the_introduction_says_what_is_seen(settings, seen):
     picture = image([[1, 2, 3, 4]])
-    network = Network((layer([[[1, 1]]], **settings),), "net", mean=0.5, deviation=0.25)
+    network = Network((layer([[[1, 1]]], **settings),), "net", mean=0.5, std=0.25)
     title, field, normalized = introduction(feature_maps(network, picture, ("gray",)), "a.png", 0, 1)
     assert title.startswith("a.png (4×1) through net: position 1,0 of ")
     assert field == f"It sees {seen}"

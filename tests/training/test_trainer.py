@@ -70,7 +70,7 @@ def test_the_network_tells_of_its_run() -> None:
     assert meta["accuracy"] == [report.test_accuracy for report in trainer.history]
     assert trainer.network.classes == DATA.classes
     assert trainer.network.mean == pytest.approx(DATA.images.mean() / 255)
-    assert trainer.network.deviation == pytest.approx(DATA.images.std() / 255)
+    assert trainer.network.std == pytest.approx(DATA.images.std() / 255)
 
 
 def test_the_network_keeps_its_random_start() -> None:
@@ -186,8 +186,8 @@ def test_no_image_is_seen_twice_in_an_epoch_and_none_is_left_out() -> None:
 
     def watch(count, load):
         images, _ = load(slice(0, count))
-        mean, deviation = trainer.network.mean, trainer.network.deviation
-        seen.extend(np.rint((images[0, 4, 4] * deviation + mean) * 255).astype(int).tolist())
+        mean, std = trainer.network.mean, trainer.network.std
+        seen.extend(np.rint((images[0, 4, 4] * std + mean) * 255).astype(int).tolist())
         return learn(count, load)
 
     trainer._passes.learn = watch

@@ -63,7 +63,7 @@ def _network(network: Network) -> dict[str, Any]:
     return {
         "name": network.name,
         "mean": network.mean,
-        "deviation": network.deviation,
+        "std": network.std,
         "classes": network.classes,
         "layers": [_layer(layer) for layer in network.layers],
         "head": head and {"shape": head.shape, "weights": pack(head.weights), "bias": pack(head.bias)},

@@ -157,9 +157,9 @@ function* pooled(layer, maps) {
 
 /** The image as the first layer sees it. */
 function normalized(network, image) {
-  const { mean, deviation } = network;
-  if (mean === 0 && deviation === 1) return image;
-  return { ...image, values: image.values.map((value) => (value - mean) / deviation) };
+  const { mean, std } = network;
+  if (mean === 0 && std === 1) return image;
+  return { ...image, values: image.values.map((value) => (value - mean) / std) };
 }
 
 /** All maps: of the input as the first layer sees it, and the output channels of every layer. */

@@ -59,17 +59,17 @@ function titled(name) {
 }
 
 /** What must be known to understand a patch. */
-function notes({ network: { mean, deviation } }, number) {
-  if (number > 1 || (mean === 0 && deviation === 1)) return [];
-  return [make("p", { class: "note" }, `The first layer sees (pixel − ${short(mean)}) / ${short(deviation)}.`)];
+function notes({ network: { mean, std } }, number) {
+  if (number > 1 || (mean === 0 && std === 1)) return [];
+  return [make("p", { class: "note" }, `The first layer sees (pixel − ${short(mean)}) / ${short(std)}.`)];
 }
 
 /** The name of a channel of layer `number`, and the color in which its values are drawn. */
 function channelBelow(page, number, channel) {
-  const { mean, deviation, layers } = page.network;
+  const { mean, std, layers } = page.network;
   if (number === 0) {
     const names = page.told.image.channels;
-    return { name: names[channel] ?? `channel ${channel}`, channel, color: (value) => GRAYS[level(page.inputLine, value * deviation + mean)] };
+    return { name: names[channel] ?? `channel ${channel}`, channel, color: (value) => GRAYS[level(page.inputLine, value * std + mean)] };
   }
   const drawn = page.lines[number][channel], table = page.tables[page.look.colormap];
   return { name: titled(layers[number - 1].outputs[channel].name), channel, color: (value) => table[level(drawn, value)] };

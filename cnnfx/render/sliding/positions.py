@@ -142,7 +142,7 @@ def slide_of(maps: FeatureMaps, names: Sequence[str], wanted: Sequence[str] = ()
         title = f"output of layer {len(below)}"
     else:
         inputs = network.normalize(image.floats(0, image.shape[1]))
-        title = "input" if (network.mean, network.deviation) == (0.0, 1.0) else "input, normalized"
+        title = "input" if (network.mean, network.std) == (0.0, 1.0) else "input, normalized"
     return Slide(layer.conv.window, inputs, names, channels, title)
 
 

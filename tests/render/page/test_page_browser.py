@@ -33,9 +33,7 @@ def reader() -> Network:
         Layer(upper, ("1", "2", "3", "4", "5"), activation=Activation("relu"), pool=Pool("mean", 2)),
     )
     head = Dense(0.02 * random.normal(size=(10, 125)).astype("f4"), np.zeros(10, "f4"), (5, 5, 5))
-    return Network(
-        layers, mean=0.13, deviation=0.31, classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]}
-    )
+    return Network(layers, mean=0.13, std=0.31, classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]})
 
 
 def map_named(page, name: str):
@@ -478,7 +476,7 @@ def test_a_finger_draws_and_the_page_stays_where_it_is(visit, reader, seven):
 
 def test_an_image_of_another_size_has_classes_once_something_is_drawn(visit, reader):
     image = Image("photo.png", np.full((1, 60, 40), 200, np.uint8), ("gray",))
-    page = visit(replace(reader, mean=0.0, deviation=1.0), image)
+    page = visit(replace(reader, mean=0.0, std=1.0), image)
     assert page.text_content("#classes .about") == "The classes are told of images of 28×28 only: draw one above."
     draw_seven(page)
     assert len(shares(page)) == 10

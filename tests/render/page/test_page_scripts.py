@@ -122,7 +122,7 @@ def test_the_receptive_field_is_every_pixel_that_lights_the_output():
                 layers = layers[:index]
                 break
             depth = layer.conv.weights.shape[0]
-        networks.append((replace(network, layers=tuple(layers), head=None, mean=0.0, deviation=1.0), image))
+        networks.append((replace(network, layers=tuple(layers), head=None, mean=0.0, std=1.0), image))
     places = []
     for network, image in networks:
         channels, height, width = network.output_shapes(image.shape)[-1]

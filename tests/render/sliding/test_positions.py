@@ -95,7 +95,7 @@ def test_a_deeper_layer_sees_the_feature_maps_below_it():
 
 
 def test_a_network_that_normalizes_its_input_is_shown_what_it_sees():
-    one, picture = replace(network(), mean=0.5, deviation=2.0), image()
+    one, picture = replace(network(), mean=0.5, std=2.0), image()
     shown = slide(one, picture)
     np.testing.assert_allclose(shown.inputs, (picture.values - 0.5) / 2, rtol=1e-6)
     assert shown.title == "input, normalized"
