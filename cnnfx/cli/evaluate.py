@@ -92,13 +92,14 @@ def _save(path: str, picture: Levels) -> None:
 def _save_mistakes(path: str, result: Evaluation, test: Part, network: Network) -> None:
     from cnnfx.render.charts import mistakes_picture
 
-    worst = result.wrong[:WORST]
+    worst = result.misclassified[:WORST]
     if not len(worst):
         tell(f"cnnfx: {path} is not written: there are no mistakes.")
         return
     names = result.classes
     labels = [
-        f"{names[result.labels[k]]}, told {names[result.told[k]]} ({_percent(result.probabilities[k].max(), 0)})"
+        f"{names[result.labels[k]]}, predicted {names[result.predicted[k]]} "
+        f"({_percent(result.probabilities[k].max(), 0)})"
         for k in worst
     ]
     _save(path, mistakes_picture(test.images[worst], labels))
@@ -118,7 +119,7 @@ def _told(result: Evaluation, name: str) -> str:
     parts.append(_aligned(rows) + "\nfound: of the images of this class; right: of those told to be of it")
     if len(result.classes) <= TABLE_CLASSES:
         parts.append("confusion: a row for each true class, a column for what was told\n" + _matrix(result))
-    pairs = [f"{true} taken for {told} ({times}×)" for true, told, times in result.confused()[:5]]
+    pairs = [f"{true} taken for {told} ({times}×)" for true, told, times in result.confused_pairs()[:5]]
     return "\n\n".join([*parts, *(["most often: " + ", ".join(pairs)] if pairs else [])])
 
 
@@ -143,8 +144,10 @@ def _described(result: Evaluation, name: str) -> dict[str, Any]:
         "data": name,
         "images": len(result.labels),
         "accuracy": result.accuracy,
-        "mistakes": len(result.wrong),
+        "mistakes": len(result.misclassified),
         "classes": result.per_class(),
         "confusion": result.confusion.tolist(),
-        "confused": [{"true": true, "told": told, "times": times} for true, told, times in result.confused()],
+        "confused": [
+            {"true": true, "predicted": predicted, "count": count} for true, predicted, count in result.confused_pairs()
+        ],
     }

@@ -160,8 +160,8 @@ def _confused(trainer: Trainer) -> str:
 
     assert trainer.test is not None
     result = evaluate(trainer.network, trainer.test)
-    pairs = result.confused()[:MOST_CONFUSED]
-    wrong = len(result.wrong)
+    pairs = result.confused_pairs()[:MOST_CONFUSED]
+    wrong = len(result.misclassified)
     if not wrong:
         return f"all of the {len(result.labels)} test images are told rightly"
     names = ", ".join(f"{true} taken for {told} ({count}×)" for true, told, count in pairs)

@@ -1,4 +1,4 @@
-"""How well a network tells the classes of images: accuracy, figures for each class, what it confuses."""
+"""Evaluation of a classifier: accuracy, precision and recall per class, confusion matrix, misclassified images."""
 
 from __future__ import annotations
 
@@ -14,21 +14,49 @@ from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.training.settings import Examples, check_examples
 
-SOME = 512
-"""Images at a time."""
+BATCH_IMAGES = 512
+"""Images that are classified at a time."""
+
+CLASSES_IN_MESSAGE = 12
+"""Class names that an error message lists at most."""
+
+
+def evaluate(network: Network, data: Examples) -> Evaluation:
+    """Classify labeled images with a network.
+
+    Raises
+    ------
+    ArgumentError
+        If the network has no classifier head, or the classes or the shape of the images are not those that it was
+        trained on.
+    """
+    check_examples(data)
+    if network.head is not None and tuple(data.classes) != network.classes:
+        trained, given = (", ".join(names[:CLASSES_IN_MESSAGE]) for names in (network.classes, tuple(data.classes)))
+        raise ArgumentError(f"{data.name}: its classes are {given}; {network.name} was trained on {trained}.")
+    batches = (
+        _as_floats(data.images[first : first + BATCH_IMAGES]) for first in range(0, len(data.labels), BATCH_IMAGES)
+    )
+    try:
+        probabilities = np.concatenate([network.probabilities(batch) for batch in batches])
+    except ArgumentError as error:
+        if network.head is None:
+            raise
+        raise ArgumentError(f"{data.name}: {error}") from error
+    return Evaluation(tuple(data.classes), data.labels, probabilities)
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a network tells of N images, and what is true.
+    """The true and the predicted classes of N images.
 
     Parameters
     ----------
     classes : tuple of K str
     labels : array (N,) of int
-        What is true.
+        The true classes, 0 … K − 1.
     probabilities : array (N, K)
-        What the network tells.
+        The predicted probability of each class, 0..1.
     """
 
     classes: tuple[str, ...]
@@ -36,46 +64,55 @@ class Evaluation:
     probabilities: Array
 
     @cached_property
-    def told(self) -> NDArray[np.int64]:
+    def predicted(self) -> NDArray[np.int64]:
         """The most probable class of each image, (N,)."""
-        told: NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return told
+        predicted: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return predicted
 
     @property
     def accuracy(self) -> float:
-        """The fraction of images that are told rightly, 0..1."""
-        return float((self.told == self.labels).mean())
+        """The fraction of images whose predicted class is the true one, 0..1."""
+        return float((self.predicted == self.labels).mean())
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """How many images of each class (row) are told to be of each class (column), (K, K)."""
+        """The confusion matrix (K, K): the number of images of each true class (row) and predicted class (column)."""
         count = len(self.classes)
-        return np.bincount(self.labels * count + self.told, minlength=count * count).reshape(count, count)
+        return np.bincount(self.labels * count + self.predicted, minlength=count * count).reshape(count, count)
 
     @cached_property
-    def wrong(self) -> NDArray[np.int64]:
-        """The images that are told wrongly, those that the network was most sure of first."""
-        wrong = np.flatnonzero(self.told != self.labels)
+    def misclassified(self) -> NDArray[np.int64]:
+        """The indices of the misclassified images, in order of decreasing probability of the predicted class."""
+        wrong = np.flatnonzero(self.predicted != self.labels)
         return wrong[np.argsort(-self.probabilities[wrong].max(axis=1), kind="stable")]
 
-    def confused(self) -> list[tuple[str, str, int]]:
-        """The pairs of classes (true, told) that are confused, and how often, most often first."""
+    def confused_pairs(self) -> list[tuple[str, str, int]]:
+        """Return the pairs (true class, predicted class) that differ and their number of images, largest first."""
         counts = self.confusion * (1 - np.eye(len(self.classes), dtype=np.int64))
         order = np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]
         pairs = zip(*np.unravel_index(order, counts.shape), strict=True)
-        return [(self.classes[true], self.classes[told], int(counts[true, told])) for true, told in pairs]
+        return [
+            (self.classes[true], self.classes[predicted], int(counts[true, predicted])) for true, predicted in pairs
+        ]
 
     def per_class(self) -> list[dict[str, Any]]:
-        """For each class: its images, the fraction of them that is found (recall), the fraction of what is told to be
-        this class that is (precision), and the harmonic mean of both (F1); None where there is nothing to divide by."""
-        right, true, told = self.confusion.diagonal(), self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        """Return the figures of each class.
+
+        Returns
+        -------
+        list of dict
+            "class" is the name and "images" the number of images (the support). "recall" is the fraction of these
+            images that is predicted to be of this class, "precision" the fraction of the images predicted to be of
+            this class that is, and "f1" the harmonic mean of both. A figure is None where its denominator is 0.
+        """
+        correct, true, predicted = self.confusion.diagonal(), self.confusion.sum(axis=1), self.confusion.sum(axis=0)
         return [
             {
                 "class": name,
                 "images": int(true[k]),
-                "recall": _ratio(right[k], true[k]),
-                "precision": _ratio(right[k], told[k]),
-                "f1": _ratio(2 * right[k], true[k] + told[k]),
+                "recall": _ratio(correct[k], true[k]),
+                "precision": _ratio(correct[k], predicted[k]),
+                "f1": _ratio(2 * correct[k], true[k] + predicted[k]),
             }
             for k, name in enumerate(self.classes)
         ]
@@ -85,28 +122,5 @@ def _ratio(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def evaluate(network: Network, data: Examples) -> Evaluation:
-    """What a network tells of images.
-
-    Raises
-    ------
-    ArgumentError
-        If the network has no head, or the images' classes or shape are not those that it has learned.
-    """
-    check_examples(data)
-    if network.head is not None and tuple(data.classes) != network.classes:
-        learned, given = (", ".join(names[:12]) for names in (network.classes, tuple(data.classes)))
-        raise ArgumentError(f"{data.name}: its classes are {given}; {network.name} tells {learned}.")
-    parts = (_floats(data.images[first : first + SOME]) for first in range(0, len(data.labels), SOME))
-    try:
-        return Evaluation(
-            tuple(data.classes), data.labels, np.concatenate([network.probabilities(part) for part in parts])
-        )
-    except ArgumentError as error:
-        if network.head is None:
-            raise
-        raise ArgumentError(f"{data.name}: {error}") from error
-
-
-def _floats(images: Array) -> Array:
+def _as_floats(images: Array) -> Array:
     return images if images.dtype == np.float32 else images.astype(np.float32) / np.float32(255)

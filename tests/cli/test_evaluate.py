@@ -25,7 +25,7 @@ def test_json_holds_the_figures_of_each_class_and_the_confusion(model):
     assert list(told) == ["data", "images", "accuracy", "mistakes", "classes", "confusion", "confused"]
     assert (told["data"], told["images"], matrix.shape) == ("drawn:300", 50, (10, 10))
     assert told["accuracy"] == matrix.trace() / 50
-    assert told["mistakes"] == 50 - matrix.trace() == sum(pair["times"] for pair in told["confused"])
+    assert told["mistakes"] == 50 - matrix.trace() == sum(pair["count"] for pair in told["confused"])
     third = told["classes"][3]
     assert (third["class"], third["images"], third["recall"]) == ("3", 5, matrix[3, 3] / 5)
 
@@ -73,5 +73,5 @@ def test_data_of_other_classes_are_refused(model):
         for number in range(6):
             PIL.Image.new("L", (28, 28), 20 * number).save(f"pets/{name}/{number}.png")
     assert refused("evaluate", model, "--data", "pets") == (
-        "cnnfx: pets: its classes are cat, dog; small tells 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
+        "cnnfx: pets: its classes are cat, dog; small was trained on 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
     )

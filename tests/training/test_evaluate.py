@@ -1,4 +1,4 @@
-"""Evaluation: accuracy, confusion and mistakes of a few images whose probabilities are written down."""
+"""Accuracy, confusion matrix and misclassified images of five images with given probabilities."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ PROBABILITIES = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.55, 0.45, 0], [0.1, 0
 RESULT = Evaluation(("a", "b", "c"), np.array([0, 0, 0, 1, 2]), PROBABILITIES)
 
 
-def test_the_accuracy_is_the_fraction_that_is_told_rightly():
+def test_the_accuracy_is_the_fraction_of_correct_predictions():
     assert RESULT.accuracy == 3 / 5
 
 
-def test_a_row_of_the_confusion_is_a_true_class_and_a_column_what_was_told():
+def test_rows_of_the_confusion_matrix_are_true_classes_and_columns_are_predicted_ones():
     np.testing.assert_array_equal(RESULT.confusion, [[2, 1, 0], [0, 1, 0], [0, 1, 0]])
 
 
-def test_mistakes_begin_with_what_the_network_was_most_sure_of():
-    assert RESULT.wrong.tolist() == [1, 4]
+def test_misclassified_images_are_sorted_by_decreasing_probability():
+    assert RESULT.misclassified.tolist() == [1, 4]
 
 
-def test_confused_classes_are_named_with_the_true_one_first():
-    assert RESULT.confused() == [("a", "b", 1), ("c", "b", 1)]
+def test_confused_pairs_name_the_true_class_first():
+    assert RESULT.confused_pairs() == [("a", "b", 1), ("c", "b", 1)]
 
 
 def test_each_class_has_its_recall_and_precision():
