@@ -31,7 +31,7 @@ from cnnfx.conv import Window
 from cnnfx.conv.padding import OUTSIDE, sources
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
-from cnnfx.system.memory import Room
+from cnnfx.system.memory import Workspace
 
 Pair = tuple[int, int]
 
@@ -213,16 +213,18 @@ class PatchFilters:
     def __init__(self, bank: PatchBank, wants_input: bool = True) -> None:
         self.bank, self.wants_input = bank, wants_input
         self.gradient: tuple[Array, Array] = (np.empty(0), np.empty(0))
-        self._room = Room()
+        self._workspace = Workspace()
 
     def forward(self, x: Array) -> Array:
         """The outputs `(p, p, K, bh, bw, N)` of a batch `(C, H, W, N)`."""
         blocks, matrix, batch = self.bank.blocks, self.bank.matrix, x.shape[3]
         columns = blocks.count[0] * blocks.count[1] * batch
-        self._patches = self._room("patches", (blocks.numbers + 1, columns), x.dtype)
+        self._patches = self._workspace.array("patches", (blocks.numbers + 1, columns), x.dtype)
         blocks.gather(x, self._patches[:-1])
         self._patches[-1] = 1
-        product = np.matmul(matrix, self._patches, out=self._room("product", (len(matrix), columns), x.dtype))
+        product = np.matmul(
+            matrix, self._patches, out=self._workspace.array("product", (len(matrix), columns), x.dtype)
+        )
         return product.reshape(blocks.pool, blocks.pool, -1, *blocks.count, batch)
 
     def backward(self, dy: Array) -> Array:
@@ -232,13 +234,13 @@ class PatchFilters:
         if not self.wants_input:
             return np.empty(0, dy.dtype)
         blocks = self.bank.blocks
-        padded = self._room("dx", (*blocks.padded, dy.shape[-1]), dy.dtype)
+        padded = self._workspace.array("dx", (*blocks.padded, dy.shape[-1]), dy.dtype)
         padded[...] = 0
         each = blocks.taps[0] * blocks.taps[1]
         some = max(1, CACHED // (each * product[0].nbytes))
         for first in range(0, blocks.shape[0], some):
             channels = slice(first, min(first + some, blocks.shape[0]))
             rows = self.bank.matrix[:, channels.start * each : channels.stop * each].T
-            patches = self._room("d patches", (len(rows), product.shape[1]), dy.dtype)
+            patches = self._workspace.array("d patches", (len(rows), product.shape[1]), dy.dtype)
             blocks.scatter(np.matmul(rows, product, out=patches), channels, padded)
         return blocks.unpad(padded)

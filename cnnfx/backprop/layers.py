@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from cnnfx.nn.layers import Array, Combination
-from cnnfx.system.memory import Room
+from cnnfx.system.memory import Workspace
 
 
 class Step(Protocol):
@@ -36,7 +36,7 @@ class MaxPool:
     """
 
     def __init__(self) -> None:
-        self._room = Room()
+        self._workspace = Workspace()
         self._x = np.empty(0)
 
     def forward(self, x: Array) -> Array:
@@ -63,7 +63,7 @@ class MaxPool:
         for left in (x.swapaxes(0, 1), x[:, 0]):
             while len(left) > 1:
                 first, second = left[:-1:2], left[1::2]
-                pairs.append((first, second, self._room(f"pair {len(pairs)}", second.shape, bool)))
+                pairs.append((first, second, self._workspace.array(f"pair {len(pairs)}", second.shape, bool)))
                 left = left[::2]
         return pairs
 
@@ -98,11 +98,11 @@ class Relu:
     """y = max(x, 0): its slope is 1 where x is positive, else 0."""
 
     def __init__(self) -> None:
-        self._room = Room()
+        self._workspace = Workspace()
 
     def forward(self, x: Array) -> Array:
         """The positive part."""
-        self._on = np.greater(x, 0, out=self._room("on", x.shape, bool))
+        self._on = np.greater(x, 0, out=self._workspace.array("on", x.shape, bool))
         y: Array = np.multiply(x, self._on, out=x)  # faster than the maximum of x and 0
         return y
 

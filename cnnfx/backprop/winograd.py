@@ -28,7 +28,7 @@ from cnnfx.backprop.im2col import Blocks
 from cnnfx.conv.padding import OUTSIDE, sources
 from cnnfx.conv.winograd_transforms import POINTS, Matrix, kernel_transform, land, lift
 from cnnfx.nn.layers import Array
-from cnnfx.system.memory import Room
+from cnnfx.system.memory import Workspace
 
 
 @dataclass(frozen=True)
@@ -177,16 +177,18 @@ class Workplace:
         The outputs as the pooling wants them.
     """
 
-    def __init__(self, room: Room, tiles: Tiles, filters: int, batch: int, dtype: np.dtype[np.generic]) -> None:
+    def __init__(
+        self, workspace: Workspace, tiles: Tiles, filters: int, batch: int, dtype: np.dtype[np.generic]
+    ) -> None:
         (channels, height, width), rows, columns = tiles.blocks.shape, tiles.rows, tiles.columns
         high, wide = rows.pool * rows.count, columns.pool * columns.count
-        self.lifted = room.apart("lifted", (channels, rows.numbers, columns.numbers, batch), dtype)
-        self.products = room.apart("products", (filters, rows.numbers, columns.numbers, batch), dtype)
-        self.rows_lifted = room("rows lifted", (channels, rows.numbers, width, batch), dtype)
-        self.rows_landed = room("rows landed", (filters, high, columns.numbers, batch), dtype)
-        self.outputs = room("outputs", (filters, high, wide, batch), dtype)
-        self.dx = room("dx", (channels, height, width, batch), dtype)
-        self.of_tiles = room("of tiles", (rows.points, rows.tiles, columns.points, filters, channels), dtype)
+        self.lifted = workspace.spaced_array("lifted", (channels, rows.numbers, columns.numbers, batch), dtype)
+        self.products = workspace.spaced_array("products", (filters, rows.numbers, columns.numbers, batch), dtype)
+        self.rows_lifted = workspace.array("rows lifted", (channels, rows.numbers, width, batch), dtype)
+        self.rows_landed = workspace.array("rows landed", (filters, high, columns.numbers, batch), dtype)
+        self.outputs = workspace.array("outputs", (filters, high, wide, batch), dtype)
+        self.dx = workspace.array("dx", (channels, height, width, batch), dtype)
+        self.of_tiles = workspace.array("of tiles", (rows.points, rows.tiles, columns.points, filters, channels), dtype)
         self.lifted_by_point, self.products_by_point = (
             numbers.reshape(-1, rows.points, rows.tiles, columns.points, columns.tiles * batch).transpose(1, 2, 3, 0, 4)
             for numbers in (self.lifted, self.products)
@@ -212,7 +214,7 @@ class TileFilters:
     def __init__(self, bank: TileBank, wants_input: bool = True) -> None:
         self.bank, self.wants_input = bank, wants_input
         self.gradient: tuple[Array, Array] = (np.empty(0), np.empty(0))
-        self._room = Room()
+        self._workspace = Workspace()
         self._places: dict[int, Workplace] = {}
 
     def forward(self, x: Array) -> Array:
@@ -246,7 +248,7 @@ class TileFilters:
         """Where batches of this size are worked on."""
         batch = numbers.shape[-1]
         if batch not in self._places:
-            self._places[batch] = Workplace(self._room, self.bank.tiles, len(self.bank.bias), batch, numbers.dtype)
+            self._places[batch] = Workplace(self._workspace, self.bank.tiles, len(self.bank.bias), batch, numbers.dtype)
         return self._places[batch]
 
 

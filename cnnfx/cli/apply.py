@@ -90,12 +90,12 @@ def apply(
     from cnnfx.pipeline.tasks import Recipe, Task
     from cnnfx.render.color import Look
     from cnnfx.render.feature_grid import Layout
-    from cnnfx.system.memory import keep_freed
+    from cnnfx.system.memory import keep_freed_memory
 
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
     use_threads(threads)
-    keep_freed()
+    keep_freed_memory()
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
     network = _network(filters or [], kernel or [], then or [], settings, layer)
     layout = Layout(Look(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters)

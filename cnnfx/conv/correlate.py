@@ -13,7 +13,7 @@ from cnnfx.conv.geometry import window
 from cnnfx.conv.im2col import prepared
 from cnnfx.conv.padding import PaddedImages
 from cnnfx.errors import ArgumentError
-from cnnfx.system.memory import result
+from cnnfx.system.memory import recycled_empty
 from cnnfx.system.suggest import choose_name
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def _groups(groups: object, channels: int, filters: tuple[int, ...]) -> int:
 
 def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if out is None:
-        return result(shape, dtype)
+        return recycled_empty(shape, dtype)
     if out.shape != shape or out.dtype != dtype:
         raise ArgumentError(
             f"out must be a {dtype} array of shape {shape}, not a {out.dtype} array of shape {_shape(out)}"

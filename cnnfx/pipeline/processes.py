@@ -20,7 +20,7 @@ from typing import Any
 from cnnfx.conv import set_threads, thread_count
 from cnnfx.pipeline.tasks import Outcome, Recipe, Task, killer_message, perform
 from cnnfx.system.files import remove_unfinished
-from cnnfx.system.memory import keep_freed
+from cnnfx.system.memory import keep_freed_memory
 
 
 def prepare() -> None:
@@ -178,7 +178,7 @@ def _live(line: Connection, recipe: Recipe, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     set_threads(threads)
-    keep_freed()
+    keep_freed_memory()
     while True:
         try:
             task = line.recv()

@@ -1,7 +1,9 @@
-"""Memory that is used again: fresh memory is slow, for the system must clear every page of it before it is touched.
+"""Reusable buffers.
 
-`buffer` is scratch space, for one thread and one purpose. `result` is what a caller gets, and its memory comes back
-when nobody holds it any more. `keep_freed` is for a program of ours: all that is freed in it is used again.
+Newly allocated pages are zeroed on first use, which costs as much as the arithmetic at 12 megapixels.
+`Workspace` holds the intermediate arrays of one owner, and `buffer` takes one from the calling thread's workspace.
+`recycled_empty` makes arrays for a caller to keep; their memory is used again once the caller has dropped them.
+`keep_freed_memory` has the C library reuse the memory of all arrays of a process.
 """
 
 from __future__ import annotations
@@ -14,104 +16,114 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
-LITTLE = 1 << 16
-"""Bytes of scratch space that are as fast to have anew."""
+SMALLEST_BUFFER_BYTES = 1 << 16
+"""Smaller buffers are allocated each time, which is as fast."""
 
-LARGE = 1 << 22
-"""Bytes of a result from which on the system gives its memory back, and clears it again for the next."""
+CHANNEL_GAP = 32
+"""Elements between the channels of `Workspace.spaced_array`: at least one cache line."""
 
-SPARE = 1 << 29
-"""Bytes of results that nobody holds any more, at most, that are kept for the next."""
+SMALLEST_RECYCLED_BYTES = 1 << 22
+"""Smaller results come from NumPy: the C library reuses their memory itself."""
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, KEPT = -1, -3, 1 << 26
-"""What glibc calls the bytes of freed memory that it keeps at most, and those of a piece that it keeps at all: of these
-it takes 32 MiB at most."""
+LARGEST_RECYCLED_BYTES = 1 << 29
+"""Larger results come from NumPy, so that no more than this is held back from the system."""
 
-_own = threading.local()
-_spare: list[NDArray[np.uint8]] = []
+M_TRIM_THRESHOLD = -1
+"""glibc's number for the parameter "bytes of freed memory to keep at the end of the heap"."""
+
+M_MMAP_THRESHOLD = -3
+"""glibc's number for the parameter "bytes from which on an allocation is mapped apart and unmapped when freed"."""
+
+KEPT_HEAP_BYTES = 1 << 26
+"""Freed memory that the C library keeps after `keep_freed_memory`."""
+
+LARGEST_HEAP_ALLOCATION_BYTES = 1 << 25
+"""The largest allocation that the C library takes from the heap: glibc accepts no more."""
+
+
+class Workspace:
+    """Named arrays that are allocated once and reused. Their contents stay until the next use of the same name."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, NDArray[np.uint8]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of this shape in the memory of this name; the memory grows where it is too small."""
+        dtype = np.dtype(dtype)
+        size, memory = math.prod(shape) * dtype.itemsize, self._buffers.get(name)
+        if memory is None or memory.size < size:
+            memory = self._buffers[name] = np.empty(size, np.uint8)
+        return memory[:size].view(dtype).reshape(shape)
+
+    def spaced_array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array as `array` does, with a gap after each item of the first axis.
+
+        Channels whose distance is a power of two are mapped to the same few cache lines and evict one another.
+        """
+        channels, size = shape[0], math.prod(shape[1:])
+        return self.array(name, (channels, size + CHANNEL_GAP), dtype)[:, :size].reshape(shape)
+
+
+class _ThreadWorkspace(threading.local, Workspace):
+    """A workspace for each thread."""
+
+
+_thread_workspace = _ThreadWorkspace()
 
 
 def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Memory that this thread uses again and again; what it held before is still in it."""
-    size = math.prod(shape) * dtype.itemsize
-    if size < LITTLE:
+    """Return an array of arbitrary contents in memory that the calling thread reuses under this name."""
+    if math.prod(shape) * dtype.itemsize < SMALLEST_BUFFER_BYTES:
         return np.empty(shape, dtype)
-    memory: NDArray[np.uint8] | None = getattr(_own, name, None)
-    if memory is None or memory.size < size:
-        memory = np.empty(size, np.uint8)
-        setattr(_own, name, memory)
-    return memory[:size].view(dtype).reshape(shape)
+    return _thread_workspace.array(name, shape, dtype)
 
 
-def result(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An array for a caller to keep, of any numbers."""
+_free: list[NDArray[np.uint8]] = []
+"""The memory of the last recycled array that was dropped, or nothing."""
+
+
+def recycled_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an uninitialized array as `numpy.empty` does, if possible in memory of an array that has been dropped."""
     size = math.prod(shape) * dtype.itemsize
-    if not LARGE <= size <= SPARE:
+    if not SMALLEST_RECYCLED_BYTES <= size <= LARGEST_RECYCLED_BYTES:
         return np.empty(shape, dtype)
-    memory = _fitting(size)
-    lent = _Lent(memory, size)
-    weakref.finalize(lent, _come_back, memory).atexit = False
-    return np.asarray(lent).view(dtype).reshape(shape)
+    memory = _allocate(size)
+    owner = _Owner(memory, size)
+    weakref.finalize(owner, _release, memory).atexit = False
+    return np.asarray(owner).view(dtype).reshape(shape)
 
 
-class _Lent:
-    """What an array and all views of it hold on to, and nobody else: when it goes, the memory is free."""
+class _Owner:
+    """The base object of a recycled array and all of its views: when it is collected, the memory is free."""
 
     def __init__(self, memory: NDArray[np.uint8], size: int) -> None:
         self.__array_interface__ = {**memory[:size].__array_interface__}
 
 
-def _fitting(size: int) -> NDArray[np.uint8]:
-    """Spare memory of at least so many bytes, and not many more; fresh memory if there is none."""
+def _allocate(size: int) -> NDArray[np.uint8]:
+    """Return free memory of at least `size` and at most twice as many bytes, or new memory."""
     try:
-        memory = _spare.pop()
+        memory = _free.pop()  # one atomic step: no two threads get the same memory
     except IndexError:
         return np.empty(size, np.uint8)
     return memory if size <= memory.size <= 2 * size else np.empty(size, np.uint8)
 
 
-def _come_back(memory: NDArray[np.uint8]) -> None:
-    """Keep the memory, in place of what was kept."""
-    _spare[:] = [memory]
+def _release(memory: NDArray[np.uint8]) -> None:
+    """Keep the memory in place of what was kept."""
+    _free[:] = [memory]
 
 
-def keep_freed() -> None:
-    """Have the C library keep what is freed in this process, and use it again for all arrays but the largest.
+def keep_freed_memory() -> None:
+    """Have the C library keep the memory that is freed in this process, for all but the largest arrays.
 
-    Else it gives freed memory back to the system again and again, and of a folder of small images each costs two
-    thousand pages anew. Only glibc can be told so (`mallopt`); elsewhere nothing is done.
+    By default it returns freed memory to the system, and each image of a folder of small images costs two thousand new
+    pages. Only glibc has this setting (`mallopt`); elsewhere nothing is done.
     """
-    if sys.platform == "linux" and (told := getattr(ctypes.CDLL(None), "mallopt", None)):
-        told(M_MMAP_THRESHOLD, KEPT // 2)
-        told(M_TRIM_THRESHOLD, KEPT)
-
-
-GAP = 32
-"""Numbers between channels: a line of the cache or more."""
-
-
-class Room:
-    """Named arrays of one owner; what was in one before is still in it."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
-
-    def __call__(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """An array of this shape, in the memory of this name."""
-        size, array = math.prod(shape), self._arrays.get(name)
-        if array is None or array.size < size or array.dtype != dtype:
-            array = self._arrays[name] = np.empty(size, dtype)
-        return array[:size].reshape(shape)
-
-    def apart(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """The same, with a gap after each item of the first axis.
-
-        Channels that lie a power of two apart share a few lines of the cache, and drive one another out.
-        """
-        channels, size = shape[0], math.prod(shape[1:])
-        return self(name, (channels, size + GAP), dtype)[:, :size].reshape(shape)
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_MMAP_THRESHOLD, LARGEST_HEAP_ALLOCATION_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_HEAP_BYTES)

@@ -1,4 +1,4 @@
-"""Memory that is used again is never seen by two at a time."""
+"""Reusable buffers: memory is reused, and never held by two arrays in use at the same time."""
 
 from __future__ import annotations
 
@@ -21,49 +21,49 @@ def address(array):
     return array.__array_interface__["data"][0]
 
 
-def test_a_result_that_nobody_holds_any_more_gives_its_memory_to_the_next():
-    first = memory.result((2, 1 << 20), FLOAT)
+def test_the_memory_of_a_dropped_array_is_reused():
+    first = memory.recycled_empty((2, 1 << 20), FLOAT)
     place = address(first)
     del first
-    assert address(memory.result((1 << 20, 2), FLOAT)) == place
+    assert address(memory.recycled_empty((1 << 20, 2), FLOAT)) == place
 
 
-def test_a_view_holds_the_memory_of_the_whole():
-    first = memory.result((2, 1 << 20), FLOAT)
+def test_a_view_keeps_the_memory_of_its_array_in_use():
+    first = memory.recycled_empty((2, 1 << 20), FLOAT)
     place, view = address(first), first[1, ::2]
     view[:] = 7
     del first
-    others = [memory.result((2, 1 << 20), FLOAT) for _ in range(3)]
+    others = [memory.recycled_empty((2, 1 << 20), FLOAT) for _ in range(3)]
     for other in others:
         other[:] = 0
     assert (view == 7).all()
     assert place not in [address(other) for other in others]
 
 
-def test_results_that_are_held_at_the_same_time_lie_apart():
-    arrays = [memory.result((1 << 21,), FLOAT) for _ in range(4)]
+def test_arrays_in_use_at_the_same_time_do_not_overlap():
+    arrays = [memory.recycled_empty((1 << 21,), FLOAT) for _ in range(4)]
     for number, array in enumerate(arrays):
         array[:] = number
     assert [array.min() for array in arrays] == [array.max() for array in arrays] == [0, 1, 2, 3]
 
 
-def test_of_memory_that_has_come_back_only_one_piece_is_kept():
-    arrays = [memory.result((1 << 21,), FLOAT) for _ in range(4)]
+def test_the_memory_of_one_dropped_array_is_kept_at_most():
+    arrays = [memory.recycled_empty((1 << 21,), FLOAT) for _ in range(4)]
     arrays.clear()
-    assert len(memory._spare) == 1
+    assert len(memory._free) == 1
 
 
-def test_a_small_result_does_not_take_a_large_piece():
-    large = memory.result((1 << 23,), FLOAT)
+def test_an_array_does_not_take_memory_more_than_twice_its_size():
+    large = memory.recycled_empty((1 << 23,), FLOAT)
     place = address(large)
     del large
-    assert address(memory.result((1 << 20,), FLOAT)) != place
+    assert address(memory.recycled_empty((1 << 20,), FLOAT)) != place
 
 
-def test_results_are_writeable_contiguous_arrays_of_their_type():
+def test_recycled_arrays_are_writeable_contiguous_and_of_their_type():
     for shape in ((3,), (2, 1 << 20)):
         for dtype in (FLOAT, np.dtype(np.float64)):
-            array = memory.result(shape, dtype)
+            array = memory.recycled_empty(shape, dtype)
             assert type(array) is np.ndarray
             assert (array.shape, array.dtype) == (shape, dtype)
             assert array.flags.writeable
@@ -71,7 +71,7 @@ def test_results_are_writeable_contiguous_arrays_of_their_type():
             assert address(array) % dtype.itemsize == 0
 
 
-def test_maps_of_large_images_are_kept_apart():
+def test_maps_of_large_images_do_not_overlap():
     generator = np.random.default_rng(0)
     images = [generator.random((1, 1100, 1000), dtype=np.float32) for _ in range(3)]
     weights = np.ones((1, 1, 1, 1), np.float32)
@@ -80,11 +80,11 @@ def test_maps_of_large_images_are_kept_apart():
         np.testing.assert_array_equal(image, channels)
 
 
-def test_threads_have_scratch_space_of_their_own():
-    places = []
+def test_each_thread_has_buffers_of_its_own():
+    addresses = []
 
     def work():
-        places.append(address(memory.buffer("test", (1 << 20,), FLOAT)))
+        addresses.append(address(memory.buffer("test", (1 << 20,), FLOAT)))
         barrier.wait()
 
     barrier = threading.Barrier(3)
@@ -94,36 +94,36 @@ def test_threads_have_scratch_space_of_their_own():
     work()
     for thread in others:
         thread.join()
-    assert len(set(places)) == 3
+    assert len(set(addresses)) == 3
 
 
-def test_scratch_spaces_of_one_thread_lie_apart():
-    spaces = [memory.buffer(f"space{number}", (30_000 + 7 * number,), FLOAT) for number in range(40)]
-    for number, space in enumerate(spaces):
-        space[:] = number
-    assert [space.min() for space in spaces] == [space.max() for space in spaces] == list(range(40))
+def test_buffers_of_different_names_do_not_overlap():
+    buffers = [memory.buffer(f"buffer{number}", (30_000 + 7 * number,), FLOAT) for number in range(40)]
+    for number, array in enumerate(buffers):
+        array[:] = number
+    assert [array.min() for array in buffers] == [array.max() for array in buffers] == list(range(40))
 
 
-def test_scratch_space_that_grows_leaves_what_it_was_to_those_who_hold_it():
+def test_a_buffer_that_grows_leaves_its_former_memory_as_it_was():
     before = memory.buffer("growing", (20_000,), FLOAT)
     before[:] = 1
     memory.buffer("growing", (200_000,), FLOAT)[:] = 2
     assert (before == 1).all()
 
 
-def test_threads_that_borrow_and_give_back_never_hold_the_same_memory():
+def test_concurrent_threads_never_get_the_same_memory():
     held, twice = set(), []
 
     def work(seed):
-        lent = collections.deque(maxlen=3)
+        in_use = collections.deque(maxlen=3)
         for size in np.random.default_rng(seed).integers(1 << 20, 1 << 21, 1000).tolist():
-            if len(lent) == 3:
-                held.discard(address(lent[0]))
-            lent.append(memory.result((size,), FLOAT))  # the first of three goes
-            place = address(lent[-1])
+            if len(in_use) == 3:
+                held.discard(address(in_use[0]))
+            in_use.append(memory.recycled_empty((size,), FLOAT))  # the first of three goes
+            place = address(in_use[-1])
             twice.extend([place] if place in held else [])
             held.add(place)
-        held.difference_update(map(address, lent))
+        held.difference_update(map(address, in_use))
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -134,15 +134,15 @@ def test_threads_that_borrow_and_give_back_never_hold_the_same_memory():
         thread.join()
     sys.setswitchinterval(interval)
     assert not twice
-    assert len({address(piece) for piece in memory._spare}) == len(memory._spare)
+    assert len({address(each) for each in memory._free}) == len(memory._free)
 
 
-ONE_IMAGE_AFTER_THE_OTHER = """
+ALLOCATE_REPEATEDLY = """
 import resource, sys
 import numpy as np
 from cnnfx.system import memory
 if "keep" in sys.argv:
-    memory.keep_freed()
+    memory.keep_freed_memory()
 def work():
     for size in (3 << 20, 5 << 20, 2 << 20):
         held.append(np.ones(size, np.uint8))
@@ -156,10 +156,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep what is freed")
-def test_what_is_freed_is_used_again_where_that_is_wanted():
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
+def test_freed_memory_is_kept_on_request():
     def pages(*args):
-        command = [sys.executable, "-c", ONE_IMAGE_AFTER_THE_OTHER, *args]
+        command = [sys.executable, "-c", ALLOCATE_REPEATEDLY, *args]
         return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
     assert pages("keep") < 200 < pages()
