@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Target
-    from cnnfx.render.color import Line
+    from cnnfx.render.color import LinearScale
     from cnnfx.render.sliding.frames import Scene
     from cnnfx.render.sliding.positions import Slide
 
@@ -79,7 +79,7 @@ def animate(
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Source, moving_target
-    from cnnfx.render.color import Look
+    from cnnfx.render.color import ColorScale
     from cnnfx.render.sliding.frames import Scene
     from cnnfx.render.sliding.palette import Cells
     from cnnfx.render.sliding.positions import slide_of
@@ -99,7 +99,7 @@ def animate(
     cell, more = _cell(slide, scale, numbers)
     stops = slide.stops(steps)
     _check_size(shown, slide, cell, len(stops) + 1)
-    scene = Scene(slide, _drawn(shown, slide), Look(normalize, scope), Cells(cell, numbers))
+    scene = Scene(slide, _drawn(shown, slide), ColorScale(normalize, scope), Cells(cell, numbers))
     written = _write(target, scene, stops, fps or _suitable_fps(stops, numbers))
     if as_json:
         put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(slide), **written})
@@ -169,15 +169,15 @@ def _check_size(image: Image, slide: Slide, cell: int, frames: int) -> None:
         )
 
 
-def _drawn(image: Image, slide: Slide) -> Line:
+def _drawn(image: Image, slide: Slide) -> LinearScale:
     """How the input's values become levels: as they are where they are a picture's, else by their range."""
     from cnnfx.nn.feature_maps import measure
-    from cnnfx.render.color import line
+    from cnnfx.render.color import linear_scale
 
     if slide.title == "input" and not image.is_array:
-        return line("none", 0, 1)
+        return linear_scale("none", 0, 1)
     ranges = [channel.range for channel in measure([(0, slide.inputs)])]
-    return line("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
+    return linear_scale("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
 def _suitable_fps(stops: list[int], numbers: bool) -> float:

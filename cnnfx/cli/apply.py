@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnnfx.pipeline.outputs import Written
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.tasks import Outcome, Recipe, Show, Task
-    from cnnfx.render.color import Look
+    from cnnfx.render.color import ColorScale
 
 WORTH_PROCESSES = 8
 """From so many images on, starting worker processes pays."""
@@ -88,8 +88,8 @@ def apply(
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import PAGES, targets
     from cnnfx.pipeline.tasks import Recipe, Task
-    from cnnfx.render.color import Look
-    from cnnfx.render.feature_grid import Layout
+    from cnnfx.render.color import ColorScale
+    from cnnfx.render.feature_grid import GridOptions
     from cnnfx.system.memory import keep_freed_memory
 
     if not filters and not kernel:
@@ -98,7 +98,9 @@ def apply(
     keep_freed_memory()
     settings = Settings(stride, dilation, padding, border, activation, pool, flip)
     network = _network(filters or [], kernel or [], then or [], settings, layer)
-    layout = Layout(Look(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters)
+    grid_options = GridOptions(
+        ColorScale(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters
+    )
     sources = find_sources(images, recursive)
     goals = targets(sources, output, format, network.name)
     work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
@@ -106,10 +108,10 @@ def apply(
         work = _for_a_page(work)
     if as_json and any(goal.path is None for goal in goals):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
-    recipe = Recipe(work, layout, as_json, skip_existing)
+    recipe = Recipe(work, grid_options, as_json, skip_existing)
     tasks = [Task(source.path, goal, content(source.path)) for source, goal in zip(sources, goals, strict=True)]
     seen = preview and not quiet and not as_json and len(tasks) < MANY and sys.stdout.isatty() and sys.stderr.isatty()
-    show = partial(_show, look=layout.look) if seen and goals[0].path is not None else None
+    show = partial(_show, color_scale=grid_options.color_scale) if seen and goals[0].path is not None else None
     _report(_outcomes(recipe, tasks, jobs, scheduler, show), len(tasks), quiet)
 
 
@@ -188,7 +190,7 @@ def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -
         raise typer.Exit(failed)
 
 
-def _show(written: list[Written], look: Look) -> None:
+def _show(written: list[Written], color_scale: ColorScale) -> None:
     """Show feature maps in the terminal."""
     import os
     import shutil
@@ -198,4 +200,4 @@ def _show(written: list[Written], look: Look) -> None:
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
     for maps in {output.layer: output.maps for output in written}.values():
-        tell(preview(map_tiles(maps, look), width, depth, sys.stderr.encoding))
+        tell(preview(map_tiles(maps, color_scale), width, depth, sys.stderr.encoding))

@@ -275,13 +275,13 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, 
     import os
     import shutil
 
-    from cnnfx.render.explanation import Page, introduction
+    from cnnfx.render.explanation import ExplanationWriter, introduction
     from cnnfx.render.terminal import color_depth
 
     colors, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
     normalized = maps.network.mean, maps.network.std
-    page = Page(width, colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
+    page = ExplanationWriter(width, colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
     lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in page.wrapped(text)]
     for explanation in found:
-        lines += ["", *page.worked(explanation)]
+        lines += ["", *page.lines(explanation)]
     put("\n".join(lines))

@@ -155,7 +155,7 @@ def _save(
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.pipeline.targets import PICTURES, Source, targets
-    from cnnfx.render.filters import layer_picture, stacked
+    from cnnfx.render.filters import layer_picture, stack_pictures
 
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
         raise UsageError(f"{output} is a folder. Filters are written to one picture: give -o filters.png.")
@@ -166,7 +166,7 @@ def _save(
     for number, layer in chosen:
         pictures.append(layer_picture(layer, slice_names(network, number), _largest(layer, scope), values))
     with target.open() as file:
-        write_picture(file, output, stacked(pictures), target.format)
+        write_picture(file, output, stack_pictures(pictures), target.format)
 
 
 def _largest(layer: Layer, scope: str) -> float | None:
@@ -198,7 +198,7 @@ def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool)
 
 
 def _values(network: Network, number: int, layer: Layer) -> str:
-    from cnnfx.render.filters import kernel_lines
+    from cnnfx.render.number_text import kernel_lines
 
     lines, slices = _heading(network, number), slice_names(network, number)
     for name, weights, bias in zip(layer.filter_names, layer.conv.weights, layer.conv.bias, strict=True):

@@ -13,7 +13,7 @@ from cnnfx.errors import CnnfxError, FileError, UsageError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.pipeline.targets import NUMBERS, PAGES, PICTURES, STDOUT, Target, layer_names
-from cnnfx.render.feature_grid import Layout, channel_grids, lay_out
+from cnnfx.render.feature_grid import GridOptions, channel_grids, feature_grid
 from cnnfx.render.grid import Grid
 from cnnfx.render.png import write_png
 from cnnfx.system.files import atomic_write
@@ -33,7 +33,7 @@ class Written(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def write(target: Target, image: Image, layers: Layers, layout: Layout) -> list[Written]:
+def write(target: Target, image: Image, layers: Layers, grid_options: GridOptions) -> list[Written]:
     """Write the feature maps where `target` says.
 
     Raises
@@ -42,7 +42,7 @@ def write(target: Target, image: Image, layers: Layers, layout: Layout) -> list[
         If the file or folder cannot be written.
     """
     if target.folder:
-        return list(_write_folder(target, image, layers, layout))
+        return list(_write_folder(target, image, layers, grid_options))
     where = STDOUT if target.path is None else str(target.path)
     notes: tuple[str, ...] = ()
     if target.format in NUMBERS:
@@ -50,9 +50,9 @@ def write(target: Target, image: Image, layers: Layers, layout: Layout) -> list[
             write_numbers(file, target.format, image, layers)
     elif target.format in PAGES:
         with target.open() as file:
-            notes = write_page(file, where, image, layers, layout)
+            notes = write_page(file, where, image, layers, grid_options)
     else:
-        grid = lay_out(image, layers, layout)
+        grid = feature_grid(image, layers, grid_options)
         with target.open() as file:
             write_grid(file, where, grid, target.format)
     return [
@@ -61,7 +61,7 @@ def write(target: Target, image: Image, layers: Layers, layout: Layout) -> list[
     ]
 
 
-def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, layout: Layout) -> tuple[str, ...]:
+def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, grid_options: GridOptions) -> tuple[str, ...]:
     """Write a page to explore the layers in; what its user should be told of the file `where`.
 
     Raises
@@ -71,9 +71,9 @@ def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, layout
     """
     from cnnfx.render.page import LARGE, make_page
 
-    picture = lay_out(image, layers, layout._replace(with_input=True, with_filters=True))
+    picture = feature_grid(image, layers, grid_options._replace(with_input=True, with_filters=True))
     try:
-        page = make_page(layers[-1][1].network, image, layout.look, picture)
+        page = make_page(layers[-1][1].network, image, grid_options.color_scale, picture)
     except CnnfxError as error:
         raise CnnfxError(f"{image.name}: {error}") from error
     file.write(page)
@@ -160,10 +160,10 @@ def _settings(image: Image, layers: Layers) -> dict[str, Any]:
     return {"format": 1, "input": image.name, "filters": network.name, "layers": described}
 
 
-def _write_folder(target: Target, image: Image, layers: Layers, layout: Layout) -> Iterator[Written]:
+def _write_folder(target: Target, image: Image, layers: Layers, grid_options: GridOptions) -> Iterator[Written]:
     paths = iter(target.make_files(layer_names([(number, maps.names) for number, maps in layers])))
     for number, maps in layers:
-        grids = channel_grids(maps, layout)
+        grids = channel_grids(maps, grid_options)
         for index in range(maps.shape[0]):
             path = next(paths)
             with atomic_write(path) as file:

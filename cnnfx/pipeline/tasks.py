@@ -10,7 +10,7 @@ from cnnfx.errors import CnnfxError
 from cnnfx.pipeline.outputs import Written, write
 from cnnfx.pipeline.pipeline import Pipeline
 from cnnfx.pipeline.targets import Target, layer_names
-from cnnfx.render.feature_grid import Layout
+from cnnfx.render.feature_grid import GridOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Recipe:
     Parameters
     ----------
     work : Pipeline
-    layout : Layout
+    grid_options : GridOptions
     described : bool
         Whether the channels are to be described in numbers.
     skip_existing : bool
@@ -28,7 +28,7 @@ class Recipe:
     """
 
     work: Pipeline
-    layout: Layout
+    grid_options: GridOptions
     described: bool = False
     skip_existing: bool = False
 
@@ -114,7 +114,7 @@ def _done(recipe: Recipe, task: Task, show: Show | None) -> Outcome:
     layers = recipe.work.maps(image)
     if recipe.skip_existing and _is_written(task, [(number, maps.names) for number, maps in layers]):
         return _passed_over(task)
-    written = write(task.goal, image, layers, recipe.layout)
+    written = write(task.goal, image, layers, recipe.grid_options)
     if show is not None:
         show(written)
     results = tuple(_described(task.source, output) for output in written) if recipe.described else ()

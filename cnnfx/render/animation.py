@@ -15,7 +15,7 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.render.filters import framed, kernel_levels, side_by_side
 from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
 from cnnfx.render.png import Part, write_apng
-from cnnfx.render.text import PAPER, draw_text, line_height
+from cnnfx.render.text import BACKGROUND, draw_text, line_height
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -216,7 +216,7 @@ def strip(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Iterator[Level
     """
     for snapshot in snapshots:
         body = _filters(names, snapshot.weights)
-        head = np.full((line_height(FONT) + MARGIN, *body.shape[1:]), PAPER, np.uint8)
+        head = np.full((line_height(FONT) + MARGIN, *body.shape[1:]), BACKGROUND, np.uint8)
         text = draw_text(snapshot.told, FONT, body.shape[1] - 2 * MARGIN)
         head[MARGIN:, MARGIN : MARGIN + text.shape[1]] = text if body.ndim == 2 else text[..., None]
         yield np.concatenate([head, body])

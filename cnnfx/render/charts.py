@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.grid import Grid, Levels, Section, Tiles
-from cnnfx.render.text import PAPER, draw_text, line_height, text_width
+from cnnfx.render.text import BACKGROUND, draw_text, line_height, text_width
 
 Floats = NDArray[np.float64]
 Color = tuple[int, int, int]
@@ -90,7 +90,7 @@ def draw_plots(plots: Sequence[Plot], begin: float, end: float) -> Levels:
 
 def _drawn(plot: Plot, begin: float, end: float) -> Levels:
     head, foot = MARGIN + line_height(FONT), line_height(FONT) * (2 if plot.x_label else 1) + 6
-    sheet = np.full((head + HEIGHT + foot, LEFT + WIDTH + 2 * MARGIN, 3), PAPER, np.uint8)
+    sheet = np.full((head + HEIGHT + foot, LEFT + WIDTH + 2 * MARGIN, 3), BACKGROUND, np.uint8)
     _write(sheet, plot.title, MARGIN // 2, LEFT)
     _legend(sheet, plot)
     _numbers(sheet, plot, head, begin, end)
@@ -165,7 +165,7 @@ def _write(sheet: Levels, text: str, top: int, left: int, share: float = 0) -> N
 
 def _mixed(color: Color, strength: float) -> Color:
     """A color thinned with white."""
-    red, green, blue = (round(PAPER + strength * (part - PAPER)) for part in color)
+    red, green, blue = (round(BACKGROUND + strength * (part - BACKGROUND)) for part in color)
     return red, green, blue
 
 
@@ -240,7 +240,7 @@ def _with_names(body: Levels, names: Sequence[str], square: int) -> Levels:
     title = draw_text("true class (rows), told by the network (columns)", CONFUSION_FONT)
     head = CONFUSION_MARGIN + 2 * line_height(CONFUSION_FONT) + 10
     width = max(side + body.shape[1], title.shape[1]) + 2 * CONFUSION_MARGIN
-    sheet = np.full((head + body.shape[0] + CONFUSION_MARGIN, width, 3), PAPER, np.uint8)
+    sheet = np.full((head + body.shape[0] + CONFUSION_MARGIN, width, 3), BACKGROUND, np.uint8)
     _put(sheet, title, CONFUSION_MARGIN, CONFUSION_MARGIN)
     sheet[head : head + body.shape[0], CONFUSION_MARGIN + side : CONFUSION_MARGIN + side + body.shape[1]] = body
     if square > 8:

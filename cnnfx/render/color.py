@@ -13,7 +13,7 @@ from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import Statistics
 from cnnfx.system.memory import buffer
 
-ANCHORS: dict[str, tuple[tuple[int, int, int], ...]] = {
+COLORMAPS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "gray": ((0, 0, 0), (255, 255, 255)),
     # Blue below zero, white at zero, red above: for signed maps. Both ends are equally dark.
     "diverging": ((8, 48, 107), (66, 146, 198), (247, 247, 247), (239, 101, 72), (127, 0, 0)),
@@ -34,7 +34,7 @@ its output green."""
 
 
 @cache
-def table(name: str) -> NDArray[np.uint8]:
+def color_table(name: str) -> NDArray[np.uint8]:
     """The 256 colors `(256, 3)` of a color map, darkest level first.
 
     Raises
@@ -42,14 +42,14 @@ def table(name: str) -> NDArray[np.uint8]:
     ArgumentError
         If there is no color map of that name.
     """
-    if name not in ANCHORS:
-        raise ArgumentError(f"There is no color map called {name!r}. Choose one of {', '.join(ANCHORS)}.")
-    colors = ramp(ANCHORS[name], 256)
+    if name not in COLORMAPS:
+        raise ArgumentError(f"There is no color map called {name!r}. Choose one of {', '.join(COLORMAPS)}.")
+    colors = interpolate_colors(COLORMAPS[name], 256)
     colors.flags.writeable = False
     return colors
 
 
-def ramp(anchors: Sequence[tuple[int, int, int]], count: int) -> NDArray[np.uint8]:
+def interpolate_colors(anchors: Sequence[tuple[int, int, int]], count: int) -> NDArray[np.uint8]:
     """`count` colors `(count, 3)` at equal distances along a line through anchors."""
     points = np.array(anchors, float)
     places = np.linspace(0, len(points) - 1, count)
@@ -62,11 +62,11 @@ def paint(levels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     """Levels `(H, W)` as a picture: unchanged for `"gray"`, else colors `(H, W, 3)`."""
     if name == "gray":
         return levels
-    colors: NDArray[np.uint8] = table(name)[levels]
+    colors: NDArray[np.uint8] = color_table(name)[levels]
     return colors
 
 
-MODES = {
+NORMALIZATIONS = {
     "signed": "zero is mid-gray, the largest magnitude white or black",
     "minmax": "the smallest value is black, the largest white",
     "positive": "zero and less is black, the largest value white",
@@ -81,7 +81,7 @@ CHUNK = 2**17
 without a word in between."""
 
 
-class Line(NamedTuple):
+class LinearScale(NamedTuple):
     """`level = scale * value + offset`, of the value's magnitude where `magnitude` is set."""
 
     scale: float
@@ -112,8 +112,8 @@ class Line(NamedTuple):
         np.copyto(levels, scratch, casting="unsafe")
 
 
-def line(mode: str, low: float, high: float) -> Line:
-    """The line that draws values between `low` and `high` (both finite) in a mode of `MODES`.
+def linear_scale(mode: str, low: float, high: float) -> LinearScale:
+    """The line that draws values between `low` and `high` (both finite) in a mode of `NORMALIZATIONS`.
 
     A map without contrast is drawn in the level of zero: mid-gray when signed, else black.
 
@@ -124,17 +124,17 @@ def line(mode: str, low: float, high: float) -> Line:
     """
     largest = max(abs(low), abs(high))
     if mode == "signed":
-        return Line(_ratio(127.5, largest), 127.5)
+        return LinearScale(_ratio(127.5, largest), 127.5)
     if mode == "minmax":
         scale = _ratio(255.0, high - low)
-        return Line(scale, -low * scale)
+        return LinearScale(scale, -low * scale)
     if mode == "positive":
-        return Line(_ratio(255.0, max(high, 0.0)), 0.0)
+        return LinearScale(_ratio(255.0, max(high, 0.0)), 0.0)
     if mode == "absolute":
-        return Line(_ratio(255.0, largest), 0.0, magnitude=True)
+        return LinearScale(_ratio(255.0, largest), 0.0, magnitude=True)
     if mode == "none":
-        return Line(255.0, 0.0)
-    raise ArgumentError(f"There is no normalization called {mode!r}. Choose one of {', '.join(MODES)}.")
+        return LinearScale(255.0, 0.0)
+    raise ArgumentError(f"There is no normalization called {mode!r}. Choose one of {', '.join(NORMALIZATIONS)}.")
 
 
 def _ratio(span: float, extent: float) -> float:
@@ -142,7 +142,7 @@ def _ratio(span: float, extent: float) -> float:
     return span / extent if extent > span / float(np.finfo(np.float32).max) else 0.0
 
 
-class Look(NamedTuple):
+class ColorScale(NamedTuple):
     """How values become colors.
 
     `normalize` is a mode of `cnnfx.render.color`; `scope` is `"channel"` (each channel by its own range) or
@@ -154,9 +154,9 @@ class Look(NamedTuple):
     scope: str = "channel"
     colormap: str = "gray"
 
-    def lines(self, statistics: Statistics) -> list[Line]:
+    def linear_scales(self, statistics: Statistics) -> list[LinearScale]:
         """The line from values to levels for each channel."""
         ranges = [channel.range for channel in statistics]
         if self.scope == "all":
             ranges = [(min(low for low, _ in ranges), max(high for _, high in ranges))] * len(ranges)
-        return [line(self.normalize, low, high) for low, high in ranges]
+        return [linear_scale(self.normalize, low, high) for low, high in ranges]

@@ -13,7 +13,7 @@ from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array
 from cnnfx.nn.receptive_field import receptive_field
 from cnnfx.nn.trace import Explanation, Patch, Point, Sum, Term
-from cnnfx.render.color import line
+from cnnfx.render.color import linear_scale
 from cnnfx.render.number_text import Block, decimals, equation, matrix, number, titled
 from cnnfx.render.terminal import RESET, ColorDepth, half_blocks
 
@@ -200,7 +200,7 @@ ACTIVATED = {"relu": "ReLU: max(0, {}) = {}", "abs": "|{}| = {}"}
 
 
 @dataclass(frozen=True)
-class Page:
+class ExplanationWriter:
     """Where a worked example is written.
 
     Parameters
@@ -226,7 +226,7 @@ class Page:
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
     """The sums that were shown: (layer, filter, row, column)."""
 
-    def worked(self, explanation: Explanation, before: str = "", after: str = "") -> Iterator[str]:
+    def lines(self, explanation: Explanation, before: str = "", after: str = "") -> Iterator[str]:
         """The lines of a worked example, its title between two texts; a sum that was shown already is only named."""
         place = f"{named(explanation.channel)} at {explanation.column},{explanation.row}"
         value = number(rounded(explanation.value, explanation.points[explanation.shown]))
@@ -299,10 +299,10 @@ class Page:
     def _picture(self, values: Array, layer: int) -> Block:
         """The patch drawn, each number two characters wide."""
         if layer == 1 and self.brightness:
-            levels = line("none", 0, 1).levels(values * np.float32(self.std) + np.float32(self.mean))
+            levels = linear_scale("none", 0, 1).levels(values * np.float32(self.std) + np.float32(self.mean))
         else:
             largest = float(np.abs(values[np.isfinite(values)]).max(initial=0))
-            levels = line("signed", -largest, largest).levels(values)
+            levels = linear_scale("signed", -largest, largest).levels(values)
         width = 2 * values.shape[1]
         lines = half_blocks(levels, width=width, depth=self.colors, enlarge=2, encoding=self.encoding).split("\n")
         return titled("", lines, width)
@@ -314,7 +314,7 @@ class Page:
         for place, contribution in enumerate(explanation.contributions or (), 1):
             yield ""
             adds = amounts_added(contribution.amounts, point)
-            yield from self.worked(contribution.explanation, f"{place}. ", f", which adds {adds}")
+            yield from self.lines(contribution.explanation, f"{place}. ", f", which adds {adds}")
 
     def wrapped(self, text: str) -> list[str]:
         """A text in lines of the page's width, broken between words only."""

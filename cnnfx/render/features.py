@@ -10,10 +10,10 @@ import numpy as np
 from cnnfx.features import Found, Pattern
 from cnnfx.features.search import PATCHES, SEEDS
 from cnnfx.nn.layers import Array
-from cnnfx.render.color import line
+from cnnfx.render.color import linear_scale
 from cnnfx.render.filters import framed
 from cnnfx.render.grid import Levels, Tiles, enlarge, suitable_columns
-from cnnfx.render.text import PAPER, draw_text, line_height, text_width
+from cnnfx.render.text import BACKGROUND, draw_text, line_height, text_width
 
 FONT, TITLE = 15, 19
 GAP, MARGIN = 3, 14
@@ -172,20 +172,20 @@ def _pictures(pattern: Pattern, method: str) -> list[Levels]:
 
 def _shown(pixels: Array) -> Levels:
     """A patch as it is, what is outside the image in gray."""
-    levels = _planes(pixels, line("none", 0, 1).levels)
+    levels = _planes(pixels, linear_scale("none", 0, 1).levels)
     levels[np.isnan(pixels[0])] = OUTSIDE
     return levels
 
 
 def _lit(pixels: Array) -> Levels:
     """A made input, its brightest pixel white."""
-    return _planes(pixels, line("positive", 0, float(pixels.max())).levels)
+    return _planes(pixels, linear_scale("positive", 0, float(pixels.max())).levels)
 
 
 def _signed(projection: Array) -> Levels:
     """A deconvolution: zero is mid-gray."""
     largest = float(np.percentile(np.abs(projection), CLIPPED)) or float(np.abs(projection).max())
-    return _planes(projection, line("signed", -largest, largest).levels)
+    return _planes(projection, linear_scale("signed", -largest, largest).levels)
 
 
 def _planes(pixels: Array, levels: Callable[[Array], Levels]) -> Levels:
@@ -196,7 +196,7 @@ def _planes(pixels: Array, levels: Callable[[Array], Levels]) -> Levels:
 
 
 def _paper(height: int, width: int) -> Levels:
-    return np.full((height, width, 3), PAPER, np.uint8)
+    return np.full((height, width, 3), BACKGROUND, np.uint8)
 
 
 def _color(picture: Levels) -> Levels:

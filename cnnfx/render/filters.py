@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.nn.network import Layer
-from cnnfx.render.color import line
+from cnnfx.render.color import linear_scale
 from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
-from cnnfx.render.text import PAPER, draw_text, line_height, number_text, text_width, write_inside
+from cnnfx.render.number_text import short_number
+from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
 FRAME = 150
 """The gray of the thin line around each kernel, which keeps white weights apart from white paper."""
@@ -31,7 +32,7 @@ def kernel_levels(kernel: NDArray[Any], largest: float | None = None) -> Levels:
     `largest` is the largest magnitude among the weights unless given.
     """
     largest = float(np.abs(kernel).max()) if largest is None else largest
-    return line("signed", -largest, largest).levels(np.asarray(kernel, np.float32))
+    return linear_scale("signed", -largest, largest).levels(np.asarray(kernel, np.float32))
 
 
 def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
@@ -95,12 +96,12 @@ def framed(picture: Levels) -> Levels:
 
 def side_by_side(pictures: Sequence[Levels], gap: int) -> Levels:
     """Pictures of one height next to one another, with `gap` pixels of paper between them."""
-    paper = np.full((pictures[0].shape[0], gap, *pictures[0].shape[2:]), PAPER, np.uint8)
+    paper = np.full((pictures[0].shape[0], gap, *pictures[0].shape[2:]), BACKGROUND, np.uint8)
     pieces = [piece for picture in pictures for piece in (paper, picture)]
     return np.concatenate(pieces[1:], axis=1)
 
 
-def stacked(pictures: Sequence[Levels]) -> Levels:
+def stack_pictures(pictures: Sequence[Levels]) -> Levels:
     """Pictures from top to bottom, at the left of one sheet; in color if one of them is."""
     width, color = max(picture.shape[1] for picture in pictures), any(picture.ndim == 3 for picture in pictures)
     return np.concatenate([_at(picture, width, picture.shape[0], color) for picture in pictures])
@@ -124,7 +125,7 @@ def _drawn(weights: NDArray[Any], size: int, largest: float | None, values: bool
         drawn.append(enlarge(np.moveaxis(levels, 0, -1), factor))
     pictures = [framed(picture) for picture in drawn]
     for channel in np.flatnonzero(~used(weights)):
-        pictures[channel] = np.full_like(pictures[channel], PAPER)
+        pictures[channel] = np.full_like(pictures[channel], BACKGROUND)
     return pictures
 
 
@@ -133,7 +134,7 @@ def _numbered(picture: Levels, kernel: NDArray[Any], factor: int) -> Levels:
     ones."""
     for (row, column), weight in np.ndenumerate(kernel):
         square = picture[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
-        write_inside(square, number_text(weight), FONT)
+        draw_text_inside(square, short_number(weight), FONT)
     return picture
 
 
@@ -147,9 +148,9 @@ def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[
     for name, pictures in zip(names, rows, strict=True):
         cells = [_at(picture, width, pictures[0].shape[0], color) for picture in pictures]
         lines.append(_row(name, cells, side, color, gap))
-    sheet = np.concatenate([part for row in lines for part in (row, np.full_like(row[:gap], PAPER))])
+    sheet = np.concatenate([part for row in lines for part in (row, np.full_like(row[:gap], BACKGROUND))])
     margins = ((GAP, 0), (GAP, GAP), (0, 0))[: sheet.ndim]
-    return np.pad(sheet, margins, constant_values=PAPER)
+    return np.pad(sheet, margins, constant_values=BACKGROUND)
 
 
 def _row(name: str, cells: Sequence[Levels], side: int, color: bool, gap: int) -> Levels:
@@ -158,16 +159,8 @@ def _row(name: str, cells: Sequence[Levels], side: int, color: bool, gap: int) -
 
 def _at(picture: Levels, width: int, height: int, color: bool) -> Levels:
     """The picture at the left and half-way down a sheet of paper of a size."""
-    sheet = np.full((height, width, 3) if color else (height, width), PAPER, np.uint8)
+    sheet = np.full((height, width, 3) if color else (height, width), BACKGROUND, np.uint8)
     top = (height - picture.shape[0]) // 2
     shown = picture[..., None] if color and picture.ndim == 2 else picture
     sheet[max(top, 0) :][: picture.shape[0], : picture.shape[1]] = shown[:height]
     return sheet
-
-
-def kernel_lines(kernel: NDArray[Any]) -> Iterator[str]:
-    """The rows of a kernel `(kh, kw)` as text, columns aligned."""
-    texts = [[f"{weight:.4g}" for weight in row] for row in kernel.tolist()]
-    width = max(len(text) for row in texts for text in row)
-    for row in texts:
-        yield " ".join(text.rjust(width) for text in row)

@@ -21,9 +21,9 @@ from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.nn.feature_maps import Statistics, measure
 from cnnfx.nn.layers import Shape
-from cnnfx.render.color import Line, Look, paint
+from cnnfx.render.color import ColorScale, LinearScale, paint
 from cnnfx.render.png import write_png
-from cnnfx.render.text import PAPER, draw_text
+from cnnfx.render.text import BACKGROUND, draw_text
 from cnnfx.system.files import atomic_write
 
 Levels = NDArray[np.uint8]
@@ -210,7 +210,7 @@ class Grid:
 
     def _paper(self, rows: int, width: int | None = None) -> Levels:
         width = self.width if width is None else width
-        return np.full((rows, width, 3) if self.color else (rows, width), PAPER, np.uint8)
+        return np.full((rows, width, 3) if self.color else (rows, width), BACKGROUND, np.uint8)
 
     @staticmethod
     def _place(picture: Levels, left: int, canvas: Levels) -> Levels:
@@ -323,14 +323,14 @@ class ArrayMaps:
         return ArrayMaps(self.array[first:last], self.names[first:last])
 
 
-def map_tiles(maps: Maps, look: Look, above: Sequence[Levels | None] = ()) -> Tiles:
+def map_tiles(maps: Maps, look: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
     """The channels as tiles, each under its name; `above` are small pictures over them (their filters)."""
-    lines: list[Line] = []
+    lines: list[LinearScale] = []
     parts: dict[tuple[int, int], Maps] = {}
 
     def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
         # Found when first drawn: the size of a grid can be known without computing a map.
-        lines.extend(() if lines else look.lines(maps.statistics))
+        lines.extend(() if lines else look.linear_scales(maps.statistics))
         if (first, last) not in parts:
             parts[first, last] = maps.part(first, last)
         values = parts[first, last].rows(top, bottom)
@@ -389,7 +389,7 @@ def grid(
     if len(names) != len(array):
         raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
     values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-    tiles = map_tiles(ArrayMaps(values, names), Look(normalize, scope, colormap))
+    tiles = map_tiles(ArrayMaps(values, names), ColorScale(normalize, scope, colormap))
     return Grid([Section([tiles], columns, scale)], labels, gap).pixels()
 
 

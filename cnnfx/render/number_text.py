@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +56,12 @@ def number(value: float, places: int | None = None) -> str:
         return f"{value:.3g}" if value else "0"
     text = f"{value:.{places}f}"
     return text if any(sign not in "-0." for sign in text) else text.removeprefix("-")
+
+
+def short_number(value: float) -> str:
+    """A number in few signs, for a small square: three digits, and no zero before the point."""
+    text = f"{value:.3g}".replace("-0.", "-.").removeprefix("0")
+    return "0" if text in ("", "-0") else text
 
 
 def matrix(
@@ -121,3 +127,11 @@ def _side_by_side(shelf: Sequence[tuple[str, Block]]) -> list[str]:
             shown = sign if index == height - 1 - block.rows // 2 else " " * len(sign)
             rows[index] += (f"{GAP}{shown}{GAP}" if sign else GAP if position else "") + line
     return rows
+
+
+def kernel_lines(kernel: NDArray[Any]) -> Iterator[str]:
+    """The rows of a kernel `(kh, kw)` as text, columns aligned."""
+    texts = [[f"{weight:.4g}" for weight in row] for row in kernel.tolist()]
+    width = max(len(text) for row in texts for text in row)
+    for row in texts:
+        yield " ".join(text.rjust(width) for text in row)

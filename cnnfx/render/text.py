@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from PIL import ImageFont
 
 INK = 0
-PAPER = 255
+BACKGROUND = 255
 DARK = 110
 """On levels below this, words are light."""
 
@@ -41,7 +41,7 @@ def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint
     from PIL import Image, ImageDraw
 
     shown = text if width is None else shorten(text, size, width)
-    canvas = Image.new("L", (text_width(text, size) if width is None else width, line_height(size)), PAPER)
+    canvas = Image.new("L", (text_width(text, size) if width is None else width, line_height(size)), BACKGROUND)
     ImageDraw.Draw(canvas).text((0, round(size * 0.08)), shown, fill=INK, font=_font(size))
     drawn = np.asarray(canvas)
     drawn.flags.writeable = False
@@ -57,22 +57,16 @@ def shorten(text: str, size: int, width: int) -> str:
     return text + "..." if text else ""
 
 
-def number_text(value: float) -> str:
-    """A number in few signs, for a small square: three digits, and no zero before the point."""
-    text = f"{value:.3g}".replace("-0.", "-.").removeprefix("0")
-    return "0" if text in ("", "-0") else text
-
-
-def write_inside(square: NDArray[np.uint8], text: str, size: int) -> None:
+def draw_text_inside(square: NDArray[np.uint8], text: str, size: int) -> None:
     """Write a text into the middle of a square `(H, W)` of one level: dark on a light one, light on a dark one.
 
     A text that does not fit is written two points smaller, and cut with an ellipsis if that does not help.
     """
     height, width = square.shape
     size -= 2 * (text_width(text, size) > width - 4)
-    ink = PAPER - draw_text(text, size, width)
+    ink = BACKGROUND - draw_text(text, size, width)
     rest = width - text_width(text, size)
     ink = np.roll(ink, max(0, rest // 2), axis=1)
     middle = square[max(0, (height - ink.shape[0]) // 2) :][: ink.shape[0]]
     shade = ink[: len(middle)].astype(np.int16)
-    middle[:] = np.clip(middle + (shade if square[0, 0] < DARK else -shade), 0, PAPER)
+    middle[:] = np.clip(middle + (shade if square[0, 0] < DARK else -shade), 0, BACKGROUND)

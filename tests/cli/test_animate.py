@@ -10,7 +10,7 @@ import pytest
 
 from cnnfx.formats import load_network
 from cnnfx.images import load_image
-from cnnfx.render.color import line
+from cnnfx.render.color import linear_scale
 from cnnfx.render.sliding.palette import GREEN, palette
 from tests.cli.commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
 from tests.cli.pictures import frames, opened
@@ -50,7 +50,7 @@ def test_its_last_frame_shows_what_apply_computes():
     done("apply", SEVEN, *options, "-o", "maps.npz")
     with np.load("maps.npz") as numbers:
         maps = numbers["maps"][list(numbers["names"]).index("left")]
-    colors = palette()[GREEN.places(line("signed", 0, float(maps.max())).levels(maps))]
+    colors = palette()[GREEN.places(linear_scale("signed", 0, float(maps.max())).levels(maps))]
     last = frames("slide.gif")[-1][0]
     rows, columns = maps.shape
     shown = [

@@ -15,7 +15,7 @@ from cnnfx.cli import app, options
 from cnnfx.images import MAX_PIXELS
 from cnnfx.nn.layers import ACTIVATIONS
 from cnnfx.pipeline.pipeline import CHANNELS
-from cnnfx.render.color import ANCHORS, MODES
+from cnnfx.render.color import COLORMAPS, NORMALIZATIONS
 from tests.cli.commands import COMMAND, done, environment, refused, run, shell
 
 COMMANDS = typer.main.get_command(app).commands
@@ -101,8 +101,8 @@ def test_an_option_that_is_mistyped_is_offered():
 @pytest.mark.parametrize(
     ("choices", "known"),
     [
-        (options.Normalize, MODES),
-        (options.Colormap, ANCHORS),
+        (options.Normalize, NORMALIZATIONS),
+        (options.Colormap, COLORMAPS),
         (options.Activation, ACTIVATIONS),
         (options.Channels, CHANNELS),
     ],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cnnfx.errors import ArgumentError
-from cnnfx.render.color import ANCHORS, MODES, line, paint, table
+from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale, paint
 
 VALUES = np.array([-2.0, -1, 0, 0.5, 1], np.float32)
 
@@ -25,12 +25,12 @@ VALUES = np.array([-2.0, -1, 0, 0.5, 1], np.float32)
     ],
 )
 def test_each_mode_draws_its_own_line(mode: str, expected: list[int]) -> None:
-    assert line(mode, -2, 1).levels(VALUES).tolist() == expected
+    assert linear_scale(mode, -2, 1).levels(VALUES).tolist() == expected
 
 
 @given(arrays(np.float32, (3, 5), elements=st.floats(-(2.0**100), 2.0**100, width=32)))
 def test_signed_zero_is_mid_gray_and_the_largest_magnitude_black_or_white(values: np.ndarray) -> None:
-    levels = line("signed", float(values.min()), float(values.max())).levels(values)
+    levels = linear_scale("signed", float(values.min()), float(values.max())).levels(values)
     assert (levels[values == 0] == 128).all()
     largest = np.abs(values).max()
     if largest > 1e-30:
@@ -40,12 +40,12 @@ def test_signed_zero_is_mid_gray_and_the_largest_magnitude_black_or_white(values
 
 @pytest.mark.parametrize(("mode", "level"), [("signed", 128), ("minmax", 0), ("positive", 0), ("absolute", 0)])
 def test_a_map_without_contrast_is_drawn_in_the_level_of_zero(mode: str, level: int) -> None:
-    assert (line(mode, 0, 0).levels(np.zeros((2, 2), np.float32)) == level).all()
+    assert (linear_scale(mode, 0, 0).levels(np.zeros((2, 2), np.float32)) == level).all()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", NORMALIZATIONS)
 def test_nan_is_black_and_infinity_clipped(mode: str) -> None:
-    levels = line(mode, -1, 1).levels(np.array([np.nan, np.inf], np.float32))
+    levels = linear_scale(mode, -1, 1).levels(np.array([np.nan, np.inf], np.float32))
     assert levels.tolist() == [0, 255]
 
 
@@ -54,17 +54,17 @@ def test_an_unknown_mode_is_refused_with_those_there_are() -> None:
         ArgumentError,
         match=r"^There is no normalization called 'sqrt'\. Choose one of signed, minmax, positive, absolute, none\.$",
     ):
-        line("sqrt", 0, 1)
+        linear_scale("sqrt", 0, 1)
 
 
-@pytest.mark.parametrize("name", ANCHORS)
+@pytest.mark.parametrize("name", COLORMAPS)
 def test_a_color_map_begins_and_ends_in_its_anchors(name: str) -> None:
-    assert tuple(table(name)[0].tolist()) == ANCHORS[name][0]
-    assert tuple(table(name)[255].tolist()) == ANCHORS[name][-1]
+    assert tuple(color_table(name)[0].tolist()) == COLORMAPS[name][0]
+    assert tuple(color_table(name)[255].tolist()) == COLORMAPS[name][-1]
 
 
 def test_the_middle_of_the_diverging_map_is_nearly_white() -> None:
-    assert table("diverging")[[127, 128]].min() > 240
+    assert color_table("diverging")[[127, 128]].min() > 240
 
 
 def test_gray_leaves_levels_as_they_are() -> None:
@@ -78,4 +78,4 @@ def test_an_unknown_color_map_is_refused_with_those_there_are() -> None:
         ArgumentError,
         match=r"^There is no color map called 'jet'\. Choose one of gray, diverging, heat, viridis\.$",
     ):
-        table("jet")
+        color_table("jet")

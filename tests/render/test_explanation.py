@@ -12,7 +12,7 @@ from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.layers import Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
 from cnnfx.nn.trace import explain
-from cnnfx.render.explanation import Page, introduction
+from cnnfx.render.explanation import ExplanationWriter, introduction
 
 
 def layer(kernels, bias=0, names=None, channels=1, finish=None, **settings):
@@ -29,8 +29,8 @@ def image(values, names=("gray",)):
 def written(picture, *layers, at=(0, 0), channels=None, depth=1, **page):
     maps = feature_maps(Network(layers, "net"), picture, picture.channel_names)
     found = explain(maps, picture.channel_names, *at, channels, depth)
-    sheet = Page(**page)
-    return [line for one in found for line in sheet.worked(one)]
+    sheet = ExplanationWriter(**page)
+    return [line for one in found for line in sheet.lines(one)]
 
 
 ROWS = [[1, 2, 3], [4, 5, 6]]
@@ -203,7 +203,7 @@ def test_a_normalized_patch_is_drawn_as_the_image_is():
     picture = image([[0, 1]])
     network = Network((layer([[[1, 1]]]),), "net", mean=0.5, std=0.25)
     (one,) = explain(feature_maps(network, picture, ("gray",)), ("gray",), 0, 0)
-    lines = list(Page(colors="truecolor", mean=0.5, std=0.25).worked(one))
+    lines = list(ExplanationWriter(colors="truecolor", mean=0.5, std=0.25).lines(one))
     assert "\x1b[48;2;0;0;0m  \x1b[48;2;255;255;255m  \x1b[0m  -2  2" in lines[2]
 
 

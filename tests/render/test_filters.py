@@ -7,8 +7,8 @@ import pytest
 
 from cnnfx.nn.layers import Conv
 from cnnfx.nn.network import Layer
-from cnnfx.render.filters import FRAME, GAP, draw_filter, kernel_levels, kernel_lines, kernel_tiles, layer_picture
-from cnnfx.render.text import PAPER
+from cnnfx.render.filters import FRAME, GAP, draw_filter, kernel_levels, kernel_tiles, layer_picture
+from cnnfx.render.text import BACKGROUND
 
 TOP = np.array([[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
 
@@ -40,7 +40,7 @@ def test_a_filter_is_drawn_as_squares_in_a_frame() -> None:
 
 def test_kernels_of_a_filter_stand_side_by_side() -> None:
     picture = draw_filter(np.stack([TOP, -TOP]), 66, 40)
-    assert (picture[:, 32:34] == PAPER).all()
+    assert (picture[:, 32:34] == BACKGROUND).all()
     assert picture[1, 1] == 0
     assert picture[1, 35] == 255
 
@@ -92,7 +92,3 @@ def test_values_are_written_into_the_squares() -> None:
     without, written = layer_picture(one, ["*"]), layer_picture(one, ["*"], values=True)
     assert without.shape == written.shape
     assert set(np.unique(written[40:80, 10:50])) - set(np.unique(without[40:80, 10:50]))
-
-
-def test_a_kernel_is_printed_in_aligned_columns() -> None:
-    assert list(kernel_lines(np.array([[-1, 0.25], [10, 0]]))) == ["  -1 0.25", "  10    0"]

@@ -9,9 +9,9 @@ import cnnfx
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.render import grid as grid_module
-from cnnfx.render.color import Look
+from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import ArrayMaps, Grid, Section, Tiles, enlarge, map_tiles, suitable_columns
-from cnnfx.render.text import PAPER
+from cnnfx.render.text import BACKGROUND
 
 
 def tiles(count: int, height: int, width: int, first: int = 1) -> Tiles:
@@ -37,7 +37,7 @@ def test_a_gap_of_paper_lies_between_pictures_and_around_them() -> None:
 
 
 def test_an_empty_place_is_paper() -> None:
-    assert plain(tiles(3, 1, 1), columns=2).tolist() == [[1, 2], [3, PAPER]]
+    assert plain(tiles(3, 1, 1), columns=2).tolist() == [[1, 2], [3, BACKGROUND]]
 
 
 def test_every_pixel_becomes_a_square_of_the_scale() -> None:
@@ -56,7 +56,7 @@ def test_sections_stand_one_below_the_other_each_in_its_own_scale() -> None:
 
 def test_bands_join_to_the_pixels_whatever_their_height(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = np.random.default_rng(5).normal(size=(5, 600, 40)).astype(np.float32)
-    grid = Grid([Section([map_tiles(ArrayMaps(maps, list("abcde")), Look())], 2, 2)])
+    grid = Grid([Section([map_tiles(ArrayMaps(maps, list("abcde")), ColorScale())], 2, 2)])
     whole = grid.pixels()
     monkeypatch.setattr(grid_module, "BAND_PIXELS", 1)
     bands = list(grid.bands())
@@ -77,7 +77,7 @@ def test_labels_stand_over_their_pictures() -> None:
 def test_a_label_wider_than_its_picture_does_not_run_into_the_next() -> None:
     named = Tiles(["a very long name of a channel", "b"], 8, 60, tiles(2, 8, 60).rows)
     picture = Grid([Section([named], 2, 1)], gap=6).pixels()
-    assert (picture[: -8 - 6, 66:72] == PAPER).all()
+    assert (picture[: -8 - 6, 66:72] == BACKGROUND).all()
 
 
 @pytest.mark.parametrize(

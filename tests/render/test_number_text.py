@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.render.number_text import EXPONENT, decimals, equation, matrix, number
+from cnnfx.render.number_text import EXPONENT, decimals, equation, kernel_lines, matrix, number
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,7 @@ def test_an_equation_goes_on_below_where_there_is_not():
         "  =  33 33",
         "     33 33",
     ]
+
+
+def test_a_kernel_is_printed_in_aligned_columns() -> None:
+    assert list(kernel_lines(np.array([[-1, 0.25], [10, 0]]))) == ["  -1 0.25", "  10    0"]

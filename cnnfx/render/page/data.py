@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.network import Layer, Network
-from cnnfx.render.color import ANCHORS, MODES, Look, table
+from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table
 
 DIGITS = tuple("0123456789")
 DIGIT_SHAPE = (1, 28, 28)
 
 
-def page_data(network: Network, image: Image, look: Look) -> str:
+def page_data(network: Network, image: Image, look: ColorScale) -> str:
     """The data of a page as JSON in ASCII that holds no `<`, `>` or `&`, so that it can stand in a script element.
 
     Parameters
@@ -27,7 +27,7 @@ def page_data(network: Network, image: Image, look: Look) -> str:
     network : Network
         Bound to the image's channels.
     image : Image
-    look : Look
+    look : ColorScale
     """
     told = {
         "network": _network(network),
@@ -38,8 +38,8 @@ def page_data(network: Network, image: Image, look: Look) -> str:
             "pixels": pack(image.values),
         },
         "look": {"normalize": look.normalize, "scope": look.scope, "colormap": look.colormap},
-        "modes": MODES,
-        "colormaps": {name: pack(table(name)) for name in ANCHORS},
+        "modes": NORMALIZATIONS,
+        "colormaps": {name: pack(color_table(name)) for name in COLORMAPS},
         "pen": _pen(network),
     }
     text = json.dumps(told, separators=(",", ":"))

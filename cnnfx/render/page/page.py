@@ -15,7 +15,7 @@ from cnnfx import __version__
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.network import Network
-from cnnfx.render.color import Look
+from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid
 from cnnfx.render.page.data import page_data, short_name
 
@@ -69,7 +69,7 @@ def page_pixels(network: Network) -> int:
     return min(MOST_PIXELS, max(1, MOST_VALUES // sum(len(layer.outputs) for layer in network.layers)))
 
 
-def make_page(network: Network, image: Image, look: Look, picture: Grid) -> bytes:
+def make_page(network: Network, image: Image, look: ColorScale, picture: Grid) -> bytes:
     """A page that shows a network at work on an image: one HTML file that loads nothing else.
 
     Parameters
@@ -78,7 +78,7 @@ def make_page(network: Network, image: Image, look: Look, picture: Grid) -> byte
         Bound to the image's channels.
     image : Image
         In a size that a browser can compute; see `page_pixels`.
-    look : Look
+    look : ColorScale
         How the maps are drawn at first.
     picture : Grid
         What a browser without JavaScript or canvas shows.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cnnfx.render.color import Line, Look
+from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.grid import ArrayMaps, Levels, suitable_columns
 from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARK, ORANGE, PALE, WHITE, Cells
@@ -42,14 +42,14 @@ class Scene:
     Parameters
     ----------
     slide : Slide
-    drawn : Line
+    drawn : LinearScale
         From the input's values to levels.
-    look : Look
+    look : ColorScale
         How the output's values become levels; its color map is green whatever it says.
     cells : Cells
     """
 
-    def __init__(self, slide: Slide, drawn: Line, look: Look, cells: Cells) -> None:
+    def __init__(self, slide: Slide, drawn: LinearScale, look: ColorScale, cells: Cells) -> None:
         self.slide, self.cells = slide, cells
         self._pieces: list[tuple[int, int, Levels]] = []
         self.inputs = [self._input(drawn, index) for index in range(len(slide.padded))]
@@ -72,7 +72,7 @@ class Scene:
         for channel in self.slide.channels:
             yield channel, [self.inputs[index][1] for index in channel.sees]
 
-    def _input(self, drawn: Line, index: int) -> tuple[Levels, Levels]:
+    def _input(self, drawn: LinearScale, index: int) -> tuple[Levels, Levels]:
         """An input channel with its padding, as it is and as it is under the window."""
         values = self.slide.padded[index]
         levels = drawn.levels(values)
@@ -88,11 +88,11 @@ class Scene:
         plain[around] = self.cells.picture(levels, values, GRAY)[around]
         return plain, shaded
 
-    def _drawn_maps(self, look: Look) -> list[Levels]:
+    def _drawn_maps(self, look: ColorScale) -> list[Levels]:
         """The whole output channels."""
         channels = self.slide.channels
         values = np.stack([channel.values for channel in channels])
-        lines = look.lines(ArrayMaps(values, [channel.name for channel in channels]).statistics)
+        lines = look.linear_scales(ArrayMaps(values, [channel.name for channel in channels]).statistics)
         return [
             self.cells.picture(line.levels(channel), channel, GREEN)
             for line, channel in zip(lines, values, strict=True)

@@ -13,9 +13,10 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.color import TINTS, ramp
+from cnnfx.render.color import TINTS, interpolate_colors
 from cnnfx.render.grid import Levels
-from cnnfx.render.text import PAPER, number_text, write_inside
+from cnnfx.render.number_text import short_number
+from cnnfx.render.text import BACKGROUND, draw_text_inside
 
 ACCENT = (255, 128, 0)
 """The color of the frames around the places where the layer is at work."""
@@ -34,7 +35,7 @@ class Ramp:
 
     def places(self, levels: Levels) -> Levels:
         """The places of levels 0..255."""
-        steps: Levels = ((levels.astype(np.uint16) * (self.count - 1) + PAPER // 2) // PAPER).astype(np.uint8)
+        steps: Levels = ((levels.astype(np.uint16) * (self.count - 1) + BACKGROUND // 2) // BACKGROUND).astype(np.uint8)
         return steps + np.uint8(self.first)
 
 
@@ -51,7 +52,7 @@ def palette() -> NDArray[np.uint8]:
     """The colors `(233, 3)` of all places."""
     ramps = [((0, 0, 0), (255, 255, 255)), TINTS["blue"], TINTS["orange"], TINTS["green"]]
     counts = [ink.count for ink in (GRAY, BLUE, ORANGE, GREEN)]
-    colors = [ramp(anchors, count) for anchors, count in zip(ramps, counts, strict=True)]
+    colors = [interpolate_colors(anchors, count) for anchors, count in zip(ramps, counts, strict=True)]
     return np.concatenate([*colors, np.array([ACCENT], np.uint8)])
 
 
@@ -108,7 +109,7 @@ class Cells:
 def short(value: float) -> str:
     """A number with three decimals at most, for a cell; "~0" for one that these do not show."""
     rounded = round(value, 3)
-    return number_text(rounded) if rounded or abs(value) < NOTHING else "~0"
+    return short_number(rounded) if rounded or abs(value) < NOTHING else "~0"
 
 
 def _pairs(levels: Levels, values: NDArray[np.float32]) -> list[tuple[list[int], list[float]]]:
@@ -118,5 +119,5 @@ def _pairs(levels: Levels, values: NDArray[np.float32]) -> list[tuple[list[int],
 @lru_cache(maxsize=4096)
 def _numbered(level: int, text: str, size: int, font: int) -> Levels:
     square = np.full((size, size), level, np.uint8)
-    write_inside(square[:, : size - 1], text, font)
+    draw_text_inside(square[:, : size - 1], text, font)
     return square

@@ -12,7 +12,7 @@ import pytest
 import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.network import Network
-from cnnfx.render.color import Look
+from cnnfx.render.color import ColorScale
 from tests.render.page.page_networks import page
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -64,7 +64,7 @@ def visit(contexts, tmp_path: Path) -> Iterator[Callable]:
     wrong: list[str] = []
     pages = []
 
-    def visit(network: Network, image: Image, look: Look | None = None, **settings):
+    def visit(network: Network, image: Image, look: ColorScale | None = None, **settings):
         path = tmp_path / "page.html"
         path.write_text(page(network.bind(image.channel_names), image, look), encoding="utf-8")
         opened = contexts(**settings).new_page()

@@ -15,7 +15,7 @@ import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Pool
 from cnnfx.nn.network import Layer, Network
-from cnnfx.render.color import Look
+from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid, Section, Tiles
 from cnnfx.render.page import make_page
 from cnnfx.render.page.data import page_data
@@ -78,14 +78,14 @@ def picture() -> Grid:
     return Grid([Section([Tiles(("a",), 4, 4, lambda f, last, top, low: [np.zeros((low - top, 4), np.uint8)])])])
 
 
-def page(network: Network | None = None, image: Image | None = None, look: Look | None = None) -> str:
+def page(network: Network | None = None, image: Image | None = None, look: ColorScale | None = None) -> str:
     image = image or Image("seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",))
     network = network or cnnfx.load_network("edges").bind(image.channel_names)
-    return make_page(network, image, look or Look(), picture()).decode()
+    return make_page(network, image, look or ColorScale(), picture()).decode()
 
 
 def told(network: Network, image: Image) -> Any:
-    return json.loads(page_data(network, image, Look()))
+    return json.loads(page_data(network, image, ColorScale()))
 
 
 def in_node(body: str, given: Any) -> Any:

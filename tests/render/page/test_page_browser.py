@@ -12,7 +12,7 @@ from cnnfx.datasets import fit_digit
 from cnnfx.images import Image
 from cnnfx.nn.layers import Activation, Conv, Dense, Pool
 from cnnfx.nn.network import Layer, Network
-from cnnfx.render.color import Look, line
+from cnnfx.render.color import ColorScale, linear_scale
 
 pytestmark = pytest.mark.browser
 
@@ -281,9 +281,9 @@ def test_dragging_a_magnified_map_moves_it_and_pins_nothing(visit, edges, seven)
 
 @pytest.mark.parametrize("mode", ["signed", "minmax", "positive", "absolute", "none"])
 def test_the_pixels_on_the_screen_are_those_of_the_picture(visit, edges, seven, mode):
-    page = visit(edges, seven, Look(mode), device_scale_factor=1)
+    page = visit(edges, seven, ColorScale(mode), device_scale_factor=1)
     values = edges.feature_maps(seven.floats())[-1][1]
-    wanted = line(mode, float(values.min()), float(values.max())).levels(values)
+    wanted = linear_scale(mode, float(values.min()), float(values.max())).levels(values)
     found = page.evaluate(
         """() => {
              const canvas = document.querySelector("canvas.map[aria-label^='Feature map left']");

@@ -17,7 +17,7 @@ from cnnfx.errors import CnnfxError
 from cnnfx.images import Image, reduced
 from cnnfx.nn.layers import Conv
 from cnnfx.nn.network import Layer, Network
-from cnnfx.render.color import Look
+from cnnfx.render.color import ColorScale
 from cnnfx.render.page import page as assemble
 from cnnfx.render.page import page_pixels
 from tests.render.page.page_networks import page, random_case
@@ -85,7 +85,7 @@ def test_the_data_hold_the_image_bit_for_bit():
 
 
 def test_the_look_is_that_of_the_options():
-    told = data(page(look=Look("absolute", "all", "heat")))
+    told = data(page(look=ColorScale("absolute", "all", "heat")))
     assert told["look"] == {"normalize": "absolute", "scope": "all", "colormap": "heat"}
 
 

@@ -14,7 +14,7 @@ from cnnfx.datasets.image_folder import fit_image
 from cnnfx.images import Image
 from cnnfx.nn.layers import Activation, Conv
 from cnnfx.nn.network import Layer, Network
-from cnnfx.render.color import ANCHORS, MODES, line, table
+from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale
 from cnnfx.render.page.data import pack
 from tests.render.page.page_networks import BORDERS, in_node, random_case, told
 
@@ -159,7 +159,7 @@ def test_what_lies_outside_is_what_numpy_pads(border):
     assert found == [sources(*size, border).tolist() for size in sizes]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", NORMALIZATIONS)
 def test_levels_are_those_of_the_pictures(mode):
     random = np.random.default_rng(5)
     ranges = [(-3.0, 2.0), (0.0, 1.0), (0.0, 0.0), (-2.0, -1.0), (1e-30, 2e-30), (0.5, 0.5)]
@@ -172,13 +172,13 @@ def test_levels_are_those_of_the_pictures(mode):
         {"mode": mode, "cases": [[*span, pack(v)] for span, v in zip(ranges, values, strict=True)]},
     )
     for (low, high), given, levels in zip(ranges, values, found, strict=True):
-        np.testing.assert_array_equal(line(mode, low, high).levels(given), levels)
+        np.testing.assert_array_equal(linear_scale(mode, low, high).levels(given), levels)
 
 
-@pytest.mark.parametrize("name", ANCHORS)
+@pytest.mark.parametrize("name", COLORMAPS)
 def test_colors_are_those_of_the_pictures(name):
     body = "return Array.from(colorTable(decode(given)), (c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]);"
-    np.testing.assert_array_equal(in_node(body, pack(table(name))), table(name))
+    np.testing.assert_array_equal(in_node(body, pack(color_table(name))), color_table(name))
 
 
 def strokes(seed: int, side: int = 112) -> np.ndarray:

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnfx.formats import load_network
-from cnnfx.render.color import Look, line
+from cnnfx.render.color import ColorScale, linear_scale
 from cnnfx.render.sliding.frames import Scene, frames, suitable_cell
 from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARK, ORANGE, WHITE, Cells, palette, short
 from tests.render.sliding.test_positions import image, network, slide
 
 CELL = 8
-PLAIN = line("none", 0, 1)
+PLAIN = linear_scale("none", 0, 1)
 
 
 def scene(shown, cell=CELL, numbers=False):
-    return Scene(shown, PLAIN, Look(), Cells(cell, numbers))
+    return Scene(shown, PLAIN, ColorScale(), Cells(cell, numbers))
 
 
 def middle(frame, place, row, column, cell=CELL):
@@ -81,7 +81,7 @@ def test_the_last_frame_shows_the_output_channels_as_apply_draws_them():
     drawn = scene(shown)
     *_, last = frames(drawn, shown.stops(None))
     for values, place in zip(one.feature_maps(picture.floats())[-1], drawn.map_places, strict=True):
-        (value_line,) = [line("signed", float(values.min()), float(values.max()))]
+        (value_line,) = [linear_scale("signed", float(values.min()), float(values.max()))]
         np.testing.assert_array_equal(middles(last, place, *shown.size), GREEN.places(value_line.levels(values)))
 
 
