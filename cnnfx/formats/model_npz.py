@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from cnnfx.errors import ArgumentError
+from cnnfx.errors import ArgumentError, FileError
 from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Activation, Array, Combination, Conv, Dense, Pool
 from cnnfx.nn.network import Layer, Network
-from cnnfx.system.npz import Archive, write_archive
+from cnnfx.system.npz import NpzError, NpzReader, write_npz
 
 
 def _is_count(value: Any) -> bool:
@@ -86,7 +87,7 @@ def save_model(path: str | os.PathLike[str], network: Network, training: Mapping
     if network.start is not None:
         arrays |= parameters(network.start, "start.layers")
     arrays |= {f"training.{name}": array for name, array in (training or {}).items()}
-    write_archive(path, arrays)
+    write_npz(path, arrays)
 
 
 def _describe(network: Network) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def load_model(path: str | os.PathLike[str]) -> Network:
     FileError
         If it cannot be read, is damaged, or was written by a newer version; the message says what is wrong.
     """
-    with Archive(path) as archive:
+    with _open(path) as archive:
         return _read_network(archive)
 
 
@@ -156,7 +157,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Ar
     FileError
         As `load_model`.
     """
-    with Archive(path) as archive:
+    with _open(path) as archive:
         network = _read_network(archive)
         count = sum(array.size for array in parameters(network, "layers").values())
         return network, {
@@ -166,38 +167,52 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Ar
         }
 
 
-def _read_network(archive: Archive) -> Network:
+@contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[NpzReader]:
+    """Open a model file; what is wrong with it becomes a `FileError` that names it."""
+    try:
+        with NpzReader(path) as archive:
+            yield archive
+    except FileNotFoundError:
+        raise FileError(f"{path}: there is no such file. Check the path; cnnfx train makes a model.") from None
+    except IsADirectoryError:
+        raise FileError(f"{path}: this is a folder. Give a model in it.") from None
+    except OSError as error:
+        raise FileError(f"{path}: the file cannot be read: {error.strerror or error}.") from error
+    except NpzError as error:
+        raise FileError(f"{path}: {error}.") from error
+
+
+def _read_network(archive: NpzReader) -> Network:
     meta = _read_meta(archive)
     try:
         return _build(archive, meta)
     except (KeyError, TypeError, ValueError, AttributeError, ArgumentError, OverflowError, RecursionError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
-        raise archive.error(
-            f"its meta does not describe a network: {what}. The file is damaged, or not a model"
-        ) from error
+        raise NpzError(f"its meta does not describe a network: {what}. The file is damaged, or not a model") from error
 
 
-def _read_meta(archive: Archive) -> dict[str, Any]:
+def _read_meta(archive: NpzReader) -> dict[str, Any]:
     if "meta" not in archive.names:
-        raise archive.error("it holds no meta, so it is not a model made by cnnfx train")
+        raise NpzError("it holds no meta, so it is not a model made by cnnfx train")
     text = archive.read("meta", LARGEST_TEXT)
     if text.dtype.kind != "U" or text.ndim != 0:
-        raise archive.error("its meta is not a text, so it is not a model made by cnnfx train")
+        raise NpzError("its meta is not a text, so it is not a model made by cnnfx train")
     try:
         meta = json.loads(str(text))
     except (ValueError, RecursionError) as error:
-        raise archive.error(f"its meta is not JSON ({error}). The file is damaged") from error
+        raise NpzError(f"its meta is not JSON ({error}). The file is damaged") from error
     version = meta.get("format") if isinstance(meta, dict) else None
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise archive.error("its meta tells no format version, so it is not a model made by cnnfx train")
+        raise NpzError("its meta tells no format version, so it is not a model made by cnnfx train")
     if version > FORMAT:
-        raise archive.error(f"it was made by a newer cnnfx (format {version}, this one reads {FORMAT}). Upgrade cnnfx")
+        raise NpzError(f"it was made by a newer cnnfx (format {version}, this one reads {FORMAT}). Upgrade cnnfx")
     if version == 1 and "deviation" in meta:
         meta["std"] = meta.pop("deviation")
     return dict(meta)
 
 
-def _build(archive: Archive, meta: dict[str, Any]) -> Network:
+def _build(archive: NpzReader, meta: dict[str, Any]) -> Network:
     layers = _read_layers(archive, meta, "layers")
     network = replace(
         layers,
@@ -233,7 +248,7 @@ def _texts(value: Any) -> list[str]:
     return value
 
 
-def _read_layers(archive: Archive, meta: dict[str, Any], prefix: str) -> Network:
+def _read_layers(archive: NpzReader, meta: dict[str, Any], prefix: str) -> Network:
     """The layers and the head; each weight's shape must follow from the layer below before it is read."""
     layers: list[Layer] = []
     head = None
@@ -249,7 +264,7 @@ def _read_layers(archive: Archive, meta: dict[str, Any], prefix: str) -> Network
     return Network(tuple(layers), head=head)
 
 
-def _read_layer(archive: Archive, name: str, told: dict[str, Any], below: Layer | None) -> Layer:
+def _read_layer(archive: NpzReader, name: str, told: dict[str, Any], below: Layer | None) -> Layer:
     filters = tuple(_texts(told["filters"]))
     groups = told["groups"]
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or len(filters) % groups:
@@ -284,7 +299,7 @@ def _read_combination(told: dict[str, Any], filters: int) -> Combination:
     return Combination(str(told["name"]), told["kind"], of)
 
 
-def _read_dense(archive: Archive, name: str, told: dict[str, Any], layers: list[Layer]) -> Dense:
+def _read_dense(archive: NpzReader, name: str, told: dict[str, Any], layers: list[Layer]) -> Dense:
     channels, height, width = (int(size) for size in told["input"])
     if not layers or channels != len(layers[-1].channel_names) or min(height, width) < 1:
         raise ValueError(f"the dense layer's input is {told['input']}")
@@ -297,19 +312,20 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
-def _read_array(archive: Archive, name: str, shape: tuple[int | None, ...]) -> Array:
+def _read_array(archive: NpzReader, name: str, shape: tuple[int | None, ...]) -> Array:
     """An array of finite float32 of a shape, where None stands for any size from 1 on."""
     if name not in archive.names:
-        raise archive.error(f"the array {name} is missing. The file is damaged")
-    found, dtype = archive.header(name)
+        raise NpzError(f"the array {name} is missing. The file is damaged")
+    header = archive.header(name)
+    found, dtype = header.shape, header.dtype
     fits = len(found) == len(shape) and all(
         size == want or (want is None and size > 0) for size, want in zip(found, shape, strict=True)
     )
     if not fits or dtype != np.float32:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         needed = f"float32 of shape ({wanted}) is needed here. The file is damaged"
-        raise archive.error(f"the array {name} is {dtype} of shape {found}; {needed}")
+        raise NpzError(f"the array {name} is {dtype} of shape {found}; {needed}")
     array = archive.read(name, LARGEST_ARRAY)
     if not np.isfinite(array).all():
-        raise archive.error(f"the array {name} holds numbers that are not finite. The file is damaged")
+        raise NpzError(f"the array {name} holds numbers that are not finite. The file is damaged")
     return array

@@ -110,17 +110,17 @@ def load_image(
     name, stream = _opened(source)
     with stream:
         kind = _kind(source, _start(name, stream))
-        if kind == "picture":
-            from cnnfx.images.pillow import load_picture
+        try:
+            if kind == "picture":
+                from cnnfx.images.pillow import load_picture
 
-            return load_picture(name, stream, channels, background, max_pixels)
-        if kind == "csv":
-            from cnnfx.images.arrays import load_table
+                return load_picture(name, stream, channels, background, max_pixels)
+            from cnnfx.images import arrays
 
-            return load_table(name, stream, max_pixels)
-        from cnnfx.images.arrays import load_array
-
-        return load_array(name, stream, kind, max_pixels)
+            load = {"npy": arrays.load_npy, "npz": arrays.load_npz, "csv": arrays.load_csv}[kind]
+            return load(name, stream, max_pixels)
+        except OSError as error:
+            raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
 
 
 def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:

@@ -1,71 +1,138 @@
-"""NumPy's `.npz` files, written so that the same arrays give the same bytes, and read with care: no pickles, and no
-more memory than was allowed for."""
+"""Reading and writing of NumPy's `.npy` and `.npz` files: no pickles, and sizes checked before memory is allocated.
+
+The readers raise `NpzError` for malformed content and let `OSError` pass; the caller, which knows what the file is for,
+turns both into `FileError`. The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
 
 from __future__ import annotations
 
+import errno
+import lzma
 import math
 import os
+import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from cnnfx.errors import FileError
 from cnnfx.system.files import atomic_write
 
-MOST_ARRAYS = 10_000
-LONGEST_HEADER = 10_000
-KINDS = "fiuU"
-"""Types of arrays that are read: floats, whole numbers, text."""
-
-BROKEN = (
-    zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError, OverflowError,
-    SyntaxError, TypeError, AttributeError, MemoryError,
+NPY_MAGIC = b"\x93NUMPY"
+"""The first bytes of a `.npy` file."""
+ZIP_MAGIC = b"PK"
+"""The first bytes of a zip file, and so of a `.npz` file."""
+MAX_ARRAYS = 10_000
+"""The most arrays in one `.npz` file."""
+MAX_HEADER_BYTES = 10_000
+"""The longest header of a `.npy` file, in bytes."""
+READ_KINDS = "biufU"
+"""The kinds of dtype that `NpzReader.read` returns: boolean, signed and unsigned integers, floats, text."""
+DAMAGE = (
+    ValueError, TypeError, LookupError, AttributeError, OverflowError, RuntimeError, EOFError, SyntaxError,
+    struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
-"""What Python's and NumPy's readers raise for bytes that are not what they should be."""
-
-Result = TypeVar("Result")
+"""What NumPy, `zipfile` and the modules below them raise for malformed content."""
 
 
-def write_archive(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays by name to a file that `numpy.load` reads, whole or not at all.
-
-    Raises
-    ------
-    FileError
-        If it cannot be written; what was there stays.
-    """
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:  # dated 1980
-                npy.write_array(entry, np.asanyarray(array), allow_pickle=False)
+class NpzError(Exception):
+    """Malformed or refused content of a `.npy` or `.npz` file. The text is a clause without a final period."""
 
 
-class Archive:
-    """An `.npz` file that is open for reading.
+class NpyHeader(NamedTuple):
+    """What the header of a `.npy` file says of its array. Nothing in it has been verified."""
 
-    Raises
-    ------
-    FileError
-        If it cannot be read or is not such a file; likewise from its methods.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path
-        self._zip = self._open()
-        self._infos = {info.filename.removesuffix(".npy"): info for info in self._zip.infolist()}
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The arrays' names."""
-        return tuple(self._infos)
+    def nbytes(self) -> int:
+        """The bytes of the array's values."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
-    def __enter__(self) -> Archive:
+
+def read_header(stream: IO[bytes]) -> NpyHeader:
+    """Read the header of a `.npy` file and leave the stream at the first value.
+
+    Raises
+    ------
+    NpzError
+        If it is malformed or longer than `MAX_HEADER_BYTES`.
+    """
+    with _damage_as_npz_error():
+        version = npy.read_magic(stream)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # headers written by Python 2, and damaged ones
+            try:
+                shape, fortran_order, dtype = read(stream, max_header_size=MAX_HEADER_BYTES)
+            except MemoryError:  # from Python's parser, not from a lack of memory
+                raise ValueError("a header nested too deeply") from None
+        return NpyHeader(tuple(map(int, shape)), fortran_order, dtype)
+
+
+def read_values(stream: IO[bytes], header: NpyHeader) -> NDArray[Any]:
+    """Read the values that follow a header. Check `header.nbytes` against a limit first.
+
+    Returns
+    -------
+    read-only array of `header.shape`
+
+    Raises
+    ------
+    NpzError
+        If the stream ends early, or the header describes Python objects or a negative size.
+    """
+    with _damage_as_npz_error():
+        if header.dtype.hasobject:
+            raise ValueError("a pickle")
+        if min(header.shape, default=0) < 0:
+            raise ValueError(f"shape {header.shape}")
+        data = stream.read(header.nbytes)
+        if len(data) != header.nbytes:
+            raise ValueError(f"{len(data)} bytes for the shape {header.shape}")
+        return np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran_order else "C")
+
+
+class NpzReader:
+    """A `.npz` file that is open for reading.
+
+    Parameters
+    ----------
+    file : path or seekable binary file
+
+    Raises
+    ------
+    NpzError
+        If it is not a zip file or has more than `MAX_ARRAYS` members. Methods raise it for a damaged array.
+    OSError
+        If the operating system cannot read it; likewise from its methods.
+    """
+
+    def __init__(self, file: str | os.PathLike[str] | IO[bytes]) -> None:
+        try:
+            with _damage_as_npz_error():
+                self._zip = zipfile.ZipFile(file)
+        except NpzError as error:
+            raise NpzError("this is not an .npz file, or only a part of one") from error
+        members = self._zip.infolist()
+        if len(members) > MAX_ARRAYS:
+            self._zip.close()
+            raise NpzError(f"it holds {len(members)} arrays; the limit is {MAX_ARRAYS}")
+        self._members = {
+            member.filename.removesuffix(".npy"): member for member in members if member.filename.endswith(".npy")
+        }
+
+    def __enter__(self) -> NpzReader:
         return self
 
     def __exit__(
@@ -73,70 +140,68 @@ class Archive:
     ) -> None:
         self._zip.close()
 
-    def error(self, message: str) -> FileError:
-        """The error that says `message` of this file."""
-        return FileError(f"{self.path}: {message}.")
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the arrays."""
+        return tuple(self._members)
 
-    def header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        """Shape and type of an array, without reading it."""
-        return self._with(name, lambda entry: _header(entry)[:2])
+    def member_bytes(self, name: str) -> int:
+        """Return the uncompressed size of an array with its header, as the zip directory gives it."""
+        return self._members[name].file_size
 
-    def read(self, name: str, most: int) -> NDArray[Any]:
-        """An array of at most so many bytes."""
-        shape, dtype = self.header(name)
-        size = math.prod(shape) * dtype.itemsize
-        if size > most or self._infos[name].file_size > most + LONGEST_HEADER:
-            raise self.error(
-                f"the array {name} is {max(size, self._infos[name].file_size):,} bytes large; no model needs that"
-            )
-        return self._with(name, _read)
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Open an array as a `.npy` stream, for `read_header` and `read_values`."""
+        with _damage_as_npz_error(f"the array {name} cannot be read"), self._zip.open(self._members[name]) as stream:
+            yield stream
 
-    def _open(self) -> zipfile.ZipFile:
-        try:
-            archive = zipfile.ZipFile(self.path)
-        except FileNotFoundError:
-            raise self.error("there is no such file. Check the path; cnnfx train makes a model") from None
-        except IsADirectoryError:
-            raise self.error("this is a folder. Give a model in it") from None
-        except OSError as error:
-            raise self.error(f"the file cannot be read: {error.strerror or error}") from error
-        except BROKEN as error:
-            raise self.error("this is not an .npz file, or only a part of one") from error
-        if len(archive.infolist()) > MOST_ARRAYS:
-            archive.close()
-            raise self.error(f"it holds {len(archive.infolist())} arrays; no model needs so many")
-        return archive
+    def header(self, name: str) -> NpyHeader:
+        """Read the header of an array whose dtype is one of `READ_KINDS`."""
+        with self.open(name) as stream:
+            return _supported_header(stream)
 
-    def _with(self, name: str, work: Callable[[IO[bytes]], Result]) -> Result:
-        try:
-            with self._zip.open(self._infos[name]) as entry:
-                return work(entry)
-        except BROKEN as error:
-            raise self.error(
-                f"the array {name} cannot be read ({error or type(error).__name__}). The file is damaged"
-            ) from error
-        except OSError as error:
-            raise self.error(f"the file cannot be read: {error.strerror or error}") from error
+    def read(self, name: str, max_bytes: int) -> NDArray[Any]:
+        """Read an array of at most `max_bytes` bytes whose dtype is one of `READ_KINDS`."""
+        size = max(self.header(name).nbytes, self.member_bytes(name) - MAX_HEADER_BYTES)
+        if size > max_bytes:
+            raise NpzError(f"the array {name} is {size:,} bytes large; the limit is {max_bytes:,}")
+        with self.open(name) as stream:
+            array = read_values(stream, _supported_header(stream))
+            if stream.read(1):
+                raise NpzError("it is longer than its header says")
+            return array.copy()
 
 
-def _header(entry: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-    """Shape, type and order of the array that an entry holds; ValueError where it cannot be trusted."""
-    version = npy.read_magic(entry)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-    if read is None:
-        raise ValueError(f"version {version}")
-    shape, order, dtype = read(entry, max_header_size=LONGEST_HEADER)
-    if dtype.kind not in KINDS:
-        raise ValueError("a pickle" if dtype.hasobject else f"numbers of type {dtype}")
-    if any(size < 0 for size in shape):
-        raise ValueError(f"shape {shape}")
-    return shape, dtype, order
+def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by name to a `.npz` file, atomically. The same arrays give the same bytes.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written; an existing file stays unchanged.
+    """
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            # A ZipInfo without a date is dated 1980, whenever it is written.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                npy.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def _read(entry: IO[bytes]) -> NDArray[Any]:
-    shape, dtype, order = _header(entry)
-    size = math.prod(shape) * dtype.itemsize
-    data = entry.read(size + 1)
-    if len(data) != size:
-        raise ValueError(f"{len(data)} bytes for a shape of {shape}")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if order else "C").copy()
+def _supported_header(stream: IO[bytes]) -> NpyHeader:
+    header = read_header(stream)
+    if header.dtype.kind not in READ_KINDS:
+        raise NpzError("a pickle" if header.dtype.hasobject else f"values of type {header.dtype}")
+    return header
+
+
+@contextmanager
+def _damage_as_npz_error(what: str = "") -> Iterator[None]:
+    """Turn the exceptions of `DAMAGE` into `NpzError`, with `what` before their text; let other errors pass."""
+    try:
+        yield
+    except (*DAMAGE, OSError, NpzError) as error:
+        # zipfile seeks to offsets from the file (EINVAL), and decompressors raise OSError without a number.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        reason = str(error) or type(error).__name__
+        raise NpzError(f"{what} ({reason})" if what else reason) from error

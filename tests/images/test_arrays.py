@@ -191,6 +191,10 @@ def test_the_only_array_of_numbers_is_read() -> None:
     np.testing.assert_array_equal(load_image(npz(weights=values, title=np.array("a"))).values, values[None])
 
 
+def test_the_only_array_may_be_boolean() -> None:
+    np.testing.assert_array_equal(load_image(npz(mask=np.array([[True, False]]))).values, [[[1, 0]]])
+
+
 def test_several_arrays_are_refused_by_name() -> None:
     assert refusal(npz(a=np.zeros((2, 2)), b=np.zeros((2, 2)))) == (
         "standard input: it holds 2 arrays (a, b). Save one of them alone, or call it 'maps'."

@@ -85,7 +85,7 @@ def test_what_is_no_number_is_refused_with_its_place(text: str, place: str, what
 
 def test_a_ragged_row_is_refused() -> None:
     assert refusal(b"1,2\n3,4,5") == (
-        "standard input, line 2: its count of numbers is 3, that of the first row 2. Every row needs as many."
+        "standard input, line 2: this row has 3 numbers, the first has 2. Every row needs the same number."
     )
 
 
