@@ -1,4 +1,4 @@
-"""Names given as arguments, their other spellings, and the nearest of them when one is not known."""
+"""Names that the user gives: lookup with aliases, and the closest known names where one is unknown."""
 
 from __future__ import annotations
 
@@ -7,34 +7,56 @@ from typing import TYPE_CHECKING
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def choose_name(argument: str, given: object, names: Mapping[str, tuple[str, ...]], otherwise: str = "") -> str:
-    """The key of `names` that `given` is or has as an alias; case, "-" and "_" do not matter.
+    """Return the key of `names` that equals `given` or has it as an alias; case, "-" and "_" are ignored.
+
+    Parameters
+    ----------
+    argument : str
+        The name of the argument, for the message.
+    given : object
+        Its value.
+    names : mapping of str to tuple of str
+        The allowed names, each with its aliases.
+    otherwise : str, optional
+        What else the argument may be, such as "or a number of pixels", for the message.
 
     Raises
     ------
     ArgumentError
-        If there is none; the message offers the nearest.
+        If there is none; the message suggests the closest name.
     """
     if given in names:
         return str(given)
-    spellings = {_plain(alias): name for name, aliases in names.items() for alias in (name, *aliases)}
-    if isinstance(given, str) and _plain(given) in spellings:
-        return spellings[_plain(given)]
-    allowed = ", ".join(f'"{name}"' for name in names)
-    if otherwise:
-        allowed += f" {otherwise}"
-    raise ArgumentError(f"{argument} must be one of {allowed}, not {given!r}{_nearest(given, spellings)}")
+    spellings = {_normalize(alias): name for name, aliases in names.items() for alias in (name, *aliases)}
+    if isinstance(given, str) and _normalize(given) in spellings:
+        return spellings[_normalize(given)]
+    allowed = ", ".join(f'"{name}"' for name in names) + (f" {otherwise}" if otherwise else "")
+    closest = closest_names(_normalize(str(given)), spellings)
+    suggestion = f'; did you mean "{spellings[closest[0]]}"?' if closest else ""
+    raise ArgumentError(f"{argument} must be one of {allowed}, not {given!r}{suggestion}")
 
 
-def _nearest(given: object, spellings: Mapping[str, str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return the sentence `Did you mean "…"?` with the closest of the known names.
+
+    If none is close: a sentence that lists them all behind `otherwise` (such as "Allowed are"), or "" without it.
+    """
+    names = list(known)
+    if closest := closest_names(name, names):
+        return f'Did you mean "{closest[0]}"?'
+    return f"{otherwise} {', '.join(names)}." if otherwise else ""
+
+
+def closest_names(name: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """Return at most `count` of the known names that are similar to `name`, the closest first."""
     from difflib import get_close_matches  # only for a message
 
-    close = get_close_matches(_plain(str(given)), spellings, n=1)
-    return f'; did you mean "{spellings[close[0]]}"?' if close else ""
+    return get_close_matches(name, list(known), count)
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
