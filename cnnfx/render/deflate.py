@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, TypeVar
 
-from cnnfx.system.threads import in_order
+from cnnfx.system.threads import ordered_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +46,7 @@ def zlib_stream(
 
     head: tuple[bytes, ...] = (HEADER,)
     checksum = 1
-    for parts, adler, size in in_order(deflate, blocks):
+    for parts, adler, size in ordered_map(deflate, blocks):
         checksum = adler32_combine(checksum, adler, size)
         yield *head, *parts
         head = ()

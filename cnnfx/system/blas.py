@@ -1,8 +1,8 @@
-"""Keeping NumPy's BLAS to one thread while our own threads are at work.
+"""The number of threads of NumPy's BLAS, which is limited to one while our own threads compute.
 
-NumPy's wheels bring OpenBLAS, which would start as many threads as there are processors for every product, in each of
-our threads. It can be told not to by a function that the library exports. Where there is none (another BLAS), nothing
-is done, and the results are the same but for rounding.
+NumPy's wheels contain OpenBLAS. By default it uses as many threads as there are processors for each product, in each of
+our threads. A function of the library sets the number. With another BLAS nothing is done, and the results are the same
+up to rounding.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _users = 0
-_before = 1
+_threads_before = 1
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """One thread for each matrix product inside the block; the last one to leave sets what was set before."""
-    global _users, _before
-    get, put = functions()
+    """Use one thread for each matrix product inside the block. The last of concurrent users restores the number."""
+    global _users, _threads_before
+    get_threads, set_threads = functions()
     with _lock:
         _users += 1
-        if _users == 1 and (_before := get()) != 1:
-            put(1)
+        if _users == 1 and (_threads_before := get_threads()) != 1:
+            set_threads(1)
     try:
         yield
     finally:
         with _lock:
             _users -= 1
-            if _users == 0 and _before != 1:
-                put(_before)
+            if _users == 0 and _threads_before != 1:
+                set_threads(_threads_before)
 
 
 @lru_cache(maxsize=1)
 def functions() -> tuple[Callable[[], int], Callable[[int], object]]:
-    """OpenBLAS's functions that tell and set its number of threads, looked for in the library that NumPy loaded."""
+    """Return OpenBLAS's functions that get and set its number of threads, from the library that NumPy has loaded."""
     try:
         library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
     except (OSError, ImportError):

@@ -1,17 +1,15 @@
-"""How many threads to use, and a pool of them that takes tasks one by one.
+"""The number of threads, and one pool of threads for `run_in_threads` and `ordered_map`.
 
-The work of a task is done inside NumPy, which lets go of Python's lock while it copies and multiplies. Tasks do not
-know which thread runs them, so results do not depend on how many there are.
+Threads help because NumPy and zlib release Python's global interpreter lock while they compute. A task does not know
+which thread runs it, so results do not depend on the number of threads.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import queue
 import threading
 from collections import deque
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,60 +22,38 @@ from cnnfx.system.blas import single_threaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-NOWHERE = -1
-
-
-def here() -> int:
-    """The processor that the calling thread runs on; `NOWHERE` where the system does not tell, or lets none choose."""
-    return _asking()()
-
-
-def keep_off(processor: int, threads: Iterable[int]) -> None:
-    """Have `threads`, by the system's numbers, run on the processors of the calling thread, but not on this one."""
-    others = os.sched_getaffinity(0) - {processor}
-    for thread in threads if others else ():
-        with suppress(OSError):  # where it is forbidden, they run as they did
-            os.sched_setaffinity(thread, others)
-
-
-@lru_cache(maxsize=1)
-def _asking() -> Callable[[], int]:
-    if not hasattr(os, "sched_setaffinity"):
-        return lambda: NOWHERE
-    found: Callable[[], int] = getattr(ctypes.CDLL(None), "sched_getcpu", lambda: NOWHERE)
-    return found
-
-
-WAKING = 15_000_000
-"""What is done before a second thread is awake and has been waited for."""
-
 VARIABLE = "CNNFX_THREADS"
+
+SECOND_THREAD_COST = 15_000_000
+"""Work that one thread completes while a second one is woken, in multiplications."""
+
 END: Any = object()
 Task = TypeVar("Task")
+Result = TypeVar("Result")
 _chosen: int | None = None
 
 
 def thread_count() -> int:
-    """The number of threads in use: as set by `set_threads`, else by $CNNFX_THREADS, else what the machine grants.
+    """Return the number of threads: that of `set_threads`, else of $CNNFX_THREADS, else of `available_processors`.
 
     Raises
     ------
     ArgumentError
-        If $CNNFX_THREADS is not a whole number from 1 on.
+        If $CNNFX_THREADS is not a whole number, 1 or more.
     """
     if _chosen is not None:
         return _chosen
     given = os.environ.get(VARIABLE)
-    return granted() if not given else _checked(given, f"the environment variable {VARIABLE}")
+    return _checked(given, f"the environment variable {VARIABLE}") if given else available_processors()
 
 
 def set_threads(count: int | None) -> None:
-    """Use `count` threads from now on; None goes back to $CNNFX_THREADS or what the machine grants.
+    """Use `count` threads from now on; None restores the default.
 
     Raises
     ------
     ArgumentError
-        If `count` is not a whole number from 1 on.
+        If `count` is not a whole number, 1 or more.
     """
     global _chosen
     _chosen = None if count is None else _checked(count, "the number of threads")
@@ -91,21 +67,21 @@ def _checked(value: object, name: str) -> int:
 
 
 def threads_for(cost: float) -> int:
-    """How many threads what costs so much is worth."""
-    return 1 if cost < WAKING else thread_count()
+    """Return how many threads to use for work of some cost, in multiplications."""
+    return 1 if cost < SECOND_THREAD_COST else thread_count()
 
 
 @lru_cache(maxsize=1)
-def granted() -> int:
-    """The processors that this process may use: by affinity, and by the CPU quota of its control group."""
+def available_processors() -> int:
+    """Return the number of processors that this process may use, by its CPU affinity and its control group's quota."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(processors, int(quota() or processors)))
+    return max(1, min(processors, int(cpu_quota() or processors)))
 
 
-def quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
-    """Processors' worth of time that Linux control groups (version 2 or 1) grant; None where nothing limits it.
+def cpu_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Return the number of processors that Linux control groups (version 1 or 2) grant, or None without a limit.
 
-    A limit of any group above this process's own holds too.
+    The limits of all groups that contain this process's group apply too.
     """
     limits = []
     for line in _text(own).splitlines():
@@ -135,139 +111,72 @@ def _text(path: Path) -> str:
         return ""
 
 
-def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], most: int | None = None) -> None:
-    """Call `work` on every task, in as many threads as `thread_count` says, or in `most`; the calling thread is one.
+def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], threads: int | None = None) -> None:
+    """Call `work` on every task, in `threads` threads (default: `thread_count()`), one of which is the calling thread.
 
-    An error in one task ends the work and is raised here.
+    An error in a task ends the work and is raised in the calling thread.
     """
-    waiting = list(tasks)
-    helpers = min(thread_count() if most is None else most, len(waiting)) - 1
-    with single_threaded(), np.errstate(all="ignore"):
-        if helpers < 1:
-            for task in waiting:
-                work(task)
-        else:
-            _Run(work, waiting).start(helpers)
+    remaining, errors = deque(tasks), list[BaseException]()
 
-
-class _Run:
-    """Tasks in work: every thread takes the next one until none is left.
-
-    Waking a thread takes longer than many a task. So the caller begins at once, and in the end waits only for helpers
-    that have begun; one that wakes too late finds the run closed.
-    """
-
-    def __init__(self, work: Callable[[Task], object], tasks: list[Task]) -> None:
-        self.work, self.tasks = work, iter(tasks)
-        self.lock, self.finished = threading.Lock(), threading.Semaphore(0)
-        self.active, self.open = 0, True
-        self.error: BaseException | None = None
-
-    def start(self, helpers: int) -> None:
-        _pool.need(helpers)
-        _pool.make_way()
-        for _ in range(helpers):
-            _pool.calls.put(self._help)
+    def take_tasks() -> None:
         try:
-            self._take()
-        finally:
-            with self.lock:
-                self.open, self.tasks = False, iter(())
-            for _ in range(self.active):
-                self.finished.acquire()  # asleep: whoever spins keeps Python's lock from those who work
-        if self.error is not None:
-            raise self.error
-
-    def _help(self) -> None:
-        with self.lock:
-            if not self.open:
-                return
-            self.active += 1
-        try:
-            with np.errstate(all="ignore"):
-                self._take()
+            with np.errstate(all="ignore"):  # NumPy's error handling is set for each thread
+                while (task := _next(remaining)) is not END:
+                    work(task)
         except BaseException as error:  # raised again in the calling thread
-            with self.lock:
-                self.error, self.tasks = error, iter(())
-        self.finished.release()
+            errors.append(error)
+            remaining.clear()
 
-    def _take(self) -> None:
-        while True:
-            with self.lock:
-                task = next(self.tasks, END)
-            if task is END:
-                return
-            self.work(task)
-
-
-class _Pool:
-    """Threads that live as long as the process, and do what is put in their queue."""
-
-    def __init__(self) -> None:
-        self.calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.threads: list[threading.Thread] = []
-        self.lock, self.off = threading.Lock(), NOWHERE
-
-    def need(self, count: int) -> None:
-        with self.lock:
-            for _ in range(count - len(self.threads)):
-                thread = threading.Thread(target=self._live, args=(self.calls,), name="cnnfx", daemon=True)
-                thread.start()
-                self.threads.append(thread)
-                self.off = NOWHERE
-
-    def make_way(self) -> None:
-        """Keep the threads off the processor of the caller."""
-        processor = here()
-        if processor != self.off:
-            keep_off(processor, [thread.native_id for thread in self.threads if thread.native_id])
-            self.off = processor
-
-    @staticmethod
-    def _live(calls: queue.SimpleQueue[Callable[[], None]]) -> None:
-        while True:
-            calls.get()()
+    others = min(thread_count() if threads is None else threads, len(remaining)) - 1
+    helpers = _Helpers()
+    with single_threaded():
+        try:
+            for _ in range(others):
+                helpers.call(take_tasks, others)
+            take_tasks()
+        finally:
+            remaining.clear()
+            helpers.close()
+    if errors:
+        raise errors[0]
 
 
-def _renew() -> None:
-    global _pool
-    _pool = _Pool()
+def _next(tasks: deque[Task]) -> Task:
+    """Take the first task, or `END`: one atomic step, so that no two threads take the same one."""
+    try:
+        return tasks.popleft()
+    except IndexError:
+        return END  # type: ignore[no-any-return]
 
 
-_pool = _Pool()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)  # threads do not survive a fork
+def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """Yield `work(task)` for every task, in the order of the tasks, computed in `thread_count()` threads.
 
-Result = TypeVar("Result")
-
-
-def in_order(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    """`work(task)` for every task, in the order of the tasks; a bounded number of them is in work or done.
-
-    The calling thread makes the tasks and takes the results. Where it would wait, it works too, so that as many threads
-    as `thread_count` says are busy. A single task starts no thread. An error, of a task or in the making of tasks,
-    ends the work and is raised here.
+    The calling thread makes the tasks and takes the results; where it would wait, it works too. At most
+    2·`thread_count()` + 3 tasks are unfinished or have results that are not yet taken. A single task starts no thread.
+    An error, in a task or in the making of tasks, ends the work and is raised in the calling thread.
     """
-    count = thread_count()
-    if count == 1:
+    threads = thread_count()
+    if threads == 1:
         yield from map(work, tasks)
         return
-    helpers, most = _Helpers(count - 1), 2 * count + 2
+    helpers, most_pending = _Helpers(), 2 * threads + 2
     pending: deque[_Job[Task, Result]] = deque()
     try:
         for task in tasks:
-            pending.append(_Job(work, task))
-            helpers.offer(pending)
-            while pending and (pending[0].done.is_set() or len(pending) > most):
-                yield _settled(pending)
+            job = _Job(work, task)
+            pending.append(job)
+            helpers.call(job.run, min(threads, len(pending)) - 1)
+            while pending and (pending[0].done.is_set() or len(pending) > most_pending):
+                yield _first_result(pending)
         while pending:
-            yield _settled(pending)
+            yield _first_result(pending)
     finally:
-        helpers.close(pending)
+        helpers.close()
 
 
-def _settled(pending: deque[_Job[Task, Result]]) -> Result:
-    """The result of the first job, taken out; until it is there, this thread does what no other has begun."""
+def _first_result(pending: deque[_Job[Task, Result]]) -> Result:
+    """Remove the first job and return its result; meanwhile run jobs that no other thread has begun."""
     first = pending[0]
     for job in pending:
         if first.done.is_set():
@@ -281,7 +190,7 @@ def _settled(pending: deque[_Job[Task, Result]]) -> Result:
 
 
 class _Job(Generic[Task, Result]):
-    """One task; whoever comes first does it."""
+    """One task of `ordered_map`. The first thread that calls `run` computes its result."""
 
     def __init__(self, work: Callable[[Task], Result], task: Task) -> None:
         self.work, self.tasks = work, [task]
@@ -300,30 +209,66 @@ class _Job(Generic[Task, Result]):
 
 
 class _Helpers:
-    """Up to `most` threads, started one by one as there is more to do."""
+    """Calls that pool threads make for one caller.
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    Waking a thread takes longer than many a task. So `close` waits for the calls that have begun only, and a thread
+    that wakes after that does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.finished = threading.Lock(), threading.Semaphore(0)
+        self.begun, self.open = 0, True
+
+    def call(self, function: Callable[[], object], threads: int) -> None:
+        """Have a pool of at least `threads` threads call `function`, which raises no errors."""
+        _pool.grow(threads)
+        _pool.calls.put(lambda: self._call(function))
+
+    def _call(self, function: Callable[[], object]) -> None:
+        with self.lock:
+            if not self.open:
+                return
+            self.begun += 1
+        function()
+        self.finished.release()
+
+    def close(self) -> None:
+        """Wait for the calls that have begun and drop the others."""
+        with self.lock:
+            self.open = False
+        for _ in range(self.begun):
+            self.finished.acquire()
+
+
+class _Pool:
+    """Daemon threads that make the calls in one queue."""
+
+    def __init__(self) -> None:
+        self.calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.threads: list[threading.Thread] = []
-        self.jobs: queue.SimpleQueue[_Job[Any, Any] | None] = queue.SimpleQueue()
+        self.lock = threading.Lock()
 
-    def offer(self, pending: deque[_Job[Any, Any]]) -> None:
-        """Have the last of the jobs done by a thread, once there is more than one."""
-        self.jobs.put(pending[-1])
-        if len(self.threads) < min(self.most, len(pending) - 1):
-            thread = threading.Thread(target=self._live, name="cnnfx-ahead", daemon=True)
-            thread.start()  # before it counts: Ctrl-C may come between, and what has not begun cannot be joined
-            self.threads.append(thread)
+    def grow(self, count: int) -> None:
+        """Start threads until there are `count`."""
+        if len(self.threads) >= count:
+            return
+        with self.lock:
+            for _ in range(count - len(self.threads)):
+                thread = threading.Thread(target=self._run, args=(self.calls,), name="cnnfx", daemon=True)
+                thread.start()
+                self.threads.append(thread)
 
-    def close(self, unwanted: Iterable[_Job[Any, Any]]) -> None:
-        """End all threads, without the jobs that nobody has begun."""
-        for job in unwanted:
-            job.begun.acquire(blocking=False)
-        for _ in self.threads:
-            self.jobs.put(None)
-        for thread in self.threads:
-            thread.join()
+    @staticmethod
+    def _run(calls: queue.SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            calls.get()()
 
-    def _live(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            job.run()
+
+def _renew_pool() -> None:
+    global _pool
+    _pool = _Pool()
+
+
+_pool = _Pool()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_pool)  # threads do not survive a fork

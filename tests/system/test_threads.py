@@ -1,4 +1,4 @@
-"""How many threads there are, and that tasks are done by them once each."""
+"""The number of threads, and `run_in_threads`: each task runs once, errors are raised, BLAS stays single-threaded."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import pytest
 from cnnfx.conv import correlate, run_in_threads, set_threads, thread_count
 from cnnfx.errors import ArgumentError
 from cnnfx.system import blas
-from cnnfx.system.threads import granted, quota
+from cnnfx.system.threads import available_processors, cpu_quota
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
+def _default_threads(monkeypatch):
     monkeypatch.delenv("CNNFX_THREADS", raising=False)
     yield
     set_threads(None)
 
 
-def test_without_a_wish_it_is_what_the_machine_grants():
-    assert thread_count() == granted() >= 1
+def test_the_default_is_the_number_of_available_processors():
+    assert thread_count() == available_processors() >= 1
 
 
-def test_the_environment_variable_holds_and_set_threads_over_it(monkeypatch):
+def test_set_threads_overrides_the_environment_variable(monkeypatch):
     monkeypatch.setenv("CNNFX_THREADS", "3")
     assert thread_count() == 3
     set_threads(5)
@@ -53,29 +53,29 @@ def test_a_bad_count_is_refused(value, shown):
     assert str(caught.value) == f"the number of threads must be a whole number, 1 or more, not {shown}"
 
 
-def test_the_quota_of_control_groups_of_version_2_and_of_those_above(tmp_path):
+def test_quotas_of_control_groups_version_2_and_of_their_parents_apply(tmp_path):
     own = tmp_path / "cgroup"
     own.write_text("0::/a/b\n")
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/cpu.max").write_text("max 100000\n")
-    assert quota(tmp_path, own) is None
+    assert cpu_quota(tmp_path, own) is None
     (tmp_path / "a/cpu.max").write_text("150000 100000\n")
-    assert quota(tmp_path, own) == 1.5
+    assert cpu_quota(tmp_path, own) == 1.5
 
 
-def test_the_quota_of_control_groups_of_version_1(tmp_path):
+def test_quotas_of_control_groups_version_1_apply(tmp_path):
     own = tmp_path / "cgroup"
     own.write_text("5:memory:/x\n4:cpu,cpuacct:/x\n")
     (tmp_path / "cpu/x").mkdir(parents=True)
     (tmp_path / "cpu/x/cpu.cfs_quota_us").write_text("400000\n")
     (tmp_path / "cpu/x/cpu.cfs_period_us").write_text("100000\n")
-    assert quota(tmp_path, own) == 4
+    assert cpu_quota(tmp_path, own) == 4
     (tmp_path / "cpu/x/cpu.cfs_quota_us").write_text("-1\n")
-    assert quota(tmp_path, own) is None
+    assert cpu_quota(tmp_path, own) is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_every_task_is_done_once(count):
+def test_every_task_runs_once(count):
     set_threads(count)
     done = []
     run_in_threads(done.append, range(1000))
@@ -95,14 +95,14 @@ def test_an_error_in_a_thread_is_raised_in_the_caller():
         run_in_threads(work, range(4))
 
 
-def test_tasks_may_start_tasks():
+def test_tasks_may_run_tasks():
     set_threads(2)
     done = []
     run_in_threads(lambda n: run_in_threads(done.append, range(n)), [3, 4, 5])
     assert len(done) == 12
 
 
-def test_blas_has_one_thread_while_ours_work_and_its_own_number_afterwards():
+def test_blas_uses_one_thread_inside_and_its_former_number_afterwards():
     get, put = blas.functions()
     before = get()
     put(2)
@@ -117,7 +117,7 @@ def test_blas_has_one_thread_while_ours_work_and_its_own_number_afterwards():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_process_that_was_forked_has_threads_of_its_own():
+def test_a_forked_process_has_its_own_threads():
     set_threads(2)
     image, weights = np.ones((1, 400, 400)), np.ones((2, 1, 3, 3))
     correlate(image, weights)
