@@ -227,9 +227,9 @@ def check_channels(network: Network, count: int, name: str) -> None:
     ArgumentError
         If they have not.
     """
-    if network.depth not in (None, count):
+    if network.in_channels not in (None, count):
         given = f"{count} channel{'s' * (count != 1)}"
-        raise ArgumentError(f"{name}: it has {given}; the first layer of {network.name} wants {network.depth}.")
+        raise ArgumentError(f"{name}: it has {given}; the first layer of {network.name} wants {network.in_channels}.")
 
 
 def _floats(pixels: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnfx.errors import UsageError
 from cnnfx.formats.toml_weights import fraction, ragged
-from cnnfx.nn.layers import EVERY, Conv
+from cnnfx.nn.layers import ALL_CHANNELS, Conv
 from cnnfx.nn.network import Layer, Network
 
 NAME = "kernel"
@@ -42,7 +42,7 @@ def parse_kernel(text: str) -> Network:
     size, colon, body = plain.partition(":")
     rows = _parse_sized(size.strip(), body) if colon else _parse_rows(plain)
     weights = np.array(rows, np.float64)[np.newaxis, np.newaxis]
-    conv = Conv(weights, np.zeros(1), inputs=(EVERY,))
+    conv = Conv(weights, np.zeros(1), inputs=(ALL_CHANNELS,))
     return Network((Layer(conv, (NAME,)),), name=NAME, description="A kernel from the command line.")
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnfx.errors import ArgumentError, FileError
-from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Activation, Array, Combination, Conv, Dense, Pool
+from cnnfx.errors import FileError
+from cnnfx.nn.layers import Array, Conv, Dense
 from cnnfx.nn.network import Layer, Network
 from cnnfx.system.npz import NpzError, NpzReader, write_npz
 
@@ -94,7 +94,7 @@ def _describe(network: Network) -> dict[str, Any]:
     """What `meta` tells of a network; what its own `meta` says of the run stands beside it."""
     described: dict[str, Any] = {key: value for key, value in network.meta.items() if key not in OWN}
     described |= {key: getattr(network, key) for key in ("name", "description", "source", "mean", "std")}
-    layers = [_describe_layer(layer) for layer in network.layers]
+    layers = [layer.to_dict() for layer in network.layers]
     if network.head is not None:
         layers.append({"kind": "dense", "input": list(network.head.shape)})
     return {"format": FORMAT, "layers": layers, "classes": list(network.classes), **described}
@@ -102,22 +102,6 @@ def _describe(network: Network) -> dict[str, Any]:
 
 OWN = ("format", "layers", "classes", "name", "description", "source", "mean", "std")
 """The keys of `meta` that tell of the network itself."""
-
-
-def _describe_layer(layer: Layer) -> dict[str, Any]:
-    window = layer.conv.window
-    return {
-        "kind": "conv",
-        "filters": list(layer.filter_names),
-        "stride": window.stride,
-        "dilation": window.dilation,
-        "padding": window.padding,
-        "border": window.border,
-        "groups": layer.conv.groups,
-        "combine": [output._asdict() for output in layer.combine],
-        "activation": layer.activation.kind,
-        "pool": f"{layer.pool.kind}:{layer.pool.size}" if layer.pool else None,
-    }
 
 
 def parameters(network: Network, prefix: str) -> dict[str, Array]:
@@ -187,7 +171,7 @@ def _read_network(archive: NpzReader) -> Network:
     meta = _read_meta(archive)
     try:
         return _build(archive, meta)
-    except (KeyError, TypeError, ValueError, AttributeError, ArgumentError, OverflowError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise NpzError(f"its meta does not describe a network: {what}. The file is damaged, or not a model") from error
 
@@ -264,39 +248,11 @@ def _read_layers(archive: NpzReader, meta: dict[str, Any], prefix: str) -> Netwo
     return Network(tuple(layers), head=head)
 
 
-def _read_layer(archive: NpzReader, name: str, told: dict[str, Any], below: Layer | None) -> Layer:
-    filters = tuple(_texts(told["filters"]))
-    groups = told["groups"]
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or len(filters) % groups:
-        raise ValueError(f"{len(filters)} filters in {groups!r} groups")
-    depth = None if below is None else len(below.channel_names) // groups
-    weights = _read_array(archive, f"{name}.weight", (len(filters), depth, None, None))
-    conv = Conv(
-        weights,
-        _read_array(archive, f"{name}.bias", (len(filters),)),
-        stride=_frozen(told["stride"]),
-        dilation=_frozen(told["dilation"]),
-        padding=_frozen(told["padding"]),
-        border=told["border"],
-        groups=groups,
-    )
-    combine = tuple(_read_combination(one, len(filters)) for one in told["combine"])
-    if told["kind"] != "conv" or told["activation"] not in ACTIVATIONS:
-        raise ValueError(f"a layer of kind {told['kind']!r} with activation {told['activation']!r}")
-    kind, _, size = (told["pool"] or "").partition(":")
-    pool = Pool(kind, int(size)) if kind else None
-    return Layer(conv, filters, combine, Activation(told["activation"]), pool)
-
-
-def _read_combination(told: dict[str, Any], filters: int) -> Combination:
-    of = tuple(told["of"])
-    if (
-        told["kind"] not in COMBINATIONS
-        or not of
-        or not all(isinstance(index, int) and 0 <= index < filters for index in of)
-    ):
-        raise ValueError(f"a combination {told!r}")
-    return Combination(str(told["name"]), told["kind"], of)
+def _read_layer(archive: NpzReader, name: str, data: dict[str, Any], below: Layer | None) -> Layer:
+    filters = len(data["filters"])
+    depth = None if below is None else len(below.channel_names) // data["groups"]
+    weights = _read_array(archive, f"{name}.weight", (filters, depth, None, None))
+    return Layer.from_dict(data, weights, _read_array(archive, f"{name}.bias", (filters,)))
 
 
 def _read_dense(archive: NpzReader, name: str, told: dict[str, Any], layers: list[Layer]) -> Dense:
@@ -306,10 +262,6 @@ def _read_dense(archive: NpzReader, name: str, told: dict[str, Any], layers: lis
     bias = _read_array(archive, f"{name}.bias", (None,))
     weights = _read_array(archive, f"{name}.weight", (len(bias), channels * height * width))
     return Dense(weights, bias, (channels, height, width))
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _read_array(archive: NpzReader, name: str, shape: tuple[int | None, ...]) -> Array:

@@ -14,7 +14,7 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.toml_schema import LARGEST, Place, Table, describe, did_you_mean
 from cnnfx.formats.toml_weights import fraction, is_matrices, parse_matrices, parse_matrix, parse_piece
 from cnnfx.nn.concat import Block, centerd, common_size, stack
-from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, EVERY, Activation, Combination, Conv, Pool
+from cnnfx.nn.layers import ACTIVATIONS, ALL_CHANNELS, COMBINATIONS, Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
 
 LARGEST_FILE = 10_000_000
@@ -165,7 +165,7 @@ def _parse_weights(table: Table) -> tuple[NDArray[np.float64], Names | None]:
     value, place = table.values["weights"], table.at("weights")
     if is_matrices(value):
         return _join(parse_matrices(value, place)), None
-    return _join([parse_matrix(value, place)]), (EVERY,)
+    return _join([parse_matrix(value, place)]), (ALL_CHANNELS,)
 
 
 def _parse_inputs(table: Table) -> tuple[NDArray[np.float64], Names]:
@@ -189,7 +189,7 @@ def _check_inputs(table: Table, block: Block, below: Names | None) -> None:
     if block.inputs is None and block.weights.shape[1] != len(below):
         raise _wrong_count(table, block.weights.shape[1], below)
     for name in block.inputs or ():
-        if name not in below and name != EVERY:
+        if name not in below and name != ALL_CHANNELS:
             known = did_you_mean(name, below, "The layer below has")
             raise table.at("inputs").error(f'unknown channel "{name}". {known}')
 

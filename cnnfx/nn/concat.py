@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import EVERY, Combination, Conv
+from cnnfx.nn.layers import ALL_CHANNELS, Combination, Conv
 from cnnfx.nn.network import Layer, Network
 
 MOST_WEIGHTS = 2**26
@@ -32,12 +32,12 @@ class Block(NamedTuple):
 
     label: str
     weights: NDArray[Any]
-    inputs: tuple[str, ...] | None = (EVERY,)
+    inputs: tuple[str, ...] | None = (ALL_CHANNELS,)
 
     @property
     def is_flat(self) -> bool:
         """Whether one matrix serves every input channel."""
-        return self.inputs == (EVERY,)
+        return self.inputs == (ALL_CHANNELS,)
 
 
 def centerd(weights: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

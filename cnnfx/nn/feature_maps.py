@@ -183,7 +183,7 @@ class FeatureMaps:
         conv, (_, height, width) = self.network.layers[number - 1].conv, self.sizes[number - 1]
         rows = conv.window.output_size((height, width))[0]
         (top, bottom), sides = conv.window.pads((height, width))
-        method = conv.method(self.sizes[number - 1])
+        method = conv.choose_method(self.sizes[number - 1])
         # A border that mirrors looks up image rows: a band at the edge must be high enough to hold them.
         need = conv.window.input_rows(first, last, height)
         enough = top + bottom + conv.window.extent[0]

@@ -12,80 +12,11 @@ from typing import Any
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.nn.layers import EVERY, Activation, Array, Combination, Conv, Dense, Pool, Shape
+from cnnfx.nn.layers import Array, Dense, Shape, softmax
+from cnnfx.nn.layers import Layer as Layer
 
-SOME = 256
-"""Images of a batch whose feature maps are held at a time, where only the scores are wanted."""
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """K filters, then what is done to their feature maps: combination, activation, pooling, in this order.
-
-    Parameters
-    ----------
-    conv : Conv
-        The filters.
-    filter_names : tuple of str
-        A name for each of the K filters.
-    combine : tuple of Combination
-        The output channels, where they are not simply the filters' feature maps.
-    activation : Activation
-    pool : Pool, optional
-    """
-
-    conv: Conv
-    filter_names: tuple[str, ...]
-    combine: tuple[Combination, ...] = ()
-    activation: Activation = Activation()  # noqa: RUF009 # immutable
-    pool: Pool | None = None
-
-    @property
-    def outputs(self) -> tuple[Combination, ...]:
-        """What each output channel is made from."""
-        return self.combine or tuple(Combination(name, "take", (k,)) for k, name in enumerate(self.filter_names))
-
-    @property
-    def channel_names(self) -> tuple[str, ...]:
-        """The names of the output channels."""
-        return tuple(channel.name for channel in self.outputs)
-
-    def forward(self, image: Array) -> Array:
-        """The output channels `(K, Ho, Wo)` of input channels `(C, H, W)`, or of each image of a batch."""
-        return self.finish(self.conv.forward(image))
-
-    def finish(self, maps: Array) -> Array:
-        """What follows the filters: combination, activation and pooling of their feature maps."""
-        if self.combine:
-            maps = np.stack([channel.forward(maps) for channel in self.combine], axis=-3)
-        maps = self.activation.forward(maps)
-        return self.pool.forward(maps) if self.pool else maps
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """The shape of the output channels for input channels of shape `(C, H, W)`."""
-        _, height, width = self.conv.output_shape(shape)
-        maps = (len(self.channel_names), height, width)
-        return self.pool.output_shape(maps) if self.pool else maps
-
-    def bind(self, names: tuple[str, ...]) -> Layer:
-        """This layer on the input channels `names`: flat kernels spread over all, named slices where they belong.
-
-        Raises
-        ------
-        ArgumentError
-            If the channels are not those that the filters ask for.
-        """
-        wanted, have = self.conv.inputs, f"{len(names)} ({', '.join(names)})"
-        if wanted is None:
-            if self.conv.depth != len(names):
-                raise ArgumentError(
-                    f"its filters have {self.conv.depth} input channels, what they are given has {have}"
-                )
-            return self
-        for name in wanted:
-            if name not in names and name != EVERY:
-                raise ArgumentError(f"its filters ask for a channel {name!r}, what they are given has {have}")
-        return replace(self, conv=replace(self.conv, weights=self.conv.scatter(names), inputs=None))
+SCORE_BATCH = 256
+"""The images whose feature maps are held at a time where only the scores are wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +54,9 @@ class Network:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def depth(self) -> int | None:
+    def in_channels(self) -> int | None:
         """The input channels that the first layer wants, or None if it takes any number."""
-        return self.layers[0].conv.depth
+        return self.layers[0].conv.in_channels
 
     def bind(self, names: Sequence[str]) -> Network:
         """This network for an image with the input channels `names`; every layer's weights are then `(K, C, kh, kw)`.
@@ -194,17 +125,16 @@ class Network:
             If the network has no head, or the images' channels or size are not those that it has learned on.
         """
         if self.head is None:
-            raise ArgumentError(f"{self.name} tells no classes: it has filters only. Give a model made by cnnfx train.")
+            raise ArgumentError(f"{self.name} has no classifier head. Use a model written by cnnfx train.")
         if images.ndim == 3:
             return self.head.forward(self.feature_maps(images)[-1])
-        some = [images[first : first + SOME] for first in range(0, max(1, len(images)), SOME)]
-        return np.concatenate([self.head.forward(self.feature_maps(batch)[-1]) for batch in some])
+        starts = range(0, max(1, len(images)), SCORE_BATCH)
+        batches = [images[first : first + SCORE_BATCH] for first in starts]
+        return np.concatenate([self.head.forward(self.feature_maps(batch)[-1]) for batch in batches])
 
     def probabilities(self, images: Array) -> Array:
         """The probability of each class, 0..1, adding up to 1: the softmax of the `scores`, of the same shape."""
-        scores = self.scores(images)
-        powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+        return softmax(self.scores(images))
 
     def output_shapes(self, shape: Shape) -> list[Shape]:
         """The shape of every layer's output channels for an input `(C, H, W)`.

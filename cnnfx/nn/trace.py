@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cnnfx.conv.padding import OUTSIDE
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import FeatureMaps, Places, block, gathered, read
-from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, POOLS, Array, Pool
+from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Array, Pool
 from cnnfx.nn.network import Layer
 
 Position = tuple[int, int]
@@ -195,7 +195,7 @@ class Explanation:
         if self.pool is None:
             return self.points[0].value
         with np.errstate(invalid="ignore"):
-            return float(POOLS[self.pool.kind](self.values[np.newaxis, :, np.newaxis, :])[0, 0])
+            return float(self.pool.forward(self.values[np.newaxis])[0, 0, 0])
 
     @cached_property
     def shown(self) -> int:

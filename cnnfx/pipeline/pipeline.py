@@ -82,4 +82,4 @@ def asked_for(network: Network) -> str:
     """What a picture's colors are to become for a network: "rgb" if its first layer's filters ask for that, or
     "gray"."""
     conv = network.layers[0].conv
-    return "rgb" if conv.depth == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
+    return "rgb" if conv.in_channels == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"

@@ -190,7 +190,7 @@ def test_a_pooling_larger_than_the_maps():
 def test_channels_that_do_not_match_the_image():
     written("own.toml", "[[filter]]\nweights = [[[1]], [[1]]]\n")
     assert refusal(SEVEN, "-f", "own.toml") == (
-        f"cnnfx: {SEVEN}: layer 1 of own: its filters have 2 input channels, what they are given has 1 (gray)."
+        f"cnnfx: {SEVEN}: layer 1 of own: its filters have 2 input channels, its input has 1 (gray)."
     )
 
 
@@ -198,7 +198,7 @@ def test_channels_that_do_not_match_the_layer_below():
     written("own.toml", "[[filter]]\nweights = [[[1]], [[1]]]\n")
     assert refusal(SEVEN, "-f", "edges", "--then", "own.toml") == (
         f"cnnfx: {SEVEN}: layer 2 of edges-own: its filters have 2 input channels, "
-        "what they are given has 4 (top, left, bottom, right)."
+        "its input has 4 (top, left, bottom, right)."
     )
 
 

@@ -216,8 +216,8 @@ def test_gray_images_are_not_for_a_network_that_wants_three_channels():
 
 def test_images_of_another_size_are_not_for_classes(model, pictures):
     message = refused("show-patterns", model, "--data", pictures / "scene.png", "--layer", "classes")
-    assert message.endswith("the image must have the size that the network has learned on.")
-    assert "scene.png: the classes are told from feature maps of 12×4×4 (channels, rows, columns), not" in message
+    assert message.endswith("the image must have the size of the training images.")
+    assert "scene.png: the classifier reads feature maps of 12×4×4 (channels, rows, columns), not" in message
 
 
 def test_images_smaller_than_the_receptive_field_are_refused(model):

@@ -101,8 +101,8 @@ def test_images_of_another_size_than_the_head_wants_are_refused():
     with pytest.raises(ArgumentError) as caught:
         find_top(net, ImageArray("large", some_images(size=20)), 9)
     assert str(caught.value) == (
-        "large: the classes are told from feature maps of 5×4×4 (channels, rows, columns), not 5×8×8: "
-        "the image must have the size that the network has learned on."
+        "large: the classifier reads feature maps of 5×4×4 (channels, rows, columns), not 5×8×8: "
+        "the image must have the size of the training images."
     )
 
 

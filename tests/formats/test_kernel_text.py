@@ -52,7 +52,7 @@ def test_a_kernel_is_a_network_of_one_flat_filter():
     network = parse_kernel("1")
     assert network.name == "kernel"
     assert network.layers[0].channel_names == ("kernel",)
-    assert network.depth is None
+    assert network.in_channels is None
     assert network.layers[0].conv.inputs == ("*",)
 
 

@@ -70,7 +70,7 @@ def test_several_matrices_are_one_per_channel_in_order(only_layer):
 
 
 def test_one_matrix_in_brackets_wants_one_channel(load):
-    assert load("[[filter]]\nweights = [[[1]]]").depth == 1
+    assert load("[[filter]]\nweights = [[[1]]]").in_channels == 1
 
 
 def test_named_slices_stand_beside_flat_filters(only_layer):

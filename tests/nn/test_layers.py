@@ -1,12 +1,14 @@
-"""The parts of a layer, each against values computed by hand."""
+"""Layers and their parts, against values computed by hand."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Activation, Combination, Conv, Pool
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool, softmax
 
 MAPS = np.array([[[3.0, -4.0], [0.0, 1.0]], [[4.0, 3.0], [0.0, -1.0]], [[1.0, 1.0], [2.0, 2.0]]])
 
@@ -45,7 +47,34 @@ def test_pooling_takes_whole_blocks_and_drops_the_rest(kind: str, expected: obje
     np.testing.assert_array_equal(Pool(kind, 2).forward(image)[0], expected)
 
 
-def test_pooling_tells_the_shape_it_gives() -> None:
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("shape", [(2, 15, 17), (3, 1, 7, 9), (256, 3, 8, 8)])
+def test_pooling_gives_the_bits_of_numpys_reductions_over_blocks(shape: tuple[int, ...], size: int) -> None:
+    maps = np.random.default_rng(size).normal(size=shape).astype(np.float32)
+    height, width = shape[-2] // size, shape[-1] // size
+    blocks = maps[..., : height * size, : width * size].reshape(*shape[:-2], height, size, width, size)
+    np.testing.assert_array_equal(Pool("max", size).forward(maps), blocks.max(axis=(-3, -1)))
+    mean = Pool("mean", size).forward(maps)
+    assert mean.dtype == np.float32
+    np.testing.assert_allclose(mean, blocks.mean(axis=(-3, -1)), rtol=1e-6, atol=1e-7)
+
+
+def test_max_pooling_keeps_nan() -> None:
+    maps = np.array([[[1, np.nan], [3, 2]]], np.float32)
+    assert np.isnan(Pool("max", 2).forward(maps)).all()
+
+
+@pytest.mark.parametrize("text", ["", "max", "max:", "max:x", "max:0", "min:2", "2"])
+def test_a_text_that_is_no_pooling_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentError, match=r"^pool .*is not known\. Write max:N or mean:N with N of 1 or more\.$"):
+        Pool.parse(text)
+
+
+def test_a_pooling_is_written_as_it_is_parsed() -> None:
+    assert str(Pool.parse("mean: 3")) == "mean:3"
+
+
+def test_the_shape_of_pooled_maps_is_known_beforehand() -> None:
     assert Pool("max", 2).output_shape((6, 5, 9)) == (6, 2, 4)
 
 
@@ -59,23 +88,66 @@ def test_an_unknown_pooling_is_refused() -> None:
         Pool("min", 2)
 
 
-def test_a_slice_for_every_channel_and_one_for_a_named_channel_add_up() -> None:
+def test_a_slice_for_all_channels_and_one_for_a_named_channel_add_up() -> None:
     weights = np.array([[[[1.0]], [[10.0]]]])
     conv = Conv(weights, np.zeros(1), inputs=("*", "b"))
-    assert conv.scatter(("a", "b", "c"))[0, :, 0, 0].tolist() == [1, 11, 1]
+    assert conv.weights_on(("a", "b", "c"))[0, :, 0, 0].tolist() == [1, 11, 1]
 
 
-def test_a_conv_has_no_depth_until_its_inputs_are_known() -> None:
-    assert Conv(np.ones((1, 1, 3, 3)), np.zeros(1), inputs=("*",)).depth is None
-    assert Conv(np.ones((4, 2, 3, 3)), np.zeros(4), groups=2).depth == 4
+def test_the_number_of_input_channels_is_unknown_while_inputs_are_names() -> None:
+    assert Conv(np.ones((1, 1, 3, 3)), np.zeros(1), inputs=("*",)).in_channels is None
+    assert Conv(np.ones((4, 2, 3, 3)), np.zeros(4), groups=2).in_channels == 4
 
 
-def test_a_conv_tells_the_shape_it_gives() -> None:
+def test_the_shape_of_feature_maps_is_known_beforehand() -> None:
     conv = Conv(np.ones((4, 2, 3, 5)), np.zeros(4), stride=2, padding=1)
     image = np.ones((2, 11, 14))
     assert conv.output_shape((2, 11, 14)) == conv.forward(image).shape == (4, 6, 6)
 
 
-def test_a_conv_adds_each_filters_bias() -> None:
+def test_the_bias_of_each_filter_is_added() -> None:
     conv = Conv(np.zeros((2, 1, 1, 1)), np.array([0.5, -2.0]))
     np.testing.assert_array_equal(conv.forward(np.ones((1, 2, 2)))[:, 0, 0], [0.5, -2])
+
+
+LAYER = Layer(
+    Conv(np.ones((2, 1, 3, 5)), np.array([1.0, -1]), stride=(1, 2), padding=((1, 0), (2, 2)), border="edge", groups=2),
+    ("a", "b"),
+    (Combination("size", "norm", (0, 1)),),
+    Activation("relu"),
+    Pool("max", 2),
+)
+
+
+def test_a_layer_comes_back_from_its_description_in_json() -> None:
+    data = json.loads(json.dumps(LAYER.to_dict()))
+    same = Layer.from_dict(data, LAYER.conv.weights, LAYER.conv.bias)
+    assert same.to_dict() == LAYER.to_dict()
+    image = np.random.default_rng(3).normal(size=(2, 9, 11))
+    np.testing.assert_array_equal(same.forward(image), LAYER.forward(image))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "dense"}, {"filters": "ab"}, {"filters": ["a"]}, {"filters": ["a", 2]}, {"groups": 3},
+        {"groups": True},
+        {"stride": 0}, {"border": "none"}, {"activation": "tanh"}, {"pool": "max:0"},
+        {"combine": [{"name": "x", "kind": "norm", "of": [2]}]}, {"combine": [{"name": "x", "kind": "y", "of": [0]}]},
+        {"combine": [{"name": "x", "kind": "norm", "of": []}]},
+    ],
+)  # fmt: skip
+def test_a_wrong_description_of_a_layer_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ArgumentError):
+        Layer.from_dict({**LAYER.to_dict(), **change}, LAYER.conv.weights, LAYER.conv.bias)
+
+
+def test_weights_of_another_number_of_filters_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"^2 filters, weights of shape \(3, 1, 3, 5\), biases of \(2,\)$"):
+        Layer.from_dict(LAYER.to_dict(), np.ones((3, 1, 3, 5)), LAYER.conv.bias)
+
+
+def test_softmax_gives_probabilities_whatever_the_size_of_the_scores() -> None:
+    probabilities = softmax(np.array([[1000.0, 1000.0], [0.0, -1000.0]]))
+    np.testing.assert_allclose(probabilities, [[0.5, 0.5], [1, 0]])
+    np.testing.assert_allclose(softmax(np.zeros((4, 3)), axis=0), np.full((4, 3), 0.25))

@@ -83,7 +83,7 @@ def test_the_image_s_channels_can_be_asked_for_by_name() -> None:
 def test_counts_that_do_not_fit_are_told_both() -> None:
     with pytest.raises(
         ArgumentError,
-        match=r"^layer 2 of net: its filters have 3 input channels, what they are given has 2 \(a, b\)$",
+        match=r"^layer 2 of net: its filters have 3 input channels, its input has 2 \(a, b\)$",
     ):
         Network((flat("a", "b"), deep(1, 3)), name="net").bind(["gray"])
 
@@ -91,7 +91,7 @@ def test_counts_that_do_not_fit_are_told_both() -> None:
 def test_a_channel_that_is_not_there_is_named() -> None:
     upper = Layer(Conv(np.ones((1, 1, 1, 1)), np.zeros(1), inputs=("c",)), ("x",))
     with pytest.raises(
-        ArgumentError, match=r"^layer 2 of net: its filters ask for a channel 'c', what they are given has 2 \(a, b\)$"
+        ArgumentError, match=r"^layer 2 of net: its filters read a channel 'c', its input has 2 \(a, b\)$"
     ):
         Network((flat("a", "b"), upper), name="net").bind(["gray"])
 
