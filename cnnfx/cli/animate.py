@@ -186,13 +186,13 @@ def _suitable_fps(stops: list[int], numbers: bool) -> float:
 
 def _write(target: Target, scene: Scene, stops: list[int], fps: float) -> dict[str, Any]:
     """Write the animation; what was written."""
-    from cnnfx.render.animation import frame_time, write_animation
+    from cnnfx.render.animation import frame_duration, write_animation
     from cnnfx.render.sliding.frames import frames
     from cnnfx.render.sliding.palette import palette
 
     height, width = scene.shape
     where = STDOUT if target.path is None else str(target.path)
-    durations = [frame_time(fps)] * len(stops) + [LAST]
+    durations = [frame_duration(fps)] * len(stops) + [LAST]
     with target.open() as file:
         write_animation(file, where, frames(scene, stops), durations, target.format, palette())
     return {

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnfx.render.animation import Snapshot
     from cnnfx.render.charts import Plot, Series
+    from cnnfx.render.filmstrip import Snapshot
     from cnnfx.training import BatchReport, EpochReport, Trainer
 
 RECENT = 20
@@ -64,7 +64,7 @@ class Pictures:
         UsageError
             If it has no such layer.
         """
-        from cnnfx.render.animation import sampled
+        from cnnfx.render.filmstrip import snapshot_steps
 
         count = len(trainer.network.layers)
         if self.layer > count:
@@ -73,7 +73,7 @@ class Pictures:
         self._batches = -(-len(trainer.data.labels) // trainer.settings.batch_size)
         self._begun = len(trainer.history) * self._batches
         self._steps = trainer.settings.epochs * self._batches
-        self._wanted = frozenset(sampled(max(1, self._steps - self._begun))) if self.filmstrip else frozenset()
+        self._wanted = frozenset(snapshot_steps(max(1, self._steps - self._begun))) if self.filmstrip else frozenset()
         if self._begun and trainer.history[-1].test_accuracy is not None:
             self._tests.append((self._begun, trainer.history[-1].test_accuracy))
         if self.filmstrip:
@@ -115,7 +115,7 @@ class Pictures:
     def _take(self, told: str) -> None:
         import numpy as np
 
-        from cnnfx.render.animation import Snapshot
+        from cnnfx.render.filmstrip import Snapshot
 
         weights = self._trainer.current.layers[self.layer - 1].conv.weights
         if np.isfinite(weights).all():
@@ -129,25 +129,26 @@ class Pictures:
 
     def _check_size(self) -> None:
         """See, before anything is learned, that the frames can be written."""
-        from cnnfx.render.animation import LONGEST_SIDE
+        from cnnfx.render.animation import MAX_SIDE_PIXELS
 
         height, width = next(self._strip()).shape[:2]
-        if max(height, width) > LONGEST_SIDE or height * width * (len(self._wanted) + 2) > MOST_PIXELS:
+        if max(height, width) > MAX_SIDE_PIXELS or height * width * (len(self._wanted) + 2) > MOST_PIXELS:
             raise UsageError(
                 f"--filmstrip: the filters of layer {self.layer} make frames of {width}×{height} pixels, which are too "
                 "large. Choose a layer of fewer filters with --filmstrip-layer."
             )
 
     def _strip(self) -> Iterator[NDArray[np.uint8]]:
-        from cnnfx.render.animation import strip
+        from cnnfx.render.filmstrip import filmstrip_frames
 
-        return strip(self._trainer.network.layers[self.layer - 1].filter_names, self._snapshots)
+        return filmstrip_frames(self._trainer.network.layers[self.layer - 1].filter_names, self._snapshots)
 
     def _write_filmstrip(self, path: str) -> None:
-        from cnnfx.render.animation import durations, write_animation
+        from cnnfx.render.animation import write_animation
+        from cnnfx.render.filmstrip import frame_durations
         from cnnfx.system.files import atomic_write
 
-        times = durations(len(self._snapshots))
+        times = frame_durations(len(self._snapshots))
         with atomic_write(path) as file:
             write_animation(file, path, self._strip(), times, _ending(path))
         resumed = f", from step {self._begun} on, where the run was resumed" if self._begun else ""

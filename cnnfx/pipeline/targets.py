@@ -330,9 +330,9 @@ def check_moves(name: str, ending: str) -> None:
     UsageError
         If they cannot.
     """
-    from cnnfx.render.animation import MOVING
+    from cnnfx.render.animation import ANIMATION_FORMATS
 
-    if ending.lower().removeprefix(".") not in MOVING:
+    if ending.lower().removeprefix(".") not in ANIMATION_FORMATS:
         kind = f"{ending} files" if ending else "a file without an ending"
         raise UsageError(f"{name}: {kind} cannot move. Write a .gif, a .webp or an animated .png.")
 

@@ -1,242 +1,209 @@
-"""Frames to one moving picture: GIF, animated WebP or animated PNG, with one palette for all of its frames."""
+"""Animation files: frames written as GIF, animated WebP or animated PNG with one palette for all frames."""
 
 from __future__ import annotations
 
 import io
-import math
+import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.render.filters import framed, kernel_levels, side_by_side
-from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
+from cnnfx.render.grid import Levels
 from cnnfx.render.png import Part, write_apng
-from cnnfx.render.text import BACKGROUND, draw_text, line_height
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOVING = ("gif", "webp", "png")
-"""Endings of files that can move."""
-MOST_COLORS = 255
-"""A palette has 256 places; the last one stands for what has not changed since the frame before."""
-SHORTEST = 20
-"""Milliseconds: viewers of GIF show faster frames slowly."""
-LONGEST_SIDE = 16383
-"""Pixels: WebP has no larger pictures."""
+ANIMATION_FORMATS = ("gif", "webp", "png")
+"""The formats that can hold an animation, which are also the endings of their files."""
+MAX_COLORS = 255
+"""Colors in a palette of 256 entries; the remaining entry is transparent and marks unchanged pixels."""
+MIN_FRAME_MILLISECONDS = 20
+"""The shortest frame: viewers of GIF files slow down frames that are shorter."""
+MAX_SIDE_PIXELS = 16383
+"""The largest width and height that WebP allows; the other formats are held to it too."""
+GIF_HEADER_BYTES = 13
+"""Length of a GIF file's header. The palette follows; the lowest three bits of byte 10 give its size."""
+GIF_POSITION_OFFSET = 9
+"""Where the column and row of a frame are in its blocks, in bytes: after a graphic control extension of 8 bytes."""
 
 
-def frame_time(fps: float) -> int:
-    """The milliseconds of a frame: whole hundredths of a second, as GIF counts, and `SHORTEST` at least."""
-    return max(SHORTEST, round(100 / fps) * 10)
+def frame_duration(fps: float) -> int:
+    """Return the milliseconds of a frame at `fps` frames per second.
+
+    The result is a multiple of 10, since GIF counts hundredths of a second, and at least `MIN_FRAME_MILLISECONDS`.
+    """
+    return max(MIN_FRAME_MILLISECONDS, round(100 / fps) * 10)
 
 
 def write_animation(
     file: IO[bytes],
-    where: str,
+    name: str,
     frames: Iterable[Levels],
     durations: Sequence[int],
     format: str = "gif",
     palette: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Write frames as a moving picture that begins again at its end.
+    """Write frames as an animation that repeats without end.
 
     Parameters
     ----------
     file : binary file
-    where : its name, for messages
+    name : str
+        The name of the file, for messages.
     frames : iterable of uint8 arrays of one shape
-        With a palette, `(H, W)` places in it. Without, gray levels `(H, W)` or colors `(H, W, 3)`, which are given one
-        palette: their own colors if these are no more than 255, else 255 that lie near them. None is dithered.
-    durations : milliseconds of each frame
+        With a palette, `(H, W)` indices into it. Without one, gray levels `(H, W)` or colors `(H, W, 3)`, for which
+        `shared_palette` makes a palette.
+    durations : sequence of int
+        The milliseconds of each frame.
     format : "gif", "webp" (lossless) or "png"
-    palette : array (N, 3), optional
-        N of at most 255.
+    palette : array (N, 3), uint8, optional
+        N is at most 255.
 
     Raises
     ------
     ArgumentError
-        If the format cannot move, or the palette is too large.
+        If the format cannot hold an animation, or the palette has too many colors.
     FileError
-        If the format cannot hold pictures of this size.
+        If a frame is wider or higher than `MAX_SIDE_PIXELS`.
     """
-    if format not in MOVING:
-        raise ArgumentError(f"{format} files cannot move. Choose one of {', '.join(MOVING)}.")
+    if format not in ANIMATION_FORMATS:
+        raise ArgumentError(f"{format} files cannot hold an animation. Choose one of {', '.join(ANIMATION_FORMATS)}.")
     if palette is None:
-        frames, palette = share_palette(list(frames))
-    if len(palette) > MOST_COLORS:
-        raise ArgumentError(f"A palette has at most {MOST_COLORS} colors, not {len(palette)}.")
+        frames, palette = shared_palette(list(frames))
+    if len(palette) > MAX_COLORS:
+        raise ArgumentError(f"A palette has at most {MAX_COLORS} colors, not {len(palette)}.")
     if format == "webp":
-        _write_webp(file, where, frames, durations, palette)
+        _write_webp(file, name, frames, durations, palette)
         return
-    same = len(palette)  # the place of a color that is not there: it leaves what was
+    transparent = len(palette)
     palette = np.concatenate([palette, np.zeros((1, 3), np.uint8)])
-    parts = _changes(where, frames, same)
+    parts = _changed_parts(name, frames, transparent)
     if format == "gif":
         _write_gif(file, parts, durations, palette)
     else:
         write_apng(file, parts, durations, palette)
 
 
-def _changes(where: str, frames: Iterable[Levels], same: int) -> Iterator[Part]:
-    """The first frame, and of each other one the part that differs from the one before, what is the `same` left out."""
-    before: Levels | None = None
+def shared_palette(frames: Sequence[Levels]) -> tuple[list[Levels], NDArray[np.uint8]]:
+    """Convert frames to indices into one palette.
+
+    The palette has the colors of the frames if they have at most 255, otherwise 255 colors close to them. There is no
+    dithering.
+
+    Parameters
+    ----------
+    frames : sequence of uint8 arrays
+        Gray levels `(H, W)` or colors `(H, W, 3)`.
+
+    Returns
+    -------
+    frames : list of arrays (H, W), uint8
+        Indices into the palette.
+    palette : array (N, 3), uint8
+    """
+    if all(frame.ndim == 2 for frame in frames):
+        levels = np.unique(np.concatenate([np.unique(frame) for frame in frames]))
+        if len(levels) > MAX_COLORS:
+            levels = np.rint(np.linspace(0, 255, MAX_COLORS)).astype(np.uint8)
+        index_of_level = np.searchsorted(levels, np.arange(256)).clip(0, len(levels) - 1).astype(np.uint8)
+        return [index_of_level[frame] for frame in frames], np.repeat(levels[:, None], 3, axis=1)
+    import PIL.Image
+
+    colored = [frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2) for frame in frames]
+    colors = np.unique(np.concatenate([np.unique(_color_codes(frame)) for frame in colored]))
+    if len(colors) <= MAX_COLORS:
+        palette = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1).astype(np.uint8)
+        return [np.searchsorted(colors, _color_codes(frame)).astype(np.uint8) for frame in colored], palette
+    sheet = PIL.Image.fromarray(np.concatenate(colored)).quantize(MAX_COLORS, PIL.Image.Quantize.MEDIANCUT)
+    indices = [
+        np.asarray(PIL.Image.fromarray(frame).quantize(palette=sheet, dither=PIL.Image.Dither.NONE))
+        for frame in colored
+    ]
+    return indices, np.array(sheet.getpalette(), np.uint8).reshape(-1, 3)
+
+
+def _color_codes(frame: Levels) -> NDArray[np.int32]:
+    """Return each color of a frame `(H, W, 3)` as one number, red·2¹⁶ + green·2⁸ + blue."""
+    red, green, blue = np.moveaxis(frame.astype(np.int32), -1, 0)
+    codes: NDArray[np.int32] = red << 16 | green << 8 | blue
+    return codes
+
+
+def _changed_parts(name: str, frames: Iterable[Levels], transparent: int) -> Iterator[Part]:
+    """Yield the first frame, then the rectangle of each frame that differs from the previous one.
+
+    Pixels in the rectangle that have not changed get the index `transparent`, which compresses well.
+    """
+    previous: Levels | None = None
     for frame in frames:
-        if before is None:
-            _check_size(where, frame)
+        if previous is None:
+            _check_size(name, frame)
             yield frame, 0, 0
         else:
-            changed = frame != before
+            changed = frame != previous
             rows, columns = (_extent(changed.any(axis=axis)) for axis in (1, 0))
-            yield np.where(changed, frame, np.uint8(same))[rows, columns], rows.start, columns.start
-        before = frame
+            yield np.where(changed, frame, np.uint8(transparent))[rows, columns], rows.start, columns.start
+        previous = frame
+
+
+def _extent(changed: NDArray[np.bool_]) -> slice:
+    """Return the slice from the first to the last true value; the first position if all are false."""
+    (positions,) = changed.nonzero()
+    return slice(int(positions[0]), int(positions[-1]) + 1) if len(positions) else slice(0, 1)
+
+
+def _check_size(name: str, frame: Levels) -> None:
+    height, width = frame.shape
+    if max(height, width) > MAX_SIDE_PIXELS:
+        raise FileError(
+            f"{name}: an animation of {width}×{height} pixels is too large. Width and height are limited to "
+            f"{MAX_SIDE_PIXELS} pixels."
+        )
 
 
 def _write_gif(file: IO[bytes], parts: Iterable[Part], durations: Sequence[int], palette: NDArray[np.uint8]) -> None:
-    """Part by part: Pillow would look at every color of every frame's palette, which takes longer than all else."""
-    from PIL.GifImagePlugin import getdata
+    """Write a GIF file with one palette, part by part.
 
-    same = len(palette) - 1
+    Pillow's own animations have a palette for each frame and hold all frames in memory. So each part is saved as a file
+    of its own, and its blocks are moved to the position of the part.
+    """
+    transparent = len(palette) - 1
     for index, ((part, top, left), duration) in enumerate(zip(parts, durations, strict=True)):
-        picture = _picture(part, palette)
+        picture = _palette_image(part, palette)
+        encoded = io.BytesIO()
         if index == 0:
-            whole = io.BytesIO()
-            picture.save(whole, "GIF", optimize=False, loop=0, duration=duration)
-            file.write(whole.getbuffer()[:-1])  # all but the sign of its end
+            picture.save(encoded, "GIF", optimize=False, loop=0, duration=duration)
+            file.write(encoded.getbuffer()[:-1])  # without the end mark
         else:
-            how = {"duration": duration, "transparency": same, "disposal": 1}
-            file.write(b"".join(getdata(picture, (left, top), **how)))
+            picture.save(encoded, "GIF", optimize=False, duration=duration, transparency=transparent, disposal=1)
+            data = encoded.getbuffer()
+            blocks = data[GIF_HEADER_BYTES + 3 * (2 << (data[10] & 7)) : -1]
+            struct.pack_into("<2H", blocks, GIF_POSITION_OFFSET, left, top)
+            file.write(blocks)
     file.write(b";")
 
 
 def _write_webp(
-    file: IO[bytes], where: str, frames: Iterable[Levels], durations: Sequence[int], palette: NDArray[np.uint8]
+    file: IO[bytes], name: str, frames: Iterable[Levels], durations: Sequence[int], palette: NDArray[np.uint8]
 ) -> None:
-    pictures = [_picture(frame, palette) for frame in frames]
-    _check_size(where, np.asarray(pictures[0]))
-    encoded = io.BytesIO()  # Pillow goes back in the file, which a pipe cannot
-    how = {"lossless": True, "quality": 20, "method": 1, "kmin": 0, "kmax": 0}  # no frame but the first is whole
+    pictures = [_palette_image(frame, palette) for frame in frames]
+    _check_size(name, np.asarray(pictures[0]))
+    encoded = io.BytesIO()  # Pillow seeks in the file, which a pipe does not support
+    options = {"lossless": True, "quality": 20, "method": 1, "kmin": 0, "kmax": 0}  # kmax: no further key frames
     pictures[0].save(
-        encoded, "WEBP", save_all=True, append_images=pictures[1:], duration=list(durations), loop=0, **how
+        encoded, "WEBP", save_all=True, append_images=pictures[1:], duration=list(durations), loop=0, **options
     )
     file.write(encoded.getbuffer())
 
 
-def _extent(changed: NDArray[np.bool_]) -> slice:
-    """From the first to the last place that has changed; the first one of all if none has."""
-    (places,) = changed.nonzero()
-    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 1)
-
-
-def _check_size(where: str, frame: Levels) -> None:
-    height, width = frame.shape
-    if max(height, width) > LONGEST_SIDE:
-        raise FileError(
-            f"{where}: a moving picture of {width}×{height} pixels is too large; {LONGEST_SIDE} in each direction are "
-            "the most."
-        )
-
-
-def _picture(frame: Levels, palette: NDArray[np.uint8]) -> Image:
-    """A frame `(H, W)` of places in a palette as Pillow's picture."""
+def _palette_image(frame: Levels, palette: NDArray[np.uint8]) -> Image:
+    """Return a frame `(H, W)` of indices into a palette as a Pillow image."""
     import PIL.Image
 
     picture = PIL.Image.fromarray(frame)
-    picture.putpalette(palette.tobytes())  # makes places of what were levels
+    picture.putpalette(palette.tobytes())  # changes the mode from gray levels to palette indices
     return picture
-
-
-def share_palette(frames: Sequence[Levels]) -> tuple[list[Levels], NDArray[np.uint8]]:
-    """Frames of gray levels `(H, W)` or colors `(H, W, 3)` as places in one palette, and the palette `(N, 3)`."""
-    if all(frame.ndim == 2 for frame in frames):
-        levels = np.unique(np.concatenate([np.unique(frame) for frame in frames]))
-        if len(levels) > MOST_COLORS:
-            levels = np.rint(np.linspace(0, 255, MOST_COLORS)).astype(np.uint8)
-        places = np.searchsorted(levels, np.arange(256)).clip(0, len(levels) - 1).astype(np.uint8)
-        return [places[frame] for frame in frames], np.repeat(levels[:, None], 3, axis=1)
-    import PIL.Image
-
-    colors = [frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2) for frame in frames]
-    used = np.unique(np.concatenate([np.unique(_numbers(frame)) for frame in colors]))
-    if len(used) <= MOST_COLORS:
-        palette = np.stack([used >> 16, used >> 8 & 255, used & 255], axis=-1).astype(np.uint8)
-        return [np.searchsorted(used, _numbers(frame)).astype(np.uint8) for frame in colors], palette
-    sheet = PIL.Image.fromarray(np.concatenate(colors)).quantize(MOST_COLORS, PIL.Image.Quantize.MEDIANCUT)
-    shared = np.array(sheet.getpalette(), np.uint8).reshape(-1, 3)
-    return [
-        np.asarray(PIL.Image.fromarray(frame).quantize(palette=sheet, dither=PIL.Image.Dither.NONE)) for frame in colors
-    ], shared
-
-
-def _numbers(frame: Levels) -> NDArray[np.int32]:
-    """Each color of a frame `(H, W, 3)` as one number."""
-    red, green, blue = np.moveaxis(frame.astype(np.int32), -1, 0)
-    numbers: NDArray[np.int32] = red << 16 | green << 8 | blue
-    return numbers
-
-
-Weights = NDArray[np.float32]
-
-FRAMES = 40
-"""About how many frames a run gives."""
-AREA, LARGEST, SMALLEST = 110_000, 20, 2
-"""About how many pixels all filters together have, and the largest and smallest square of a weight."""
-FONT = 15
-MARGIN = 8
-FIRST, EACH, LAST = 800, 150, 2500
-"""For how many milliseconds the random start, each frame, and the end are seen."""
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """A layer's weights `(K, C, kh, kw)` at a step, and what is written over them."""
-
-    weights: Weights
-    told: str
-
-
-def sampled(steps: int, frames: int = FRAMES) -> list[int]:
-    """Up to `frames` of the steps 1 to `steps`, with the last; closer to one another at the start, as squares are."""
-    return sorted({math.ceil(steps * (frame / frames) ** 2) for frame in range(1, frames + 1)})
-
-
-def durations(count: int) -> list[int]:
-    """For how many milliseconds each of `count` frames is seen."""
-    return [LAST] if count == 1 else [FIRST, *[EACH] * (count - 2), LAST]
-
-
-def strip(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Iterator[Levels]:
-    """The frames, of one size: `(height, width)`, or `(height, width, 3)` of filters on three channels.
-
-    Each filter is drawn by its own largest weight, as `show-filters` draws it.
-    """
-    for snapshot in snapshots:
-        body = _filters(names, snapshot.weights)
-        head = np.full((line_height(FONT) + MARGIN, *body.shape[1:]), BACKGROUND, np.uint8)
-        text = draw_text(snapshot.told, FONT, body.shape[1] - 2 * MARGIN)
-        head[MARGIN:, MARGIN : MARGIN + text.shape[1]] = text if body.ndim == 2 else text[..., None]
-        yield np.concatenate([head, body])
-
-
-def _filters(names: Sequence[str], weights: Weights) -> Levels:
-    """All filters under their names."""
-    count, depth, height, width = weights.shape
-    across = 1 if depth == 3 else depth
-    scale = math.isqrt(AREA // (count * across * height * width) or 1)
-    scale = max(SMALLEST, min(LARGEST, scale))
-    pictures = np.stack([_filter(one, scale) for one in weights])
-    _, high, wide = pictures.shape[:3]
-    tiles = Tiles(names, high, wide, lambda first, last, top, low: pictures[first:last, top:low], pictures.ndim == 4)
-    return Grid([Section([tiles], scale=1)]).pixels()
-
-
-def _filter(weights: Weights, scale: int) -> Levels:
-    """A filter `(C, kh, kw)`: its kernels side by side, or in color if they are three."""
-    levels = kernel_levels(weights)
-    if len(levels) == 3:
-        return framed(enlarge(np.moveaxis(levels, 0, -1), scale))
-    return side_by_side([framed(enlarge(kernel, scale)) for kernel in levels], 1)

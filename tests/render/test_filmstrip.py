@@ -1,18 +1,18 @@
-"""Filters that emerge, and the curve of a run."""
+"""The filmstrip of a training run, and the curves of its loss and accuracy."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from cnnfx.render.animation import Snapshot, durations, sampled, strip
 from cnnfx.render.charts import DOT, HEIGHT, LEFT, WIDTH, Plot, Series, draw_plots, smoothed, ticks
+from cnnfx.render.filmstrip import Snapshot, filmstrip_frames, frame_durations, snapshot_steps
 from cnnfx.render.filters import kernel_levels
 
 
 @pytest.mark.parametrize("steps", [1, 2, 39, 41, 469, 100_000])
-def test_steps_are_sampled_more_densely_at_the_start_and_to_the_end(steps):
-    chosen = sampled(steps)
+def test_snapshots_are_closer_together_at_the_start_and_include_the_last_step(steps):
+    chosen = snapshot_steps(steps)
     assert (chosen[0], chosen[-1]) == (max(1, -(-steps // 1600)), steps)
     assert len(chosen) <= 40
     gaps = np.diff(chosen)
@@ -20,29 +20,33 @@ def test_steps_are_sampled_more_densely_at_the_start_and_to_the_end(steps):
 
 
 @pytest.mark.parametrize("count", [1, 2, 30])
-def test_the_last_frame_is_seen_longest(count):
-    times = durations(count)
+def test_the_last_frame_is_shown_longest(count):
+    times = frame_durations(count)
     assert len(times) == count
     assert max(times) == times[-1]
 
 
-def test_each_filter_is_drawn_as_show_filters_draws_it():
+def test_each_filter_is_normalized_by_its_own_largest_weight_as_in_show_filters():
     weights = np.random.default_rng(0).normal(size=(6, 1, 5, 5)).astype(np.float32)
-    frames = list(strip(list("abcdef"), [Snapshot(weights, "random start"), Snapshot(weights * 3, "step 1")]))
+    frames = list(
+        filmstrip_frames(list("abcdef"), [Snapshot(weights, "random start"), Snapshot(weights * 3, "step 1")])
+    )
     assert frames[0].shape == frames[1].shape
-    assert not np.array_equal(frames[0][:30], frames[1][:30])  # what is told
-    np.testing.assert_array_equal(frames[0][40:], frames[1][40:])  # each by its own largest weight
+    assert not np.array_equal(frames[0][:30], frames[1][:30])  # the captions differ
+    np.testing.assert_array_equal(frames[0][40:], frames[1][40:])  # the filters do not: a factor changes nothing
     levels = set(kernel_levels(weights[0]).ravel().tolist())
     assert levels <= set(frames[0].ravel().tolist())
 
 
 def test_filters_on_three_channels_are_drawn_in_color():
-    (frame,) = strip(["a"], [Snapshot(np.random.default_rng(0).normal(size=(1, 3, 5, 5)).astype(np.float32), "")])
+    (frame,) = filmstrip_frames(
+        ["a"], [Snapshot(np.random.default_rng(0).normal(size=(1, 3, 5, 5)).astype(np.float32), "")]
+    )
     assert frame.ndim == 3
 
 
 def test_filters_on_many_channels_are_rows_of_kernels():
-    (frame,) = strip(["a"], [Snapshot(np.ones((1, 24, 5, 5), np.float32), "")])
+    (frame,) = filmstrip_frames(["a"], [Snapshot(np.ones((1, 24, 5, 5), np.float32), "")])
     assert frame.ndim == 2
     assert frame.shape[1] > 24 * 5 * 2
 

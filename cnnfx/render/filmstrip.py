@@ -1,0 +1,107 @@
+"""The filmstrip of a training run: the filters of one layer at several steps, one frame for each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.render.filters import framed, kernel_levels, side_by_side
+from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
+from cnnfx.render.text import BACKGROUND, draw_text, line_height
+
+MAX_FRAMES = 40
+"""Frames of a filmstrip, without the one of the initial weights."""
+FILTER_PIXELS = 110_000
+"""About how many pixels all filters of a frame have together."""
+MIN_WEIGHT_PIXELS = 2
+"""The smallest side of the square that shows one weight."""
+MAX_WEIGHT_PIXELS = 20
+"""The largest side of the square that shows one weight."""
+FONT = 15
+"""The font size of the caption, in pixels."""
+MARGIN = 8
+"""Pixels around the caption."""
+FIRST_MILLISECONDS = 800
+"""How long the initial weights are shown."""
+STEP_MILLISECONDS = 150
+"""How long each frame between the first and the last is shown."""
+LAST_MILLISECONDS = 2500
+"""How long the final weights are shown."""
+
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The weights `(K, C, kh, kw)` of a layer at one step, and the caption of their frame."""
+
+    weights: Weights
+    caption: str
+
+
+def snapshot_steps(steps: int, frames: int = MAX_FRAMES) -> list[int]:
+    """Return up to `frames` of the steps 1 to `steps`, in order, the last one included.
+
+    Frame i of n shows step ⌈steps·(i/n)²⌉: filters change most at the start, so snapshots are closer together there.
+    """
+    return sorted({math.ceil(steps * (frame / frames) ** 2) for frame in range(1, frames + 1)})
+
+
+def frame_durations(count: int) -> list[int]:
+    """Return the milliseconds for which each of `count` frames is shown."""
+    if count == 1:
+        return [LAST_MILLISECONDS]
+    return [FIRST_MILLISECONDS, *[STEP_MILLISECONDS] * (count - 2), LAST_MILLISECONDS]
+
+
+def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Iterator[Levels]:
+    """Yield a frame for each snapshot: the filters with their names, under the caption.
+
+    Each filter is normalized by its own largest weight, as `show-filters` draws it.
+
+    Parameters
+    ----------
+    names : sequence of K str
+        The names of the filters.
+    snapshots : sequence of Snapshot
+
+    Yields
+    ------
+    array (height, width) or, for filters with three input channels, (height, width, 3)
+        uint8, of the same shape for all frames.
+    """
+    for snapshot in snapshots:
+        body = _filter_grid(names, snapshot.weights)
+        head = np.full((line_height(FONT) + MARGIN, *body.shape[1:]), BACKGROUND, np.uint8)
+        text = draw_text(snapshot.caption, FONT, body.shape[1] - 2 * MARGIN)
+        head[MARGIN:, MARGIN : MARGIN + text.shape[1]] = text if body.ndim == 2 else text[..., None]
+        yield np.concatenate([head, body])
+
+
+def _filter_grid(names: Sequence[str], weights: Weights) -> Levels:
+    """Draw the filters of a layer side by side, each under its name."""
+    count, depth, height, width = weights.shape
+    kernels = 1 if depth == 3 else depth
+    scale = math.isqrt(FILTER_PIXELS // (count * kernels * height * width) or 1)
+    scale = max(MIN_WEIGHT_PIXELS, min(MAX_WEIGHT_PIXELS, scale))
+    pictures = np.stack([_filter_picture(weights_of_one, scale) for weights_of_one in weights])
+    tiles = Tiles(
+        names,
+        height=pictures.shape[1],
+        width=pictures.shape[2],
+        rows=lambda first, last, top, bottom: pictures[first:last, top:bottom],
+        color=pictures.ndim == 4,
+    )
+    return Grid([Section([tiles], scale=1)]).pixels()
+
+
+def _filter_picture(weights: Weights, scale: int) -> Levels:
+    """Draw the kernels of a filter `(C, kh, kw)` side by side, or as one color picture if there are three."""
+    levels = kernel_levels(weights)
+    if len(levels) == 3:
+        return framed(enlarge(np.moveaxis(levels, 0, -1), scale))
+    return side_by_side([framed(enlarge(kernel, scale)) for kernel in levels], 1)
