@@ -1,4 +1,8 @@
-"""An image of a digit made as MNIST's were: bright on dark, in a box of 20×20, its center of mass in the middle."""
+"""Preprocessing of an image of a digit as MNIST's images were made.
+
+A digit is bright on black, scaled into a box of 20×20 pixels and placed in 28×28 with its center of mass in the middle;
+see http://yann.lecun.com/exdb/mnist/.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.errors import ArgumentError
+from cnnfx.images import resize
 
-Plane = NDArray[np.float32]
+Pixels = NDArray[np.float32]
 
-SIDE, BOX = 28, 20
-"""The sides of MNIST's images, and of the box in them into which the digits are scaled."""
-MIDDLE = 14.5
-"""Where MNIST has the centers of mass: in pixel 14, counted from 0, of 28."""
-FAINTEST = 0.03
-"""An image whose levels span less shows nothing."""
-INK = 0.2
-"""What is darker than this share of the brightest is ground, not stroke."""
+IMAGE_SIDE = 28
+"""The side of MNIST's images, in pixels."""
+BOX_SIDE = 20
+"""The longer side of a digit in them, in pixels."""
+CENTER = 14.5
+"""Row and column of the center of mass in MNIST's images: the middle of pixel 14, counted from 0."""
+MIN_CONTRAST = 0.03
+"""The least difference of the brightest and the darkest level, in 0..1, of an image that shows a digit."""
+MIN_STROKE = 0.2
+"""The least level of a stroke, as a share of the brightest; the rest is background."""
+MAX_BOX_ERROR = 2
+"""How far the longer side of a digit that is already fitted may be from `BOX_SIDE`, in pixels."""
+MAX_CENTER_ERROR = 1.0
+"""How far its center of mass may be from `CENTER`, in pixels."""
 
 
-def fit_digit(image: ArrayLike) -> tuple[Plane, tuple[str, ...]]:
-    """Fit an image of a digit as MNIST was made.
+def fit_digit(image: ArrayLike) -> tuple[Pixels, tuple[str, ...]]:
+    """Fit an image of a digit to the format of MNIST.
 
-    Dark on light is noticed and inverted. The strokes are cropped and scaled, keeping their aspect, so that the larger
-    side of their box is 20 pixels; the box is placed in 28×28 so that their center of mass is in the middle. An image
-    that is so already stays as it is.
+    A dark digit on a light background is inverted. The strokes are cropped and scaled, keeping their aspect, so that
+    the longer side of their box is 20 pixels; the box is placed in 28×28 so that the center of mass is in the middle.
+    An image that already has this format is returned unchanged.
 
     Parameters
     ----------
@@ -34,93 +45,93 @@ def fit_digit(image: ArrayLike) -> tuple[Plane, tuple[str, ...]]:
     Returns
     -------
     digit : array (28, 28), float32
-        0 is ground, 1 the brightest stroke.
+        0 is background, 1 the brightest stroke.
     notes : tuple of str
-        What was done that its user may not expect.
+        What was changed that the user may not expect.
 
     Raises
     ------
     ArgumentError
-        If the image is not (H, W), holds NaN or infinity, or shows nothing.
+        If the image is not (H, W), holds NaN or infinity, or has no contrast.
     """
-    plane = _checked(image)
-    strokes, notes = _bright_strokes(plane)
-    if plane.shape == (SIDE, SIDE) and not notes and _is_fitted(plane):
-        return plane, ()
-    rows, columns = _extent(strokes)
-    scaled = _scaled(strokes[rows, columns])
-    if plane.shape != (SIDE, SIDE):
-        notes += (f"fitted from {plane.shape[0]}×{plane.shape[1]} to {SIDE}×{SIDE}, as MNIST was made",)
-    return _centerd(scaled), notes
+    pixels = _check(image)
+    strokes, notes = _extract_strokes(pixels)
+    if pixels.shape == (IMAGE_SIDE, IMAGE_SIDE) and not notes and _is_fitted(pixels):
+        return pixels, ()
+    rows, columns = _bounding_box(strokes)
+    scaled = _scale(strokes[rows, columns])
+    if pixels.shape != (IMAGE_SIDE, IMAGE_SIDE):
+        height, width = pixels.shape
+        notes += (f"fitted from {height}×{width} to {IMAGE_SIDE}×{IMAGE_SIDE}, as MNIST was made",)
+    return _place_centered(scaled), notes
 
 
-def _checked(image: ArrayLike) -> Plane:
-    plane = np.asarray(image, np.float32)
-    if plane.ndim != 2 or not plane.size:
-        raise ArgumentError(f"the image has the shape {plane.shape}. A digit is (H, W).")
-    if not np.isfinite(plane).all():
-        raise ArgumentError("the image holds NaN or infinity. A digit is made of numbers of 0 to 1.")
-    if np.ptp(plane) < FAINTEST:
-        raise ArgumentError("the image shows nothing: all of it has the same brightness.")
-    return plane
+def _check(image: ArrayLike) -> Pixels:
+    pixels = np.asarray(image, np.float32)
+    if pixels.ndim != 2 or not pixels.size:
+        raise ArgumentError(f"the image has the shape {pixels.shape}. A digit is (H, W).")
+    if not np.isfinite(pixels).all():
+        raise ArgumentError("the image holds NaN or infinity. Brightness is a number from 0 to 1.")
+    if np.ptp(pixels) < MIN_CONTRAST:
+        raise ArgumentError("the image has no contrast: all of it has the same brightness.")
+    return pixels
 
 
-def _bright_strokes(plane: Plane) -> tuple[Plane, tuple[str, ...]]:
-    """The strokes in 0..1 on a ground of 0, and whether they were dark.
+def _extract_strokes(pixels: Pixels) -> tuple[Pixels, tuple[str, ...]]:
+    """Return the strokes in 0..1 on a background of 0, and a note if they were dark.
 
-    The ground is what most of the image's rim is, within a tolerance for noise and uneven light.
+    The background is the median of the image's border; `MIN_STROKE` is a tolerance for noise and uneven light.
     """
-    rim = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
-    ground = float(np.median(rim))
-    dark = float(plane.max()) - ground < ground - float(plane.min())
-    above = ground - plane if dark else plane - ground
-    strokes: Plane = np.clip(above / above.max(), 0, 1)
-    strokes[strokes < INK] = 0
-    return strokes, ("dark on light: inverted",) if dark else ()
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    background = float(np.median(border))
+    is_dark = float(pixels.max()) - background < background - float(pixels.min())
+    contrast = background - pixels if is_dark else pixels - background
+    strokes: Pixels = np.clip(contrast / contrast.max(), 0, 1)
+    strokes[strokes < MIN_STROKE] = 0
+    return strokes, ("dark on light: inverted",) if is_dark else ()
 
 
-def _is_fitted(plane: Plane) -> bool:
-    """Whether a 28×28 image is already as MNIST's: in the box, its center of mass within a pixel of the middle."""
-    rows, columns = _extent(plane)
-    larger = max(rows.stop - rows.start, columns.stop - columns.start)
-    off = np.abs(np.array(_center_of_mass(plane)) - MIDDLE)
-    return plane.min() == 0 and abs(larger - BOX) <= 2 and bool((off <= 1).all())
+def _is_fitted(pixels: Pixels) -> bool:
+    """Return whether a 28×28 image already has MNIST's format, within tolerances."""
+    rows, columns = _bounding_box(pixels)
+    longer = max(rows.stop - rows.start, columns.stop - columns.start)
+    center_error = np.abs(np.array(_center_of_mass(pixels)) - CENTER)
+    return (
+        pixels.min() == 0 and abs(longer - BOX_SIDE) <= MAX_BOX_ERROR and bool((center_error <= MAX_CENTER_ERROR).all())
+    )
 
 
-def _extent(strokes: Plane) -> tuple[slice, slice]:
-    """The rows and columns from the first to the last that hold ink."""
-    rows, columns = (np.flatnonzero((strokes >= INK).any(axis=axis)) for axis in (1, 0))
+def _bounding_box(strokes: Pixels) -> tuple[slice, slice]:
+    """Return the rows and columns from the first to the last that hold a stroke."""
+    rows, columns = (np.flatnonzero((strokes >= MIN_STROKE).any(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _scaled(strokes: Plane) -> Plane:
-    """The strokes with 20 pixels on the larger side, each the mean of what it covers."""
-    from PIL import Image
-
+def _scale(strokes: Pixels) -> Pixels:
+    """Scale the strokes to 20 pixels on the longer side, the brightest to 1."""
     height, width = strokes.shape
-    factor = BOX / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    picture = Image.fromarray(np.ascontiguousarray(strokes))
-    method = Image.Resampling.BOX if factor < 0.5 else Image.Resampling.BICUBIC
-    scaled = np.clip(np.asarray(picture.resize(size, method)), 0, 1)
-    brightest: Plane = scaled / scaled.max()
+    factor = BOX_SIDE / max(height, width)
+    new_height, new_width = max(1, round(height * factor)), max(1, round(width * factor))
+    method = "box" if factor < 0.5 else "bicubic"  # box averages would draw an enlarged digit in squares
+    scaled = np.clip(resize(strokes[np.newaxis], new_height, new_width, method)[0], 0, 1)
+    brightest: Pixels = scaled / scaled.max()
     return brightest
 
 
-def _centerd(strokes: Plane) -> Plane:
-    """The strokes in 28×28, their center of mass as near the middle as whole pixels and the frame let."""
-    height, width = strokes.shape
+def _place_centered(strokes: Pixels) -> Pixels:
+    """Place the strokes in 28×28, their center of mass as near the middle as whole pixels and the frame allow."""
     top, left = (
-        int(np.clip(round(MIDDLE - center), 0, SIDE - extent))
-        for center, extent in zip(_center_of_mass(strokes), (height, width), strict=True)
+        int(np.clip(round(CENTER - center), 0, IMAGE_SIDE - size))
+        for center, size in zip(_center_of_mass(strokes), strokes.shape, strict=True)
     )
-    digit = np.zeros((SIDE, SIDE), np.float32)
+    height, width = strokes.shape
+    digit = np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.float32)
     digit[top : top + height, left : left + width] = strokes
     return digit
 
 
-def _center_of_mass(plane: Plane) -> tuple[float, float]:
-    """The row and column, pixel edges having whole coordinates."""
-    mass = float(plane.sum())
-    rows, columns = (np.arange(extent) + 0.5 for extent in plane.shape)
-    return float(plane.sum(axis=1) @ rows) / mass, float(plane.sum(axis=0) @ columns) / mass
+def _center_of_mass(pixels: Pixels) -> tuple[float, float]:
+    """Return the row and column of the center of mass; the edges of pixels have whole coordinates."""
+    mass = float(pixels.sum())
+    rows, columns = (np.arange(size) + 0.5 for size in pixels.shape)
+    return float(pixels.sum(axis=1) @ rows) / mass, float(pixels.sum(axis=0) @ columns) / mass

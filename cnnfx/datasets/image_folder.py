@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress, check_memory
 from cnnfx.errors import FileError
-from cnnfx.images import Image, find_images, load_image
+from cnnfx.images import Image, find_images, load_image, resize
 
 TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
 """What a folder's two parts are called where it has them."""
@@ -149,9 +149,6 @@ def fit_image(image: Image, height: int, width: int) -> Images:
     """The pixels (C, height, width) of an image, as images of class folders are made to fit."""
     if image.shape[1:] == (height, width) and image.values.dtype == np.uint8:
         return image.values
-    from PIL import Image as Pillow
-
-    planes = [Pillow.fromarray(np.ascontiguousarray(plane)) for plane in image.floats()]
-    scaled = [np.asarray(plane.resize((width, height), Pillow.Resampling.BILINEAR)) for plane in planes]
-    pixels: Images = np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
+    resized = resize(image.floats(), height, width, "bilinear")
+    pixels: Images = np.rint(255 * np.clip(resized, 0, 1)).astype(np.uint8)
     return pixels

@@ -1,10 +1,10 @@
-"""Files and streams to images; the only reader of image files.
+"""Images from files and streams, as arrays with channel names.
 
-`image` (what an image is), `loading` (from a path or the content of a stream), `opening` and `pictures` (what Pillow
-reads), `arrays` (`.npy` and `.npz`), `tables` (`.csv`), `reducing`, `folders` (which files of a folder are images).
+`image` has the class `Image`, cropping and resizing; `load` finds and loads images; `pillow` decodes pictures, `arrays`
+reads numbers (`.npy`, `.npz`, `.csv`).
 """
 
-from cnnfx.images.image import MAX_PIXELS, Image, reduced
+from cnnfx.images.image import MAX_PIXELS, Image, resize, shrink_to_pixels
 from cnnfx.images.load import find_images, load_image
 
-__all__ = ["MAX_PIXELS", "Image", "find_images", "load_image", "reduced"]
+__all__ = ["MAX_PIXELS", "Image", "find_images", "load_image", "resize", "shrink_to_pixels"]

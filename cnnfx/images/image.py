@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,11 @@ from cnnfx.errors import FileError, UsageError
 
 MAX_PIXELS = 200_000_000
 """Images with more pixels than this are refused unless a caller says otherwise."""
+
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+"""The weights of red, green and blue in luma, after Rec. 601."""
+
+ResizeMethod = Literal["box", "hamming", "bilinear", "bicubic"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,39 +94,57 @@ def cut(image: Image, x: int, y: int, width: int, height: int) -> Image:
     return replace(image, values=image.values[:, y : y + height, x : x + width])
 
 
-def shrunk(image: Image, longest: int) -> Image:
-    """The image with `longest` pixels along its longer side, by the means of areas; unchanged if it has no more."""
-    _, rows, columns = image.shape
-    if max(rows, columns) <= longest:
-        return image
-    import PIL.Image
+def shrink_to_side(image: Image, max_side: int) -> Image:
+    """Return the image with at most `max_side` pixels along its longer side, in its proportions, by box averages.
 
-    factor = longest / max(rows, columns)
-    size = max(1, round(columns * factor)), max(1, round(rows * factor))
-    planes = [PIL.Image.fromarray(plane).resize(size, PIL.Image.Resampling.BOX) for plane in image.floats()]
-    return replace(image, values=np.stack([np.asarray(plane, np.float32) for plane in planes]))
-
-
-def reduced(image: Image, most: int) -> Image:
-    """The image with at most `most` pixels, in its own depth and proportions, and a note if it was larger.
-
-    Each new pixel is a mean of those that it stands for, the middle ones weighing most (a Hamming window).
+    A smaller image is returned unchanged. Pixels become float32 in 0..1.
     """
     _, height, width = image.shape
-    if height * width <= most:
+    if max(height, width) <= max_side:
         return image
-    factor = math.sqrt(most / (height * width))
-    rows = min(max(1, int(height * factor)), most)
-    columns = min(max(1, int(width * factor)), most // rows)
-    values = np.stack([_resized(plane, rows, columns) for plane in image.values])
-    note = f"{image.name}: reduced from {width}×{height} to {columns}×{rows} for the page."
+    factor = max_side / max(height, width)
+    return replace(image, values=resize(image.floats(), max(1, round(height * factor)), max(1, round(width * factor))))
+
+
+def shrink_to_pixels(image: Image, max_pixels: int) -> Image:
+    """Return the image with at most `max_pixels` pixels, in its proportions and dtype, and a note of both sizes.
+
+    A smaller image is returned unchanged. A Hamming window keeps more detail than box averages.
+    """
+    _, height, width = image.shape
+    if height * width <= max_pixels:
+        return image
+    factor = math.sqrt(max_pixels / (height * width))
+    new_height = min(max(1, int(height * factor)), max_pixels)
+    new_width = min(max(1, int(width * factor)), max_pixels // new_height)
+    note = f"{image.name}: reduced from {width}×{height} to {new_width}×{new_height} for the page."
+    values = resize(image.values, new_height, new_width, "hamming")
     return replace(image, values=values, notes=(*image.notes, note))
 
 
-def _resized(plane: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    from PIL import Image as Pillow
+def resize(values: NDArray[Any], height: int, width: int, method: ResizeMethod = "box") -> NDArray[Any]:
+    """Resize the channels of an image with Pillow.
 
-    deep = plane.dtype != np.uint8
-    picture = Pillow.fromarray(np.ascontiguousarray(plane, np.float32 if deep else np.uint8))
-    scaled = np.asarray(picture.resize((columns, rows), Pillow.Resampling.HAMMING))
-    return np.rint(scaled).astype(plane.dtype) if plane.dtype == np.uint16 else scaled
+    Parameters
+    ----------
+    values : array (C, H, W), uint8, uint16 or float32
+    height, width : int
+        The new size, at least 1×1.
+    method : "box", "hamming", "bilinear" or "bicubic"
+        "box" gives each pixel the mean of the input pixels whose centers it covers. The others weight input pixels by
+        their distance, in a window that becomes wider when the image shrinks, so that none is skipped. "bicubic" may
+        leave the range of the input.
+
+    Returns
+    -------
+    array (C, height, width), of the same dtype
+        uint8 and uint16 are rounded.
+    """
+    import PIL.Image
+
+    resampling = PIL.Image.Resampling[method.upper()]
+    # Pillow supports 16-bit images in part only.
+    pillow_dtype = np.uint8 if values.dtype == np.uint8 else np.float32
+    planes = [PIL.Image.fromarray(np.ascontiguousarray(plane, pillow_dtype)) for plane in values]
+    resized = np.stack([np.asarray(plane.resize((width, height), resampling)) for plane in planes])
+    return np.rint(resized).astype(np.uint16) if values.dtype == np.uint16 else resized

@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from cnnfx.errors import ArgumentError
-from cnnfx.images import MAX_PIXELS, Image, load_image, reduced
+from cnnfx.images import MAX_PIXELS, Image, load_image, shrink_to_pixels
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 
@@ -49,7 +49,7 @@ class Pipeline(NamedTuple):
         """
         channels = {"auto": asked_for(self.network), "each": "auto"}.get(self.channels, self.channels)
         image = load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
-        return image if self.reduce_to is None else reduced(image, self.reduce_to)
+        return image if self.reduce_to is None else shrink_to_pixels(image, self.reduce_to)
 
     def names(self) -> list[tuple[int, tuple[str, ...]]] | None:
         """The wanted layers' numbers and channel names; None where these depend on the image's channels."""

@@ -1,4 +1,4 @@
-"""Images of digits made as MNIST's were."""
+"""Tests of the preprocessing of images of digits."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from cnnfx.errors import ArgumentError
 SEVEN = draw_digits([7], seed=1)[0, 0].astype(np.float32) / 255
 
 
-def photographed(digit, height, width, scale):
-    """The digit somewhere in a larger image."""
+def placed_in_larger_image(digit, height, width, scale):
+    """Return a `(height, width)` image with the digit, enlarged by `scale`, at row 5 and column 30."""
     picture = Image.fromarray(digit).resize((28 * scale, 28 * scale), Image.Resampling.BICUBIC)
     image = np.zeros((height, width), np.float32)
     image[5 : 5 + 28 * scale, 30 : 30 + 28 * scale] = np.clip(picture, 0, 1)
     return image
 
 
-def alike(one, other):
-    """The correlation of two images."""
+def correlation(one, other):
+    """Return the correlation coefficient of two images."""
     return np.corrcoef(one.ravel(), other.ravel())[0, 1]
 
 
-def test_a_drawn_digit_stays_as_it_is():
+def test_a_synthetic_digit_is_returned_unchanged():
     digit, notes = fit_digit(SEVEN)
     assert np.array_equal(digit, SEVEN)
     assert notes == ()
 
 
-def test_a_digit_somewhere_in_a_larger_image_is_scaled_and_moved_to_the_middle():
-    digit, notes = fit_digit(photographed(SEVEN, 200, 300, 5))
+def test_a_digit_in_a_larger_image_is_scaled_and_centered():
+    digit, notes = fit_digit(placed_in_larger_image(SEVEN, 200, 300, 5))
     assert digit.shape == (28, 28)
     assert digit.dtype == np.float32
-    assert alike(digit, SEVEN) > 0.95
+    assert correlation(digit, SEVEN) > 0.95
     assert notes == ("fitted from 200×300 to 28×28, as MNIST was made",)
 
 
-def test_dark_on_light_is_inverted_and_said_so():
-    digit, notes = fit_digit(0.9 - 0.7 * photographed(SEVEN, 200, 300, 5))
-    assert alike(digit, SEVEN) > 0.95
+def test_a_dark_digit_on_a_light_background_is_inverted_with_a_note():
+    digit, notes = fit_digit(0.9 - 0.7 * placed_in_larger_image(SEVEN, 200, 300, 5))
+    assert correlation(digit, SEVEN) > 0.95
     assert notes == ("dark on light: inverted", "fitted from 200×300 to 28×28, as MNIST was made")
 
 
-def test_a_noisy_ground_is_not_taken_for_strokes():
+def test_a_noisy_background_does_not_become_strokes():
     noise = np.random.default_rng(0).random((200, 300), np.float32) * 0.1
-    digit, _ = fit_digit(0.8 * photographed(SEVEN, 200, 300, 5) + noise)
-    assert alike(digit, SEVEN) > 0.93
+    digit, _ = fit_digit(0.8 * placed_in_larger_image(SEVEN, 200, 300, 5) + noise)
+    assert correlation(digit, SEVEN) > 0.93
 
 
 @pytest.mark.parametrize(("height", "width"), [(60, 20), (20, 60), (3, 3), (1, 40)])
-def test_the_larger_side_becomes_20_and_the_aspect_is_kept(height, width):
+def test_the_longer_side_becomes_20_pixels_and_the_aspect_is_kept(height, width):
     image = np.zeros((100, 90), np.float32)
     image[10 : 10 + height, 20 : 20 + width] = 1
     digit, _ = fit_digit(image)
@@ -64,7 +64,7 @@ def test_the_larger_side_becomes_20_and_the_aspect_is_kept(height, width):
     assert np.allclose(_center_of_mass(digit), 14.5, atol=0.51)
 
 
-def test_a_heavy_end_does_not_push_the_strokes_out_of_the_frame():
+def test_an_off_center_mass_does_not_push_the_strokes_out_of_the_frame():
     image = np.zeros((200, 200), np.float32)
     image[10:190, 100] = 1
     image[170:190, 40:160] = 1
@@ -77,11 +77,11 @@ def test_a_heavy_end_does_not_push_the_strokes_out_of_the_frame():
     [
         (np.zeros((3, 4, 5)), "the image has the shape (3, 4, 5). A digit is (H, W)."),
         (np.zeros((0, 5)), "the image has the shape (0, 5). A digit is (H, W)."),
-        (np.full((5, 5), np.nan), "the image holds NaN or infinity. A digit is made of numbers of 0 to 1."),
-        (np.full((5, 5), 0.5), "the image shows nothing: all of it has the same brightness."),
+        (np.full((5, 5), np.nan), "the image holds NaN or infinity. Brightness is a number from 0 to 1."),
+        (np.full((5, 5), 0.5), "the image has no contrast: all of it has the same brightness."),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(image, message):
+def test_images_without_a_digit_are_refused(image, message):
     with pytest.raises(ArgumentError) as caught:
         fit_digit(image)
     assert str(caught.value) == message

@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.errors import UsageError
 from cnnfx.images import Image
-from cnnfx.images.image import cut, shrunk
+from cnnfx.images.image import cut, shrink_to_side
 
 WIDE = Image("wide.png", np.arange(48, dtype=np.uint8).reshape(1, 6, 8), ("gray",))
 
@@ -27,16 +27,16 @@ def test_a_region_outside_the_image_is_refused(region):
 
 
 def test_an_image_is_shrunk_by_the_means_of_areas():
-    small = shrunk(WIDE, 4)
+    small = shrink_to_side(WIDE, 4)
     assert small.shape == (1, 3, 4)
     means = WIDE.floats().reshape(1, 3, 2, 4, 2).mean(axis=(2, 4))
     np.testing.assert_allclose(small.floats(), means, rtol=1e-6)
 
 
 def test_an_image_that_is_small_enough_stays_as_it_is():
-    assert shrunk(WIDE, 8) is WIDE
+    assert shrink_to_side(WIDE, 8) is WIDE
 
 
 def test_no_side_of_a_small_image_vanishes():
     strip = Image("strip", np.ones((1, 2, 500), np.float32), ("gray",))
-    assert shrunk(strip, 20).shape == (1, 1, 20)
+    assert shrink_to_side(strip, 20).shape == (1, 1, 20)
