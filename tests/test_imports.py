@@ -84,7 +84,7 @@ APPLY = {
     "__main__": set(),
     "cli": {"app", "apply", "console", "inputs", "networks", "options", "parsers"},
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
-    "render": {"color", "deflate", "feature_grid", "grid", "png", "text"},
+    "render": {"color", "feature_grid", "grid", "png", "text"},
     "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},
     "nn": {"concat", "feature_maps", "layers", "network"},
     "images": {"image", "load", "pillow"},

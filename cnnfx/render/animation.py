@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.render.grid import Levels
-from cnnfx.render.png import Part, write_apng
+from cnnfx.render.png import FrameRegion, write_apng
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -133,7 +133,7 @@ def _color_codes(frame: Levels) -> NDArray[np.int32]:
     return codes
 
 
-def _changed_parts(name: str, frames: Iterable[Levels], transparent: int) -> Iterator[Part]:
+def _changed_parts(name: str, frames: Iterable[Levels], transparent: int) -> Iterator[FrameRegion]:
     """Yield the first frame, then the rectangle of each frame that differs from the previous one.
 
     Pixels in the rectangle that have not changed get the index `transparent`, which compresses well.
@@ -165,7 +165,9 @@ def _check_size(name: str, frame: Levels) -> None:
         )
 
 
-def _write_gif(file: IO[bytes], parts: Iterable[Part], durations: Sequence[int], palette: NDArray[np.uint8]) -> None:
+def _write_gif(
+    file: IO[bytes], parts: Iterable[FrameRegion], durations: Sequence[int], palette: NDArray[np.uint8]
+) -> None:
     """Write a GIF file with one palette, part by part.
 
     Pillow's own animations have a palette for each frame and hold all frames in memory. So each part is saved as a file

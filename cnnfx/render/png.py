@@ -1,8 +1,9 @@
-"""PNG files, written from bands of rows: filtered and deflated in threads while the caller makes the next band.
+"""PNG and animated PNG files: rows are filtered and deflated in threads, block by block, and written as they are ready.
 
-A PNG file holds one zlib stream of filtered rows. The picture is cut into blocks of rows, which depend only on its
-size; each is filtered and deflated on its own, and `cnnfx.render.deflate` joins them into one stream. So the file is
-the same, byte by byte, for any number of threads and however the rows were handed over.
+A PNG file holds one zlib stream of filtered rows. The picture is cut into blocks of rows whose size depends only on the
+size of the picture. Each block is filtered and deflated on its own, so that several threads can work, and the
+deflated blocks are joined into one zlib stream. The file is therefore the same, byte by byte, for any number of threads
+and for bands of any height.
 """
 
 from __future__ import annotations
@@ -10,55 +11,87 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.render.deflate import zlib_stream
 from cnnfx.system.memory import buffer
+from cnnfx.system.threads import ordered_map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
-
-    from cnnfx.render.deflate import Method
 
     Bytes = NDArray[np.uint8]
 
+T = TypeVar("T")
+
+MAX_SIDE = 2**31 - 1
+"""The largest width and height that the format allows, in pixels."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLORS = {"gray": (0, 1), "rgb": (2, 3)}
-"""PNG's number for a kind of picture, and how many bytes a pixel has."""
-LONGEST = 2**31 - 1
-SMALL, LARGE, BLOCKS = 2**20, 2**21, 8
-"""The least and the most bytes, about, that are filtered and deflated together, and into how many such blocks a picture
-is cut between the two: each costs time of its own, and between the many short steps threads wait for one another."""
-PART = 2**18
-"""Bytes that are filtered at a time: they stay in the cache."""
-NONE, SUB, UP, AVERAGE = range(4)
-"""PNG's filters: what is subtracted from each byte. The fifth, Paeth, takes long and wins little on feature maps."""
-CODES = None
-"""Short codes for frequent bytes, nothing else: by far the fastest, and the best for noisy pictures."""
-RUNS = 1, zlib.Z_RLE
-"""Runs of equal bytes too."""
-REPEATS = 4, zlib.Z_DEFAULT_STRATEGY
-"""Any repeated bytes too: for drawings and enlarged pictures."""
-SAMPLES, LONG, SPREAD = 64, 128, 40503
-"""What suits a block is judged by so many pieces of so many bytes, strewn by the golden ratio of 65,536."""
+COLOR_TYPES = {"gray": (0, 1), "rgb": (2, 3)}
+"""For each kind of picture, its number in the PNG header and its bytes per pixel."""
+
+BLOCK_COUNT = 8
+"""How many blocks a picture is cut into, if they are neither too small nor too large. More blocks cost time: each has
+its own overhead, and threads wait for each other between short tasks."""
+MIN_BLOCK_BYTES = 2**20
+"""The size of the smallest blocks, about."""
+MAX_BLOCK_BYTES = 2**21
+"""The size of the largest blocks, about. It bounds the memory that is held."""
+FILTER_BYTES = 2**18
+"""How many bytes are filtered at a time, so that they stay in the processor's cache."""
+
+# PNG's filters subtract a prediction from each byte. The fifth, Paeth, is slow and gains little on feature maps: it is
+# not used.
+FILTER_NONE = 0
+"""Nothing is subtracted."""
+FILTER_SUB = 1
+"""The byte of the pixel to the left is subtracted."""
+FILTER_UP = 2
+"""The byte above is subtracted."""
+FILTER_AVERAGE = 3
+"""The mean of both is subtracted, rounded down."""
 
 
-class Sink(Protocol):
-    """What a picture is written to."""
+class Compression(NamedTuple):
+    """How zlib deflates a block: its level, 1 to 9, and its strategy."""
+
+    level: int
+    strategy: int
+
+
+MAPS = Compression(1, zlib.Z_RLE)
+"""For feature maps and photographs: smaller files in less time than with level 1 and the default strategy."""
+DRAWINGS = Compression(4, zlib.Z_DEFAULT_STRATEGY)
+"""For drawings, text and enlarged pictures, whose rows repeat: half the size that `MAPS` gives."""
+DRAWING_SHARE = 0.55
+"""The share of bytes that must equal the byte to their left, and that must equal the byte above, in a drawing."""
+
+SAMPLE_COUNT = 64
+"""How many samples of a block decide on its filter and compression."""
+SAMPLE_BYTES = 128
+"""The length of each sample."""
+SAMPLE_STEP = 40503
+"""The distance of the samples in 65536ths of the block: 65536 / the golden ratio, which spreads them evenly."""
+
+ZLIB_HEADER = b"\x78\x01"
+"""The first bytes of a zlib stream: a window of 32 KiB, fastest compression."""
+ZLIB_END = b"\x03\x00"
+"""A last deflate block that is empty."""
+ADLER_MODULUS = 65521
+
+
+class Writable(Protocol):
+    """An object that bytes are written to. It need not be able to seek."""
 
     def write(self, data: Any, /) -> object:
-        """Take some bytes."""
+        """Write some bytes."""
 
 
 def encode_png(pixels: Bytes) -> bytes:
-    """A picture as the bytes of a PNG file.
+    """Return a picture as the bytes of a PNG file.
 
     Parameters
     ----------
@@ -67,7 +100,7 @@ def encode_png(pixels: Bytes) -> bytes:
     Raises
     ------
     ArgumentError
-        If the array is something else, or has no pixels.
+        If the array has another type or shape, or has no pixels.
     """
     file = io.BytesIO()
     if pixels.ndim not in (2, 3):
@@ -76,41 +109,41 @@ def encode_png(pixels: Bytes) -> bytes:
     return file.getvalue()
 
 
-def write_png(file: Sink, width: int, height: int, bands: Iterable[Bytes], *, color: str = "gray") -> None:
-    """Write a picture of 8 bits per value as PNG, band by band; only a few bands are held at any time.
+def write_png(file: Writable, width: int, height: int, bands: Iterable[Bytes], *, color: str = "gray") -> None:
+    """Write a picture of 8 bits per value as PNG, band by band. Only a few bands are held in memory at any time.
 
     Parameters
     ----------
-    file : anything with `write`
-        It need not be able to seek.
+    file : object with ``write``
     width, height : int
         Pixels, 1 to 2³¹ - 1.
     bands : iterable of uint8 arrays (rows, width) or (rows, width, 3)
-        The picture from top to bottom, in bands of any heights. Threads read a band while the next is made: it must
-        not be changed once it is handed over.
+        The picture from top to bottom, in bands of any heights. Threads read a band while the next is made, so a band
+        must not be changed after it was handed over.
     color : "gray" or "rgb"
-        What a pixel is: one value, or three.
+        The kind of pixel: one value, or three.
 
     Raises
     ------
     ArgumentError
-        If the size, a band's shape or type, or the heights' sum is wrong; a part of the file is written then.
+        If the size, the shape or type of a band, or the sum of the heights is wrong. Part of the file may have been
+        written then.
     """
-    if color not in COLORS:
-        raise ArgumentError(f"a PNG picture is {' or '.join(COLORS)}, not {color!r}")
-    if not (1 <= width <= LONGEST and 1 <= height <= LONGEST):
+    if color not in COLOR_TYPES:
+        raise ArgumentError(f"a PNG picture is {' or '.join(COLOR_TYPES)}, not {color!r}")
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ArgumentError(f"a PNG picture cannot be {width}×{height} pixels large")
-    kind, depth = COLORS[color]
+    color_type, depth = COLOR_TYPES[color]
     file.write(SIGNATURE)
-    write_chunk(file, b"IHDR", struct.pack(">2I5B", width, height, 8, kind, 0, 0, 0))
-    blocks = _blocks(_checked(bands, width, height, depth), _rows(width * depth, height))
+    _write_chunk(file, b"IHDR", struct.pack(">2I5B", width, height, 8, color_type, 0, 0, 0))
+    blocks = _blocks(_checked(bands, width, height, depth), _block_rows(width * depth, height))
     for parts in zlib_stream(blocks, lambda block: _filtered(*block, depth)):
-        write_chunk(file, b"IDAT", *parts)
-    write_chunk(file, b"IEND")
+        _write_chunk(file, b"IDAT", *parts)
+    _write_chunk(file, b"IEND")
 
 
-def write_chunk(file: Sink, name: bytes, *parts: bytes) -> None:
-    """Write a chunk of a PNG file, whose content is given in parts."""
+def _write_chunk(file: Writable, name: bytes, *parts: bytes) -> None:
+    """Write a chunk of a PNG file. Its content is given in parts."""
     file.write(struct.pack(">I", sum(map(len, parts))) + name)
     checksum = zlib.crc32(name)
     for part in parts:
@@ -119,14 +152,17 @@ def write_chunk(file: Sink, name: bytes, *parts: bytes) -> None:
     file.write(struct.pack(">I", checksum))
 
 
-def _rows(width: int, height: int) -> int:
-    """Rows of a block of a picture of so many bytes and rows: all blocks are about equally large."""
-    block = min(max(width * height // BLOCKS, SMALL), LARGE)
-    return -(-height // max(1, round(width * height / block)))
+# Blocks of rows
+
+
+def _block_rows(row_bytes: int, rows: int) -> int:
+    """Return the number of rows of a block, for a picture of `rows` rows of `row_bytes` bytes."""
+    target = min(max(row_bytes * rows // BLOCK_COUNT, MIN_BLOCK_BYTES), MAX_BLOCK_BYTES)
+    return -(-rows // max(1, round(row_bytes * rows / target)))
 
 
 def _checked(bands: Iterable[Bytes], width: int, height: int, depth: int) -> Iterator[Bytes]:
-    """The bands as rows of bytes, `(rows, width * depth)`."""
+    """Check the bands and yield them as rows of bytes, `(rows, width * depth)`."""
     shape, total = (width,) if depth == 1 else (width, depth), 0
     for band in bands:
         if band.dtype != np.uint8 or band.shape[1:] != shape or band.ndim != len(shape) + 1:
@@ -141,7 +177,7 @@ def _checked(bands: Iterable[Bytes], width: int, height: int, depth: int) -> Ite
 
 
 def _blocks(bands: Iterable[Bytes], rows: int) -> Iterator[tuple[Bytes, Bytes]]:
-    """The bands cut anew into blocks of so many rows (the last may have fewer), each with the row above it."""
+    """Cut the bands into blocks of `rows` rows, of which the last may have fewer, each with the row above it."""
     held: list[Bytes] = []
     above: Bytes | None = None
     for band in bands:
@@ -158,39 +194,43 @@ def _blocks(bands: Iterable[Bytes], rows: int) -> Iterator[tuple[Bytes, Bytes]]:
         yield np.concatenate(held), above
 
 
-def _filtered(block: Bytes, above: Bytes, depth: int) -> tuple[Bytes, Method]:
-    """A block's rows, filtered, each after its filter's number, and how to deflate them."""
-    kind, method = _choose(block if len(block) > 1 else np.stack([above, block[0]]), depth)
+# PNG's filters
+
+
+def _filtered(block: Bytes, above: Bytes, depth: int) -> tuple[Bytes, Compression]:
+    """Return the filtered rows of a block, each after the number of its filter, and how to deflate them."""
+    number, compression = _choose(block if len(block) > 1 else np.stack([above, block[0]]), depth)
     rows, size = block.shape
     result: Bytes = buffer("png_filtered", (rows, size + 1), np.dtype(np.uint8))
-    result[:, 0] = kind
-    _subtract(kind, block[:1], above[None], depth, result[:1, 1:])
-    step = max(1, PART // size)
+    result[:, 0] = number
+    _subtract(number, block[:1], above[None], depth, result[:1, 1:])
+    step = max(1, FILTER_BYTES // size)
     for first in range(1, rows, step):
         last = min(first + step, rows)
-        _subtract(kind, block[first:last], block[first - 1 : last - 1], depth, result[first:last, 1:])
-    return result, method
+        _subtract(number, block[first:last], block[first - 1 : last - 1], depth, result[first:last, 1:])
+    return result, compression
 
 
-def _subtract(kind: int, rows: Bytes, above: Bytes, depth: int, result: Bytes) -> None:
-    """What a filter leaves of rows, given the rows above them."""
-    left, first = rows[:, :-depth], result[:, :depth]
-    result, body = result[:, depth:], rows[:, depth:]
-    if kind == NONE:
-        first[:], result[:] = rows[:, :depth], body
-    elif kind == SUB:
-        first[:] = rows[:, :depth]
-        np.subtract(body, left, out=result)
-    elif kind == UP:
-        np.subtract(rows[:, :depth], above[:, :depth], out=first)
-        np.subtract(body, above[:, depth:], out=result)
+def _subtract(number: int, rows: Bytes, above: Bytes, depth: int, result: Bytes) -> None:
+    """Apply a filter to rows, given the rows above them. The pixel to the left of the first one is 0."""
+    first, first_above = rows[:, :depth], above[:, :depth]
+    body, body_above, left = rows[:, depth:], above[:, depth:], rows[:, :-depth]
+    first_result, body_result = result[:, :depth], result[:, depth:]
+    if number == FILTER_NONE:
+        first_result[:], body_result[:] = first, body
+    elif number == FILTER_SUB:
+        first_result[:] = first
+        np.subtract(body, left, out=body_result)
+    elif number == FILTER_UP:
+        np.subtract(first, first_above, out=first_result)
+        np.subtract(body, body_above, out=body_result)
     else:
-        np.subtract(rows[:, :depth], above[:, :depth] >> 1, out=first)
-        np.subtract(body, _mean(left, above[:, depth:]), out=result)
+        np.subtract(first, first_above >> 1, out=first_result)
+        np.subtract(body, _mean(left, body_above), out=body_result)
 
 
 def _mean(first: Bytes, second: Bytes) -> Bytes:
-    """Half the sum, rounded down, without more than 8 bits on the way."""
+    """Return half the sum, rounded down, in 8 bits: (a & b) + ((a ^ b) >> 1) never overflows."""
     mean: Bytes = buffer("png_mean", first.shape, first.dtype)
     half: Bytes = buffer("png_half", first.shape, first.dtype)
     np.bitwise_xor(first, second, out=half)
@@ -199,74 +239,117 @@ def _mean(first: Bytes, second: Bytes) -> Bytes:
     return np.add(mean, half, out=mean)
 
 
-def _choose(rows: Bytes, depth: int) -> tuple[int, Method]:
-    """The filter that leaves the smallest numbers, and the fastest way to deflate that serves well, by a sample."""
-    here, left, above = _sample(rows, depth)
-    rests = (here, here - left, here - above, here - _mean(left, above))
-    kind = int(np.argmin([np.minimum(rest, -rest).sum() for rest in rests]))
-    same = min(np.count_nonzero(rests[SUB] == 0), np.count_nonzero(rests[UP] == 0))
-    if (
-        kind != AVERAGE and same > 0.55 * here.size
-    ):  # in a smooth photograph too most are the same, but the mean is best
-        return kind, REPEATS
-    ends = np.flatnonzero(rests[kind][:, 1:] != rests[kind][:, :-1])
-    lengths = np.diff(ends)
-    return kind, RUNS if lengths[lengths > 16].sum() > 0.1 * here.size else CODES
+def _choose(rows: Bytes, depth: int) -> tuple[int, Compression]:
+    """Choose the filter that leaves the smallest magnitudes, and the compression that suits them, from samples."""
+    here, left, above = _samples(rows, depth)
+    filtered = (here, here - left, here - above, here - _mean(left, above))
+    number = int(np.argmin([np.minimum(values, -values).sum() for values in filtered]))
+    repeated = min(np.count_nonzero(filtered[FILTER_SUB] == 0), np.count_nonzero(filtered[FILTER_UP] == 0))
+    # In a smooth photograph most neighbors are equal too, but there the average is the best filter.
+    is_drawing = number != FILTER_AVERAGE and repeated > DRAWING_SHARE * here.size
+    return number, DRAWINGS if is_drawing else MAPS
 
 
-def _sample(rows: Bytes, depth: int) -> tuple[Bytes, Bytes, Bytes]:
-    """Some bytes, those to the left of them and those above them, each `(pieces, length)`."""
+def _samples(rows: Bytes, depth: int) -> tuple[Bytes, Bytes, Bytes]:
+    """Return samples of the bytes, the bytes to their left, and the bytes above them, each `(samples, length)`."""
     size, width = rows.size, rows.shape[1]
-    length = min(LONG, size - width)
-    starts = width + (np.arange(SAMPLES) * SPREAD % 2**16 * (size - width - length) >> 16)
-    pieces = np.lib.stride_tricks.sliding_window_view(rows.reshape(-1), length)
-    return pieces[starts], pieces[starts - depth], pieces[starts - width]
+    length = min(SAMPLE_BYTES, size - width)
+    starts = width + (np.arange(SAMPLE_COUNT) * SAMPLE_STEP % 2**16 * (size - width - length) >> 16)
+    windows = np.lib.stride_tricks.sliding_window_view(rows.reshape(-1), length)
+    return windows[starts], windows[starts - depth], windows[starts - width]
 
 
-PALETTE = 3
-"""PNG's number for pictures whose pixels are places in a palette."""
-KEEP, OVER = 0, 1
-"""What becomes of a frame: it stays, and the next is laid over it."""
-LEVEL = 6
-
-Part = tuple[NDArray[np.uint8], int, int]
-"""A part of a frame, `(rows, columns)` of places, and the row and column at which it lies."""
+# A zlib stream from blocks that are deflated in parallel
 
 
-def write_apng(file: Sink, parts: Iterable[Part], durations: Sequence[int], palette: NDArray[np.uint8]) -> None:
-    """Write a moving picture that begins again at its end.
+def zlib_stream(blocks: Iterable[T], prepare: Callable[[T], tuple[Bytes, Compression]]) -> Iterator[tuple[bytes, ...]]:
+    """Deflate blocks in threads and yield the parts of one zlib stream: those of each block, then the end.
 
     Parameters
     ----------
-    file : anything with `write`
-    parts : of each frame, what is laid over the one before; the first is the whole picture
-    durations : milliseconds of each frame
-    palette : array (N, 3)
-        Of at most 256 colors, of which the last is transparent.
+    blocks : iterable
+    prepare : function from a block to (bytes, compression)
+        Called in threads. The bytes are read before the same thread calls it again, so it may reuse its buffer.
+    """
+
+    def deflate(block: T) -> tuple[bytes, int, int]:
+        data, (level, strategy) = prepare(block)
+        compressor = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
+        # A full byte ends each block, so that the next can follow.
+        deflated = compressor.compress(data.data) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        return deflated, zlib.adler32(data.data), data.size
+
+    header: tuple[bytes, ...] = (ZLIB_HEADER,)
+    checksum = 1
+    for deflated, adler, size in ordered_map(deflate, blocks):
+        checksum = adler32_combine(checksum, adler, size)
+        yield *header, deflated
+        header = ()
+    yield *header, ZLIB_END, checksum.to_bytes(4)
+
+
+def adler32_combine(first: int, second: int, size: int) -> int:
+    """Return the Adler-32 checksum of two pieces of data from the checksum of each; the second has `size` bytes.
+
+    As zlib's function of the same name, which Python does not offer.
+    """
+    low = (first & 0xFFFF) + (second & 0xFFFF) - 1
+    high = (first >> 16) + (second >> 16) + ((first & 0xFFFF) - 1) * size
+    return high % ADLER_MODULUS << 16 | low % ADLER_MODULUS
+
+
+# Animated PNG (https://wiki.mozilla.org/APNG_Specification)
+
+PALETTE_TYPE = 3
+"""The number in the PNG header of pictures whose pixels are indices into a palette."""
+KEEP = 0
+"""Disposal of a frame: it stays on the canvas."""
+REPLACE = 0
+"""Blending of a frame: it replaces the canvas."""
+OVER = 1
+"""Blending of a frame: its opaque pixels are laid over the canvas."""
+ANIMATION_LEVEL = 6
+"""The level of zlib for animations, which are small and compress well."""
+
+FrameRegion = tuple["NDArray[np.uint8]", int, int]
+"""The part of a frame that changes: palette indices `(rows, columns)`, and the row and column of its corner."""
+
+
+def write_apng(
+    file: Writable, regions: Iterable[FrameRegion], durations: Sequence[int], palette: NDArray[np.uint8]
+) -> None:
+    """Write an animated PNG that repeats forever.
+
+    Parameters
+    ----------
+    file : object with ``write``
+    regions : iterable of FrameRegion
+        For each frame what is laid over the frame before; the first is the whole picture.
+    durations : sequence of int
+        Milliseconds of each frame.
+    palette : uint8 array (N, 3)
+        At most 256 colors; the last is transparent.
     """
     numbers = iter(range(2 * len(durations)))
-    for index, ((part, top, left), duration) in enumerate(zip(parts, durations, strict=True)):
-        height, width = part.shape
+    for index, ((pixels, top, left), duration) in enumerate(zip(regions, durations, strict=True)):
+        height, width = pixels.shape
         if index == 0:
-            _write_head(file, height, width, len(durations), palette)
-        place = struct.pack(">5I", next(numbers), width, height, left, top)
-        write_chunk(file, b"fcTL", place, struct.pack(">2H2B", duration, 1000, KEEP, OVER if index else KEEP))
-        data = zlib.compress(_rows_apng(part), LEVEL)
+            _write_apng_header(file, height, width, len(durations), palette)
+        position = struct.pack(">5I", next(numbers), width, height, left, top)
+        timing = struct.pack(">2H2B", duration, 1000, KEEP, OVER if index else REPLACE)
+        _write_chunk(file, b"fcTL", position, timing)
+        unfiltered_rows = np.pad(pixels, ((0, 0), (1, 0)), constant_values=FILTER_NONE)
+        data = zlib.compress(unfiltered_rows.tobytes(), ANIMATION_LEVEL)
         if index == 0:
-            write_chunk(file, b"IDAT", data)
+            _write_chunk(file, b"IDAT", data)
         else:
-            write_chunk(file, b"fdAT", struct.pack(">I", next(numbers)), data)
-    write_chunk(file, b"IEND")
+            _write_chunk(file, b"fdAT", struct.pack(">I", next(numbers)), data)
+    _write_chunk(file, b"IEND")
 
 
-def _write_head(file: Sink, height: int, width: int, frames: int, palette: NDArray[np.uint8]) -> None:
+def _write_apng_header(file: Writable, height: int, width: int, frames: int, palette: NDArray[np.uint8]) -> None:
     file.write(SIGNATURE)
-    write_chunk(file, b"IHDR", struct.pack(">2I5B", width, height, 8, PALETTE, 0, 0, 0))
-    write_chunk(file, b"acTL", struct.pack(">2I", frames, 0))  # 0: for ever
-    write_chunk(file, b"PLTE", palette.tobytes())
-    write_chunk(file, b"tRNS", b"\xff" * (len(palette) - 1) + b"\0")
-
-
-def _rows_apng(part: NDArray[np.uint8]) -> bytes:
-    """The rows as PNG has them, each behind the number of its filter: none."""
-    return np.pad(part, ((0, 0), (1, 0))).tobytes()
+    _write_chunk(file, b"IHDR", struct.pack(">2I5B", width, height, 8, PALETTE_TYPE, 0, 0, 0))
+    _write_chunk(file, b"acTL", struct.pack(">2I", frames, 0))  # 0 repeats forever
+    _write_chunk(file, b"PLTE", palette.tobytes())
+    _write_chunk(file, b"tRNS", b"\xff" * (len(palette) - 1) + b"\0")
