@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.images import resize
+from cnnfx.images.image import ResizeMethod, resize
 
 Pixels = NDArray[np.float32]
 
@@ -112,7 +112,7 @@ def _scale(strokes: Pixels) -> Pixels:
     height, width = strokes.shape
     factor = BOX_SIDE / max(height, width)
     new_height, new_width = max(1, round(height * factor)), max(1, round(width * factor))
-    method = "box" if factor < 0.5 else "bicubic"  # box averages would draw an enlarged digit in squares
+    method: ResizeMethod = "box" if factor < 0.5 else "bicubic"  # box averages would draw an enlarged digit in squares
     scaled = np.clip(resize(strokes[np.newaxis], new_height, new_width, method)[0], 0, 1)
     brightest: Pixels = scaled / scaled.max()
     return brightest

@@ -69,7 +69,7 @@ def test_standard_input_is_an_image_too(model):
 def test_an_image_that_shows_nothing_is_refused(model):
     PIL.Image.new("L", (40, 40), 200).save("blank.png")
     assert refused("predict", "blank.png", "-m", model) == (
-        "cnnfx: blank.png: the image shows nothing: all of it has the same brightness."
+        "cnnfx: blank.png: the image has no contrast: all of it has the same brightness."
     )
 
 
