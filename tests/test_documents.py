@@ -20,7 +20,8 @@ from typer.main import get_command
 import cnnfx
 from cnnfx.cli.app import app
 from cnnfx.formats import load_network
-from cnnfx.formats.arch import load_arch
+from cnnfx.formats.arch import LEARNING_KEYS, load_arch
+from cnnfx.formats.toml_file import COMBINATION_KEYS, FILE_KEYS, FILTER_KEYS, SETTING_KEYS
 
 ROOT = Path(__file__).parent.parent
 
@@ -208,6 +209,12 @@ def test_maps_passed_through_a_pipe_equal_those_of_the_stacked_network(folder_of
     image = cnnfx.load_image(ROOT / "samples" / "seven.png")
     with np.load(folder_of(ROOT / "README.md") / "out" / "smooth.npz") as passed:
         np.testing.assert_array_equal(passed["maps"], stacked.feature_maps(image.floats())[-1])
+
+
+def test_every_key_of_filter_files_and_arch_files_has_a_row_in_a_table() -> None:
+    pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("filter-files.md", "training.md")]
+    keys = (*FILE_KEYS, *SETTING_KEYS, *FILTER_KEYS, *COMBINATION_KEYS, *LEARNING_KEYS)
+    assert not [key for key in keys if not any(f"\n| `{key}` |" in page for page in pages)]
 
 
 # The filter file that docs/filter-files.md begins with
