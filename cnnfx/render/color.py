@@ -1,4 +1,4 @@
-"""From levels 0..255 to colors: a table of 256 colors per color map."""
+"""Color scales: normalization of values to levels 0..255, and color maps from levels to colors."""
 
 from __future__ import annotations
 
@@ -13,59 +13,6 @@ from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import Statistics
 from cnnfx.system.memory import buffer
 
-COLORMAPS: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "gray": ((0, 0, 0), (255, 255, 255)),
-    # Blue below zero, white at zero, red above: for signed maps. Both ends are equally dark.
-    "diverging": ((8, 48, 107), (66, 146, 198), (247, 247, 247), (239, 101, 72), (127, 0, 0)),
-    # Black over red and yellow to white: for magnitudes.
-    "heat": ((0, 0, 0), (120, 0, 30), (220, 60, 10), (250, 170, 30), (255, 245, 150), (255, 255, 255)),
-    # Dark blue over green to yellow, rising evenly in lightness: readable without color vision too.
-    "viridis": ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)),
-}
-"""Colors at equal distances along each color map; what lies between is interpolated."""
-
-TINTS: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "blue": ((6, 22, 62), (38, 104, 196), (240, 247, 255)),
-    "green": ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
-    "orange": ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
-}
-"""Color maps that tell what is what in pictures of a layer at work: its input is blue, what the window lies on orange,
-its output green."""
-
-
-@cache
-def color_table(name: str) -> NDArray[np.uint8]:
-    """The 256 colors `(256, 3)` of a color map, darkest level first.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no color map of that name.
-    """
-    if name not in COLORMAPS:
-        raise ArgumentError(f"There is no color map called {name!r}. Choose one of {', '.join(COLORMAPS)}.")
-    colors = interpolate_colors(COLORMAPS[name], 256)
-    colors.flags.writeable = False
-    return colors
-
-
-def interpolate_colors(anchors: Sequence[tuple[int, int, int]], count: int) -> NDArray[np.uint8]:
-    """`count` colors `(count, 3)` at equal distances along a line through anchors."""
-    points = np.array(anchors, float)
-    places = np.linspace(0, len(points) - 1, count)
-    channels = [np.interp(places, np.arange(len(points)), points[:, channel]) for channel in range(3)]
-    colors: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-    return colors
-
-
-def paint(levels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    """Levels `(H, W)` as a picture: unchanged for `"gray"`, else colors `(H, W, 3)`."""
-    if name == "gray":
-        return levels
-    colors: NDArray[np.uint8] = color_table(name)[levels]
-    return colors
-
-
 NORMALIZATIONS = {
     "signed": "zero is mid-gray, the largest magnitude white or black",
     "minmax": "the smallest value is black, the largest white",
@@ -75,52 +22,106 @@ NORMALIZATIONS = {
 }
 """The modes of normalization and what each shows."""
 
+COLORMAPS: dict[str, tuple[tuple[int, int, int], ...]] = {
+    "gray": ((0, 0, 0), (255, 255, 255)),
+    # Blue below zero, white at zero, red above: for signed maps. Both ends are equally dark.
+    "diverging": ((8, 48, 107), (66, 146, 198), (247, 247, 247), (239, 101, 72), (127, 0, 0)),
+    # From black to red, yellow and white: for magnitudes.
+    "heat": ((0, 0, 0), (120, 0, 30), (220, 60, 10), (250, 170, 30), (255, 245, 150), (255, 255, 255)),
+    # From dark blue to green and yellow, with evenly increasing lightness: readable without color vision too.
+    "viridis": ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)),
+}
+"""Colors (red, green, blue), 0..255, at equal distances along each color map; those between them are interpolated."""
 
-CHUNK = 2**17
-"""About how many values are drawn at a time: few enough to stay in a processor's cache, enough for threads to work
-without a word in between."""
+TINTS: dict[str, tuple[tuple[int, int, int], ...]] = {
+    "blue": ((6, 22, 62), (38, 104, 196), (240, 247, 255)),
+    "green": ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
+    "orange": ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
+}
+"""Color maps of the sliding-window animation: the input is blue, the window on it orange, the output green."""
+
+CHUNK_VALUES = 2**17
+"""About how many values are converted at a time: few enough to stay in the processor's cache, and enough to keep the
+overhead of each step small."""
+
+
+class ColorScale(NamedTuple):
+    """How the values of feature maps become colors.
+
+    Parameters
+    ----------
+    normalize : str
+        A mode of `NORMALIZATIONS`.
+    scope : "channel" or "all"
+        Whether each channel is drawn by its own range, or all channels by their common range, so that they can be
+        compared.
+    colormap : str
+        A color map of `COLORMAPS`.
+    """
+
+    normalize: str = "signed"
+    scope: str = "channel"
+    colormap: str = "gray"
+
+    def linear_scales(self, statistics: Statistics) -> list[LinearScale]:
+        """Return the scale from values to levels for each channel.
+
+        Raises
+        ------
+        ArgumentError
+            If the mode of normalization is unknown.
+        """
+        ranges = [channel.range for channel in statistics]
+        if self.scope == "all":
+            ranges = [(min(low for low, _ in ranges), max(high for _, high in ranges))] * len(ranges)
+        return [linear_scale(self.normalize, low, high) for low, high in ranges]
 
 
 class LinearScale(NamedTuple):
-    """`level = scale * value + offset`, of the value's magnitude where `magnitude` is set."""
+    """The mapping `level = scale * value + offset`; with `magnitude`, of the value's magnitude."""
 
     scale: float
     offset: float
     magnitude: bool = False
 
     def levels(self, values: NDArray[Any], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """The levels of values `(..., W)`, in `out` if it is given; NaN is drawn black."""
+        """Return the levels 0..255 of values `(..., W)`, in `out` if it is given. NaN becomes 0."""
         levels = np.empty(values.shape, np.uint8) if out is None else out
-        rows, drawn = values.reshape(-1, values.shape[-1]), levels.reshape(-1, values.shape[-1])
-        step = max(1, CHUNK // rows.shape[1])
-        scratch = buffer("levels", (min(step, len(rows)), rows.shape[1]), values.dtype)
+        value_rows, level_rows = values.reshape(-1, values.shape[-1]), levels.reshape(-1, values.shape[-1])
+        step = max(1, CHUNK_VALUES // value_rows.shape[1])
+        scaled = buffer("levels", (min(step, len(value_rows)), value_rows.shape[1]), values.dtype)
         with np.errstate(invalid="ignore"):  # infinity times a scale of 0
-            for first in range(0, len(rows), step):
-                part = rows[first : first + step]
-                self._draw(part, scratch[: len(part)], drawn[first : first + step])
+            for first in range(0, len(value_rows), step):
+                chunk = value_rows[first : first + step]
+                self._convert(chunk, scaled[: len(chunk)], level_rows[first : first + step])
         return levels
 
-    def _draw(self, values: NDArray[Any], scratch: NDArray[Any], levels: NDArray[np.uint8]) -> None:
-        # Half a level is added because the cast to whole numbers drops the fraction: together they round.
-        np.multiply(values, np.float32(self.scale), out=scratch)
+    def _convert(self, values: NDArray[Any], scaled: NDArray[Any], levels: NDArray[np.uint8]) -> None:
+        np.multiply(values, np.float32(self.scale), out=scaled)
         if self.magnitude:
-            np.abs(scratch, out=scratch)
-        scratch += np.float32(self.offset + 0.5)
-        np.clip(scratch, 0, 255.5, out=scratch)
-        if np.isnan(scratch.min()):  # rare, and sooner found than avoided
-            scratch[np.isnan(scratch)] = 0
-        np.copyto(levels, scratch, casting="unsafe")
+            np.abs(scaled, out=scaled)
+        scaled += np.float32(self.offset + 0.5)  # the cast to integers truncates: with 0.5 added it rounds
+        np.clip(scaled, 0, 255.5, out=scaled)
+        if np.isnan(scaled.min()):  # NaN is rare: one minimum costs less than replacing it in every chunk
+            scaled[np.isnan(scaled)] = 0
+        np.copyto(levels, scaled, casting="unsafe")
 
 
 def linear_scale(mode: str, low: float, high: float) -> LinearScale:
-    """The line that draws values between `low` and `high` (both finite) in a mode of `NORMALIZATIONS`.
+    """Return the scale that draws values between `low` and `high` in a mode of `NORMALIZATIONS`.
 
-    A map without contrast is drawn in the level of zero: mid-gray when signed, else black.
+    A map without contrast is drawn in the level of zero: mid-gray in the mode "signed", black in the others.
+
+    Parameters
+    ----------
+    mode : str
+    low, high : float
+        The smallest and the largest value, both finite.
 
     Raises
     ------
     ArgumentError
-        If the mode is not known.
+        If the mode is unknown.
     """
     largest = max(abs(low), abs(high))
     if mode == "signed":
@@ -137,26 +138,45 @@ def linear_scale(mode: str, low: float, high: float) -> LinearScale:
     raise ArgumentError(f"There is no normalization called {mode!r}. Choose one of {', '.join(NORMALIZATIONS)}.")
 
 
-def _ratio(span: float, extent: float) -> float:
-    """`span / extent`, or 0 where there is nothing to spread (also where the quotient overflows)."""
-    return span / extent if extent > span / float(np.finfo(np.float32).max) else 0.0
+def _ratio(levels: float, extent: float) -> float:
+    """Return `levels / extent`, or 0 if the extent is 0 or so small that the quotient overflows float32."""
+    return levels / extent if extent > levels / float(np.finfo(np.float32).max) else 0.0
 
 
-class ColorScale(NamedTuple):
-    """How values become colors.
+def apply_colormap(levels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """Return levels `(H, W)` unchanged for the color map "gray", and as colors `(H, W, 3)` for the others.
 
-    `normalize` is a mode of `cnnfx.render.color`; `scope` is `"channel"` (each channel by its own range) or
-    `"all"` (all by the
-    range of all, so that they can be compared); `colormap` is one of `cnnfx.render.color`.
+    Raises
+    ------
+    ArgumentError
+        If there is no color map of that name.
     """
+    if name == "gray":
+        return levels
+    colors: NDArray[np.uint8] = color_table(name)[levels]
+    return colors
 
-    normalize: str = "signed"
-    scope: str = "channel"
-    colormap: str = "gray"
 
-    def linear_scales(self, statistics: Statistics) -> list[LinearScale]:
-        """The line from values to levels for each channel."""
-        ranges = [channel.range for channel in statistics]
-        if self.scope == "all":
-            ranges = [(min(low for low, _ in ranges), max(high for _, high in ranges))] * len(ranges)
-        return [linear_scale(self.normalize, low, high) for low, high in ranges]
+@cache
+def color_table(name: str) -> NDArray[np.uint8]:
+    """Return the 256 colors `(256, 3)` of a color map, for the levels 0..255.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no color map of that name.
+    """
+    if name not in COLORMAPS:
+        raise ArgumentError(f"There is no color map called {name!r}. Choose one of {', '.join(COLORMAPS)}.")
+    colors = interpolate_colors(COLORMAPS[name], 256)
+    colors.flags.writeable = False
+    return colors
+
+
+def interpolate_colors(anchors: Sequence[tuple[int, int, int]], count: int) -> NDArray[np.uint8]:
+    """Return `count` colors `(count, 3)` at equal distances, interpolated linearly between the anchors."""
+    points = np.array(anchors, float)
+    positions = np.linspace(0, len(points) - 1, count)
+    channels = [np.interp(positions, np.arange(len(points)), points[:, channel]) for channel in range(3)]
+    colors: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colors

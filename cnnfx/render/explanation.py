@@ -14,7 +14,7 @@ from cnnfx.nn.layers import Array
 from cnnfx.nn.receptive_field import receptive_field
 from cnnfx.nn.trace import Explanation, Patch, Point, Sum, Term
 from cnnfx.render.color import linear_scale
-from cnnfx.render.number_text import Block, decimals, equation, matrix, number, titled
+from cnnfx.render.number_text import TextBlock, decimals, equation, matrix, number, titled
 from cnnfx.render.terminal import RESET, ColorDepth, half_blocks
 
 LONGEST = 7
@@ -296,7 +296,7 @@ class ExplanationWriter:
         yield from lines
         yield ""
 
-    def _picture(self, values: Array, layer: int) -> Block:
+    def _picture(self, values: Array, layer: int) -> TextBlock:
         """The patch drawn, each number two characters wide."""
         if layer == 1 and self.brightness:
             levels = linear_scale("none", 0, 1).levels(values * np.float32(self.std) + np.float32(self.mean))

@@ -21,7 +21,7 @@ from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.nn.feature_maps import Statistics, measure
 from cnnfx.nn.layers import Shape
-from cnnfx.render.color import ColorScale, LinearScale, paint
+from cnnfx.render.color import ColorScale, LinearScale, apply_colormap
 from cnnfx.render.png import write_png
 from cnnfx.render.text import BACKGROUND, draw_text
 from cnnfx.system.files import atomic_write
@@ -335,7 +335,7 @@ def map_tiles(maps: Maps, look: ColorScale, above: Sequence[Levels | None] = ())
             parts[first, last] = maps.part(first, last)
         values = parts[first, last].rows(top, bottom)
         for value_line, channel in zip(lines[first:last], values, strict=True):
-            yield paint(value_line.levels(channel), look.colormap)
+            yield apply_colormap(value_line.levels(channel), look.colormap)
 
     color = look.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above)
     _, height, width = maps.shape

@@ -1,4 +1,4 @@
-"""Numbers as text: with as many digits as help, aligned in matrices, and these side by side as an equation."""
+"""Numbers as text: rounded to a suitable number of decimals, aligned in matrices, and matrices in equations."""
 
 from __future__ import annotations
 
@@ -10,20 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 GAP = "  "
+"""What separates the parts of an equation."""
 EXPONENT = -1
-"""Instead of a number of decimals: numbers too large or too small to be written out."""
-
-
-class Block(NamedTuple):
-    """Lines that all fill `width` characters, escape codes not counted; the last `rows` of them are a matrix."""
-
-    width: int
-    lines: list[str]
-    rows: int
+"""Instead of a number of decimals: numbers too large or too small for decimals, which are written with an exponent."""
 
 
 def decimals(values: Any) -> int:
-    """How many decimals show numbers well: no more than they have, and about three digits of the largest.
+    """Return how many decimals show numbers well: no more than they have, and about three digits of the largest.
 
     Examples
     --------
@@ -39,12 +32,12 @@ def decimals(values: Any) -> int:
         return EXPONENT
     exponent = math.floor(math.log10(largest))
     most = 2 - exponent if largest < 0.1 else max(3 - max(exponent, 0), 0)
-    near = 2e-7 * largest  # decimal fractions are not exact in float32
-    return next((count for count in range(most) if np.abs(numbers.round(count) - numbers).max() <= near), most)
+    tolerance = 2e-7 * largest  # decimal fractions are not exact in float32
+    return next((count for count in range(most) if np.abs(numbers.round(count) - numbers).max() <= tolerance), most)
 
 
 def number(value: float, places: int | None = None) -> str:
-    """A number with some decimals, or as many as it needs; no zero has a sign.
+    """Return a number with some decimals, or with as many as `decimals` says. Zero has no sign.
 
     Examples
     --------
@@ -55,13 +48,38 @@ def number(value: float, places: int | None = None) -> str:
     if places == EXPONENT:
         return f"{value:.3g}" if value else "0"
     text = f"{value:.{places}f}"
-    return text if any(sign not in "-0." for sign in text) else text.removeprefix("-")
+    return text if any(character not in "-0." for character in text) else text.removeprefix("-")
 
 
 def short_number(value: float) -> str:
-    """A number in few signs, for a small square: three digits, and no zero before the point."""
+    """Return a number in few characters, for a small square: three digits, and no zero before the decimal point."""
     text = f"{value:.3g}".replace("-0.", "-.").removeprefix("0")
     return "0" if text in ("", "-0") else text
+
+
+def kernel_lines(kernel: NDArray[Any]) -> Iterator[str]:
+    """Yield the rows of a kernel `(kh, kw)` as text, with aligned columns."""
+    rows = [[f"{weight:.4g}" for weight in row] for row in kernel.tolist()]
+    width = max(len(text) for row in rows for text in row)
+    for row in rows:
+        yield " ".join(text.rjust(width) for text in row)
+
+
+class TextBlock(NamedTuple):
+    """Lines of text of one width.
+
+    Parameters
+    ----------
+    width : int
+        The characters of every line, without escape codes.
+    lines : list of str
+    rows : int
+        How many of the last lines are the rows of a matrix; the lines above them are its title.
+    """
+
+    width: int
+    lines: list[str]
+    rows: int
 
 
 def matrix(
@@ -70,13 +88,24 @@ def matrix(
     marked: NDArray[np.bool_] | None = None,
     marks: tuple[str, str] = ("[", "]"),
     places: int | None = None,
-) -> Block:
-    """The numbers of a matrix in columns, under a title; those that are `marked` stand between two signs."""
+) -> TextBlock:
+    """Return a matrix as text, with aligned columns under a title.
+
+    Parameters
+    ----------
+    values : array (rows, columns)
+    title : str
+    marked : bool array (rows, columns), optional
+        The numbers that stand between the two `marks`.
+    marks : (str, str)
+    places : int, optional
+        The decimals of all numbers; see `decimals`.
+    """
     places = decimals(values) if places is None else places
     rows = [[number(value, places) for value in row] for row in values.tolist()]
     if marked is not None and marked.any():
-        empty = tuple(" " * len(mark) for mark in marks)
-        signs = [[marks if is_marked else empty for is_marked in row] for row in marked.tolist()]
+        blanks = tuple(" " * len(mark) for mark in marks)
+        signs = [[marks if is_marked else blanks for is_marked in row] for row in marked.tolist()]
         rows = [
             [before + text + after for text, (before, after) in zip(*both, strict=True)]
             for both in zip(rows, signs, strict=True)
@@ -86,52 +115,44 @@ def matrix(
     return titled(title, lines, len(lines[0]))
 
 
-def titled(title: str, lines: list[str], width: int) -> Block:
-    """Lines of `width` characters under a title that is set over their middle."""
-    room = max(width, len(title))
-    before = (room - width) // 2
-    padded = [" " * before + line + " " * (room - width - before) for line in lines]
-    return Block(room, [title.center(room), *padded] if title else padded, len(lines))
+def titled(title: str, lines: list[str], width: int) -> TextBlock:
+    """Return lines of `width` characters under a title that is centered over them."""
+    full_width = max(width, len(title))
+    before = (full_width - width) // 2
+    padded = [" " * before + line + " " * (full_width - width - before) for line in lines]
+    return TextBlock(full_width, [title.center(full_width), *padded] if title else padded, len(lines))
 
 
-def equation(blocks: Sequence[Block], signs: Sequence[str], width: int) -> list[str]:
-    """Blocks with a sign before each, side by side as far as the width allows, then below.
+def equation(blocks: Sequence[TextBlock], signs: Sequence[str], width: int) -> list[str]:
+    """Return the lines of an equation: blocks with a sign before each, side by side, and below where they do not fit.
 
     Parameters
     ----------
-    blocks : sequence of Block
+    blocks : sequence of TextBlock
     signs : sequence of str
         One for each block, such as "×" and "="; empty for none.
     width : int
-        Characters; a single block may be wider.
+        Characters in a line. A block that is wider alone is not broken.
     """
-    shelves: list[list[tuple[str, Block]]] = [[]]
+    rows: list[list[tuple[str, TextBlock]]] = [[]]
     filled = 0
     for sign, block in zip(signs, blocks, strict=True):
-        needed = block.width + (len(sign) + 2 * len(GAP) if sign else len(GAP) if shelves[-1] else 0)
-        if shelves[-1] and filled + needed > width:
-            shelves.append([])
+        needed = block.width + (len(sign) + 2 * len(GAP) if sign else len(GAP) if rows[-1] else 0)
+        if rows[-1] and filled + needed > width:
+            rows.append([])
             filled = 0
-        shelves[-1].append((sign, block))
+        rows[-1].append((sign, block))
         filled += needed
-    return [line.rstrip() for shelf in shelves for line in _side_by_side(shelf)]
+    return [line.rstrip() for row in rows for line in _join_blocks(row)]
 
 
-def _side_by_side(shelf: Sequence[tuple[str, Block]]) -> list[str]:
-    """The lines of blocks that stand on one ground, their signs at the middle of the matrices."""
-    height = max(len(block.lines) for _, block in shelf)
-    rows = [""] * height
-    for position, (sign, block) in enumerate(shelf):
-        lines = [" " * block.width] * (height - len(block.lines)) + block.lines
-        for index, line in enumerate(lines):
+def _join_blocks(row: Sequence[tuple[str, TextBlock]]) -> list[str]:
+    """Return the lines of blocks side by side: aligned at the bottom, with signs at half the height of the matrices."""
+    height = max(len(block.lines) for _, block in row)
+    lines = [""] * height
+    for position, (sign, block) in enumerate(row):
+        padded = [" " * block.width] * (height - len(block.lines)) + block.lines
+        for index, text in enumerate(padded):
             shown = sign if index == height - 1 - block.rows // 2 else " " * len(sign)
-            rows[index] += (f"{GAP}{shown}{GAP}" if sign else GAP if position else "") + line
-    return rows
-
-
-def kernel_lines(kernel: NDArray[Any]) -> Iterator[str]:
-    """The rows of a kernel `(kh, kw)` as text, columns aligned."""
-    texts = [[f"{weight:.4g}" for weight in row] for row in kernel.tolist()]
-    width = max(len(text) for row in texts for text in row)
-    for row in texts:
-        yield " ".join(text.rjust(width) for text in row)
+            lines[index] += (f"{GAP}{shown}{GAP}" if sign else GAP if position else "") + text
+    return lines

@@ -1,4 +1,4 @@
-"""Words in pictures: labels in Pillow's own typeface, so that they look alike on every machine."""
+"""Text in pictures, drawn in the typeface that Pillow brings, so that it looks the same on every machine."""
 
 from __future__ import annotations
 
@@ -11,45 +11,60 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-INK = 0
+TEXT_LEVEL = 0
+"""The gray level of text."""
 BACKGROUND = 255
-DARK = 110
-"""On levels below this, words are light."""
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def line_height(size: int) -> int:
-    """The height in pixels of a line of text of a font size, ascenders and descenders included."""
-    return round(size * 1.4)
-
-
-def text_width(text: str, size: int) -> int:
-    """The width in pixels of a text."""
-    return int(np.ceil(_font(size).getlength(text)))
+"""The gray level of the background of pictures."""
+LIGHT_TEXT_BELOW = 110
+"""Text on a square of a lower level than this is white instead of black."""
 
 
 @lru_cache(maxsize=256)
 def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint8]:
-    """A line of dark text on white, `(line_height(size), width)`; what does not fit into `width` is cut with an
-    ellipsis. Many images have the same labels: what was drawn is kept, and cannot be written to."""
+    """Draw a line of black text on white.
+
+    Drawn texts are cached, since many images have the same labels. The result is read-only.
+
+    Parameters
+    ----------
+    text : str
+    size : int
+        The font size in pixels.
+    width : int, optional
+        The width of the result in pixels. Text that does not fit is shortened; see `shorten`. The width of the text
+        unless given.
+
+    Returns
+    -------
+    uint8 array (line_height(size), width)
+    """
     from PIL import Image, ImageDraw
 
     shown = text if width is None else shorten(text, size, width)
     canvas = Image.new("L", (text_width(text, size) if width is None else width, line_height(size)), BACKGROUND)
-    ImageDraw.Draw(canvas).text((0, round(size * 0.08)), shown, fill=INK, font=_font(size))
+    ImageDraw.Draw(canvas).text((0, round(size * 0.08)), shown, fill=TEXT_LEVEL, font=_font(size))
     drawn = np.asarray(canvas)
     drawn.flags.writeable = False
     return drawn
 
 
+def draw_text_inside(square: NDArray[np.uint8], text: str, size: int) -> None:
+    """Draw a text into the middle of a square `(H, W)` of one level: black on a light square, white on a dark one.
+
+    A text that does not fit is drawn two pixels smaller. If it still does not fit, it is shortened.
+    """
+    height, width = square.shape
+    if text_width(text, size) > width - 4:
+        size -= 2
+    ink = BACKGROUND - draw_text(text, size, width)
+    ink = np.roll(ink, max(0, (width - text_width(text, size)) // 2), axis=1)
+    middle = square[max(0, (height - ink.shape[0]) // 2) :][: ink.shape[0]]
+    change = ink[: len(middle)].astype(np.int16)
+    middle[:] = np.clip(middle + (change if square[0, 0] < LIGHT_TEXT_BELOW else -change), 0, BACKGROUND)
+
+
 def shorten(text: str, size: int, width: int) -> str:
-    """The text, or as much of its start as fits into `width` pixels with "..." behind it."""
+    """Return the text, or as much of its start as fits into `width` pixels together with "..."."""
     if text_width(text, size) <= width:
         return text
     while text and text_width(text + "...", size) > width:
@@ -57,16 +72,18 @@ def shorten(text: str, size: int, width: int) -> str:
     return text + "..." if text else ""
 
 
-def draw_text_inside(square: NDArray[np.uint8], text: str, size: int) -> None:
-    """Write a text into the middle of a square `(H, W)` of one level: dark on a light one, light on a dark one.
+def text_width(text: str, size: int) -> int:
+    """Return the width of a text in pixels."""
+    return int(np.ceil(_font(size).getlength(text)))
 
-    A text that does not fit is written two points smaller, and cut with an ellipsis if that does not help.
-    """
-    height, width = square.shape
-    size -= 2 * (text_width(text, size) > width - 4)
-    ink = BACKGROUND - draw_text(text, size, width)
-    rest = width - text_width(text, size)
-    ink = np.roll(ink, max(0, rest // 2), axis=1)
-    middle = square[max(0, (height - ink.shape[0]) // 2) :][: ink.shape[0]]
-    shade = ink[: len(middle)].astype(np.int16)
-    middle[:] = np.clip(middle + (shade if square[0, 0] < DARK else -shade), 0, BACKGROUND)
+
+def line_height(size: int) -> int:
+    """Return the height in pixels of a line of text of a font size, with ascenders and descenders."""
+    return round(size * 1.4)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)

@@ -1,4 +1,4 @@
-"""From values to levels."""
+"""Normalization of values to levels, and color maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cnnfx.errors import ArgumentError
-from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale, paint
+from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, apply_colormap, color_table, linear_scale
 
 VALUES = np.array([-2.0, -1, 0, 0.5, 1], np.float32)
 
@@ -24,7 +24,7 @@ VALUES = np.array([-2.0, -1, 0, 0.5, 1], np.float32)
         ("none", [0, 0, 0, 128, 255]),
     ],
 )
-def test_each_mode_draws_its_own_line(mode: str, expected: list[int]) -> None:
+def test_each_mode_has_its_own_linear_scale(mode: str, expected: list[int]) -> None:
     assert linear_scale(mode, -2, 1).levels(VALUES).tolist() == expected
 
 
@@ -44,12 +44,12 @@ def test_a_map_without_contrast_is_drawn_in_the_level_of_zero(mode: str, level: 
 
 
 @pytest.mark.parametrize("mode", NORMALIZATIONS)
-def test_nan_is_black_and_infinity_clipped(mode: str) -> None:
+def test_nan_becomes_black_and_infinity_is_clipped(mode: str) -> None:
     levels = linear_scale(mode, -1, 1).levels(np.array([np.nan, np.inf], np.float32))
     assert levels.tolist() == [0, 255]
 
 
-def test_an_unknown_mode_is_refused_with_those_there_are() -> None:
+def test_the_error_for_an_unknown_mode_lists_the_modes() -> None:
     with pytest.raises(
         ArgumentError,
         match=r"^There is no normalization called 'sqrt'\. Choose one of signed, minmax, positive, absolute, none\.$",
@@ -58,7 +58,7 @@ def test_an_unknown_mode_is_refused_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", COLORMAPS)
-def test_a_color_map_begins_and_ends_in_its_anchors(name: str) -> None:
+def test_a_color_map_begins_and_ends_with_its_first_and_last_anchor(name: str) -> None:
     assert tuple(color_table(name)[0].tolist()) == COLORMAPS[name][0]
     assert tuple(color_table(name)[255].tolist()) == COLORMAPS[name][-1]
 
@@ -67,13 +67,13 @@ def test_the_middle_of_the_diverging_map_is_nearly_white() -> None:
     assert color_table("diverging")[[127, 128]].min() > 240
 
 
-def test_gray_leaves_levels_as_they_are() -> None:
+def test_the_gray_color_map_returns_the_levels_unchanged() -> None:
     levels = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert paint(levels, "gray") is levels
-    assert paint(levels, "heat").shape == (2, 3, 3)
+    assert apply_colormap(levels, "gray") is levels
+    assert apply_colormap(levels, "heat").shape == (2, 3, 3)
 
 
-def test_an_unknown_color_map_is_refused_with_those_there_are() -> None:
+def test_the_error_for_an_unknown_color_map_lists_the_color_maps() -> None:
     with pytest.raises(
         ArgumentError,
         match=r"^There is no color map called 'jet'\. Choose one of gray, diverging, heat, viridis\.$",

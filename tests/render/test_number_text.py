@@ -1,4 +1,4 @@
-"""Numbers as text: enough digits, no more than there are, aligned."""
+"""Numbers as text: decimals, aligned matrices and equations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cnnfx.render.number_text import EXPONENT, decimals, equation, kernel_lines,
         ([1e8, 1], EXPONENT),
     ],
 )
-def test_the_decimals_suit_the_largest_number(values, places):
+def test_the_number_of_decimals_depends_on_the_largest_number(values, places):
     assert decimals(values) == places
 
 
@@ -45,7 +45,7 @@ def test_a_number_is_rounded_and_zero_has_no_sign(value, places, text):
     assert number(value, places) == text
 
 
-def test_marked_numbers_stand_in_brackets_and_the_others_are_aligned_with_them():
+def test_marked_numbers_are_in_brackets_and_the_others_are_aligned_with_them():
     block = matrix(np.array([[0, 10.5], [-3, 4]]), "m", np.array([[True, False], [False, True]]))
     assert block.lines == ["      m      ", " [0.0]  10.5 ", " -3.0   [4.0]"]
 
@@ -54,7 +54,7 @@ def blocks():
     return [matrix(np.full((3, 2), value), title) for value, title in ((1, "a"), (2, "b"), (33, "c"))]
 
 
-def test_an_equation_stands_on_one_line_where_there_is_room():
+def test_an_equation_that_fits_is_on_one_line():
     assert equation(blocks(), ("", "×", "="), 21) == [
         " a       b        c",
         "1 1     2 2     33 33",
@@ -63,7 +63,7 @@ def test_an_equation_stands_on_one_line_where_there_is_room():
     ]
 
 
-def test_an_equation_goes_on_below_where_there_is_not():
+def test_an_equation_that_does_not_fit_continues_below():
     assert equation(blocks(), ("", "×", "="), 20) == [
         " a       b",
         "1 1     2 2",
@@ -76,5 +76,5 @@ def test_an_equation_goes_on_below_where_there_is_not():
     ]
 
 
-def test_a_kernel_is_printed_in_aligned_columns() -> None:
+def test_the_lines_of_a_kernel_have_aligned_columns() -> None:
     assert list(kernel_lines(np.array([[-1, 0.25], [10, 0]]))) == ["  -1 0.25", "  10    0"]
