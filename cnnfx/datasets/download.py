@@ -1,4 +1,4 @@
-"""Fetching a file from the first of several mirrors that sends the right content."""
+"""Download of a file from the first of several mirrors that sends the expected content."""
 
 from __future__ import annotations
 
@@ -14,169 +14,122 @@ from dataclasses import dataclass
 from cnnfx.datasets.dataset import Progress
 from cnnfx.errors import FileError
 
-TIMEOUT = 10.0
-"""Seconds to wait for a mirror's next bytes."""
-ATTEMPTS, PAUSE = 3, 0.5
-"""How often a mirror is asked whose connection broke, and how many seconds are waited before the first time again."""
-SLOWEST, PATIENCE = 4096, 20.0
-"""A mirror that sends fewer bytes per second is left after so many seconds."""
-CHUNK = 2**16
+TIMEOUT_SECONDS = 10.0
+"""How long a mirror may send nothing."""
+MAX_SECONDS = 300.0
+"""How long the download of one file from one mirror may take."""
+CHUNK_BYTES = 2**16
+"""The most bytes that are received at a time."""
+GZIP_MAGIC = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
 
 
 @dataclass(frozen=True)
-class Remote:
-    """A gzipped file that mirrors have.
+class RemoteFile:
+    """A gzip file on mirrors.
 
     Parameters
     ----------
     name : str
         Its name on every mirror.
     size : int
-        How many bytes its decompressed content has.
+        The size of its decompressed content, in bytes.
     sha256 : str
-        Their SHA-256, in hexadecimal digits. A mirror may have compressed them in its own way.
+        The SHA-256 of its decompressed content, in hexadecimal digits. Mirrors may compress in different ways.
     """
 
     name: str
     size: int
     sha256: str
 
-    def fault(self, data: bytes) -> str | None:
-        """What is wrong with the bytes of a file, or None if its content is the right one."""
-        if not data:
-            return "it sent nothing"
-        if not data.startswith(b"\x1f\x8b"):
-            page = data.lstrip()[:1] == b"<"
-            return f"it sent {'a web page' if page else 'something else'} in place of the file"
-        try:
-            unpacker = zlib.decompressobj(wbits=31)
-            content = unpacker.decompress(data, self.size + 1)
-        except zlib.error as error:
-            return f"it sent damaged data ({error})"
-        if len(content) <= self.size and not unpacker.eof:
-            return "it sent a part of the file only"
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            return "it sent a file of other content (its SHA-256 is not the published one)"
-        return None
-
 
 class _MirrorError(Exception):
-    """Why a mirror is of no use."""
+    """Why a mirror cannot be used. The text is a clause without a final period."""
 
 
-class _BrokenError(_MirrorError):
-    """Why a transfer ended early: another attempt may help."""
-
-
-def fetch(remote: Remote, mirrors: Sequence[str], progress: Progress | None = None) -> bytes:
-    """The bytes of a file, gzipped as they come, from the first mirror that sends the right content.
-
-    A transfer that breaks is resumed where the mirror can, and begun again where it cannot.
+def fetch(remote: RemoteFile, mirrors: Sequence[str], progress: Progress | None = None) -> bytes:
+    """Download a file from the first mirror that sends the expected content.
 
     Parameters
     ----------
-    remote : Remote
+    remote : RemoteFile
     mirrors : sequence of str
-        HTTP(S) addresses of folders.
+        HTTP or HTTPS addresses of folders.
     progress : callable, optional
-        Called with the file's name, the bytes received, and their number in all or None.
+        Called with the file's name, the bytes received, and the bytes in all or None.
+
+    Returns
+    -------
+    bytes
+        The file as it was sent, still compressed.
 
     Raises
     ------
     FileError
-        If no mirror has it; the message tells of each why.
+        If no mirror sends it; the message has the reason for each.
     """
-    faults = []
+    failures = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{remote.name}"
         try:
-            return _from_mirror(url, remote, progress)
+            data = _download(url, remote, progress)
+            _check_content(data, remote)
+            return data
         except _MirrorError as error:
-            faults.append(f"{url}: {error}")
-    raise FileError(f"{remote.name} cannot be downloaded. {'; '.join(faults) or 'No mirror is given'}.")
+            failures.append(f"{url}: {error}")
+    raise FileError(f"{remote.name} cannot be downloaded. {'; '.join(failures) or 'No mirror is given'}.")
 
 
-def _from_mirror(url: str, remote: Remote, progress: Progress | None) -> bytes:
-    received = bytearray()
-    for attempt in range(1, ATTEMPTS + 1):
-        resumed = bool(received)
-        try:
-            _receive(url, received, remote, progress)
-        except _BrokenError:
-            if attempt == ATTEMPTS:
-                raise
-            time.sleep(PAUSE * 2 ** (attempt - 1))
-            continue
-        fault = remote.fault(bytes(received))
-        if fault is None:
-            return bytes(received)
-        if not resumed:
-            raise _MirrorError(fault)
-        received.clear()  # two halves that do not fit together: once more from the start
-    raise _MirrorError("what it sends does not fit together")
-
-
-def _receive(url: str, received: bytearray, remote: Remote, progress: Progress | None) -> None:
-    """Add what is missing to what has been received; begin again where the mirror begins again."""
-    before = len(received)
-    try:
-        with urllib.request.urlopen(_request(url, before), timeout=TIMEOUT) as response:  # noqa: S310 (see _request)
-            if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-                received.clear()
-            _read_all(response, received, remote, progress)
-    except urllib.error.HTTPError as error:
-        raise _refusal(error, received) from error
-    except urllib.error.URLError as error:
-        raise _MirrorError(f"it cannot be reached ({_why(error.reason)})") from error
-    except TimeoutError as error:
-        stalled = _BrokenError if len(received) > before else _MirrorError  # a silent mirror is not waited for again
-        raise stalled(f"it sent nothing for {TIMEOUT:g} seconds") from error
-    except http.client.InvalidURL as error:
-        raise _MirrorError(f"it is not an address ({error})") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _BrokenError(f"the connection broke ({_why(error)})") from error
-
-
-def _request(url: str, start: int) -> urllib.request.Request:
+def _download(url: str, remote: RemoteFile, progress: Progress | None) -> bytes:
     if not url.startswith(("https://", "http://")):
         raise _MirrorError("it is not an address that begins with https://")
-    headers = {"User-Agent": "cnnfx", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
+    deadline = time.monotonic() + MAX_SECONDS
+    received = bytearray()
     try:
-        return urllib.request.Request(url, headers=headers)  # noqa: S310 (its scheme is HTTP or HTTPS)
-    except ValueError as error:
+        request = urllib.request.Request(url, headers={"User-Agent": "cnnfx", "Accept-Encoding": "identity"})  # noqa: S310 (checked above)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+            total = response.length
+            while chunk := response.read1(CHUNK_BYTES):
+                received += chunk
+                if len(received) > 2 * remote.size + CHUNK_BYTES:
+                    raise _MirrorError("it sends more than the file has")
+                if time.monotonic() > deadline:
+                    raise _MirrorError(f"it sent only {len(received)} bytes in {MAX_SECONDS:g} seconds")
+                if progress:
+                    progress(remote.name, len(received), total)
+    except urllib.error.HTTPError as error:
+        raise _MirrorError(f"it answers {error.code} {error.reason}") from error
+    except urllib.error.URLError as error:
+        raise _MirrorError(f"it cannot be reached ({_reason(error.reason)})") from error
+    except TimeoutError as error:
+        raise _MirrorError(f"it sent nothing for {TIMEOUT_SECONDS:g} seconds") from error
+    except (http.client.InvalidURL, ValueError) as error:
         raise _MirrorError(f"it is not an address ({error})") from error
-
-
-def _read_all(
-    response: http.client.HTTPResponse, received: bytearray, remote: Remote, progress: Progress | None
-) -> None:
-    """Receive until the mirror has sent as much as it told."""
-    told = response.length
-    total = None if told is None else len(received) + told
-    most, start, first = 2 * remote.size + CHUNK, time.monotonic(), len(received)
-    while piece := response.read1(CHUNK):
-        received += piece
-        if len(received) > most:
-            raise _MirrorError("it sends more than the file has")
-        waited = time.monotonic() - start
-        if waited > PATIENCE and len(received) - first < SLOWEST * waited:
-            raise _MirrorError(f"it sent only {len(received) - first} bytes in {waited:.0f} seconds")
-        if progress:
-            progress(remote.name, len(received), total)
+    except (OSError, http.client.HTTPException) as error:
+        raise _MirrorError(f"the connection broke ({_reason(error)})") from error
     if total is not None and len(received) < total:
-        raise _BrokenError(f"the connection broke after {len(received)} of {total} bytes")
+        raise _MirrorError(f"the connection broke after {len(received)} of {total} bytes")
+    return bytes(received)
 
 
-def _refusal(error: urllib.error.HTTPError, received: bytearray) -> _MirrorError:
-    """What an answer such as 404 means; those that may pass are worth another attempt."""
-    passing = error.code >= 500 or error.code in (408, 416, 429)
-    if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        received.clear()
-    return (_BrokenError if passing else _MirrorError)(f"it answers {error.code} {error.reason}")
+def _check_content(data: bytes, remote: RemoteFile) -> None:
+    """Decompress what a mirror sent, no further than the expected size, and compare its SHA-256."""
+    if not data:
+        raise _MirrorError("it sent nothing")
+    if not data.startswith(GZIP_MAGIC):
+        is_page = data.lstrip()[:1] == b"<"
+        raise _MirrorError(f"it sent {'a web page' if is_page else 'something else'} in place of the file")
+    try:
+        decompressor = zlib.decompressobj(wbits=31)
+        content = decompressor.decompress(data, remote.size + 1)
+    except zlib.error as error:
+        raise _MirrorError(f"it sent damaged data ({error})") from error
+    if len(content) <= remote.size and not decompressor.eof:
+        raise _MirrorError("it sent a part of the file only")
+    if hashlib.sha256(content).hexdigest() != remote.sha256:
+        raise _MirrorError("it sent a file of other content (its SHA-256 is not the published one)")
 
 
-def _why(error: object) -> str:
-    """The system's words for what went wrong."""
+def _reason(error: object) -> str:
+    """Return the operating system's text for an error, on one line."""
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())

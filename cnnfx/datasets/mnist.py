@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 
 from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
-from cnnfx.datasets.download import Remote, fetch
+from cnnfx.datasets.download import RemoteFile, fetch
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
 from cnnfx.system.files import atomic_write
@@ -23,16 +23,16 @@ from cnnfx.system.files import atomic_write
 MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist")
 """Folders on the web that have MNIST's four files; `$CNNFX_MIRRORS` names others, separated by spaces."""
 FILES = {
-    "train_images": Remote(
+    "train_images": RemoteFile(
         "train-images-idx3-ubyte.gz", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
     ),
-    "train_labels": Remote(
+    "train_labels": RemoteFile(
         "train-labels-idx1-ubyte.gz", 60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
     ),
-    "test_images": Remote(
+    "test_images": RemoteFile(
         "t10k-images-idx3-ubyte.gz", 7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
     ),
-    "test_labels": Remote(
+    "test_labels": RemoteFile(
         "t10k-labels-idx1-ubyte.gz", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
@@ -114,7 +114,7 @@ def is_mnist(dataset: Dataset) -> bool:
     return all(_is_published(getattr(dataset, name), remote) for name, remote in FILES.items())
 
 
-def _is_published(array: Images | Labels, remote: Remote) -> bool:
+def _is_published(array: Images | Labels, remote: RemoteFile) -> bool:
     """Whether an array (N, 1, H, W) or (N,), written as IDX, has the sum that is published."""
     sizes = array.shape[:1] + array.shape[2:]
     header = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, ">u4").tobytes()
@@ -150,7 +150,7 @@ def _kept_data(mirrors: Sequence[str] | None, progress: Progress | None) -> Data
     )
 
 
-def _kept(path: Path, remote: Remote) -> Images | None:
+def _kept(path: Path, remote: RemoteFile) -> Images | None:
     """What a file of the cache folder holds; None if it is not there or not what was once written."""
     with suppress(OSError, FileError), path.open("rb") as stream:
         array = _array(str(path), stream, remote)
@@ -159,7 +159,7 @@ def _kept(path: Path, remote: Remote) -> Images | None:
     return None
 
 
-def _array(name: str, stream: IO[bytes], remote: Remote) -> Images:
+def _array(name: str, stream: IO[bytes], remote: RemoteFile) -> Images:
     return read_idx(name, stream, 3 if "idx3" in remote.name else 1)
 
 

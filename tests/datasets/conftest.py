@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnfx.datasets import draw_digits
-from tests.datasets.misbehaving import Server
+from tests.datasets.web_server import Server
 
 
 @pytest.fixture(scope="session")

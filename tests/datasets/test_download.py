@@ -1,4 +1,4 @@
-"""Downloads, from mirrors that misbehave in every way they can."""
+"""Tests of downloads from mirrors that fail in different ways."""
 
 from __future__ import annotations
 
@@ -9,69 +9,41 @@ import socket
 import pytest
 
 from cnnfx.datasets import download
-from cnnfx.datasets.download import Remote, fetch
+from cnnfx.datasets.download import RemoteFile, fetch
 from cnnfx.errors import FileError
-from tests.datasets.misbehaving import send
+from tests.datasets.web_server import send
 
 CONTENT = bytes(range(256)) * 400
 DATA = gzip.compress(CONTENT, 0)
-FILE = Remote("digits.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+FILE = RemoteFile("digits.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 BOMB = gzip.compress(bytes(10**7))
 HALF = len(DATA) // 2
 
 
-def good(handler, _times):
+def send_file(handler, _times):
     send(handler, DATA)
 
 
-def drops_half_way(handler, times):
-    """Half of it; what is asked for from there on, the second time."""
-    start = handler.headers.get("Range")
-    if start:
-        first = int(start.removeprefix("bytes=").removesuffix("-"))
-        send(handler, DATA[first:], status=206, headers=[("Content-Range", f"bytes {first}-/{len(DATA)}")])
-    else:
-        send(handler, DATA[:HALF], length=len(DATA))
-
-
-def drops_and_begins_again(handler, times):
-    """Half of it; the whole the second time, whatever is asked for."""
-    send(handler, DATA if times > 1 else DATA[:HALF], length=len(DATA))
-
-
-def resumes_with_other_data(handler, times):
-    if times == 2:
-        send(handler, b"x" * (len(DATA) - HALF), status=206)
-    else:
-        drops_and_begins_again(handler, times)
-
-
-def busy_at_first(handler, times):
-    good(handler, times) if times > 1 else handler.send_error(503)
-
-
-def cannot_resume(handler, times):
-    if handler.headers.get("Range"):
-        handler.send_error(416)
-    else:
-        drops_and_begins_again(handler, times)
+def stall_half_way(handler, _times):
+    send(handler, DATA[:HALF], length=len(DATA))
+    handler.wfile.flush()
+    handler.server.stopping.wait(2)
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(download, "TIMEOUT", 0.3)
+def short_timeout(monkeypatch):
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.3)
 
 
 @pytest.fixture
 def mirrors(server):
-    """Two mirrors: the first answers as the test says, the second is good."""
-    server.answers["/good/digits.gz"] = good
+    """Return two mirrors: the test sets the answer of the first, the second sends the file."""
+    server.answers["/good/digits.gz"] = send_file
     return [f"{server.url}/bad", f"{server.url}/good/"]
 
 
-def fault(server, answer):
-    """What is said of a mirror."""
+def failure(server, answer):
+    """Return the reason that `fetch` gives for a mirror with this answer."""
     server.answers["/bad/digits.gz"] = answer
     with pytest.raises(FileError) as caught:
         fetch(FILE, [f"{server.url}/bad"])
@@ -104,65 +76,38 @@ def fault(server, answer):
         (lambda handler, _: handler.send_error(404), "it answers 404 Not Found."),
         (lambda handler, _: handler.send_error(503), "it answers 503 Service Unavailable."),
         (
-            lambda handler, _: (
-                send(handler, DATA[:HALF], length=len(DATA)) if not handler.headers.get("Range") else None
-            ),
-            "the connection broke (Remote end closed connection without response).",
+            lambda handler, _: send(handler, DATA[:HALF], length=len(DATA)),
+            f"the connection broke after {HALF} of {len(DATA)} bytes.",
         ),
+        (lambda handler, _: None, "the connection broke (Remote end closed connection without response)."),
+        (stall_half_way, "it sent nothing for 0.3 seconds."),
         (lambda handler, _: handler.server.stopping.wait(2), "it sent nothing for 0.3 seconds."),
         (lambda handler, _: handler.wfile.write(b"SSH-2.0-hello\r\n\r\n"), "the connection broke (SSH-2.0-hello)."),
     ],
 )
-def test_a_mirror_that_misbehaves_is_told_of_and_the_next_one_asked(server, mirrors, answer, message):
-    assert fault(server, answer) == message
+def test_a_failing_mirror_is_reported_and_the_next_is_used(server, mirrors, answer, message):
+    assert failure(server, answer) == message
     assert fetch(FILE, mirrors) == DATA
 
 
-@pytest.mark.parametrize(
-    "answer", [drops_half_way, drops_and_begins_again, busy_at_first, resumes_with_other_data, cannot_resume]
-)
-def test_a_mirror_that_fails_at_first_is_asked_again(server, answer):
-    server.answers["/digits.gz"] = answer
-    assert fetch(FILE, [server.url]) == DATA
-
-
-def test_a_broken_transfer_is_resumed_where_it_broke(server):
-    server.answers["/digits.gz"] = drops_half_way
-    fetch(FILE, [server.url])
-    assert server.ranges == [None, f"bytes={HALF}-"]
-
-
-def test_a_mirror_that_drips_is_left(server, monkeypatch):
-    def drip(handler, _times):
+def test_a_mirror_that_exceeds_the_time_limit_is_left(server, monkeypatch):
+    def send_slowly(handler, _times):
         send(handler, DATA[:10], length=len(DATA))
         while not handler.server.stopping.wait(0.05):
             handler.wfile.write(b"x")
 
-    monkeypatch.setattr(download, "PATIENCE", 0.2)
-    assert fault(server, drip).startswith("it sent only ")
+    monkeypatch.setattr(download, "MAX_SECONDS", 0.2)
+    assert failure(server, send_slowly).startswith("it sent only ")
 
 
-def test_a_mirror_that_stalls_half_way_is_asked_to_go_on(server):
-    def stall(handler, times):
-        if times > 1:
-            drops_half_way(handler, times)
-        else:
-            send(handler, DATA[:HALF], length=len(DATA))
-            handler.wfile.flush()
-            handler.server.stopping.wait(1)
-
-    server.answers["/digits.gz"] = stall
-    assert fetch(FILE, [server.url]) == DATA
+def test_progress_is_reported_up_to_the_last_byte(server, mirrors):
+    reports = []
+    fetch(FILE, mirrors[1:], lambda *report: reports.append(report))
+    assert reports[-1] == ("digits.gz", len(DATA), len(DATA))
+    assert [done for _, done, _ in reports] == sorted(done for _, done, _ in reports)
 
 
-def test_progress_is_told_up_to_the_end(server, mirrors):
-    told = []
-    fetch(FILE, mirrors[1:], lambda *done: told.append(done))
-    assert told[-1] == ("digits.gz", len(DATA), len(DATA))
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
-
-
-def test_a_mirror_that_is_not_there_is_told_of():
+def test_mirrors_that_cannot_be_reached_are_reported():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -176,6 +121,6 @@ def test_a_mirror_that_is_not_there_is_told_of():
     )
 
 
-def test_without_mirrors_that_is_said():
+def test_a_download_without_mirrors_is_refused():
     with pytest.raises(FileError, match=r"^digits\.gz cannot be downloaded\. No mirror is given\.$"):
         fetch(FILE, [])

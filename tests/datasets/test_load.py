@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from cnnfx.datasets import download, load_dataset, mnist
+from cnnfx.datasets import load_dataset, mnist
 from cnnfx.datasets import synthetic_digits as drawn
-from cnnfx.datasets.download import Remote
+from cnnfx.datasets.download import RemoteFile
 from cnnfx.errors import ArgumentError, FileError
 from tests.datasets.idx_files import NAMES, idx_bytes, same, write_idx
-from tests.datasets.misbehaving import send
+from tests.datasets.web_server import send
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -24,7 +24,6 @@ KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 @pytest.fixture(autouse=True)
 def few_drawn_digits(monkeypatch):
     monkeypatch.setattr(drawn.load_drawn, "__kwdefaults__", {"train": 30, "test": 20, "progress": None})
-    monkeypatch.setattr(download, "PAUSE", 0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +32,7 @@ def small_mnist(arrays, monkeypatch):
     files = {}
     for key, name, array in zip(KEYS, NAMES, arrays, strict=True):
         data = idx_bytes(array)
-        files[key] = Remote(f"{name}.gz", len(data), hashlib.sha256(data).hexdigest())
+        files[key] = RemoteFile(f"{name}.gz", len(data), hashlib.sha256(data).hexdigest())
     monkeypatch.setattr(mnist, "FILES", files)
 
 
@@ -53,7 +52,7 @@ def mirror(server, arrays, monkeypatch):
 
 
 def requests(server):
-    return sum(server.asked.values())
+    return sum(server.requests.values())
 
 
 def test_mnist_comes_from_the_folder_that_the_variable_names(tmp_path, arrays, monkeypatch, mirror):
