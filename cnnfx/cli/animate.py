@@ -171,12 +171,12 @@ def _check_size(image: Image, slide: Slide, cell: int, frames: int) -> None:
 
 def _drawn(image: Image, slide: Slide) -> LinearScale:
     """How the input's values become levels: as they are where they are a picture's, else by their range."""
-    from cnnfx.nn.feature_maps import measure
+    from cnnfx.nn.feature_maps import channel_statistics
     from cnnfx.render.color import linear_scale
 
     if slide.title == "input" and not image.is_array:
         return linear_scale("none", 0, 1)
-    ranges = [channel.range for channel in measure([(0, slide.inputs)])]
+    ranges = [channel.range for channel in channel_statistics([(0, slide.inputs)])]
     return linear_scale("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
 
 

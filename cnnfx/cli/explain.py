@@ -224,7 +224,7 @@ def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Spot, as_json: 
     """The numbers of the output channels to explain: those named, or all, or those of the largest outputs."""
     import numpy as np
 
-    from cnnfx.nn.feature_maps import values_at
+    from cnnfx.nn.trace import values_at
 
     if names:
         return [_channel(maps, name) for name in dict.fromkeys(names)]

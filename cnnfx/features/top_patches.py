@@ -11,7 +11,7 @@ import numpy as np
 from cnnfx.features.images import Gallery, Peaks
 from cnnfx.nn.layers import Shape
 from cnnfx.nn.network import Network
-from cnnfx.nn.receptive_field import Box, Reach, receptive_field
+from cnnfx.nn.receptive_field import AxisField, Box, receptive_field
 
 Kept = tuple[bool, bool]
 """Whether the padding before and after is kept."""
@@ -46,7 +46,7 @@ def excerpt(network: Network, shape: Shape, row: int, column: int) -> Excerpt:
     return Excerpt(box, (down.kept, across.kept), down.position, across.position)
 
 
-def _cut(reaches: Sequence[Reach], position: int, wraps: bool) -> _Cut:
+def _cut(reaches: Sequence[AxisField], position: int, wraps: bool) -> _Cut:
     """Where an axis is cut for an output; `reaches` are its fields in the image and in the layers above."""
     image = reaches[0]
     enough = 2 + (2 * image.size + abs(image.offset)) // image.stride
@@ -60,12 +60,12 @@ def _cut(reaches: Sequence[Reach], position: int, wraps: bool) -> _Cut:
     return _Cut(begin, end, (before, after), position if before else position - first)
 
 
-def _before(reaches: Sequence[Reach], position: int) -> bool:
+def _before(reaches: Sequence[AxisField], position: int) -> bool:
     """Whether the field of an output begins inside of every layer."""
     return all(reach.interval(position)[0] >= 0 for reach in reaches)
 
 
-def _after(reaches: Sequence[Reach], position: int) -> bool:
+def _after(reaches: Sequence[AxisField], position: int) -> bool:
     """Whether the field of an output ends inside of every layer."""
     return all(reach.interval(position)[1] <= reach.length for reach in reaches)
 

@@ -1,6 +1,6 @@
-"""A network: layers in order, where the output channels of one are the input channels of the next.
+"""A network: layers in order, the output channels of each being the input channels of the next.
 
-A filter file, a kernel typed on the command line and a trained model are all this one thing.
+Filter files, kernels typed on the command line and trained models are all loaded as a `Network`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.nn.layers import Array, Dense, Shape, softmax
 from cnnfx.nn.layers import Layer as Layer
 
-SCORE_BATCH = 256
-"""The images whose feature maps are held at a time where only the scores are wanted."""
+SCORE_BATCH_IMAGES = 256
+"""The most images whose feature maps are in memory at a time while only their scores are computed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers in order, and what is known about them.
+    """Layers in order, with the normalization of the input, the classifier head and a description.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class Network:
     description, source : str
         What the filters detect, and where they come from.
     mean, std : float
-        The input's normalization: the first layer sees `(image - mean) / std`.
+        The normalization of the input: the first layer reads `(image - mean) / std`.
     classes : tuple of str
-        The names of the K classes that the head tells apart; empty without a head.
+        The names of the K classes; empty without a head.
     head : Dense, optional
-        What makes a score for each class of the last layer's output channels.
+        The classifier head, which computes a score for each class from the last layer's output channels.
     start : Network, optional
-        The same network as it was before it learned.
+        The same network before training.
     meta : mapping
-        What else a model tells of itself: dataset, seed, epochs, accuracy.
+        The training run of a model: dataset, seed, epochs, accuracy and so on.
     """
 
     layers: tuple[Layer, ...]
@@ -55,16 +55,16 @@ class Network:
 
     @property
     def in_channels(self) -> int | None:
-        """The input channels that the first layer wants, or None if it takes any number."""
+        """The number of input channels, or None if the network can be applied to any number."""
         return self.layers[0].conv.in_channels
 
     def bind(self, names: Sequence[str]) -> Network:
-        """This network for an image with the input channels `names`; every layer's weights are then `(K, C, kh, kw)`.
+        """Return this network for input channels `names`, with weights `(K, C, kh, kw)` in every layer.
 
         Raises
         ------
         ArgumentError
-            If the number of channels does not fit, or a filter asks for a channel that is not there.
+            If the number of channels does not fit, or a filter reads a channel that does not exist.
         """
         below = tuple(names)
         bound = []
@@ -77,36 +77,47 @@ class Network:
         return replace(self, layers=tuple(bound))
 
     def then(self, upper: Network) -> Network:
-        """This network with the layers of another stacked on it."""
+        """Return a network of these layers followed by those of `upper`.
+
+        Raises
+        ------
+        ArgumentError
+            If `upper` normalizes its input.
+        """
         if (upper.mean, upper.std) != (0.0, 1.0):
             raise ArgumentError(f"{upper.name} normalizes its input, so it must be the first network, not a later one.")
         stacked = replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
         return replace(stacked, head=upper.head, classes=upper.classes, start=None)
 
     def upto(self, number: int) -> Network:
-        """The first `number` layers; the head only with all of them."""
+        """Return a network of the first `number` layers; the head is kept with all of them only."""
         head = self.head if number >= len(self.layers) else None
         return replace(self, layers=self.layers[:number], head=head, start=self.start and self.start.upto(number))
 
     def normalize(self, image: Array) -> Array:
-        """The image as the first layer sees it."""
+        """Return the image as the first layer reads it: `(image - mean) / std`, of the image's type."""
         if (self.mean, self.std) == (0.0, 1.0):
             return image
         return ((image - self.mean) / self.std).astype(image.dtype)
 
     def feature_maps(self, image: Array, names: Sequence[str] | None = None) -> list[Array]:
-        """The output channels of every layer, first layer first.
+        """Return the output channels of every layer, those of the first layer first.
 
         Parameters
         ----------
         image : array (C, H, W) or (N, C, H, W)
             Values usually 0..1.
         names : sequence of C str, optional
-            The names of the channels, for filters that ask for them by name; "0", "1" and so on unless given.
+            The names of the channels, for filters that read channels by name. By default "0", "1" and so on.
 
         Returns
         -------
         list of arrays (K, Ho, Wo) or (N, K, Ho, Wo)
+
+        Raises
+        ------
+        ArgumentError
+            If the channels or the size of the image do not fit a layer.
         """
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
         maps, results = self.normalize(image), []
@@ -116,33 +127,40 @@ class Network:
         return results
 
     def scores(self, images: Array) -> Array:
-        """How much each class is favored, `(K,)` for an image `(C, H, W)` or `(N, K)` for a batch `(N, C, H, W)`; any
-        real numbers.
+        """Return the score of each class before softmax: any real number, larger for more probable classes.
+
+        Parameters
+        ----------
+        images : array (C, H, W) or (N, C, H, W)
+
+        Returns
+        -------
+        array (K,) or (N, K)
 
         Raises
         ------
         ArgumentError
-            If the network has no head, or the images' channels or size are not those that it has learned on.
+            If the network has no head, or the images have other channels or another size than the training images.
         """
         if self.head is None:
             raise ArgumentError(f"{self.name} has no classifier head. Use a model written by cnnfx train.")
         if images.ndim == 3:
             return self.head.forward(self.feature_maps(images)[-1])
-        starts = range(0, max(1, len(images)), SCORE_BATCH)
-        batches = [images[first : first + SCORE_BATCH] for first in starts]
+        starts = range(0, max(1, len(images)), SCORE_BATCH_IMAGES)
+        batches = [images[first : first + SCORE_BATCH_IMAGES] for first in starts]
         return np.concatenate([self.head.forward(self.feature_maps(batch)[-1]) for batch in batches])
 
     def probabilities(self, images: Array) -> Array:
-        """The probability of each class, 0..1, adding up to 1: the softmax of the `scores`, of the same shape."""
+        """Return the probability of each class, the softmax of the `scores`, in an array of their shape."""
         return softmax(self.scores(images))
 
     def output_shapes(self, shape: Shape) -> list[Shape]:
-        """The shape of every layer's output channels for an input `(C, H, W)`.
+        """Return the shape of every layer's output channels for an input `(C, H, W)`.
 
         Raises
         ------
         ArgumentError
-            If a layer's kernel or pooling is larger than what it is given; the message says which layer.
+            If a layer's kernel or pooling is larger than the maps that it reads; the message names the layer.
         """
         shapes = []
         for number, layer in enumerate(self.layers, 1):
@@ -154,14 +172,16 @@ class Network:
         return shapes
 
     def per_channel(self, names: Sequence[str]) -> Network:
-        """A network that applies this one to each of the channels `names` apart; its maps are named "red top" and so
-        on."""
+        """Return a network that applies this one to each of the channels `names` separately.
+
+        Its filters and output channels are named by channel and filter: "red top" and so on.
+        """
         layers = tuple(_repeat(layer, tuple(names)) for layer in self.bind(["0"]).layers)
         return replace(self, layers=layers, head=None, start=None)
 
 
 def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:
-    """The layer once for each name, as groups that do not see one another."""
+    """Return the layer repeated once for each name, as independent groups."""
     count, filters = len(names), layer.conv.weights.shape[0]
     conv = replace(
         layer.conv,

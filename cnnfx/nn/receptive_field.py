@@ -1,23 +1,24 @@
-"""The receptive field: the pixels that an output of a layer is computed from.
+"""Receptive fields: the pixels that an output of a layer is computed from.
 
-Rows and columns are found apart, since kernels and blocks are rectangles. Along one axis, a kernel of k taps at
-dilation d and stride s, under b places of padding, reads for output r the inputs
+Rows and columns are independent, since kernels and pooled blocks are rectangles. Along one axis, a kernel of k elements
+at dilation d and stride s, with b positions of padding before the first, reads for output r the inputs
 
     r·s − b,  r·s − b + d,  …,  r·s − b + (k − 1)·d
 
-and a pooling of p does the same with k = s = p. From the layer down to the image these steps are put together: a field
+and a pooling of size p does the same with k = s = p. From the layer down to the image these steps are composed: a field
 of (size, stride, offset) = (1, 1, 0) becomes, with each step below,
 
     size ← (size − 1)·s + (k − 1)·d + 1        stride ← stride·s        offset ← offset·s − b
 
-so that output r stands on the interval from offset + r·stride, `size` long, parts of which may lie in the padding. The
-arithmetic is that of Araujo, Norris and Sim, 2019, "Computing receptive fields of convolutional neural networks".
+so that output r has the field that starts at offset + r·stride and is `size` long; parts of it may lie in the padding.
+Source: Araujo, Norris and Sim, 2019, "Computing receptive fields of convolutional neural networks".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +26,15 @@ from numpy.typing import NDArray
 
 from cnnfx.conv.padding import OUTSIDE, sources
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Shape
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Conv, Layer, Shape
+from cnnfx.nn.network import Network
 
-Places = NDArray[np.intp]
+Indexes = NDArray[np.intp]
+"""Rows or columns, counted from 0."""
 
 
 class Box(NamedTuple):
-    """Rows `top` to `bottom` and columns `left` to `right`, the latter of both exclusive; negative in the padding."""
+    """Rows `top` to `bottom` and columns `left` to `right` (both ends exclusive); negative in the padding."""
 
     top: int
     left: int
@@ -40,95 +42,22 @@ class Box(NamedTuple):
     right: int
 
     def clipped(self, height: int, width: int) -> Box:
-        """The part that lies in an image of a size."""
-        top, bottom = (min(max(place, 0), height) for place in (self.top, self.bottom))
-        left, right = (min(max(place, 0), width) for place in (self.left, self.right))
+        """Return the part that lies in an image of a size."""
+        top, bottom = (min(max(row, 0), height) for row in (self.top, self.bottom))
+        left, right = (min(max(column, 0), width) for column in (self.left, self.right))
         return Box(top, left, bottom, right)
-
-
-@dataclass(frozen=True)
-class Link:
-    """What a kernel or a pooling reads along one axis of `length` places, padded by `before` and `after`."""
-
-    taps: int
-    stride: int
-    dilation: int
-    length: int
-    before: int = 0
-    after: int = 0
-    border: str = "constant"
-
-    @property
-    def extent(self) -> int:
-        """Places from the first to the last that is read."""
-        return (self.taps - 1) * self.dilation + 1
-
-    def read(self, outputs: Places) -> Places:
-        """The places that some outputs are computed from, in order: where the border repeats them, those repeated."""
-        padded = (outputs[:, np.newaxis] * self.stride + np.arange(self.taps) * self.dilation).ravel()
-        found = sources(self.length, self.before, self.after, self.border)[padded]
-        return np.unique(found[found != OUTSIDE])
-
-
-@dataclass(frozen=True)
-class Reach:
-    """A receptive field along one axis.
-
-    Parameters
-    ----------
-    links : tuple of Link
-        From the layer down.
-    length : int
-        Of the axis below, in places.
-    """
-
-    links: tuple[Link, ...]
-    length: int
-
-    @cached_property
-    def size(self) -> int:
-        """Places from the first to the last that an output is computed from."""
-        size = 1
-        for link in self.links:
-            size = (size - 1) * link.stride + link.extent
-        return size
-
-    @cached_property
-    def stride(self) -> int:
-        """Places by which the fields of neighboring outputs are apart."""
-        return int(np.prod([link.stride for link in self.links], dtype=int))
-
-    @cached_property
-    def offset(self) -> int:
-        """Where the field of output 0 begins; negative in the padding."""
-        offset = 0
-        for link in self.links:
-            offset = offset * link.stride - link.before
-        return offset
-
-    def interval(self, position: int) -> tuple[int, int]:
-        """Where the field of an output begins and ends (exclusive), whether or not these places are inside."""
-        first = self.offset + position * self.stride
-        return first, first + self.size
-
-    def places(self, position: int) -> Places:
-        """The very places that an output is computed from, in order: no padding, none that a dilation leaves out."""
-        found = np.array([position])
-        for link in self.links:
-            found = link.read(found)
-        return found
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
     """What the outputs of a layer are computed from, in the image or in the maps of a layer below.
 
-    Output (row, column) reads every pixel whose row is one of `rows.places(row)` and whose column is one of
-    `columns.places(column)`.
+    Output (row, column) reads every pixel whose row is in `rows.indexes(row)` and whose column is in
+    `columns.indexes(column)`.
     """
 
-    rows: Reach
-    columns: Reach
+    rows: AxisField
+    columns: AxisField
 
     @property
     def size(self) -> tuple[int, int]:
@@ -137,37 +66,37 @@ class ReceptiveField:
 
     @property
     def stride(self) -> tuple[int, int]:
-        """Vertical, horizontal: how far the fields of neighboring outputs are apart."""
+        """The distances between the fields of neighboring outputs (vertical, horizontal)."""
         return self.rows.stride, self.columns.stride
 
     @property
     def offset(self) -> tuple[int, int]:
-        """Where the field of output (0, 0) begins: (row, column), negative in the padding."""
+        """The (row, column) at which the field of output (0, 0) starts; negative in the padding."""
         return self.rows.offset, self.columns.offset
 
     def box(self, row: int, column: int) -> Box:
-        """The field of an output, parts of which may lie in the padding: see `Box.clipped`."""
+        """Return the field of an output. Parts of it may lie in the padding: see `Box.clipped`."""
         (top, bottom), (left, right) = self.rows.interval(row), self.columns.interval(column)
         return Box(top, left, bottom, right)
 
 
 def receptive_field(network: Network, shape: Shape, layer: int | None = None, of: int = 0) -> ReceptiveField:
-    """The receptive field of the outputs of a layer: after its pooling, if it has one.
+    """Return the receptive field of the outputs of a layer, after its pooling if it has one.
 
     Parameters
     ----------
     network : Network
     shape : (C, H, W)
-        Of the image; some paddings depend on it.
+        The shape of the image, which "same" padding depends on.
     layer : int, optional
-        1 is the first; the last unless given.
+        The number of the layer; 1 is the first. By default the last.
     of : int
-        In what it is to be found: 0 for the image, or a layer below for its outputs.
+        Where the field lies: 0 for the image, or the number of a layer below for its outputs.
 
     Raises
     ------
     ArgumentError
-        If the layers are not there or not in this order, or do not fit the image.
+        If the layers do not exist or are not in this order, or the image is too small for them.
     """
     count = len(network.layers)
     layer = count if layer is None else layer
@@ -176,35 +105,146 @@ def receptive_field(network: Network, shape: Shape, layer: int | None = None, of
             f"layer {layer} over layer {of}: {network.name} has the layers 1 to {count}, 0 is its image."
         )
     shapes = [shape, *network.output_shapes(shape)]
-    links: list[tuple[Link, Link]] = []
-    for number in range(layer, of, -1):
-        links += _links(network.layers[number - 1], shapes[number - 1])
-    rows, columns = (tuple(pair[axis] for pair in links) for axis in (0, 1))
-    return ReceptiveField(Reach(rows, shapes[of][1]), Reach(columns, shapes[of][2]))
-
-
-def _links(layer: Layer, below: Shape) -> list[tuple[Link, Link]]:
-    """The links (rows, columns) of a layer over an input of a shape: those of its pooling, then those of its kernel."""
-    window, size = layer.conv.window, (below[1], below[2])
-    pooled = []
-    if layer.pool:
-        side = layer.pool.size
-        rows, columns = (Link(side, side, 1, length) for length in window.output_size(size))
-        pooled = [(rows, columns)]
-    pads = window.pads(size)
-    down, across = (
-        Link(window.kernel[axis], window.stride[axis], window.dilation[axis], size[axis], *pads[axis], window.border)
+    numbers = range(layer, of, -1)
+    rows, columns = (
+        AxisField(
+            tuple(
+                step
+                for number in numbers
+                for step in _layer_steps(network.layers[number - 1], axis, shapes[number - 1][1:])
+            ),
+            shapes[of][1 + axis],
+        )
         for axis in (0, 1)
     )
-    return [*pooled, (down, across)]
+    return ReceptiveField(rows, columns)
 
 
 def field_size(network: Network) -> tuple[int, int]:
-    """The (height, width) of the receptive field of a network's last layer: the smallest image that its filters fit
-    into without padding."""
-    height, width = 1, 1
-    for layer in reversed(network.layers):
-        side = layer.pool.size if layer.pool else 1
-        (sh, sw), (eh, ew) = layer.conv.window.stride, layer.conv.window.extent
-        height, width = (height * side - 1) * sh + eh, (width * side - 1) * sw + ew
+    """Return the (height, width) of the receptive field of a network's last layer.
+
+    It is the smallest image that the filters fit into without padding.
+    """
+    height, width = (
+        AxisField(tuple(step for layer in reversed(network.layers) for step in _layer_steps(layer, axis)), 0).size
+        for axis in (0, 1)
+    )
     return height, width
+
+
+@dataclass(frozen=True)
+class AxisField:
+    """A receptive field along one axis.
+
+    Parameters
+    ----------
+    steps : tuple of AxisStep
+        From the layer down.
+    length : int
+        The number of rows or columns of the image, or of the maps, that the field lies in.
+    """
+
+    steps: tuple[AxisStep, ...]
+    length: int
+
+    @cached_property
+    def size(self) -> int:
+        """The number of positions from the first to the last that an output is computed from."""
+        size = 1
+        for step in self.steps:
+            size = (size - 1) * step.stride + step.extent
+        return size
+
+    @cached_property
+    def stride(self) -> int:
+        """The distance between the fields of neighboring outputs."""
+        return prod(step.stride for step in self.steps)
+
+    @cached_property
+    def offset(self) -> int:
+        """The position at which the field of output 0 starts; negative in the padding."""
+        offset = 0
+        for step in self.steps:
+            offset = offset * step.stride - step.before
+        return offset
+
+    def interval(self, output: int) -> tuple[int, int]:
+        """Return the start and the end (exclusive) of the field of an output, padding included."""
+        first = self.offset + output * self.stride
+        return first, first + self.size
+
+    def indexes(self, output: int) -> Indexes:
+        """Return exactly the positions that an output reads, sorted: without padding and gaps of a dilation."""
+        found = np.array([output])
+        for step in self.steps:
+            read = step.sources(found)
+            found = np.unique(read[read != OUTSIDE])
+        return found
+
+
+@dataclass(frozen=True)
+class AxisStep:
+    """What a kernel or a pooling reads along one axis.
+
+    Parameters
+    ----------
+    kernel, stride, dilation : int
+        `kernel` is the number of elements.
+    length : int
+        The number of rows or columns that it slides over.
+    before, after : int
+        The padding at both ends.
+    border : str
+        What the padding contains, as in `cnnfx.correlate`.
+    """
+
+    kernel: int
+    stride: int
+    dilation: int = 1
+    length: int = 0
+    before: int = 0
+    after: int = 0
+    border: str = "constant"
+
+    @property
+    def extent(self) -> int:
+        """The number of positions from the first to the last that an output reads."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    def positions(self, outputs: Indexes) -> Indexes:
+        """Return the positions `(N, kernel)` that N outputs read; negative, or `length` or more, in the padding."""
+        return outputs[:, np.newaxis] * self.stride + np.arange(self.kernel) * self.dilation - self.before
+
+    def sources(self, outputs: Indexes) -> Indexes:
+        """Return the positions `(N, kernel)` whose values N outputs read.
+
+        They differ from `positions` in the padding: there it is the position that the border repeats, or `OUTSIDE` for
+        a zero.
+        """
+        return sources(self.length, self.before, self.after, self.border)[self.positions(outputs) + self.before]
+
+
+def conv_step(conv: Conv, axis: int, size: tuple[int, int] | None = None) -> AxisStep:
+    """Return what kernels read along axis 0 (rows) or 1 (columns).
+
+    Parameters
+    ----------
+    conv : Conv
+    axis : int
+    size : (H, W), optional
+        The size of the input. Without it the padding is left out.
+    """
+    window = conv.window
+    kernel, stride, dilation = window.kernel[axis], window.stride[axis], window.dilation[axis]
+    if size is None:
+        return AxisStep(kernel, stride, dilation)
+    return AxisStep(kernel, stride, dilation, size[axis], *window.pads(size)[axis], window.border)
+
+
+def _layer_steps(layer: Layer, axis: int, size: tuple[int, int] | None = None) -> list[AxisStep]:
+    """Return the steps of a layer along an axis, from the top: its pooling, if any, then its kernels."""
+    step = conv_step(layer.conv, axis, size)
+    if layer.pool is None:
+        return [step]
+    length = layer.conv.window.output_size(size)[axis] if size else 0
+    return [AxisStep(layer.pool.size, layer.pool.size, length=length), step]

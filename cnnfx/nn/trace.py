@@ -1,7 +1,8 @@
-"""How the outputs of a layer at one position came about: each `Explanation` is filled from the network's own layers.
+"""The arithmetic of one output: patch × weights, bias, combination, activation and pooling, traced to the layers below.
 
-The patch of a layer above the first is made of outputs of the layer below; the largest of its contributions are
-explained in the same way, as deep as is asked for.
+`explain` returns an `Explanation` for each output channel at one position. The patch of a layer above the first
+consists of outputs of the layer below; the largest contributions among them are explained in the same way, down to a
+given depth. `values_at` computes outputs at some positions without computing the others.
 """
 
 from __future__ import annotations
@@ -15,67 +16,70 @@ from numpy.typing import NDArray
 
 from cnnfx.conv.padding import OUTSIDE
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.feature_maps import FeatureMaps, Places, block, gathered, read
-from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Array, Pool
-from cnnfx.nn.network import Layer
+from cnnfx.nn.feature_maps import FeatureMaps, Floats
+from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Array, Layer, Pool
+from cnnfx.nn.receptive_field import Indexes, conv_step
 
 Position = tuple[int, int]
 """(row, column)."""
 
+MAX_CONTRIBUTIONS = 3
+"""The most contributions of the layer below that are explained for one output."""
+
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """What the kernels of a layer stand on for one position of their maps.
+    """The values that the kernels of a layer read for one position of their feature maps.
 
     Parameters
     ----------
     row, column : int
         The position, before pooling.
     rows, columns : (kh,) and (kw,) arrays
-        The places below that the kernels read; negative, or beyond the maps' end, in the padding.
+        The rows and columns of the input that the kernels read; negative, or beyond the last, in the padding.
     from_rows, from_columns : (kh,) and (kw,) arrays
-        The places whose values stand there; `OUTSIDE` for a zero.
+        The rows and columns whose values are there; `OUTSIDE` for a zero.
     values : (C, kh, kw) array
     size : (int, int)
-        Rows and columns of the maps below.
+        Rows and columns of the input.
     border : str
-        What their padding holds.
+        What the padding contains, as in `cnnfx.correlate`.
     """
 
     row: int
     column: int
-    rows: Places
-    columns: Places
-    from_rows: Places
-    from_columns: Places
+    rows: Indexes
+    columns: Indexes
+    from_rows: Indexes
+    from_columns: Indexes
     values: Array
     size: tuple[int, int]
     border: str
 
     @property
     def padding(self) -> NDArray[np.bool_]:
-        """Which of the places lie in the padding, `(kh, kw)`."""
-        down, across = (
-            (places < 0) | (places >= length)
-            for places, length in zip((self.rows, self.columns), self.size, strict=True)
+        """Whether each value lies in the padding, `(kh, kw)`."""
+        rows, columns = (
+            (indexes < 0) | (indexes >= length)
+            for indexes, length in zip((self.rows, self.columns), self.size, strict=True)
         )
-        return down[:, np.newaxis] | across
+        return rows[:, np.newaxis] | columns
 
     def source(self, row: int, column: int) -> Position | None:
-        """Where below the value at a place of the kernel stands; None if it is a zero of the padding."""
+        """Return the input position of the value at an element of the kernel; None for a zero of the padding."""
         found = int(self.from_rows[row]), int(self.from_columns[column])
         return None if OUTSIDE in found else found
 
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """What a filter makes of one input channel.
+    """The products of a filter on one input channel.
 
     Parameters
     ----------
     channel : str
     index : int
-        The channel's number below.
+        The index of the input channel.
     patch, weights : (kh, kw) arrays
     """
 
@@ -86,7 +90,7 @@ class Term:
 
     @cached_property
     def products(self) -> NDArray[np.float64]:
-        """`patch` × `weights`, `(kh, kw)`: exact, as factors of float32 are."""
+        """`patch` × `weights`, `(kh, kw)`; exact, since the factors are float32."""
         with np.errstate(invalid="ignore"):  # infinity times 0
             products: NDArray[np.float64] = self.patch.astype(np.float64) * self.weights.astype(np.float64)
         return products
@@ -99,7 +103,7 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """The output of one filter at one position: the sum of its terms, and its bias."""
+    """The output of one filter at one position: the sum of its terms, plus its bias."""
 
     filter: str
     index: int
@@ -113,13 +117,13 @@ class Sum:
 
     @property
     def value(self) -> float:
-        """With the bias."""
+        """The sum of the terms, plus the bias."""
         return self.total + self.bias
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """A value of an output channel before pooling: one filter's sum or a combination of several, then the activation.
+    """A value of an output channel before pooling: a filter's sum or a combination of several, then the activation.
 
     `combination` and `activation` are kinds of `cnnfx.nn.layers.Combination` and `Activation`.
     """
@@ -131,20 +135,20 @@ class Point:
 
     @cached_property
     def combined(self) -> float:
-        """The sum itself, or what is made of the sums."""
+        """The sum itself, or the combination of the sums."""
         values = np.array([found.value for found in self.sums])
         with np.errstate(over="ignore", invalid="ignore"):
             return float(COMBINATIONS[self.combination](values[:, np.newaxis, np.newaxis])[0, 0])
 
     @cached_property
     def value(self) -> float:
-        """After the activation."""
+        """The value after the activation."""
         return float(ACTIVATIONS[self.activation](np.array(self.combined)))
 
 
 @dataclass(frozen=True, eq=False)
 class Contribution:
-    """An output of the layer below, and what it adds to each of the sums of the point that it is shown for."""
+    """An output of the layer below, and the amount that it adds to each of the sums of a point."""
 
     explanation: Explanation
     amounts: tuple[float, ...]
@@ -152,25 +156,26 @@ class Contribution:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """How one output came about.
+    """The arithmetic of one output.
 
     Parameters
     ----------
     layer : int
-        1 is the first.
+        The number of the layer; 1 is the first.
     channel : str
         The output channel.
     row, column : int
         In the layer's output, after pooling.
     points : tuple of Point
-        One, or with a pooling of p its p·p, row by row.
+        One, or p·p row by row with a pooling of size p.
     pool : Pool, optional
     contributions : tuple of Contribution, optional
-        Those of the layer below that add most to `shown`, largest first; None if they were not asked for.
+        The outputs of the layer below that add most to the point `shown`, the largest first; None if they were not
+        requested.
     others : int
-        How many more contributions there are that are not 0.
+        The number of further contributions that are not 0.
     other_amounts : tuple of float
-        What these add to each sum together.
+        The sum of these for each sum of the point.
     """
 
     layer: int
@@ -185,7 +190,7 @@ class Explanation:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The points' values, `(p, p)`."""
+        """The values of the points, `(p, p)`."""
         size = self.pool.size if self.pool else 1
         return np.array([point.value for point in self.points]).reshape(size, size)
 
@@ -199,7 +204,7 @@ class Explanation:
 
     @cached_property
     def shown(self) -> int:
-        """The point that tells most of the output: what max pooling keeps, or else the largest in magnitude."""
+        """The index of the point to show: the one that max pooling keeps, otherwise the largest in magnitude."""
         values = self.values.ravel()
         keeps = self.pool is not None and self.pool.kind == "max"
         return int(np.argmax(values if keeps else np.abs(values)))
@@ -210,10 +215,6 @@ def _total(numbers: Sequence[float] | NDArray[np.float64]) -> float:
         return float(np.sum(numbers))
 
 
-LARGEST = 3
-"""The contributions to an output whose own arithmetic is shown."""
-
-
 def explain(
     maps: FeatureMaps,
     inputs: Sequence[str],
@@ -222,7 +223,7 @@ def explain(
     channels: Sequence[int] | None = None,
     depth: int = 1,
 ) -> list[Explanation]:
-    """How the outputs of the last layer of `maps` at a position came about.
+    """Return the arithmetic of the outputs of the last layer of `maps` at one position.
 
     Parameters
     ----------
@@ -232,14 +233,19 @@ def explain(
     row, column : int
         In the layer's output, after pooling.
     channels : sequence of int, optional
-        The numbers of the output channels; all unless given.
+        The indexes of the output channels. By default all.
     depth : int
-        The layers whose arithmetic is wanted: 1 for this one only, 2 for that of its largest contributions too.
+        The number of layers to explain: 1 for this layer only, 2 for its largest contributions too, and so on.
+
+    Returns
+    -------
+    list of Explanation
+        One for each channel.
 
     Raises
     ------
     ArgumentError
-        If the position lies outside, or there are not so many layers.
+        If the position lies outside the maps, or there are fewer layers than `depth`.
 
     Examples
     --------
@@ -263,15 +269,16 @@ def explain(
             f"A depth of {depth} is not possible: layer {number} can be explained to a depth of 1"
             + (f" to {number}, the first layer being the deepest." if number > 1 else ", as it is the first.")
         )
-    return _explained(maps, inputs, number, (row, column), channels or range(maps.shape[0]), depth)
+    return _explain_channels(maps, inputs, number, (row, column), channels or range(maps.shape[0]), depth)
 
 
 def check_position(maps: FeatureMaps, row: int, column: int) -> None:
-    """Refuse a position that the maps do not have.
+    """Check that a position lies in the maps.
 
     Raises
     ------
     ArgumentError
+        If it lies outside; the message gives the range of x and y.
     """
     _, height, width = maps.shape
     if not (0 <= row < height and 0 <= column < width):
@@ -281,7 +288,7 @@ def check_position(maps: FeatureMaps, row: int, column: int) -> None:
         )
 
 
-def _explained(
+def _explain_channels(
     maps: FeatureMaps, inputs: Sequence[str], number: int, at: Position, channels: Sequence[int], depth: int
 ) -> list[Explanation]:
     layer = maps.network.layers[number - 1]
@@ -294,27 +301,36 @@ def _explained(
             for patch in patches
         )
         explanation = Explanation(number, output.name, *at, points, layer.pool)
-        found.append(_followed(maps, inputs, explanation, depth) if depth > 1 else explanation)
+        found.append(_with_contributions(maps, inputs, explanation, depth) if depth > 1 else explanation)
     return found
 
 
 def _patches(maps: FeatureMaps, number: int, at: Position) -> Iterator[Patch]:
-    """The patches for the positions that an output is pooled from, row by row."""
-    layer, (_, *size) = maps.network.layers[number - 1], maps.sizes[number - 1]
-    side, (kh, kw) = layer.pool.size if layer.pool else 1, layer.conv.window.kernel
-    rows, columns = (block(np.array([place]), side)[0] for place in at)
-    down, across = read(maps, number, 0, rows), read(maps, number, 1, columns)
-    values = gathered(maps, number, down, across)
+    """Yield the patches of the positions that an output is pooled from, row by row."""
+    layer, (_, height, width) = maps.network.layers[number - 1], maps.sizes[number - 1]
+    side, (kh, kw) = layer.pool_size, layer.conv.window.kernel
+    rows, columns = (_unpooled(np.array([index]), side)[0] for index in at)
+    down, across = (conv_step(layer.conv, axis, (height, width)) for axis in (0, 1))
+    from_rows, from_columns = down.sources(rows), across.sources(columns)
+    values = _gather_patches(maps, number, from_rows, from_columns)
     values = values.reshape(len(values), side, kh, side, kw)
-    for i, row in enumerate(rows.tolist()):
-        for j, column in enumerate(columns.tolist()):
-            read_at = down.places[i], across.places[j], down.sources[i], across.sources[j]
-            border = layer.conv.window.border
-            yield Patch(row, column, *read_at, values[:, i, :, j], (size[0], size[1]), border)
+    for i, read_rows in enumerate(down.positions(rows)):
+        for j, read_columns in enumerate(across.positions(columns)):
+            yield Patch(
+                row=int(rows[i]),
+                column=int(columns[j]),
+                rows=read_rows,
+                columns=read_columns,
+                from_rows=from_rows[i],
+                from_columns=from_columns[j],
+                values=values[:, i, :, j],
+                size=(height, width),
+                border=layer.conv.window.border,
+            )
 
 
 def _sum(layer: Layer, index: int, patch: Patch, names: Sequence[str]) -> Sum:
-    """A filter on what it stands on: the channels of its group."""
+    """Return the sum of a filter on a patch: on the channels of its group."""
     weights = layer.conv.weights[index]
     first = index // (len(layer.filter_names) // layer.conv.groups) * len(weights)
     terms = tuple(
@@ -323,16 +339,16 @@ def _sum(layer: Layer, index: int, patch: Patch, names: Sequence[str]) -> Sum:
     return Sum(layer.filter_names[index], index, terms, float(layer.conv.bias[index]))
 
 
-def _followed(maps: FeatureMaps, inputs: Sequence[str], explanation: Explanation, depth: int) -> Explanation:
-    """The explanation with those of its largest contributions."""
+def _with_contributions(maps: FeatureMaps, inputs: Sequence[str], explanation: Explanation, depth: int) -> Explanation:
+    """Return the explanation with those of its largest contributions."""
     amounts = _amounts(explanation.points[explanation.shown])
     sizes = {key: np.abs(np.nan_to_num(found, nan=np.inf)).max() for key, found in amounts.items()}
     order = sorted((key for key in sizes if sizes[key] > 0), key=lambda key: -sizes[key])
     contributions = []
-    for channel, row, column in order[:LARGEST]:
-        (below,) = _explained(maps, inputs, explanation.layer - 1, (row, column), [channel], depth - 1)
+    for channel, row, column in order[:MAX_CONTRIBUTIONS]:
+        (below,) = _explain_channels(maps, inputs, explanation.layer - 1, (row, column), [channel], depth - 1)
         contributions.append(Contribution(below, tuple(amounts[channel, row, column].tolist())))
-    rest = [amounts[key] for key in order[LARGEST:]]
+    rest = [amounts[key] for key in order[MAX_CONTRIBUTIONS:]]
     count = len(explanation.points[explanation.shown].sums)
     with np.errstate(invalid="ignore"):
         others = np.sum(rest, axis=0).tolist() if rest else [0.0] * count
@@ -340,7 +356,10 @@ def _followed(maps: FeatureMaps, inputs: Sequence[str], explanation: Explanation
 
 
 def _amounts(point: Point) -> dict[tuple[int, int, int], NDArray[np.float64]]:
-    """What each value below (channel, row, column) adds to the sums of a point; a border may repeat it."""
+    """Return the amount that each input value (channel, row, column) adds to each sum of a point.
+
+    A value that the border repeats is added several times.
+    """
     amounts: dict[tuple[int, int, int], NDArray[np.float64]] = {}
     for number, found in enumerate(point.sums):
         for term in found.terms:
@@ -350,3 +369,56 @@ def _amounts(point: Point) -> dict[tuple[int, int, int], NDArray[np.float64]]:
                     amount = amounts.setdefault((term.index, *source), np.zeros(len(point.sums)))
                     amount[number] += product
     return amounts
+
+
+def values_at(maps: FeatureMaps, number: int, rows: Indexes, columns: Indexes) -> Floats:
+    """Return the outputs of layer `number` at the crossings of some rows and columns, computing no others.
+
+    Parameters
+    ----------
+    maps : FeatureMaps
+        Of this layer, or of one above it.
+    number : int
+        1 is the first layer, 0 the normalized image.
+    rows, columns : (N,) and (M,) arrays
+
+    Returns
+    -------
+    (K, N, M) array
+    """
+    if number == 0:
+        image = np.concatenate([maps.image.floats(row, row + 1)[:, :, columns] for row in rows.tolist()], axis=1)
+        return maps.network.normalize(image)
+    layer, size = maps.network.layers[number - 1], maps.sizes[number - 1][1:]
+    row_sources, column_sources = (
+        conv_step(layer.conv, axis, size).sources(_unpooled(outputs, layer.pool_size).ravel())
+        for axis, outputs in enumerate((rows, columns))
+    )
+    patches = _gather_patches(maps, number, row_sources, column_sources)
+    separate = replace(layer.conv, stride=layer.conv.window.kernel, dilation=1, padding="valid")
+    return replace(layer, conv=separate).forward(patches)
+
+
+def _gather_patches(maps: FeatureMaps, number: int, row_sources: Indexes, column_sources: Indexes) -> Floats:
+    """Return the patches that the kernels of layer `number` read, side by side: `(C, N·kh, M·kw)`.
+
+    Parameters
+    ----------
+    maps : FeatureMaps
+    number : int
+    row_sources, column_sources : (N, kh) and (M, kw) arrays
+        As `AxisStep.sources` returns them.
+    """
+    rows, columns = row_sources.ravel(), column_sources.ravel()
+    (needed_rows, row), (needed_columns, column) = (
+        np.unique(np.maximum(wanted, 0), return_inverse=True) for wanted in (rows, columns)
+    )
+    values = values_at(maps, number - 1, needed_rows, needed_columns)[:, row[:, np.newaxis], column]
+    values[:, rows == OUTSIDE] = 0
+    values[:, :, columns == OUTSIDE] = 0
+    return values
+
+
+def _unpooled(outputs: Indexes, size: int) -> Indexes:
+    """Return the rows or columns `(N, size)` that a pooling of a size computes N outputs from."""
+    return outputs[:, np.newaxis] * size + np.arange(size)

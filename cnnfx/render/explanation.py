@@ -181,7 +181,7 @@ def _seen(maps: FeatureMaps, row: int, column: int) -> str:
     inside = box.clipped(height, width)
     told = f"It sees {_span('column', inside.left, inside.right)} and {_span('row', inside.top, inside.bottom)}"
     whole = inside == box
-    gaps = len(field.rows.places(row)), len(field.columns.places(column))
+    gaps = len(field.rows.indexes(row)), len(field.columns.indexes(column))
     spread = gaps != (inside.bottom - inside.top, inside.right - inside.left) and whole
     return f"{told} of the image{', not every one of them' if spread else ''}" + (
         "." if whole else ", and some of the padding around it."

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.nn.feature_maps import Statistics, measure
+from cnnfx.nn.feature_maps import Statistics, channel_statistics
 from cnnfx.nn.layers import Shape
 from cnnfx.render.color import ColorScale, LinearScale, apply_colormap
 from cnnfx.render.png import write_png
@@ -312,7 +312,7 @@ class ArrayMaps:
     @cached_property
     def statistics(self) -> Statistics:
         """The statistics of each channel."""
-        return measure([(0, self.array)])
+        return channel_statistics([(0, self.array)])
 
     def rows(self, first: int, last: int) -> NDArray[Any]:
         """Rows of all channels, `(K, last - first, W)`."""

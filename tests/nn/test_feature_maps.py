@@ -1,4 +1,4 @@
-"""Feature maps in bands: the same as those of the whole image."""
+"""Feature maps in bands against those of the whole image, and their statistics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError
 from cnnfx.nn import feature_maps as maps_module
-from cnnfx.nn.feature_maps import FeatureMaps, band_rows, feature_maps
+from cnnfx.nn.feature_maps import FeatureMaps, band_rows, channel_statistics, feature_maps
 from cnnfx.nn.layers import Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
 
 RANDOM = np.random.default_rng(11)
 
 
-class Source:
+class ArrayImage:
     """An array as an image, which remembers the most rows that were asked for at once."""
 
     def __init__(self, array: np.ndarray) -> None:
@@ -40,7 +40,7 @@ def layer(count: int, depth: int, **settings: object) -> Layer:
 @pytest.fixture
 def banded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every image counts as too large to keep its maps, and bands are as low as they can be."""
-    monkeypatch.setattr(maps_module, "KEPT_BYTES", 0)
+    monkeypatch.setattr(maps_module, "MAX_CACHED_BYTES", 0)
     monkeypatch.setattr(maps_module, "BAND_BYTES", 1)
 
 
@@ -63,25 +63,25 @@ NETWORKS = {
 @pytest.mark.usefixtures("banded")
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("height", [40, 2 * BAND_ROWS + 1, 3 * BAND_ROWS + 77])
-def test_bands_are_the_rows_of_the_whole(name: str, height: int) -> None:
+def test_bands_are_the_rows_of_the_whole_maps(name: str, height: int) -> None:
     network = Network(tuple(NETWORKS[name]))
     image = RANDOM.random((2, height, 23), dtype=np.float32)
-    maps = feature_maps(network, Source(image), ("a", "b"))
+    maps = feature_maps(network, ArrayImage(image), ("a", "b"))
     joined = np.concatenate([band for _, band in maps.bands()], axis=1)
     np.testing.assert_allclose(joined, network.feature_maps(image)[-1], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.usefixtures("banded")
-def test_bands_of_one_layer_hold_the_same_bits_as_the_whole() -> None:
+def test_bands_of_one_layer_have_the_same_bits_as_the_whole_maps() -> None:
     image = RANDOM.random((2, 3 * BAND_ROWS + 77, 31), dtype=np.float32)
     network = Network((layer(3, 2, padding="same"),))
-    joined = np.concatenate([band for _, band in feature_maps(network, Source(image), ("a", "b")).bands()], axis=1)
+    joined = np.concatenate([band for _, band in feature_maps(network, ArrayImage(image), ("a", "b")).bands()], axis=1)
     np.testing.assert_array_equal(joined, network.feature_maps(image)[-1])
 
 
 @pytest.mark.usefixtures("banded")
-def test_a_band_asks_for_little_more_than_its_own_rows() -> None:
-    source = Source(np.zeros((2, 20 * BAND_ROWS, 9)))
+def test_a_band_reads_few_rows_more_than_its_own() -> None:
+    source = ArrayImage(np.zeros((2, 20 * BAND_ROWS, 9)))
     for _ in feature_maps(Network((layer(3, 2), layer(2, 3))), source, ("a", "b")).bands():
         pass
     assert source.most == BAND_ROWS + 4  # two layers, each two rows more
@@ -89,8 +89,8 @@ def test_a_band_asks_for_little_more_than_its_own_rows() -> None:
 
 @pytest.mark.usefixtures("banded")
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_part_of_the_channels_is_the_same_alone(name: str) -> None:
-    network, source = Network(tuple(NETWORKS[name])), Source(RANDOM.random((2, 50, 23)))
+def test_a_part_of_the_channels_has_the_same_values(name: str) -> None:
+    network, source = Network(tuple(NETWORKS[name])), ArrayImage(RANDOM.random((2, 50, 23)))
     maps = feature_maps(network, source, ("a", "b"))
     last = maps.shape[0]
     part = maps.part(last - 1, last)
@@ -99,14 +99,14 @@ def test_a_part_of_the_channels_is_the_same_alone(name: str) -> None:
 
 
 @pytest.mark.usefixtures("banded")
-def test_a_part_of_grouped_channels_is_the_same_alone() -> None:
+def test_a_part_of_grouped_channels_has_the_same_values() -> None:
     network = Network((layer(3, 1),)).per_channel(("red", "green"))
-    maps = FeatureMaps(network, Source(RANDOM.random((2, 30, 23))))
+    maps = FeatureMaps(network, ArrayImage(RANDOM.random((2, 30, 23))))
     np.testing.assert_array_equal(maps.part(2, 5).whole(), maps.whole()[2:5])
 
 
 def test_small_maps_are_computed_once() -> None:
-    source = Source(np.zeros((2, 30, 20)))
+    source = ArrayImage(np.zeros((2, 30, 20)))
     maps = feature_maps(Network((layer(3, 2),)), source, ("a", "b"))
     maps.whole()
     source.most = 0
@@ -115,19 +115,53 @@ def test_small_maps_are_computed_once() -> None:
     assert source.most == 0
 
 
-def test_an_earlier_layer_can_be_asked_for() -> None:
-    network, source = Network((layer(3, 2), layer(2, 3))), Source(RANDOM.random((2, 30, 20)))
+def test_the_maps_of_an_earlier_layer_can_be_computed() -> None:
+    network, source = Network((layer(3, 2), layer(2, 3))), ArrayImage(RANDOM.random((2, 30, 20)))
     maps = feature_maps(network, source, ("a", "b"), layer=1)
     np.testing.assert_array_equal(maps.whole(), network.feature_maps(source.array)[0])
 
 
 @pytest.mark.parametrize("number", [0, 3])
-def test_a_layer_that_is_not_there_is_refused(number: int) -> None:
+def test_a_layer_that_does_not_exist_is_refused(number: int) -> None:
     network = Network((layer(3, 2), layer(2, 3)), "net")
     with pytest.raises(ArgumentError, match=rf"^There is no layer {number}: net has 2 layers\.$"):
-        feature_maps(network, Source(np.zeros((2, 9, 9))), ("a", "b"), layer=number)
+        feature_maps(network, ArrayImage(np.zeros((2, 9, 9))), ("a", "b"), layer=number)
 
 
-def test_bands_begin_where_the_engine_promises_the_same_bits() -> None:
+def test_the_height_of_a_band_is_a_multiple_of_band_rows() -> None:
     assert band_rows(1) % BAND_ROWS == 0
     assert band_rows(10**9) == BAND_ROWS
+
+
+def test_range_mean_and_peak_are_those_of_the_channel() -> None:
+    image = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
+    image[0, 1, 4] = 50
+    (channel,) = channel_statistics([(0, image)])
+    assert (channel.range, channel.peak) == ((0.0, 50.0), (4, 1))
+    assert channel.mean == (sum(range(24)) - 10 + 50) / 24
+
+
+def test_statistics_of_bands_are_those_of_the_whole_maps() -> None:
+    image = np.random.default_rng(3).normal(size=(2, 30, 7)).astype(np.float32)
+    whole, banded = channel_statistics([(0, image)]), channel_statistics([(0, image[:, :11]), (11, image[:, 11:])])
+    for one, other in zip(whole, banded, strict=True):
+        assert (one.low, one.high, one.peak, one.count) == (other.low, other.high, other.peak, other.count)
+        np.testing.assert_allclose(one.total, other.total, rtol=1e-6)
+
+
+def test_the_peak_is_the_first_of_equal_values() -> None:
+    assert channel_statistics([(0, np.ones((1, 2, 2), np.float32)), (2, np.ones((1, 2, 2), np.float32))])[0].peak == (
+        0,
+        0,
+    )
+
+
+def test_values_that_are_not_finite_are_counted_and_left_out() -> None:
+    image = np.array([[[1, np.nan, 3], [np.inf, 2, -np.inf]]], np.float32)
+    (channel,) = channel_statistics([(0, image)])
+    assert (channel.range, channel.mean, channel.nonfinite, channel.peak) == ((1.0, 3.0), 2.0, 3, (2, 0))
+
+
+def test_a_channel_without_any_finite_value_has_no_mean_and_no_peak() -> None:
+    (channel,) = channel_statistics([(0, np.full((1, 2, 2), np.nan, np.float32))])
+    assert (channel.range, channel.mean, channel.peak, channel.nonfinite) == ((0.0, 0.0), None, None, 4)

@@ -46,8 +46,8 @@ def test_rows_and_columns_are_apart():
     net = network(layer(np.ones((1, 1, 3, 2)), stride=(2, 1), dilation=(1, 4), padding=((1, 0), (0, 2))))
     field = receptive_field(net, (1, 9, 20))
     assert (field.size, field.stride, field.offset) == ((3, 5), (2, 1), (-1, 0))
-    assert field.rows.places(0).tolist() == [0, 1]
-    assert field.columns.places(2).tolist() == [2, 6]
+    assert field.rows.indexes(0).tolist() == [0, 1]
+    assert field.columns.indexes(2).tolist() == [2, 6]
 
 
 def test_a_box_is_clipped_to_the_image():
@@ -57,7 +57,7 @@ def test_a_box_is_clipped_to_the_image():
 @pytest.mark.parametrize(("border", "places"), [("constant", [0, 1]), ("reflect", [0, 1]), ("wrap", [0, 1, 8])])
 def test_a_border_that_repeats_pixels_reads_them(border, places):
     net = network(ones(3, padding=1, border=border))
-    assert receptive_field(net, (1, 9, 9)).rows.places(0).tolist() == places
+    assert receptive_field(net, (1, 9, 9)).rows.indexes(0).tolist() == places
 
 
 def test_a_layer_that_is_not_there_is_refused():
@@ -103,7 +103,7 @@ def test_exactly_the_pixels_in_the_field_change_the_output(layers, seed):
     pixels = np.eye(height * width).reshape(-1, 1, height, width)  # positive weights: whatever is read adds to it
     changed = net.feature_maps(pixels)[-1][:, 0, row, column].reshape(height, width) > 1e-12
     expected = np.zeros((height, width), bool)
-    expected[np.ix_(field.rows.places(row), field.columns.places(column))] = True
+    expected[np.ix_(field.rows.indexes(row), field.columns.indexes(column))] = True
     np.testing.assert_array_equal(changed, expected)
     if all(one["border"] == "constant" for one in layers):
         top, left, bottom, right = field.box(row, column).clipped(height, width)

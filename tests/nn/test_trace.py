@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
-from cnnfx.nn.feature_maps import FeatureMaps, feature_maps, values_at
+from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.layers import Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
-from cnnfx.nn.trace import LARGEST, explain
+from cnnfx.nn.trace import MAX_CONTRIBUTIONS, explain, values_at
 
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
 PADDINGS = st.sampled_from(["valid", "same", 1, 2, ((0, 3), (1, 0))])
@@ -111,8 +111,8 @@ def check_below(one):
     if one.contributions is None:
         assert one.layer == 1
         return
-    assert len(one.contributions) <= LARGEST
-    assert not (one.others and len(one.contributions) < LARGEST)
+    assert len(one.contributions) <= MAX_CONTRIBUTIONS
+    assert not (one.others and len(one.contributions) < MAX_CONTRIBUTIONS)
     for below in one.contributions:
         values = [
             term.patch[i, j]
