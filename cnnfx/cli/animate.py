@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Target
     from cnnfx.render.color import LinearScale
-    from cnnfx.render.sliding.frames import Scene
-    from cnnfx.render.sliding.positions import Slide
+    from cnnfx.render.sliding.frames import FrameLayout
+    from cnnfx.render.sliding.positions import SlidingWindow
 
 LONGEST, LONGEST_NUMBERED = 32, 12
 """The longer side of an image, in pixels, to which larger ones are shrunk."""
@@ -80,9 +80,9 @@ def animate(
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Source, moving_target
     from cnnfx.render.color import ColorScale
-    from cnnfx.render.sliding.frames import Scene
-    from cnnfx.render.sliding.palette import Cells
-    from cnnfx.render.sliding.positions import slide_of
+    from cnnfx.render.sliding.frames import FrameLayout
+    from cnnfx.render.sliding.palette import CellStyle
+    from cnnfx.render.sliding.positions import sliding_window
 
     if not filters and not kernel:
         raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
@@ -94,15 +94,15 @@ def animate(
     work = Pipeline(network, (), channels, background, max_pixels or MAX_PIXELS)
     shown, notes = _loaded(work, image, region, size or (LONGEST_NUMBERED if numbers else LONGEST))
     maps = work.maps(shown)[0][1]
-    slide = slide_of(maps, shown.channel_names, only or ())
-    _check_count(shown, slide, steps)
-    cell, more = _cell(slide, scale, numbers)
-    stops = slide.stops(steps)
-    _check_size(shown, slide, cell, len(stops) + 1)
-    scene = Scene(slide, _drawn(shown, slide), ColorScale(normalize, scope), Cells(cell, numbers))
-    written = _write(target, scene, stops, fps or _suitable_fps(stops, numbers))
+    sliding = sliding_window(maps, shown.channel_names, only or ())
+    _check_count(shown, sliding, steps)
+    cell, more = _cell(sliding, scale, numbers)
+    positions = sliding.frame_positions(steps)
+    _check_size(shown, sliding, cell, len(positions) + 1)
+    layout = FrameLayout(sliding, _drawn(shown, sliding), ColorScale(normalize, scope), CellStyle(cell, numbers))
+    written = _write(target, layout, positions, fps or _suitable_fps(positions, numbers))
     if as_json:
-        put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(slide), **written})
+        put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(sliding), **written})
     if not quiet:
         for note in (*left_out, *notes, *more):
             tell(note)
@@ -132,12 +132,12 @@ def _by(image: Image) -> str:
     return f"{image.shape[2]}×{image.shape[1]}"
 
 
-def _check_count(image: Image, slide: Slide, steps: int | None) -> None:
+def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> None:
     """Refuse more frames than anybody looks at."""
     from cnnfx.errors import UsageError
 
-    if (steps or slide.positions) > MOST_FRAMES and slide.positions > MOST_FRAMES:
-        count = f"{slide.size[1]}×{slide.size[0]} = {slide.positions} positions"
+    if (steps or sliding.position_count) > MOST_FRAMES and sliding.position_count > MOST_FRAMES:
+        count = f"{sliding.output_size[1]}×{sliding.output_size[0]} = {sliding.position_count} positions"
         raise UsageError(
             f"{image.name}: the filter has {count} on {_by(image)} pixels; {MOST_FRAMES} frames are the most. "
             f"Take a part with --region X,Y,W,H, shrink the image with --size {LONGEST}, or go through them in fewer "
@@ -145,22 +145,24 @@ def _check_count(image: Image, slide: Slide, steps: int | None) -> None:
         )
 
 
-def _cell(slide: Slide, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
+def _cell(sliding: SlidingWindow, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
     """The side of a cell, and what is to be told of it."""
-    from cnnfx.render.sliding.frames import READABLE, suitable_cell
+    from cnnfx.render.sliding.frames import MIN_NUMBER_CELL, suitable_cell_size
 
     if scale is None:
-        return suitable_cell(slide, numbers), []
-    if numbers and scale < READABLE:
-        return READABLE, [f"--scale {scale} is too small for numbers: each pixel is drawn as {READABLE}×{READABLE}."]
+        return suitable_cell_size(sliding, numbers), []
+    if numbers and scale < MIN_NUMBER_CELL:
+        return MIN_NUMBER_CELL, [
+            f"--scale {scale} is too small for numbers: each pixel is drawn as {MIN_NUMBER_CELL}×{MIN_NUMBER_CELL}."
+        ]
     return scale, []
 
 
-def _check_size(image: Image, slide: Slide, cell: int, frames: int) -> None:
+def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) -> None:
     """Refuse what would take too long to draw and to look at, before it is drawn."""
     from cnnfx.errors import UsageError
 
-    cells = len(slide.inputs) * math.prod(slide.padded_size) + len(slide.channels) * slide.positions
+    cells = len(sliding.inputs) * math.prod(sliding.padded_size) + len(sliding.channels) * sliding.position_count
     if cells * cell**2 * frames > MOST_PIXELS:
         raise UsageError(
             f"{image.name}: {frames} frames of {cells} cells of {cell}×{cell} pixels are too large an animation. Show "
@@ -169,43 +171,43 @@ def _check_size(image: Image, slide: Slide, cell: int, frames: int) -> None:
         )
 
 
-def _drawn(image: Image, slide: Slide) -> LinearScale:
+def _drawn(image: Image, sliding: SlidingWindow) -> LinearScale:
     """How the input's values become levels: as they are where they are a picture's, else by their range."""
     from cnnfx.nn.feature_maps import channel_statistics
     from cnnfx.render.color import linear_scale
 
-    if slide.title == "input" and not image.is_array:
+    if sliding.title == "input" and not image.is_array:
         return linear_scale("none", 0, 1)
-    ranges = [channel.range for channel in channel_statistics([(0, slide.inputs)])]
+    ranges = [channel.range for channel in channel_statistics([(0, sliding.inputs)])]
     return linear_scale("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
-def _suitable_fps(stops: list[int], numbers: bool) -> float:
-    return NUMBERED if numbers else min(max(len(stops) / WHOLE, SLOWEST), FASTEST)
+def _suitable_fps(positions: list[int], numbers: bool) -> float:
+    return NUMBERED if numbers else min(max(len(positions) / WHOLE, SLOWEST), FASTEST)
 
 
-def _write(target: Target, scene: Scene, stops: list[int], fps: float) -> dict[str, Any]:
+def _write(target: Target, layout: FrameLayout, positions: list[int], fps: float) -> dict[str, Any]:
     """Write the animation; what was written."""
     from cnnfx.render.animation import frame_duration, write_animation
-    from cnnfx.render.sliding.frames import frames
+    from cnnfx.render.sliding.frames import draw_frames
     from cnnfx.render.sliding.palette import palette
 
-    height, width = scene.shape
+    height, width = layout.shape
     where = STDOUT if target.path is None else str(target.path)
-    durations = [frame_duration(fps)] * len(stops) + [LAST]
+    durations = [frame_duration(fps)] * len(positions) + [LAST]
     with target.open() as file:
-        write_animation(file, where, frames(scene, stops), durations, target.format, palette())
+        write_animation(file, where, draw_frames(layout, positions), durations, target.format, palette())
     return {
         "output": where, "format": target.format, "frames": len(durations), "width": width, "height": height,
         "fps": 1000 / durations[0], "seconds": sum(durations) / 1000,
     }  # fmt: skip
 
 
-def _described(slide: Slide) -> dict[str, Any]:
-    _, height, width = slide.inputs.shape
-    rows, columns = slide.size
+def _described(sliding: SlidingWindow) -> dict[str, Any]:
+    _, height, width = sliding.inputs.shape
+    rows, columns = sliding.output_size
     return {
-        "channels": [channel.name for channel in slide.channels],
+        "channels": [channel.name for channel in sliding.channels],
         "input_size": [height, width],
         "positions": [rows, columns],
     }
@@ -224,9 +226,9 @@ def _network(
     It is not pooled: its maps are as large as the filters have positions.
     """
     from cnnfx.cli.networks import build_upto
-    from cnnfx.render.sliding.positions import unpooled
+    from cnnfx.render.sliding.positions import without_pooling
 
     network = build_upto(layer, filters, kernels, then, settings)
     pool = network.layers[layer - 1].pool
     told = f"{network.name}: the maps are those before the pooling of layer {layer}, {{}}:{{}}, which is left out."
-    return unpooled(network, layer), [told.format(pool.kind, pool.size)] if pool else []
+    return without_pooling(network, layer), [told.format(pool.kind, pool.size)] if pool else []

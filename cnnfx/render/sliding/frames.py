@@ -1,4 +1,8 @@
-"""What stands where in the animation of sliding filters: its panels, and what is told of each filter."""
+"""The frames of the sliding-window animation: their layout, and one frame for each position of the window.
+
+A frame shows the output channels in green, the input in blue below them, and beside or below each output channel its
+kernels or, with numbers, the products at the position.
+"""
 
 from __future__ import annotations
 
@@ -10,217 +14,269 @@ import numpy as np
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.grid import ArrayMaps, Levels, suitable_columns
-from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARK, ORANGE, PALE, WHITE, Cells
-from cnnfx.render.sliding.positions import Channel, Place, Slide
-from cnnfx.render.sliding.products import Arithmetic
+from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARKER, ORANGE, WHITE, CellStyle
+from cnnfx.render.sliding.positions import SlidingWindow
+from cnnfx.render.sliding.products import ProductPanel
 from cnnfx.render.text import draw_text, line_height, text_width
 
 FONT = 13
-MARGIN = GAP = 10
-KERNEL = 60
-"""About how many pixels a kernel is wide."""
-NUMBERED = 36
-"""The cells that numbers are written into."""
-READABLE = 24
-"""The smallest of them."""
-TARGETS = ((1, 300), (4, 200), (math.inf, 130))
-"""About how wide a map or input channel is drawn: alone, among four, among more."""
+"""The font size in pixels."""
+MARGIN = 10
+"""Pixels around a frame."""
+GAP = 10
+"""Pixels between the parts of a frame."""
+KERNEL_WIDTH = 60
+"""About how many pixels wide a kernel is drawn."""
+NUMBER_CELL = 36
+"""The side in pixels of a cell with a number."""
+MIN_NUMBER_CELL = 24
+"""The smallest side in pixels of a cell with a readable number."""
+MIN_CELL = 2
+"""The smallest side in pixels of a cell without numbers, unless the user asks for less."""
+MAX_CELL = 32
+"""The largest side in pixels of a cell without numbers, unless the user asks for more."""
+MAP_WIDTHS = ((1, 300), (4, 200), (math.inf, 130))
+"""About how many pixels wide a map is drawn: pairs of the largest number of maps and the width for so many."""
+MIN_PADDING_LEVEL = 150
+"""The darkest level of padding, which is drawn lighter than the image."""
+THIN_MARKER_CELL = 12
+"""Cells smaller than this, in pixels, are framed by a line one pixel thick; larger ones by two."""
+
+Corner = tuple[int, int]
+"""The top row and left column of pixels of a part of a frame."""
 
 
-def suitable_cell(slide: Slide, numbers: bool) -> int:
-    """The side of a cell in pixels that suits the sizes."""
+def suitable_cell_size(sliding: SlidingWindow, numbers: bool) -> int:
+    """Return the side in pixels of a cell that suits the number and size of the maps."""
     if numbers:
-        return NUMBERED
-    panels = max(len(slide.channels), len(slide.inputs))
-    target = next(width for most, width in TARGETS if panels <= most)
-    return int(max(2, min(32, target // max(*slide.padded_size, *slide.size))))
+        return NUMBER_CELL
+    maps = max(len(sliding.channels), len(sliding.inputs))
+    width = next(width for most, width in MAP_WIDTHS if maps <= most)
+    return int(max(MIN_CELL, min(MAX_CELL, width // max(*sliding.padded_size, *sliding.output_size))))
 
 
-class Scene:
-    """What is drawn of a slide, laid out once; its frames differ in the window's place and in how much is filled.
+class FrameLayout:
+    """The layout of the frames, and everything that is the same in all of them.
 
     Parameters
     ----------
-    slide : Slide
-    drawn : LinearScale
+    sliding : SlidingWindow
+    input_scale : LinearScale
         From the input's values to levels.
-    look : ColorScale
-        How the output's values become levels; its color map is green whatever it says.
-    cells : Cells
+    output_scale : ColorScale
+        From the output's values to levels; its color map is not used, since the output is green.
+    style : CellStyle
+
+    Attributes
+    ----------
+    background : array (height, width), uint8
+        A frame before the first position, as palette indices.
+    inputs, window_inputs : list of arrays
+        Each padded input channel drawn in blue, and in the colors under the window.
+    maps : list of arrays
+        Each output channel.
+    panels : list of ProductPanel
+        One for each output channel.
+    input_corners, map_corners, panel_corners : list of (top, left)
+        Where these are in a frame, in pixels.
     """
 
-    def __init__(self, slide: Slide, drawn: LinearScale, look: ColorScale, cells: Cells) -> None:
-        self.slide, self.cells = slide, cells
-        self._pieces: list[tuple[int, int, Levels]] = []
-        self.inputs = [self._input(drawn, index) for index in range(len(slide.padded))]
-        self.maps = self._drawn_maps(look)
-        self.arithmetic = [Arithmetic(slide, channel, cells, shaded) for channel, shaded in self._sides()]
-        self.map_places: list[Place] = []
-        self.input_places: list[Place] = []
-        self.side_places: list[Place] = []
-        self.head = MARGIN + (line_height(FONT) if cells.numbers else 0)
-        self._place_inputs(self._place_blocks())
-        self.base = self._sheet()
+    def __init__(
+        self, sliding: SlidingWindow, input_scale: LinearScale, output_scale: ColorScale, style: CellStyle
+    ) -> None:
+        self.sliding, self.style = sliding, style
+        self.inputs, self.window_inputs = self._draw_inputs(input_scale)
+        self.maps = self._draw_maps(output_scale)
+        self.panels = [
+            ProductPanel(sliding, channel, style, [self.window_inputs[index] for index in channel.input_channels])
+            for channel in sliding.channels
+        ]
+        self.input_corners: list[Corner] = []
+        self.map_corners: list[Corner] = []
+        self.panel_corners: list[Corner] = []
+        self._placed: list[tuple[int, int, Levels]] = []  # top, left and pixels of each part
+        self._place_inputs(self._place_outputs())
+        self.background = self._paste_all()
 
     @property
-    def shape(self) -> Place:
-        """The height and width of the frames."""
-        height, width = self.base.shape
+    def shape(self) -> tuple[int, int]:
+        """The height and width of the frames in pixels."""
+        height, width = self.background.shape
         return height, width
 
-    def _sides(self) -> Iterator[tuple[Channel, list[Levels]]]:
-        for channel in self.slide.channels:
-            yield channel, [self.inputs[index][1] for index in channel.sees]
+    def _draw_inputs(self, scale: LinearScale) -> tuple[list[Levels], list[Levels]]:
+        """Draw each padded input channel twice: in blue, and in orange as under the window; the padding is lighter."""
+        (top, bottom), (left, right) = self.sliding.padding
+        height, width = self.sliding.padded_size
+        is_padding = np.ones((height, width), bool)
+        is_padding[top : height - bottom, left : width - right] = False
+        padding_pixels = is_padding.repeat(self.style.size, axis=0).repeat(self.style.size, axis=1)
+        inputs, window_inputs = [], []
+        for values in self.sliding.padded:
+            levels = scale.levels(values)
+            lighter = MIN_PADDING_LEVEL + levels.astype(np.uint16) * (255 - MIN_PADDING_LEVEL) // 255
+            levels = np.where(is_padding, lighter.astype(np.uint8), levels)
+            picture = self.style.draw(levels, values, BLUE)
+            picture[padding_pixels] = self.style.draw(levels, values, GRAY)[padding_pixels]
+            inputs.append(picture)
+            window_inputs.append(self.style.draw(levels, values, ORANGE))
+        return inputs, window_inputs
 
-    def _input(self, drawn: LinearScale, index: int) -> tuple[Levels, Levels]:
-        """An input channel with its padding, as it is and as it is under the window."""
-        values = self.slide.padded[index]
-        levels = drawn.levels(values)
-        pale = (PALE + levels.astype(np.uint16) * (255 - PALE) // 255).astype(np.uint8)
-        (top, bottom), (left, right) = self.slide.window.pads((self.slide.inputs.shape[1], self.slide.inputs.shape[2]))
-        height, width = values.shape
-        inside = np.zeros((height, width), bool)
-        inside[top : height - bottom, left : width - right] = True
-        levels = np.where(inside, levels, pale)
-        plain, shaded = (self.cells.picture(levels, values, ink) for ink in (BLUE, ORANGE))
-        size = self.cells.size
-        around = ~inside.repeat(size, axis=0).repeat(size, axis=1)
-        plain[around] = self.cells.picture(levels, values, GRAY)[around]
-        return plain, shaded
-
-    def _drawn_maps(self, look: ColorScale) -> list[Levels]:
-        """The whole output channels."""
-        channels = self.slide.channels
+    def _draw_maps(self, color_scale: ColorScale) -> list[Levels]:
+        """Draw the whole output channels."""
+        channels = self.sliding.channels
         values = np.stack([channel.values for channel in channels])
-        lines = look.linear_scales(ArrayMaps(values, [channel.name for channel in channels]).statistics)
+        scales = color_scale.linear_scales(ArrayMaps(values, [channel.name for channel in channels]).statistics)
         return [
-            self.cells.picture(line.levels(channel), channel, GREEN)
-            for line, channel in zip(lines, values, strict=True)
+            self.style.draw(scale.levels(channel), channel, GREEN)
+            for scale, channel in zip(scales, values, strict=True)
         ]
 
-    def _place_blocks(self) -> int:
-        """Lay out the output channels; the row of pixels below them."""
-        maps, sides = self.maps[0].shape, [self._side(index) for index in range(len(self.maps))]
-        wide, high = (max(side.shape[axis] for side in sides) for axis in (1, 0))
-        label = line_height(FONT)
-        if len(sides) == 1:  # over its input, and what is told of it beside
-            width = self.inputs[0][0].shape[1]
-            left = max(0, width - maps[1]) // 2
-            self._block(0, self.head, MARGIN + left, sides[0], (label, max(width, left + maps[1]) - left + GAP))
-            return int(self.head + label + max(maps[0], high) + GAP)
-        wide, tall = max(maps[1], wide), label + maps[0] + high + 2 * GAP
-        columns = suitable_columns(len(sides), wide, tall)
-        for index, side in enumerate(sides):
+    def _place_outputs(self) -> int:
+        """Place the output channels; return the row of pixels below them.
+
+        A single channel is centered above the input with its panel at the right. Several form a grid, each with its
+        panel below.
+        """
+        top = MARGIN + (line_height(FONT) if self.style.numbers else 0)  # below the line that names the position
+        panels = [self._draw_panel(index) for index in range(len(self.maps))]
+        panel_height, panel_width = (max(panel.shape[axis] for panel in panels) for axis in (0, 1))
+        map_height, map_width = self.maps[0].shape
+        name_height = line_height(FONT)
+        if len(panels) == 1:
+            input_width = self.inputs[0].shape[1]
+            left = max(0, input_width - map_width) // 2
+            panel_left = max(input_width, left + map_width) - left + GAP
+            self._place_output(0, (top, MARGIN + left), panels[0], (name_height, panel_left))
+            return int(top + name_height + max(map_height, panel_height) + GAP)
+        width, height = max(map_width, panel_width), name_height + map_height + panel_height + 2 * GAP
+        columns = suitable_columns(len(panels), width, height)
+        for index, panel in enumerate(panels):
             row, column = divmod(index, columns)
-            self._block(
-                index, self.head + row * (tall + GAP), MARGIN + column * (wide + GAP), side, (label + maps[0] + GAP, 0)
-            )
-        return int(self.head + -(-len(sides) // columns) * (tall + GAP))
+            corner = top + row * (height + GAP), MARGIN + column * (width + GAP)
+            self._place_output(index, corner, panel, (name_height + map_height + GAP, 0))
+        return int(top + math.ceil(len(panels) / columns) * (height + GAP))
 
-    def _block(self, index: int, top: int, left: int, side: Levels, beside: Place) -> None:
-        """A channel's name and, below it, its map; what is told of it `beside` pixels from their corner."""
-        width = self.maps[index].shape[1]
-        name = self.slide.channels[index].name
-        self._pieces.append((top, left, GRAY.places(draw_text(name, FONT, max(width, side.shape[1])))))
-        place = top + line_height(FONT), left
-        self.map_places.append(place)
-        self._pieces.append((*place, self.cells.blank(*self.slide.size)))
-        self.side_places.append((top + beside[0], left + beside[1]))
-        self._pieces.append((*self.side_places[-1], side))
+    def _place_output(self, index: int, corner: Corner, panel: Levels, panel_offset: Corner) -> None:
+        """Place an output channel: its name, its map below that, and its panel at an offset from the corner."""
+        (top, left), width = corner, max(self.maps[index].shape[1], panel.shape[1])
+        name = GRAY.indices(draw_text(self.sliding.channels[index].name, FONT, width))
+        self._placed.append((top, left, name))
+        self.map_corners.append((top + line_height(FONT), left))
+        self._placed.append((*self.map_corners[-1], self.style.draw_empty(*self.sliding.output_size)))
+        self.panel_corners.append((top + panel_offset[0], left + panel_offset[1]))
+        self._placed.append((*self.panel_corners[-1], panel))
 
-    def _side(self, index: int) -> Levels:
-        """What is told of a channel: its kernels, or room for its arithmetic."""
-        channel = self.slide.channels[index]
-        if self.cells.numbers:
-            return self.arithmetic[index].base
+    def _draw_panel(self, index: int) -> Levels:
+        """Draw what is beside a map at all positions: the products without values, the kernels, or the formula."""
+        channel = self.sliding.channels[index]
+        if self.style.numbers:
+            return self.panels[index].background
         if channel.weights is None:
-            return GRAY.places(draw_text(channel.made_of, FONT))
-        width = max(KERNEL, self.maps[index].shape[1] if len(self.maps) > 1 else 4 * KERNEL)
-        return GRAY.places(draw_filter(channel.weights, width, KERNEL))
+            return GRAY.indices(draw_text(channel.formula, FONT))
+        width = max(KERNEL_WIDTH, self.maps[index].shape[1] if len(self.maps) > 1 else 4 * KERNEL_WIDTH)
+        return GRAY.indices(draw_filter(channel.weights, width, KERNEL_WIDTH))
 
     def _place_inputs(self, top: int) -> None:
-        height, width = self.inputs[0][0].shape
-        title, alone = self.slide.title, len(self.inputs) == 1
-        names = [title] if alone else [f"{title}: {name}" for name in self.slide.names]
-        right = max(left + picture.shape[1] for _, left, picture in self._pieces)
-        cell = max(width, *(min(text_width(name, FONT), 2 * KERNEL) for name in names))
-        fitting = min(len(names), (right - MARGIN + GAP) // (cell + GAP))
-        columns = max(fitting, suitable_columns(len(names), cell, height))
-        spare = right - MARGIN - columns * (cell + GAP) + GAP if len(self.maps) > 1 else 0
+        """Place the input channels in rows below the output, each under its name."""
+        title = self.sliding.title
+        names = [title] if len(self.inputs) == 1 else [f"{title}: {name}" for name in self.sliding.input_names]
+        height, input_width = self.inputs[0].shape
+        width = max(input_width, *(min(text_width(name, FONT), 2 * KERNEL_WIDTH) for name in names))
+        right = max(left + picture.shape[1] for _, left, picture in self._placed)
+        fitting = min(len(names), (right - MARGIN + GAP) // (width + GAP))
+        columns = max(fitting, suitable_columns(len(names), width, height))
+        spare = right - MARGIN - columns * (width + GAP) + GAP if len(self.maps) > 1 else 0
         for index, name in enumerate(names):
             row, column = divmod(index, columns)
-            left = MARGIN + max(0, spare // 2) + column * (cell + GAP)
-            place = top + row * (height + line_height(FONT) + GAP), left
-            self._pieces.append((*place, GRAY.places(draw_text(name, FONT, cell))))
-            self.input_places.append((place[0] + line_height(FONT), place[1]))
-            self._pieces.append((*self.input_places[-1], self.inputs[index][0]))
+            left = MARGIN + max(0, spare // 2) + column * (width + GAP)
+            name_top = top + row * (height + line_height(FONT) + GAP)
+            self._placed.append((name_top, left, GRAY.indices(draw_text(name, FONT, width))))
+            self.input_corners.append((name_top + line_height(FONT), left))
+            self._placed.append((*self.input_corners[-1], self.inputs[index]))
 
-    def _sheet(self) -> Levels:
-        height = max(top + picture.shape[0] for top, _, picture in self._pieces) + MARGIN
-        width = max(left + picture.shape[1] for _, left, picture in self._pieces) + MARGIN
+    def _paste_all(self) -> Levels:
+        height = max(top + picture.shape[0] for top, _, picture in self._placed) + MARGIN
+        width = max(left + picture.shape[1] for _, left, picture in self._placed) + MARGIN
         sheet = np.full((height, width), WHITE, np.uint8)
-        for top, left, picture in self._pieces:
-            sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        for top, left, picture in self._placed:
+            _part(sheet, (top, left), picture)[:] = picture
         return sheet
 
 
-def frames(scene: Scene, stops: Sequence[int]) -> Iterator[Levels]:
-    """A frame for each of `stops` (positions in order), and a last one without the window: places `(H, W)`."""
-    canvas, filled = scene.base.copy(), 0
-    for stop in stops:
-        for position in range(filled, stop + 1):
-            _fill(scene, canvas, *divmod(position, scene.slide.size[1]))
-        filled = stop + 1
+def draw_frames(layout: FrameLayout, positions: Sequence[int]) -> Iterator[Levels]:
+    """Yield a frame for each of some positions, and a last one that shows the whole output without the window.
+
+    Parameters
+    ----------
+    layout : FrameLayout
+    positions : sequence of int
+        In ascending order, counted row by row from 0. The output is filled up to the position.
+
+    Yields
+    ------
+    array (height, width), uint8
+        Palette indices.
+    """
+    canvas, filled = layout.background.copy(), 0
+    columns = layout.sliding.output_size[1]
+    for position in positions:
+        for reached in range(filled, position + 1):
+            _fill_output(layout, canvas, *divmod(reached, columns))
+        filled = position + 1
         frame = canvas.copy()
-        _work(scene, frame, *divmod(stop, scene.slide.size[1]))
+        _draw_position(layout, frame, *divmod(position, columns))
         yield frame
     yield canvas
 
 
-def _fill(scene: Scene, canvas: Levels, row: int, column: int) -> None:
-    """The output at a position."""
-    size = scene.cells.size
-    rows, columns = slice(row * size, (row + 1) * size), slice(column * size, (column + 1) * size)
-    for picture, (top, left) in zip(scene.maps, scene.map_places, strict=True):
-        canvas[top:, left:][rows, columns] = picture[rows, columns]
+def _fill_output(layout: FrameLayout, canvas: Levels, row: int, column: int) -> None:
+    """Draw the output's values at a position."""
+    size = layout.style.size
+    cell = slice(row * size, (row + 1) * size), slice(column * size, (column + 1) * size)
+    for picture, corner in zip(layout.maps, layout.map_corners, strict=True):
+        _part(canvas, corner, picture)[cell] = picture[cell]
 
 
-def _work(scene: Scene, frame: Levels, row: int, column: int) -> None:
-    """The window at a position, and what comes of it."""
-    size, (rows, columns) = scene.cells.size, scene.slide.under(row, column)
-    for (_, shaded), (top, left) in zip(scene.inputs, scene.input_places, strict=True):
-        panel = frame[top : top + shaded.shape[0], left : left + shaded.shape[1]]
+def _draw_position(layout: FrameLayout, frame: Levels, row: int, column: int) -> None:
+    """Draw the window at a position, frames around it and its output, and the numbers."""
+    size, (rows, columns) = layout.style.size, layout.sliding.kernel_slices(row, column)
+    for picture, corner in zip(layout.window_inputs, layout.input_corners, strict=True):
+        part = _part(frame, corner, picture)
         for y in range(rows.start, rows.stop, rows.step):
             for x in range(columns.start, columns.stop, columns.step):
                 cell = slice(y * size, (y + 1) * size), slice(x * size, (x + 1) * size)
-                panel[cell] = shaded[cell]
-        _outline(scene.cells, panel, (rows.start, columns.start), (rows.stop, columns.stop))
-    for (top, left), picture in zip(scene.map_places, scene.maps, strict=True):
-        panel = frame[top : top + picture.shape[0], left : left + picture.shape[1]]
-        _outline(scene.cells, panel, (row, column), (row + 1, column + 1))
-    if scene.cells.numbers:
-        _tell(scene, frame, row, column)
+                part[cell] = picture[cell]
+        _draw_marker(layout.style, part, rows, columns)
+    for picture, corner in zip(layout.maps, layout.map_corners, strict=True):
+        _draw_marker(layout.style, _part(frame, corner, picture), slice(row, row + 1), slice(column, column + 1))
+    if layout.style.numbers:
+        _draw_numbers(layout, frame, row, column)
 
 
-def _outline(cells: Cells, panel: Levels, first: Place, last: Place) -> None:
-    """A frame around some cells of a panel."""
-    size, thick = cells.size, 1 if cells.size < 12 else 2
-    lined = cells.lined
-    top, left = first[0] * size, first[1] * size
-    bottom, right = last[0] * size - lined, last[1] * size - lined
-    for part in (panel[top : top + thick], panel[bottom - thick : bottom]):
-        part[:, left:right] = MARK
-    for part in (panel[:, left : left + thick], panel[:, right - thick : right]):
-        part[top:bottom] = MARK
+def _draw_marker(style: CellStyle, part: Levels, rows: slice, columns: slice) -> None:
+    """Draw a frame around some cells of a picture."""
+    thickness = 1 if style.size < THIN_MARKER_CELL else 2
+    top, left = rows.start * style.size, columns.start * style.size
+    bottom, right = rows.stop * style.size - style.lined, columns.stop * style.size - style.lined
+    for horizontal in (part[top : top + thickness], part[bottom - thickness : bottom]):
+        horizontal[:, left:right] = MARKER
+    for vertical in (part[:, left : left + thickness], part[:, right - thickness : right]):
+        vertical[top:bottom] = MARKER
 
 
-def _tell(scene: Scene, frame: Levels, row: int, column: int) -> None:
-    """The numbers of a position."""
-    rows, columns = scene.slide.size
-    position = row * columns + column + 1
-    text = f"position {position} of {rows * columns}: row {row}, column {column}"
-    line = GRAY.places(draw_text(text, FONT, frame.shape[1] - 2 * MARGIN))
-    frame[MARGIN : MARGIN + line.shape[0], MARGIN : MARGIN + line.shape[1]] = line
-    for arithmetic, (top, left) in zip(scene.arithmetic, scene.side_places, strict=True):
-        picture = arithmetic.at(row, column)
-        frame[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+def _draw_numbers(layout: FrameLayout, frame: Levels, row: int, column: int) -> None:
+    """Draw the line that names the position, and the panels with the products there."""
+    rows, columns = layout.sliding.output_size
+    text = f"position {row * columns + column + 1} of {rows * columns}: row {row}, column {column}"
+    line = GRAY.indices(draw_text(text, FONT, frame.shape[1] - 2 * MARGIN))
+    _part(frame, (MARGIN, MARGIN), line)[:] = line
+    for panel, corner in zip(layout.panels, layout.panel_corners, strict=True):
+        picture = panel.draw(row, column)
+        _part(frame, corner, picture)[:] = picture
+
+
+def _part(canvas: Levels, corner: Corner, picture: Levels) -> Levels:
+    """Return the view of a canvas that a picture at a corner covers."""
+    (top, left), (height, width) = corner, picture.shape
+    return canvas[top : top + height, left : left + width]

@@ -1,8 +1,9 @@
-"""The colors of a moving picture of one layer at work: few enough for one palette, and so steady.
+"""The palette of the sliding-window animation, and arrays drawn in it as square cells.
 
-A picture is drawn in places of the palette. Everything has a ramp of colors from dark to light: paper, words and
-kernels are gray, the input blue, what the window lies on orange, the output green. Words are blended with what they
-stand on as levels, before these become places: so they need no colors of their own.
+All frames share one palette, so that colors do not change from frame to frame. It has a ramp from dark to light for
+each part of a picture: gray for text, kernels and background, blue for the input, orange for the input under the
+window, green for the output. Text is drawn into gray levels before these become palette indices, so it needs no colors
+of its own.
 """
 
 from __future__ import annotations
@@ -18,52 +19,75 @@ from cnnfx.render.grid import Levels
 from cnnfx.render.number_text import short_number
 from cnnfx.render.text import BACKGROUND, draw_text_inside
 
-ACCENT = (255, 128, 0)
-"""The color of the frames around the places where the layer is at work."""
-NOTHING = 1e-6
-"""What remains of a difference of equal numbers is less."""
-PALE = 150
-"""The darkest level of padding, which is drawn paler than the image."""
-
 
 @dataclass(frozen=True)
-class Ramp:
-    """Places of the palette, from dark to light."""
+class ColorRamp:
+    """A range of palette indices whose colors go from dark to light.
+
+    Parameters
+    ----------
+    first : int
+        The index of the darkest color.
+    count : int
+        The number of colors.
+    """
 
     first: int
     count: int
 
-    def places(self, levels: Levels) -> Levels:
-        """The places of levels 0..255."""
-        steps: Levels = ((levels.astype(np.uint16) * (self.count - 1) + BACKGROUND // 2) // BACKGROUND).astype(np.uint8)
+    def indices(self, levels: Levels) -> Levels:
+        """Return the palette indices of levels 0..255."""
+        scaled = levels.astype(np.uint16) * (self.count - 1)
+        steps: Levels = ((scaled + BACKGROUND // 2) // BACKGROUND).astype(np.uint8)
         return steps + np.uint8(self.first)
 
 
-GRAY, BLUE, ORANGE, GREEN = Ramp(0, 48), Ramp(48, 60), Ramp(108, 60), Ramp(168, 64)
-MARK = 232
-"""The place of the accent itself."""
+GRAY = ColorRamp(0, 48)
+"""Text, kernels, padding and background."""
+BLUE = ColorRamp(48, 60)
+"""The input."""
+ORANGE = ColorRamp(108, 60)
+"""The input under the window."""
+GREEN = ColorRamp(168, 64)
+"""The output."""
+MARKER = 232
+"""The palette index of the frames around the window and its output."""
 WHITE = GRAY.first + GRAY.count - 1
-LINE = GRAY.places(np.array(205, np.uint8)).item()
-"""The place of the thin lines between cells."""
+"""The palette index of the background."""
+LINE = GRAY.indices(np.array(205, np.uint8)).item()
+"""The palette index of the thin lines between cells."""
+
+MARKER_COLOR = (255, 128, 0)
+"""Red, green and blue of `MARKER`."""
+MIN_LINED_CELL = 6
+"""The smallest cells, in pixels, that have lines between them."""
+MIN_FONT = 8
+"""The smallest font size of the numbers in cells, in pixels."""
+MAX_FONT = 13
+"""The largest font size of the numbers in cells, in pixels."""
+ROUNDING_ERROR = 1e-6
+"""Magnitudes below this are rounding errors of sums, and written as 0."""
 
 
 @cache
 def palette() -> NDArray[np.uint8]:
-    """The colors `(233, 3)` of all places."""
-    ramps = [((0, 0, 0), (255, 255, 255)), TINTS["blue"], TINTS["orange"], TINTS["green"]]
-    counts = [ink.count for ink in (GRAY, BLUE, ORANGE, GREEN)]
-    colors = [interpolate_colors(anchors, count) for anchors, count in zip(ramps, counts, strict=True)]
-    return np.concatenate([*colors, np.array([ACCENT], np.uint8)])
+    """Return the colors `(233, 3)` of the palette."""
+    ramps = [(GRAY, ((0, 0, 0), (255, 255, 255))), (BLUE, TINTS["blue"]), (ORANGE, TINTS["orange"]),
+             (GREEN, TINTS["green"])]  # fmt: skip
+    colors = [interpolate_colors(anchors, ramp.count) for ramp, anchors in ramps]
+    return np.concatenate([*colors, np.array([MARKER_COLOR], np.uint8)])
 
 
 @dataclass(frozen=True)
-class Cells:
-    """How the values of an array are drawn: each as a square cell.
+class CellStyle:
+    """How arrays are drawn: each value is a square cell.
 
     Parameters
     ----------
-    size : the side of a cell in pixels, with the line at its right and bottom
-    numbers : whether the values are written into them
+    size : int
+        The side of a cell in pixels, including the line at its right and bottom.
+    numbers : bool
+        Whether the values are written into the cells.
     """
 
     size: int
@@ -71,53 +95,72 @@ class Cells:
 
     @property
     def lined(self) -> bool:
-        """Whether there is room for lines between the cells."""
-        return self.size >= 6
+        """Whether there are lines between the cells."""
+        return self.size >= MIN_LINED_CELL
 
     @property
     def font(self) -> int:
-        """The size of the numbers."""
-        return max(8, min(13, self.size // 3))
+        """The font size of the numbers in pixels."""
+        return max(MIN_FONT, min(MAX_FONT, self.size // 3))
 
-    def picture(self, levels: Levels, values: NDArray[np.float32], ink: Ramp) -> Levels:
-        """The cells of an array `(H, W)` by their levels, in places of the palette."""
+    def draw(self, levels: Levels, values: NDArray[np.float32], ramp: ColorRamp) -> Levels:
+        """Draw an array.
+
+        Parameters
+        ----------
+        levels : array (H, W), uint8
+            The brightness of each cell, 0..255.
+        values : array (H, W)
+            The numbers to write into the cells.
+        ramp : ColorRamp
+
+        Returns
+        -------
+        array (H·size, W·size), uint8
+            Palette indices.
+        """
         if self.numbers:
-            rows = [[self._cell(*pair) for pair in zip(*line, strict=True)] for line in _pairs(levels, values)]
-            sheet = np.concatenate([np.concatenate(row, axis=1) for row in rows])
+            rows = [
+                np.concatenate([self._numbered_cell(*cell) for cell in zip(*row, strict=True)], axis=1)
+                for row in zip(levels.tolist(), values.tolist(), strict=True)
+            ]
+            sheet = np.concatenate(rows)
         else:
             sheet = levels.repeat(self.size, axis=0).repeat(self.size, axis=1)
-        return self._ruled(ink.places(sheet))
+        return self._with_lines(ramp.indices(sheet))
 
-    def blank(self, height: int, width: int) -> Levels:
-        """Cells that have no value yet."""
-        places = self._ruled(np.full((height * self.size, width * self.size), WHITE, np.uint8))
-        for edge in (places[0], places[-1], places[:, 0], places[:, -1]):
+    def draw_empty(self, height: int, width: int) -> Levels:
+        """Draw `height`×`width` cells without values, as palette indices."""
+        indices = self._with_lines(np.full((height * self.size, width * self.size), WHITE, np.uint8))
+        for edge in (indices[0], indices[-1], indices[:, 0], indices[:, -1]):
             edge[:] = LINE
-        return places
+        return indices
 
-    def _cell(self, level: int, value: float) -> Levels:
-        return _numbered(level, short(value), self.size, self.font)
+    def _numbered_cell(self, level: int, value: float) -> Levels:
+        return _cell_with_text(level, cell_number(value), self.size, self.font)
 
-    def _ruled(self, places: Levels) -> Levels:
+    def _with_lines(self, indices: Levels) -> Levels:
         if self.lined:
-            places[0] = places[:, 0] = LINE
-            places[self.size - 1 :: self.size] = LINE
-            places[:, self.size - 1 :: self.size] = LINE
-        return places
+            indices[0] = indices[:, 0] = LINE
+            indices[self.size - 1 :: self.size] = LINE
+            indices[:, self.size - 1 :: self.size] = LINE
+        return indices
 
 
-def short(value: float) -> str:
-    """A number with three decimals at most, for a cell; "~0" for one that these do not show."""
+def cell_number(value: float) -> str:
+    """Format a number for a cell, with at most three decimals; "~0" if it rounds to 0 without being 0.
+
+    Examples
+    --------
+    >>> cell_number(0.25), cell_number(-2.0949), cell_number(1e-5), cell_number(1e-8)
+    ('.25', '-2.1', '~0', '0')
+    """
     rounded = round(value, 3)
-    return short_number(rounded) if rounded or abs(value) < NOTHING else "~0"
-
-
-def _pairs(levels: Levels, values: NDArray[np.float32]) -> list[tuple[list[int], list[float]]]:
-    return list(zip(levels.tolist(), values.tolist(), strict=True))
+    return short_number(rounded) if rounded or abs(value) < ROUNDING_ERROR else "~0"
 
 
 @lru_cache(maxsize=4096)
-def _numbered(level: int, text: str, size: int, font: int) -> Levels:
-    square = np.full((size, size), level, np.uint8)
-    draw_text_inside(square[:, : size - 1], text, font)
-    return square
+def _cell_with_text(level: int, text: str, size: int, font: int) -> Levels:
+    cell = np.full((size, size), level, np.uint8)
+    draw_text_inside(cell[:, : size - 1], text, font)
+    return cell

@@ -1,5 +1,7 @@
-"""What a layer does at each position of its filters: the patch of the input under the window, the weights, the sum, and
-the value that it becomes. All values are those of the network's own forward pass."""
+"""The positions of a layer's window on an image: at each, the patch of the input, the sum of products and the value.
+
+All values are those of the network's forward pass.
+"""
 
 from __future__ import annotations
 
@@ -14,156 +16,185 @@ from numpy.typing import NDArray
 from cnnfx.conv import Window
 from cnnfx.errors import UsageError
 from cnnfx.nn.feature_maps import FeatureMaps
-from cnnfx.nn.layers import Activation, Combination
+from cnnfx.nn.layers import Activation, Combination, Layer
 from cnnfx.nn.network import Network
+from cnnfx.system.suggest import did_you_mean
 
 Floats = NDArray[np.float32]
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Channel:
-    """One output channel.
+class OutputChannel:
+    """One output channel of the layer: the feature map of a filter, or a combination of several.
 
     Parameters
     ----------
     name : str
     values : array (Ho, Wo)
-    weights : array (C, kh, kw), or None for a channel that is combined from several filters
-    sees : the input channels that its C kernels lie on
-    sums : array (Ho, Wo), of the products alone, without bias and activation; None as weights
+        After the activation.
+    weights : array (C, kh, kw), optional
+        None for a combination.
+    input_channels : range
+        The C input channels that the kernels are for.
+    sums : array (Ho, Wo), optional
+        The sums of products, without bias and activation. None for a combination.
     bias : float
     activation : str
-    made_of : what a combined channel is made of, in words
+    formula : str
+        What a combination is computed from, such as "norm of x, y"; empty for a filter.
     """
 
     name: str
     values: Floats
     weights: Floats | None = None
-    sees: range = range(0)
+    input_channels: range = range(0)
     sums: Floats | None = None
     bias: float = 0.0
     activation: str = "none"
-    made_of: str = ""
+    formula: str = ""
 
 
 @dataclass(frozen=True, eq=False)
-class Slide:
-    """A layer's filters on one image.
+class SlidingWindow:
+    """The window of a layer's filters on one image, and the output channels computed from it.
 
     Parameters
     ----------
-    window : how the filters slide
-    inputs : array (C, H, W), as the layer sees them: normalized if the network does so
-    names : of the input channels
-    channels : the output channels to be shown, whose values have one size
-    title : what the input is
+    window : Window
+        The size of the kernels, and how they slide.
+    inputs : array (C, H, W)
+        What the layer reads: the normalized image, or the feature maps of the layer below.
+    input_names : sequence of C str
+    channels : sequence of OutputChannel
+        All with values of one size.
+    title : str
+        What the inputs are, such as "input" or "output of layer 1".
     """
 
     window: Window
     inputs: Floats
-    names: Sequence[str]
-    channels: Sequence[Channel]
+    input_names: Sequence[str]
+    channels: Sequence[OutputChannel]
     title: str = "input"
 
     @property
-    def size(self) -> Place:
-        """Rows and columns of positions."""
+    def output_size(self) -> tuple[int, int]:
+        """The rows and columns of the output, which are those of the window's positions."""
         rows, columns = self.channels[0].values.shape
         return rows, columns
 
     @property
-    def positions(self) -> int:
-        """How many positions the filters have."""
-        return self.size[0] * self.size[1]
+    def position_count(self) -> int:
+        """The number of positions of the window."""
+        rows, columns = self.output_size
+        return rows * columns
 
     @property
-    def padded_size(self) -> Place:
-        """Rows and columns of the input with its padding."""
+    def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The pixels of padding, ((top, bottom), (left, right))."""
+        return self.window.pads((self.inputs.shape[1], self.inputs.shape[2]))
+
+    @property
+    def padded_size(self) -> tuple[int, int]:
+        """The rows and columns of the padded input."""
         _, height, width = self.inputs.shape
-        (top, bottom), (left, right) = self.window.pads((height, width))
+        (top, bottom), (left, right) = self.padding
         return top + height + bottom, left + width + right
 
     @cached_property
     def padded(self) -> Floats:
-        """The input with its padding, `(C, Hp, Wp)`."""
-        pads = self.window.pads((self.inputs.shape[1], self.inputs.shape[2]))
+        """The padded input, `(C, Hp, Wp)`."""
         mode: Any = self.window.border
-        padded: Floats = np.pad(self.inputs, ((0, 0), *pads), mode=mode)
+        padded: Floats = np.pad(self.inputs, ((0, 0), *self.padding), mode=mode)
         return padded
 
-    def under(self, row: int, column: int) -> tuple[slice, slice]:
-        """The rows and columns of the padded input that the weights lie on at a position."""
+    def kernel_slices(self, row: int, column: int) -> tuple[slice, slice]:
+        """Return the rows and columns of the padded input that the weights are multiplied with at a position."""
         (sv, sh), (dv, dh), (eh, ew) = self.window.stride, self.window.dilation, self.window.extent
         top, left = row * sv, column * sh
         return slice(top, top + eh, dv), slice(left, left + ew, dh)
 
-    def patch(self, channel: Channel, row: int, column: int) -> Floats:
-        """What the kernels of a channel lie on at a position, `(C, kh, kw)`."""
-        rows, columns = self.under(row, column)
-        return self.padded[channel.sees.start : channel.sees.stop, rows, columns]
+    def patch(self, channel: OutputChannel, row: int, column: int) -> Floats:
+        """Return the patch `(C, kh, kw)` of the input that a filter is multiplied with at a position."""
+        rows, columns = self.kernel_slices(row, column)
+        return self.padded[channel.input_channels.start : channel.input_channels.stop, rows, columns]
 
-    def stops(self, steps: int | None) -> list[int]:
-        """The position, counted row by row from 0, that each of `steps` frames has come to; each unless given."""
-        count = self.positions if steps is None else min(steps, self.positions)
-        return [(step + 1) * self.positions // count - 1 for step in range(count)]
+    def frame_positions(self, frames: int | None) -> list[int]:
+        """Return the position shown by each frame, counted row by row from 0; the last position is always shown.
+
+        There is one frame for each position if `frames` is None or larger than the number of positions.
+        """
+        count = self.position_count if frames is None else min(frames, self.position_count)
+        return [(frame + 1) * self.position_count // count - 1 for frame in range(count)]
 
 
-def unpooled(network: Network, number: int) -> Network:
-    """The network up to a layer, which is not pooled: its filters' maps are as large as they have positions."""
+def without_pooling(network: Network, number: int) -> Network:
+    """Return the first `number` layers, the last one without its pooling: its maps have one pixel for each position."""
     *below, layer = network.upto(number).layers
     return replace(network.upto(number), layers=(*below, replace(layer, pool=None)))
 
 
-def slide_of(maps: FeatureMaps, names: Sequence[str], wanted: Sequence[str] = ()) -> Slide:
-    """The slide of the last layer whose feature maps (not pooled) these are.
+def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], wanted: Sequence[str] = ()) -> SlidingWindow:
+    """Return the sliding window of the last layer of a network.
 
     Parameters
     ----------
     maps : FeatureMaps
-    names : of the image's channels
-    wanted : the output channels to be shown; all unless given
+        Of that layer, without pooling (see `without_pooling`).
+    channel_names : sequence of str
+        The names of the image's channels.
+    wanted : sequence of str
+        The names of the output channels to show; all if empty.
 
     Raises
     ------
     UsageError
-        If there is none of such a name.
+        If there is no output channel of such a name.
     """
     network, image = maps.network, maps.image
     *below, layer = network.layers
-    conv = replace(layer.conv, bias=np.zeros_like(layer.conv.bias))
-    bare = replace(layer, conv=conv, combine=(), activation=Activation(), pool=None)
-    sums = FeatureMaps(replace(network, layers=(*below, bare)), image).whole()
-    chosen = [_index(maps, name) for name in wanted] or range(len(maps.names))
-    values = maps.whole()
-    channels = [_channel(maps, sums, layer.outputs[index], values[index]) for index in chosen]
+    values, sums = maps.whole(), _sums(maps)
+    indices = [_channel_index(maps, name) for name in wanted] or range(len(maps.names))
+    channels = [_output_channel(layer, layer.outputs[index], values[index], sums) for index in indices]
     if below:
-        inputs, names = FeatureMaps(network.upto(len(below)), image).whole(), below[-1].channel_names
+        inputs = FeatureMaps(network.upto(len(below)), image).whole()
         title = f"output of layer {len(below)}"
-    else:
-        inputs = network.normalize(image.floats(0, image.shape[1]))
-        title = "input" if (network.mean, network.std) == (0.0, 1.0) else "input, normalized"
-    return Slide(layer.conv.window, inputs, names, channels, title)
+        return SlidingWindow(layer.conv.window, inputs, below[-1].channel_names, channels, title)
+    inputs = network.normalize(image.floats(0, image.shape[1]))
+    title = "input" if (network.mean, network.std) == (0.0, 1.0) else "input, normalized"
+    return SlidingWindow(layer.conv.window, inputs, channel_names, channels, title)
 
 
-def _index(maps: FeatureMaps, name: str) -> int:
-    from difflib import get_close_matches
-
+def _channel_index(maps: FeatureMaps, name: str) -> int:
     if name in maps.names:
         return maps.names.index(name)
-    close = get_close_matches(name, maps.names, n=1)
-    meant = f' Did you mean "{close[0]}"?' if close else ""
-    raise UsageError(f'{maps.network.name} has no filter called "{name}".{meant} It has {", ".join(maps.names)}.')
+    suggestion = did_you_mean(name, maps.names)
+    sentences = [f'{maps.network.name} has no filter called "{name}".', suggestion, f"It has {', '.join(maps.names)}."]
+    raise UsageError(" ".join(filter(None, sentences)))
 
 
-def _channel(maps: FeatureMaps, sums: Floats, output: Combination, values: Floats) -> Channel:
-    layer = maps.network.layers[-1]
+def _sums(maps: FeatureMaps) -> Floats:
+    """Return the sums of products of the last layer's filters, `(K, Ho, Wo)`: no bias, combination or activation."""
+    *below, layer = maps.network.layers
+    conv = replace(layer.conv, bias=np.zeros_like(layer.conv.bias))
+    only_products = replace(layer, conv=conv, combine=(), activation=Activation(), pool=None)
+    return FeatureMaps(replace(maps.network, layers=(*below, only_products)), maps.image).whole()
+
+
+def _output_channel(layer: Layer, output: Combination, values: Floats, sums: Floats) -> OutputChannel:
     if output.kind != "take":
-        words = f"{output.kind} of {', '.join(layer.filter_names[index] for index in output.of)}"
-        return Channel(output.name, values, activation=layer.activation.kind, made_of=words)
-    (filter,) = output.of
-    weights, bias = layer.conv.weights[filter], float(layer.conv.bias[filter])
-    depth = weights.shape[0]
-    group = filter // (len(layer.filter_names) // layer.conv.groups)
-    sees = range(group * depth, (group + 1) * depth)
-    return Channel(output.name, values, weights, sees, sums[filter], bias, layer.activation.kind)
+        formula = f"{output.kind} of {', '.join(layer.filter_names[index] for index in output.of)}"
+        return OutputChannel(output.name, values, activation=layer.activation.kind, formula=formula)
+    (index,) = output.of
+    weights = layer.conv.weights[index]
+    depth, filters_per_group = weights.shape[0], len(layer.filter_names) // layer.conv.groups
+    first = index // filters_per_group * depth
+    return OutputChannel(
+        output.name,
+        values,
+        weights,
+        input_channels=range(first, first + depth),
+        sums=sums[index],
+        bias=float(layer.conv.bias[index]),
+        activation=layer.activation.kind,
+    )

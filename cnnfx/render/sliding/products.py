@@ -1,4 +1,4 @@
-"""The arithmetic of one position in cells: patch × weights = products, for each input channel, and their sum."""
+"""The panel of one output channel: patch × weights = products for each input channel, and the line of their sum."""
 
 from __future__ import annotations
 
@@ -8,110 +8,128 @@ import numpy as np
 
 from cnnfx.render.filters import kernel_levels
 from cnnfx.render.grid import Levels
-from cnnfx.render.sliding.palette import GRAY, WHITE, Cells
-from cnnfx.render.sliding.positions import Channel, Slide
+from cnnfx.render.sliding.palette import GRAY, WHITE, CellStyle
+from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 from cnnfx.render.text import draw_text, line_height, text_width
 
 FONT = 13
-SIGN = 24
-"""The pixels between two kernels, in which a sign stands."""
+"""The font size in pixels."""
+SIGN_WIDTH = 24
+"""Pixels between two matrices, where × or = is drawn."""
+ROW_GAP = 6
+"""Pixels below the matrices of an input channel."""
 
 
-class Arithmetic:
-    """What makes the values of one output channel.
+class ProductPanel:
+    """Draw how an output channel is computed at a position.
 
     Parameters
     ----------
-    slide, channel : what is shown
-    cells : how numbers are drawn
-    shaded : for each input channel that the filter sees, its picture as it is under the window
+    sliding : SlidingWindow
+    channel : OutputChannel
+        One of its channels.
+    style : CellStyle
+    window_pictures : sequence of C arrays
+        The cells of each input channel of the filter in the colors they have under the window, as palette indices.
+
+    Attributes
+    ----------
+    background : array (height, width), uint8
+        What is the same at all positions: names, weights and signs, as palette indices.
     """
 
-    def __init__(self, slide: Slide, channel: Channel, cells: Cells, shaded: Sequence[Levels]) -> None:
-        self.slide, self.channel, self.cells, self.shaded = slide, channel, cells, shaded
+    def __init__(
+        self,
+        sliding: SlidingWindow,
+        channel: OutputChannel,
+        style: CellStyle,
+        window_pictures: Sequence[Levels],
+    ) -> None:
+        self.sliding, self.channel, self.style, self.window_pictures = sliding, channel, style, window_pictures
         weights = channel.weights
-        self._count, height, width = (0, 0, 0) if weights is None else weights.shape
-        self._high, self._wide = height * cells.size, width * cells.size
-        self._head = line_height(FONT) if self._count > 1 else 0
-        self._largest = 0.0 if weights is None else float(np.abs(weights).max() * np.abs(slide.padded).max())
-        self.base = self._room()
+        self._depth, rows, columns = (0, 0, 0) if weights is None else weights.shape
+        self._height, self._width = rows * style.size, columns * style.size  # of a matrix, in pixels
+        self._name_height = line_height(FONT) if self._depth > 1 else 0
+        self._largest = 0.0 if weights is None else float(np.abs(weights).max() * np.abs(sliding.padded).max())
+        self.background = self._draw_background()
 
-    def at(self, row: int, column: int) -> Levels:
-        """The arithmetic of a position, in places of the palette."""
-        sheet = self.base.copy()
+    def draw(self, row: int, column: int) -> Levels:
+        """Draw the panel at a position, as palette indices."""
+        sheet = self.background.copy()
         if self.channel.weights is not None:
-            patch = self.slide.patch(self.channel, row, column)
-            products = patch * self.channel.weights
+            products = self.sliding.patch(self.channel, row, column) * self.channel.weights
             levels = kernel_levels(products, self._largest)
-            rows, columns = self.slide.under(row, column)
-            for index in range(self._count):
-                self._put(sheet, index, 0, self._under(self.shaded[index], rows, columns))
-                self._put(sheet, index, 2, self.cells.picture(levels[index], products[index], GRAY))
-        text = draw_text(self.told(row, column), FONT, sheet.shape[1])
-        sheet[-text.shape[0] :] = GRAY.places(text)
+            rows, columns = self.sliding.kernel_slices(row, column)
+            for index in range(self._depth):
+                self._paste(sheet, index, 0, self._patch_cells(self.window_pictures[index], rows, columns))
+                self._paste(sheet, index, 2, self.style.draw(levels[index], products[index], GRAY))
+        text = draw_text(self.result_text(row, column), FONT, sheet.shape[1])
+        sheet[-text.shape[0] :] = GRAY.indices(text)
         return sheet
 
-    def told(self, row: int, column: int) -> str:
-        """The sum of the products and what becomes of it, in a line."""
+    def result_text(self, row: int, column: int) -> str:
+        """Return the line below the products: their sum, then bias, activation and value."""
         channel, value = self.channel, f"{self.channel.values[row, column]:.4g}"
         if channel.sums is None:
-            return f"{channel.made_of} = {value}"
-        parts = f"sum {channel.sums[row, column]:.4g}"
+            return f"{channel.formula} = {value}"
+        text = f"sum {channel.sums[row, column]:.4g}"
         if channel.bias:
-            parts += f" {'+' if channel.bias > 0 else '-'} bias {abs(channel.bias):.4g}"
-            parts += f" = {channel.sums[row, column] + channel.bias:.4g}" if channel.activation != "none" else ""
+            text += f" {'+' if channel.bias > 0 else '-'} bias {abs(channel.bias):.4g}"
+            text += f" = {channel.sums[row, column] + channel.bias:.4g}" if channel.activation != "none" else ""
         if channel.activation != "none":
-            return f"{parts}, {channel.activation} {value}"
-        return f"{parts} = {value}" if channel.bias else parts
+            return f"{text}, {channel.activation} {value}"
+        return f"{text} = {value}" if channel.bias else text
 
-    def _room(self) -> Levels:
-        """The weights, the signs, and room for the rest."""
-        width = max(3 * self._wide + 2 * SIGN, text_width(self._longest(), FONT))
-        height = self._count * (self._head + self._high + 6) + line_height(FONT)
+    def _draw_background(self) -> Levels:
+        width = max(3 * self._width + 2 * SIGN_WIDTH, text_width(self._longest_result_text(), FONT))
+        height = self._depth * (self._name_height + self._height + ROW_GAP) + line_height(FONT)
         sheet = np.full((height, width), WHITE, np.uint8)
-        for index in range(self._count):
-            if self._head:
-                name = GRAY.places(draw_text(f"on {self.slide.names[self.channel.sees[index]]}", FONT, width))
-                sheet[self._top(index) - self._head :][: self._head] = name
+        for index in range(self._depth):
+            if self._name_height:
+                name = f"on {self.sliding.input_names[self.channel.input_channels[index]]}"
+                sheet[self._top(index) - self._name_height :][: self._name_height] = GRAY.indices(
+                    draw_text(name, FONT, width)
+                )
             assert self.channel.weights is not None
-            kernel = self.channel.weights[index]
             levels = kernel_levels(self.channel.weights)[index]
-            self._put(sheet, index, 1, self.cells.picture(levels, kernel, GRAY))
-            middle = self._top(index) + self._high // 2
-            _draw_times(sheet, middle, self._wide + SIGN // 2)
-            _draw_equals(sheet, middle, 2 * self._wide + 3 * SIGN // 2)
+            self._paste(sheet, index, 1, self.style.draw(levels, self.channel.weights[index], GRAY))
+            middle = self._top(index) + self._height // 2
+            _draw_times_sign(sheet, middle, self._width + SIGN_WIDTH // 2)
+            _draw_equals_sign(sheet, middle, 2 * self._width + 3 * SIGN_WIDTH // 2)
         return sheet
 
-    def _longest(self) -> str:
-        """A line as long as any."""
+    def _longest_result_text(self) -> str:
+        """Return a text at least as wide as `result_text` at any position."""
         if self.channel.weights is None:
-            return f"{self.channel.made_of} = -0.0000"
+            return f"{self.channel.formula} = -0.0000"
         bias = " + bias 0.0000 = -0.0000" if self.channel.bias else ""
         activation = f", {self.channel.activation} 0.0000" if self.channel.activation != "none" else ""
         return f"sum -0.0000{bias}{activation}"
 
     def _top(self, index: int) -> int:
-        return int(index * (self._head + self._high + 6) + self._head)
+        """Return the row of pixels at which the matrices of an input channel start."""
+        return int(index * (self._name_height + self._height + ROW_GAP) + self._name_height)
 
-    def _put(self, sheet: Levels, index: int, place: int, picture: Levels) -> None:
-        """The first, second or third kernel of an input channel's row."""
-        top, left = self._top(index), place * (self._wide + SIGN)
-        sheet[top : top + self._high, left : left + self._wide] = picture
+    def _paste(self, sheet: Levels, index: int, place: int, picture: Levels) -> None:
+        """Paste a matrix of an input channel: the patch at place 0, the weights at 1, the products at 2."""
+        top, left = self._top(index), place * (self._width + SIGN_WIDTH)
+        sheet[top : top + self._height, left : left + self._width] = picture
 
-    def _under(self, shaded: Levels, rows: slice, columns: slice) -> Levels:
-        """The cells of a picture that the weights lie on, side by side."""
-        size = self.cells.size
-        cells = shaded.reshape(shaded.shape[0] // size, size, shaded.shape[1] // size, size)
-        return cells[rows, :, columns].reshape(self._high, self._wide)
+    def _patch_cells(self, picture: Levels, rows: slice, columns: slice) -> Levels:
+        """Return the cells of some rows and columns of a picture, side by side."""
+        size = self.style.size
+        cells = picture.reshape(picture.shape[0] // size, size, picture.shape[1] // size, size)
+        return cells[rows, :, columns].reshape(self._height, self._width)
 
 
-def _draw_times(sheet: Levels, row: int, column: int) -> None:
-    """A cross, which the typeface does not have."""
+def _draw_times_sign(sheet: Levels, row: int, column: int) -> None:
+    """Draw ×, which Pillow's font does not have, around a pixel."""
     for step in range(-4, 5):
-        for way in (step, -step):
-            sheet[row + step, column + way - 1 : column + way + 1] = GRAY.first
+        for across in (step, -step):
+            sheet[row + step, column + across - 1 : column + across + 1] = GRAY.first
 
 
-def _draw_equals(sheet: Levels, row: int, column: int) -> None:
-    for line in (row - 3, row + 2):
-        sheet[line : line + 2, column - 5 : column + 5] = GRAY.first
+def _draw_equals_sign(sheet: Levels, row: int, column: int) -> None:
+    """Draw = around a pixel."""
+    for top in (row - 3, row + 2):
+        sheet[top : top + 2, column - 5 : column + 5] = GRAY.first
