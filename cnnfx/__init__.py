@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnfx.formats.kernel_text import parse_kernel
     from cnnfx.images import Image, load_image
     from cnnfx.nn.network import Layer, Network
-    from cnnfx.render.grid import grid, save_grid
+    from cnnfx.render.feature_grid import grid, save_grid
 
 __all__ = [
     "ArgumentError",
@@ -48,8 +48,8 @@ _HOME = {
     "load_image": "cnnfx.images",
     "Layer": "cnnfx.nn.network",
     "Network": "cnnfx.nn.network",
-    "grid": "cnnfx.render.grid",
-    "save_grid": "cnnfx.render.grid",
+    "grid": "cnnfx.render.feature_grid",
+    "save_grid": "cnnfx.render.feature_grid",
 }
 
 

@@ -195,7 +195,7 @@ def _show(written: list[Written], color_scale: ColorScale) -> None:
     import os
     import shutil
 
-    from cnnfx.render.grid import map_tiles
+    from cnnfx.render.feature_grid import map_tiles
     from cnnfx.render.terminal import color_depth, preview
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns

@@ -1,22 +1,110 @@
-"""Feature maps of one image laid out on a grid."""
+"""Feature maps as grids: the channels of arrays, layers and whole networks as tiles, with the input and the filters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from cnnfx.errors import CnnfxError
+from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
-from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.nn.feature_maps import FeatureMaps, Statistics, channel_statistics
+from cnnfx.nn.layers import Shape
 from cnnfx.nn.network import Layer
-from cnnfx.render.color import ColorScale, linear_scale
-from cnnfx.render.grid import SMALL, Grid, Levels, Section, Tiles, map_tiles
+from cnnfx.render.color import ColorScale, LinearScale, apply_colormap, linear_scale
+from cnnfx.render.grid import ENLARGED_SIDE, Grid, Levels, Section, Tiles
+from cnnfx.render.png import write_png
+from cnnfx.system.files import atomic_write
+
+
+def grid(
+    maps: ArrayLike,
+    names: Sequence[str] | None = None,
+    *,
+    normalize: str = "signed",
+    scope: str = "channel",
+    colormap: str = "gray",
+    columns: int | None = None,
+    scale: int | None = None,
+    labels: bool = True,
+    gap: int | None = None,
+) -> NDArray[np.uint8]:
+    """Draw feature maps side by side as one picture.
+
+    Parameters
+    ----------
+    maps : array (K, H, W)
+        Real numbers of any type and range.
+    names : sequence of K str, optional
+        The labels; "0", "1" and so on by default.
+    normalize : "signed", "minmax", "positive", "absolute" or "none"
+        How values become levels; see `cnnfx.render.color.NORMALIZATIONS`. "signed" draws zero mid-gray and the largest
+        magnitude white or black.
+    scope : "channel" or "all"
+        Whether each map is drawn by its own range, or all maps by their common range.
+    colormap : "gray", "diverging", "heat" or "viridis"
+    columns, scale, gap : int, optional
+        Maps in a row, factor of enlargement, and pixels between maps. By default they suit the sizes.
+    labels : bool
+        Whether names are drawn above the maps.
+
+    Returns
+    -------
+    uint8 array (height, width) or, with a color map, (height, width, 3)
+        Levels 0..255.
+
+    Raises
+    ------
+    ArgumentError
+        If `maps` has another shape or is empty, the number of names differs from that of the maps, or a mode is
+        unknown.
+    CnnfxError
+        If the picture would be too large.
+    """
+    array: NDArray[Any] = np.asarray(maps)
+    if array.ndim != 3 or not array.size:
+        raise ArgumentError(f"maps has the shape {array.shape}; a grid is drawn of an array (K, H, W).")
+    names = [str(index) for index in range(len(array))] if names is None else names
+    if len(names) != len(array):
+        raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
+    values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
+    tiles = map_tiles(ArrayMaps(values, names), ColorScale(normalize, scope, colormap))
+    return Grid([Section([tiles], columns, scale)], labels, gap).pixels()
+
+
+def save_grid(path: str | os.PathLike[str], picture: NDArray[np.uint8]) -> None:
+    """Write a picture `(H, W)` or `(H, W, 3)` of levels 0..255 as a PNG file.
+
+    The file is replaced only after the picture is complete.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    with atomic_write(path) as file:
+        write_png(file, picture.shape[1], picture.shape[0], [picture], color="gray" if picture.ndim == 2 else "rgb")
 
 
 class GridOptions(NamedTuple):
-    """How feature maps are laid out on a grid; None where it follows from their sizes."""
+    """How feature maps are laid out on a grid.
+
+    Parameters
+    ----------
+    color_scale : ColorScale
+    columns, scale, gap : int, optional
+        As in `grid`.
+    labels : bool
+        Whether names are drawn above the maps.
+    with_input : bool
+        Whether the input image is the first tile.
+    with_filters : bool
+        Whether the filter of each map is drawn above it.
+    """
 
     color_scale: ColorScale = ColorScale()
     columns: int | None = None
@@ -27,68 +115,154 @@ class GridOptions(NamedTuple):
     with_filters: bool = False
 
 
-def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], grid_options: GridOptions) -> Grid:
-    """The grid of feature maps: a section for each layer.
+def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], options: GridOptions) -> Grid:
+    """Return the grid of the feature maps of an image, with a section for each layer.
+
+    Parameters
+    ----------
+    image : Image
+    layers : sequence of (number of the layer, its feature maps)
+    options : GridOptions
 
     Raises
     ------
     CnnfxError
-        If it would be too large; the message names the image.
+        If the grid would be too large; the message names the image.
     """
     sections = []
     for position, (number, maps) in enumerate(layers):
         tiles: list[Tiles] = []
-        if grid_options.with_input and position == 0:
+        if options.with_input and position == 0:
             tiles.append(input_tiles(image))
-        above = _drawn_filters(maps, grid_options) if grid_options.with_filters else ()
-        tiles.append(map_tiles(maps, grid_options.color_scale, above))
+        filters = _filter_pictures(maps, options) if options.with_filters else ()
+        tiles.append(map_tiles(maps, options.color_scale, filters))
         title = f"layer {number}" if len(layers) > 1 else ""
-        sections.append(Section(tiles, grid_options.columns or _columns(maps, grid_options), grid_options.scale, title))
+        sections.append(Section(tiles, options.columns or _default_columns(maps, options), options.scale, title))
     try:
-        return Grid(sections, grid_options.labels, grid_options.gap)
+        return Grid(sections, options.labels, options.gap)
     except CnnfxError as error:
         raise CnnfxError(f"{image.name}: {error}") from error
 
 
-def _columns(maps: FeatureMaps, grid_options: GridOptions) -> int | None:
-    """A row for each of the image's channels where they are filtered apart; else what suits the maps."""
-    groups = maps.network.layers[-1].conv.groups
-    return maps.shape[0] // groups if groups > 1 and not grid_options.with_input else None
-
-
-def channel_grids(maps: FeatureMaps, grid_options: GridOptions) -> list[Grid]:
-    """Each output channel as a picture of its own: no label, no margin, its own size unless enlarged."""
-    tiles = map_tiles(maps, grid_options.color_scale)
+def channel_grids(maps: FeatureMaps, options: GridOptions) -> list[Grid]:
+    """Return a grid of each channel alone, without label and margin, in its own size unless `options` has a scale."""
+    tiles = map_tiles(maps, options.color_scale)
     return [
-        Grid([Section([tiles.pick(index)], 1, grid_options.scale or 1)], labels=False, gap=0)
+        Grid([Section([tiles.pick(index)], 1, options.scale or 1)], labels=False, gap=0)
         for index in range(maps.shape[0])
     ]
 
 
 def input_tiles(image: Image) -> Tiles:
-    """The image as the network sees it, as a tile: in color if it has three channels, else its channels' mean."""
+    """Return the image as a tile: in color if it is a picture of three channels, otherwise the mean of its channels.
+
+    An array is drawn from its smallest finite value or 0 (black) to its largest or 0 (white).
+    """
 
     def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
         band = image.floats(top, bottom)
         band = np.moveaxis(band, 0, -1) if color else band.mean(axis=0)
-        return drawn.levels(band)[None]
+        return scale.levels(band)[None]
 
     color = image.shape[0] == 3 and not image.is_array
-    drawn = linear_scale("none", 0, 1)
+    scale = linear_scale("none", 0, 1)
     if image.is_array:
         values = image.floats()
         finite = values[np.isfinite(values)]
-        drawn = linear_scale("minmax", float(finite.min(initial=0)), float(finite.max(initial=0)))
+        scale = linear_scale("minmax", float(finite.min(initial=0)), float(finite.max(initial=0)))
     return Tiles(("input",), image.shape[1], image.shape[2], rows, color)
 
 
-def _drawn_filters(maps: FeatureMaps, grid_options: GridOptions) -> list[Levels | None]:
-    """A small picture of the filter that makes each output channel, None for a combination of several."""
+class Maps(Protocol):
+    """Channels that can be drawn: `cnnfx.nn.feature_maps.FeatureMaps` or `ArrayMaps`."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for each of the K channels."""
+
+    @property
+    def shape(self) -> Shape:
+        """(K, H, W)."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """The statistics of each channel."""
+
+    def rows(self, first: int, last: int) -> NDArray[Any]:
+        """Return rows of all channels, `(K, last - first, W)`."""
+
+    def part(self, first: int, last: int) -> Maps:
+        """Return some of the channels."""
+
+
+class ArrayMaps:
+    """The channels of an array `(K, H, W)`, with their names."""
+
+    def __init__(self, array: NDArray[Any], names: Sequence[str]) -> None:
+        self.array, self.names = array, names
+
+    @property
+    def shape(self) -> Shape:
+        """(K, H, W)."""
+        channels, height, width = self.array.shape
+        return channels, height, width
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """The statistics of each channel."""
+        return channel_statistics([(0, self.array)])
+
+    def rows(self, first: int, last: int) -> NDArray[Any]:
+        """Return rows of all channels, `(K, last - first, W)`."""
+        return self.array[:, first:last]
+
+    def part(self, first: int, last: int) -> ArrayMaps:
+        """Return some of the channels."""
+        return ArrayMaps(self.array[first:last], self.names[first:last])
+
+
+def map_tiles(maps: Maps, color_scale: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
+    """Return the channels as tiles, each labeled with its name.
+
+    The statistics of the channels are asked for when the first row is drawn.
+
+    Parameters
+    ----------
+    maps : Maps
+    color_scale : ColorScale
+    above : sequence of pictures or None
+        Small pictures to draw above the channels, such as their filters.
+    """
+    scales: list[LinearScale] = []
+    parts: dict[tuple[int, int], Maps] = {}
+
+    def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
+        if not scales:
+            scales.extend(color_scale.linear_scales(maps.statistics))
+        if (first, last) not in parts:
+            parts[first, last] = maps.part(first, last)
+        values = parts[first, last].rows(top, bottom)
+        for scale, channel in zip(scales[first:last], values, strict=True):
+            yield apply_colormap(scale.levels(channel), color_scale.colormap)
+
+    color = color_scale.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above)
+    _, height, width = maps.shape
+    return Tiles(tuple(maps.names), height, width, rows, color, above)
+
+
+def _default_columns(maps: FeatureMaps, options: GridOptions) -> int | None:
+    """Return a row for each channel of the image if they are filtered separately; else None, which suits the sizes."""
+    groups = maps.network.layers[-1].conv.groups
+    return maps.shape[0] // groups if groups > 1 and not options.with_input else None
+
+
+def _filter_pictures(maps: FeatureMaps, options: GridOptions) -> list[Levels | None]:
+    """Return a picture of the filter of each output channel, None for a channel that combines several filters."""
     from cnnfx.render.filters import draw_filter
 
     layer: Layer = maps.network.layers[-1]
-    width = max(SMALL // 2, maps.shape[2] * (grid_options.scale or 1))
+    width = max(ENLARGED_SIDE // 2, maps.shape[2] * (options.scale or 1))
     return [
-        draw_filter(layer.conv.weights[channel.of[0]], width, SMALL // 2) if channel.kind == "take" else None
+        draw_filter(layer.conv.weights[channel.of[0]], width, ENLARGED_SIDE // 2) if channel.kind == "take" else None
         for channel in layer.outputs
     ]

@@ -1,39 +1,34 @@
-"""Pictures side by side: the one layout for feature maps, inputs and filters.
+"""Grids of tiles: the layout of pictures in rows under labels and titles, drawn in bands from top to bottom.
 
-A grid knows its size before a single pixel is computed, and makes its pixels in bands from top to bottom, so that a
-grid larger than
-memory can be written too.
+The size of a grid is known before any pixel is computed, and its pixels are made in bands, so that a grid larger than
+memory can be written.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cnnfx.conv import BAND_ROWS
-from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.nn.feature_maps import Statistics, channel_statistics
-from cnnfx.nn.layers import Shape
-from cnnfx.render.color import ColorScale, LinearScale, apply_colormap
-from cnnfx.render.png import write_png
+from cnnfx.errors import CnnfxError
 from cnnfx.render.text import BACKGROUND, draw_text
-from cnnfx.system.files import atomic_write
 
 Levels = NDArray[np.uint8]
+"""A picture: gray levels `(H, W)` or colors `(H, W, 3)`, 0..255."""
 
-MAX_PIXELS = 600_000_000
-"""A grid with more pixels than this is refused."""
+MAX_GRID_PIXELS = 600_000_000
+"""A grid with more pixels than this is an error."""
 BAND_PIXELS = 2**21
-"""About how many pixels of the grid a band holds, if these are rows enough to be the same as those of whole maps."""
-SMALL = 200
-"""Tiles narrower than this are enlarged to about this width, so that single pixels can be seen."""
+"""About how many pixels of the grid a band holds. Bands are at least `BAND_ROWS` rows of the tiles high, and a multiple
+of it: the height of the bands in which feature maps are computed."""
+ENLARGED_SIDE = 200
+"""Tiles smaller than this are enlarged by a whole factor to at most this side in pixels, so that pixels can be seen."""
 
 
 class Tiles(NamedTuple):
@@ -41,13 +36,17 @@ class Tiles(NamedTuple):
 
     Parameters
     ----------
-    labels : one for each picture
-    height, width : the size in pixels, before enlargement
+    labels : sequence of str
+        One for each picture.
+    height, width : int
+        The size in pixels, before enlargement.
     rows : function (first picture, last picture, first row, last row) to pictures
-        The given rows of the given pictures one by one, each `(rows, width)` or, in color, `(rows, width, 3)`; both
-        "last" are exclusive.
-    color : whether `rows` or `above` are in color
-    above : small pictures drawn over each, or None
+        Returns the given rows of the given pictures, each `(rows, width)` or, in color, `(rows, width, 3)`. Both "last"
+        are exclusive.
+    color : bool
+        Whether `rows` or `above` are in color.
+    above : sequence of pictures or None
+        A small picture to draw above each picture, or none.
     """
 
     labels: Sequence[str]
@@ -58,7 +57,7 @@ class Tiles(NamedTuple):
     above: Sequence[Levels | None] = ()
 
     def pick(self, index: int) -> Tiles:
-        """One of the pictures alone."""
+        """Return one of the pictures alone."""
 
         def rows(_first: int, _last: int, top: int, bottom: int) -> Iterable[Levels]:
             return self.rows(index, index + 1, top, bottom)
@@ -67,27 +66,23 @@ class Tiles(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Tiles laid out together, in the same number of columns and the same enlargement, under a title if it has one."""
+    """Tiles that are laid out together.
+
+    Parameters
+    ----------
+    tiles : sequence of Tiles
+    columns : int, optional
+        Tiles in a row; see `suitable_columns` for the default.
+    scale : int, optional
+        The factor of enlargement; see `ENLARGED_SIDE` for the default.
+    title : str
+        A line above the tiles; empty for none.
+    """
 
     tiles: Sequence[Tiles]
     columns: int | None = None
     scale: int | None = None
     title: str = ""
-
-
-class Shelf(NamedTuple):
-    """One row of the grid: what stands over the pictures (already drawn), and runs of pictures `(tiles, first,
-    last)`."""
-
-    header: Levels
-    runs: Sequence[tuple[Tiles, int, int]]
-    scale: int
-    cell: int
-
-    @property
-    def height(self) -> int:
-        """The height in pixels of the tallest picture, enlarged."""
-        return max(tiles.height for tiles, _, _ in self.runs) * self.scale
 
 
 @dataclass(frozen=True)
@@ -97,27 +92,30 @@ class Grid:
     Parameters
     ----------
     sections : sequence of Section
-    labels : whether each picture's label is written over it
-    gap : pixels between pictures and around them; None for what suits their size
+    labels : bool
+        Whether the label of each picture is drawn above it.
+    gap : int, optional
+        Pixels between pictures and around them; by default what suits their size.
 
     Raises
     ------
     CnnfxError
-        If the grid would have more than `MAX_PIXELS`.
+        If the grid would have more than `MAX_GRID_PIXELS`.
     """
 
     sections: Sequence[Section]
     labels: bool = True
     gap: int | None = None
-    _cells: list[_Cells] = field(init=False, repr=False)
+    _layouts: list[_SectionLayout] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_cells", [_Cells.of(section) for section in self.sections])
-        least = sum(cells.rows * cells.height for cells in self._cells)  # without the labels, which are not drawn yet
-        height = least if self.width * least > MAX_PIXELS else self.height
-        if self.width * height > MAX_PIXELS:
+        object.__setattr__(self, "_layouts", [_SectionLayout.of(section) for section in self.sections])
+        # Labels are drawn to know the full height, so the height without them is checked first.
+        tiles_height = sum(layout.row_count * layout.cell_height for layout in self._layouts)
+        height = tiles_height if self.width * tiles_height > MAX_GRID_PIXELS else self.height
+        if self.width * height > MAX_GRID_PIXELS:
             raise CnnfxError(
-                f"the grid would have {self.width}×{height} pixels, {MAX_PIXELS / 1e6:.0f} megapixels are the "
+                f"the grid would have {self.width}×{height} pixels, {MAX_GRID_PIXELS / 1e6:.0f} megapixels are the "
                 "most. Write one picture per channel with -o FOLDER/, or use a smaller --scale."
             )
 
@@ -129,277 +127,160 @@ class Grid:
     @cached_property
     def spacing(self) -> int:
         """Pixels between the pictures."""
-        return max(6, self._measure // 50) if self.gap is None else self.gap
+        return max(6, self._reference_width // 50) if self.gap is None else self.gap
 
     @cached_property
-    def font(self) -> int:
-        """The size of the labels: readable where the whole grid fits a screen."""
-        return max(13, self._measure // 36)
+    def font_size(self) -> int:
+        """The font size of the labels in pixels: readable where the whole grid fits a screen."""
+        return max(13, self._reference_width // 36)
 
     @property
-    def _measure(self) -> int:
-        """What labels and gaps go by: the width of a picture, or six times its height if it is a mere strip."""
-        return max(min(cells.width, 6 * cells.height) for cells in self._cells)
+    def _reference_width(self) -> int:
+        """The width that font and gaps are proportional to: that of a cell, or six times the height of a flat one."""
+        return max(min(layout.cell_width, 6 * layout.cell_height) for layout in self._layouts)
 
     @cached_property
     def width(self) -> int:
-        """Pixels from left to right."""
-        return max(cells.columns * (cells.width + self.spacing) for cells in self._cells) + self.spacing
+        """The width in pixels."""
+        widths = (layout.columns * (layout.cell_width + self.spacing) for layout in self._layouts)
+        return max(widths) + self.spacing
 
     @cached_property
     def height(self) -> int:
-        """Pixels from top to bottom."""
-        return int(sum(shelf.header.shape[0] + shelf.height + self.spacing for shelf in self._shelves)) + self.spacing
-
-    def bands(self) -> Iterator[Levels]:
-        """The pixels from top to bottom: bands `(rows, width)` or, in color, `(rows, width, 3)`."""
-        yield self._paper(self.spacing)
-        for shelf in self._shelves:
-            yield self._place(shelf.header, self.spacing, self._paper(shelf.header.shape[0]))
-            step = max(1, BAND_PIXELS // (self.width * shelf.scale) // BAND_ROWS) * BAND_ROWS
-            for first in range(0, shelf.height // shelf.scale, step):
-                yield self._band(shelf, first, min(first + step, shelf.height // shelf.scale))
-            yield self._paper(self.spacing)
+        """The height in pixels."""
+        return int(sum(row.header.shape[0] + row.height + self.spacing for row in self._rows)) + self.spacing
 
     def pixels(self) -> Levels:
-        """The whole grid, `(height, width)` or `(height, width, 3)`."""
+        """Return the whole grid, `(height, width)` or, in color, `(height, width, 3)`."""
         return np.concatenate(list(self.bands()))
 
-    @cached_property
-    def _shelves(self) -> list[Shelf]:
-        return [shelf for cells in self._cells for shelf in self._shelves_of(cells)]
+    def bands(self) -> Iterator[Levels]:
+        """Yield the pixels from top to bottom in bands, `(rows, width)` or, in color, `(rows, width, 3)`."""
+        yield self._blank(self.spacing)
+        for row in self._rows:
+            header = self._blank(row.header.shape[0])
+            _paste(row.header, self.spacing, header)
+            yield header
+            step = max(1, BAND_PIXELS // (self.width * row.scale) // BAND_ROWS) * BAND_ROWS
+            for first in range(0, row.height // row.scale, step):
+                yield self._band(row, first, min(first + step, row.height // row.scale))
+            yield self._blank(self.spacing)
 
-    def _shelves_of(self, cells: _Cells) -> Iterator[Shelf]:
-        for first in range(0, len(cells.places), cells.columns):
-            places = cells.places[first : first + cells.columns]
-            title = cells.section.title if first == 0 else ""
-            header = np.concatenate(list(self._headings(title, places, cells.width)))
-            yield Shelf(header, list(_runs(places)), cells.scale, cells.width)
-
-    def _headings(self, title: str, places: Sequence[tuple[Tiles, int]], cell: int) -> Iterator[Levels]:
-        """What stands over the pictures of one shelf: a title, their labels, and the small pictures above them."""
-        width = self.width - 2 * self.spacing
-        yield self._paper(0, width)
-        if title:
-            yield self._strip([draw_text(title, round(self.font * 1.25), width)], width)
-        if self.labels:
-            yield self._strip([draw_text(tiles.labels[index], self.font, cell) for tiles, index in places], cell)
-        above = [tiles.above[index] if tiles.above else None for tiles, index in places]
-        if any(picture is not None for picture in above):
-            yield self._strip(above, cell)
-            yield self._paper(max(4, self.spacing // 2), width)
-
-    def _strip(self, pictures: Sequence[Levels | None], cell: int) -> Levels:
-        """Small pictures in cells of a width, side by side."""
-        strip = self._paper(
-            max(picture.shape[0] for picture in pictures if picture is not None), self.width - 2 * self.spacing
-        )
-        for column, picture in enumerate(pictures):
-            if picture is not None:
-                self._place(picture, column * (cell + self.spacing), strip)
-        return strip
-
-    def _band(self, shelf: Shelf, first: int, last: int) -> Levels:
-        canvas, left = self._paper((last - first) * shelf.scale), self.spacing
-        for tiles, begin, end in shelf.runs:
+    def _band(self, row: _Row, first: int, last: int) -> Levels:
+        """Draw the rows `first` to `last` of the pictures of a row of the grid."""
+        band, left = self._blank((last - first) * row.scale), self.spacing
+        for tiles, begin, end in row.runs:
             if first < tiles.height:
                 for column, picture in enumerate(tiles.rows(begin, end, first, min(last, tiles.height))):
-                    self._place(enlarge(picture, shelf.scale), left + column * (shelf.cell + self.spacing), canvas)
-            left += (end - begin) * (shelf.cell + self.spacing)
+                    _paste(enlarge(picture, row.scale), left + column * (row.cell_width + self.spacing), band)
+            left += (end - begin) * (row.cell_width + self.spacing)
+        return band
+
+    @cached_property
+    def _rows(self) -> list[_Row]:
+        return [row for layout in self._layouts for row in self._rows_of(layout)]
+
+    def _rows_of(self, layout: _SectionLayout) -> Iterator[_Row]:
+        for first in range(0, len(layout.pictures), layout.columns):
+            pictures = layout.pictures[first : first + layout.columns]
+            title = layout.section.title if first == 0 else ""
+            header = np.concatenate(list(self._header_parts(title, pictures, layout.cell_width)))
+            yield _Row(header, list(_runs(pictures)), layout.scale, layout.cell_width)
+
+    def _header_parts(self, title: str, pictures: Sequence[tuple[Tiles, int]], cell_width: int) -> Iterator[Levels]:
+        """Yield what is above the pictures of a row: the title, their labels, and the small pictures above them."""
+        width = self.width - 2 * self.spacing
+        yield self._blank(0, width)
+        if title:
+            yield self._side_by_side([draw_text(title, round(self.font_size * 1.25), width)], width)
+        if self.labels:
+            labels = [draw_text(tiles.labels[index], self.font_size, cell_width) for tiles, index in pictures]
+            yield self._side_by_side(labels, cell_width)
+        above = [tiles.above[index] if tiles.above else None for tiles, index in pictures]
+        if any(picture is not None for picture in above):
+            yield self._side_by_side(above, cell_width)
+            yield self._blank(max(4, self.spacing // 2), width)
+
+    def _side_by_side(self, pictures: Sequence[Levels | None], cell_width: int) -> Levels:
+        """Draw small pictures side by side in cells of one width."""
+        height = max(picture.shape[0] for picture in pictures if picture is not None)
+        canvas = self._blank(height, self.width - 2 * self.spacing)
+        for column, picture in enumerate(pictures):
+            if picture is not None:
+                _paste(picture, column * (cell_width + self.spacing), canvas)
         return canvas
 
-    def _paper(self, rows: int, width: int | None = None) -> Levels:
+    def _blank(self, rows: int, width: int | None = None) -> Levels:
         width = self.width if width is None else width
         return np.full((rows, width, 3) if self.color else (rows, width), BACKGROUND, np.uint8)
 
-    @staticmethod
-    def _place(picture: Levels, left: int, canvas: Levels) -> Levels:
-        """The canvas with the picture put at its top, `left` pixels from the left; a gray picture into color if need
-        be."""
-        if canvas.ndim > picture.ndim:
-            picture = picture[..., None]
-        canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
-        return canvas
 
-
-class _Cells(NamedTuple):
-    """A section's tiles one by one, and the cells they stand in."""
+class _SectionLayout(NamedTuple):
+    """The pictures of a section one by one, and the size and number of the cells that they are drawn in."""
 
     section: Section
-    places: list[tuple[Tiles, int]]
+    pictures: list[tuple[Tiles, int]]
     scale: int
-    width: int
-    height: int
+    cell_width: int
+    cell_height: int
     columns: int
 
-    @property
-    def rows(self) -> int:
-        """How many rows of the grid the places fill."""
-        return math.ceil(len(self.places) / self.columns)
-
     @classmethod
-    def of(cls, section: Section) -> _Cells:
-        places = [(tiles, index) for tiles in section.tiles for index in range(len(tiles.labels))]
+    def of(cls, section: Section) -> _SectionLayout:
+        pictures = [(tiles, index) for tiles in section.tiles for index in range(len(tiles.labels))]
         width = max(tiles.width for tiles in section.tiles)
         height = max(tiles.height for tiles in section.tiles)
-        scale = section.scale or max(1, SMALL // max(width, height))
-        columns = min(len(places), section.columns or suitable_columns(len(places), width, height))
-        return cls(section, places, scale, width * scale, height * scale, columns)
+        scale = section.scale or max(1, ENLARGED_SIDE // max(width, height))
+        columns = min(len(pictures), section.columns or suitable_columns(len(pictures), width, height))
+        return cls(section, pictures, scale, width * scale, height * scale, columns)
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows."""
+        return math.ceil(len(self.pictures) / self.columns)
+
+
+class _Row(NamedTuple):
+    """A row of the grid: the drawn header, and runs `(tiles, first, last)` of pictures that are computed together."""
+
+    header: Levels
+    runs: Sequence[tuple[Tiles, int, int]]
+    scale: int
+    cell_width: int
+
+    @property
+    def height(self) -> int:
+        """The height in pixels of the tallest picture, enlarged."""
+        return max(tiles.height for tiles, _, _ in self.runs) * self.scale
+
+
+def _runs(pictures: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, int]]:
+    """Join neighboring pictures of the same tiles: `(tiles, first, last)`."""
+    start = 0
+    for end in range(1, len(pictures) + 1):
+        if end == len(pictures) or pictures[end][0] is not pictures[start][0]:
+            yield pictures[start][0], pictures[start][1], pictures[end - 1][1] + 1
+            start = end
+
+
+def _paste(picture: Levels, left: int, canvas: Levels) -> None:
+    """Draw a picture at the top of a canvas, `left` pixels from the left; a gray one becomes color where needed."""
+    if canvas.ndim > picture.ndim:
+        picture = picture[..., None]
+    canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
 
 
 def suitable_columns(count: int, width: int, height: int) -> int:
-    """The columns that make a grid of `count` tiles about 1.4 times as wide as high, with few places left empty."""
+    """Return the columns that make a grid of `count` tiles about 1.4 times as wide as high, with few empty cells."""
 
     def cost(columns: int) -> float:
         rows = math.ceil(count / columns)
-        shape = abs(math.log(columns * width / (rows * height) / 1.4))
-        return shape + 0.5 * (rows * columns - count)
+        shape_error = abs(math.log(columns * width / (rows * height) / 1.4))
+        return shape_error + 0.5 * (rows * columns - count)
 
     return min(range(1, count + 1), key=cost)
 
 
 def enlarge(picture: NDArray[Any], scale: int) -> NDArray[Any]:
-    """A picture `(H, W, ...)` with every pixel repeated `scale` times in both directions."""
+    """Return a picture `(H, W, ...)` with every pixel repeated `scale` times in both directions."""
     return picture if scale == 1 else picture.repeat(scale, axis=0).repeat(scale, axis=1)
-
-
-def _runs(places: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, int]]:
-    """Neighboring places of the same tiles, joined: `(tiles, first, last)`."""
-    start = 0
-    for end in range(1, len(places) + 1):
-        if end == len(places) or places[end][0] is not places[start][0]:
-            yield places[start][0], places[start][1], places[end - 1][1] + 1
-            start = end
-
-
-Floats = NDArray[np.float32]
-
-
-class Maps(Protocol):
-    """Channels that can be drawn: `cnnfx.nn.feature_maps.FeatureMaps`, or `ArrayMaps`."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """A name for each of the K channels."""
-
-    @property
-    def shape(self) -> Shape:
-        """(K, H, W)."""
-
-    @property
-    def statistics(self) -> Statistics:
-        """The statistics of each channel."""
-
-    def rows(self, first: int, last: int) -> Floats:
-        """Rows of all channels, `(K, last - first, W)`."""
-
-    def part(self, first: int, last: int) -> Maps:
-        """Some of the channels."""
-
-
-class ArrayMaps:
-    """An array `(K, H, W)` as channels that can be drawn."""
-
-    def __init__(self, array: NDArray[Any], names: Sequence[str]) -> None:
-        self.array, self.names = array, names
-
-    @property
-    def shape(self) -> Shape:
-        """(K, H, W)."""
-        channels, height, width = self.array.shape
-        return channels, height, width
-
-    @cached_property
-    def statistics(self) -> Statistics:
-        """The statistics of each channel."""
-        return channel_statistics([(0, self.array)])
-
-    def rows(self, first: int, last: int) -> NDArray[Any]:
-        """Rows of all channels, `(K, last - first, W)`."""
-        return self.array[:, first:last]
-
-    def part(self, first: int, last: int) -> ArrayMaps:
-        """Some of the channels."""
-        return ArrayMaps(self.array[first:last], self.names[first:last])
-
-
-def map_tiles(maps: Maps, look: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
-    """The channels as tiles, each under its name; `above` are small pictures over them (their filters)."""
-    lines: list[LinearScale] = []
-    parts: dict[tuple[int, int], Maps] = {}
-
-    def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
-        # Found when first drawn: the size of a grid can be known without computing a map.
-        lines.extend(() if lines else look.linear_scales(maps.statistics))
-        if (first, last) not in parts:
-            parts[first, last] = maps.part(first, last)
-        values = parts[first, last].rows(top, bottom)
-        for value_line, channel in zip(lines[first:last], values, strict=True):
-            yield apply_colormap(value_line.levels(channel), look.colormap)
-
-    color = look.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above)
-    _, height, width = maps.shape
-    return Tiles(tuple(maps.names), height, width, rows, color, above)
-
-
-def grid(
-    maps: ArrayLike,
-    names: Sequence[str] | None = None,
-    *,
-    normalize: str = "signed",
-    scope: str = "channel",
-    colormap: str = "gray",
-    columns: int | None = None,
-    scale: int | None = None,
-    labels: bool = True,
-    gap: int | None = None,
-) -> NDArray[np.uint8]:
-    """Feature maps side by side as one picture.
-
-    Parameters
-    ----------
-    maps : array (K, H, W)
-        Any real numbers.
-    names : sequence of K str, optional
-        The labels; "0", "1" and so on unless given.
-    normalize : "signed", "minmax", "positive", "absolute" or "none"
-        As in `cnnfx.render.color`: "signed" draws zero mid-gray and the largest magnitude white or black.
-    scope : "channel" or "all"
-        Whether each map is drawn by its own range or all by the range of all.
-    colormap : "gray", "diverging", "heat" or "viridis"
-    columns, scale, gap : int, optional
-        Maps in a row; whole factor of enlargement; pixels between maps. What suits the sizes unless given.
-    labels : bool
-        Whether names are written over the maps.
-
-    Returns
-    -------
-    array (height, width) or, with a color map, (height, width, 3)
-        uint8, 0..255.
-
-    Raises
-    ------
-    ArgumentError
-        If the array has another shape, the names are not as many as the maps, or a mode is not known.
-    """
-    array: NDArray[Any] = np.asarray(maps)
-    if array.ndim != 3 or not array.size:
-        raise ArgumentError(f"maps has the shape {array.shape}; a grid is drawn of an array (K, H, W).")
-    names = [str(index) for index in range(len(array))] if names is None else names
-    if len(names) != len(array):
-        raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
-    values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-    tiles = map_tiles(ArrayMaps(values, names), ColorScale(normalize, scope, colormap))
-    return Grid([Section([tiles], columns, scale)], labels, gap).pixels()
-
-
-def save_grid(path: str | os.PathLike[str], picture: NDArray[np.uint8]) -> None:
-    """Write a picture `(H, W)` or `(H, W, 3)` of levels 0..255 as a PNG file, whole or not at all.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be written.
-    """
-    with atomic_write(path) as file:
-        write_png(file, picture.shape[1], picture.shape[0], [picture], color="gray" if picture.ndim == 2 else "rgb")

@@ -1,21 +1,21 @@
-"""The layout of grids, pixel by pixel."""
+"""The layout of grids, compared pixel by pixel."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-import cnnfx
 from cnnfx.conv import BAND_ROWS
-from cnnfx.errors import ArgumentError, CnnfxError
+from cnnfx.errors import CnnfxError
 from cnnfx.render import grid as grid_module
 from cnnfx.render.color import ColorScale
-from cnnfx.render.grid import ArrayMaps, Grid, Section, Tiles, enlarge, map_tiles, suitable_columns
+from cnnfx.render.feature_grid import ArrayMaps, map_tiles
+from cnnfx.render.grid import Grid, Section, Tiles, enlarge, suitable_columns
 from cnnfx.render.text import BACKGROUND
 
 
 def tiles(count: int, height: int, width: int, first: int = 1) -> Tiles:
-    """Pictures that are each of one level: `first`, `first + 1` and so on."""
+    """Return pictures of one level each: `first`, `first + 1` and so on."""
 
     def rows(begin: int, end: int, top: int, bottom: int) -> np.ndarray:
         return np.stack([np.full((bottom - top, width), first + index, np.uint8) for index in range(begin, end)])
@@ -23,38 +23,39 @@ def tiles(count: int, height: int, width: int, first: int = 1) -> Tiles:
     return Tiles([f"tile {index}" for index in range(count)], height, width, rows)
 
 
-def plain(*given: Tiles, columns: int, scale: int = 1, gap: int = 0) -> np.ndarray:
-    return Grid([Section(given, columns, scale)], labels=False, gap=gap).pixels()
+def draw(*all_tiles: Tiles, columns: int, scale: int = 1, gap: int = 0) -> np.ndarray:
+    """Draw tiles without labels."""
+    return Grid([Section(all_tiles, columns, scale)], labels=False, gap=gap).pixels()
 
 
-def test_pictures_stand_from_left_to_right_and_from_top_to_bottom() -> None:
-    assert plain(tiles(4, 1, 1), columns=2).tolist() == [[1, 2], [3, 4]]
+def test_pictures_are_drawn_from_left_to_right_and_from_top_to_bottom() -> None:
+    assert draw(tiles(4, 1, 1), columns=2).tolist() == [[1, 2], [3, 4]]
 
 
-def test_a_gap_of_paper_lies_between_pictures_and_around_them() -> None:
+def test_a_gap_of_background_is_between_pictures_and_around_them() -> None:
     expected = [[255] * 5, [255, 1, 255, 2, 255], [255] * 5]
-    assert plain(tiles(2, 1, 1), columns=2, gap=1).tolist() == expected
+    assert draw(tiles(2, 1, 1), columns=2, gap=1).tolist() == expected
 
 
-def test_an_empty_place_is_paper() -> None:
-    assert plain(tiles(3, 1, 1), columns=2).tolist() == [[1, 2], [3, BACKGROUND]]
+def test_an_empty_cell_has_the_background_color() -> None:
+    assert draw(tiles(3, 1, 1), columns=2).tolist() == [[1, 2], [3, BACKGROUND]]
 
 
-def test_every_pixel_becomes_a_square_of_the_scale() -> None:
-    assert plain(tiles(2, 1, 1), columns=2, scale=2).tolist() == [[1, 1, 2, 2]] * 2
+def test_the_scale_repeats_every_pixel_in_both_directions() -> None:
+    assert draw(tiles(2, 1, 1), columns=2, scale=2).tolist() == [[1, 1, 2, 2]] * 2
 
 
-def test_pictures_of_other_sizes_stand_in_the_same_cells() -> None:
-    picture = plain(tiles(1, 3, 3, first=9), tiles(1, 1, 1), columns=2)
+def test_pictures_of_different_sizes_are_drawn_in_cells_of_one_size() -> None:
+    picture = draw(tiles(1, 3, 3, first=9), tiles(1, 1, 1), columns=2)
     assert picture.tolist() == [[9, 9, 9, 1, 255, 255], [9, 9, 9, 255, 255, 255], [9, 9, 9, 255, 255, 255]]
 
 
-def test_sections_stand_one_below_the_other_each_in_its_own_scale() -> None:
+def test_sections_are_drawn_from_top_to_bottom_each_with_its_own_scale() -> None:
     sections = [Section([tiles(2, 1, 1)], 2, 1), Section([tiles(1, 1, 1, first=7)], 1, 2)]
     assert Grid(sections, labels=False, gap=0).pixels().tolist() == [[1, 2], [7, 7], [7, 7]]
 
 
-def test_bands_join_to_the_pixels_whatever_their_height(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pixels_do_not_depend_on_the_height_of_the_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = np.random.default_rng(5).normal(size=(5, 600, 40)).astype(np.float32)
     grid = Grid([Section([map_tiles(ArrayMaps(maps, list("abcde")), ColorScale())], 2, 2)])
     whole = grid.pixels()
@@ -65,7 +66,7 @@ def test_bands_join_to_the_pixels_whatever_their_height(monkeypatch: pytest.Monk
     assert whole.shape == (grid.height, grid.width)
 
 
-def test_labels_stand_over_their_pictures() -> None:
+def test_labels_are_drawn_above_their_pictures() -> None:
     with_labels = Grid([Section([tiles(2, 40, 90)], 2, 1)], gap=4).pixels()
     without = Grid([Section([tiles(2, 40, 90)], 2, 1)], labels=False, gap=4).pixels()
     height = len(with_labels) - len(without)
@@ -74,7 +75,7 @@ def test_labels_stand_over_their_pictures() -> None:
     np.testing.assert_array_equal(with_labels[4 + height :], without[4:])
 
 
-def test_a_label_wider_than_its_picture_does_not_run_into_the_next() -> None:
+def test_a_label_wider_than_its_picture_is_shortened() -> None:
     named = Tiles(["a very long name of a channel", "b"], 8, 60, tiles(2, 8, 60).rows)
     picture = Grid([Section([named], 2, 1)], gap=6).pixels()
     assert (picture[: -8 - 6, 66:72] == BACKGROUND).all()
@@ -84,16 +85,18 @@ def test_a_label_wider_than_its_picture_does_not_run_into_the_next() -> None:
     ("count", "width", "height", "columns"),
     [(1, 9, 9, 1), (4, 26, 26, 2), (3, 26, 26, 3), (16, 5, 5, 4), (32, 5, 5, 8)],
 )
-def test_columns_suit_the_number_and_shape_of_the_pictures(count: int, width: int, height: int, columns: int) -> None:
+def test_the_default_columns_depend_on_the_number_and_shape_of_the_pictures(
+    count: int, width: int, height: int, columns: int
+) -> None:
     assert suitable_columns(count, width, height) == columns
 
 
-def test_small_pictures_are_enlarged_by_themselves() -> None:
+def test_small_pictures_are_enlarged_by_default() -> None:
     assert Grid([Section([tiles(1, 26, 26)])], labels=False, gap=0).width == 26 * 7
     assert Grid([Section([tiles(1, 300, 300)])], labels=False, gap=0).width == 300
 
 
-def test_a_huge_grid_is_refused_before_anything_is_computed() -> None:
+def test_a_grid_of_too_many_pixels_is_an_error_before_anything_is_computed() -> None:
     def never(*_: int) -> np.ndarray:
         raise AssertionError
 
@@ -105,42 +108,9 @@ def test_a_huge_grid_is_refused_before_anything_is_computed() -> None:
         Grid([Section([Tiles(["a"], 40000, 40000, never)])], labels=False, gap=0)
 
 
-def test_one_picture_can_be_picked() -> None:
-    assert plain(tiles(4, 1, 1).pick(2), columns=1).tolist() == [[3]]
+def test_picking_one_picture_draws_it_alone() -> None:
+    assert draw(tiles(4, 1, 1).pick(2), columns=1).tolist() == [[3]]
 
 
-def test_enlarging_repeats_pixels() -> None:
+def test_enlarging_repeats_pixels_in_both_directions() -> None:
     assert enlarge(np.array([[1, 2]]), 2).tolist() == [[1, 1, 2, 2], [1, 1, 2, 2]]
-
-
-def test_all_channels_by_one_range_can_be_compared() -> None:
-    maps = np.array([[[1.0]], [[-2.0]]], np.float32)
-    options = {"labels": False, "gap": 0, "columns": 2, "scale": 1}
-    assert cnnfx.grid(maps, scope="channel", **options).tolist() == [[255, 0]]
-    assert cnnfx.grid(maps, scope="all", **options).tolist() == [[191, 0]]
-
-
-def test_a_color_map_makes_a_color_grid() -> None:
-    picture = cnnfx.grid(np.array([[[1.0]]]), colormap="diverging", labels=False, gap=0, scale=1)
-    assert picture.tolist() == [[[127, 0, 0]]]
-
-
-@pytest.mark.parametrize(
-    ("shape", "names", "message"),
-    [
-        ((4, 4), None, r"^maps has the shape \(4, 4\); a grid is drawn of an array \(K, H, W\)\.$"),
-        ((2, 4, 4), ["a"], r"^There are 1 names for 2 maps\.$"),
-    ],
-)
-def test_a_grid_of_something_else_is_refused(shape: tuple[int, ...], names: list[str] | None, message: str) -> None:
-    with pytest.raises(ArgumentError, match=message):
-        cnnfx.grid(np.zeros(shape), names)
-
-
-def test_a_saved_grid_holds_the_same_pixels(tmp_path) -> None:
-    import PIL.Image
-
-    picture = cnnfx.grid(np.random.default_rng(1).normal(size=(4, 26, 26)), ["top", "left", "bottom", "right"])
-    cnnfx.save_grid(tmp_path / "grid.png", picture)
-    with PIL.Image.open(tmp_path / "grid.png") as read:
-        np.testing.assert_array_equal(np.asarray(read), picture)

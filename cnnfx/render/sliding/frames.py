@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cnnfx.render.color import ColorScale, LinearScale
+from cnnfx.render.feature_grid import ArrayMaps
 from cnnfx.render.filters import draw_filter
-from cnnfx.render.grid import ArrayMaps, Levels, suitable_columns
+from cnnfx.render.grid import Levels, suitable_columns
 from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARKER, ORANGE, WHITE, CellStyle
 from cnnfx.render.sliding.positions import SlidingWindow
 from cnnfx.render.sliding.products import ProductPanel

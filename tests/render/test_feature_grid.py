@@ -1,0 +1,44 @@
+"""Feature maps as grids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cnnfx
+from cnnfx.errors import ArgumentError
+
+
+def test_the_scope_all_draws_all_channels_by_their_common_range() -> None:
+    maps = np.array([[[1.0]], [[-2.0]]], np.float32)
+    options = {"labels": False, "gap": 0, "columns": 2, "scale": 1}
+    assert cnnfx.grid(maps, scope="channel", **options).tolist() == [[255, 0]]
+    assert cnnfx.grid(maps, scope="all", **options).tolist() == [[191, 0]]
+
+
+def test_a_color_map_gives_a_grid_in_color() -> None:
+    picture = cnnfx.grid(np.array([[[1.0]]]), colormap="diverging", labels=False, gap=0, scale=1)
+    assert picture.tolist() == [[[127, 0, 0]]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "message"),
+    [
+        ((4, 4), None, r"^maps has the shape \(4, 4\); a grid is drawn of an array \(K, H, W\)\.$"),
+        ((2, 4, 4), ["a"], r"^There are 1 names for 2 maps\.$"),
+    ],
+)
+def test_a_wrong_shape_or_number_of_names_is_an_error(
+    shape: tuple[int, ...], names: list[str] | None, message: str
+) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        cnnfx.grid(np.zeros(shape), names)
+
+
+def test_a_saved_grid_is_read_with_the_same_pixels(tmp_path) -> None:
+    import PIL.Image
+
+    picture = cnnfx.grid(np.random.default_rng(1).normal(size=(4, 26, 26)), ["top", "left", "bottom", "right"])
+    cnnfx.save_grid(tmp_path / "grid.png", picture)
+    with PIL.Image.open(tmp_path / "grid.png") as read:
+        np.testing.assert_array_equal(np.asarray(read), picture)
