@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnfx.conv import set_threads, thread_count
 from cnnfx.errors import ArgumentError, FileError, UsageError
 from cnnfx.formats import load_network
-from cnnfx.nn.concat import side_by_side
+from cnnfx.nn.concat import concat
 from cnnfx.nn.layers import Activation, Pool
 from cnnfx.nn.network import Layer, Network
 
@@ -83,7 +83,7 @@ def build(
         upper[-1] = settings.of_last_layer(upper[-1])
     else:
         networks = [settings.of_last_layer(network) for network in networks]
-    network = side_by_side(networks)
+    network = concat(networks)
     for above in upper:
         network = network.then(above)
     return network

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.toml_schema import LARGEST, Place, Table, describe, did_you_mean
 from cnnfx.formats.toml_weights import fraction, is_matrices, parse_matrices, parse_matrix, parse_piece
-from cnnfx.nn.concat import Block, centerd, common_size, stack
+from cnnfx.nn.concat import Filters as Block
+from cnnfx.nn.concat import center, common_size, concat_filters
 from cnnfx.nn.layers import ACTIVATIONS, ALL_CHANNELS, COMBINATIONS, Activation, Combination, Conv, Pool
 from cnnfx.nn.network import Layer, Network
 
@@ -115,7 +116,7 @@ def parse_filters(table: Table, below: Names | None) -> Filters:
         _check_inputs(filter_table, block, below)
     names = unique(tuple(block.label for _, block, _ in parsed), table.place, "filters")
     try:
-        weights, inputs = stack(
+        weights, inputs = concat_filters(
             [Block(f'filter "{block.label}"', block.weights, block.inputs) for _, block, _ in parsed]
         )
     except ArgumentError as error:
@@ -179,7 +180,7 @@ def _parse_inputs(table: Table) -> tuple[NDArray[np.float64], Names]:
 
 def _join(matrices: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     size = common_size(matrices)
-    return np.stack([centerd(matrix, size) for matrix in matrices])[np.newaxis]
+    return np.stack([center(matrix, size) for matrix in matrices])[np.newaxis]
 
 
 def _check_inputs(table: Table, block: Block, below: Names | None) -> None:

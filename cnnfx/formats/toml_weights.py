@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.formats.toml_schema import LARGEST, Place, Table, describe, finite
-from cnnfx.nn.concat import centerd, common_size
+from cnnfx.nn.concat import center, common_size
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _FRACTION = rf"({_NUMBER})(?:/({_NUMBER}))?"
@@ -98,7 +98,7 @@ def parse_piece(value: Any, place: Place) -> NDArray[np.float64]:
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         kernels = [_parse_table(item, place.at(f"piece {number}")) for number, item in enumerate(value, 1)]
         size = common_size(kernels)
-        total: NDArray[np.float64] = np.sum([centerd(kernel, size) for kernel in kernels], axis=0)
+        total: NDArray[np.float64] = np.sum([center(kernel, size) for kernel in kernels], axis=0)
         return total
     return parse_matrix(value, place)
 
@@ -137,7 +137,7 @@ def _no_place(found: Any, place: Place) -> FileError:
 def _set_at(matrix: NDArray[np.float64], places: list[tuple[int, int]]) -> NDArray[np.float64]:
     """The matrix at each of the places of a kernel just large enough; where two overlap they add up."""
     far = np.abs(places).max(axis=0)
-    middle = centerd(matrix, (int(matrix.shape[0] + 2 * far[0]), int(matrix.shape[1] + 2 * far[1])))
+    middle = center(matrix, (int(matrix.shape[0] + 2 * far[0]), int(matrix.shape[1] + 2 * far[1])))
     kernel = np.zeros_like(middle)
     for place in places:
         kernel += np.roll(middle, place, (0, 1))

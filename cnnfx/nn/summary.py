@@ -1,31 +1,32 @@
-"""A network in figures: what each step makes of its input, and how many parameters it has."""
+"""Summary of a network: the output shape and the number of parameters of each step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.nn.layers import Shape
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Layer, Shape
+from cnnfx.nn.network import Network
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a network.
+    """One step of a network: filters, combination, activation, pooling or the classifier head.
 
     Attributes
     ----------
     name : str
-        What it does, in words.
+        A description: "16 filters 5×5, stride 2×2".
     output : tuple of int, optional
-        The shape of what it makes, (C, H, W), or (K,) for the dense layer; None where its input does not fit it.
+        The shape of the output: (C, H, W), or (K,) for the classifier head; None if its input has the wrong shape.
     parameters, learnable : int
-        How many numbers it has, and how many of them are learned.
+        The number of parameters, and of those that training changes.
     sum : str
-        How the number of parameters comes about: "16 × 1 × 5 × 5 + 16 = 416"; or what does not fit.
+        The calculation of the number of parameters: "16 × 1 × 5 × 5 + 16 = 416"; and what does not fit.
     """
 
     name: str
@@ -38,21 +39,21 @@ class Step:
 def summarize(
     network: Network, shape: Shape, learned: Sequence[NDArray[np.bool_]] | None = None, classes: int = 0
 ) -> list[Step]:
-    """The steps of a network on an input `(C, H, W)`.
+    """Return the steps of a network for an input `(C, H, W)`.
 
     Parameters
     ----------
     network : Network
     shape : (C, H, W)
     learned : sequence of arrays (K,) of bool, optional
-        Which filters of each layer are learned; all unless given.
+        Which filters of each layer training changes. By default all.
     classes : int
-        How many a dense layer that is still to be made will tell; 0 for none.
+        The number of classes of a classifier head that training will add; 0 for none.
 
     Raises
     ------
     ArgumentError
-        If the input's channels or size do not fit a layer; the message says which.
+        If the input's channels or size do not fit a layer; the message names the layer.
     """
     bound = network.bind([str(index) for index in range(shape[0])])
     bound.output_shapes(shape)
@@ -62,20 +63,21 @@ def summarize(
         steps += _layer_steps(layer, shape, count)
         shape = layer.output_shape(shape)
     if network.head is not None:
-        steps.append(_dense(len(network.head.bias), network.head.shape, shape))
+        steps.append(_head_step(len(network.head.bias), network.head.shape, shape))
     elif classes:
-        steps.append(_dense(classes, shape, shape))
+        steps.append(_head_step(classes, shape, shape))
     return steps
 
 
 def _layer_steps(layer: Layer, shape: Shape, learned: int) -> Iterator[Step]:
-    filters, depth, height, width = layer.conv.weights.shape
+    filters, channels, height, width = layer.conv.weights.shape
     maps = layer.conv.output_shape(shape)
-    number = layer.conv.weights.size + filters
-    how = f"{filters} × {depth} × {height} × {width} + {filters} = {number}"
-    fixed = "" if learned == filters else f"; {filters - learned} of {filters} filters held fixed"
-    yield Step(f"{filters} filters {height}×{width}{_settings(layer)}", maps, number, number // filters * learned,
-               how + fixed)  # fmt: skip
+    parameters = layer.conv.weights.size + filters
+    calculation = f"{filters} × {channels} × {height} × {width} + {filters} = {parameters}"
+    if learned < filters:
+        calculation += f"; {filters - learned} of {filters} filters held fixed"
+    name = f"{filters} filters {height}×{width}{_unusual_settings(layer)}"
+    yield Step(name, maps, parameters, parameters // filters * learned, calculation)
     if layer.combine:
         maps = (len(layer.combine), *maps[1:])
         yield Step(f"{len(layer.combine)} channels combined", maps)
@@ -85,21 +87,22 @@ def _layer_steps(layer: Layer, shape: Shape, learned: int) -> Iterator[Step]:
         yield Step(f"{layer.pool.kind}-pool {layer.pool.size}×{layer.pool.size}", layer.pool.output_shape(maps))
 
 
-def _settings(layer: Layer) -> str:
-    """What of a layer's settings is not the usual."""
+def _unusual_settings(layer: Layer) -> str:
+    """Return the stride, dilation and padding where they are not 1, 1 and "valid", each behind a comma."""
     window = layer.conv.window
     pairs = {"stride": window.stride, "dilation": window.dilation}
-    told = [f", {name} {'×'.join(map(str, pair))}" for name, pair in pairs.items() if tuple(pair) != (1, 1)]
-    padding = str(window.padding).replace(" ", "")
-    return "".join(told) + (f", padding {padding}" if padding != "((0,0),(0,0))" else "")
+    parts = [f", {name} {'×'.join(map(str, pair))}" for name, pair in pairs.items() if pair != (1, 1)]
+    if window.padding != ((0, 0), (0, 0)):
+        parts.append(", padding " + str(window.padding).replace(" ", ""))
+    return "".join(parts)
 
 
-def _dense(classes: int, wanted: Shape, given: Shape) -> Step:
-    size = int(np.prod(wanted))
-    number = classes * size + classes
+def _head_step(classes: int, wanted: Shape, given: Shape) -> Step:
+    parameters = classes * prod(wanted) + classes
     inputs = " × ".join(map(str, wanted))
-    fits = wanted == given
-    how = f"{classes} × ({inputs}) + {classes} = {number}"
-    if not fits:
-        how += f"; it takes maps of {inputs.replace(' ', '')}, not {'×'.join(map(str, given))}"
-    return Step(f"dense, {classes} classes", (classes,) if fits else None, number, number, how)
+    calculation = f"{classes} × ({inputs}) + {classes} = {parameters}"
+    if wanted != given:
+        calculation += f"; it takes maps of {inputs.replace(' ', '')}, not {'×'.join(map(str, given))}"
+    return Step(
+        f"dense, {classes} classes", (classes,) if wanted == given else None, parameters, parameters, calculation
+    )

@@ -162,11 +162,11 @@ def test_a_typed_kernel_that_is_wrong(text, message):
     assert refusal(SEVEN, "-k", text, code=2) == f"cnnfx: {message}"
 
 
-def test_filter_files_that_do_not_go_side_by_side():
+def test_filter_files_with_different_settings():
     written("own.toml", "stride = 2\n[[filter]]\nweights = [[1]]\n")
     assert refusal(SEVEN, "-f", "own.toml", "-f", "box") == (
-        "cnnfx: own and box cannot stand side by side: stride is 2×2 in own and 1×1 in box. "
-        "Make them the same, or stack them with --then."
+        "cnnfx: own and box cannot be concatenated: stride is 2×2 in own and 1×1 in box. "
+        "Make them the same, or apply one after the other."
     )
 
 

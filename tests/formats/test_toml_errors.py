@@ -101,7 +101,7 @@ FILTERS = [
     (ONE + ONE, 'bad.toml: layer 1: two filters are called "a". Give each its own name.'),
     ("[[filter]]\nname = '2'\nweights = [[1]]\n[[filter]]\nweights = [[1]]", 'bad.toml: layer 1: two filters are called "2". Give each its own name.'),
     (ONE + "[[filter]]\nweights = [[[1]]]\n[[filter]]\ninputs = { a = [[1]] }", 'bad.toml: layer 1: filter "2" gives a matrix per input channel in order, filter "3" by the channels\' names. Within a layer write one or the other.'),
-    ("[[filter]]\nweights = [[[1]]]\n[[filter]]\nweights = [[[1]], [[1]]]", 'bad.toml: layer 1: filter "1" has 1 input channel, filter "2" has 2 input channels. All filters of a layer look at the same channels.'),
+    ("[[filter]]\nweights = [[[1]]]\n[[filter]]\nweights = [[[1]], [[1]]]", 'bad.toml: layer 1: filter "1" has 1 input channel, filter "2" has 2 input channels. All filters of a layer must have the same input channels.'),
 ]  # fmt: skip
 
 BELOW = "[[layer]]\n[[layer.filter]]\nname = 'top'\nweights = [[1]]\n[[layer.filter]]\nname = 'left'\nweights = [[1]]\n"

@@ -1,4 +1,4 @@
-"""Networks: layers in order, bound to the channels that they are given."""
+"""Networks: layers in order, applied to images of one or more channels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def deep(count: int, depth: int) -> Layer:
     return Layer(Conv(weights, RANDOM.normal(size=count)), tuple(f"f{k}" for k in range(count)))
 
 
-def test_the_article_s_28_becomes_26() -> None:
+def test_a_3x3_filter_makes_26x26_maps_of_28x28_pixels() -> None:
     network = Network((flat("a", "b"),))
     assert network.feature_maps(np.zeros((1, 28, 28)))[0].shape == (2, 26, 26)
 
@@ -66,21 +66,21 @@ def test_combination_comes_before_activation_and_pooling_after_it() -> None:
     assert layer.channel_names == ("sum", "minus")
 
 
-def test_named_inputs_are_found_wherever_they_stand_below() -> None:
+def test_an_input_is_found_by_its_name_at_any_index() -> None:
     upper = Layer(Conv(np.array([[[[2.0]]]]), np.zeros(1), inputs=("right",)), ("twice",))
     network = Network((flat("left", "right"), upper))
     below, above = network.feature_maps(RANDOM.normal(size=(1, 5, 5)))
     np.testing.assert_allclose(above[0], 2 * below[1])
 
 
-def test_the_image_s_channels_can_be_asked_for_by_name() -> None:
+def test_a_filter_reads_channels_of_the_image_by_name() -> None:
     layer = Layer(Conv(np.array([[[[1.0]], [[-1.0]]]]), np.zeros(1), inputs=("red", "green")), ("opponent",))
     image = RANDOM.normal(size=(3, 4, 4))
     (maps,) = Network((layer,)).feature_maps(image, ["red", "green", "blue"])
     np.testing.assert_allclose(maps[0], image[0] - image[1])
 
 
-def test_counts_that_do_not_fit_are_told_both() -> None:
+def test_both_numbers_of_channels_are_named_where_they_differ() -> None:
     with pytest.raises(
         ArgumentError,
         match=r"^layer 2 of net: its filters have 3 input channels, its input has 2 \(a, b\)$",
@@ -88,7 +88,7 @@ def test_counts_that_do_not_fit_are_told_both() -> None:
         Network((flat("a", "b"), deep(1, 3)), name="net").bind(["gray"])
 
 
-def test_a_channel_that_is_not_there_is_named() -> None:
+def test_an_unknown_channel_is_named() -> None:
     upper = Layer(Conv(np.ones((1, 1, 1, 1)), np.zeros(1), inputs=("c",)), ("x",))
     with pytest.raises(
         ArgumentError, match=r"^layer 2 of net: its filters read a channel 'c', its input has 2 \(a, b\)$"
@@ -96,7 +96,7 @@ def test_a_channel_that_is_not_there_is_named() -> None:
         Network((flat("a", "b"), upper), name="net").bind(["gray"])
 
 
-def test_a_kernel_larger_than_its_input_is_told_with_its_layer() -> None:
+def test_a_kernel_larger_than_its_input_is_refused_with_its_layer() -> None:
     with pytest.raises(
         ArgumentError, match=r"^layer 2 of net: kernel of 3×3 \(rows × columns\) is larger than the image of 2×3"
     ):

@@ -27,7 +27,7 @@ def ones(size: int = 3, **settings):
     return layer(np.ones((1, 1, size, size)), **settings)
 
 
-def test_the_default_network_sees_16_pixels_at_stride_4():
+def test_the_field_of_the_default_network_has_16_pixels_at_stride_4():
     net = network(ones(5, pool="max:2"), ones(5, pool="max:2"))
     field = receptive_field(net, (1, 28, 28))
     assert (field.size, field.stride, field.offset) == ((16, 16), (4, 4), (0, 0))
@@ -35,14 +35,14 @@ def test_the_default_network_sees_16_pixels_at_stride_4():
     assert field_size(net) == (16, 16)
 
 
-def test_of_a_layer_below_the_field_is_smaller():
+def test_the_field_in_the_maps_of_a_layer_below_is_smaller():
     net = network(ones(5, pool="max:2"), ones(5, pool="max:2"))
     field = receptive_field(net, (1, 28, 28), 2, of=1)
     assert (field.size, field.stride) == ((6, 6), (2, 2))
     assert receptive_field(net, (1, 28, 28), 2, of=2).box(1, 3) == Box(1, 3, 2, 4)
 
 
-def test_rows_and_columns_are_apart():
+def test_rows_and_columns_are_independent():
     net = network(layer(np.ones((1, 1, 3, 2)), stride=(2, 1), dilation=(1, 4), padding=((1, 0), (0, 2))))
     field = receptive_field(net, (1, 9, 20))
     assert (field.size, field.stride, field.offset) == ((3, 5), (2, 1), (-1, 0))
@@ -54,13 +54,13 @@ def test_a_box_is_clipped_to_the_image():
     assert Box(-2, 3, 4, 12).clipped(10, 8) == Box(0, 3, 4, 8)
 
 
-@pytest.mark.parametrize(("border", "places"), [("constant", [0, 1]), ("reflect", [0, 1]), ("wrap", [0, 1, 8])])
-def test_a_border_that_repeats_pixels_reads_them(border, places):
+@pytest.mark.parametrize(("border", "rows"), [("constant", [0, 1]), ("reflect", [0, 1]), ("wrap", [0, 1, 8])])
+def test_a_border_that_repeats_pixels_reads_them(border, rows):
     net = network(ones(3, padding=1, border=border))
-    assert receptive_field(net, (1, 9, 9)).rows.indexes(0).tolist() == places
+    assert receptive_field(net, (1, 9, 9)).rows.indexes(0).tolist() == rows
 
 
-def test_a_layer_that_is_not_there_is_refused():
+def test_a_layer_that_does_not_exist_is_refused():
     with pytest.raises(ArgumentError, match=r"layer 3 over layer 0: tiny has the layers 1 to 1, 0 is its image."):
         receptive_field(network(ones()), (1, 9, 9), 3)
 
@@ -113,7 +113,7 @@ def test_exactly_the_pixels_in_the_field_change_the_output(layers, seed):
         assert not expected[:, right:].any()
 
 
-def test_the_largest_value_of_a_pooling_is_in_the_field_too():
+def test_the_field_includes_all_pixels_of_a_max_pooling():
     net = network(ones(3, pool="max:2"), ones(2))
     field = receptive_field(net, (1, 14, 14))
     pixels = np.eye(14 * 14).reshape(-1, 1, 14, 14)

@@ -1,4 +1,4 @@
-"""Figures of a network, step by step."""
+"""Summaries of networks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cnnfx
 from cnnfx.nn.summary import Step, summarize
 
 
-def test_a_preset_is_listed_with_what_combines_its_channels() -> None:
+def test_a_summary_lists_filters_and_combinations() -> None:
     steps = summarize(cnnfx.load_network("sobel"), (1, 28, 20))
     assert steps == [
         Step("2 filters 3×3", (2, 26, 18), 20, 20, "2 × 1 × 3 × 3 + 2 = 20"),
@@ -14,6 +14,6 @@ def test_a_preset_is_listed_with_what_combines_its_channels() -> None:
     ]
 
 
-def test_a_dense_layer_that_is_still_to_be_made_is_counted() -> None:
+def test_a_classifier_head_that_training_will_add_is_counted() -> None:
     steps = summarize(cnnfx.load_network("edges"), (1, 5, 4), classes=7)
     assert steps[-1] == Step("dense, 7 classes", (7,), 175, 175, "7 × (4 × 3 × 2) + 7 = 175")

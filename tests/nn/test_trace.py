@@ -1,4 +1,4 @@
-"""The arithmetic of one output: equal to what the network computes, and by hand where it can be done by hand."""
+"""The arithmetic of one output, against the network's feature maps and against values computed by hand."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_output_is_what_the_network_computes(case, data):
 
 @settings(max_examples=60)
 @given(cases(), st.data())
-def test_values_at_some_places_are_those_of_the_whole(case, data):
+def test_values_at_positions_are_those_of_the_whole_maps(case, data):
     maps, _ = case
     rows, columns = (
         np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=4))) for size in maps.shape[1:]
@@ -99,7 +99,7 @@ def test_values_at_some_places_are_those_of_the_whole(case, data):
 
 @settings(max_examples=60)
 @given(cases(2), st.data())
-def test_each_number_of_a_patch_is_the_output_that_explains_it(case, data):
+def test_each_value_of_a_patch_is_the_output_that_explains_it(case, data):
     maps, image = case
     row, column = (data.draw(st.integers(0, size - 1)) for size in maps.shape[1:])
     for one in explain(maps, image.channel_names, row, column, depth=len(maps.network.layers)):
@@ -147,7 +147,7 @@ def counting(height, width):
     return Image("counting", np.arange(height * width, dtype=np.float32).reshape(1, height, width), ("gray",))
 
 
-def test_the_contributions_are_the_largest_products_and_the_rest_is_counted():
+def test_the_largest_products_are_contributions_and_the_rest_is_counted():
     image = counting(1, 7)  # 0 1 2 3 4 5 6
     maps = feature_maps(network([[1, 1]], [[1, -1, 0, 10, 2]]), image, ("gray",))  # below: 1 3 5 7 9 11
     (one,) = explain(maps, ("gray",), 0, 1, depth=2)  # 3·1 − 5 + 0·7 + 9·10 + 11·2
@@ -159,7 +159,7 @@ def test_the_contributions_are_the_largest_products_and_the_rest_is_counted():
     assert one.contributions[0].explanation.value == 9 == 4 + 5
 
 
-def test_zeros_of_the_padding_are_no_contribution_and_repeated_pixels_add_up():
+def test_zeros_of_the_padding_contribute_nothing_and_repeated_pixels_add_up():
     image, filters = counting(1, 3), network([[2]], [[1, 1, 1]])
     upper = filters.layers[1]
     for border, amounts in (("constant", [(1, 2.0)]), ("edge", [(1, 2.0)]), ("reflect", [(1, 4.0)])):
@@ -178,13 +178,13 @@ def test_max_pooling_keeps_the_largest_and_mean_pooling_shows_the_largest_magnit
         assert (one.shown, one.value) == (shown, value)
 
 
-def test_a_model_sees_its_normalized_image():
+def test_the_first_layer_reads_the_normalized_image():
     maps = feature_maps(network([[1, 0]], mean=1.0, std=0.5), counting(1, 3), ("gray",))
     (one,) = explain(maps, ("gray",), 0, 1)
     assert one.points[0].sums[0].terms[0].patch.tolist() == [[0.0, 2.0]]
 
 
-def test_nan_stays_nan_and_is_followed_first():
+def test_nan_stays_nan_and_is_the_first_contribution():
     image = Image("a", np.array([[[1, np.nan, 3, np.inf]]], np.float32), ("gray",))
     maps = feature_maps(network([[1]], [[9, 1, 0, 0]]), image, ("gray",))
     (one,) = explain(maps, ("gray",), 0, 0, depth=2)
@@ -192,7 +192,7 @@ def test_nan_stays_nan_and_is_followed_first():
     assert [below.explanation.column for below in one.contributions] == [1, 3, 0]
 
 
-def test_only_what_is_needed_of_a_large_image_is_read():
+def test_only_the_needed_rows_of_a_large_image_are_read():
     read = []
 
     class Large:
@@ -226,7 +226,7 @@ def test_a_position_outside_the_map_is_refused(row, column):
                "the deepest."),
     ],
 )  # fmt: skip
-def test_a_depth_that_is_not_there_is_refused(kernels, depth, message):
+def test_a_depth_of_more_layers_than_there_are_is_refused(kernels, depth, message):
     maps = feature_maps(network(*[[[1]]] * kernels), counting(1, 3), ("gray",))
     with pytest.raises(ArgumentError) as caught:
         explain(maps, ("gray",), 0, 0, depth=depth)
