@@ -155,7 +155,7 @@ def _save(
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.pipeline.targets import PICTURES, Source, targets
-    from cnnfx.render.filters import layer_picture, stack_pictures
+    from cnnfx.render.filters import filters_picture, vstack_pictures
 
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
         raise UsageError(f"{output} is a folder. Filters are written to one picture: give -o filters.png.")
@@ -164,9 +164,9 @@ def _save(
         raise UsageError(f"{output} is not a picture file. Filters are written to one picture: give -o filters.png.")
     pictures = []
     for number, layer in chosen:
-        pictures.append(layer_picture(layer, slice_names(network, number), _largest(layer, scope), values))
+        pictures.append(filters_picture(layer, slice_names(network, number), _largest(layer, scope), values))
     with target.open() as file:
-        write_picture(file, output, stack_pictures(pictures), target.format)
+        write_picture(file, output, vstack_pictures(pictures), target.format)
 
 
 def _largest(layer: Layer, scope: str) -> float | None:

@@ -11,7 +11,7 @@ from cnnfx.features import Found, Pattern
 from cnnfx.features.search import PATCHES, SEEDS
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import linear_scale
-from cnnfx.render.filters import framed
+from cnnfx.render.filters import add_frame
 from cnnfx.render.grid import Levels, Tiles, enlarge, suitable_columns
 from cnnfx.render.text import BACKGROUND, draw_text, line_height, text_width
 
@@ -148,7 +148,7 @@ def _panel_of(pattern: Pattern, method: str, found: Found) -> Levels:
     """The pictures of one kind: nine patches in three rows, or the inputs of four seeds in two."""
     height, width = _panel(found)
     if not pattern.patches:
-        return framed(stripes(height - 2, width - 2))
+        return add_frame(stripes(height - 2, width - 2))
     side = math.isqrt(SEEDS if method == "maximization" else PATCHES)
     rooms = ((extent - (side - 1) * GAP) // side - 2 for extent in (height, width))
     scale = max(1, min(room // size for room, size in zip(rooms, found.size, strict=True)))
@@ -156,7 +156,7 @@ def _panel_of(pattern: Pattern, method: str, found: Found) -> Levels:
     down, across = (size * scale + 2 + GAP for size in found.size)
     top, left = ((whole - side * step + GAP) // 2 for whole, step in ((height, down), (width, across)))
     for index, picture in enumerate(_pictures(pattern, method)):
-        tile = framed(enlarge(picture, scale))
+        tile = add_frame(enlarge(picture, scale))
         _put(panel, tile, top + index // side * down, left + index % side * across)
     return panel
 

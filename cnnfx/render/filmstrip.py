@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.filters import framed, kernel_levels, side_by_side
+from cnnfx.render.filters import add_frame, hstack_pictures, kernel_levels
 from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
 from cnnfx.render.text import BACKGROUND, draw_text, line_height
 
@@ -103,5 +103,5 @@ def _filter_picture(weights: Weights, scale: int) -> Levels:
     """Draw the kernels of a filter `(C, kh, kw)` side by side, or as one color picture if there are three."""
     levels = kernel_levels(weights)
     if len(levels) == 3:
-        return framed(enlarge(np.moveaxis(levels, 0, -1), scale))
-    return side_by_side([framed(enlarge(kernel, scale)) for kernel in levels], 1)
+        return add_frame(enlarge(np.moveaxis(levels, 0, -1), scale))
+    return hstack_pictures([add_frame(enlarge(kernel, scale)) for kernel in levels], 1)

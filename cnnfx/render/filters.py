@@ -1,4 +1,4 @@
-"""Filters as pictures: −1 black, 0 gray, 1 white, each weight a square."""
+"""Pictures of filters: each weight a square, the largest negative weight black, 0 gray, the largest positive white."""
 
 from __future__ import annotations
 
@@ -14,153 +14,175 @@ from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
 from cnnfx.render.number_text import short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
-FRAME = 150
-"""The gray of the thin line around each kernel, which keeps white weights apart from white paper."""
-LARGE, MEDIUM = 132, 64
-"""About how many pixels wide a kernel is drawn: where filters have one each, and in a table of many."""
-SHEET, LEAST = 1200, 4
-"""A table is made to fit into so many pixels each way, if a weight's square has at least so many then."""
-FONT = 13
+FRAME_LEVEL = 150
+"""The gray level of the line, one pixel wide, that separates white weights from the white background."""
+SINGLE_KERNEL_WIDTH = 132
+"""About how many pixels wide a kernel is drawn where each filter has one."""
+TABLE_KERNEL_WIDTH = 64
+"""About how many pixels wide a kernel is drawn in a table of filters and input channels."""
+MAX_TABLE_SIDE = 1200
+"""Kernels in a table are drawn smaller if it would be wider or higher than about this many pixels."""
+MIN_WEIGHT_SIDE = 4
+"""The side of the square of a weight in a table, in pixels, is at least this, even if the table gets larger then."""
+NUMBER_SIDE = 30
+"""The side of the square of a weight, in pixels, is at least this if the weight is written into it."""
+MAX_PREVIEW_SCALE = 24
+"""The side of the square of a weight in the small picture of a filter, in pixels, is at most this."""
+FONT_SIZE = 13
+"""The font size of names and numbers, in pixels."""
 GAP = 8
-NUMBER_SQUARE = 30
-"""The smallest square that a weight is written into."""
+"""Pixels between the kernels of a table that are `TABLE_KERNEL_WIDTH` wide; fewer between smaller ones."""
 
 
-def kernel_levels(kernel: NDArray[Any], largest: float | None = None) -> Levels:
-    """The levels of weights of any shape: −`largest` black, 0 mid-gray, `largest` white.
+def filters_picture(layer: Layer, inputs: Sequence[str], largest: float | None = None, values: bool = False) -> Levels:
+    """Draw the filters of a layer.
 
-    `largest` is the largest magnitude among the weights unless given.
-    """
-    largest = float(np.abs(kernel).max()) if largest is None else largest
-    return linear_scale("signed", -largest, largest).levels(np.asarray(kernel, np.float32))
-
-
-def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
-    """The kernels of a layer as tiles, one pixel per weight: a filter's kernels side by side, one column apart.
-
-    `largest` is the magnitude that is drawn white or black; each filter's own largest weight unless given.
-    """
-    pictures = [side_by_side(list(kernel_levels(weights, largest)), 1) for weights in layer.conv.weights]
-    height, width = pictures[0].shape
-    return Tiles(layer.filter_names, height, width, lambda f, last, top, low: np.stack(pictures[f:last])[:, top:low])
-
-
-def layer_picture(layer: Layer, inputs: Sequence[str], largest: float | None = None, values: bool = False) -> Levels:
-    """The filters of a layer as one picture.
-
-    One kernel each stand side by side; several make a table with a row per filter and a column per input channel,
-    three of them shown as one color picture too. A large table has small kernels, and no picture where a filter does
-    not look at a channel (see `used`).
+    Filters with one kernel each are drawn side by side. Filters with several kernels make a table with a row per filter
+    and a column per input channel; three input channels are also drawn as one color picture. A cell is empty where
+    the filter does not use the channel; see `used_channels`.
 
     Parameters
     ----------
     layer : Layer
-    inputs : the names of the slices of the filters
-    largest : the magnitude that is drawn white or black; each filter's own largest weight unless given
-    values : whether the weights are written into their squares
+    inputs : sequence of str
+        The names of the C input channels of the filters.
+    largest : float, optional
+        The magnitude that is drawn white or black; by default the largest weight of each filter.
+    values : bool
+        Whether the weights are written into their squares.
 
     Returns
     -------
-    array (height, width) or (height, width, 3)
+    uint8 array (height, width) or (height, width, 3)
     """
-    filters, count, *sides = layer.conv.weights.shape
-    size = LARGE if count == 1 else max(LEAST * max(sides), min(MEDIUM, SHEET // max(filters, count)))
-    rows = [_drawn(weights, size, largest, values) for weights in layer.conv.weights]
-    if count == 1:
-        tiles = [_finished(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
+    filters, channels, *sides = layer.conv.weights.shape
+    width = SINGLE_KERNEL_WIDTH
+    if channels > 1:
+        fitting_width = min(TABLE_KERNEL_WIDTH, MAX_TABLE_SIDE // max(filters, channels))
+        width = max(MIN_WEIGHT_SIDE * max(sides), fitting_width)
+    rows = [_kernel_pictures(weights, width, largest, values) for weights in layer.conv.weights]
+    if channels == 1:
+        tiles = [_single_tile(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
         return Grid([Section(tiles, scale=1)]).pixels()
-    return _table(layer.filter_names, [*inputs, "color"][: len(rows[0])], rows, max(2, min(GAP, GAP * size // MEDIUM)))
+    gap = max(2, min(GAP, GAP * width // TABLE_KERNEL_WIDTH))
+    return _table(layer.filter_names, [*inputs, "color"][: len(rows[0])], rows, gap)
 
 
-def used(weights: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which input channels a filter `(C, kh, kw)` looks at: has a weight for that is not 0. All, if it has none."""
-    return np.any(weights, axis=(1, 2)) if np.any(weights) else np.ones(len(weights), np.bool_)
+def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
+    """Return the filters of a layer as tiles with one pixel per weight, their kernels side by side, one pixel apart.
+
+    `largest` is the magnitude that is drawn white or black; by default the largest weight of each filter.
+    """
+    pictures = [hstack_pictures(list(kernel_levels(weights, largest)), 1) for weights in layer.conv.weights]
+    height, width = pictures[0].shape
+
+    def rows(first: int, last: int, top: int, bottom: int) -> Levels:
+        return np.stack(pictures[first:last])[:, top:bottom]
+
+    return Tiles(layer.filter_names, height, width, rows)
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
-    """The C kernels of a filter `(C, kh, kw)` side by side, as large as fits `width`×`height` in whole factors.
+    """Draw the C kernels of a filter `(C, kh, kw)` side by side, enlarged by the largest factor that fits the size.
 
-    Kernels that do not fit even at one pixel per weight are left out from the end.
+    Kernels that do not fit `width` at one pixel per weight are left out from the end.
     """
     count, kh, kw = weights.shape
-    factor = max(1, min((width + 2 - 4 * count) // count // kw, (height - 2) // kh, 24))
-    shown = max(1, min(count, (width + 2) // (kw * factor + 4)))
-    return side_by_side([framed(enlarge(levels, factor)) for levels in kernel_levels(weights)[:shown]], 2)
+    scale = max(1, min((width + 2 - 4 * count) // count // kw, (height - 2) // kh, MAX_PREVIEW_SCALE))
+    shown = max(1, min(count, (width + 2) // (kw * scale + 4)))
+    return hstack_pictures([add_frame(enlarge(levels, scale)) for levels in kernel_levels(weights)[:shown]], 2)
 
 
-def framed(picture: Levels) -> Levels:
-    """The picture `(H, W)` or `(H, W, 3)` with a thin frame around it."""
+def kernel_levels(weights: NDArray[Any], largest: float | None = None) -> Levels:
+    """Return the levels of weights of any shape: −`largest` is black, 0 mid-gray, `largest` white.
+
+    `largest` is the largest magnitude of the weights by default.
+    """
+    largest = float(np.abs(weights).max()) if largest is None else largest
+    return linear_scale("signed", -largest, largest).levels(np.asarray(weights, np.float32))
+
+
+def used_channels(weights: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which input channels a filter `(C, kh, kw)` has a nonzero weight for; all channels if it has none."""
+    return np.any(weights, axis=(1, 2)) if np.any(weights) else np.ones(len(weights), np.bool_)
+
+
+def add_frame(picture: Levels) -> Levels:
+    """Return the picture `(H, W)` or `(H, W, 3)` with a frame one pixel wide around it."""
     sides = ((1, 1), (1, 1), (0, 0))[: picture.ndim]
-    return np.pad(picture, sides, constant_values=FRAME)
+    return np.pad(picture, sides, constant_values=FRAME_LEVEL)
 
 
-def side_by_side(pictures: Sequence[Levels], gap: int) -> Levels:
-    """Pictures of one height next to one another, with `gap` pixels of paper between them."""
-    paper = np.full((pictures[0].shape[0], gap, *pictures[0].shape[2:]), BACKGROUND, np.uint8)
-    pieces = [piece for picture in pictures for piece in (paper, picture)]
-    return np.concatenate(pieces[1:], axis=1)
+def hstack_pictures(pictures: Sequence[Levels], gap: int) -> Levels:
+    """Join pictures of one height from left to right, with `gap` pixels of background between them."""
+    separator = np.full((pictures[0].shape[0], gap, *pictures[0].shape[2:]), BACKGROUND, np.uint8)
+    parts = [part for picture in pictures for part in (separator, picture)]
+    return np.concatenate(parts[1:], axis=1)
 
 
-def stack_pictures(pictures: Sequence[Levels]) -> Levels:
-    """Pictures from top to bottom, at the left of one sheet; in color if one of them is."""
+def vstack_pictures(pictures: Sequence[Levels]) -> Levels:
+    """Join pictures from top to bottom, aligned at the left; in color if one of them is."""
     width, color = max(picture.shape[1] for picture in pictures), any(picture.ndim == 3 for picture in pictures)
-    return np.concatenate([_at(picture, width, picture.shape[0], color) for picture in pictures])
+    return np.concatenate([_on_background(picture, width, picture.shape[0], color) for picture in pictures])
 
 
-def _finished(name: str, picture: Levels) -> Tiles:
+def _single_tile(name: str, picture: Levels) -> Tiles:
+    """Return a finished picture as tiles."""
     height, width = picture.shape[:2]
     return Tiles([name], height, width, lambda _f, _l, top, bottom: picture[None, top:bottom], picture.ndim == 3)
 
 
-def _drawn(weights: NDArray[Any], size: int, largest: float | None, values: bool) -> list[Levels]:
-    """Each kernel of a filter `(C, kh, kw)` framed and enlarged, and the three of a filter on colors as one in
-    color. A kernel on a channel that the filter does not look at stays paper."""
+def _kernel_pictures(weights: NDArray[Any], width: int, largest: float | None, values: bool) -> list[Levels]:
+    """Draw each kernel of a filter `(C, kh, kw)` enlarged and framed; three kernels also as one picture in color.
+
+    The kernel on a channel that the filter does not use is drawn as background.
+    """
     levels = kernel_levels(weights, largest)
-    factor = max(1, size // max(weights.shape[1:]))
-    factor = max(factor, NUMBER_SQUARE) if values else factor
-    drawn = [enlarge(kernel, factor) for kernel in levels]
+    scale = max(1, width // max(weights.shape[1:]))
+    scale = max(scale, NUMBER_SIDE) if values else scale
+    enlarged = [enlarge(kernel, scale) for kernel in levels]
     if values:
-        drawn = [_numbered(picture, kernel, factor) for picture, kernel in zip(drawn, weights, strict=True)]
+        for picture, kernel in zip(enlarged, weights, strict=True):
+            _write_weights(picture, kernel, scale)
     if len(levels) == 3:
-        drawn.append(enlarge(np.moveaxis(levels, 0, -1), factor))
-    pictures = [framed(picture) for picture in drawn]
-    for channel in np.flatnonzero(~used(weights)):
+        enlarged.append(enlarge(np.moveaxis(levels, 0, -1), scale))
+    pictures = [add_frame(picture) for picture in enlarged]
+    for channel in np.flatnonzero(~used_channels(weights)):
         pictures[channel] = np.full_like(pictures[channel], BACKGROUND)
     return pictures
 
 
-def _numbered(picture: Levels, kernel: NDArray[Any], factor: int) -> Levels:
-    """The picture of a kernel with each weight written into its square, dark on light squares and light on dark
-    ones."""
+def _write_weights(picture: Levels, kernel: NDArray[Any], scale: int) -> None:
+    """Write each weight of a kernel into its square of the picture."""
     for (row, column), weight in np.ndenumerate(kernel):
-        square = picture[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
-        draw_text_inside(square, short_number(weight), FONT)
-    return picture
+        square = picture[row * scale : (row + 1) * scale, column * scale : (column + 1) * scale]
+        draw_text_inside(square, short_number(weight), FONT_SIZE)
 
 
 def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[Levels]], gap: int) -> Levels:
-    """A row for each filter and a column for each of its pictures, with names at the left and on top."""
-    side = max(text_width(name, FONT) for name in names) + GAP
-    width = max(rows[0][0].shape[1], *(min(text_width(name, FONT), MEDIUM * 2) for name in inputs))
+    """Draw a table with a row for each filter and a column for each of its pictures, with names left and on top."""
+    names_width = max(text_width(name, FONT_SIZE) for name in names) + GAP
+    inputs_width = max(min(text_width(name, FONT_SIZE), TABLE_KERNEL_WIDTH * 2) for name in inputs)
+    cell_width = max(rows[0][0].shape[1], inputs_width)
     color = any(picture.ndim == 3 for picture in rows[0])
-    head = [_at(draw_text(name, FONT, width), width, line_height(FONT), color) for name in inputs]
-    lines = [_row("", head, side, color, gap)]
-    for name, pictures in zip(names, rows, strict=True):
-        cells = [_at(picture, width, pictures[0].shape[0], color) for picture in pictures]
-        lines.append(_row(name, cells, side, color, gap))
-    sheet = np.concatenate([part for row in lines for part in (row, np.full_like(row[:gap], BACKGROUND))])
-    margins = ((GAP, 0), (GAP, GAP), (0, 0))[: sheet.ndim]
-    return np.pad(sheet, margins, constant_values=BACKGROUND)
+
+    def table_row(name: str, pictures: Sequence[Levels], height: int) -> Levels:
+        label = _on_background(draw_text(name, FONT_SIZE, names_width), names_width, height, color)
+        cells = [_on_background(picture, cell_width, height, color) for picture in pictures]
+        return hstack_pictures([label, *cells], gap)
+
+    headings = [draw_text(name, FONT_SIZE, cell_width) for name in inputs]
+    drawn_rows = [table_row("", headings, line_height(FONT_SIZE))]
+    drawn_rows += [table_row(name, pictures, pictures[0].shape[0]) for name, pictures in zip(names, rows, strict=True)]
+    table = np.concatenate([part for row in drawn_rows for part in (row, np.full_like(row[:gap], BACKGROUND))])
+    margins = ((GAP, 0), (GAP, GAP), (0, 0))[: table.ndim]
+    return np.pad(table, margins, constant_values=BACKGROUND)
 
 
-def _row(name: str, cells: Sequence[Levels], side: int, color: bool, gap: int) -> Levels:
-    return side_by_side([_at(draw_text(name, FONT, side), side, cells[0].shape[0], color), *cells], gap)
-
-
-def _at(picture: Levels, width: int, height: int, color: bool) -> Levels:
-    """The picture at the left and half-way down a sheet of paper of a size."""
-    sheet = np.full((height, width, 3) if color else (height, width), BACKGROUND, np.uint8)
+def _on_background(picture: Levels, width: int, height: int, color: bool) -> Levels:
+    """Draw the picture on a background of a size, at the left and centered vertically."""
+    canvas = np.full((height, width, 3) if color else (height, width), BACKGROUND, np.uint8)
     top = (height - picture.shape[0]) // 2
     shown = picture[..., None] if color and picture.ndim == 2 else picture
-    sheet[max(top, 0) :][: picture.shape[0], : picture.shape[1]] = shown[:height]
-    return sheet
+    canvas[max(top, 0) :][: picture.shape[0], : picture.shape[1]] = shown[:height]
+    return canvas

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.network import Layer
-from cnnfx.render.filters import kernel_levels, used
+from cnnfx.render.filters import kernel_levels, used_channels
 from cnnfx.render.grid import Levels, Tiles
 
 if TYPE_CHECKING:
@@ -368,7 +368,7 @@ def _cells(
     cells = [_cell_table(kernel, factor, depth, encoding) for kernel in kernel_levels(weights, largest)]
     return [
         (lines if drawn else [" " * columns] * len(lines), columns)
-        for (lines, columns), drawn in zip(cells, used(weights), strict=True)
+        for (lines, columns), drawn in zip(cells, used_channels(weights), strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Filters as pictures."""
+"""Pictures of filters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.nn.layers import Conv
 from cnnfx.nn.network import Layer
-from cnnfx.render.filters import FRAME, GAP, draw_filter, kernel_levels, kernel_tiles, layer_picture
+from cnnfx.render.filters import FRAME_LEVEL, GAP, draw_filter, filters_picture, kernel_levels, kernel_tiles
 from cnnfx.render.text import BACKGROUND
 
 TOP = np.array([[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
@@ -22,7 +22,7 @@ def test_minus_one_is_black_zero_gray_and_one_white() -> None:
     assert kernel_levels(TOP).tolist() == [[0] * 3, [255] * 3, [128] * 3]
 
 
-def test_filters_can_share_one_largest_weight() -> None:
+def test_filters_can_be_drawn_by_a_common_largest_weight() -> None:
     assert kernel_levels(np.array([[1.0, -1.0]]), largest=2).tolist() == [[191, 64]]
 
 
@@ -33,12 +33,12 @@ def test_a_filter_of_zeros_is_gray() -> None:
 def test_a_filter_is_drawn_as_squares_in_a_frame() -> None:
     picture = draw_filter(TOP[None], 32, 32)
     assert picture.shape == (32, 32)
-    assert (picture[0] == FRAME).all()
+    assert (picture[0] == FRAME_LEVEL).all()
     assert picture[1:11, 1:31].max() == 0
     assert picture[11:21, 1:31].min() == 255
 
 
-def test_kernels_of_a_filter_stand_side_by_side() -> None:
+def test_the_kernels_of_a_filter_are_drawn_side_by_side() -> None:
     picture = draw_filter(np.stack([TOP, -TOP]), 66, 40)
     assert (picture[:, 32:34] == BACKGROUND).all()
     assert picture[1, 1] == 0
@@ -52,43 +52,43 @@ def test_tiles_have_one_pixel_per_weight() -> None:
 
 
 def test_a_table_has_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
-    narrow = layer_picture(layer(3, 4, 5, 5), ["a", "b", "c", "d"])
-    higher = layer_picture(layer(4, 4, 5, 5), ["a", "b", "c", "d"])
-    wider = layer_picture(layer(3, 5, 5, 5), ["a", "b", "c", "d", "e"])
+    narrow = filters_picture(layer(3, 4, 5, 5), ["a", "b", "c", "d"])
+    higher = filters_picture(layer(4, 4, 5, 5), ["a", "b", "c", "d"])
+    wider = filters_picture(layer(3, 5, 5, 5), ["a", "b", "c", "d", "e"])
     square = 5 * (64 // 5) + 2 + GAP
     assert higher.shape[0] - narrow.shape[0] == square
     assert wider.shape[1] - narrow.shape[1] == square
 
 
 def test_the_table_of_a_large_layer_fits_a_screen() -> None:
-    picture = layer_picture(layer(48, 24, 5, 5), [str(k) for k in range(24)])
+    picture = filters_picture(layer(48, 24, 5, 5), [str(k) for k in range(24)])
     square = 5 * 5 + 2 + 3
     assert picture.shape[0] == 48 * square + 8 + 18 + 3
     assert picture.shape[1] <= 24 * square + 60
 
 
-def test_a_weight_of_a_very_large_table_can_still_be_seen() -> None:
-    higher, lower = (layer_picture(layer(filters, 2, 3, 3), ["a", "b"]) for filters in (401, 400))
+def test_a_weight_in_a_very_large_table_is_at_least_four_pixels_wide() -> None:
+    higher, lower = (filters_picture(layer(filters, 2, 3, 3), ["a", "b"]) for filters in (401, 400))
     assert higher.shape[0] - lower.shape[0] == 3 * 4 + 2 + 2
 
 
-def test_three_input_channels_are_shown_as_color_too() -> None:
+def test_three_input_channels_are_also_drawn_in_color() -> None:
     weights = np.zeros((1, 3, 1, 1))
     weights[0, :, 0, 0] = [1, -1, 0]
-    picture = layer_picture(Layer(Conv(weights, np.zeros(1)), ("opponent",)), ["red", "green", "blue"])
+    picture = filters_picture(Layer(Conv(weights, np.zeros(1)), ("opponent",)), ["red", "green", "blue"])
     assert (picture == [255, 0, 128]).all(axis=-1).sum() == 64 * 64
 
 
-def test_a_channel_that_a_filter_does_not_look_at_has_no_picture() -> None:
+def test_the_cell_of_an_unused_channel_is_empty() -> None:
     weights = np.zeros((2, 2, 1, 1))
     weights[0, 1] = 1
-    picture = layer_picture(Layer(Conv(weights, np.zeros(2)), ("right", "dead")), ["a", "b"])
+    picture = filters_picture(Layer(Conv(weights, np.zeros(2)), ("right", "dead")), ["a", "b"])
     assert (picture == 128).sum() == pytest.approx(2 * 64 * 64, rel=0.01)  # both kernels of the dead filter
-    assert (picture == FRAME).sum() == pytest.approx(3 * 4 * 65, rel=0.05)
+    assert (picture == FRAME_LEVEL).sum() == pytest.approx(3 * 4 * 65, rel=0.05)
 
 
-def test_values_are_written_into_the_squares() -> None:
+def test_weights_are_written_into_their_squares() -> None:
     one = Layer(Conv(TOP[None, None].astype(float), np.zeros(1)), ("top",))
-    without, written = layer_picture(one, ["*"]), layer_picture(one, ["*"], values=True)
+    without, written = filters_picture(one, ["*"]), filters_picture(one, ["*"], values=True)
     assert without.shape == written.shape
     assert set(np.unique(written[40:80, 10:50])) - set(np.unique(without[40:80, 10:50]))
