@@ -1,1 +1,1 @@
-"""Forward and backward passes on batches."""
+"""Forward and backward passes of layers and networks on batches, and the loss."""

@@ -1,22 +1,22 @@
-"""The patches of the input under each block of pooled outputs, and the copies of each kernel that fit into a patch.
+"""Cross-correlation as one matrix product (im2col), with its gradients, for a layer and the pooling that follows it.
 
-A pooling of size p looks at blocks of p×p outputs of a filter. All of them read one patch of the input, a little larger
-than the kernel: 4×4 pixels for a 3×3 kernel and p = 2, at stride 1. So the patch under each block is gathered once,
-and multiplied by p·p copies of the kernel, each shifted to the place of its output in the block:
+A p×p pooling takes blocks of p×p outputs of a filter. The outputs of a block read one patch of the input, a little
+larger than the kernel: 4×4 pixels for a 3×3 kernel and p = 2 at stride 1. So the patch under each block is copied once,
+to a column of the im2col matrix, and multiplied by p² shifted kernels, one for each output of the block:
 
-    ⎡ a b 0 ⎤  ⎡ 0 a b ⎤  ⎡ 0 0 0 ⎤  ⎡ 0 0 0 ⎤      a 2×2 kernel's four copies
-    ⎢ c d 0 ⎥  ⎢ 0 c d ⎥  ⎢ a b 0 ⎥  ⎢ 0 a b ⎥      in its 3×3 patch
+    ⎡ a b 0 ⎤  ⎡ 0 a b ⎤  ⎡ 0 0 0 ⎤  ⎡ 0 0 0 ⎤      a 2×2 kernel at its four
+    ⎢ c d 0 ⎥  ⎢ 0 c d ⎥  ⎢ a b 0 ⎥  ⎢ 0 a b ⎥      positions in a 3×3 patch
     ⎣ 0 0 0 ⎦  ⎣ 0 0 0 ⎦  ⎣ c d 0 ⎦  ⎣ 0 c d ⎦
 
-Written as rows of a matrix, the copies of all filters make one product with the patches as columns, and the pooling is
-a maximum over its leading axis. The zeros are more arithmetic (36 products for 25 with a 5×5 kernel) and less copying
-(9 numbers for 25). Without pooling, p is 1 and this is the usual product of unfolded patches.
+With the shifted kernels of all filters as the rows of a matrix, one product gives all outputs, and the pooling reduces
+the leading axes of the result. The zeros cost more arithmetic (36 multiplications instead of 25 with a 5×5 kernel) but
+less copying (9 values per output instead of 25). Without pooling, p is 1, and this is plain im2col.
 
-This serves every stride and dilation. Where both are 1, `tiles` is another way to the same outputs, with far fewer
-products where there are many channels; `tiles.cheapest` tells which is taken.
+Every stride and dilation is supported. Where both are 1, `winograd` computes the same outputs, with far fewer
+multiplications if there are many channels; `winograd.cheapest_method` chooses.
 
-Batches are `(C, H, W, N)`: neighbors in memory are the same pixel of different images, so that whatever is done to a
-pixel is done to a run of N numbers.
+Batches are `(C, H, W, N)`: the same pixel of all N images is contiguous in memory, so that copies move runs of N
+values.
 """
 
 from __future__ import annotations
@@ -34,25 +34,105 @@ from cnnfx.nn.layers import Array
 from cnnfx.system.memory import Workspace
 
 Pair = tuple[int, int]
+"""A value for the vertical and one for the horizontal axis."""
+
+COL2IM_BYTES = 1 << 21
+"""Bytes of the im2col matrix's gradient that are computed at a time: they stay in the second-level cache until they are
+added to the gradient of the input."""
+
+
+class Im2colConv:
+    """Cross-correlation with K filters: `(C, H, W, N)` to `(p, p, K, bh, bw, N)`, for bh×bw pooling blocks.
+
+    With the im2col matrix P, whose last row is 1 for the bias, and the weight matrix M, the outputs are Y = M·P, that
+    is, y_ij = Σ_k m_ik p_kj. So
+
+        dM = dY·Pᵀ        dP = Mᵀ·dY
+
+    and dx is the sum of dP over the patches that contain a pixel (col2im). `gradient` is (dW, db) of the last backward
+    pass.
+
+    Parameters
+    ----------
+    weights : Im2colWeights
+    needs_input_gradient : bool
+        Whether `backward` computes dx.
+    """
+
+    def __init__(self, weights: Im2colWeights, needs_input_gradient: bool = True) -> None:
+        self.weights, self.needs_input_gradient = weights, needs_input_gradient
+        self.gradient: tuple[Array, Array] = (np.empty(0), np.empty(0))
+        self._workspace = Workspace()
+
+    def forward(self, x: Array) -> Array:
+        """Return the outputs `(p, p, K, bh, bw, N)` of a batch `(C, H, W, N)`."""
+        blocks, matrix, batch = self.weights.blocks, self.weights.matrix, x.shape[3]
+        columns = math.prod(blocks.count) * batch
+        self._patches = self._workspace.array("patches", (blocks.patch_length + 1, columns), x.dtype)
+        blocks.im2col(x, self._patches[:-1])
+        self._patches[-1] = 1
+        y = np.matmul(matrix, self._patches, out=self._workspace.array("y", (len(matrix), columns), x.dtype))
+        return y.reshape(blocks.pool, blocks.pool, -1, *blocks.count, batch)
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx, or an empty array if it is not needed, and store the gradients of weights and bias."""
+        blocks, matrix = self.weights.blocks, self.weights.matrix
+        d_outputs = dy.reshape(len(matrix), -1)
+        self.gradient = blocks.parameter_gradients(d_outputs @ self._patches.T)
+        if not self.needs_input_gradient:
+            return np.empty(0, dy.dtype)
+        d_padded = self._workspace.array("dx", (*blocks.padded_shape, dy.shape[-1]), dy.dtype)
+        d_padded[...] = 0
+        channels, values = blocks.shape[0], math.prod(blocks.patch_size)  # values of a patch in one channel
+        step = max(1, COL2IM_BYTES // (values * d_outputs[0].nbytes))
+        for first in range(0, channels, step):
+            last = min(first + step, channels)
+            columns = matrix[:, first * values : last * values]
+            d_patches = self._workspace.array("d patches", (columns.shape[1], d_outputs.shape[1]), dy.dtype)
+            np.matmul(columns.T, d_outputs, out=d_patches)
+            blocks.col2im(d_patches, slice(first, last), d_padded)
+        return blocks.unpad_gradient(d_padded)
+
+
+class Im2colWeights:
+    """The filters of a layer as the weight matrix of im2col, shared by the operations of all threads.
+
+    Parameters
+    ----------
+    blocks : PoolingBlocks
+    weights, bias : arrays (K, C, kh, kw) and (K,)
+        May be changed in place; `update` takes in the change.
+    """
+
+    def __init__(self, blocks: PoolingBlocks, weights: Array, bias: Array) -> None:
+        self.blocks, self.weights, self.bias = blocks, weights, bias
+
+    def update(self) -> None:
+        """Compute the weight matrix from the weights; needed before first use, too."""
+        self.matrix = self.blocks.weight_matrix(self.weights, self.bias)
+
+    def operation(self, needs_input_gradient: bool = True) -> Im2colConv:
+        """Return a new operation with these weights."""
+        return Im2colConv(self, needs_input_gradient)
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Where the blocks of p×p outputs of a layer lie, and what they read.
+class PoolingBlocks:
+    """The blocks of p×p outputs of a layer, and the input patch that each block reads.
 
     Parameters
     ----------
     window : Window
-        The filters' size, stride, dilation, padding and border.
+        Size, stride, dilation, padding and border of the filters.
     shape : (C, H, W)
         Of the input.
     pool : int
-        p: 1 where nothing is pooled. Outputs that do not fill a block are not computed.
+        p; 1 without pooling. Outputs that do not fill a block are not computed.
 
     Raises
     ------
     ArgumentError
-        If the kernel does not fit the input, or no block is filled.
+        If the kernel is larger than the padded input, or a block larger than the output.
     """
 
     window: Window
@@ -66,97 +146,97 @@ class Blocks:
 
     @cached_property
     def count(self) -> Pair:
-        """Blocks from top to bottom and from left to right: the size of the pooled maps."""
+        """The number of blocks (bh, bw), which is the size of the pooled maps."""
         rows, columns = self.window.output_size(self.shape[1:])
         return rows // self.pool, columns // self.pool
 
     @cached_property
-    def step(self) -> Pair:
-        """The distance of the pixels in a patch: 1, or more where stride and dilation never touch those between."""
+    def pixel_step(self) -> Pair:
+        """The distance between neighboring pixels of a patch: above 1 where stride and dilation skip those between."""
         (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
         return (dh, dw) if self.pool == 1 else (math.gcd(sh, dh), math.gcd(sw, dw))
 
     @cached_property
-    def taps(self) -> Pair:
-        """Rows and columns of a patch."""
+    def patch_size(self) -> Pair:
+        """Rows and columns (th, tw) of a patch."""
         (kh, kw), (sh, sw), (dh, dw) = self.window.kernel, self.window.stride, self.window.dilation
-        high, wide = (self.pool - 1) * sh + (kh - 1) * dh, (self.pool - 1) * sw + (kw - 1) * dw
-        return high // self.step[0] + 1, wide // self.step[1] + 1
+        height, width = (self.pool - 1) * sh + (kh - 1) * dh, (self.pool - 1) * sw + (kw - 1) * dw
+        return height // self.pixel_step[0] + 1, width // self.pixel_step[1] + 1
 
     @property
-    def numbers(self) -> int:
-        """Numbers in a patch, all channels together."""
-        return self.shape[0] * self.taps[0] * self.taps[1]
+    def patch_length(self) -> int:
+        """Values of a patch in all channels, C·th·tw."""
+        return self.shape[0] * self.patch_size[0] * self.patch_size[1]
 
     def cost(self, filters: int) -> int:
-        """Multiplications for one image forward, those by the zeros too."""
-        return self.pool**2 * filters * self.numbers * self.count[0] * self.count[1]
+        """Return the multiplications of a forward pass on one image, including those by zeros."""
+        return self.pool**2 * filters * self.patch_length * self.count[0] * self.count[1]
 
     @property
     def pads(self) -> tuple[Pair, Pair]:
         """Pixels of padding ((top, bottom), (left, right))."""
         return self.window.pads(self.shape[1:])
 
-    def expand(self, weights: Array, bias: Array) -> Array:
-        """The matrix `(p·p·K, C·th·tw + 1)` of the shifted copies of `weights` (K, C, kh, kw); `bias` (K,) is its last
-        column."""
-        filters = len(weights)
-        matrix = np.zeros((self.pool**2, filters, self.numbers + 1), weights.dtype)
-        for copy, view in zip(matrix, self._copies(matrix), strict=True):
-            view[...] = weights
-            copy[:, -1] = bias
-        return matrix.reshape(self.pool**2 * filters, -1)
-
-    def fold(self, gradient: Array) -> tuple[Array, Array]:
-        """The gradients of weights and bias from that of the matrix: each weight stands in it p·p times, so its
-        gradient is the sum over its copies."""
-        matrix = gradient.reshape(self.pool**2, -1, self.numbers + 1)
-        copies = self._copies(matrix)
-        weights = copies[0].copy()
-        for copy in copies[1:]:
-            weights += copy
-        return weights, matrix[:, :, -1].sum(axis=0)
-
-    def _copies(self, matrix: Array) -> list[Array]:
-        """Views `(K, C, kh, kw)` of where each copy of the weights stands in a matrix `(p·p, K, C·th·tw + 1)`."""
-        (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
-        (kh, kw), (ay, ax) = self.window.kernel, self.step
-        taps = matrix[:, :, :-1].reshape(*matrix.shape[:2], self.shape[0], *self.taps)  # a view: one axis is split
-        views = []
-        for index in range(self.pool**2):
-            top, left = index // self.pool * sh // ay, index % self.pool * sw // ax
-            rows = slice(top, top + (kh - 1) * dh // ay + 1, dh // ay)
-            columns = slice(left, left + (kw - 1) * dw // ax + 1, dw // ax)
-            views.append(taps[index, :, :, rows, columns])
-        return views
-
-    def gather(self, images: Array, out: Array) -> None:
-        """Copy the patches of `images` (C, H, W, N) to the columns of `out` (C·th·tw, bh·bw·N)."""
-        padded = np.ascontiguousarray(self._pad(images))
-        to_c, to_y, to_x, to_n = padded.strides
-        (sh, sw), (ay, ax) = self.window.stride, self.step
-        shape = self.shape[0], *self.taps, *self.count, images.shape[3]
-        strides = to_c, ay * to_y, ax * to_x, self.pool * sh * to_y, self.pool * sw * to_x, to_n
-        view: Array = np.ndarray(shape, padded.dtype, padded.data, strides=strides)
-        np.copyto(out.reshape(shape), view)
-
-    def scatter(self, patches: Array, channels: slice, padded: Array) -> None:
-        """Add patches of some channels to the padded images (C, Hp, Wp, N): where `gather` copies a pixel, its gradient
-        is the sum over the copies."""
-        (sh, sw), (ay, ax), (rows, columns) = self.window.stride, self.step, self.count
-        down, right = self.pool * sh, self.pool * sw
-        parts = patches.reshape(-1, *self.taps, rows, columns, padded.shape[3])
-        for i in range(self.taps[0]):
-            for j in range(self.taps[1]):
-                y, x = i * ay, j * ax
-                to = slice(y, y + (rows - 1) * down + 1, down), slice(x, x + (columns - 1) * right + 1, right)
-                padded[(channels, *to)] += parts[:, i, j]
-
     @property
-    def padded(self) -> tuple[int, int, int]:
+    def padded_shape(self) -> tuple[int, int, int]:
         """The shape (C, Hp, Wp) of a padded image."""
         (top, bottom), (left, right) = self.pads
         return self.shape[0], top + self.shape[1] + bottom, left + self.shape[2] + right
+
+    def weight_matrix(self, weights: Array, bias: Array) -> Array:
+        """Return the matrix `(p²·K, C·th·tw + 1)` of the shifted kernels of `weights` (K, C, kh, kw); `bias` (K,) is
+        its last column."""
+        filters = len(weights)
+        matrix = np.zeros((self.pool**2, filters, self.patch_length + 1), weights.dtype)
+        matrix[:, :, -1] = bias
+        for kernels in self._shifted_kernels(matrix):
+            kernels[...] = weights
+        return matrix.reshape(self.pool**2 * filters, -1)
+
+    def parameter_gradients(self, d_matrix: Array) -> tuple[Array, Array]:
+        """Return the gradients of weights and bias, given that of the weight matrix: sums over the p² shifts."""
+        matrix = d_matrix.reshape(self.pool**2, -1, self.patch_length + 1)
+        first, *others = self._shifted_kernels(matrix)
+        d_weights = first.copy()
+        for kernels in others:
+            d_weights += kernels
+        return d_weights, matrix[:, :, -1].sum(axis=0)
+
+    def _shifted_kernels(self, matrix: Array) -> list[Array]:
+        """Return views `(K, C, kh, kw)` of the kernels at each of their p² positions in a weight matrix
+        `(p², K, C·th·tw + 1)`."""
+        (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
+        (kh, kw), (step_y, step_x) = self.window.kernel, self.pixel_step
+        patches = matrix[:, :, :-1].reshape(*matrix.shape[:2], self.shape[0], *self.patch_size)  # a view
+        views = []
+        for index in range(self.pool**2):
+            top, left = index // self.pool * sh // step_y, index % self.pool * sw // step_x
+            rows = slice(top, top + (kh - 1) * dh // step_y + 1, dh // step_y)
+            columns = slice(left, left + (kw - 1) * dw // step_x + 1, dw // step_x)
+            views.append(patches[index, :, :, rows, columns])
+        return views
+
+    def im2col(self, images: Array, out: Array) -> None:
+        """Copy the patches of `images` (C, H, W, N) to the columns of `out` (C·th·tw, bh·bw·N)."""
+        padded = np.ascontiguousarray(self._pad(images))
+        to_c, to_y, to_x, to_n = padded.strides
+        (sh, sw), (step_y, step_x) = self.window.stride, self.pixel_step
+        shape = self.shape[0], *self.patch_size, *self.count, images.shape[3]
+        strides = to_c, step_y * to_y, step_x * to_x, self.pool * sh * to_y, self.pool * sw * to_x, to_n
+        view: Array = np.ndarray(shape, padded.dtype, padded.data, strides=strides)
+        np.copyto(out.reshape(shape), view)
+
+    def col2im(self, d_patches: Array, channels: slice, d_padded: Array) -> None:
+        """Add the gradients of the patches of some channels, `(c·th·tw, bh·bw·N)`, to those of the padded images,
+        `(C, Hp, Wp, N)`: the gradient of a pixel is the sum over its copies."""
+        (sh, sw), (step_y, step_x), (rows, columns) = self.window.stride, self.pixel_step, self.count
+        down, right = self.pool * sh, self.pool * sw
+        patches = d_patches.reshape(-1, *self.patch_size, rows, columns, d_padded.shape[3])
+        for i in range(self.patch_size[0]):
+            for j in range(self.patch_size[1]):
+                y, x = i * step_y, j * step_x
+                to = slice(y, y + (rows - 1) * down + 1, down), slice(x, x + (columns - 1) * right + 1, right)
+                d_padded[(channels, *to)] += patches[:, i, j]
 
     def _pad(self, images: Array) -> Array:
         if not any(map(any, self.pads)):
@@ -164,83 +244,17 @@ class Blocks:
         mode: dict[str, str] = {"mode": self.window.border}
         return np.pad(images, ((0, 0), *self.pads, (0, 0)), **mode)  # type: ignore[no-any-return, call-overload]
 
-    def unpad(self, padded: Array) -> Array:
-        """The gradient of the images from that of the padded ones: what the padding copied is summed where it was
-        copied from, its zeros are dropped."""
-        if padded.shape[:3] == self.shape:
-            return padded
+    def unpad_gradient(self, d_padded: Array) -> Array:
+        """Return the gradient of the images `(C, H, W, N)`, given that of the padded ones: the gradient of a pixel that
+        the border repeats is the sum over its copies."""
+        if d_padded.shape[:3] == self.shape:
+            return d_padded
+        gradient = d_padded
         for axis in (1, 2):
-            places = sources(self.shape[axis], *self.pads[axis - 1], self.window.border)
-            inside = np.zeros_like(np.moveaxis(padded, axis, 0)[: self.shape[axis]])
-            for position, place in enumerate(places):
-                if place != OUTSIDE:
-                    inside[place] += np.moveaxis(padded, axis, 0)[position]
-            padded = np.moveaxis(inside, 0, axis)
-        return padded
-
-
-CACHED = 1 << 21
-"""Bytes that stay in a core's second-level cache beside what they are made from."""
-
-
-class PatchBank:
-    """The filters as the matrix of their shifted copies."""
-
-    def __init__(self, blocks: Blocks, weights: Array, bias: Array) -> None:
-        self.blocks, self.weights, self.bias = blocks, weights, bias
-
-    def refresh(self) -> None:
-        """Make the matrix, at first and after the weights have changed."""
-        self.matrix = self.blocks.expand(self.weights, self.bias)
-
-    def step(self, wants_input: bool = True) -> PatchFilters:
-        """A step with these filters."""
-        return PatchFilters(self, wants_input)
-
-
-class PatchFilters:
-    """Cross-correlation with K filters: `(C, H, W, N)` to `(p, p, K, bh, bw, N)`.
-
-    With the patches as columns of P, and a row of ones below them for the bias, and the filters' copies as rows of M,
-    the outputs are Y = M·P, a sum of products y_ij = Σ m_ik p_kj. Each m_ik stands in the outputs of row i, times p_kj;
-    each p_kj in those of column j, times m_ik. So
-
-        dM = dY·Pᵀ        dP = Mᵀ·dY
-
-    and dx is dP summed where patches overlap. `gradient` holds those of weights and bias after `backward`.
-    """
-
-    def __init__(self, bank: PatchBank, wants_input: bool = True) -> None:
-        self.bank, self.wants_input = bank, wants_input
-        self.gradient: tuple[Array, Array] = (np.empty(0), np.empty(0))
-        self._workspace = Workspace()
-
-    def forward(self, x: Array) -> Array:
-        """The outputs `(p, p, K, bh, bw, N)` of a batch `(C, H, W, N)`."""
-        blocks, matrix, batch = self.bank.blocks, self.bank.matrix, x.shape[3]
-        columns = blocks.count[0] * blocks.count[1] * batch
-        self._patches = self._workspace.array("patches", (blocks.numbers + 1, columns), x.dtype)
-        blocks.gather(x, self._patches[:-1])
-        self._patches[-1] = 1
-        product = np.matmul(
-            matrix, self._patches, out=self._workspace.array("product", (len(matrix), columns), x.dtype)
-        )
-        return product.reshape(blocks.pool, blocks.pool, -1, *blocks.count, batch)
-
-    def backward(self, dy: Array) -> Array:
-        """The gradient of the input; those of weights and bias are kept."""
-        product = dy.reshape(len(self.bank.matrix), -1)
-        self.gradient = self.bank.blocks.fold(product @ self._patches.T)
-        if not self.wants_input:
-            return np.empty(0, dy.dtype)
-        blocks = self.bank.blocks
-        padded = self._workspace.array("dx", (*blocks.padded, dy.shape[-1]), dy.dtype)
-        padded[...] = 0
-        each = blocks.taps[0] * blocks.taps[1]
-        some = max(1, CACHED // (each * product[0].nbytes))
-        for first in range(0, blocks.shape[0], some):
-            channels = slice(first, min(first + some, blocks.shape[0]))
-            rows = self.bank.matrix[:, channels.start * each : channels.stop * each].T
-            patches = self._workspace.array("d patches", (len(rows), product.shape[1]), dy.dtype)
-            blocks.scatter(np.matmul(rows, product, out=patches), channels, padded)
-        return blocks.unpad(padded)
+            padded = np.moveaxis(gradient, axis, 0)
+            unpadded = np.zeros_like(padded[: self.shape[axis]])
+            for position, source in enumerate(sources(self.shape[axis], *self.pads[axis - 1], self.window.border)):
+                if source != OUTSIDE:
+                    unpadded[source] += padded[position]
+            gradient = np.moveaxis(unpadded, 0, axis)
+        return gradient

@@ -1,38 +1,96 @@
-"""What a layer does to a batch, step by step, forward and backward.
+"""Layers with forward and backward passes on batches: activations, pooling, channel combinations, linear.
 
-A step is a function y = f(x). `forward` computes y and keeps what `backward` needs; `backward` is given the gradient of
-the loss with respect to y, written dy, and gives that with respect to x, dx: the chain rule, one link at a time.
-Batches are `(C, H, W, N)`; between the filters (see `filters`) and the pooling, `(p, p, K, H, W, N)`: the p×p outputs
-of each block that is pooled to one. A step may overwrite what it is given.
+Each operation is a function y = f(x). `forward` computes y and keeps what `backward` needs; `backward` takes the
+gradient of the loss with respect to y, written dy, and returns the gradient with respect to x, written dx (the chain
+rule). Cross-correlation is in `im2col` and `winograd`.
+
+Batches are arrays `(C, H, W, N)`: the same pixel of all N images is contiguous in memory. Between a cross-correlation
+and the pooling that follows it they are `(p, p, K, H, W, N)`: the p×p values of each pooling block, p = 1 without
+pooling. An operation may overwrite its arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from cnnfx.nn.layers import Array, Combination
+from cnnfx.nn.network import Layer
 from cnnfx.system.memory import Workspace
 
 
-class Step(Protocol):
-    """A link of the chain."""
+class Operation(Protocol):
+    """A function with a forward and a backward pass."""
 
     def forward(self, x: Array) -> Array:
-        """y = f(x)."""
+        """Return y = f(x)."""
 
     def backward(self, dy: Array) -> Array:
-        """dx, from dy."""
+        """Return dx, given dy."""
+
+
+def operations_after_filters(
+    layer: Layer, activations: Mapping[str, Callable[[], Operation]] | None = None
+) -> list[Operation]:
+    """Return the operations of a layer that follow its filters: combination, activation, pooling.
+
+    Max pooling and ReLU are exchanged: max(ReLU(x)) = ReLU(max(x)), and after the pooling there are p² times fewer
+    values to rectify.
+
+    Parameters
+    ----------
+    layer : Layer
+    activations : mapping from names to functions that create an operation, optional
+        In place of `ACTIVATIONS`.
+    """
+    kind = layer.activation.kind
+    combine: list[Operation] = [Combine(layer.combine)] if layer.combine else []
+    activation = [(activations or ACTIVATIONS)[kind]()] if kind != "none" else []
+    pool: Operation = NoPool() if layer.pool is None else POOLS[layer.pool.kind]()
+    if isinstance(pool, MaxPool) and kind == "relu":
+        return [*combine, pool, *activation]
+    return [*combine, *activation, pool]
+
+
+class ReLU:
+    """y = max(x, 0), so dx = dy where x > 0, else 0."""
+
+    def __init__(self) -> None:
+        self._workspace = Workspace()
+
+    def forward(self, x: Array) -> Array:
+        """Return max(x, 0), in place."""
+        self._positive = np.greater(x, 0, out=self._workspace.array("positive", x.shape, bool))
+        y: Array = np.multiply(x, self._positive, out=x)  # faster than np.maximum(x, 0)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy where x > 0, else 0, in place."""
+        dx: Array = np.multiply(dy, self._positive, out=dy)
+        return dx
+
+
+class Abs:
+    """y = |x|, so dx = sign(x)·dy."""
+
+    def forward(self, x: Array) -> Array:
+        """Return |x|, in place."""
+        self._sign = np.sign(x)
+        return np.abs(x, out=x)
+
+    def backward(self, dy: Array) -> Array:
+        """Return sign(x)·dy, in place."""
+        return np.multiply(dy, self._sign, out=dy)
 
 
 class MaxPool:
-    """The largest of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`.
+    """The maximum of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`.
 
-    The outputs in a row are compared in pairs, the larger ones in pairs again, until one is left; then the rows are. Of
-    a pair, y = max(a, b), so dy goes to the larger alone, and of equals to the first: db is dy where b > a, else 0, and
-    da = dy − db.
+    The values of a row are compared in pairs, the larger ones in pairs again, until one is left; then the rows are. For
+    one pair, y = max(a, b), so dy goes to the larger value, and to the first of equal values: db = dy where b > a, else
+    0, and da = dy − db.
     """
 
     def __init__(self) -> None:
@@ -40,95 +98,65 @@ class MaxPool:
         self._x = np.empty(0)
 
     def forward(self, x: Array) -> Array:
-        """The largest values, in place of the first."""
-        if x is not self._x:  # filters use the same array again and again
+        """Return the maximum of each block, a view of x[0, 0], which is overwritten."""
+        if x is not self._x:  # the cross-correlation before it usually returns the same array for every batch
             self._x = x
-            self._pairs = self._paired(x)
-        for first, second, larger in self._pairs:
-            np.greater(second, first, out=larger)
+            self._pairs = self._make_pairs(x)
+        for first, second, second_is_larger in self._pairs:
+            np.greater(second, first, out=second_is_larger)
             np.maximum(first, second, out=first)
         return x[0, 0]  # type: ignore[no-any-return]
 
     def backward(self, dy: Array) -> Array:
-        """dy where the winners are, zero elsewhere."""
-        for number, (first, second, larger) in enumerate(reversed(self._pairs)):
-            given = first if number else dy[np.newaxis]  # what the winner has of the pair that it went on to
-            np.multiply(given, larger, out=second)
-            np.subtract(given, second, out=first)
+        """Return dy at the maximum of each block, 0 elsewhere."""
+        for number, (first, second, second_is_larger) in enumerate(reversed(self._pairs)):
+            gradient = first if number else dy[np.newaxis]  # of the maximum of the pair
+            np.multiply(gradient, second_is_larger, out=second)
+            np.subtract(gradient, second, out=first)
         return self._x if self._pairs else dy[np.newaxis, np.newaxis]
 
-    def _paired(self, x: Array) -> list[tuple[Array, Array, Array]]:
-        """What is compared, in order, and memory for which is larger."""
+    def _make_pairs(self, x: Array) -> list[tuple[Array, Array, Array]]:
+        """Return the views of `x` to compare, in order, each pair with a buffer for the result of the comparison."""
         pairs: list[tuple[Array, Array, Array]] = []
-        for left in (x.swapaxes(0, 1), x[:, 0]):
-            while len(left) > 1:
-                first, second = left[:-1:2], left[1::2]
+        for values in (x.swapaxes(0, 1), x[:, 0]):
+            while len(values) > 1:
+                first, second = values[:-1:2], values[1::2]
                 pairs.append((first, second, self._workspace.array(f"pair {len(pairs)}", second.shape, bool)))
-                left = left[::2]
+                values = values[::2]
         return pairs
 
 
 class MeanPool:
-    """The mean of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`; y = Σ x_ij / p², so each dx_ij = dy / p²."""
+    """The mean of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`; y = Σ x_ij / p², so dx_ij = dy / p²."""
 
     def forward(self, x: Array) -> Array:
-        """The means."""
+        """Return the mean of each block."""
         self._shape = x.shape
         return x.mean(axis=(0, 1))  # type: ignore[no-any-return]
 
     def backward(self, dy: Array) -> Array:
-        """dy spread over the block."""
+        """Return dy / p² for every value of a block."""
         return np.broadcast_to(dy / (self._shape[0] * self._shape[1]), self._shape).copy()
 
 
-class Unpooled:
-    """A block of one output is that output: `(1, 1, K, H, W, N)` to `(K, H, W, N)`."""
+class NoPool:
+    """No pooling: `(1, 1, K, H, W, N)` to `(K, H, W, N)`."""
 
     def forward(self, x: Array) -> Array:
-        """The outputs."""
+        """Return x without its first two axes."""
         y: Array = x[0, 0]
         return y
 
     def backward(self, dy: Array) -> Array:
-        """The same gradient."""
+        """Return dy with two axes of length 1 before the others."""
         return dy[np.newaxis, np.newaxis]
 
 
-class Relu:
-    """y = max(x, 0): its slope is 1 where x is positive, else 0."""
+class Linear:
+    """The classifier head, Y = W·X + b: feature maps `(C, H, W, N)` to scores `(K, N)`.
 
-    def __init__(self) -> None:
-        self._workspace = Workspace()
-
-    def forward(self, x: Array) -> Array:
-        """The positive part."""
-        self._on = np.greater(x, 0, out=self._workspace.array("on", x.shape, bool))
-        y: Array = np.multiply(x, self._on, out=x)  # faster than the maximum of x and 0
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        """dy where x was positive."""
-        dx: Array = np.multiply(dy, self._on, out=dy)
-        return dx
-
-
-class Absolute:
-    """y = |x|: its slope is the sign of x."""
-
-    def forward(self, x: Array) -> Array:
-        """The magnitude."""
-        self._sign = np.sign(x)
-        return np.abs(x, out=x)
-
-    def backward(self, dy: Array) -> Array:
-        """dy with the sign of x."""
-        return np.multiply(dy, self._sign, out=dy)
-
-
-class Affine:
-    """A dense layer, Y = W·X + b: `(C, H, W, N)`, flattened in this order to F numbers per image, to `(K, N)` scores.
-
-    As for the filters: dW = dY·Xᵀ, dX = Wᵀ·dY; and db is the sum of dY over the batch. `gradient` holds (dW, db).
+    X is x with the first three axes flattened, `(C·H·W, N)`. Then dW = dY·Xᵀ, dX = Wᵀ·dY, and db is the sum of dY over
+    the batch. `gradient` is (dW, db) of the last backward pass.
     """
 
     def __init__(self, weights: Array, bias: Array) -> None:
@@ -136,58 +164,72 @@ class Affine:
         self.gradient: tuple[Array, Array] = (np.empty(0), np.empty(0))
 
     def forward(self, x: Array) -> Array:
-        """The scores."""
+        """Return the scores `(K, N)`."""
         self._shape, self._x = x.shape, x.reshape(-1, x.shape[-1])
         return self.weights @ self._x + self.bias[:, np.newaxis]
 
     def backward(self, dy: Array) -> Array:
-        """The gradient of the input; those of the weights and the bias are kept."""
+        """Return dx `(C, H, W, N)`, and store the gradients of weights and bias."""
         self.gradient = dy @ self._x.T, dy.sum(axis=1)
         return (self.weights.T @ dy).reshape(self._shape)
 
 
 class Combine:
-    """The output channels `(p, p, K', H, W, N)` of feature maps `(p, p, K, H, W, N)`."""
+    """Combinations of feature maps: `(p, p, K, H, W, N)` to `(p, p, K', H, W, N)`.
 
-    def __init__(self, outputs: tuple[Combination, ...]) -> None:
-        self.outputs = outputs
+    Each of the K' outputs is a function of some of the K maps (see `cnnfx.nn.layers.Combination`). A map that is used
+    by several outputs sums their gradients.
+    """
+
+    def __init__(self, combinations: tuple[Combination, ...]) -> None:
+        self.combinations = combinations
 
     def forward(self, x: Array) -> Array:
-        """The combined channels."""
+        """Return the combined maps."""
         self._x = x
-        channels = np.moveaxis(x, -1, 0)  # a combination takes the third axis from the end
-        self._y = np.stack([np.moveaxis(output.forward(channels), 0, -1) for output in self.outputs], axis=2)
+        channels = np.moveaxis(x, -1, 0)  # Combination.forward takes the third axis from the end for the channels
+        combined = [np.moveaxis(combination.forward(channels), 0, -1) for combination in self.combinations]
+        self._y = np.stack(combined, axis=2)
         return self._y.copy()
 
     def backward(self, dy: Array) -> Array:
-        """The gradient of the feature maps: a map that serves several channels sums what comes from them."""
+        """Return the gradient of the maps."""
         dx = np.zeros_like(self._x)
-        for index, output in enumerate(self.outputs):
-            slopes = SLOPES[output.kind](self._x[:, :, list(output.of)], self._y[:, :, index])
-            for position, channel in enumerate(output.of):
-                dx[:, :, channel] += slopes[position] * dy[:, :, index]
+        for index, combination in enumerate(self.combinations):
+            derivatives = DERIVATIVES[combination.kind](self._x[:, :, list(combination.of)], self._y[:, :, index])
+            for channel, derivative in zip(combination.of, derivatives, strict=True):
+                dx[:, :, channel] += derivative * dy[:, :, index]
         return dx
 
 
-Slopes = Sequence[Array | float]
+Derivatives = Sequence[Array | float]
 
 
-def _norm(x: Array, y: Array) -> Slopes:
-    safe = np.where(y == 0, 1, y)
-    return [x[:, :, index] / safe for index in range(x.shape[2])]
+def _norm_derivatives(x: Array, y: Array) -> Derivatives:
+    """y = √Σ x_i², so ∂y/∂x_i = x_i / y; 0 where y is 0."""
+    nonzero = np.where(y == 0, 1, y)
+    return [x[:, :, index] / nonzero for index in range(x.shape[2])]
 
 
-def _max(x: Array, y: Array) -> Slopes:
-    winner = x.argmax(axis=2)
-    return [(winner == index).astype(y.dtype) for index in range(x.shape[2])]
+def _max_derivatives(x: Array, y: Array) -> Derivatives:
+    """y = max x_i, so ∂y/∂x_i is 1 for the first largest x_i, else 0."""
+    largest = x.argmax(axis=2)
+    return [(largest == index).astype(y.dtype) for index in range(x.shape[2])]
 
 
-SLOPES: dict[str, Callable[[Array, Array], Slopes]] = {
+DERIVATIVES: dict[str, Callable[[Array, Array], Derivatives]] = {
     "take": lambda x, y: [1.0],
     "sum": lambda x, y: [1.0] * x.shape[2],
     "mean": lambda x, y: [1.0 / x.shape[2]] * x.shape[2],
     "difference": lambda x, y: [1.0] + [-1.0] * (x.shape[2] - 1),
-    "norm": _norm,
-    "max": _max,
+    "norm": _norm_derivatives,
+    "max": _max_derivatives,
 }
-"""dy/dx of each kind, for each of the n channels that it is made from."""
+"""The functions from the n maps x `(p, p, n, H, W, N)` of a combination and its output y `(p, p, H, W, N)` to the n
+derivatives ∂y/∂x_i."""
+
+ACTIVATIONS: dict[str, Callable[[], Operation]] = {"relu": ReLU, "abs": Abs}
+"""The activation functions by their names in `cnnfx.nn.layers`; "none" is no operation."""
+
+POOLS: dict[str, Callable[[], Operation]] = {"max": MaxPool, "mean": MeanPool}
+"""The kinds of pooling by their names in `cnnfx.nn.layers`."""

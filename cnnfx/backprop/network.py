@@ -1,102 +1,65 @@
-"""A whole network on batches, forward and backward, in shards that threads work on.
+"""A network on batches: forward and backward passes, loss and gradient, in parallel threads.
 
-A batch is cut into shards of `SHARD` images, whatever the number of threads; each shard's gradient is that of its own
-images, and the sum is taken in the shards' order. So results do not depend on which thread did what.
+A batch is divided into shards of `SHARD_IMAGES` images, whatever the number of threads. A thread takes one shard at a
+time, with a replica of the network: operations with buffers of their own that share the weights. The gradients of the
+shards are added in their order. So results do not depend on the number of threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.backprop.im2col import Blocks, PatchBank
-from cnnfx.backprop.layers import Absolute, Affine, Combine, MaxPool, MeanPool, Relu, Step, Unpooled
-from cnnfx.backprop.loss import cross_entropy
+from cnnfx.backprop.im2col import Im2colWeights, PoolingBlocks
+from cnnfx.backprop.layers import Linear, Operation, operations_after_filters
+from cnnfx.backprop.loss import smoothed_cross_entropy
 from cnnfx.backprop.parameters import Parameters
-from cnnfx.backprop.winograd import TileBank, Tiles, cheapest
+from cnnfx.backprop.winograd import WinogradTiling, WinogradWeights, cheapest_method
 from cnnfx.conv import run_in_threads
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Layer
 from cnnfx.system.blas import single_threaded
 
-Bank = PatchBank | TileBank
+SHARD_IMAGES = 64
+"""Images of a training batch that a thread takes at a time. Threads wait for each other between calls of NumPy, so a
+shard is large; two of them make the default batch of 128."""
 
+ConvWeights = Im2colWeights | WinogradWeights
+"""The filters of a layer, prepared for one of the two methods."""
 
-def bank(blocks: Blocks, weights: Array, bias: Array) -> Bank:
-    """The filters of a layer, with weights (K, C, kh, kw) and bias (K,) that may change in place."""
-    way = cheapest(blocks, len(weights))
-    return TileBank(way, weights, bias) if isinstance(way, Tiles) else PatchBank(way, weights, bias)
+Collate = Callable[[slice], tuple[Array, NDArray[np.int64]]]
+"""Returns the normalized images `(C, H, W, n)` and the labels `(n,)` of a part of a batch."""
 
-
-SHARD = 64
-"""Images of a batch that one thread takes: many, for between calls of NumPy threads wait for each other; a batch of 128
-keeps two threads busy."""
-
-Load = Callable[[slice], tuple[Array, NDArray[np.int64]]]
-"""What gives the images `(C, H, W, N)`, normalized, and the labels `(N,)` of a part of a batch."""
-
+Task = TypeVar("Task")
 Result = TypeVar("Result")
+ReplicaT = TypeVar("ReplicaT")
 
 
-class Outcome(NamedTuple):
-    """Of a batch: its loss, summed over the images; how many were told rightly; the gradient of the mean loss (P,)."""
+class BatchResult(NamedTuple):
+    """The result of a forward and backward pass on a batch of N images.
+
+    Attributes
+    ----------
+    loss, cross_entropy : float
+        The loss that is minimized and the plain cross-entropy (see `cnnfx.backprop.loss`), summed over the images.
+    correct : int
+        The number of images that are classified correctly.
+    gradient : array (P,)
+        Of the mean of `loss` over the images, with respect to the parameters; 0 for those that are not trained.
+    """
 
     loss: float
+    cross_entropy: float
     correct: int
     gradient: Array
 
 
-class Stack:
-    """The steps of a network, with memory of their own: what one thread works with."""
-
-    def __init__(self, banks: Sequence[Bank], layers: Sequence[Layer], head: tuple[Array, Array], lowest: int) -> None:
-        self.lowest = lowest
-        self.filters = [bank.step(wants_input=number > lowest) for number, bank in enumerate(banks)]
-        self.layers = [[filters, *follow(layer)] for filters, layer in zip(self.filters, layers, strict=True)]
-        self.head = Affine(*head)
-
-    def forward(self, images: Array) -> Array:
-        """The scores `(K, N)` of images `(C, H, W, N)`."""
-        maps = images
-        for steps in self.layers:
-            for step in steps:
-                maps = step.forward(maps)
-        return self.head.forward(maps)
-
-    def backward(self, gradient: Array) -> Array:
-        """The gradient of the parameters from those of the lowest learned layer on, in their order, from that of the
-        scores `(K, N)`."""
-        gradient = self.head.backward(gradient)
-        for steps in reversed(self.layers[self.lowest :]):
-            for step in reversed(steps):
-                gradient = step.backward(gradient)
-        pairs = [*(filters.gradient for filters in self.filters[self.lowest :]), self.head.gradient]
-        return np.concatenate([array.ravel() for pair in pairs for array in pair])
-
-
-def follow(layer: Layer) -> list[Step]:
-    """The steps that follow a layer's filters: combination, activation, pooling.
-
-    The largest value is the same before and after an activation that only rises, and after the pooling there are fewer
-    values to activate: so there the two change places.
-    """
-    combine: list[Step] = [Combine(layer.combine)] if layer.combine else []
-    activation: list[Step] = [ACTIVATIONS[layer.activation.kind]()] if layer.activation.kind != "none" else []
-    pool: Step = Unpooled() if layer.pool is None else POOLS[layer.pool.kind]()
-    pool_first = isinstance(pool, MaxPool) and layer.activation.kind == "relu"
-    return [*combine, pool, *activation] if pool_first else [*combine, *activation, pool]
-
-
-ACTIVATIONS: dict[str, type[Step]] = {"relu": Relu, "abs": Absolute}
-POOLS: dict[str, type[Step]] = {"max": MaxPool, "mean": MeanPool}
-
-
-class Passes:
-    """Forward and backward passes of a network whose parameters change.
+class TrainableNetwork:
+    """Loss, gradient and scores of a network whose parameters change.
 
     Parameters
     ----------
@@ -104,72 +67,156 @@ class Passes:
     shape : (C, H, W)
         Of the images.
     smoothing : float
-        Of the targets, see `cnnfx.backprop.loss.cross_entropy`.
+        Label smoothing, 0..1, see `cnnfx.backprop.loss`.
     """
 
     def __init__(self, parameters: Parameters, shape: Shape, smoothing: float = 0.0) -> None:
         self.parameters, self.smoothing = parameters, smoothing
-        *pairs, self._head = parameters.pairs
-        self._layers = parameters.network.layers
+        *pairs, head = parameters.pairs
+        layers = parameters.network.layers
         shapes = [shape, *parameters.network.output_shapes(shape)]
-        self._banks = [
-            bank(Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1), *pair)
-            for layer, below, pair in zip(self._layers, shapes, pairs, strict=False)
+        self._weights = [
+            prepare_weights(layer, input_shape, *pair)
+            for layer, input_shape, pair in zip(layers, shapes, pairs, strict=False)
         ]
-        self.refresh()
-        learned = [bool(mask.any()) for mask, _ in parameters.split(parameters.learned)]
-        self._lowest = learned.index(True)
-        self._stacks: SimpleQueue[Stack] = SimpleQueue()
+        first_trainable = [bool(mask.any()) for mask, _ in parameters.split(parameters.trainable)].index(True)
+        self._replicas = ReplicaPool(lambda: Replica(layers, self._weights, head, first_trainable))
+        self.update()
 
-    def refresh(self) -> None:
+    def update(self) -> None:
         """Take in that the parameters have changed."""
-        with single_threaded():  # threads of BLAS would stay awake for a while, in the way of ours
-            for bank in self._banks:
-                bank.refresh()
+        with single_threaded():  # the threads of BLAS would stay active for a while and slow down ours
+            for weights in self._weights:
+                weights.update()
 
-    def learn(self, count: int, load: Load) -> Outcome:
-        """Loss and gradient of a batch of `count` images."""
+    def loss_and_grad(self, count: int, collate: Collate) -> BatchResult:
+        """Compute loss and gradient of a batch of `count` images."""
 
-        def work(stack: Stack, shard: slice) -> tuple[float, int, Array]:
-            images, labels = load(shard)
-            scores = stack.forward(images)
-            loss, gradient = cross_entropy(scores, labels, self.smoothing)
-            gradient *= scores.dtype.type(1 / count)
-            return loss, int((scores.argmax(axis=0) == labels).sum()), stack.backward(gradient)
+        def work(replica: Replica, shard: slice) -> BatchResult:
+            images, labels = collate(shard)
+            scores = replica.forward(images)
+            loss, cross_entropy, d_scores = smoothed_cross_entropy(scores, labels, self.smoothing)
+            d_scores *= scores.dtype.type(1 / count)
+            replica.backward(d_scores)
+            correct = int((scores.argmax(axis=0) == labels).sum())
+            return BatchResult(loss, cross_entropy, correct, replica.gradient())
 
-        losses, correct, gradients = zip(*self._in_shards(count, work), strict=True)
-        return Outcome(sum(losses), sum(correct), self._sum(gradients))
+        results = self._replicas.map(work, shards(count, SHARD_IMAGES))
+        losses, cross_entropies, correct, gradients = zip(*results, strict=True)
+        return BatchResult(sum(losses), sum(cross_entropies), sum(correct), self._sum(gradients))
 
-    def scores(self, count: int, load: Callable[[slice], Array]) -> Array:
-        """The scores `(N, K)` of `count` images."""
-        parts = self._in_shards(count, lambda stack, shard: stack.forward(load(shard)).T)
-        return np.concatenate(parts)
-
-    def _in_shards(self, count: int, work: Callable[[Stack, slice], Result]) -> list[Result]:
-        """What `work` makes of each shard, in order."""
-        shards = [slice(first, min(first + SHARD, count)) for first in range(0, count, SHARD)]
-        results: dict[int, Result] = {}
-
-        def take(shard: slice) -> None:
-            stack = self._stack()
-            results[shard.start] = work(stack, shard)
-            self._stacks.put(stack)
-
-        run_in_threads(take, shards)
-        return [results[shard.start] for shard in shards]
-
-    def _stack(self) -> Stack:
-        """One that nobody works with."""
-        try:
-            return self._stacks.get_nowait()
-        except Empty:
-            return Stack(self._banks, self._layers, self._head, self._lowest)
+    def scores(self, count: int, collate: Callable[[slice], Array]) -> Array:
+        """Compute the scores `(N, K)` of N = `count` images; `collate` returns the images `(C, H, W, n)` of a part."""
+        tasks = shards(count, SHARD_IMAGES)
+        return np.concatenate(self._replicas.map(lambda replica, shard: replica.forward(collate(shard)).T, tasks))
 
     def _sum(self, gradients: Sequence[Array]) -> Array:
-        """The gradient of all parameters (P,) from those of the shards, in their order; 0 for what is not learned."""
-        result = np.zeros_like(self.parameters.vector)
-        upper = result[len(result) - len(gradients[0]) :]
+        """Return the gradient of all parameters (P,), given those of the shards, which begin at the first trained
+        layer."""
+        total = np.zeros_like(self.parameters.vector)
+        trained = total[len(total) - len(gradients[0]) :]
         for gradient in gradients:
-            upper += gradient
-        result *= self.parameters.learned
-        return result
+            trained += gradient
+        total *= self.parameters.trainable
+        return total
+
+
+def prepare_weights(layer: Layer, input_shape: Shape, weights: Array, bias: Array) -> ConvWeights:
+    """Return the weights (K, C, kh, kw) and the bias (K,) of a layer for the cheaper method.
+
+    The arrays may be changed in place; call `update` of the result before first use and after each change.
+    """
+    blocks = PoolingBlocks(layer.conv.window, input_shape, layer.pool.size if layer.pool else 1)
+    method = cheapest_method(blocks, len(weights))
+    if isinstance(method, WinogradTiling):
+        return WinogradWeights(method, weights, bias)
+    return Im2colWeights(blocks, weights, bias)
+
+
+class Replica:
+    """The operations of a network, with their buffers: what one thread works with.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    weights : sequence of ConvWeights
+        For each layer, shared by all replicas.
+    head : (array (K, F), array (K,)), optional
+        Weights and bias of the classifier head.
+    first_trainable : int
+        Index of the first layer with a gradient; `len(layers)` if only the head is trained.
+    needs_input_gradient : bool
+        Whether `backward` returns the gradient of the input; without it, the result is undefined.
+    activations : mapping, optional
+        See `operations_after_filters`.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], weights: Sequence[ConvWeights], head: tuple[Array, Array] | None,
+        first_trainable: int = 0, needs_input_gradient: bool = False,
+        activations: Mapping[str, Callable[[], Operation]] | None = None,
+    ) -> None:  # fmt: skip
+        convs = [
+            layer_weights.operation(needs_input_gradient or number > first_trainable)
+            for number, layer_weights in enumerate(weights)
+        ]
+        linear = [] if head is None else [Linear(*head)]
+        by_layer = [
+            [conv, *operations_after_filters(layer, activations)] for conv, layer in zip(convs, layers, strict=True)
+        ]
+        frozen, trained = by_layer[:first_trainable], by_layer[first_trainable:]
+        self._frozen: list[Operation] = [operation for operations in frozen for operation in operations]
+        self._trained: list[Operation] = [operation for operations in trained for operation in operations] + [*linear]
+        self._with_gradient = [*convs[first_trainable:], *linear]
+
+    def forward(self, images: Array) -> Array:
+        """Return the scores `(K, N)`, or the last layer's maps `(K, H, W, N)`, of images `(C, H, W, N)`."""
+        x = images
+        for operation in self._frozen + self._trained:
+            x = operation.forward(x)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        """Return the gradient of the images, given that of the result of the last forward pass; `dy` is overwritten."""
+        for operation in reversed(self._trained):
+            dy = operation.backward(dy)
+        return dy
+
+    def gradient(self) -> Array:
+        """Return the gradient of the parameters after a backward pass, in their order, from the first trained layer."""
+        pairs = [operation.gradient for operation in self._with_gradient]
+        return np.concatenate([array.ravel() for pair in pairs for array in pair])
+
+
+class ReplicaPool(Generic[ReplicaT]):
+    """Replicas for parallel threads, created as they are needed and kept.
+
+    Parameters
+    ----------
+    create : callable
+        Returns a new replica.
+    """
+
+    def __init__(self, create: Callable[[], ReplicaT]) -> None:
+        self._create = create
+        self._idle: SimpleQueue[ReplicaT] = SimpleQueue()
+
+    def map(self, work: Callable[[ReplicaT, Task], Result], tasks: Sequence[Task]) -> list[Result]:
+        """Return `work(replica, task)` for each task, in order; no two threads use a replica at a time."""
+        results: dict[int, Result] = {}
+
+        def run(number: int) -> None:
+            try:
+                replica = self._idle.get_nowait()
+            except Empty:
+                replica = self._create()
+            results[number] = work(replica, tasks[number])
+            self._idle.put(replica)
+
+        run_in_threads(run, range(len(tasks)))
+        return [results[number] for number in range(len(tasks))]
+
+
+def shards(count: int, size: int) -> list[slice]:
+    """Return slices of at most `size` items that cover 0 … count."""
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]

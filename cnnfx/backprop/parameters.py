@@ -1,4 +1,4 @@
-"""What is learned: all parameters of a network in one row of numbers, and the random ones they start from."""
+"""The parameters of a network as one vector, which of them are trained, and their random initial values."""
 
 from __future__ import annotations
 
@@ -15,46 +15,38 @@ from cnnfx.nn.network import Network
 
 
 @dataclass(frozen=True, eq=False)
-class Learn:
-    """Which of a layer's K filters are learned, and which of them start from random numbers.
+class TrainableFilters:
+    """Which of a layer's K filters are trained, and which of them start from random weights.
 
     Parameters
     ----------
-    learned : array (K,) of bool
-        The others are held fixed, weights and bias.
+    trainable : array (K,) of bool
+        The weights and biases of the others are constant.
     random : array (K,) of bool
         The others start from the weights that they have.
     """
 
-    learned: NDArray[np.bool_]
+    trainable: NDArray[np.bool_]
     random: NDArray[np.bool_]
 
 
-def all_learned(network: Network) -> list[Learn]:
-    """That all filters of a network are learned on from the weights they have."""
+def all_trainable(network: Network) -> list[TrainableFilters]:
+    """Return, for each layer, that all filters are trained, starting from the weights that they have."""
     sizes = [len(layer.filter_names) for layer in network.layers]
-    return [Learn(np.ones(size, bool), np.zeros(size, bool)) for size in sizes]
-
-
-def he(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Random weights of a shape `(K, …)`: normal, of variance 2 / (numbers that one output is summed from).
-
-    A sum of n products with weights of variance 1/n is as large as its inputs; ReLU halves the mean square, hence the
-    2. So activations neither grow nor fade from layer to layer: He et al., 2015, "Delving deep into rectifiers".
-    """
-    return random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
+    return [TrainableFilters(np.ones(size, bool), np.zeros(size, bool)) for size in sizes]
 
 
 def initialize(
-    network: Network, learn: Sequence[Learn], shape: Shape, classes: Sequence[str], random: np.random.Generator
-) -> Network:
-    """The network as it starts: bound to its input, random where `learn` says so, with a head for the classes.
+    network: Network, filters: Sequence[TrainableFilters], shape: Shape, classes: Sequence[str],
+    random: np.random.Generator,
+) -> Network:  # fmt: skip
+    """Return the network as training starts: bound to its input, with random weights and a new classifier head.
 
     Parameters
     ----------
     network : Network
-        Its random filters may have weights of any numbers, but of the right size.
-    learn : sequence of Learn
+        The values of its random filters are not used, but their shapes are.
+    filters : sequence of TrainableFilters
         For each layer.
     shape : (C, H, W)
         Of the images.
@@ -64,47 +56,65 @@ def initialize(
     Raises
     ------
     ArgumentError
-        If a layer's kernel or pooling is larger than what it is given; the message says which layer.
+        If a layer's kernel or pooling is larger than its input; the message names the layer.
     """
     bound = network.bind([str(index) for index in range(shape[0])])
     maps = bound.output_shapes(shape)[-1]
     layers = []
-    for layer, how in zip(bound.layers, learn, strict=True):
+    for layer, which in zip(bound.layers, filters, strict=True):
         weights = layer.conv.weights.astype(np.float32)
-        weights[how.random] = he(random, weights.shape)[how.random]
-        layers.append(
-            replace(layer, conv=replace(layer.conv, weights=weights, bias=layer.conv.bias.astype(np.float32)))
-        )
-    # A dense layer is followed by no ReLU: 1 in place of 2 keeps the scores as large as what they are made from.
-    dense = he(random, (len(classes), int(np.prod(maps)))) / np.float32(np.sqrt(2))
+        weights[which.random] = he_normal(random, weights.shape)[which.random]
+        conv = replace(layer.conv, weights=weights, bias=layer.conv.bias.astype(np.float32))
+        layers.append(replace(layer, conv=conv))
+    # No ReLU follows the head, so its variance is 1/n: scores are then as large as the values that they are made from.
+    dense = he_normal(random, (len(classes), int(np.prod(maps)))) / np.float32(np.sqrt(2))
     head = Dense(dense, np.zeros(len(classes), np.float32), maps)
     start = replace(bound, layers=tuple(layers), head=head, classes=tuple(classes), start=None)
     return replace(start, start=start)
 
 
+def he_normal(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draw weights `(K, …)` in float32 from a normal distribution of variance 2 / n, n being the values of one filter.
+
+    A sum of n products with weights of variance 1/n has the variance of its inputs; ReLU halves the mean square, hence
+    the 2. So activations neither grow nor vanish from layer to layer (He et al., 2015, "Delving deep into rectifiers").
+    """
+    return random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
+
+
 class Parameters:
-    """All parameters of a network as one vector, so that the optimizer is a few operations on one array.
+    """All parameters of a network as one vector, so that a step of the optimizer is a few operations on one array.
+
+    Parameters
+    ----------
+    network : Network
+    filters : sequence of TrainableFilters
+        For each layer.
+    dtype : type
+        float32, or float64 for tests.
 
     Attributes
     ----------
     vector : array (P,)
-        Of the network's layers in order, the head last; each its weights, then its bias.
-    learned : array (P,) of float32
-        1 where a parameter is learned, 0 where it is held fixed.
+        Weights, then bias of each layer in order, those of the head last.
+    trainable : array (P,) of float32
+        1 where a parameter is trained, 0 where it is constant.
     is_weight : array (P,) of float32
         1 for weights, 0 for biases.
 
     Raises
     ------
     ArgumentError
-        If the network has no head, or groups of channels.
+        If the network has no classifier head, or groups of channels.
     """
 
-    def __init__(self, network: Network, learn: Sequence[Learn], dtype: type[np.generic] = np.float32) -> None:
+    def __init__(
+        self, network: Network, filters: Sequence[TrainableFilters], dtype: type[np.generic] = np.float32
+    ) -> None:
         if network.head is None:
-            raise ArgumentError(f"{network.name} has no head to learn classes with: make one with initialize.")
+            raise ArgumentError(f"{network.name} has no classifier head. Make one with initialize.")
         if any(layer.conv.groups > 1 for layer in network.layers):
-            raise ArgumentError(f"{network.name} has groups of channels, which cannot be learned.")
+            raise ArgumentError(f"{network.name} has groups of channels, which cannot be trained.")
         self.network = network
         pairs = [(layer.conv.weights, layer.conv.bias) for layer in network.layers]
         pairs.append((network.head.weights, network.head.bias))
@@ -112,32 +122,31 @@ class Parameters:
         self._shapes = [array.shape for array in arrays]
         self._ends = np.cumsum([0] + [array.size for array in arrays]).tolist()
         self.vector = np.concatenate([array.ravel() for array in arrays]).astype(dtype)
-        every = [*(how.learned for how in learn), np.ones(len(network.head.bias), bool)]
-        repeated = [np.repeat(every[index // 2], array[0].size) for index, array in enumerate(arrays)]
-        self.learned = np.concatenate(repeated).astype(np.float32)
-        self.is_weight = np.concatenate([np.full(a.size, index % 2 == 0) for index, a in enumerate(arrays)]).astype(
-            "f4"
-        )
+        masks = [*(which.trainable for which in filters), np.ones(len(network.head.bias), bool)]
+        repeated = [np.repeat(masks[index // 2], array[0].size) for index, array in enumerate(arrays)]
+        self.trainable = np.concatenate(repeated).astype(np.float32)
+        weights_then_biases = [np.full(array.size, index % 2 == 0) for index, array in enumerate(arrays)]
+        self.is_weight = np.concatenate(weights_then_biases).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.vector)
 
     @property
     def pairs(self) -> list[tuple[Array, Array]]:
-        """Weights and bias of each layer, the head's last: views of the vector."""
+        """Weights and bias of each layer, those of the head last: views of the vector."""
         return self.split(self.vector)
 
     def split(self, vector: Array) -> list[tuple[Array, Array]]:
-        """Weights and bias of each layer as views of a vector `(P,)`: parameters, or their gradient."""
-        parts = [
+        """Return the weights and biases of each layer as views of a vector `(P,)`: parameters, or their gradient."""
+        arrays = [
             vector[first:last].reshape(shape)
             for (first, last), shape in zip(pairwise(self._ends), self._shapes, strict=True)
         ]
-        return list(zip(parts[::2], parts[1::2], strict=True))
+        return list(zip(arrays[::2], arrays[1::2], strict=True))
 
-    def trained(self, vector: Array | None = None) -> Network:
-        """The network with a copy of these parameters, or of others `(P,)`, in it."""
-        *layers, (weights, bias) = self.split((self.vector if vector is None else vector).copy())
+    def to_network(self) -> Network:
+        """Return the network with a copy of these parameters."""
+        *layers, (weights, bias) = self.split(self.vector.copy())
         assert self.network.head is not None
         return replace(
             self.network,

@@ -1,18 +1,19 @@
-"""Tiles of outputs made by minimal filtering, with all that surrounds them in four small matrices.
+"""Cross-correlation by the Winograd method, with its gradients: fewer multiplications where there are many channels.
 
-`engine.minimal` gives m outputs of a filter with r taps from n = m + r − 1 numbers. An image is covered by patches of
-n×n pixels that overlap by r − 1, each giving a tile of m×m outputs; applied to rows and to columns, a tile takes n²
-products for each filter and channel, where the plain sums take m²r²: 64 for 400, with 4×4 outputs of 5×5 kernels.
+`cnnfx.conv.winograd_transforms` computes m outputs of a filter with r taps from n = m + r − 1 values. An image is
+covered by n×n tiles that overlap by r − 1 pixels, each giving m×m outputs; with the transforms applied to rows and to
+columns, a tile takes n² multiplications for each filter and channel, where the direct sums take m²r²: 64 instead of
+400, with 4×4 outputs of 5×5 kernels.
 
-Every step along one axis of an image is linear. So padding, cutting into patches and the transform B of each patch
-are one matrix, `lift`, from the pixels along the axis to n numbers per tile; the transform Aᵀ of each tile, dropping
-what hangs over the edge, and the order that the pooling wants are another, `land`:
+Every step along one axis of an image is linear. So padding, cutting into tiles and the input transform of each tile are
+one matrix B from the pixels along the axis to n values per tile. The output transform of each tile, dropping the
+outputs beyond the edge, and the order that the pooling needs are another matrix A:
 
-    Y = land_y (U ⊙ (lift_y X lift_xᵀ)) land_xᵀ        U = G_y g G_xᵀ for each kernel g
+    Y = A_y (U ⊙ (B_y X B_xᵀ)) A_xᵀ        U = G_y g G_xᵀ for each kernel g
 
-These matrices are mostly zeros, which costs little while images are as small as those that are learned from: they
-are few rows for many columns, and nothing is ever copied. For large images, or one input channel, the products that
-are saved are not worth the transforms, and `blocks` serves; `Tiles.cost` and `Blocks.cost` tell which is less.
+These matrices are mostly zeros, which costs little for images as small as those that networks are trained on: the
+matrices have few rows, the products many columns, and nothing is copied. For large images, or one input channel, the
+transforms cost more than they save, and `im2col` is used; `cheapest_method` compares the costs.
 """
 
 from __future__ import annotations
@@ -24,28 +25,202 @@ from itertools import product
 
 import numpy as np
 
-from cnnfx.backprop.im2col import Blocks
+from cnnfx.backprop.im2col import PoolingBlocks
 from cnnfx.conv.padding import OUTSIDE, sources
 from cnnfx.conv.winograd_transforms import POINTS, Matrix, kernel_transform, land, lift
 from cnnfx.nn.layers import Array
 from cnnfx.system.memory import Workspace
 
 
+class WinogradConv:
+    """Cross-correlation with K filters by the Winograd method: `(C, H, W, N)` to `(p, p, K, bh, bw, N)`.
+
+    The input transform is V = B_y x B_xᵀ; for each pair of points (i, j), the transformed filters U_ij (K, C) multiply
+    the transformed input, M_ij = U_ij·V_ij; and the outputs are Y = A_y M A_xᵀ. All of it is linear in V and in U, so
+    the gradients take the transposed matrices in the opposite order:
+
+        dM = A_yᵀ dY A_x        dU_ij = dM_ij·V_ijᵀ        dV_ij = U_ijᵀ·dM_ij        dx = B_yᵀ dV B_x
+
+    The bias is added to the products of the first pair of points, which contribute to all outputs with weight 1; so its
+    gradient is the sum of dM there. `gradient` is (dW, db) of the last backward pass.
+
+    Parameters
+    ----------
+    weights : WinogradWeights
+    needs_input_gradient : bool
+        Whether `backward` computes dx.
+    """
+
+    def __init__(self, weights: WinogradWeights, needs_input_gradient: bool = True) -> None:
+        self.weights, self.needs_input_gradient = weights, needs_input_gradient
+        self.gradient: tuple[Array, Array] = (np.empty(0), np.empty(0))
+        self._workspace = Workspace()
+        self._buffers: dict[int, _BatchBuffers] = {}
+
+    def forward(self, x: Array) -> Array:
+        """Return the outputs `(p, p, K, bh, bw, N)` of a batch `(C, H, W, N)`: the same array for each batch size."""
+        weights, buffers = self.weights, self._buffers_for(x)
+        np.matmul(weights.input_rows, _join_columns(x), out=_join_columns(buffers.input_rows))
+        np.matmul(weights.input_columns, buffers.input_rows, out=buffers.v)
+        np.matmul(weights.transformed, buffers.v_by_point, out=buffers.m_by_point)
+        np.add(buffers.m_first_point, weights.bias, out=buffers.m_first_point)
+        np.matmul(weights.output_rows, _join_columns(buffers.m), out=_join_columns(buffers.output_rows))
+        np.matmul(weights.output_columns, buffers.output_rows, out=buffers.outputs)
+        return buffers.y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx, or an empty array if it is not needed, and store the gradients of weights and bias."""
+        weights, buffers = self.weights, self._buffers_for(dy)
+        if dy is not buffers.y:
+            buffers.y[...] = dy
+        np.matmul(weights.output_columns.T, buffers.outputs, out=buffers.output_rows)
+        np.matmul(weights.output_rows.T, _join_columns(buffers.output_rows), out=_join_columns(buffers.m))
+        np.matmul(buffers.m_by_point, buffers.v_by_point.swapaxes(-1, -2), out=buffers.du_by_tile_row)
+        d_weights = weights.tiling.weight_gradient(buffers.du_by_tile_row.sum(axis=1))
+        self.gradient = d_weights, buffers.m_first_point.sum(axis=(1, 2, 3))
+        if not self.needs_input_gradient:
+            return np.empty(0, dy.dtype)
+        np.matmul(weights.transformed.swapaxes(-1, -2), buffers.m_by_point, out=buffers.v_by_point)
+        np.matmul(weights.input_columns.T, buffers.v, out=buffers.input_rows)
+        np.matmul(weights.input_rows.T, _join_columns(buffers.input_rows), out=_join_columns(buffers.dx))
+        return buffers.dx
+
+    def _buffers_for(self, batch: Array) -> _BatchBuffers:
+        count = batch.shape[-1]
+        if count not in self._buffers:
+            filters = len(self.weights.bias)
+            self._buffers[count] = _BatchBuffers(self._workspace, self.weights.tiling, filters, count, batch.dtype)
+        return self._buffers[count]
+
+
+def _join_columns(values: Array) -> Array:
+    """Return a view with columns and images on one axis: `(C, H, W, N)` as `(C, H, W·N)`."""
+    return values.reshape(*values.shape[:2], -1)
+
+
+class _BatchBuffers:
+    """Buffers for batches of one size, with the views that the products take.
+
+    Creating a view takes longer than many of the products and holds Python's lock meanwhile, so each is created once.
+
+    Attributes
+    ----------
+    input_rows : array (C, n·tiles, W, N)
+        The input with its rows transformed.
+    v, m : arrays (C, n·tiles, n·tiles, N) and (K, n·tiles, n·tiles, N)
+        The transformed input V and the products M, or their gradients.
+    v_by_point, m_by_point : arrays (ny, tile rows, nx, C or K, tile columns·N)
+        Views of `v` and `m`: for each pair of points, matrices to multiply.
+    m_first_point : array (K, tile rows, tile columns, N)
+        View of the products of the first pair of points.
+    du_by_tile_row : array (ny, tile rows, nx, K, C)
+        The gradient of U; its sum over the tile rows is taken after the product.
+    output_rows : array (K, Ho, n·tiles, N)
+        The products with the output transform of the rows applied.
+    outputs, y : arrays (K, Ho, Wo, N) and (p, p, K, bh, bw, N)
+        The outputs, and the same array as the pooling takes it.
+    dx : array (C, H, W, N)
+    """
+
+    def __init__(
+        self, workspace: Workspace, tiling: WinogradTiling, filters: int, batch: int, dtype: np.dtype[np.generic]
+    ) -> None:
+        (channels, height, width), rows, columns = tiling.blocks.shape, tiling.rows, tiling.columns
+        self.v = workspace.spaced_array("v", (channels, rows.length, columns.length, batch), dtype)
+        self.m = workspace.spaced_array("m", (filters, rows.length, columns.length, batch), dtype)
+        self.input_rows = workspace.array("input rows", (channels, rows.length, width, batch), dtype)
+        self.output_rows = workspace.array("output rows", (filters, rows.outputs, columns.length, batch), dtype)
+        self.outputs = workspace.array("outputs", (filters, rows.outputs, columns.outputs, batch), dtype)
+        self.dx = workspace.array("dx", (channels, height, width, batch), dtype)
+        self.du_by_tile_row = workspace.array("du", (rows.points, rows.tiles, columns.points, filters, channels), dtype)
+        self.v_by_point, self.m_by_point = (
+            values.reshape(-1, rows.points, rows.tiles, columns.points, columns.tiles * batch).transpose(1, 2, 3, 0, 4)
+            for values in (self.v, self.m)
+        )
+        self.m_first_point = self.m[:, : rows.tiles, : columns.tiles]
+        blocks = self.outputs.reshape(filters, rows.pool, rows.count, columns.pool, columns.count, batch)
+        self.y = blocks.transpose(1, 3, 0, 2, 4, 5)
+
+
+class WinogradWeights:
+    """The transformed filters of a layer and the transform matrices, shared by the operations of all threads.
+
+    Parameters
+    ----------
+    tiling : WinogradTiling
+    weights, bias : arrays (K, C, kh, kw) and (K,)
+        May be changed in place; `update` takes in the change.
+    """
+
+    def __init__(self, tiling: WinogradTiling, weights: Array, bias: Array) -> None:
+        self.tiling, self.weights, self.bias = tiling, weights, bias[:, np.newaxis, np.newaxis, np.newaxis]
+        axes = tiling.rows, tiling.columns
+        self.input_rows, self.input_columns = (axis.input_transform.astype(weights.dtype) for axis in axes)
+        self.output_rows, self.output_columns = (axis.output_transform.astype(weights.dtype) for axis in axes)
+
+    def update(self) -> None:
+        """Transform the filters; needed before first use, too."""
+        self.transformed = self.tiling.transform_weights(self.weights)[:, np.newaxis]
+
+    def operation(self, needs_input_gradient: bool = True) -> WinogradConv:
+        """Return a new operation with these weights."""
+        return WinogradConv(self, needs_input_gradient)
+
+
 @dataclass(frozen=True)
-class Axis:
-    """The rows of images, or the columns, as tiles.
+class WinogradTiling:
+    """The tiles of a layer's outputs.
+
+    Parameters
+    ----------
+    blocks : PoolingBlocks
+        Of the same layer, with stride and dilation 1.
+    rows, columns : AxisTiling
+    """
+
+    blocks: PoolingBlocks
+    rows: AxisTiling
+    columns: AxisTiling
+
+    def transform_weights(self, weights: Array) -> Array:
+        """Return U, `(ny, nx, K, C)`, for weights `(K, C, kh, kw)`."""
+        transformed = self._kernel_transform.astype(weights.dtype) @ weights.reshape(-1, math.prod(weights.shape[2:])).T
+        return transformed.reshape(self.rows.points, self.columns.points, *weights.shape[:2])
+
+    def weight_gradient(self, du: Array) -> Array:
+        """Return the gradient of the weights, given that of U: as U = G_y g G_xᵀ, dg = G_yᵀ dU G_x."""
+        gradient = self._kernel_transform.T.astype(du.dtype) @ du.reshape(-1, math.prod(du.shape[2:]))
+        return gradient.T.reshape(*du.shape[2:], self.rows.taps, self.columns.taps)
+
+    @cached_property
+    def _kernel_transform(self) -> Matrix:
+        """The transform of a kernel's rows and columns at once, `(ny·nx, kh·kw)`."""
+        return kernel_transform((self.rows.side, self.rows.taps), (self.columns.side, self.columns.taps))
+
+    def cost(self, filters: int) -> int:
+        """Return the multiplications of a forward pass on one image, including those by the matrices' zeros."""
+        rows, columns, channels = self.rows, self.columns, self.blocks.shape[0]
+        input_transform = rows.length * columns.size * (rows.size + columns.length)
+        products = rows.length * columns.length * channels * filters
+        output_transform = rows.outputs * columns.length * (rows.length + columns.outputs)
+        return channels * input_transform + products + filters * output_transform
+
+
+@dataclass(frozen=True)
+class AxisTiling:
+    """The tiles along the rows or the columns of images.
 
     Parameters
     ----------
     size, before, after : int
-        Pixels, and pixels of padding.
+        Pixels of the image, and of the padding before and after it.
     border : str
     taps : int
-        Of the kernel.
+        r, of the kernel.
     pool, count : int
-        Outputs to a block along the axis, and blocks.
+        Outputs of a pooling block along the axis, and number of blocks.
     side : int
-        m, outputs to a tile.
+        m, outputs of a tile.
     """
 
     size: int
@@ -58,200 +233,63 @@ class Axis:
     side: int
 
     @property
+    def outputs(self) -> int:
+        """Outputs along the axis, p·count."""
+        return self.pool * self.count
+
+    @property
     def points(self) -> int:
-        """n: numbers in a patch, and as many after each transform."""
+        """n, the pixels of a tile and the values that they are transformed to."""
         return self.side + self.taps - 1
 
     @property
     def tiles(self) -> int:
-        """Tiles, the last of which may hang over the edge."""
-        return -(-self.pool * self.count // self.side)
+        """The number of tiles; the last one may reach beyond the edge."""
+        return -(-self.outputs // self.side)
 
     @property
-    def numbers(self) -> int:
-        """Numbers after the transform of all patches."""
+    def length(self) -> int:
+        """Values along the axis after the input transform, n·tiles."""
         return self.points * self.tiles
 
     @cached_property
-    def lift(self) -> Matrix:
-        """From the pixels to the transformed patches, `(n·tiles, size)`; of each point, the tiles stand in a row."""
-        padded = lift(self.side, self.taps, self.pool * self.count)
-        matrix = np.zeros((self.numbers, self.size))
-        for column, place in zip(padded.T, sources(self.size, self.before, self.after, self.border), strict=False):
-            if place != OUTSIDE:
-                matrix[:, place] += column
+    def input_transform(self) -> Matrix:
+        """B, from the pixels to the transformed tiles, `(n·tiles, size)`: the tiles' values for each point in turn."""
+        padded = lift(self.side, self.taps, self.outputs)
+        matrix = np.zeros((self.length, self.size))
+        for column, source in zip(padded.T, sources(self.size, self.before, self.after, self.border), strict=False):
+            if source != OUTSIDE:
+                matrix[:, source] += column
         return matrix
 
     @cached_property
-    def land(self) -> Matrix:
-        """From the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second."""
-        outputs = land(self.side, self.taps, self.pool * self.count).T.reshape(self.count, self.pool, self.numbers)
-        return np.ascontiguousarray(outputs.swapaxes(0, 1)).reshape(-1, self.numbers)
+    def output_transform(self) -> Matrix:
+        """A, from the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second,
+        and so on."""
+        outputs = land(self.side, self.taps, self.outputs).T.reshape(self.count, self.pool, self.length)
+        return np.ascontiguousarray(outputs.swapaxes(0, 1)).reshape(-1, self.length)
 
 
-@dataclass(frozen=True)
-class Tiles:
-    """The tiles of a layer's outputs.
+def cheapest_method(blocks: PoolingBlocks, filters: int) -> WinogradTiling | PoolingBlocks:
+    """Return the method with the fewest multiplications: the tiling for the Winograd method, or the blocks for im2col.
 
     Parameters
     ----------
-    blocks : Blocks
-        Of the same layer, at stride and dilation 1.
-    rows, columns : Axis
+    blocks : PoolingBlocks
+        Of the layer.
+    filters : int
+        K.
     """
-
-    blocks: Blocks
-    rows: Axis
-    columns: Axis
-
-    def expand(self, weights: Array) -> Array:
-        """U, `(ny, nx, K, C)`, from weights `(K, C, kh, kw)`."""
-        transformed = self._kernel.astype(weights.dtype) @ weights.reshape(-1, math.prod(weights.shape[2:])).T
-        return transformed.reshape(self.rows.points, self.columns.points, *weights.shape[:2])
-
-    def fold(self, gradient: Array) -> Array:
-        """The gradient of the weights from that of U: as U = G_y g G_xᵀ, dg = G_yᵀ dU G_x."""
-        kernels = self._kernel.T.astype(gradient.dtype) @ gradient.reshape(-1, math.prod(gradient.shape[2:]))
-        return kernels.T.reshape(*gradient.shape[2:], self.rows.taps, self.columns.taps)
-
-    @cached_property
-    def _kernel(self) -> Matrix:
-        """The transform of a kernel's rows and columns at once, `(ny·nx, kh·kw)`."""
-        return kernel_transform((self.rows.side, self.rows.taps), (self.columns.side, self.columns.taps))
-
-    def cost(self, filters: int) -> int:
-        """Multiplications for one image forward, with the zeros of the matrices."""
-        rows, columns, channels = self.rows, self.columns, self.blocks.shape[0]
-        lifting = rows.numbers * columns.size * (rows.size + columns.numbers)
-        landing = rows.pool * rows.count * columns.numbers * (rows.numbers + columns.pool * columns.count)
-        return channels * lifting + rows.numbers * columns.numbers * channels * filters + filters * landing
-
-
-def cheapest(blocks: Blocks, filters: int) -> Tiles | Blocks:
-    """The way that takes the fewest multiplications for so many filters: tiles, and of which size, or blocks."""
     window = blocks.window
     if (*window.stride, *window.dilation) != (1, 1, 1, 1):
         return blocks
     rows, columns = (
         [
-            Axis(size, *pads, window.border, taps, blocks.pool, count, side)
+            AxisTiling(size, *pads, window.border, taps, blocks.pool, count, side)
             for side in range(1, min(len(POINTS) - taps + 1, blocks.pool * count) + 1)
         ]
         for size, pads, taps, count in zip(blocks.shape[1:], blocks.pads, window.kernel, blocks.count, strict=True)
     )
-    ways: list[Tiles | Blocks] = [blocks, *(Tiles(blocks, *both) for both in product(rows, columns))]
-    return min(ways, key=lambda way: way.cost(filters))
-
-
-class TileBank:
-    """The filters transformed, and the matrices that transform images and outputs."""
-
-    def __init__(self, tiles: Tiles, weights: Array, bias: Array) -> None:
-        self.tiles, self.weights, self.bias = tiles, weights, bias[:, np.newaxis, np.newaxis, np.newaxis]
-        self.lift_rows, self.lift_columns = (axis.lift.astype(weights.dtype) for axis in (tiles.rows, tiles.columns))
-        self.land_rows, self.land_columns = (axis.land.astype(weights.dtype) for axis in (tiles.rows, tiles.columns))
-
-    def refresh(self) -> None:
-        """Transform the filters, at first and after the weights have changed."""
-        self.transformed = self.tiles.expand(self.weights)[:, np.newaxis]
-
-    def step(self, wants_input: bool = True) -> TileFilters:
-        """A step with these filters."""
-        return TileFilters(self, wants_input)
-
-
-class Workplace:
-    """Memory for batches of one size, and views of it: of what is between two matrices, as each of them sees it.
-
-    To make a view takes longer than many a product, and holds up the other threads, so they are made once.
-
-    Attributes
-    ----------
-    lifted : array (C, n·rows of tiles, n·columns of tiles, N)
-        V of `TileFilters`; `products`, of K in place of C, is M.
-    lifted_by_point : array (ny, rows of tiles, nx, C, columns of tiles·N)
-        For each pair of points, matrices to multiply; `products_by_point` likewise.
-    first_products : array (K, rows of tiles, columns of tiles, N)
-        Of the first pair of points.
-    y : array (p, p, K, bh, bw, N)
-        The outputs as the pooling wants them.
-    """
-
-    def __init__(
-        self, workspace: Workspace, tiles: Tiles, filters: int, batch: int, dtype: np.dtype[np.generic]
-    ) -> None:
-        (channels, height, width), rows, columns = tiles.blocks.shape, tiles.rows, tiles.columns
-        high, wide = rows.pool * rows.count, columns.pool * columns.count
-        self.lifted = workspace.spaced_array("lifted", (channels, rows.numbers, columns.numbers, batch), dtype)
-        self.products = workspace.spaced_array("products", (filters, rows.numbers, columns.numbers, batch), dtype)
-        self.rows_lifted = workspace.array("rows lifted", (channels, rows.numbers, width, batch), dtype)
-        self.rows_landed = workspace.array("rows landed", (filters, high, columns.numbers, batch), dtype)
-        self.outputs = workspace.array("outputs", (filters, high, wide, batch), dtype)
-        self.dx = workspace.array("dx", (channels, height, width, batch), dtype)
-        self.of_tiles = workspace.array("of tiles", (rows.points, rows.tiles, columns.points, filters, channels), dtype)
-        self.lifted_by_point, self.products_by_point = (
-            numbers.reshape(-1, rows.points, rows.tiles, columns.points, columns.tiles * batch).transpose(1, 2, 3, 0, 4)
-            for numbers in (self.lifted, self.products)
-        )
-        self.first_products = self.products[:, : rows.tiles, : columns.tiles]
-        split = self.outputs.reshape(filters, rows.pool, rows.count, columns.pool, columns.count, batch)
-        self.y = split.transpose(1, 3, 0, 2, 4, 5)
-
-
-class TileFilters:
-    """Cross-correlation with K filters by minimal filtering: `(C, H, W, N)` to `(p, p, K, bh, bw, N)`.
-
-    Along rows and columns, x is lifted to V = L_y x L_xᵀ; for each pair of points (i, j) the filters' numbers U_ij
-    (K, C) multiply those of the images, M_ij = U_ij·V_ij; and the outputs are Y = O_y M O_xᵀ (see `tiles`). All of it
-    is linear in V and in U, so the gradients take the same matrices transposed, in the opposite order:
-
-        dM = O_yᵀ dY O_x        dU_ij = dM_ij·V_ijᵀ        dV_ij = U_ijᵀ·dM_ij        dx = L_yᵀ dV L_x
-
-    The bias is added to the products of the first points, which add to all outputs alike; so its gradient is the sum
-    of dM there. `gradient` holds those of weights and bias after `backward`.
-    """
-
-    def __init__(self, bank: TileBank, wants_input: bool = True) -> None:
-        self.bank, self.wants_input = bank, wants_input
-        self.gradient: tuple[Array, Array] = (np.empty(0), np.empty(0))
-        self._workspace = Workspace()
-        self._places: dict[int, Workplace] = {}
-
-    def forward(self, x: Array) -> Array:
-        """The outputs `(p, p, K, bh, bw, N)` of a batch `(C, H, W, N)`; the same array for all batches of a size."""
-        bank, place = self.bank, self._place(x)
-        np.matmul(bank.lift_rows, _flat(x), out=_flat(place.rows_lifted))
-        np.matmul(bank.lift_columns, place.rows_lifted, out=place.lifted)
-        np.matmul(bank.transformed, place.lifted_by_point, out=place.products_by_point)
-        np.add(place.first_products, bank.bias, out=place.first_products)
-        np.matmul(bank.land_rows, _flat(place.products), out=_flat(place.rows_landed))
-        np.matmul(bank.land_columns, place.rows_landed, out=place.outputs)
-        return place.y
-
-    def backward(self, dy: Array) -> Array:
-        """The gradient of the input; those of weights and bias are kept."""
-        bank, place = self.bank, self._place(dy)
-        if dy is not place.y:
-            place.y[...] = dy
-        np.matmul(bank.land_columns.T, place.outputs, out=place.rows_landed)
-        np.matmul(bank.land_rows.T, _flat(place.rows_landed), out=_flat(place.products))
-        np.matmul(place.products_by_point, place.lifted_by_point.swapaxes(-1, -2), out=place.of_tiles)
-        self.gradient = bank.tiles.fold(place.of_tiles.sum(axis=1)), place.first_products.sum(axis=(1, 2, 3))
-        if not self.wants_input:
-            return np.empty(0, dy.dtype)
-        np.matmul(bank.transformed.swapaxes(-1, -2), place.products_by_point, out=place.lifted_by_point)
-        np.matmul(bank.lift_columns.T, place.lifted, out=place.rows_lifted)
-        np.matmul(bank.lift_rows.T, _flat(place.rows_lifted), out=_flat(place.dx))
-        return place.dx
-
-    def _place(self, numbers: Array) -> Workplace:
-        """Where batches of this size are worked on."""
-        batch = numbers.shape[-1]
-        if batch not in self._places:
-            self._places[batch] = Workplace(self._workspace, self.bank.tiles, len(self.bank.bias), batch, numbers.dtype)
-        return self._places[batch]
-
-
-def _flat(numbers: Array) -> Array:
-    """Rows of columns and images: `(C, H, W, N)` as `(C, H, W·N)`."""
-    return numbers.reshape(*numbers.shape[:2], -1)
+    methods: list[WinogradTiling | PoolingBlocks] = [blocks]
+    methods += [WinogradTiling(blocks, *axes) for axes in product(rows, columns)]
+    return min(methods, key=lambda method: method.cost(filters))

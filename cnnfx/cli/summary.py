@@ -95,12 +95,12 @@ def _learned(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
     if Path(spec).suffix.lower() != ".npz":
         return None
     from cnnfx.formats.model_npz import load_checkpoint
-    from cnnfx.training.state import State
+    from cnnfx.training.state import TrainingState
 
     _, arrays = load_checkpoint(spec)
     if not arrays:
         return None
-    masks = [how.learned for how in State.read(arrays, spec).learn]
+    masks = [which.trainable for which in TrainingState.from_arrays(arrays, spec).filters]
     return masks if [len(mask) for mask in masks] == [len(layer.filter_names) for layer in network.layers] else None
 
 

@@ -138,14 +138,14 @@ def _output(output: str | None, resume: str | None) -> str:
 
 def _begun(chosen: Chosen, data: str | None, image_size: int | None, color: bool, quiet: bool) -> Trainer:
     from cnnfx.cli.inputs import get_data, halves
-    from cnnfx.training import Learn, Settings, Trainer
+    from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
 
-    settings, arch = Settings(**chosen.settings()), chosen.network()
+    settings, arch = TrainingSettings(**chosen.settings()), chosen.network()
     learned, test = halves(get_data(data, settings.seed, quiet, image_size, color))
     if chosen.batch_size is None and 0 < len(learned.labels) < settings.batch_size:
         settings = replace(settings, batch_size=len(learned.labels))
-    learn = [Learn(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
-    return Trainer.begin(arch.network, learn, learned, _none_if_empty(test), settings)
+    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
+    return Trainer.begin(arch.network, filters, learned, _none_if_empty(test), settings)
 
 
 def _resumed(resume: str, chosen: Chosen, data: str | None, quiet: bool) -> Trainer:
@@ -172,7 +172,7 @@ def _introduced(trainer: Trainer) -> str:
     )
     return (
         f"learning on {data.name}: {len(data.labels)} images of {shape}{tested}; {len(data.classes)} classes; "
-        f"{int(trainer.parameters.learned.sum())} parameters.{done}"
+        f"{int(trainer.parameters.trainable.sum())} parameters.{done}"
     )
 
 

@@ -143,7 +143,7 @@ def tell_end(trainer: Trainer, path: str, seconds: float) -> None:
     from cnnfx.nn.summary import summarize
 
     network = trainer.network
-    learned = [how.learned for how in trainer.learn]
+    learned = [which.trainable for which in trainer.filters]
     tell("\n" + table(summarize(network, trainer.data.images.shape[1:], learned)))
     if trainer.test is not None:
         tell("\n" + _confused(trainer))

@@ -11,12 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from cnnfx.backprop.im2col import Blocks
-from cnnfx.backprop.layers import Affine, Relu, Step
-from cnnfx.backprop.network import Bank, bank, follow
+from cnnfx.backprop.layers import ACTIVATIONS, ReLU
+from cnnfx.backprop.network import Replica, prepare_weights
 from cnnfx.conv import run_in_threads
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Array, Conv, Shape
+from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
 
 Task = TypeVar("Task")
@@ -25,7 +24,7 @@ SHARD = 32
 """Inputs that one thread works on at a time."""
 
 
-class Rectify(Relu):
+class Rectify(ReLU):
     """ReLU forward; backward it lets pass what is positive in the signal that goes back, whatever x was.
 
     dx = max(dy, 0), in place of the gradient's dx = dy where x > 0: this is the deconvolutional network's rule, Zeiler
@@ -63,42 +62,35 @@ class Units:
         self, network: Network, shape: Shape, deconvolve: bool = False, dtype: type[np.floating] = np.float32
     ) -> None:
         self.network, self.shape = network, shape
+        if any(layer.conv.groups > 1 for layer in network.layers):
+            raise ArgumentError("filters in groups of channels have no way back to the input here.")
         shapes = [shape, *network.output_shapes(shape)]
-        self._steps: list[Step] = []
-        for layer, below in zip(network.layers, shapes, strict=False):
-            blocks = Blocks(layer.conv.window, below, layer.pool.size if layer.pool else 1)
-            self._steps += [_bank(layer.conv, blocks, dtype).step(), *follow(layer)]
-        if deconvolve:
-            self._steps = [Rectify() if isinstance(step, Relu) else step for step in self._steps]
+        weights = [
+            prepare_weights(layer, below, layer.conv.weights.astype(dtype), layer.conv.bias.astype(dtype))
+            for layer, below in zip(network.layers, shapes, strict=False)
+        ]
+        for one in weights:
+            one.update()
+        head = None
         if network.head is not None:
             network.head.check(shapes[-1])
-            self._steps.append(Affine(network.head.weights.astype(dtype), network.head.bias.astype(dtype)))
+            head = network.head.weights.astype(dtype), network.head.bias.astype(dtype)
+        activations = {**ACTIVATIONS, "relu": Rectify} if deconvolve else None
+        self._replica = Replica(network.layers, weights, head, 0, True, activations)
         self._factor, self._mean = dtype(1 / network.std), dtype(network.mean)
 
     def forward(self, images: Array) -> Array:
         """The activations `(K, Ho, Wo, N)`, or scores `(K, 1, 1, N)`, of images `(C, H, W, N)`: they are normalized
         here."""
         maps: Array = (images - self._mean) * self._factor
-        for step in self._steps:
-            maps = step.forward(maps)
-        found = maps.copy()  # the steps use their memory again, also on the way back
+        found = self._replica.forward(maps).copy()  # the steps use their memory again, also on the way back
         return found if found.ndim == 4 else found[:, np.newaxis, np.newaxis]
 
     def backward(self, signal: Array) -> Array:
         """The signal `(K, Ho, Wo, N)` brought back to the images: `(C, H, W, N)`. It may be overwritten."""
         signal = signal if self.network.head is None else signal[:, 0, 0]
-        for step in reversed(self._steps):
-            signal = step.backward(signal)
-        images: Array = signal * self._factor
+        images: Array = self._replica.backward(signal) * self._factor
         return images
-
-
-def _bank(conv: Conv, blocks: Blocks, dtype: type[np.floating]) -> Bank:
-    if conv.groups > 1:
-        raise ArgumentError("filters in groups of channels have no way back to the input here.")
-    filters = bank(blocks, conv.weights.astype(dtype), conv.bias.astype(dtype))
-    filters.refresh()
-    return filters
 
 
 def in_shards(make: Callable[[], Units], tasks: Iterable[Task], work: Callable[[Units, Task], object]) -> None:

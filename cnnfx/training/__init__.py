@@ -1,23 +1,23 @@
-"""Learning filters from images: forward and backward passes, loss, optimizer, schedule, and the trainer.
+"""Training of networks on labeled images.
 
-Reading order: `steps` and `combining` (each layer forward and backward, with the mathematics beside it); the filters
-in two ways, `blocks` (which patch of the input each output reads) with `by_patches`, and `tiles` (fewer products, see
-`engine.minimal`) with `by_tiles`, between which `filters` chooses; `loss`, `parameters` (what is learned, and its
-random start), `passes` (a network on a batch, in threads), `optimizer`, `schedule`, `augmentation`, `feeding` (from
-images to batches), `settings`, `state` (what a checkpoint keeps), `reports` and `trainer`, which brings them together.
+`Trainer` runs the loop. Its parts: `labeled_images` (the data), `batches` (sampling and augmentation), `optim` (Adam
+and its learning rate), `settings`, `reports` and `state` (what a checkpoint keeps). `evaluate` tests a network. The
+forward and backward passes are in `cnnfx.backprop`.
 """
 
-from cnnfx.backprop.parameters import Learn, all_learned, initialize
-from cnnfx.training.settings import BatchReport, EpochReport, Examples, Settings
+from cnnfx.backprop.parameters import TrainableFilters, all_trainable, initialize
+from cnnfx.training.labeled_images import LabeledImages
+from cnnfx.training.reports import BatchReport, EpochReport
+from cnnfx.training.settings import TrainingSettings
 from cnnfx.training.trainer import Trainer
 
 __all__ = [
     "BatchReport",
     "EpochReport",
-    "Examples",
-    "Learn",
-    "Settings",
+    "LabeledImages",
+    "TrainableFilters",
     "Trainer",
-    "all_learned",
+    "TrainingSettings",
+    "all_trainable",
     "initialize",
 ]

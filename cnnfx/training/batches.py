@@ -1,4 +1,4 @@
-"""From images as they are stored to batches as they are learned from: chosen, shifted, normalized, laid out."""
+"""Batches of training images: sampling, random shifts, normalization."""
 
 from __future__ import annotations
 
@@ -12,79 +12,88 @@ from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
-from cnnfx.training.settings import Examples
+from cnnfx.training.labeled_images import LabeledImages
 
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class RandomShift:
-    """Each image shifted by up to `pixels` to any side, all (2·pixels + 1)² shifts alike; what is uncovered repeats
-    the edge."""
+class BatchLoader:
+    """Normalized batches `(C, H, W, N)` of labeled images.
 
-    pixels: int = 1
-
-    def draw(self, random: np.random.Generator, count: int) -> Integers:
-        """The random numbers of `count` images: `(count, 2)`, 0 … 2·pixels, down and right."""
-        return random.integers(0, 2 * self.pixels + 1, (count, 2))
-
-    def apply(self, images: Array, chosen: Integers, drawn: Integers) -> Array:
-        """The `chosen` of the images `(N, C, H, W)`, shifted as was drawn for them, laid out `(C, H, W, n)`."""
-        shape = images.shape[1:]
-        places = _places(self.pixels, shape).take(drawn @ (2 * self.pixels + 1, 1), axis=1)
-        places += chosen * math.prod(shape)
-        return images.reshape(-1).take(places).reshape(*shape, len(chosen))
-
-
-@lru_cache(maxsize=4)
-def _places(pixels: int, shape: Shape) -> Integers:
-    """Where each pixel of an image comes from, for every shift: `(C·H·W, shifts)`, in a flat image."""
-    channels, height, width = shape
-    shifts = np.arange(-pixels, pixels + 1)
-    rows, columns = (np.clip(np.arange(size)[:, np.newaxis] + shifts, 0, size - 1) for size in (height, width))
-    inside = rows[:, np.newaxis, :, np.newaxis] * width + columns[:, np.newaxis]
-    places = np.arange(channels).reshape(-1, 1, 1, 1, 1) * (height * width) + inside
-    flat: Integers = places.reshape(channels * height * width, -1)
-    return flat
-
-
-class Feed:
-    """Parts of batches `(C, H, W, N)`, made by the threads that need them.
+    Random numbers are drawn when a batch is sampled, in the calling thread. The images are collated later, in parts, by
+    the threads that need them; so results do not depend on the number of threads.
 
     Parameters
     ----------
-    data : Examples
+    data : LabeledImages
     network : Network
-        Whose mean and std the images are normalized with.
+        Gives mean and standard deviation for the normalization.
     shift : int
-        Pixels of random shifts.
+        Pixels of the random shifts, 0 for none.
     """
 
-    def __init__(self, data: Examples, network: Network, shift: int = 0) -> None:
+    def __init__(self, data: LabeledImages, network: Network, shift: int = 0) -> None:
         self._images, self._labels = np.ascontiguousarray(data.images), data.labels
         self._shift = RandomShift(shift)
         scale = 255 if data.images.dtype == np.uint8 else 1
         self._factor = np.float32(1 / (scale * network.std))
         self._offset = np.float32(-network.mean / network.std)
 
-    def draw(
-        self, chosen: NDArray[np.int64], random: np.random.Generator
-    ) -> Callable[[slice], tuple[Array, NDArray[np.int64]]]:
-        """What gives images and labels of a part of a batch of the `chosen` images; all chance is drawn here."""
-        drawn = self._shift.draw(random, len(chosen))
+    def sample(self, indices: Integers, random: np.random.Generator) -> Callable[[slice], tuple[Array, Integers]]:
+        """Draw the shifts of the batch of the images `indices` (N,).
 
-        def load(part: slice) -> tuple[Array, NDArray[np.int64]]:
-            images = self._shift.apply(self._images, chosen[part], drawn[part])
-            return self._normalized(images), self._labels[chosen[part]].astype(np.int64)
+        Returns
+        -------
+        function from a slice of 0 … N to images (C, H, W, n) and labels (n,)
+        """
+        shifts = self._shift.sample(random, len(indices))
 
-        return load
+        def collate(part: slice) -> tuple[Array, Integers]:
+            images = self._shift.apply(self._images, indices[part], shifts[part])
+            return self._normalize(images), self._labels[indices[part]].astype(np.int64)
+
+        return collate
 
     def images(self, part: slice) -> Array:
-        """Images in their order, not shifted."""
-        return self._normalized(np.ascontiguousarray(self._images[part].transpose(1, 2, 3, 0)))
+        """Return a slice of the images in their order, not shifted."""
+        return self._normalize(np.ascontiguousarray(self._images[part].transpose(1, 2, 3, 0)))
 
-    def _normalized(self, images: Array) -> Array:
-        """As the network wants them, in float32."""
+    def _normalize(self, images: Array) -> Array:
+        """Return the images in float32, less the mean, divided by the standard deviation."""
         batch: Array = np.multiply(images, self._factor, dtype=np.float32)
         batch += self._offset
         return batch
+
+
+@dataclass(frozen=True)
+class RandomShift:
+    """Shifts of images by up to `pixels` in each direction, all (2·pixels + 1)² equally likely.
+
+    Pixels that come from outside of the image are copies of its nearest pixel.
+    """
+
+    pixels: int = 1
+
+    def sample(self, random: np.random.Generator, count: int) -> Integers:
+        """Draw the shifts of `count` images: `(count, 2)`, down and right, each 0 … 2·pixels."""
+        return random.integers(0, 2 * self.pixels + 1, (count, 2))
+
+    def apply(self, images: Array, indices: Integers, shifts: Integers) -> Array:
+        """Return the images `indices` (n,) of `images` (N, C, H, W), shifted by `shifts` (n, 2), as `(C, H, W, n)`."""
+        shape = images.shape[1:]
+        sources = _source_pixels(self.pixels, shape).take(shifts @ (2 * self.pixels + 1, 1), axis=1)
+        sources += indices * math.prod(shape)
+        return images.reshape(-1).take(sources).reshape(*shape, len(indices))
+
+
+@lru_cache(maxsize=4)
+def _source_pixels(pixels: int, shape: Shape) -> Integers:
+    """Return, for each pixel of an image (C, H, W) and each shift, the flat index of the pixel that is moved there:
+    `(C·H·W, shifts)`."""
+    channels, height, width = shape
+    shifts = np.arange(-pixels, pixels + 1)
+    rows, columns = (np.clip(np.arange(size)[:, np.newaxis] + shifts, 0, size - 1) for size in (height, width))
+    inside = rows[:, np.newaxis, :, np.newaxis] * width + columns[:, np.newaxis]
+    sources = np.arange(channels).reshape(-1, 1, 1, 1, 1) * (height * width) + inside
+    flat: Integers = sources.reshape(channels * height * width, -1)
+    return flat

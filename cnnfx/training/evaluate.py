@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
-from cnnfx.training.settings import Examples, check_examples
+from cnnfx.training.labeled_images import LabeledImages, check_labeled_images
 
 BATCH_IMAGES = 512
 """Images that are classified at a time."""
@@ -21,7 +21,7 @@ CLASSES_IN_MESSAGE = 12
 """Class names that an error message lists at most."""
 
 
-def evaluate(network: Network, data: Examples) -> Evaluation:
+def evaluate(network: Network, data: LabeledImages) -> Evaluation:
     """Classify labeled images with a network.
 
     Raises
@@ -30,7 +30,7 @@ def evaluate(network: Network, data: Examples) -> Evaluation:
         If the network has no classifier head, or the classes or the shape of the images are not those that it was
         trained on.
     """
-    check_examples(data)
+    check_labeled_images(data)
     if network.head is not None and tuple(data.classes) != network.classes:
         trained, given = (", ".join(names[:CLASSES_IN_MESSAGE]) for names in (network.classes, tuple(data.classes)))
         raise ArgumentError(f"{data.name}: its classes are {given}; {network.name} was trained on {trained}.")

@@ -1,4 +1,4 @@
-"""Adam with decoupled weight decay: Loshchilov and Hutter, 2019, "Decoupled Weight Decay Regularization"."""
+"""The Adam optimizer with decoupled weight decay, and the one-cycle schedule of its learning rate."""
 
 from __future__ import annotations
 
@@ -9,58 +9,44 @@ import numpy as np
 from cnnfx.nn.layers import Array
 
 WARM_UP = 0.25
-START = 0.04
+"""The fraction of the steps in which the learning rate rises."""
 
-
-def one_cycle(step: int, steps: int, peak: float, warm_up: float = WARM_UP) -> float:
-    """The learning rate of a step.
-
-    It rises along half a cosine from `START` of the peak to the peak in the first part of the run, `warm_up` of its
-    steps, and falls along another half to (nearly) zero at the last step.
-
-    Parameters
-    ----------
-    step : int
-        Counted from 0.
-    steps : int
-        Of the whole run.
-    peak : float
-        The largest learning rate.
-    """
-    place, top = (step + 0.5) / steps, warm_up
-    if place < top:
-        return peak * (START + (1 - START) * _half(place / top))
-    return peak * (1 - _half((place - top) / (1 - top)))
-
-
-def _half(part: float) -> float:
-    """Half a cosine, from 0 at 0 to 1 at 1, level at both ends."""
-    return (1 - math.cos(math.pi * part)) / 2
+INITIAL_RATE = 0.04
+"""The learning rate of the first step, as a fraction of the largest one."""
 
 
 class Adam:
-    """Steps against the gradient, each parameter at its own pace.
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, "Decoupled weight decay regularization").
 
-    With gradient g, moving means of it and of its square are kept:
+    With the gradient g, moving means of it and of its square are updated:
 
         m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
 
-    Both begin at zero; dividing by 1 − βᵗ makes up for that. Then, with learning rate η and decay λ,
+    They start at zero, which m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) correct in step t. Then, with learning rate η
+    and weight decay λ,
 
         θ ← θ − η (m̂ / (√v̂ + ε) + λ θ)
 
-    so a step is about η, whatever the gradient's size, and smaller where gradients disagree. The decay acts on the
-    parameters directly, not through the gradient.
+    so a step is about η whatever the size of the gradient, and smaller where the gradients of successive steps differ.
+    The decay acts on the parameters directly and not through the gradient.
 
     Parameters
     ----------
     size : int
-        The number of parameters.
+        P, the number of parameters.
     betas : (float, float)
-        β₁ and β₂, 0 … 1: how long the means remember.
-    decay : (size,) array or float
+        β₁ and β₂, 0 ≤ β < 1.
+    decay : array (P,) or float
         λ, for each parameter.
     epsilon : float
+        ε.
+
+    Attributes
+    ----------
+    mean, square : arrays (P,) of float32
+        m and v.
+    steps : int
+        t.
     """
 
     def __init__(
@@ -71,17 +57,46 @@ class Adam:
         self.steps = 0
 
     def step(self, parameters: Array, gradient: Array, rate: float) -> None:
-        """Change `parameters` (size,) in place, by their `gradient` (size,) and the learning rate."""
+        """Update `parameters` (P,) in place, with their `gradient` (P,) and the learning rate."""
         self.steps += 1
-        (slow, slower), count = self.betas, self.steps
-        self.mean *= slow
-        self.mean += (1 - slow) * gradient
-        self.square *= slower
-        self.square += (1 - slower) * np.square(gradient)
-        pace = np.sqrt(self.square)
-        pace *= (1 - slower**count) ** -0.5
-        pace += self.epsilon
-        change = np.divide(self.mean, pace, out=pace)
-        change *= rate / (1 - slow**count)
+        beta1, beta2 = self.betas
+        self.mean *= beta1
+        self.mean += (1 - beta1) * gradient
+        self.square *= beta2
+        self.square += (1 - beta2) * np.square(gradient)
+        denominator = np.sqrt(self.square)
+        denominator *= (1 - beta2**self.steps) ** -0.5
+        denominator += self.epsilon
+        change = np.divide(self.mean, denominator, out=denominator)
+        change *= rate / (1 - beta1**self.steps)
         parameters *= 1 - rate * self.decay
         parameters -= change
+
+
+def one_cycle(step: int, steps: int, peak: float, warm_up: float = WARM_UP) -> float:
+    """Return the learning rate of a step of the one-cycle schedule (Smith, 2018, "A disciplined approach to neural
+    network hyper-parameters").
+
+    It rises along half a cosine from `INITIAL_RATE`·peak to the peak, and then falls along another half to nearly 0 at
+    the last step.
+
+    Parameters
+    ----------
+    step : int
+        0 … steps − 1.
+    steps : int
+        Of the whole run.
+    peak : float
+        The largest learning rate.
+    warm_up : float
+        The fraction of the steps in which the rate rises, 0..1.
+    """
+    position = (step + 0.5) / steps
+    if position < warm_up:
+        return peak * (INITIAL_RATE + (1 - INITIAL_RATE) * _half_cosine(position / warm_up))
+    return peak * (1 - _half_cosine((position - warm_up) / (1 - warm_up)))
+
+
+def _half_cosine(x: float) -> float:
+    """Return a function that rises from 0 at x = 0 to 1 at x = 1, with derivative 0 at both ends."""
+    return (1 - math.cos(math.pi * x)) / 2

@@ -1,4 +1,4 @@
-"""What a run is in the middle of, as arrays for a checkpoint and back, so that a resumed run goes on bit for bit."""
+"""The state of a training run, as the arrays of a checkpoint and back, so that a resumed run continues to the bit."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from typing import Any
 
 import numpy as np
 
-from cnnfx.backprop.parameters import Learn
+from cnnfx.backprop.parameters import TrainableFilters
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.nn.layers import Array
-from cnnfx.training.settings import EpochReport, Settings
+from cnnfx.training.reports import EpochReport
+from cnnfx.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True, eq=False)
-class State:
-    """After a whole number of epochs.
+class TrainingState:
+    """The state of a run after a complete epoch.
 
     Parameters
     ----------
-    settings : Settings
-    learn : list of Learn
+    settings : TrainingSettings
+    filters : list of TrainableFilters
         For each layer.
     fingerprint : str
-        Of the data.
+        Of the training images.
     history : list of EpochReport
-        Of each epoch so far.
+        One for each epoch so far.
     random : dict
         The state of the random generator.
     steps : int
-        Of the optimizer so far.
-    mean, square : array (P,)
+        Steps of the optimizer so far.
+    mean, square : array (P,) of float32
         The optimizer's moving means.
     """
 
-    settings: Settings
-    learn: list[Learn]
+    settings: TrainingSettings
+    filters: list[TrainableFilters]
     fingerprint: str
     history: list[EpochReport]
     random: dict[str, Any]
@@ -45,11 +46,11 @@ class State:
     mean: Array
     square: Array
 
-    def arrays(self) -> dict[str, Array]:
-        """As arrays by name: two of numbers, and a JSON text of all that is small."""
+    def to_arrays(self) -> dict[str, Array]:
+        """Return the state as arrays by name: "mean", "square", and "state", a JSON text with the rest."""
         small = {
             "settings": asdict(self.settings),
-            "learned": [how.learned.tolist() for how in self.learn],
+            "learned": [which.trainable.tolist() for which in self.filters],
             "fingerprint": self.fingerprint,
             "history": [asdict(report) for report in self.history],
             "random": self.random,
@@ -58,8 +59,8 @@ class State:
         return {"state": np.array(json.dumps(small)), "mean": self.mean, "square": self.square}
 
     @classmethod
-    def read(cls, arrays: Mapping[str, Array], file: str) -> State:
-        """The state in a checkpoint's arrays.
+    def from_arrays(cls, arrays: Mapping[str, Array], file: str) -> TrainingState:
+        """Return the state in the arrays of a checkpoint, also of an earlier version.
 
         Raises
         ------
@@ -76,19 +77,19 @@ class State:
             ) from error
 
     @classmethod
-    def _parse(cls, arrays: Mapping[str, Array]) -> State:
+    def _parse(cls, arrays: Mapping[str, Array]) -> TrainingState:
         small = json.loads(str(arrays["state"]))
-        settings = Settings(**{**small["settings"], "betas": tuple(small["settings"]["betas"])})
+        settings = TrainingSettings(**{**small["settings"], "betas": tuple(small["settings"]["betas"])})
         masks = [np.array(mask, dtype=bool) for mask in small["learned"]]
-        learn = [Learn(mask, np.zeros(len(mask), bool)) for mask in masks]
-        np.random.default_rng(0).bit_generator.state = small["random"]  # refuses what is no state
-        history, steps = [EpochReport(**report) for report in small["history"]], small["steps"]
+        filters = [TrainableFilters(mask, np.zeros(len(mask), bool)) for mask in masks]
+        np.random.default_rng(0).bit_generator.state = small["random"]  # raises ValueError for an invalid state
+        history, steps = [EpochReport.from_dict(report) for report in small["history"]], small["steps"]
         if not isinstance(steps, int) or steps < 0 or len(history) > settings.epochs:
             raise ValueError(f"{len(history)} epochs, {steps} steps")
         for name in ("mean", "square"):
             if arrays[name].dtype != np.float32 or arrays[name].ndim != 1:
                 raise ValueError(name)
         return cls(
-            settings, learn, str(small["fingerprint"]), history, small["random"], steps,
+            settings, filters, str(small["fingerprint"]), history, small["random"], steps,
             arrays["mean"], arrays["square"],
         )  # fmt: skip

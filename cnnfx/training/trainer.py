@@ -1,4 +1,4 @@
-"""Learning from images: yields reports while it goes on, and never prints, so that whoever runs it can show it."""
+"""The training loop."""
 
 from __future__ import annotations
 
@@ -8,191 +8,205 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from cnnfx.backprop.network import Passes
-from cnnfx.backprop.parameters import Learn, Parameters, all_learned, initialize
+from cnnfx.backprop.loss import smoothed_cross_entropy
+from cnnfx.backprop.network import TrainableNetwork
+from cnnfx.backprop.parameters import Parameters, TrainableFilters, all_trainable, initialize
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.network import Network
-from cnnfx.training.batches import Feed
-from cnnfx.training.optim import Adam, one_cycle
-from cnnfx.training.settings import (
-    BatchReport,
-    EpochReport,
-    Examples,
-    Settings,
-    brightness,
-    check_examples,
-    check_test,
+from cnnfx.training.batches import BatchLoader
+from cnnfx.training.labeled_images import (
+    LabeledImages,
+    check_labeled_images,
+    check_test_images,
     fingerprint,
+    pixel_mean_and_std,
 )
-from cnnfx.training.state import State
+from cnnfx.training.optim import Adam, one_cycle
+from cnnfx.training.reports import BatchReport, EpochReport
+from cnnfx.training.settings import TrainingSettings
+from cnnfx.training.state import TrainingState
 
 
 class Trainer:
-    """Teaches a network to tell the classes of images.
+    """Trains a network to classify images.
+
+    `run` yields reports and never prints. The loss that is minimized is the cross-entropy with smoothed targets (see
+    `cnnfx.backprop.loss`); its smallest value is 0.500 for a smoothing of 0.1 and 10 classes. Reports, history and
+    model files hold the plain cross-entropy, −ln p of the true class, as mean over the training images and over the
+    test images. Epochs that earlier versions trained have no loss in a resumed run's history: they recorded the
+    smoothed one.
 
     Parameters
     ----------
     network : Network
-        With a head, as `initialize` makes it.
-    data, test : Examples
-        What it learns from, and what its accuracy is measured on (optional).
-    settings : Settings
-    learn : sequence of Learn, optional
-        Which filters are learned; all unless given.
-    state : State, optional
-        Where an earlier run stopped.
+        With a classifier head, as `initialize` makes it.
+    data : LabeledImages
+        Training images.
+    test : LabeledImages, optional
+        Loss and accuracy are computed on them after each epoch.
+    settings : TrainingSettings, optional
+    filters : sequence of TrainableFilters, optional
+        For each layer, which filters are trained; all by default.
+    state : TrainingState, optional
+        Of the run that is resumed.
 
     Raises
     ------
     ArgumentError
-        If data, network and settings do not fit one another.
+        If data, network, settings and state do not match.
     """
 
     def __init__(
         self,
         network: Network,
-        data: Examples,
-        test: Examples | None = None,
-        settings: Settings | None = None,
-        learn: Sequence[Learn] | None = None,
-        state: State | None = None,
+        data: LabeledImages,
+        test: LabeledImages | None = None,
+        settings: TrainingSettings | None = None,
+        filters: Sequence[TrainableFilters] | None = None,
+        state: TrainingState | None = None,
     ) -> None:
-        self.data, self.test, self.settings = data, test, settings or Settings()
-        check_examples(data, self.settings.batch_size)
+        self.data, self.test, self.settings = data, test, settings or TrainingSettings()
+        check_labeled_images(data, self.settings.batch_size)
         if test is not None:
-            check_test(test, data)
-        self.learn = list(learn or all_learned(network))
-        self.parameters = Parameters(network, self.learn)
-        decay = self.settings.decay * self.parameters.is_weight * self.parameters.learned
+            check_test_images(test, data)
+        self.filters = list(filters or all_trainable(network))
+        self.parameters = Parameters(network, self.filters)
+        decay = self.settings.decay * self.parameters.is_weight * self.parameters.trainable
         self._optimizer = Adam(len(self.parameters), self.settings.betas, decay)
         self._random = np.random.default_rng(self.settings.seed)
         self.history: list[EpochReport] = []
         self._fingerprint = fingerprint(data)
         if state is not None:
             self._restore(state)
-        self._passes = Passes(self.parameters, data.images.shape[1:], self.settings.smoothing)
-        self._keep()
+        self._trainable = TrainableNetwork(self.parameters, data.images.shape[1:], self.settings.smoothing)
+        self._snapshot = self._take_snapshot()
 
     @classmethod
     def begin(
         cls,
         network: Network,
-        learn: Sequence[Learn],
-        data: Examples,
-        test: Examples | None = None,
-        settings: Settings | None = None,
+        filters: Sequence[TrainableFilters],
+        data: LabeledImages,
+        test: LabeledImages | None = None,
+        settings: TrainingSettings | None = None,
     ) -> Trainer:
-        """A run from the start: the network's normalization is measured, its random filters and its head are drawn."""
-        settings = settings or Settings()
-        check_examples(data, settings.batch_size)
-        mean, std = brightness(data.images)
-        random = np.random.default_rng((settings.seed, 1))  # apart from the order of the images
+        """Return the trainer of a new run: measure the normalization, draw the random filters and the head."""
+        settings = settings or TrainingSettings()
+        check_labeled_images(data, settings.batch_size)
+        mean, std = pixel_mean_and_std(data.images)
+        random = np.random.default_rng((settings.seed, 1))  # independent of the order of the images
         normalized = replace(network, mean=mean, std=std)
-        start = initialize(normalized, learn, data.images.shape[1:], data.classes, random)
-        return cls(start, data, test, settings, learn)
+        start = initialize(normalized, filters, data.images.shape[1:], data.classes, random)
+        return cls(start, data, test, settings, filters)
 
     @classmethod
-    def resume(cls, path: str | os.PathLike[str], data: Examples, test: Examples | None = None) -> Trainer:
-        """The run that a checkpoint was written in, where it was written, with the same settings.
+    def resume(cls, path: str | os.PathLike[str], data: LabeledImages, test: LabeledImages | None = None) -> Trainer:
+        """Return the trainer of the run that wrote a checkpoint, with its settings, after its last complete epoch.
 
         Raises
         ------
         FileError
             If the file is not a model, or cannot be resumed.
         ArgumentError
-            If the data are not those that the run began with.
+            If the training images are not those of the run.
         """
         network, arrays = load_checkpoint(path)
-        state = State.read(arrays, str(path))
-        if [len(how.learned) for how in state.learn] != [len(layer.filter_names) for layer in network.layers]:
+        state = TrainingState.from_arrays(arrays, str(path))
+        if [len(which.trainable) for which in state.filters] != [len(layer.filter_names) for layer in network.layers]:
             raise FileError(f"{path}: the state of the training run is another network's, so it cannot be resumed.")
-        count = len(Parameters(network, state.learn))
+        count = len(Parameters(network, state.filters))
         if (len(state.mean), len(state.square)) != (count, count):
             raise FileError(
                 f"{path}: the optimizer's state does not fit the {count} parameters, so it cannot be resumed."
             )
-        return cls(network, data, test, state.settings, state.learn, state)
+        return cls(network, data, test, state.settings, state.filters, state)
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done."""
+        """Whether all epochs are complete."""
         return len(self.history) >= self.settings.epochs
 
     @property
     def network(self) -> Network:
-        """The network as it was after the last whole epoch, with what its file is to tell of the run."""
-        return self._kept[0]
+        """The network after the last complete epoch; its `meta` describes the run."""
+        return self._snapshot[0]
 
     @property
     def current(self) -> Network:
-        """The network as it is now, in the middle of an epoch: to look at, not to keep."""
-        return self.parameters.trained()
+        """The network with the present parameters, also within an epoch; without a description of the run."""
+        return self.parameters.to_network()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network as it was after the last whole epoch, and all that is needed to resume there, atomically.
+        """Write the network after the last complete epoch, and the state that `resume` needs, atomically.
 
         Raises
         ------
         FileError
-            If it cannot be written; what was there stays.
+            If it cannot be written; an existing file is then unchanged.
         """
-        network, state = self._kept
-        save_model(path, network, state.arrays())
+        network, state = self._snapshot
+        save_model(path, network, state.to_arrays())
 
     def run(self) -> Iterator[BatchReport | EpochReport]:
-        """Learn, epoch by epoch, up to the last. Whoever stops asking has stopped it: `resume` goes on from a file.
+        """Train up to the last epoch, and yield a report after each batch and each epoch.
+
+        A caller that stops iterating stops the run; `resume` continues one that was saved.
 
         Raises
         ------
         CnnfxError
-            If the loss is no longer a finite number; what was saved before is still good.
+            If loss or parameters are not finite any more.
         """
         while not self.finished:
-            batches = self._epoch(len(self.history) + 1)
             report = None
-            for report in batches:
+            for report in self._run_epoch(len(self.history) + 1):
                 yield report
             assert report is not None
             if not np.isfinite(self.parameters.vector).all():
                 raise self._diverged(report)
-            accuracy = None if self.test is None else self.accuracy(self.test)
+            test_loss, test_accuracy = (None, None) if self.test is None else self.evaluate(self.test)
+            if test_loss is not None and not np.isfinite(test_loss):
+                raise self._diverged(report)
             self.history.append(
-                EpochReport(report.epoch, report.epochs, report.images, report.loss, report.accuracy, accuracy)
+                EpochReport(
+                    report.epoch, report.epochs, report.images, report.loss, report.accuracy, test_loss, test_accuracy
+                )
             )
-            self._keep()
+            self._snapshot = self._take_snapshot()
             yield self.history[-1]
 
-    def accuracy(self, data: Examples) -> float:
-        """The fraction of images whose class the network tells rightly, 0..1."""
-        feed = Feed(data, self.parameters.network)
-        scores = self._passes.scores(len(data.labels), feed.images)
-        return float((scores.argmax(axis=1) == data.labels).mean())
+    def evaluate(self, data: LabeledImages) -> tuple[float, float]:
+        """Return the mean cross-entropy and the accuracy, 0..1, of the present parameters on labeled images."""
+        loader = BatchLoader(data, self.parameters.network)
+        scores = self._trainable.scores(len(data.labels), loader.images).T
+        loss = smoothed_cross_entropy(scores, data.labels.astype(np.int64)).cross_entropy
+        return loss / len(data.labels), float((scores.argmax(axis=0) == data.labels).mean())
 
-    def _epoch(self, epoch: int) -> Iterator[BatchReport]:
-        """Learn from every image once, in random order."""
+    def _run_epoch(self, epoch: int) -> Iterator[BatchReport]:
+        """Train on every image once, in random order."""
         settings, count = self.settings, len(self.data.labels)
-        feed = Feed(self.data, self.parameters.network, settings.shift)
+        loader = BatchLoader(self.data, self.parameters.network, settings.shift)
         order = self._random.permutation(count)
         batches = -(-count // settings.batch_size)
         loss, correct, seen = 0.0, 0, 0
         for batch in range(batches):
-            chosen = order[batch * settings.batch_size : (batch + 1) * settings.batch_size]
-            outcome = self._passes.learn(len(chosen), feed.draw(chosen, self._random))
+            indices = order[batch * settings.batch_size : (batch + 1) * settings.batch_size]
+            result = self._trainable.loss_and_grad(len(indices), loader.sample(indices, self._random))
             rate = one_cycle((epoch - 1) * batches + batch, settings.epochs * batches, settings.rate)
-            loss, correct, seen = loss + outcome.loss, correct + outcome.correct, seen + len(chosen)
+            loss, correct, seen = loss + result.cross_entropy, correct + result.correct, seen + len(indices)
             report = BatchReport(epoch, settings.epochs, batch + 1, batches, seen, loss / seen, correct / seen, rate)
-            if not np.isfinite(outcome.loss):
+            if not np.isfinite(result.loss):
                 raise self._diverged(report)
-            self._optimizer.step(self.parameters.vector, outcome.gradient, rate)
-            self._passes.refresh()
+            self._optimizer.step(self.parameters.vector, result.gradient, rate)
+            self._trainable.update()
             yield report
 
-    def _keep(self) -> None:
-        """Take down how things are after a whole epoch."""
+    def _take_snapshot(self) -> tuple[Network, TrainingState]:
+        """Copy network and state after a complete epoch."""
         optimizer = self._optimizer
-        state = State(
-            self.settings, self.learn, self._fingerprint, list(self.history), dict(self._random.bit_generator.state),
+        state = TrainingState(
+            self.settings, self.filters, self._fingerprint, list(self.history), dict(self._random.bit_generator.state),
             optimizer.steps, optimizer.mean.copy(), optimizer.square.copy(),
         )  # fmt: skip
         meta = {
@@ -202,17 +216,18 @@ class Trainer:
             "accuracy": [report.test_accuracy for report in self.history],
             "train_accuracy": [report.train_accuracy for report in self.history],
             "loss": [report.loss for report in self.history],
+            "test_loss": [report.test_loss for report in self.history],
             "settings": asdict(self.settings),
             "input": list(self.data.images.shape[1:]),
         }
-        self._kept = replace(self.parameters.trained(), meta=meta), state
+        return replace(self.parameters.to_network(), meta=meta), state
 
-    def _restore(self, state: State) -> None:
-        """Go back to where a run stopped."""
+    def _restore(self, state: TrainingState) -> None:
+        """Set optimizer, random generator and history to the state of an earlier run."""
         if state.fingerprint != self._fingerprint:
             raise ArgumentError(
                 f"{self.data.name}: these are not the {len(self.data.labels)} images that the run began with. "
-                "Resume with the same data, or begin anew."
+                "Resume with the same data, or start a new run."
             )
         optimizer = self._optimizer
         optimizer.mean, optimizer.square, optimizer.steps = state.mean.copy(), state.square.copy(), state.steps
@@ -221,8 +236,8 @@ class Trainer:
 
     def _diverged(self, report: BatchReport) -> CnnfxError:
         rate = self.settings.rate
-        kept = "What was saved after an earlier epoch is still good" if self.history else "Nothing was saved yet"
+        saved = "What was saved after an earlier epoch is still valid" if self.history else "Nothing was saved yet"
         return CnnfxError(
-            f"The loss is no longer a number after batch {report.batch} of epoch {report.epoch}: the steps are too "
-            f"large. Choose a smaller learning rate than {rate:g}, such as --lr {rate / 10:g}. {kept}."
+            f"The loss is no longer a number after batch {report.batch} of epoch {report.epoch}: the learning rate "
+            f"{rate:g} is too large. Choose a smaller one, such as {rate / 10:g}. {saved}."
         )

@@ -1,4 +1,4 @@
-"""Filters by tiles and by patches, against correlation as the engine computes it, and with their gradients."""
+"""The Winograd method and im2col against `cnnfx.correlate`, and their gradients against each other."""
 
 from __future__ import annotations
 
@@ -9,57 +9,61 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.backprop.im2col import Blocks, PatchBank
-from cnnfx.backprop.network import bank
-from cnnfx.backprop.winograd import Axis, TileBank, Tiles, cheapest
+from cnnfx.backprop.im2col import Im2colWeights, PoolingBlocks
+from cnnfx.backprop.network import prepare_weights
+from cnnfx.backprop.winograd import AxisTiling, WinogradTiling, WinogradWeights, cheapest_method
 from cnnfx.conv import correlate, window
 from cnnfx.conv.winograd_transforms import POINTS
+from cnnfx.nn.layers import Conv
+from cnnfx.nn.network import Layer
 
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
 
 
-def tiled(blocks: Blocks, sides: tuple[int, int]) -> Tiles:
-    """Tiles of these sides."""
+def tiling_of(blocks: PoolingBlocks, sides: tuple[int, int]) -> WinogradTiling:
+    """Tiles with these numbers of outputs."""
     axes = (
-        Axis(size, *pads, blocks.window.border, taps, blocks.pool, count, side)
+        AxisTiling(size, *pads, blocks.window.border, taps, blocks.pool, count, side)
         for size, pads, taps, count, side in zip(
             blocks.shape[1:], blocks.pads, blocks.window.kernel, blocks.count, sides, strict=True
         )
     )
-    return Tiles(blocks, *axes)
+    return WinogradTiling(blocks, *axes)
 
 
 def example(shape, kernel, pool=1, filters=3, padding="valid", border="constant", batch=2):
-    """Blocks, weights, bias and images."""
-    blocks, random = Blocks(window(kernel, padding=padding, border=border), shape, pool), np.random.default_rng(5)
+    """Pooling blocks, weights, bias and images."""
+    blocks = PoolingBlocks(window(kernel, padding=padding, border=border), shape, pool)
+    random = np.random.default_rng(5)
     weights = random.normal(size=(filters, shape[0], *kernel))
     return blocks, weights, random.normal(size=filters), random.normal(size=(*shape, batch))
 
 
-def plain(blocks: Blocks, weights, bias, images):
-    """The outputs `(p, p, K, bh, bw, N)`, from `correlate`."""
+def by_correlate(blocks: PoolingBlocks, weights, bias, images):
+    """The outputs `(p, p, K, bh, bw, N)`, computed with `correlate`."""
     maps = correlate(
         np.moveaxis(images, -1, 0), weights, bias, padding=blocks.pads, border=blocks.window.border, method="direct"
     )
-    (high, wide), p = blocks.count, blocks.pool
-    split = maps[:, :, : high * p, : wide * p].reshape(*maps.shape[:2], high, p, wide, p)
+    (rows, columns), p = blocks.count, blocks.pool
+    split = maps[:, :, : rows * p, : columns * p].reshape(*maps.shape[:2], rows, p, columns, p)
     return split.transpose(3, 5, 1, 2, 4, 0)
 
 
-def started(made):
-    made.refresh()
-    return made.step()
+def operation_of(weights):
+    weights.update()
+    return weights.operation()
 
 
-def check(blocks: Blocks, sides, weights, bias, images) -> None:
-    """Outputs as `correlate` has them, gradients as those by patches."""
-    tiles, patches = started(TileBank(tiled(blocks, sides), weights, bias)), started(PatchBank(blocks, weights, bias))
-    expected = plain(blocks, weights, bias, images)
-    for step in (tiles, patches):
-        np.testing.assert_allclose(step.forward(images), expected, atol=1e-11)
+def check(blocks: PoolingBlocks, sides, weights, bias, images) -> None:
+    """Compare the outputs of both methods with `correlate`, and their gradients with each other."""
+    winograd = operation_of(WinogradWeights(tiling_of(blocks, sides), weights, bias))
+    im2col = operation_of(Im2colWeights(blocks, weights, bias))
+    expected = by_correlate(blocks, weights, bias, images)
+    for operation in (winograd, im2col):
+        np.testing.assert_allclose(operation.forward(images), expected, atol=1e-11)
     dy = np.random.default_rng(6).normal(size=expected.shape)
-    np.testing.assert_allclose(tiles.backward(dy), patches.backward(dy), atol=1e-10)
-    for one, other in zip(tiles.gradient, patches.gradient, strict=True):
+    np.testing.assert_allclose(winograd.backward(dy), im2col.backward(dy), atol=1e-10)
+    for one, other in zip(winograd.gradient, im2col.gradient, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-10)
 
 
@@ -72,84 +76,87 @@ def check(blocks: Blocks, sides, weights, bias, images) -> None:
     border=st.sampled_from(BORDERS),
 )
 @settings(max_examples=60)
-def test_tiles_of_any_size_give_what_patches_give(size, kernel, pool, sides, padding, border) -> None:
+def test_winograd_with_tiles_of_any_size_equals_im2col(size, kernel, pool, sides, padding, border) -> None:
     blocks, *rest = example(size, kernel, pool, padding=padding, border=border)
     check(blocks, sides, *rest)
 
 
-def slope(numbers, index, value) -> float:
-    """The rise of `value` for a rise of one number by 1: exact but for rounding, for a linear function."""
+def finite_difference(array, index, value) -> float:
+    """The change of `value` when an element grows by 1: exact but for rounding, for a linear function."""
     before = value()
-    numbers[index] += 1
+    array[index] += 1
     after = value()
-    numbers[index] -= 1
+    array[index] -= 1
     return after - before
 
 
 @pytest.mark.parametrize("border", BORDERS)
-def test_the_gradients_are_those_of_finite_differences(border) -> None:
+def test_the_gradients_equal_finite_differences(border) -> None:
     blocks, weights, bias, images = example((2, 9, 8), (5, 3), 2, padding=((1, 2), (0, 1)), border=border)
-    made = TileBank(tiled(blocks, (4, 4)), weights, bias)
-    step = started(made)
+    prepared = WinogradWeights(tiling_of(blocks, (4, 4)), weights, bias)
+    operation = operation_of(prepared)
     random = np.random.default_rng(6)
-    dy = random.normal(size=step.forward(images).shape)
+    dy = random.normal(size=operation.forward(images).shape)
 
     def value() -> float:
-        made.refresh()
-        return float((step.forward(images) * dy).sum())
+        prepared.update()
+        return float((operation.forward(images) * dy).sum())
 
     value()
-    dx = step.backward(dy).copy()
-    for numbers, gradient in zip((weights, bias, images), (*step.gradient, dx), strict=True):
-        for index in random.choice(numbers.size, min(numbers.size, 20), replace=False):
-            place = np.unravel_index(index, numbers.shape)
-            assert gradient[place] == pytest.approx(slope(numbers, place, value), abs=1e-9)
+    dx = operation.backward(dy).copy()
+    for array, gradient in zip((weights, bias, images), (*operation.gradient, dx), strict=True):
+        for index in random.choice(array.size, min(array.size, 20), replace=False):
+            position = np.unravel_index(index, array.shape)
+            assert gradient[position] == pytest.approx(finite_difference(array, position, value), abs=1e-9)
 
 
-def test_single_precision_loses_little() -> None:
+def test_rounding_errors_in_single_precision_are_small() -> None:
     blocks, *exact = example((24, 12, 12), (5, 5), 2, 48, batch=4)
     single = [array.astype(np.float32) for array in exact]
-    expected = plain(blocks, *exact)
-    result = started(TileBank(tiled(blocks, (4, 4)), *single[:2])).forward(single[2])
+    expected = by_correlate(blocks, *exact)
+    result = operation_of(WinogradWeights(tiling_of(blocks, (4, 4)), *single[:2])).forward(single[2])
     assert result.dtype == np.float32
     error = (result - expected) / expected.std()
     assert error.std() < 1e-5
     assert np.abs(error).max() < 1e-4
 
 
-def test_batches_of_different_sizes_may_take_turns() -> None:
+def test_batches_may_differ_in_size() -> None:
     blocks, weights, bias, images = example((2, 8, 8), (3, 3), 2, batch=5)
-    step = started(TileBank(tiled(blocks, (4, 4)), weights, bias))
+    operation = operation_of(WinogradWeights(tiling_of(blocks, (4, 4)), weights, bias))
     for count in (5, 2, 5, 3):
-        expected = plain(blocks, weights, bias, images[..., :count])
-        np.testing.assert_allclose(step.forward(images[..., :count]), expected, atol=1e-12)
+        expected = by_correlate(blocks, weights, bias, images[..., :count])
+        np.testing.assert_allclose(operation.forward(images[..., :count]), expected, atol=1e-12)
 
 
-def test_the_input_is_left_as_it_was() -> None:
+def test_the_input_is_not_changed() -> None:
     blocks, weights, bias, images = example((2, 8, 8), (3, 3))
     before = images.copy()
-    step = started(TileBank(tiled(blocks, (2, 2)), weights, bias))
-    step.backward(step.forward(images))
+    operation = operation_of(WinogradWeights(tiling_of(blocks, (2, 2)), weights, bias))
+    operation.backward(operation.forward(images))
     np.testing.assert_array_equal(images, before)
 
 
-def test_many_channels_are_worth_tiles_and_one_channel_is_not() -> None:
-    lower, upper = Blocks(window((5, 5)), (1, 28, 28), 2), Blocks(window((5, 5)), (24, 12, 12), 2)
-    assert cheapest(lower, 24) == lower
-    way = cheapest(upper, 48)
-    assert isinstance(way, Tiles)
-    assert (way.rows.side, way.columns.side) == (4, 4)
-    assert way.cost(48) < upper.cost(48) / 4
+def test_winograd_is_chosen_for_many_channels_and_not_for_one() -> None:
+    first = PoolingBlocks(window((5, 5)), (1, 28, 28), 2)
+    second = PoolingBlocks(window((5, 5)), (24, 12, 12), 2)
+    assert cheapest_method(first, 24) == first
+    method = cheapest_method(second, 48)
+    assert isinstance(method, WinogradTiling)
+    assert (method.rows.side, method.columns.side) == (4, 4)
+    assert method.cost(48) < second.cost(48) / 4
 
 
 @pytest.mark.parametrize("options", [{"stride": 2}, {"dilation": 2}, {"stride": (1, 2)}])
-def test_strides_and_dilations_take_patches(options) -> None:
-    blocks = Blocks(window((3, 3), **options), (32, 12, 12))
-    assert cheapest(blocks, 32) == blocks
-    assert isinstance(bank(blocks, np.zeros((32, 32, 3, 3)), np.zeros(32)), PatchBank)
+def test_im2col_is_chosen_for_strides_and_dilations(options) -> None:
+    weights, bias = np.zeros((32, 32, 3, 3)), np.zeros(32)
+    blocks = PoolingBlocks(window((3, 3), **options), (32, 12, 12))
+    assert cheapest_method(blocks, 32) == blocks
+    layer = Layer(Conv(weights, bias, **options), tuple(map(str, range(32))))
+    assert isinstance(prepare_weights(layer, (32, 12, 12), weights, bias), Im2colWeights)
 
 
-def test_kernels_too_large_for_the_points_take_patches_or_are_cut_no_finer_than_the_points_allow() -> None:
-    for taps, high in product((len(POINTS), len(POINTS) + 1), (20, 21)):
-        way = cheapest(Blocks(window((taps, taps)), (16, high, high)), 16)
-        assert isinstance(way, Blocks) or way.rows.points <= len(POINTS)
+def test_tiles_for_large_kernels_have_no_more_values_than_there_are_points() -> None:
+    for taps, size in product((len(POINTS), len(POINTS) + 1), (20, 21)):
+        method = cheapest_method(PoolingBlocks(window((taps, taps)), (16, size, size)), 16)
+        assert isinstance(method, PoolingBlocks) or method.rows.points <= len(POINTS)

@@ -25,7 +25,7 @@ import torch
 
 from cnnfx.conv import thread_count
 from cnnfx.formats.arch import default_arch
-from cnnfx.training import Learn, Settings, Trainer
+from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
 
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -46,8 +46,8 @@ def mnist(part):
 
 def ours(data, test, settings):
     arch = default_arch()
-    learn = [Learn(*both) for both in zip(arch.learned, arch.random, strict=True)]
-    trainer = Trainer.begin(arch.network, learn, data, test, settings)
+    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
+    trainer = Trainer.begin(arch.network, filters, data, test, settings)
     start = time.perf_counter()
     for _ in trainer.run():
         pass
@@ -93,7 +93,7 @@ def theirs(data, settings, layout):
 
 def compare(data, pairs, images):
     some = SimpleNamespace(**{**vars(data), "images": data.images[:images], "labels": data.labels[:images]})
-    settings = Settings(epochs=1)
+    settings = TrainingSettings(epochs=1)
     layouts = {"PyTorch": torch.contiguous_format, "PyTorch, channels last": torch.channels_last}
     times = {"cnnfx": [], **{name: [] for name in layouts}}
     for turn in range(pairs + 1):
@@ -112,7 +112,7 @@ def compare(data, pairs, images):
 def accuracies(data, test, seeds):
     found = []
     for seed in range(seeds):
-        settings = Settings(seed=seed)
+        settings = TrainingSettings(seed=seed)
         seconds, trainer = ours(data, test, settings)
         found.append(100 * trainer.history[-1].test_accuracy)
         size = f"{len(trainer.parameters):,} parameters"

@@ -68,7 +68,8 @@ def test_json_and_log_hold_the_same_object_for_each_epoch():
     objects = [json.loads(line) for line in shown.splitlines()]
     assert [one["epoch"] for one in objects] == [1, 2]
     assert list(objects[0]) == [
-        "epoch", "epochs", "images", "loss", "train_accuracy", "test_accuracy", "seconds", "images_per_second",
+        "epoch", "epochs", "images", "loss", "train_accuracy", "test_loss", "test_accuracy", "seconds",
+        "images_per_second",
     ]  # fmt: skip
 
 
@@ -185,7 +186,7 @@ def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved():
     result = run(*TINY, "--lr", "1e30")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].endswith(
-        "the steps are too large. Choose a smaller learning rate than 1e+30, such as --lr 1e+29. Nothing was saved yet."
+        "the learning rate 1e+30 is too large. Choose a smaller one, such as 1e+29. Nothing was saved yet."
     )
     assert "Warning" not in result.stderr
     np.testing.assert_array_equal(arrays("model.npz")["layers.0.weight"], before["layers.0.weight"])
@@ -264,7 +265,7 @@ def test_a_run_that_is_resumed_with_other_data_is_refused():
     done(*TINY, "--epochs", "1")
     assert refused("train", "--resume", "model.npz", "--data", "drawn:500") == (
         "cnnfx: drawn:500: these are not the 500 images that the run began with. "
-        "Resume with the same data, or begin anew."
+        "Resume with the same data, or start a new run."
     )
 
 

@@ -1,4 +1,4 @@
-"""The trainer: it learns, it can be stopped and resumed, and it gives the same bytes each time."""
+"""The trainer: accuracy, reports, stopping and resuming, determinism, errors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import default_arch, load_arch
 from cnnfx.formats.model_npz import load_model
-from cnnfx.training import BatchReport, EpochReport, Learn, Settings, Trainer
-from tests.training.drawn import Bars, bars
+from cnnfx.training import BatchReport, EpochReport, TrainableFilters, Trainer, TrainingSettings
+from tests.training.bars import LabeledArrays, bars
 
 DATA, TEST = bars(), bars(96, seed=1)
-SETTINGS = Settings(epochs=3, batch_size=100, rate=0.02)
+SETTINGS = TrainingSettings(epochs=3, batch_size=100, rate=0.02)
 LONGER = replace(SETTINGS, epochs=6, batch_size=16)
 
 
 def begin(data=DATA, test=TEST, settings=SETTINGS, arch=None) -> Trainer:
     arch = arch or default_arch((4, 6), 3)
-    learn = [Learn(*both) for both in zip(arch.learned, arch.random, strict=True)]
-    return Trainer.begin(arch.network, learn, data, test, settings)
+    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
+    return Trainer.begin(arch.network, filters, data, test, settings)
 
 
 def finish(trainer: Trainer) -> Trainer:
@@ -38,11 +38,12 @@ def content(path) -> dict[str, bytes]:
         return {name: arrays[name].tobytes() for name in arrays.files}
 
 
-def test_it_learns() -> None:
+def test_training_lowers_the_loss_and_classifies_most_test_images() -> None:
     trainer = finish(begin(settings=LONGER))
     assert [report.epoch for report in trainer.history] == [1, 2, 3, 4, 5, 6]
     assert trainer.history[-1].test_accuracy > 0.9
     assert trainer.history[-1].loss < trainer.history[0].loss
+    assert trainer.history[-1].test_loss < trainer.history[0].test_loss
 
 
 def test_every_batch_and_every_epoch_is_reported() -> None:
@@ -55,25 +56,43 @@ def test_every_batch_and_every_epoch_is_reported() -> None:
     assert reports[3].loss == batches[2].loss
 
 
-def test_the_accuracy_is_that_of_the_network_s_own_scores() -> None:
+def test_the_test_accuracy_is_that_of_the_network_s_scores() -> None:
     trainer = finish(begin())
     images = TEST.images.astype(np.float32) / 255
-    told = trainer.network.scores(images).argmax(axis=1)
-    assert trainer.history[-1].test_accuracy == pytest.approx((told == TEST.labels).mean())
+    predicted = trainer.network.scores(images).argmax(axis=1)
+    assert trainer.history[-1].test_accuracy == pytest.approx((predicted == TEST.labels).mean())
     assert trainer.network.probabilities(images).sum(axis=1) == pytest.approx(1)
 
 
-def test_the_network_tells_of_its_run() -> None:
+def test_the_test_loss_is_the_plain_cross_entropy_of_the_network_s_probabilities() -> None:
+    trainer = finish(begin())
+    probabilities = trainer.network.probabilities(TEST.images.astype(np.float32) / 255)
+    of_true_class = probabilities[np.arange(len(TEST.labels)), TEST.labels]
+    assert trainer.history[-1].test_loss == pytest.approx(-np.log(of_true_class).mean(), rel=1e-4)
+
+
+def test_the_training_loss_is_the_plain_cross_entropy_though_smoothed_targets_are_learned() -> None:
+    trainer = begin(settings=replace(SETTINGS, batch_size=256, shift=0))
+    probabilities = trainer.network.probabilities(DATA.images.astype(np.float32) / 255)
+    first_batch = next(trainer.run())
+    of_true_class = probabilities[np.arange(len(DATA.labels)), DATA.labels]
+    assert SETTINGS.smoothing > 0
+    assert first_batch.loss == pytest.approx(-np.log(of_true_class).mean(), rel=1e-4)
+
+
+def test_the_network_describes_its_run() -> None:
     trainer = finish(begin())
     meta = trainer.network.meta
     assert (meta["dataset"], meta["seed"], meta["epochs"], meta["input"]) == ("bars", 0, 3, [1, 12, 12])
     assert meta["accuracy"] == [report.test_accuracy for report in trainer.history]
+    assert meta["loss"] == [report.loss for report in trainer.history]
+    assert meta["test_loss"] == [report.test_loss for report in trainer.history]
     assert trainer.network.classes == DATA.classes
     assert trainer.network.mean == pytest.approx(DATA.images.mean() / 255)
     assert trainer.network.std == pytest.approx(DATA.images.std() / 255)
 
 
-def test_the_network_keeps_its_random_start() -> None:
+def test_the_network_holds_its_random_start() -> None:
     trainer = begin()
     before = trainer.network.layers[0].conv.weights.copy()
     start = finish(trainer).network.start
@@ -90,40 +109,59 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path) -
     assert files[0] == files[1] == files[2]
 
 
-def test_another_seed_gives_another_network() -> None:
+def test_seeds_give_different_networks() -> None:
     one, other = finish(begin()), finish(begin(settings=replace(SETTINGS, seed=1)))
     assert not np.array_equal(one.network.layers[0].conv.weights, other.network.layers[0].conv.weights)
 
 
 @pytest.mark.parametrize("stop", [1, 2, 4, 5, 8, 11])
-def test_a_run_that_is_stopped_and_resumed_equals_one_at_a_stretch(tmp_path, stop) -> None:
+def test_a_resumed_run_gives_the_same_bytes_as_an_uninterrupted_one(tmp_path, stop) -> None:
     finish(begin()).save(tmp_path / "whole.npz")
     stopped = begin()
     stopped.save(tmp_path / "part.npz")
     for _, report in zip(range(stop), stopped.run(), strict=False):
         if isinstance(report, EpochReport):
             stopped.save(tmp_path / "part.npz")
-    stopped.save(tmp_path / "again.npz")  # in the middle of an epoch: what is saved is the last whole one
+    stopped.save(tmp_path / "again.npz")  # within an epoch, the last complete one is saved
     assert content(tmp_path / "part.npz") == content(tmp_path / "again.npz")
     resumed = finish(Trainer.resume(tmp_path / "part.npz", DATA, TEST))
     resumed.save(tmp_path / "resumed.npz")
     assert content(tmp_path / "resumed.npz") == content(tmp_path / "whole.npz")
 
 
-def test_a_finished_run_has_nothing_left_to_do(tmp_path) -> None:
+def test_the_history_of_an_earlier_version_is_read_without_its_smoothed_losses(tmp_path) -> None:
+    interrupted = begin()
+    for report in interrupted.run():
+        if isinstance(report, EpochReport):
+            break
+    interrupted.save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as arrays:
+        earlier = dict(arrays)
+    state = json.loads(str(earlier["training.state"]))
+    del state["history"][0]["test_loss"]
+    np.savez(tmp_path / "model.npz", **{**earlier, "training.state": np.array(json.dumps(state))})
+    resumed = finish(Trainer.resume(tmp_path / "model.npz", DATA, TEST))
+    first, second = resumed.history[0], resumed.history[1]
+    assert (first.loss, first.test_loss) == (None, None)
+    assert first.test_accuracy == report.test_accuracy
+    assert second.loss > 0
+    assert second.test_loss > 0
+
+
+def test_resuming_a_finished_run_does_nothing(tmp_path) -> None:
     finish(begin()).save(tmp_path / "whole.npz")
     resumed = Trainer.resume(tmp_path / "whole.npz", DATA, TEST)
     assert resumed.finished
     assert list(resumed.run()) == []
 
 
-def test_a_run_is_resumed_on_its_own_data_only(tmp_path) -> None:
+def test_resuming_with_other_data_is_an_error(tmp_path) -> None:
     begin().save(tmp_path / "start.npz")
     with pytest.raises(ArgumentError, match="not the 256 images that the run began with"):
         Trainer.resume(tmp_path / "start.npz", bars(seed=5))
 
 
-def test_a_model_without_a_state_cannot_be_resumed(tmp_path) -> None:
+def test_resuming_a_model_without_a_state_is_an_error(tmp_path) -> None:
     from cnnfx.formats.model_npz import save_model
 
     save_model(tmp_path / "model.npz", begin().network)
@@ -131,11 +169,11 @@ def test_a_model_without_a_state_cannot_be_resumed(tmp_path) -> None:
         Trainer.resume(tmp_path / "model.npz", DATA)
 
 
-def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved(tmp_path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_does_not_change_what_is_saved(tmp_path) -> None:
     trainer = begin(settings=replace(SETTINGS, rate=1e30))
     trainer.save(tmp_path / "model.npz")
     good = (tmp_path / "model.npz").read_bytes()
-    with pytest.raises(CnnfxError, match=r"no longer a number after batch \d+ of epoch \d+.*--lr 1e\+29"):
+    with pytest.raises(CnnfxError, match=r"no longer a number after batch \d+ of epoch \d+.*such as 1e\+29"):
         finish(trainer)
     trainer.save(tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == good
@@ -158,7 +196,7 @@ pool = "max:2"
 """
 
 
-def test_filters_held_fixed_stay_and_others_are_learned_on(tmp_path) -> None:
+def test_only_trainable_filters_change(tmp_path) -> None:
     (tmp_path / "net.toml").write_text(FIXED, encoding="utf-8")
     trainer = finish(begin(arch=load_arch(tmp_path / "net.toml"), settings=replace(LONGER, decay=0.1)))
     weights = trainer.network.layers[0].conv.weights
@@ -170,27 +208,27 @@ def test_filters_held_fixed_stay_and_others_are_learned_on(tmp_path) -> None:
     assert load_model(tmp_path / "model.npz").layers[0].filter_names == ("1", "2")
 
 
-def test_color_images_and_floats_are_learned_from_too() -> None:
+def test_color_images_of_floats_can_be_trained_on() -> None:
     color = bars(64, channels=3)
-    data = Bars((color.images / np.float32(255)).astype(np.float32), color.labels)
+    data = LabeledArrays((color.images / np.float32(255)).astype(np.float32), color.labels)
     trainer = finish(begin(data=data, test=None, settings=replace(SETTINGS, batch_size=16)))
     assert trainer.network.layers[0].conv.weights.shape == (4, 3, 3, 3)
     assert trainer.history[-1].test_accuracy is None
 
 
-def test_no_image_is_seen_twice_in_an_epoch_and_none_is_left_out() -> None:
+def test_an_epoch_uses_every_image_once() -> None:
     numbered = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 12, 12), np.uint8)
     seen: list[int] = []
-    trainer = begin(data=Bars(numbered, DATA.labels), settings=replace(SETTINGS, epochs=1))
-    learn = trainer._passes.learn
+    trainer = begin(data=LabeledArrays(numbered, DATA.labels), settings=replace(SETTINGS, epochs=1))
+    loss_and_grad = trainer._trainable.loss_and_grad
 
-    def watch(count, load):
-        images, _ = load(slice(0, count))
+    def recording(count, collate):
+        images, _ = collate(slice(0, count))
         mean, std = trainer.network.mean, trainer.network.std
         seen.extend(np.rint((images[0, 4, 4] * std + mean) * 255).astype(int).tolist())
-        return learn(count, load)
+        return loss_and_grad(count, collate)
 
-    trainer._passes.learn = watch
+    trainer._trainable.loss_and_grad = recording
     finish(trainer)
     assert sorted(seen) == list(range(256))
     assert not all(one < other for one, other in pairwise(seen))
@@ -208,13 +246,13 @@ def test_no_image_is_seen_twice_in_an_epoch_and_none_is_left_out() -> None:
         (bars(size=5), r"layer 2 of network: kernel of 3×3 .* is larger"),
     ],
 )
-def test_data_that_do_not_fit_are_refused(data, message) -> None:
+def test_invalid_training_data_are_an_error(data, message) -> None:
     with pytest.raises(ArgumentError, match=message):
         begin(data=data)
 
 
-def test_test_images_of_another_kind_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="bars: the test images are 1×10×10, those to learn from 1×12×12"):
+def test_test_images_that_differ_in_size_or_classes_are_an_error() -> None:
+    with pytest.raises(ArgumentError, match="bars: the test images are 1×10×10, the training images 1×12×12"):
         begin(test=bars(20, size=10))
     with pytest.raises(ArgumentError, match="the classes of the test images are not those"):
         begin(test=replace(TEST, classes=tuple("abcd")))
@@ -232,7 +270,7 @@ def test_test_images_of_another_kind_are_refused() -> None:
         lambda state: state["random"].update(bit_generator="other"),
     ],
 )
-def test_a_damaged_state_cannot_be_resumed(tmp_path, change) -> None:
+def test_resuming_from_a_damaged_state_is_an_error(tmp_path, change) -> None:
     begin().save(tmp_path / "model.npz")
     with np.load(tmp_path / "model.npz") as arrays:
         content = dict(arrays)
@@ -243,7 +281,7 @@ def test_a_damaged_state_cannot_be_resumed(tmp_path, change) -> None:
         Trainer.resume(tmp_path / "model.npz", DATA)
 
 
-def test_an_optimizer_of_another_size_cannot_be_resumed(tmp_path) -> None:
+def test_resuming_with_an_optimizer_state_of_another_size_is_an_error(tmp_path) -> None:
     begin().save(tmp_path / "model.npz")
     with np.load(tmp_path / "model.npz") as arrays:
         content = dict(arrays)
@@ -253,7 +291,7 @@ def test_an_optimizer_of_another_size_cannot_be_resumed(tmp_path) -> None:
         Trainer.resume(tmp_path / "model.npz", DATA)
 
 
-def test_a_loss_that_is_no_number_says_whether_something_was_saved() -> None:
+def test_a_loss_that_is_not_finite_is_reported_with_what_was_saved() -> None:
     trainer = begin()
     trainer.parameters.vector[:] = np.nan
     with pytest.raises(CnnfxError, match="Nothing was saved yet"):
@@ -263,11 +301,11 @@ def test_a_loss_that_is_no_number_says_whether_something_was_saved() -> None:
         if isinstance(report, EpochReport):
             break
     trainer.parameters.vector[:] = np.nan
-    with pytest.raises(CnnfxError, match="What was saved after an earlier epoch is still good"):
+    with pytest.raises(CnnfxError, match="What was saved after an earlier epoch is still valid"):
         list(trainer.run())
 
 
-def test_the_network_can_be_looked_at_in_the_middle_of_an_epoch() -> None:
+def test_the_current_network_changes_within_an_epoch() -> None:
     trainer = begin()
     next(trainer.run())
     assert not np.array_equal(trainer.current.layers[0].conv.weights, trainer.network.layers[0].conv.weights)
@@ -286,6 +324,6 @@ def test_the_network_can_be_looked_at_in_the_middle_of_an_epoch() -> None:
         ("decay", -0.1, "decay must be at least 0, not -0.1"),
     ],
 )
-def test_settings_out_of_range_are_refused(name, value, message) -> None:
+def test_settings_out_of_range_are_an_error(name, value, message) -> None:
     with pytest.raises(ArgumentError, match=message):
-        Settings(**{name: value})
+        TrainingSettings(**{name: value})

@@ -1,0 +1,99 @@
+"""Labeled images: the data that a network is trained and tested on, with checks and statistics."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.errors import ArgumentError
+from cnnfx.nn.layers import Array
+
+
+class LabeledImages(Protocol):
+    """Images and their classes.
+
+    Attributes
+    ----------
+    images : array (N, C, H, W)
+        uint8, or float32 from 0 to 1.
+    labels : array (N,) of int
+        Indices into `classes`.
+    classes : tuple of K str
+    name : str
+        The name of the data set, used in messages.
+    """
+
+    @property
+    def images(self) -> Array: ...  # noqa: D102 # described above
+    @property
+    def labels(self) -> NDArray[np.integer]: ...  # noqa: D102
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+
+def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> None:
+    """Check that there are images, a valid label for each, and enough of them for a batch.
+
+    Raises
+    ------
+    ArgumentError
+        If not; the message says what was found.
+    """
+    images, labels = data.images, data.labels
+    if images.ndim != 4 or images.dtype not in (np.uint8, np.float32):
+        raise ArgumentError(
+            f"{data.name}: images must be (N, C, H, W) of uint8 or float32, not {images.dtype}{images.shape}."
+        )
+    if labels.shape != images.shape[:1]:
+        raise ArgumentError(f"{data.name}: there are {len(images)} images, but {len(labels)} labels.")
+    if len(labels) == 0:
+        raise ArgumentError(f"{data.name}: there are no images.")
+    if labels.min() < 0 or labels.max() >= len(data.classes):
+        wrong = labels.min() if labels.min() < 0 else labels.max()
+        raise ArgumentError(
+            f"{data.name}: label {wrong} is not one of the {len(data.classes)} classes, 0 to {len(data.classes) - 1}."
+        )
+    if batch_size is not None and batch_size > len(labels):
+        raise ArgumentError(
+            f"{data.name}: a batch of {batch_size} is larger than the data, {len(labels)} images. Choose a smaller one."
+        )
+
+
+def check_test_images(test: LabeledImages, train: LabeledImages) -> None:
+    """Check that a network trained on `train` can be tested on `test`.
+
+    Raises
+    ------
+    ArgumentError
+        If the images differ in shape or the classes differ, or `check_labeled_images` fails.
+    """
+    check_labeled_images(test)
+    if test.images.shape[1:] != train.images.shape[1:]:
+        sizes = ["×".join(map(str, data.images.shape[1:])) for data in (test, train)]
+        raise ArgumentError(f"{test.name}: the test images are {sizes[0]}, the training images {sizes[1]}.")
+    if tuple(test.classes) != tuple(train.classes):
+        raise ArgumentError(f"{test.name}: the classes of the test images are not those of the training images.")
+
+
+def pixel_mean_and_std(images: Array) -> tuple[float, float]:
+    """Return the mean and the standard deviation of all pixels on the scale 0..1; a standard deviation of 0 becomes
+    1."""
+    if images.dtype == np.uint8:  # from the histogram: exact, and the same on every machine
+        levels = np.arange(256) / 255
+        frequencies = np.bincount(images.ravel(), minlength=256) / images.size
+        mean = float(frequencies @ levels)
+        std = float(np.sqrt(frequencies @ np.square(levels - mean)))
+    else:
+        mean, std = float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64))
+    return mean, std or 1.0
+
+
+def fingerprint(data: LabeledImages) -> str:
+    """Return a short text that identifies the images and labels: their number and CRC-32 checksums."""
+    sums = (crc32(np.ascontiguousarray(array).data) for array in (data.images, data.labels.astype(np.int64)))
+    return f"{len(data.labels)}-" + "-".join(f"{value:08x}" for value in sums)

@@ -1,0 +1,36 @@
+"""Training on a part of MNIST for one epoch."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnfx.formats.arch import default_arch
+from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
+from tests.training.bars import LabeledArrays
+
+
+def read(part: str, count: int) -> LabeledArrays:
+    folder = Path(os.environ["CNNFX_DATA"])
+    images = np.frombuffer(gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16)
+    labels = np.frombuffer(gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes()), np.uint8, offset=8)
+    return LabeledArrays(
+        images.reshape(-1, 1, 28, 28)[:count], labels[:count].astype(int), tuple("0123456789"), "mnist"
+    )
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif("CNNFX_DATA" not in os.environ, reason="CNNFX_DATA does not name a folder with MNIST")
+def test_one_epoch_on_a_tenth_of_mnist_gives_an_accuracy_above_93_percent() -> None:
+    arch = default_arch()
+    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
+    settings = TrainingSettings(epochs=1)
+    trainer = Trainer.begin(arch.network, filters, read("train", 6000), read("t10k", 2000), settings)
+    for _ in trainer.run():
+        pass
+    assert len(trainer.parameters) <= 40_000
+    assert trainer.history[-1].test_accuracy > 0.93
