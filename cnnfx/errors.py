@@ -1,12 +1,36 @@
-"""The errors that cnnfx raises on purpose: each message says where, what, and how to mend it."""
+"""The errors that cnnfx raises on purpose.
+
+A message says where the error is, what is wrong and what is allowed. It never names an option of the command line: an
+error carries the kind of its remedy, and `cnnfx.cli.advice` knows which option that is.
+"""
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 
 class CnnfxError(Exception):
-    """Anything that cnnfx refuses or cannot do; its text is meant for the user."""
+    """Base class of all errors that cnnfx raises on purpose; the message is meant for the user.
 
-    exit_code = 1
+    Parameters
+    ----------
+    message : str
+    remedy : str
+        The kind of remedy, such as "pixel_limit": a key of `cnnfx.cli.advice.ADVICE`; empty if there is none.
+    **details
+        Values that the text of the remedy needs.
+    """
+
+    def __init__(self, message: str = "", *, remedy: str = "", **details: object) -> None:
+        super().__init__(message)
+        self.remedy, self.details = remedy, details
+
+    def prefixed(self, where: str) -> Self:
+        """Return this error with the file or image that it concerns before its message."""
+        error = copy(self)
+        error.args = (f"{where}: {self}",)
+        return error
 
 
 class ArgumentError(CnnfxError, ValueError):
@@ -18,6 +42,4 @@ class FileError(CnnfxError):
 
 
 class UsageError(CnnfxError):
-    """A command line that asks for something that cannot be."""
-
-    exit_code = 2
+    """A command line that cannot be carried out; raised by `cnnfx.cli` only."""

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from cnnfx.cli.advice import advised, exit_code
 from cnnfx.cli.console import INTERRUPTED, complain, silence_stdout
 from cnnfx.errors import CnnfxError
 
@@ -30,8 +31,8 @@ class Commands(TyperGroup):
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False})
         except CnnfxError as error:
-            complain(str(error))
-            status = error.exit_code
+            complain(advised(error))
+            status = exit_code(error)
         except _WrongUsage as error:
             complain(_advised(error))
             status = error.exit_code

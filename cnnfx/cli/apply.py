@@ -174,6 +174,7 @@ def _for_a_page(work: Pipeline) -> Pipeline:
 
 def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:
     """Tell what came of each image; the exit code is 1 if one of several failed, else that of its error."""
+    from cnnfx.cli.advice import advised, exit_code
     from cnnfx.cli.console import complain, tracked
 
     failed = 0
@@ -184,8 +185,8 @@ def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -
             for result in outcome.results:
                 put_json(result)
             if outcome.error is not None:
-                complain(outcome.error)
-                failed = outcome.exit_code if count == 1 else 1
+                complain(advised(outcome.error))
+                failed = exit_code(outcome.error) if count == 1 else 1
     if failed:
         raise typer.Exit(failed)
 

@@ -35,6 +35,7 @@ def list_filters(
       cnnfx list-filters
       cnnfx list-filters --json
     """
+    from cnnfx.cli.advice import advised
     from cnnfx.cli.console import complain
     from cnnfx.errors import CnnfxError
     from cnnfx.formats import find_presets, load_network
@@ -44,7 +45,7 @@ def list_filters(
         try:
             network = load_network(path)
         except CnnfxError as error:  # one file of the user's that is wrong does not hide the others
-            complain(str(error))
+            complain(advised(error))
             failed = True
         else:
             put_json(_described(name, path, network)) if as_json else put(_drawn(name, network))

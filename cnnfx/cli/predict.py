@@ -39,6 +39,7 @@ def predict(
       cnnfx predict digits/ --model small.npz --top 1
       cat seven.png | cnnfx predict - --json
     """
+    from cnnfx.cli.advice import advised, exit_code
     from cnnfx.cli.console import complain
     from cnnfx.cli.inputs import find_sources
     from cnnfx.cli.networks import input_shape, load_classifier
@@ -52,8 +53,8 @@ def predict(
         try:
             result = _predicted(network, shape, source, top or 3)
         except CnnfxError as error:  # the others are done all the same
-            complain(str(error))
-            failed = error.exit_code if len(sources) == 1 else 1
+            complain(advised(error))
+            failed = exit_code(error) if len(sources) == 1 else 1
             continue
         _tell(result, as_json, quiet)
     if failed:

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnfx.cli.advice import output_option
 from cnnfx.cli.console import tell
-from cnnfx.errors import FileError, UsageError
+from cnnfx.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,10 +211,8 @@ def _ending(path: str) -> str:
 def _check_writable(path: str, option: str) -> None:
     from cnnfx.system.files import check_writable
 
-    try:
+    with output_option(option):
         check_writable(path)
-    except FileError as error:
-        raise FileError(str(error).replace("with -o", f"with {option}")) from error
 
 
 def _with_batches(steps: NDArray[np.float64], values: NDArray[np.float64], means: NDArray[np.float64]) -> list[Series]:

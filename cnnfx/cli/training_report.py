@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
+from cnnfx.cli.advice import output_option
 from cnnfx.cli.console import put_json, tell
 
 if TYPE_CHECKING:
@@ -68,23 +69,24 @@ class Talk:
         if self._json:
             put_json(told)
         if self._log:
-            self._write(self._log, f"{json.dumps(told)}\n")
+            with output_option("--log"):
+                self._write(self._log, f"{json.dumps(told)}\n")
 
     def _open(self, log: str | None, append: bool) -> IO[str] | None:
         from cnnfx.system.files import open_log
 
-        return None if log is None else self._stack.enter_context(open_log(log, append))
+        with output_option("--log"):
+            return None if log is None else self._stack.enter_context(open_log(log, append))
 
     @staticmethod
     def _write(log: IO[str], line: str) -> None:
-        from cnnfx.errors import FileError
-        from cnnfx.system.files import reason
+        from cnnfx.system.files import write_error
 
         try:
             log.write(line)
             log.flush()
         except OSError as error:
-            raise FileError(f"{log.name}: it cannot be written: {reason(error).replace('-o', '--log')}.") from error
+            raise write_error(log.name, error) from error
 
     def _show(self, report: BatchReport) -> None:
         if self._bar is None:

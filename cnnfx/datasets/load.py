@@ -96,6 +96,6 @@ def _by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Progress 
         return load_mnist(progress=progress)
     except FileError as error:
         if spec is not None:
-            raise FileError(f"{error} Or learn on digits that cnnfx draws itself, --data drawn.") from error
+            raise FileError(str(error), remedy="drawn_digits") from error
         note = f"Digits that cnnfx draws itself stand in for MNIST. {error}"
         return load_drawn(seed, progress=progress).with_notes((note,))

@@ -101,11 +101,9 @@ def _named_data() -> Dataset | None:
     try:
         dataset = load_path(Path(place).expanduser())
     except FileError as error:
-        raise FileError(f"$CNNFX_DATA: {error}") from error
+        raise error.prefixed("$CNNFX_DATA") from error
     if not is_mnist(dataset):
-        raise FileError(
-            f"$CNNFX_DATA: {place}: its content is not MNIST's. Give it with --data {place} to learn on it."
-        )
+        raise FileError(f"$CNNFX_DATA: {place}: its content is not MNIST's. Name its path as the data set to use it.")
     return replace(dataset, name="mnist", classes=DIGITS)
 
 

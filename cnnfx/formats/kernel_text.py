@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from cnnfx.errors import UsageError
+from cnnfx.errors import ArgumentError
 from cnnfx.formats.toml_weights import fraction, ragged
 from cnnfx.nn.layers import ALL_CHANNELS, Conv
 from cnnfx.nn.network import Layer, Network
@@ -35,7 +35,7 @@ def parse_kernel(text: str) -> Network:
 
     Raises
     ------
-    UsageError
+    ArgumentError
         If it is no kernel; the message says which row and number.
     """
     plain = text.replace("\N{MINUS SIGN}", "-").strip()
@@ -46,14 +46,14 @@ def parse_kernel(text: str) -> Network:
     return Network((Layer(conv, (NAME,)),), name=NAME, description="A kernel from the command line.")
 
 
-def _wrong(message: str) -> UsageError:
-    return UsageError(f"{NAME}: {message}")
+def _wrong(message: str, remedy: str = "kernel", **details: object) -> ArgumentError:
+    return ArgumentError(f"{NAME}: {message}", remedy=remedy, **details)
 
 
 def _parse_rows(text: str) -> list[list[float]]:
     """The numbers of rows that are parted by `;` or a new line."""
     if re.fullmatch(r"[A-Za-z][\w-]*", text) and text.lower() not in ("nan", "inf", "infinity"):
-        raise _wrong(f'"{text[:40]}" is a word. For a preset write --filters {text[:40]}. {EXAMPLE}')
+        raise _wrong(f'"{text[:40]}" is a word. {EXAMPLE}', remedy="preset_name", name=text[:40])
     rows = _split(text)
     if not rows:
         raise _wrong(f"there are no numbers. {EXAMPLE}")

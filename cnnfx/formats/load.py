@@ -42,7 +42,7 @@ def _is_path(spec: str | os.PathLike[str]) -> bool:
 def _read_filter_file(path: Path) -> Network:
     values = read_toml(path)
     if to_be_learned(values):
-        raise FileError(f"{path}: its filters are to be learned first. Give it to cnnfx train as --arch.")
+        raise FileError(f"{path}: its filters are to be learned first.", remedy="arch_file")
     return parse_network(values, Place(str(path)), path.stem)
 
 

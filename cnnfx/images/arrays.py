@@ -85,7 +85,7 @@ def load_csv(name: str, stream: IO[bytes], max_pixels: int) -> Image:
         If a cell is not a finite float32, a row differs from the first in length, or there are no or too many numbers.
     """
     if stream.seek(0, io.SEEK_END) > max_pixels * MAX_CELL_BYTES:
-        raise FileError(f"{name}: it is too long for {max_pixels} numbers, the limit. Raise it with --max-pixels.")
+        raise FileError(f"{name}: it is too long for {max_pixels} numbers, the limit.", remedy="pixel_limit")
     stream.seek(0)
     rows: list[NDArray[np.float32]] = []
     for number, line in _csv_lines(name, stream):

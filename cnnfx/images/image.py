@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import FileError, UsageError
+from cnnfx.errors import ArgumentError, FileError
 
 MAX_PIXELS = 200_000_000
 """Images with more pixels than this are refused unless a caller says otherwise."""
@@ -72,8 +72,8 @@ def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels"
     """
     if math.prod(shape) > limit:
         raise FileError(
-            f"{name}: it has {'×'.join(map(str, shape))} = {math.prod(shape)} {unit}, the limit is {limit}. "
-            "Raise it with --max-pixels if you trust the file."
+            f"{name}: it has {'×'.join(map(str, shape))} = {math.prod(shape)} {unit}, the limit is {limit}.",
+            remedy="pixel_limit",
         )
 
 
@@ -82,14 +82,15 @@ def cut(image: Image, x: int, y: int, width: int, height: int) -> Image:
 
     Raises
     ------
-    UsageError
+    ArgumentError
         If it reaches outside the image.
     """
     _, rows, columns = image.shape
     if x + width > columns or y + height > rows:
-        raise UsageError(
+        raise ArgumentError(
             f"{image.name}: the region {x},{y},{width},{height} reaches outside the image, which is {columns} pixels "
-            f"wide and {rows} high."
+            f"wide and {rows} high.",
+            remedy="region",
         )
     return replace(image, values=image.values[:, y : y + height, x : x + width])
 

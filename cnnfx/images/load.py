@@ -42,7 +42,7 @@ def _pictures(folder: Path, recursive: bool) -> list[Path]:
     except OSError as error:
         raise FileError(f"{error.filename}: the folder cannot be read: {error.strerror}.") from error
     if deeper:
-        raise FileError(f"{folder}: it holds pictures only in its sub-folders. Add --recursive to take these.")
+        raise FileError(f"{folder}: it holds pictures only in its sub-folders.", remedy="subfolders")
     raise FileError(f"{folder}: it holds no pictures ({', '.join(ending[1:] for ending in PICTURES)}).")
 
 

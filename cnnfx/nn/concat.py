@@ -62,7 +62,8 @@ def _check_single_layers(networks: Sequence[Network]) -> None:
     for network in networks:
         if len(network.layers) != 1:
             raise ArgumentError(
-                f"{network.name} has {len(network.layers)} layers; only networks of one layer can be concatenated."
+                f"{network.name} has {len(network.layers)} layers; only networks of one layer can be concatenated.",
+                remedy="stack",
             )
 
 
@@ -74,7 +75,8 @@ def _check_settings(networks: Sequence[Network]) -> None:
             if value != wanted[key]:
                 raise ArgumentError(
                     f"{first.name} and {network.name} cannot be concatenated: {key} is {wanted[key]} in {first.name} "
-                    f"and {value} in {network.name}. Make them the same, or apply one after the other."
+                    f"and {value} in {network.name}. Make them the same, or apply one after the other.",
+                    remedy="stack",
                 )
 
 

@@ -13,12 +13,13 @@ from asyncio import create_task, wait
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future as Promise
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfx.conv import set_threads
-from cnnfx.errors import CnnfxError, UsageError
+from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.pipeline.tasks import Outcome, Recipe, Task, killer_message, perform
 from cnnfx.system.files import remove_unfinished
 
@@ -45,7 +46,7 @@ def on_cluster(recipe: Recipe, tasks: Sequence[Task], address: str) -> Generator
 
     Raises
     ------
-    UsageError
+    ArgumentError
         If Dask is not installed here, or the address is no scheduler's.
     CnnfxError
         If no scheduler answers or it goes away, it has no workers or loses all, or these do not answer, have no cnnfx
@@ -72,7 +73,7 @@ def _connected(address: str) -> Client:
     try:
         from distributed import Client
     except ImportError:
-        raise UsageError("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.") from None
+        raise ArgumentError("Dask is not installed.", remedy="install_dask") from None
     if not _is_address(address):
         raise _no_scheduler(address)
     for name in [name for name in logging.root.manager.loggerDict if name.startswith(LOGGERS)]:
@@ -112,9 +113,12 @@ def _is_address(address: str) -> bool:
     return bool(host) and 0 < port < 65536
 
 
-def _no_scheduler(address: str) -> UsageError:
+def _no_scheduler(address: str) -> ArgumentError:
     told = address or "''"
-    return UsageError(f"{told} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.")
+    return ArgumentError(
+        f"{told} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.",
+        remedy="scheduler_address",
+    )
 
 
 class _Worker(NamedTuple):
@@ -202,10 +206,10 @@ class _Cluster:
                 self._ended(other)
             ended = self._ended(self.client.submit(_work, self.recipe, _absolute(task, here), pure=False))
         if isinstance(ended, KilledWorker):
-            return Outcome(task.source, error=killer_message(task.source), exit_code=1)
+            return Outcome(task.source, error=killer_message(task.source))
         if isinstance(ended, Exception):  # what a worker raises that came later, without cnnfx
             told = f"{task.source}: a worker of {self.address} could not do it: {type(ended).__name__}: {ended}."
-            return Outcome(task.source, error=told, exit_code=1)
+            return Outcome(task.source, error=CnnfxError(told))
         return ended if here == os.sep else _shortened(ended, here)
 
     def _ended(self, future: Any) -> Outcome | Exception:
@@ -232,7 +236,8 @@ class _Cluster:
         if not workers and time.monotonic() - seen > DESERTED:
             raise CnnfxError(
                 f"{self.address}: all its workers are gone. What was done is written. "
-                f"Start some with dask worker {self.address}, and go on with --skip-existing."
+                f"Start some with dask worker {self.address}.",
+                remedy="skip_existing",
             )
         return time.monotonic() if workers else seen
 
@@ -266,7 +271,9 @@ def _absolute(task: Task, here: str) -> Task:
 def _shortened(outcome: Outcome, here: str) -> Outcome:
     """The outcome without the path of the folder `here`."""
     talk = tuple(line.replace(here, "") for line in outcome.talk)
-    error = outcome.error and outcome.error.replace(here, "")
+    error = copy(outcome.error)
+    if error is not None:
+        error.args = (str(error).replace(here, ""),)
     results = tuple({**result, "output": result["output"].removeprefix(here)} for result in outcome.results)
     return outcome._replace(talk=talk, results=results, error=error)
 

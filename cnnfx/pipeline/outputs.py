@@ -9,7 +9,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import CnnfxError, FileError, UsageError
+from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.pipeline.targets import NUMBERS, PAGES, PICTURES, STDOUT, Target, layer_names
@@ -75,7 +75,7 @@ def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, grid_o
     try:
         page = make_page(layers[-1][1].network, image, grid_options.color_scale, picture)
     except CnnfxError as error:
-        raise CnnfxError(f"{image.name}: {error}") from error
+        raise error.prefixed(image.name) from error
     file.write(page)
     if len(page) <= LARGE:
         return ()
@@ -127,7 +127,10 @@ def write_numbers(file: IO[bytes], format: str, image: Image, layers: Layers) ->
     """Write the float maps: `.npy` as one array `(K, H, W)`, `.npz` with names and settings beside it."""
     if format == "npy":
         if len(layers) > 1:
-            raise UsageError("A .npy file holds one array, so it cannot take several layers. Write a .npz instead.")
+            raise ArgumentError(
+                "A .npy file holds one array, so it cannot take several layers. Write a .npz instead.",
+                remedy="several_layers",
+            )
         array = np.ascontiguousarray(layers[0][1].whole())
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(array.data)  # numpy.save writes past Python, and does not tell why it cannot

@@ -75,7 +75,7 @@ class Pipeline(NamedTuple):
                 network = network.per_channel(names)
             return [(number, feature_maps(network, image, names, number)) for number in self._wanted()]
         except ArgumentError as error:
-            raise ArgumentError(f"{image.name}: {str(error).rstrip('.')}.") from error
+            raise error.prefixed(image.name) from error
 
 
 def asked_for(network: Network) -> str:

@@ -125,7 +125,7 @@ class _Crew:
         number, task = worker.tasks.popleft()
         self.waiting.extendleft(reversed(worker.tasks))
         if number in self.accused:
-            yield number, Outcome(task.source, error=killer_message(task.source), exit_code=1)
+            yield number, Outcome(task.source, error=killer_message(task.source))
         else:
             self.accused.add(number)
             self.suspects.append((number, task))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from cnnfx.errors import FileError, UsageError
-from cnnfx.system.files import atomic_write, reason
+from cnnfx.system.files import atomic_write, write_error
 
 PICTURES = {
     "png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF", "webp": "WEBP",
@@ -145,11 +145,11 @@ def _make_folder(path: Path, below: Path) -> None:
         path.mkdir(exist_ok=True)
         (path / below).mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise FileError(f"{path}: it is a file, so it cannot be made a folder. Choose another with -o.") from None
+        raise FileError(f"{path}: it is a file, so it cannot be made a folder.", remedy="output_place") from None
     except FileNotFoundError:
-        raise FileError(f"{path}: the folder in which it should be does not exist. Make it first.") from None
+        raise FileError(f"{path}: the folder that should contain it does not exist. Create it first.") from None
     except OSError as error:
-        raise FileError(f"{path}: the folder cannot be made: {reason(error)}.") from error
+        raise write_error(path, error, "the folder cannot be made") from error
 
 
 def _is_device(path: Path) -> bool:
@@ -291,10 +291,12 @@ def _default(source: Source, ending: str | None, filters: str) -> Target:
 def _named(output: str, source: Source, ending: str | None, filters: str) -> Target:
     path = Path(output.replace("{stem}", source.stem).replace("{filters}", file_name(filters)))
     if ending is None and not path.suffix:
-        raise UsageError(f"{path} has no ending to say what to write. Add one, such as .png or .npz, or give --format.")
+        raise UsageError(
+            f"{path} has no ending that determines the format. Add one, such as .png or .npz, or give --format."
+        )
     written = path.suffix.lower().removeprefix(".")
     if ending and written in KNOWN and KNOWN[written] != KNOWN[ending]:
-        raise UsageError(f"{path} ends in {path.suffix}, but --format says {ending}. Give one of the two.")
+        raise UsageError(f"{path} ends in {path.suffix}, but --format is {ending}. Give one of the two.")
     return Target(path, ending or checked_format(path.suffix))
 
 
@@ -334,7 +336,7 @@ def check_moves(name: str, ending: str) -> None:
 
     if ending.lower().removeprefix(".") not in ANIMATION_FORMATS:
         kind = f"{ending} files" if ending else "a file without an ending"
-        raise UsageError(f"{name}: {kind} cannot move. Write a .gif, a .webp or an animated .png.")
+        raise UsageError(f"{name}: {kind} cannot be animated. Write a .gif, a .webp or an animated .png.")
 
 
 def moving_target(source: Source, output: str | None, format: str | None, filters: str) -> Target:

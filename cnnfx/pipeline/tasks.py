@@ -66,16 +66,14 @@ class Outcome(NamedTuple):
         What to tell the user: what was lost in reading, and what was written.
     results : tuple of dict
         A description of each output, ready for JSON, if the task asked for it.
-    error : str, optional
+    error : CnnfxError, optional
         Why it failed.
-    exit_code : int
     """
 
     source: str
     talk: tuple[str, ...] = ()
     results: tuple[dict[str, Any], ...] = ()
-    error: str | None = None
-    exit_code: int = 0
+    error: CnnfxError | None = None
 
 
 Show = Callable[[list[Written]], None]
@@ -87,10 +85,10 @@ def perform(recipe: Recipe, task: Task, show: Show | None = None) -> Outcome:
     try:
         return _done(recipe, task, show)
     except CnnfxError as error:
-        return Outcome(task.source, error=str(error), exit_code=error.exit_code)
+        return Outcome(task.source, error=error)
     except MemoryError:
         told = f"{task.source}: there is not enough memory for it. Try a smaller image, or fewer filters at a time."
-        return Outcome(task.source, error=told, exit_code=1)
+        return Outcome(task.source, error=CnnfxError(told))
 
 
 def in_turn(recipe: Recipe, tasks: Iterable[Task], show: Show | None = None) -> Generator[Outcome, None, None]:
@@ -98,9 +96,9 @@ def in_turn(recipe: Recipe, tasks: Iterable[Task], show: Show | None = None) -> 
     return (perform(recipe, task, show) for task in tasks)
 
 
-def killer_message(source: str) -> str:
+def killer_message(source: str) -> CnnfxError:
     """What to say of an image that ends the process that works on it."""
-    return (
+    return CnnfxError(
         f"{source}: it ends the process that works on it. The file may be damaged, or too large for the memory. "
         "Get the file again, or make it smaller."
     )

@@ -141,7 +141,7 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
     try:
         return Grid(sections, options.labels, options.gap)
     except CnnfxError as error:
-        raise CnnfxError(f"{image.name}: {error}") from error
+        raise error.prefixed(image.name) from error
 
 
 def channel_grids(maps: FeatureMaps, options: GridOptions) -> list[Grid]:

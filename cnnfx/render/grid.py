@@ -116,7 +116,8 @@ class Grid:
         if self.width * height > MAX_GRID_PIXELS:
             raise CnnfxError(
                 f"the grid would have {self.width}×{height} pixels, {MAX_GRID_PIXELS / 1e6:.0f} megapixels are the "
-                "most. Write one picture per channel with -o FOLDER/, or use a smaller --scale."
+                "most.",
+                remedy="grid_size",
             )
 
     @property

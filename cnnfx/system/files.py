@@ -13,18 +13,18 @@ from typing import IO
 from cnnfx.errors import FileError
 
 REASONS = {
-    errno.ENOENT: "its folder does not exist. Make it first, or choose another with -o",
-    errno.ENOTDIR: "a part of its path is not a folder. Choose another with -o",
-    errno.EISDIR: "it is a folder. Give a file's name with -o",
-    errno.EACCES: "writing is not allowed there. Choose another place with -o",
-    errno.EPERM: "writing is not allowed there. Choose another place with -o",
-    errno.EROFS: "it is on a read-only file system. Choose another place with -o",
-    errno.ENOSPC: "the disk is full. Make room, or choose another place with -o",
-    errno.EDQUOT: "your disk quota is used up. Make room, or choose another place with -o",
-    errno.EFBIG: "a file may not be so large there. Choose another place with -o",
-    errno.ENAMETOOLONG: "the name is too long. Choose another with -o",
+    errno.ENOENT: ("its folder does not exist", "folder_missing"),
+    errno.ENOTDIR: ("a part of its path is not a folder", "output_place"),
+    errno.EISDIR: ("it is a folder", "is_folder"),
+    errno.EACCES: ("writing is not allowed there", "output_place"),
+    errno.EPERM: ("writing is not allowed there", "output_place"),
+    errno.EROFS: ("it is on a read-only file system", "output_place"),
+    errno.ENOSPC: ("the disk is full", "disk_full"),
+    errno.EDQUOT: ("your disk quota is used up", "disk_full"),
+    errno.EFBIG: ("the file system does not allow files of this size", "output_place"),
+    errno.ENAMETOOLONG: ("the name is too long", "output_place"),
 }
-"""What the operating system's refusals mean to a user, and how to mend them."""
+"""What an error of the operating system means, and the kind of its remedy; see `CnnfxError`."""
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise FileError(f"{path}: it cannot be written: {reason(error)}.") from error
+        raise write_error(path, error) from error
 
 
 class _EnoughError(Exception):
@@ -78,7 +78,7 @@ def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
     try:
         file = open(path, "a" if append else "w", encoding="utf-8")  # noqa: SIM115 # closed below
     except OSError as error:
-        raise FileError(f"{path}: it cannot be written: {reason(error).replace('-o', '--log')}.") from error
+        raise write_error(path, error) from error
     try:
         yield file
     finally:
@@ -86,9 +86,10 @@ def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
             file.close()
 
 
-def reason(error: OSError) -> str:
-    """Why the operating system refused, without a full stop."""
-    return REASONS.get(error.errno or 0) or f"{error.strerror or error}"
+def write_error(path: str | os.PathLike[str], error: OSError, failed: str = "it cannot be written") -> FileError:
+    """Return the error that says why the operating system did not write a file or make a folder."""
+    reason, remedy = REASONS.get(error.errno or 0, (f"{error.strerror or error}", ""))
+    return FileError(f"{path}: {failed}: {reason}.", remedy=remedy)
 
 
 def remove_unfinished(path: str | os.PathLike[str], process: int | None) -> None:

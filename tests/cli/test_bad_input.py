@@ -56,7 +56,7 @@ def test_a_folder_with_images_in_deeper_ones_only(tmp_path):
     (tmp_path / "photos" / "deeper").mkdir(parents=True)
     written("photos/deeper/a.png", SEVEN.read_bytes())
     assert refusal("photos") == (
-        "cnnfx: photos: it holds pictures only in its sub-folders. Add --recursive to take these."
+        "cnnfx: photos: it holds pictures only in its sub-folders. Add --recursive to read these."
     )
 
 
@@ -82,7 +82,7 @@ def test_an_image_of_zero_bytes():
 def test_an_image_over_the_limit_of_pixels():
     PIL.Image.new("L", (30, 20)).save("a.png")
     assert refusal("a.png", "-f", "edges", "--max-pixels", "599") == (
-        "cnnfx: a.png: it has 30×20 = 600 pixels, the limit is 599. Raise it with --max-pixels if you trust the file."
+        "cnnfx: a.png: it has 30×20 = 600 pixels, the limit is 599. Raise the limit with --max-pixels if you trust the file."
     )
 
 
@@ -166,7 +166,7 @@ def test_filter_files_with_different_settings():
     written("own.toml", "stride = 2\n[[filter]]\nweights = [[1]]\n")
     assert refusal(SEVEN, "-f", "own.toml", "-f", "box") == (
         "cnnfx: own and box cannot be concatenated: stride is 2×2 in own and 1×1 in box. "
-        "Make them the same, or apply one after the other."
+        "Make them the same, or apply one after the other. Stack networks with --then."
     )
 
 
@@ -262,18 +262,20 @@ def test_no_image():
 
 def test_an_output_folder_that_is_missing():
     assert refused("apply", SEVEN, "-f", "edges", "-o", "no/out.png") == (
-        "cnnfx: no/out.png: it cannot be written: its folder does not exist. Make it first, or choose another with -o."
+        "cnnfx: no/out.png: it cannot be written: its folder does not exist. Create it, or choose another with -o."
     )
 
 
 def test_an_output_folder_that_is_a_file():
     written("file", "")
     assert refused("apply", SEVEN, "-f", "edges", "-o", "file/out.png") == (
-        "cnnfx: file/out.png: it cannot be written: a part of its path is not a folder. Choose another with -o."
+        "cnnfx: file/out.png: it cannot be written: a part of its path is not a folder. Choose another output with -o."
     )
 
 
-NOT_ALLOWED = "cnnfx: locked/out.png: it cannot be written: writing is not allowed there. Choose another place with -o."
+NOT_ALLOWED = (
+    "cnnfx: locked/out.png: it cannot be written: writing is not allowed there. Choose another output with -o."
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -294,7 +296,7 @@ def test_an_output_folder_of_which_the_system_says_so(tmp_path, monkeypatch):
 def test_an_output_name_that_is_too_long():
     name = "x" * 300 + ".png"
     assert refused("apply", SEVEN, "-f", "edges", "-o", name) == (
-        f"cnnfx: {name}: it cannot be written: the name is too long. Choose another with -o."
+        f"cnnfx: {name}: it cannot be written: the name is too long. Choose another output with -o."
     )
 
 
@@ -304,14 +306,14 @@ def test_a_full_disk(monkeypatch):
 
     monkeypatch.setattr(files.os, "replace", full)
     assert refusal(SEVEN) == (
-        "cnnfx: out.png: it cannot be written: the disk is full. Make room, or choose another place with -o."
+        "cnnfx: out.png: it cannot be written: the disk is full. Free space, or choose another output with -o."
     )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_device():
     assert refused("apply", SEVEN, "-f", "edges", "-o", "/dev/full", "--format", "png") == (
-        "cnnfx: /dev/full: it cannot be written: the disk is full. Make room, or choose another place with -o."
+        "cnnfx: /dev/full: it cannot be written: the disk is full. Free space, or choose another output with -o."
     )
 
 
@@ -340,7 +342,7 @@ def test_a_file_that_the_system_cuts_off(format, jobs, tmp_path):
     for name in "ab":
         written(f"in/{name}.png", SEVEN.read_bytes())
     done = shell(f"ulimit -f 1; cnnfx apply in -f edges --scale 4 -o 'out-{{stem}}.{format}' --jobs {jobs}")
-    reason = "it cannot be written: a file may not be so large there. Choose another place with -o.\n"
+    reason = "it cannot be written: the file system does not allow files of this size. Choose another output with -o.\n"
     assert done.stderr.decode() == "".join(f"cnnfx: out-{name}.{format}: {reason}" for name in "ab")
     assert done.returncode == 1
     assert sorted(os.listdir()) == ["in"]

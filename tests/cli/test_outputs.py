@@ -87,7 +87,7 @@ def test_a_format_may_repeat_what_the_name_says(name, format):
 
 def test_a_format_may_not_contradict_the_name():
     assert refused("apply", SEVEN, "-f", "edges", "-o", "a.png", "--format", "npz", code=2) == (
-        "cnnfx: a.png ends in .png, but --format says npz. Give one of the two."
+        "cnnfx: a.png ends in .png, but --format is npz. Give one of the two."
     )
     assert files() == []
 
@@ -109,7 +109,7 @@ def test_an_unknown_format_is_refused():
 
 def test_a_name_without_ending_is_refused():
     assert refused("apply", SEVEN, "-f", "edges", "-o", "maps", code=2) == (
-        "cnnfx: maps has no ending to say what to write. Add one, such as .png or .npz, or give --format."
+        "cnnfx: maps has no ending that determines the format. Add one, such as .png or .npz, or give --format."
     )
 
 
@@ -288,14 +288,14 @@ def test_channels_whose_names_look_alike_get_numbers(tmp_path):
 
 def test_a_folder_in_one_that_does_not_exist_is_refused():
     assert refused("apply", SEVEN, "-f", "box", "-o", "no/maps/") == (
-        "cnnfx: no/maps: the folder in which it should be does not exist. Make it first."
+        "cnnfx: no/maps: the folder that should contain it does not exist. Create it first."
     )
 
 
 def test_a_file_is_not_made_a_folder(tmp_path):
     (tmp_path / "maps").write_text("")
     assert refused("apply", SEVEN, "-f", "box", "-o", "maps/") == (
-        "cnnfx: maps: it is a file, so it cannot be made a folder. Choose another with -o."
+        "cnnfx: maps: it is a file, so it cannot be made a folder. Choose another output with -o."
     )
 
 

@@ -124,14 +124,15 @@ def test_filters_that_are_too_many_for_a_filmstrip_are_refused_before_anything_i
 @pytest.mark.parametrize(
     ("given", "said", "code"),
     [
-        (("--filmstrip", "a.jpg"), "a.jpg: .jpg files cannot move. Write a .gif, a .webp or an animated .png.", 2),
+        (("--filmstrip", "a.jpg"),
+         "a.jpg: .jpg files cannot be animated. Write a .gif, a .webp or an animated .png.", 2),
         (("--filmstrip", "a"),
-         "a: a file without an ending cannot move. Write a .gif, a .webp or an animated .png.", 2),
+         "a: a file without an ending cannot be animated. Write a .gif, a .webp or an animated .png.", 2),
         (("--filmstrip", "none/a.gif"),
-         "none/a.gif: it cannot be written: its folder does not exist. Make it first, or choose another with "
+         "none/a.gif: it cannot be written: its folder does not exist. Create it, or choose another with "
          "--filmstrip.", 1),
         (("--curve", "none/a.png"),
-         "none/a.png: it cannot be written: its folder does not exist. Make it first, or choose another with --curve.",
+         "none/a.png: it cannot be written: its folder does not exist. Create it, or choose another with --curve.",
          1),
         (("--curve", "a.npz"), "a.npz is not a picture file. Write the curve to a .png: --curve curve.png.", 2),
         (("--filmstrip", "a.gif", "--filmstrip-layer", "3"), "--filmstrip-layer 3: the network has 2 layers.", 2),

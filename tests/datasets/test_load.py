@@ -128,10 +128,10 @@ def test_other_content_does_not_pass_for_mnist(tmp_path, arrays, monkeypatch):
     with pytest.raises(FileError) as caught:
         load_dataset("mnist")
     assert str(caught.value) == (
-        f"MNIST cannot be had. $CNNFX_DATA: {tmp_path}: its content is not MNIST's. Give it with --data {tmp_path} to "
-        "learn on it. train-images-idx3-ubyte.gz cannot be downloaded. No mirror is given. Put its four IDX files or "
+        f"MNIST cannot be had. $CNNFX_DATA: {tmp_path}: its content is not MNIST's. Name its path as the data "
+        "set to use it. train-images-idx3-ubyte.gz cannot be downloaded. No mirror is given. Put its four IDX files or "
         "Keras' mnist.npz into a folder and name that with $CNNFX_DATA, or name mirrors that can be reached with "
-        "$CNNFX_MIRRORS. Or learn on digits that cnnfx draws itself, --data drawn."
+        "$CNNFX_MIRRORS."
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnfx.errors import UsageError
+from cnnfx.errors import ArgumentError
 from cnnfx.formats.kernel_text import parse_kernel
 
 EXAMPLE = 'Write rows of numbers, as in "-1 0 1; -2 0 2; -1 0 1".'
@@ -61,7 +61,7 @@ def test_a_kernel_is_a_network_of_one_flat_filter():
     [
         ("", f"there are no numbers. {EXAMPLE}"),
         (" ; \n, ", f"there are no numbers. {EXAMPLE}"),
-        ("sobel", f'"sobel" is a word. For a preset write --filters sobel. {EXAMPLE}'),
+        ("sobel", f'"sobel" is a word. {EXAMPLE}'),
         ("1 2 3; 4 5", "row 2 has 2 numbers, row 1 has 3. Every row needs the same number."),
         ("1 2; 3", "row 2 has 1 number, row 1 has 2. Every row needs the same number."),
         ("1 2; 3 x", 'row 2, number 2: "x" is not a finite number. Write numbers such as -1, 0.5 or 1/9.'),
@@ -89,7 +89,7 @@ def test_a_kernel_is_a_network_of_one_flat_filter():
     ],
 )
 def test_what_is_no_kernel_is_refused_with_its_place(text, message):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         parse_kernel(text)
     assert str(caught.value) == f"kernel: {message}"
 
@@ -115,7 +115,7 @@ def test_printed_numbers_come_back_from_imagemagicks_form(matrix):
 def test_any_text_is_a_kernel_or_refused(text):
     try:
         found, message = weights(text), "kernel: "
-    except UsageError as error:
+    except ArgumentError as error:
         found, message = [[0.0]], str(error)
     assert np.isfinite(found).all()
     assert message.startswith("kernel: ")

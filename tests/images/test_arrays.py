@@ -146,14 +146,13 @@ def test_a_negative_size_is_refused() -> None:
 
 def test_the_limit_counts_the_numbers_of_all_channels() -> None:
     assert refusal(npy(np.zeros((2, 3, 4))), max_pixels=23) == (
-        "standard input: it has 2×3×4 = 24 numbers, the limit is 23. Raise it with --max-pixels if you trust the file."
+        "standard input: it has 2×3×4 = 24 numbers, the limit is 23."
     )
 
 
 def test_a_huge_size_in_the_header_is_refused_before_reading() -> None:
     assert refusal(headed("(1000000000, 1000000000)")) == (
-        "standard input: it has 1000000000×1000000000 = 1000000000000000000 numbers, the limit is 200000000. "
-        "Raise it with --max-pixels if you trust the file."
+        "standard input: it has 1000000000×1000000000 = 1000000000000000000 numbers, the limit is 200000000."
     )
 
 

@@ -99,15 +99,11 @@ def test_what_is_not_text_is_refused() -> None:
 
 
 def test_too_many_numbers_are_refused() -> None:
-    assert refusal(b"1,2\n3,4\n5,6", max_pixels=5) == (
-        "standard input: it has 3×2 = 6 numbers, the limit is 5. Raise it with --max-pixels if you trust the file."
-    )
+    assert refusal(b"1,2\n3,4\n5,6", max_pixels=5) == ("standard input: it has 3×2 = 6 numbers, the limit is 5.")
 
 
 def test_text_too_long_for_the_limit_is_refused_unread() -> None:
-    assert refusal(b"1" * 200, max_pixels=5) == (
-        "standard input: it is too long for 5 numbers, the limit. Raise it with --max-pixels."
-    )
+    assert refusal(b"1" * 200, max_pixels=5) == ("standard input: it is too long for 5 numbers, the limit.")
 
 
 @given(st.text("0123456789+-.eE,; \t\r\n#naif_\ufeff\x0c\x1c", min_size=1))

@@ -106,7 +106,7 @@ def test_a_folder_without_pictures_is_refused(folder: Path) -> None:
 
 def test_pictures_in_sub_folders_only_are_hinted_at(folder: Path) -> None:
     make(folder, "deep/er/a.png")
-    assert refusal(folder) == f"{folder}: it holds pictures only in its sub-folders. Add --recursive to take these."
+    assert refusal(folder) == f"{folder}: it holds pictures only in its sub-folders."
 
 
 def test_a_folder_that_cannot_be_read_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

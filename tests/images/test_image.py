@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.errors import UsageError
+from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
 from cnnfx.images.image import cut, shrink_to_side
 
@@ -18,7 +18,7 @@ def test_a_region_is_cut_out_from_its_left_and_top_pixel_on():
 
 @pytest.mark.parametrize("region", [(6, 0, 3, 1), (0, 5, 1, 2), (9, 9, 1, 1)])
 def test_a_region_outside_the_image_is_refused(region):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         cut(WIDE, *region)
     text = ",".join(map(str, region))
     assert str(caught.value) == (

@@ -405,10 +405,7 @@ class TestPixelLimit:
             warnings.simplefilter("error")
             with pytest.raises(FileError) as caught:
                 load_image(content)
-        assert str(caught.value) == (
-            "standard input: it has 100000×50000 = 5000000000 pixels, the limit is 200000000. "
-            "Raise it with --max-pixels if you trust the file."
-        )
+        assert str(caught.value) == ("standard input: it has 100000×50000 = 5000000000 pixels, the limit is 200000000.")
 
     def test_a_picture_at_the_limit_is_read(self):
         assert load_image(encoded(COLORS), max_pixels=9 * 13).shape == (3, 9, 13)

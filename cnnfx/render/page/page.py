@@ -104,8 +104,8 @@ def make_page(network: Network, image: Image, look: ColorScale, picture: Grid) -
     ).encode()
     if len(page) > MOST:
         raise CnnfxError(
-            f"the page would have {len(page) / 1e6:.0f} MB, {MOST / 1e6:.0f} MB are the most. "
-            "Show fewer layers with --layer, or write a picture (.png) instead."
+            f"the page would have {len(page) / 1e6:.0f} MB, {MOST / 1e6:.0f} MB are the most.",
+            remedy="page_size",
         )
     return page
 

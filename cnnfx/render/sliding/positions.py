@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv import Window
-from cnnfx.errors import UsageError
+from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Activation, Combination, Layer
 from cnnfx.nn.network import Network
@@ -148,7 +148,7 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], wanted: Sequ
 
     Raises
     ------
-    UsageError
+    ArgumentError
         If there is no output channel of such a name.
     """
     network, image = maps.network, maps.image
@@ -170,7 +170,7 @@ def _channel_index(maps: FeatureMaps, name: str) -> int:
         return maps.names.index(name)
     suggestion = did_you_mean(name, maps.names)
     sentences = [f'{maps.network.name} has no filter called "{name}".', suggestion, f"It has {', '.join(maps.names)}."]
-    raise UsageError(" ".join(filter(None, sentences)))
+    raise ArgumentError(" ".join(filter(None, sentences)), remedy="filter_name")
 
 
 def _sums(maps: FeatureMaps) -> Floats:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.errors import UsageError
+from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
@@ -118,7 +118,7 @@ def test_frames_are_spread_over_all_positions_and_end_at_the_last(frames, positi
 
 
 def test_an_unknown_filter_name_raises_an_error_that_suggests_the_closest():
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         slide(load_network("edges"), make_image(), "rigth")
     assert str(caught.value) == (
         'edges has no filter called "rigth". Did you mean "right"? It has top, left, bottom, right.'

@@ -1,0 +1,81 @@
+"""The options of the command line that remedy an error, and the exit code of an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from cnnfx.errors import CnnfxError, UsageError
+
+FAILURE = 1
+"""Exit code where an input or a file is bad."""
+WRONG_USAGE = 2
+"""Exit code where the command line is wrong."""
+
+
+class Advice(NamedTuple):
+    """What the command line adds to an error of the library.
+
+    Parameters
+    ----------
+    text : str
+        A sentence that follows the message, with the error's details in braces.
+    usage : bool
+        Whether the command line is wrong, not an input.
+    """
+
+    text: str = ""
+    usage: bool = False
+
+
+ADVICE = {
+    "arch_file": Advice("Give it to cnnfx train as --arch."),
+    "disk_full": Advice("Free space, or choose another output with {option}."),
+    "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
+    "filter_name": Advice(usage=True),
+    "folder_missing": Advice("Create it, or choose another with {option}."),
+    "grid_size": Advice("Write one picture per channel with -o FOLDER/, or use a smaller --scale."),
+    "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),
+    "is_folder": Advice("Give a file's name with {option}."),
+    "kernel": Advice(usage=True),
+    "learning_rate": Advice("The option is --lr."),
+    "output_is_input": Advice("Choose another output with -o.", usage=True),
+    "output_place": Advice("Choose another output with {option}."),
+    "page_size": Advice("Show fewer layers with --layer, or write a picture (.png) instead."),
+    "pixel_limit": Advice("Raise the limit with --max-pixels if you trust the file."),
+    "preset_name": Advice("For a preset write --filters {name}.", usage=True),
+    "region": Advice(usage=True),
+    "scheduler_address": Advice(usage=True),
+    "several_layers": Advice(usage=True),
+    "skip_existing": Advice("Go on with --skip-existing."),
+    "stack": Advice("Stack networks with --then."),
+    "subfolders": Advice("Add --recursive to read these."),
+    "terminal": Advice("Give -o FILE, or send the output into a pipe or file.", usage=True),
+}
+"""The advice for each kind of remedy that an error carries; see `CnnfxError`."""
+
+
+def advised(error: CnnfxError) -> str:
+    """Return the error's message, followed by the option that helps."""
+    message = str(error)
+    if not message.endswith((".", "?")):
+        message += "."
+    advice = ADVICE.get(error.remedy, Advice())
+    return f"{message} {advice.text.format_map({'option': '-o', **error.details})}".rstrip()
+
+
+def exit_code(error: CnnfxError) -> int:
+    """Return the exit code of a command that ends with this error."""
+    usage = isinstance(error, UsageError) or ADVICE.get(error.remedy, Advice()).usage
+    return WRONG_USAGE if usage else FAILURE
+
+
+@contextmanager
+def output_option(name: str) -> Iterator[None]:
+    """Name this option, not `-o`, in the advice for errors that are raised inside."""
+    try:
+        yield
+    except CnnfxError as error:
+        error.details.setdefault("option", name)
+        raise
