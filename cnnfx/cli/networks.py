@@ -216,9 +216,9 @@ def fitted(network: Network, shape: tuple[int, int, int], image: Image) -> tuple
 def _resized(image: Image, shape: tuple[int, int, int]) -> tuple[Array, tuple[str, ...]]:
     import numpy as np
 
-    from cnnfx.datasets.image_folder import fit_image
+    from cnnfx.datasets.image_folder import resize_to_bytes
 
-    pixels = fit_image(image, *shape[1:]).astype(np.float32) / np.float32(255)
+    pixels = resize_to_bytes(image, *shape[1:]).astype(np.float32) / np.float32(255)
     if image.shape == shape:
         return pixels, ()
     sizes = ("×".join(map(str, size[1:])) for size in (image.shape, shape))

@@ -1,4 +1,4 @@
-"""What a dataset is: labeled images to learn from, and others to test with."""
+"""The class `Dataset`: labeled images for training and for testing, and checks that its readers share."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from cnnfx.errors import FileError
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Progress = Callable[[str, int, int | None], None]
-"""Told what is being done, how much of it is done, and how much there is in all, where that is known."""
+"""Called with what is being read, how much of it is done, and how much there is in all, or None if that is unknown."""
 
 MAX_BYTES = 2**31
-"""Datasets whose images take more memory than this are refused before it is taken."""
+"""The most bytes of images that a dataset may declare."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labeled images.
+    """Labeled images for training and for testing.
 
     Parameters
     ----------
     name : str
-        "mnist", "drawn", or the name of the file or folder that it came from.
+        "mnist", "drawn", or the name of the file or folder that was read.
     train_images, test_images : array (N, C, H, W), uint8
-        0 is black, 255 white; what is written is bright.
+        0 is black, 255 white. Digits are white on black.
     train_labels, test_labels : array (N,), int64
         Indices into `classes`.
     classes : tuple of str
+        The names of the classes.
     notes : tuple of str
-        What its user should be told, such as that it is not the data that was hoped for.
+        Messages for the user, such as that another dataset is used than the one asked for.
     """
 
     name: str
@@ -45,17 +46,17 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def with_notes(self, notes: tuple[str, ...]) -> Dataset:
-        """The same with notes put before its own."""
+        """Return the same dataset with notes before its own."""
         return replace(self, notes=(*notes, *self.notes))
 
 
-def check_pair(images_name: str, images: Images, labels_name: str, labels: Labels) -> None:
-    """Refuse images and labels that differ in number.
+def check_counts(images_name: str, images: Images, labels_name: str, labels: Labels) -> None:
+    """Check that there are as many labels as images.
 
     Raises
     ------
     FileError
-        With both numbers.
+        With both counts.
     """
     if len(images) != len(labels):
         raise FileError(
@@ -64,30 +65,30 @@ def check_pair(images_name: str, images: Images, labels_name: str, labels: Label
         )
 
 
-def numbered(name: str, train: Labels, test: Labels) -> tuple[str, ...]:
-    """Class names "0", "1" … for labels that are numbers: as many as the labels for training tell of.
+def numbered_classes(name: str, train_labels: Labels, test_labels: Labels) -> tuple[str, ...]:
+    """Return the class names "0", "1" … up to the largest training label.
 
     Raises
     ------
     FileError
-        If a label for testing is not among them.
+        If a test label is not among them.
     """
-    count = int(train.max()) + 1
-    if int(test.max()) >= count:
-        raise FileError(f"{name}: it holds the label {int(test.max())}, but those for training end at {count - 1}.")
+    count = int(train_labels.max()) + 1
+    if int(test_labels.max()) >= count:
+        raise FileError(f"{name}: it holds the label {int(test_labels.max())}; the training labels end at {count - 1}.")
     return tuple(map(str, range(count)))
 
 
-def check_memory(name: str, count: int, numbers: int) -> None:
-    """Refuse images that take too much memory, `numbers` bytes each, before it is taken.
+def check_memory(name: str, count: int, image_bytes: int) -> None:
+    """Check that `count` images of `image_bytes` bytes each fit into `MAX_BYTES`, before memory is allocated.
 
     Raises
     ------
     FileError
         With the size and the limit.
     """
-    if count * numbers > MAX_BYTES:
+    if count * image_bytes > MAX_BYTES:
         raise FileError(
-            f"{name}: it tells of {count} images of {numbers} bytes, {count * numbers / 2**30:.1f} GiB in all; "
-            f"the limit is {MAX_BYTES / 2**30:.0f} GiB. It is damaged, or more than can be learned here."
+            f"{name}: it declares {count} images of {image_bytes} bytes, {count * image_bytes / 2**30:.1f} GiB in all; "
+            f"the limit is {MAX_BYTES / 2**30:.0f} GiB. The file is damaged, or the dataset is too large."
         )

@@ -1,6 +1,6 @@
-"""IDX files, in which MNIST and its family are published: a magic number, the sizes, then bytes.
+"""IDX files, the format of MNIST and datasets like it: a magic number, the sizes of the axes, then the values.
 
-The magic number is two zero bytes, the numbers' type, and how many sizes follow. Each size is a big-endian unsigned
+The magic number is two zero bytes, the type of the values and the number of axes. Each size is a big-endian unsigned
 32-bit integer. http://yann.lecun.com/exdb/mnist/ describes it.
 """
 
@@ -17,22 +17,34 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cnnfx.datasets.dataset import Dataset, check_memory, check_pair, numbered
+from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, numbered_classes
 from cnnfx.errors import FileError
 
-GZIP = b"\x1f\x8b"
-DENSEST = 1032
-"""Deflate makes at most so many bytes of one."""
-TYPES = {8: "bytes", 9: "signed bytes", 11: "16-bit integers", 12: "32-bit integers", 13: "floats", 14: "doubles"}
-KINDS = {3: "images", 1: "labels"}
-"""What a file of so many sizes holds."""
-NAME = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx[13]-ubyte(\.gz)?", re.I)
-"""The names that MNIST, Fashion-MNIST, KMNIST, QMNIST and EMNIST give to their files."""
+GZIP_MAGIC = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
+MAX_COMPRESSION = 1032
+"""The largest ratio of decompressed to compressed bytes that deflate reaches."""
+UINT8 = 8
+"""The code of unsigned bytes in the magic number."""
+VALUE_TYPES = {
+    UINT8: "bytes",
+    9: "signed bytes",
+    11: "16-bit integers",
+    12: "32-bit integers",
+    13: "floats",
+    14: "doubles",
+}
+"""The types of values by their codes in the magic number."""
+CONTENTS = {3: "images", 1: "labels"}
+"""What files hold, by their number of axes."""
+FILE_NAME = re.compile(
+    r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<content>images|labels)[-.]idx[13]-ubyte(\.gz)?", re.IGNORECASE
+)
+"""The file names of MNIST, Fashion-MNIST, KMNIST, QMNIST and EMNIST."""
 
 
-class Quartet(NamedTuple):
+class IdxFiles(NamedTuple):
     """The four files of a dataset."""
 
     train_images: Path
@@ -42,14 +54,18 @@ class Quartet(NamedTuple):
 
 
 def is_idx_name(name: str) -> bool:
-    """Whether a file is called as MNIST's and its kin are."""
-    return NAME.fullmatch(name) is not None
+    """Return whether a file is named as MNIST's files are."""
+    return FILE_NAME.fullmatch(name) is not None
 
 
 def find_idx(folder: Path) -> dict[str, dict[str, Path]]:
-    """The IDX files in a folder: per prefix of their names ("" for MNIST) those found, as `Quartet` names them.
+    """Find the IDX files in a folder.
 
-    A file stands both as it is and gzipped: the first is taken.
+    Returns
+    -------
+    dict of str to dict of str to Path
+        For each prefix of file names ("" for MNIST) the files by the fields of `IdxFiles`. Where a file is there both
+        plain and gzipped, the plain one is returned.
 
     Raises
     ------
@@ -58,155 +74,162 @@ def find_idx(folder: Path) -> dict[str, dict[str, Path]]:
     """
     found: dict[str, dict[str, Path]] = {}
     try:
-        names = sorted(os.listdir(folder), reverse=True)
+        names = sorted(os.listdir(folder), reverse=True)  # "name.gz" before "name", which replaces it
     except OSError as error:
         raise FileError(f"{folder}: the folder cannot be read: {error.strerror}.") from error
     for name in names:
-        if match := NAME.fullmatch(name):
+        if match := FILE_NAME.fullmatch(name):
             part = "train" if match["part"].lower() == "train" else "test"
-            found.setdefault(match["prefix"], {})[f"{part}_{match['kind'].lower()}"] = folder / name
+            found.setdefault(match["prefix"], {})[f"{part}_{match['content'].lower()}"] = folder / name
     return found
 
 
 def load_idx(path: Path) -> Dataset:
-    """The dataset of a folder's four IDX files, or of the four that one of them belongs to.
+    """Load the dataset of four IDX files.
 
-    The classes are called "0", "1" … as their labels. EMNIST's images, which lie on their side in the files, are set
-    upright.
+    Parameters
+    ----------
+    path : Path
+        The folder of the files, or one of them.
+
+    Returns
+    -------
+    Dataset
+        The classes are called "0", "1" … as the labels. EMNIST's images are transposed in its files; they are set
+        upright.
 
     Raises
     ------
     FileError
         If files are missing or damaged, or do not fit each other.
     """
-    files = _quartet(path)
+    files = _find_four(path)
     train, train_labels = _read_pair(files.train_images, files.train_labels)
     test, test_labels = _read_pair(files.test_images, files.test_labels)
     if train.shape[1:] != test.shape[1:]:
-        sizes = " and ".join("×".join(map(str, images.shape[2:])) for images in (train, test))
+        sizes = " and ".join(_join_sizes(images.shape[2:]) for images in (train, test))
         raise FileError(f"{path}: the images for training and for testing differ in size: {sizes}.")
     notes: tuple[str, ...] = ()
     if files.train_images.name.lower().startswith("emnist"):
         train, test = np.ascontiguousarray(train.swapaxes(2, 3)), np.ascontiguousarray(test.swapaxes(2, 3))
-        notes = (f"{path}: EMNIST's images lie on their side in its files; they were set upright.",)
-    classes = numbered(str(files.test_labels), train_labels, test_labels)
+        notes = (f"{path}: EMNIST's images are transposed in its files; they were set upright.",)
+    classes = numbered_classes(str(files.test_labels), train_labels, test_labels)
     return Dataset(path.name or str(path), train, train_labels, test, test_labels, classes, notes)
 
 
-def _quartet(path: Path) -> Quartet:
-    found = find_idx(path if path.is_dir() else path.parent)
-    if not path.is_dir() and (match := NAME.fullmatch(path.name)):
-        found = {match["prefix"]: found[match["prefix"]]}
-    if len(found) > 1:
-        raise FileError(
-            f"{path}: it holds several datasets ({', '.join(sorted(map(_shown, found)))}). "
-            "Give the file of one's images for training."
-        )
-    prefix, files = next(iter(found.items()), ("", {}))
-    missing = [name for name in Quartet._fields if name not in files]
-    if missing:
-        names = ", ".join(_expected(prefix, name) for name in missing)
-        raise FileError(f"{path}: there is no {names} (gzipped or not) with the other files of the dataset.")
-    return Quartet(**files)
-
-
-def _shown(prefix: str) -> str:
-    return prefix.rstrip("-_.") or "one without a prefix"
-
-
-def _expected(prefix: str, name: str) -> str:
-    part, kind = name.split("_")
-    return f"{prefix}{'t10k' if part == 'test' else part}-{kind}-idx{3 if kind == 'images' else 1}-ubyte"
-
-
-def _read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images (N, 1, H, W) and their labels (N,)."""
-    pixels, numbers = _read_file(images, 3)[:, None], _read_file(labels, 1).astype(np.int64)
-    check_pair(str(images), pixels, str(labels), numbers)
-    return pixels, numbers
-
-
-def _read_file(path: Path, sizes: int) -> NDArray[np.uint8]:
-    try:
-        with path.open("rb") as stream:
-            return read_idx(str(path), stream, sizes)
-    except OSError as error:
-        raise FileError(f"{path}: it cannot be read: {error.strerror or error}.") from error
-
-
-def read_idx(name: str, stream: IO[bytes], sizes: int) -> NDArray[np.uint8]:
-    """The bytes of an IDX file, gzipped or not.
+def read_idx(name: str, stream: IO[bytes], axes: int) -> Images:
+    """Read an IDX file of unsigned bytes, gzipped or not.
 
     Parameters
     ----------
     name : str
-        What messages call the file.
+        The name of the file, for messages.
     stream : seekable binary file
-    sizes : int
-        How many sizes it should have: 3 for images (N, H, W), 1 for labels (N,).
+    axes : 3 or 1
+        The expected number of axes: 3 for images (N, H, W), 1 for labels (N,).
+
+    Returns
+    -------
+    array (N, H, W) or (N,), uint8
 
     Raises
     ------
     FileError
-        If it is not IDX, holds other than bytes or another number of sizes, is cut off, damaged, longer than its sizes
-        tell, or too large. The sizes are checked before memory is taken for them.
+        If the file is not IDX, holds other values or axes, is damaged, shorter or longer than its sizes say, or too
+        large. The sizes are checked before memory is allocated.
     """
-    length = stream.seek(0, os.SEEK_END)
+    file_size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    zipped = stream.read(2) == GZIP
+    is_gzip = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     stream.seek(0)
-    if not length:
+    if not file_size:
         raise FileError(f"{name}: it is empty. Get the file again.")
     try:
-        content: IO[bytes] = cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if zipped else stream
-        shape = _read_shape(name, content, sizes)
-        return _read_bytes(name, content, shape, length * DENSEST if zipped else length)
+        content: IO[bytes] = cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if is_gzip else stream
+        shape = _read_shape(name, content, axes)
+        return _read_values(name, content, shape, file_size * MAX_COMPRESSION if is_gzip else file_size)
     except EOFError:
-        raise _cut_off(name) from None
+        raise _truncated(name) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise FileError(f"{name}: its compression is damaged ({error}). Get the file again.") from error
 
 
-def _read_shape(name: str, content: IO[bytes], sizes: int) -> tuple[int, ...]:
-    """The sizes that the file tells, in numbers as many as are expected."""
+def _find_four(path: Path) -> IdxFiles:
+    """Find the four files of the dataset in a folder, or of the one that a file belongs to."""
+    found = find_idx(path if path.is_dir() else path.parent)
+    if not path.is_dir() and (match := FILE_NAME.fullmatch(path.name)):
+        found = {match["prefix"]: found[match["prefix"]]}
+    if len(found) > 1:
+        names = ", ".join(sorted(prefix.rstrip("-_.") or "one without a prefix" for prefix in found))
+        raise FileError(f"{path}: it holds several datasets ({names}). Give the file of one's images for training.")
+    prefix, files = next(iter(found.items()), ("", {}))
+    missing = ", ".join(_expected_name(prefix, field) for field in IdxFiles._fields if field not in files)
+    if missing:
+        raise FileError(f"{path}: there is no {missing} (gzipped or not) with the other files of the dataset.")
+    return IdxFiles(**files)
+
+
+def _expected_name(prefix: str, field: str) -> str:
+    part, content = field.split("_")
+    return f"{prefix}{'t10k' if part == 'test' else part}-{content}-idx{3 if content == 'images' else 1}-ubyte"
+
+
+def _read_pair(images_path: Path, labels_path: Path) -> tuple[Images, Labels]:
+    """Read images (N, 1, H, W) and their labels (N,)."""
+    images = _read_file(images_path, 3)[:, np.newaxis]
+    labels = _read_file(labels_path, 1).astype(np.int64)
+    check_counts(str(images_path), images, str(labels_path), labels)
+    return images, labels
+
+
+def _read_file(path: Path, axes: int) -> Images:
+    try:
+        with path.open("rb") as stream:
+            return read_idx(str(path), stream, axes)
+    except OSError as error:
+        raise FileError(f"{path}: it cannot be read: {error.strerror or error}.") from error
+
+
+def _read_shape(name: str, content: IO[bytes], axes: int) -> tuple[int, ...]:
+    """Read the magic number and the sizes of the axes."""
     magic = content.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
-        raise FileError(
-            f"{name}: it is not an IDX file: it begins with {magic!r}, not with {bytes([0, 0, 8, sizes])!r}."
-        )
-    if magic[2] != 8:
-        raise FileError(f"{name}: it holds {TYPES[magic[2]]}. {KINDS[sizes].capitalize()} are read as bytes.")
-    if magic[3] != sizes:
-        held = KINDS.get(magic[3], f"an array of {magic[3]} axes")
-        raise FileError(f"{name}: it holds {held}, not {KINDS[sizes]}.")
-    header = content.read(4 * sizes)
-    if len(header) < 4 * sizes:
-        raise _cut_off(name)
-    return struct.unpack(f">{sizes}I", header)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in VALUE_TYPES:
+        expected = bytes([0, 0, UINT8, axes])
+        raise FileError(f"{name}: it is not an IDX file: it begins with {magic!r}, not with {expected!r}.")
+    if magic[2] != UINT8:
+        expected_content = CONTENTS[axes].capitalize()
+        raise FileError(f"{name}: it holds {VALUE_TYPES[magic[2]]}. {expected_content} are read as bytes.")
+    if magic[3] != axes:
+        held = CONTENTS.get(magic[3], f"an array of {magic[3]} axes")
+        raise FileError(f"{name}: it holds {held}, not {CONTENTS[axes]}.")
+    sizes = content.read(4 * axes)
+    if len(sizes) < 4 * axes:
+        raise _truncated(name)
+    return struct.unpack(f">{axes}I", sizes)
 
 
-def _read_bytes(name: str, content: IO[bytes], shape: tuple[int, ...], most: int) -> NDArray[np.uint8]:
-    """As many bytes as the sizes tell, `most` of which there can be; then the end."""
+def _read_values(name: str, content: IO[bytes], shape: tuple[int, ...], max_bytes: int) -> Images:
+    """Read exactly the bytes of an array to the end of the file; `max_bytes` is the most that the file can hold."""
     if 0 in shape:
-        raise FileError(f"{name}: it holds no {KINDS[len(shape)]}: its sizes are {_times(shape)}.")
+        raise FileError(f"{name}: it holds no {CONTENTS[len(shape)]}: its sizes are {_join_sizes(shape)}.")
     check_memory(name, shape[0], math.prod(shape[1:]))
-    if math.prod(shape) > most:
-        raise _cut_off(name)
+    if math.prod(shape) > max_bytes:
+        raise _truncated(name)
     array = np.empty(math.prod(shape), np.uint8)
-    rest = array.data
-    while len(rest):
-        read = content.readinto(rest)  # type: ignore[attr-defined]
-        if not read:
-            raise _cut_off(name)
-        rest = rest[read:]
+    remaining = array.data
+    while len(remaining):
+        count = content.readinto(remaining)  # type: ignore[attr-defined]
+        if not count:
+            raise _truncated(name)
+        remaining = remaining[count:]
     if content.read(1):
-        raise FileError(f"{name}: it goes on behind the {_times(shape)} bytes that it tells of. Get the file again.")
+        raise FileError(f"{name}: it is longer than its header says ({_join_sizes(shape)} bytes). Get the file again.")
     return array.reshape(shape)
 
 
-def _times(sizes: Iterable[int]) -> str:
+def _join_sizes(sizes: Iterable[int]) -> str:
     return "×".join(map(str, sizes))
 
 
-def _cut_off(name: str) -> FileError:
-    return FileError(f"{name}: it is cut off: it holds fewer bytes than it tells of. Get the file again.")
+def _truncated(name: str) -> FileError:
+    return FileError(f"{name}: it is truncated: it holds fewer bytes than its header says. Get the file again.")

@@ -1,10 +1,8 @@
-"""Folders of images, one sub-folder per class, as a dataset."""
+"""Datasets of image files in class folders: one sub-folder of images per class."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,30 +11,39 @@ from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress, check_memo
 from cnnfx.errors import FileError
 from cnnfx.images import Image, find_images, load_image, resize
 
-TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
-"""What a folder's two parts are called where it has them."""
-SIDE, LARGEST = 28, 64
-"""Images become as large as the first one unless that is larger than `LARGEST`: then as large as MNIST's."""
-TEST_SHARE = 6
-"""One of so many images is for testing, where nothing else is said."""
+ClassFiles = dict[str, list[Path]]
+"""The image files of each class."""
+
+TRAIN_NAMES = ("train", "training")
+"""Names of a folder that has the class folders for training."""
+TEST_NAMES = ("test", "testing", "val", "valid", "validation")
+"""Names of a folder that has the class folders for testing."""
+MAX_SIDE = 64
+"""Images get the size of the first one unless a side of it is longer than this, in pixels."""
+DEFAULT_SIDE = 28
+"""Otherwise they become as high and wide as MNIST's, in pixels."""
+FILES_PER_TEST = 6
+"""Where there is no folder for testing, one of so many images of each class is for testing."""
 
 
-def load_folders(
+def load_class_folders(
     path: Path, *, size: int | None = None, color: bool = False, seed: int = 0, progress: Progress | None = None
 ) -> Dataset:
-    """The dataset of a folder with one sub-folder of images per class, called as these.
+    """Load the dataset of a folder with one sub-folder of images per class; the classes are named as these.
 
-    Where it holds the folders `train` and `test`, the classes are in each of these. Else about one of six images of
-    each class is taken for testing, the same ones each time.
+    If the folder has the sub-folders `train` and `test`, each of them has the class folders. Else about one of six
+    images of each class is for testing.
 
     Parameters
     ----------
+    path : Path
     size : int, optional
-        The images become so many pixels high and wide; as large as the first one, or 28×28, unless given.
+        Height and width to which images are resized, in pixels; by default those of the first image, or 28×28 if it is
+        larger than 64×64.
     color : bool
-        Three channels, red, green and blue; else one, their luminance.
+        Whether images have three channels, red, green and blue; else one, their luma.
     seed : int
-        Chooses the images for testing.
+        Determines the images for testing.
     progress : callable, optional
         Called with "images", the number of those read, and of all.
 
@@ -45,110 +52,116 @@ def load_folders(
     FileError
         If there are fewer than two classes, one without images, or images that cannot be read.
     """
-    train, test = _parted(path, seed)
-    classes = tuple(train)
-    files = [file for part in (train, test) for group in part.values() for file in group]
-    images, notes = _read_all(path, files, size, color, progress)
-    count = sum(map(len, train.values()))
+    train, test = _find_files(path, seed)
+    files = [file for part in (train, test) for class_files in part.values() for file in class_files]
+    images, notes = _load_images(path, files, size, color, progress)
+    train_count = sum(map(len, train.values()))
     return Dataset(
         path.resolve().name or str(path),
-        images[:count],
+        images[:train_count],
         _labels(train),
-        images[count:],
+        images[train_count:],
         _labels(test),
-        classes,
+        tuple(train),
         notes,
     )
 
 
 def class_folders(path: Path) -> list[Path]:
-    """The sub-folders of a folder, in the order of their numbers or names."""
+    """Return the sub-folders of a folder, those with numbers as names first, in numerical order.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be read.
+    """
     try:
         folders = [path / entry.name for entry in os.scandir(path) if entry.is_dir() and entry.name[0] not in "._"]
     except OSError as error:
         raise FileError(f"{path}: the folder cannot be read: {error.strerror}.") from error
-    return sorted(folders, key=lambda folder: (_number(folder.name), folder.name.lower(), folder.name))
+
+    def sort_key(folder: Path) -> tuple[float, str, str]:
+        number = int(folder.name) if folder.name.isdecimal() else float("inf")
+        return number, folder.name.lower(), folder.name
+
+    return sorted(folders, key=sort_key)
 
 
-def _number(name: str) -> float:
-    return int(name) if name.isdecimal() else float("inf")
+def resize_to_bytes(image: Image, height: int, width: int) -> Images:
+    """Return the pixels of an image resized as those of class folders: (C, height, width), uint8."""
+    if image.shape[1:] == (height, width) and image.values.dtype == np.uint8:
+        return image.values
+    resized = resize(image.floats(), height, width, "bilinear")
+    pixels: Images = np.rint(255 * np.clip(resized, 0, 1)).astype(np.uint8)
+    return pixels
 
 
-def _parted(path: Path, seed: int) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-    """The files per class, for training and for testing."""
-    parts = {folder.name.lower(): folder for folder in class_folders(path)}
-    train = next((parts[name] for name in TRAIN if name in parts), None)
-    test = next((parts[name] for name in TEST if name in parts), None)
-    if train is None or test is None:
-        return _split(_classes(train or path), seed)
-    classes, others = _classes(train), _classes(test)
-    if classes.keys() != others.keys():
-        unlike = ", ".join(sorted(classes.keys() ^ others.keys()))
-        raise FileError(f"{path}: {train.name} and {test.name} do not hold the same classes. In one only: {unlike}.")
-    return classes, others
+def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles]:
+    """Return the files for training and for testing."""
+    folders = {folder.name.lower(): folder for folder in class_folders(path)}
+    train_folder = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
+    test_folder = next((folders[name] for name in TEST_NAMES if name in folders), None)
+    if train_folder is None or test_folder is None:
+        return _split(_find_classes(train_folder or path), seed)
+    train, test = _find_classes(train_folder), _find_classes(test_folder)
+    if train.keys() != test.keys():
+        unmatched = ", ".join(sorted(train.keys() ^ test.keys()))
+        raise FileError(
+            f"{path}: {train_folder.name} and {test_folder.name} do not hold the same classes. "
+            f"In one only: {unmatched}."
+        )
+    return train, test
 
 
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    """The images of each class."""
+def _find_classes(folder: Path) -> ClassFiles:
     folders = class_folders(folder)
     if len(folders) < 2:
         held = f"only the class {folders[0].name}" if folders else "no class"
-        raise FileError(
-            f"{folder}: it holds {held}. To be told apart, two or more are needed, a sub-folder of images each."
-        )
-    return {one.name: find_images([one], recursive=True) for one in folders}
+        raise FileError(f"{folder}: it holds {held}. At least two are needed, each a sub-folder of images.")
+    return {class_folder.name: find_images([class_folder], recursive=True) for class_folder in folders}
 
 
-def _split(classes: dict[str, list[Path]], seed: int) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-    """Some of each class for testing, at least one, the rest for training."""
+def _split(classes: ClassFiles, seed: int) -> tuple[ClassFiles, ClassFiles]:
+    """Split each class at random into files for training and, at least one, for testing."""
     train, test = {}, {}
     for index, (name, files) in enumerate(classes.items()):
         if len(files) < 2:
             raise FileError(
-                f"{files[0].parent}: it holds one image. Two are needed, one to learn from, one to test with."
+                f"{files[0].parent}: it holds one image. At least two are needed, for training and for testing."
             )
-        count = max(1, len(files) // TEST_SHARE)
+        count = max(1, len(files) // FILES_PER_TEST)
         chosen = set(np.random.default_rng([seed, index]).permutation(len(files))[:count].tolist())
-        test[name] = [file for place, file in enumerate(files) if place in chosen]
-        train[name] = [file for place, file in enumerate(files) if place not in chosen]
+        test[name] = [file for number, file in enumerate(files) if number in chosen]
+        train[name] = [file for number, file in enumerate(files) if number not in chosen]
     return train, test
 
 
-def _labels(part: dict[str, list[Path]]) -> Labels:
-    counts = [len(files) for files in part.values()]
+def _labels(classes: ClassFiles) -> Labels:
+    counts = [len(files) for files in classes.values()]
     return np.repeat(np.arange(len(counts), dtype=np.int64), counts)
 
 
-def _read_all(
+def _load_images(
     path: Path, files: list[Path], size: int | None, color: bool, progress: Progress | None
 ) -> tuple[Images, tuple[str, ...]]:
-    """Every image in one array (N, C, H, W), and what to say of those that were resized."""
-    load: Callable[[Path], Image] = partial(load_image, channels="rgb" if color else "gray")
-    height, width = (size, size) if size else _common_size(load(files[0]))
-    channels = 3 if color else 1
-    check_memory(str(path), len(files), channels * height * width)
-    images = np.empty((len(files), channels, height, width), np.uint8)
+    """Load all images into one array (N, C, H, W); a note says how many were resized."""
+    channels = "rgb" if color else "gray"
+    height, width = (size, size) if size else _default_size(load_image(files[0], channels=channels))
+    shape = (3 if color else 1, height, width)
+    check_memory(str(path), len(files), shape[0] * height * width)
+    images = np.empty((len(files), *shape), np.uint8)
     resized = 0
     for index, file in enumerate(files):
-        image = load(file)
+        image = load_image(file, channels=channels)
         resized += image.shape[1:] != (height, width)
-        images[index] = fit_image(image, height, width)
+        images[index] = resize_to_bytes(image, height, width)
         if progress:
             progress("images", index + 1, len(files))
     notes = (f"{path}: {resized} of its {len(files)} images were resized to {height}×{width}.",) if resized else ()
     return images, notes
 
 
-def _common_size(first: Image) -> tuple[int, int]:
-    """The height and width that images get where none is asked for."""
+def _default_size(first: Image) -> tuple[int, int]:
+    """Return the height and width of all images where no size is given."""
     _, height, width = first.shape
-    return (height, width) if max(height, width) <= LARGEST else (SIDE, SIDE)
-
-
-def fit_image(image: Image, height: int, width: int) -> Images:
-    """The pixels (C, height, width) of an image, as images of class folders are made to fit."""
-    if image.shape[1:] == (height, width) and image.values.dtype == np.uint8:
-        return image.values
-    resized = resize(image.floats(), height, width, "bilinear")
-    pixels: Images = np.rint(255 * np.clip(resized, 0, 1)).astype(np.uint8)
-    return pixels
+    return (height, width) if max(height, width) <= MAX_SIDE else (DEFAULT_SIDE, DEFAULT_SIDE)

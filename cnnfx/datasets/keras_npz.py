@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.datasets.dataset import Dataset, Images, Labels, check_memory, check_pair, numbered
+from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, numbered_classes
 from cnnfx.errors import FileError
 from cnnfx.system.npz import NpzError, NpzReader, read_header, read_values
 
@@ -47,14 +47,14 @@ def load_keras(path: Path) -> Dataset:
         raise FileError(
             f"{path}: x_train and x_test hold images of the shapes {train.shape[1:]} and {test.shape[1:]} (C, H, W)."
         )
-    classes = numbered(f"{path}: y_test", train_labels, test_labels)
+    classes = numbered_classes(f"{path}: y_test", train_labels, test_labels)
     return Dataset(path.name, train, train_labels, test, test_labels, classes)
 
 
 def _read_pair(path: Path, archive: NpzReader, part: str) -> tuple[Images, Labels]:
     """Read the images (N, C, H, W) and labels (N,) of "train" or "test"."""
     images, labels = _read_images(path, archive, f"x_{part}"), _read_labels(path, archive, f"y_{part}")
-    check_pair(f"x_{part}", images, f"{path}: y_{part}", labels)
+    check_counts(f"x_{part}", images, f"{path}: y_{part}", labels)
     return images, labels
 
 

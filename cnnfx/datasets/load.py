@@ -1,4 +1,4 @@
-"""A dataset by what a user calls it: "mnist", "drawn", or a path."""
+"""Loading of a dataset by name ("mnist", "drawn") or path; the kind of a file or folder is detected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,24 @@ from pathlib import Path
 
 from cnnfx.datasets.dataset import Dataset, Progress
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.system.npz import ZIP_MAGIC
+
+KERAS_NAME = "mnist.npz"
+"""The file that makes a folder a dataset in the layout of Keras."""
+MIN_DIGITS = 10
+"""The fewest drawn digits for training, and the fewest for testing."""
+MAX_DIGITS = 9_999_999
+"""The most drawn digits for training."""
+TRAIN_PER_TEST = 6
+"""Drawn digits for training to each one for testing, as MNIST has."""
+KNOWN_KINDS = (
+    "four IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; "
+    "gzipped or not), Keras' mnist.npz, or one sub-folder of images per class"
+)
+MNIST_SOURCES = (
+    "Put its four IDX files or Keras' mnist.npz into a folder and name that with $CNNFX_DATA, "
+    "or name mirrors that can be reached with $CNNFX_MIRRORS."
+)
 
 
 def load_dataset(
@@ -18,24 +36,25 @@ def load_dataset(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Labeled images to learn from and to test with.
+    """Load labeled images for training and testing.
 
     Parameters
     ----------
     spec : str or path, optional
-        "mnist": from the folder that `$CNNFX_DATA` names, the user's cache folder, or the web. "drawn": digits that are
-        drawn here, as many as MNIST has, or "drawn:N" for N to learn from and a sixth of it to test with. A path: a
-        folder of IDX files as MNIST's, or one of these files; Keras' `mnist.npz`; a folder with a sub-folder of images
-        per class. A file or folder called mnist is meant by `./mnist`.
-        None: MNIST if it can be had, else drawn digits, which the notes then say.
+        "mnist": from the folder that `$CNNFX_DATA` names, the user's cache folder, or the web. "drawn": synthetic
+        digits, as many as MNIST has, or "drawn:N" for N training images and N / 6 test images. A path: a folder of IDX
+        files as MNIST's, or one of these files; Keras' `mnist.npz`; a folder with a sub-folder of images per class. A
+        file or folder called mnist is given as `./mnist`.
+        None: MNIST if it is available, else drawn digits, with a note.
     size : int, optional
-        For folders of images: so many pixels high and wide. As large as the first image, or 28×28, unless given.
+        Height and width to which the images of class folders are resized, in pixels; by default those of the first
+        image, or 28×28 if it is larger than 64×64.
     color : bool
-        For folders of images: three channels, not one.
+        Whether the images of class folders have three channels, red, green and blue, rather than one.
     seed : int
-        Draws the digits of "drawn", and chooses those for testing where a folder does not say.
+        Determines the digits of "drawn", and which images are for testing in class folders without a test folder.
     progress : callable, optional
-        Called with what is done, how much of it, and how much there is in all or None.
+        Called with what is being read, how much of it is done, and how much there is in all or None.
 
     Returns
     -------
@@ -44,58 +63,128 @@ def load_dataset(
     Raises
     ------
     FileError
-        If the data cannot be had or are damaged; the message says where, what, and how to mend it.
+        If the data are not available or damaged.
     ArgumentError
-        If a size is not positive, or a size or color is asked for of what is not a folder of images.
+        If the size is not positive, or a size or color is given for a dataset other than class folders.
     """
     if size is not None and size < 1:
         raise ArgumentError(f"size is {size}. Images are at least 1 pixel high and wide.")
     if spec is None or is_name(spec):
-        _check_plain(str(spec or "mnist"), size, color)
-        return _by_name(spec, seed, progress)
-    from cnnfx.datasets.detect import load_path
-
+        _check_not_resized(str(spec or "mnist"), size, color)
+        return _load_by_name(spec, seed, progress)
     dataset = load_path(Path(spec).expanduser(), size=size, color=color, seed=seed, progress=progress)
     _, channels, height, width = dataset.train_images.shape
     if (size and (height, width) != (size, size)) or (color and channels == 1):
-        _check_plain(dataset.name, size, color)
+        _check_not_resized(dataset.name, size, color)
     return dataset
 
 
 def is_name(spec: str | os.PathLike[str]) -> bool:
-    """Whether this names a dataset that is found or made anywhere, and not a path."""
+    """Return whether `spec` is the name of a dataset, not a path."""
     return isinstance(spec, str) and (spec in ("mnist", "drawn") or spec.startswith("drawn:"))
 
 
-def _drawn(spec: str, seed: int, progress: Progress | None) -> Dataset:
-    """As many drawn digits as "drawn:N" says, under this name, so that they can be had again."""
-    from cnnfx.datasets.synthetic_digits import load_drawn
+def load_path(
+    path: Path, *, size: int | None = None, color: bool = False, seed: int = 0, progress: Progress | None = None
+) -> Dataset:
+    """Load the dataset of a file or folder. For the arguments see `load_dataset`.
 
-    count = spec.removeprefix("drawn:")
-    if not (count.isascii() and count.isdigit() and len(count) <= 7 and int(count) >= 10):
-        raise ArgumentError(f"{spec}: {count!r} is not a number of digits, 10 to 9999999, as in drawn:6000.")
-    dataset = load_drawn(seed, train=int(count), test=max(10, int(count) // 6), progress=progress)
-    return replace(dataset, name=spec)
+    Raises
+    ------
+    FileError
+        If there is none, or it is damaged.
+    """
+    from cnnfx.datasets.idx import find_idx, is_idx_name, load_idx
+    from cnnfx.datasets.image_folder import class_folders, load_class_folders
+    from cnnfx.datasets.keras_npz import load_keras
+
+    is_folder = path.is_dir()
+    if not is_folder and _is_zip(path):
+        return load_keras(path)
+    if find_idx(path) if is_folder else is_idx_name(path.name):
+        return load_idx(path)
+    if (path / KERAS_NAME).is_file():
+        return load_keras(path / KERAS_NAME)
+    if is_folder and class_folders(path):
+        return load_class_folders(path, size=size, color=color, seed=seed, progress=progress)
+    raise FileError(f"{path}: it holds no dataset. Known are {KNOWN_KINDS}.")
 
 
-def _check_plain(name: str, size: int | None, color: bool) -> None:
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    except FileNotFoundError:
+        raise FileError(
+            f"{path}: there is no such file or folder. Datasets known by name are mnist and drawn."
+        ) from None
+    except OSError as error:
+        raise FileError(f"{path}: it cannot be read: {error.strerror}.") from error
+
+
+def _check_not_resized(name: str, size: int | None, color: bool) -> None:
     if size is not None or color:
-        asked = "size" if size is not None else "color"
-        raise ArgumentError(f"{name}: a {asked} can be chosen for folders of images only. Its images stay as they are.")
+        argument = "size" if size is not None else "color"
+        raise ArgumentError(f"{name}: a {argument} can be given for folders of images only.")
 
 
-def _by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Progress | None) -> Dataset:
-    from cnnfx.datasets.mnist import load_mnist
+def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Progress | None) -> Dataset:
     from cnnfx.datasets.synthetic_digits import load_drawn
 
     if spec == "drawn":
         return load_drawn(seed, progress=progress)
     if isinstance(spec, str) and spec != "mnist":
-        return _drawn(spec, seed, progress)
+        return _load_drawn_count(spec, seed, progress)
     try:
-        return load_mnist(progress=progress)
+        return _load_mnist(progress)
     except FileError as error:
         if spec is not None:
             raise FileError(str(error), remedy="drawn_digits") from error
-        note = f"Digits that cnnfx draws itself stand in for MNIST. {error}"
+        note = f"Digits that cnnfx draws itself are used instead of MNIST. {error}"
         return load_drawn(seed, progress=progress).with_notes((note,))
+
+
+def _load_drawn_count(spec: str, seed: int, progress: Progress | None) -> Dataset:
+    """Draw the digits of "drawn:N". The dataset keeps this name, so that it can be loaded by it again."""
+    from cnnfx.datasets.synthetic_digits import load_drawn
+
+    count = spec.removeprefix("drawn:")
+    is_number = count.isascii() and count.isdigit() and len(count) <= len(str(MAX_DIGITS))
+    if not (is_number and int(count) >= MIN_DIGITS):
+        raise ArgumentError(
+            f"{spec}: {count!r} is not a number of digits, {MIN_DIGITS} to {MAX_DIGITS}, as in drawn:6000."
+        )
+    test_count = max(MIN_DIGITS, int(count) // TRAIN_PER_TEST)
+    return replace(load_drawn(seed, train=int(count), test=test_count, progress=progress), name=spec)
+
+
+def _load_mnist(progress: Progress | None) -> Dataset:
+    """Load MNIST from where `$CNNFX_DATA` says; if that fails, with a note from the cache or the web."""
+    from cnnfx.datasets.mnist import load_mnist
+
+    notes: tuple[str, ...] = ()
+    try:
+        if dataset := _load_named_mnist():
+            return dataset
+    except FileError as error:
+        notes = (str(error),)
+    try:
+        return load_mnist(progress=progress).with_notes(notes)
+    except FileError as error:
+        raise FileError(f"MNIST is not available. {' '.join((*notes, str(error)))} {MNIST_SOURCES}") from error
+
+
+def _load_named_mnist() -> Dataset | None:
+    """Load MNIST from where `$CNNFX_DATA` says; None if it is not set."""
+    from cnnfx.datasets.mnist import DIGITS, is_mnist
+
+    path = os.environ.get("CNNFX_DATA")
+    if not path:
+        return None
+    try:
+        dataset = load_path(Path(path).expanduser())
+    except FileError as error:
+        raise error.prefixed("$CNNFX_DATA") from error
+    if not is_mnist(dataset):
+        raise FileError(f"$CNNFX_DATA: {path}: its content is not MNIST's. Name its path as the dataset to use it.")
+    return replace(dataset, name="mnist", classes=DIGITS)

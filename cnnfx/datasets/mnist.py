@@ -1,4 +1,4 @@
-"""MNIST: where it is looked for, and how it is had where it is not."""
+"""MNIST from the user's cache folder, or from the web into it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +20,7 @@ from cnnfx.errors import FileError
 from cnnfx.system.files import atomic_write
 
 MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist")
-"""Folders on the web that have MNIST's four files; `$CNNFX_MIRRORS` names others, separated by spaces."""
+"""Folders on the web that have MNIST's four files; `$CNNFX_MIRRORS` names others, separated by blanks."""
 FILES = {
     "train_images": RemoteFile(
         "train-images-idx3-ubyte.gz", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
@@ -36,50 +35,65 @@ FILES = {
         "t10k-labels-idx1-ubyte.gz", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-"""MNIST's files by what they hold."""
+"""MNIST's files by the arrays of `Dataset` that they hold."""
 DIGITS = tuple("0123456789")
-WAYS = (
-    "Put its four IDX files or Keras' mnist.npz into a folder and name that with $CNNFX_DATA, "
-    "or name mirrors that can be reached with $CNNFX_MIRRORS."
-)
+"""The names of MNIST's classes."""
 
 
 def load_mnist(*, mirrors: Sequence[str] | None = None, progress: Progress | None = None) -> Dataset:
-    """MNIST: from the folder that `$CNNFX_DATA` names, else from the user's cache folder, else from the web.
+    """Load MNIST from the cache folder; download what is missing there or damaged.
 
-    Its content is held against the published SHA-256 sums wherever it comes from. What is downloaded is kept in the
-    cache folder.
+    All content is compared with the published SHA-256 sums.
 
     Parameters
     ----------
     mirrors : sequence of str, optional
-        Addresses of folders on the web; `$CNNFX_MIRRORS` or `MIRRORS` unless given.
+        Addresses of folders on the web; by default those of `$CNNFX_MIRRORS`, or `MIRRORS`.
     progress : callable, optional
-        Called with a file's name, the bytes received, and their number in all or None.
+        Called with a file's name, the bytes received, and the bytes in all or None.
 
     Returns
     -------
     Dataset
-        60,000 images (1, 28, 28) to learn from, 10,000 to test with. The notes tell of a place that was passed over.
+        60,000 training images (1, 28, 28) and 10,000 test images. A note says if they could not be cached.
 
     Raises
     ------
     FileError
-        If it cannot be had; the message says what was wrong where, and the ways to mend it.
+        If a file cannot be downloaded.
     """
-    sources: tuple[Callable[[], Dataset | None], ...] = (_named_data, lambda: _kept_data(mirrors, progress))
-    faults: list[str] = []
-    for source in sources:
-        try:
-            if dataset := source():
-                return dataset.with_notes(tuple(faults))
-        except FileError as error:
-            faults.append(str(error))
-    raise FileError(f"MNIST cannot be had. {' '.join(faults)} {WAYS}")
+    folder = cache_folder() / "mnist"
+    if mirrors is None:
+        from_environment = os.environ.get("CNNFX_MIRRORS")
+        mirrors = MIRRORS if from_environment is None else from_environment.split()
+    notes: list[str] = []
+    arrays: list[Images] = []
+    for remote in FILES.values():
+        array = _read_cached(folder / remote.name, remote)
+        if array is None:
+            data = fetch(remote, mirrors, progress)
+            array = _read(remote.name, io.BytesIO(data), remote)
+            notes += _cache(folder / remote.name, data)
+        arrays.append(array)
+    train, train_labels, test, test_labels = arrays
+    return Dataset(
+        "mnist",
+        train[:, np.newaxis],
+        train_labels.astype(np.int64),
+        test[:, np.newaxis],
+        test_labels.astype(np.int64),
+        DIGITS,
+        tuple(notes[:1]),
+    )
+
+
+def is_mnist(dataset: Dataset) -> bool:
+    """Return whether a dataset has MNIST's content, by the published SHA-256 sums."""
+    return all(_has_published_sum(getattr(dataset, name), remote) for name, remote in FILES.items())
 
 
 def cache_folder() -> Path:
-    """Where the system keeps what programs can get again."""
+    """Return the folder in which cnnfx keeps downloads, in the system's folder for caches."""
     home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -91,29 +105,22 @@ def cache_folder() -> Path:
     return base / "cnnfx"
 
 
-def _named_data() -> Dataset | None:
-    """MNIST from where `$CNNFX_DATA` says, None if it says nothing."""
-    place = os.environ.get("CNNFX_DATA")
-    if not place:
-        return None
-    from cnnfx.datasets.detect import load_path
-
-    try:
-        dataset = load_path(Path(place).expanduser())
-    except FileError as error:
-        raise error.prefixed("$CNNFX_DATA") from error
-    if not is_mnist(dataset):
-        raise FileError(f"$CNNFX_DATA: {place}: its content is not MNIST's. Name its path as the data set to use it.")
-    return replace(dataset, name="mnist", classes=DIGITS)
+def _read_cached(path: Path, remote: RemoteFile) -> Images | None:
+    """Read a file of the cache folder; None if it is missing or its content is not the published one."""
+    with suppress(OSError, FileError), path.open("rb") as stream:
+        array = _read(str(path), stream, remote)
+        if _has_published_sum(array[:, np.newaxis] if array.ndim == 3 else array, remote):
+            return array
+    return None
 
 
-def is_mnist(dataset: Dataset) -> bool:
-    """Whether a dataset's content is MNIST's, by the published sums."""
-    return all(_is_published(getattr(dataset, name), remote) for name, remote in FILES.items())
+def _read(name: str, stream: IO[bytes], remote: RemoteFile) -> Images:
+    """Read images (N, H, W) or labels (N,)."""
+    return read_idx(name, stream, 3 if "idx3" in remote.name else 1)
 
 
-def _is_published(array: Images | Labels, remote: RemoteFile) -> bool:
-    """Whether an array (N, 1, H, W) or (N,), written as IDX, has the sum that is published."""
+def _has_published_sum(array: Images | Labels, remote: RemoteFile) -> bool:
+    """Return whether an array (N, 1, H, W) or (N,), as an IDX file, has the SHA-256 that is published."""
     sizes = array.shape[:1] + array.shape[2:]
     header = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, ">u4").tobytes()
     digest = hashlib.sha256(header)
@@ -121,57 +128,17 @@ def _is_published(array: Images | Labels, remote: RemoteFile) -> bool:
     return digest.hexdigest() == remote.sha256
 
 
-def _kept_data(mirrors: Sequence[str] | None, progress: Progress | None) -> Dataset:
-    """MNIST from the cache folder; what is missing there or damaged comes from the web."""
-    folder = cache_folder() / "mnist"
-    if mirrors is None:
-        named = os.environ.get("CNNFX_MIRRORS")
-        mirrors = MIRRORS if named is None else named.split()
-    notes: list[str] = []
-    arrays: list[Images] = []
-    for remote in FILES.values():
-        array = _kept(folder / remote.name, remote)
-        if array is None:
-            data = fetch(remote, mirrors, progress)
-            array = _array(remote.name, io.BytesIO(data), remote)
-            notes += _keep(folder / remote.name, data)
-        arrays.append(array)
-    train, train_labels, test, test_labels = arrays
-    return Dataset(
-        "mnist",
-        train[:, None],
-        train_labels.astype(np.int64),
-        test[:, None],
-        test_labels.astype(np.int64),
-        DIGITS,
-        tuple(notes[:1]),
-    )
-
-
-def _kept(path: Path, remote: RemoteFile) -> Images | None:
-    """What a file of the cache folder holds; None if it is not there or not what was once written."""
-    with suppress(OSError, FileError), path.open("rb") as stream:
-        array = _array(str(path), stream, remote)
-        if _is_published(array[:, None] if array.ndim == 3 else array, remote):
-            return array
-    return None
-
-
-def _array(name: str, stream: IO[bytes], remote: RemoteFile) -> Images:
-    return read_idx(name, stream, 3 if "idx3" in remote.name else 1)
-
-
-def _keep(path: Path, data: bytes) -> list[str]:
-    """Write what was downloaded into the cache folder; if that cannot be, say so: the data are good all the same."""
+def _cache(path: Path, data: bytes) -> list[str]:
+    """Write a downloaded file into the cache folder; return a note if that fails, since the data can be used anyway."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             file.write(data)
     except (OSError, FileError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
-        why = getattr(cause, "strerror", None) or error
+        reason = getattr(cause, "strerror", None) or error
         return [
-            f"{path.parent}: MNIST was downloaded, but cannot be kept there ({why}): the next time it is downloaded "
-            "again. Make room or allow writing, or name another place for caches with $XDG_CACHE_HOME."
+            f"{path.parent}: MNIST was downloaded but cannot be cached here ({reason}); the next run downloads it "
+            "again. Free some space or allow writing, or name another folder for caches with $XDG_CACHE_HOME."
         ]
     return []

@@ -116,7 +116,7 @@ def test_without_mnist_it_says_so_and_learns_on_drawn_digits(monkeypatch, tmp_pa
     monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     text = done("train", "--epochs", "1", "--filters", "2,2").stderr
-    assert text.startswith("cnnfx: Digits that cnnfx draws itself stand in for MNIST. MNIST cannot be had. ")
+    assert text.startswith("cnnfx: Digits that cnnfx draws itself are used instead of MNIST. MNIST is not available. ")
     assert "\nlearning on drawn: 300 images" in text
     assert meta("model.npz")["dataset"] == "drawn"
 
@@ -126,8 +126,8 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
     monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     text = refused("train", "--data", "mnist", "--epochs", "1")
-    assert text.startswith("cnnfx: MNIST cannot be had. ")
-    assert text.endswith("Or learn on digits that cnnfx draws itself, --data drawn.")
+    assert text.startswith("cnnfx: MNIST is not available. ")
+    assert text.endswith("Or train on digits that cnnfx draws itself, --data drawn.")
     assert not os.path.exists("model.npz")
 
 
@@ -153,7 +153,7 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
          "none/run.jsonl: it cannot be written: its folder does not exist. Make it first, or choose another with "
          "--log.", 1),
         (("--image-size", "9"),
-         "drawn:300: a size can be chosen for folders of images only. Its images stay as they are.", 1),
+         "drawn:300: a size can be given for folders of images only.", 1),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_said(given, said, code):

@@ -1,4 +1,4 @@
-"""MNIST's four files, made of few images."""
+"""Helpers that write small datasets as IDX files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 
 def idx_bytes(array, kind=8):
+    """Return the content of an IDX file; `kind` is the code of the type in its magic number."""
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
 def write_idx(folder, arrays, *, prefix="", zipped=False):
+    """Write the four files of a dataset into a folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in zip(NAMES, arrays, strict=True):
         data = idx_bytes(array)
@@ -23,6 +25,7 @@ def write_idx(folder, arrays, *, prefix="", zipped=False):
     return folder
 
 
-def same(dataset, arrays):
-    held = (dataset.train_images[:, 0], dataset.train_labels, dataset.test_images[:, 0], dataset.test_labels)
-    return all(np.array_equal(one, other) for one, other in zip(held, arrays, strict=True))
+def holds(dataset, arrays):
+    """Return whether a dataset has the images and labels of four arrays, as the fixture `arrays` has them."""
+    own = (dataset.train_images[:, 0], dataset.train_labels, dataset.test_images[:, 0], dataset.test_labels)
+    return all(np.array_equal(one, other) for one, other in zip(own, arrays, strict=True))

@@ -1,4 +1,4 @@
-"""IDX files: read as they are, refused where they are wrong."""
+"""Tests of the reader of IDX files."""
 
 from __future__ import annotations
 
@@ -13,91 +13,89 @@ import pytest
 from cnnfx.datasets import dataset, load_dataset
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
-from tests.datasets.idx_files import NAMES, idx_bytes, same, write_idx
+from tests.datasets.idx_files import NAMES, holds, idx_bytes, write_idx
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-GOOD = idx_bytes(IMAGES)
-AGAIN = "Get the file again."
+IMAGES_FILE = idx_bytes(IMAGES)
+ADVICE = "Get the file again."
 
 
-def refusal(data, sizes=3):
+def error_message(data, axes=3):
     with pytest.raises(FileError) as caught:
-        read_idx("f", io.BytesIO(data), sizes)
+        read_idx("f", io.BytesIO(data), axes)
     return str(caught.value)
 
 
-@pytest.mark.parametrize("data", [GOOD, gzip.compress(GOOD)])
-def test_images_are_read(data):
+@pytest.mark.parametrize("data", [IMAGES_FILE, gzip.compress(IMAGES_FILE)])
+def test_an_image_file_is_read_plain_or_gzipped(data):
     assert np.array_equal(read_idx("f", io.BytesIO(data), 3), IMAGES)
 
 
-def test_labels_are_read():
+def test_a_label_file_is_read():
     assert read_idx("f", io.BytesIO(idx_bytes(np.array([3, 255]))), 1).tolist() == [3, 255]
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", f"f: it is empty. {AGAIN}"),
+        (b"", f"f: it is empty. {ADVICE}"),
         (b"<htm", "f: it is not an IDX file: it begins with b'<htm', not with b'\\x00\\x00\\x08\\x03'."),
         (b"\0\0", "f: it is not an IDX file: it begins with b'\\x00\\x00', not with b'\\x00\\x00\\x08\\x03'."),
         (idx_bytes(IMAGES, kind=13), "f: it holds floats. Images are read as bytes."),
         (idx_bytes(IMAGES[0, 0]), "f: it holds labels, not images."),
         (idx_bytes(IMAGES[0]), "f: it holds an array of 2 axes, not images."),
-        (GOOD[:9], f"f: it is cut off: it holds fewer bytes than it tells of. {AGAIN}"),
-        (GOOD[:-1], f"f: it is cut off: it holds fewer bytes than it tells of. {AGAIN}"),
-        (gzip.compress(GOOD[:-1]), f"f: it is cut off: it holds fewer bytes than it tells of. {AGAIN}"),
-        (gzip.compress(GOOD)[:-9], f"f: it is cut off: it holds fewer bytes than it tells of. {AGAIN}"),
+        (IMAGES_FILE[:9], f"f: it is truncated: it holds fewer bytes than its header says. {ADVICE}"),
+        (IMAGES_FILE[:-1], f"f: it is truncated: it holds fewer bytes than its header says. {ADVICE}"),
+        (gzip.compress(IMAGES_FILE[:-1]), f"f: it is truncated: it holds fewer bytes than its header says. {ADVICE}"),
+        (gzip.compress(IMAGES_FILE)[:-9], f"f: it is truncated: it holds fewer bytes than its header says. {ADVICE}"),
         (
-            gzip.compress(GOOD)[:1],
+            gzip.compress(IMAGES_FILE)[:1],
             "f: it is not an IDX file: it begins with b'\\x1f', not with b'\\x00\\x00\\x08\\x03'.",
         ),
-        (GOOD + b"!", f"f: it goes on behind the 2×3×4 bytes that it tells of. {AGAIN}"),
-        (gzip.compress(GOOD + bytes(10**6)), f"f: it goes on behind the 2×3×4 bytes that it tells of. {AGAIN}"),
+        (IMAGES_FILE + b"!", f"f: it is longer than its header says (2×3×4 bytes). {ADVICE}"),
+        (gzip.compress(IMAGES_FILE + bytes(10**6)), f"f: it is longer than its header says (2×3×4 bytes). {ADVICE}"),
         (idx_bytes(np.zeros((0, 28, 28))), "f: it holds no images: its sizes are 0×28×28."),
         (
             struct.pack(">4B3I", 0, 0, 8, 3, 2**20, 1024, 1024),
-            "f: it tells of 1048576 images of 1048576 bytes, 1024.0 GiB in all; "
-            "the limit is 2 GiB. It is damaged, or more than can be learned here.",
+            "f: it declares 1048576 images of 1048576 bytes, 1024.0 GiB in all; "
+            "the limit is 2 GiB. The file is damaged, or the dataset is too large.",
         ),
     ],
 )
-def test_a_wrong_file_is_refused(data, message):
-    assert refusal(data) == message
+def test_a_malformed_file_is_refused(data, message):
+    assert error_message(data) == message
 
 
-def test_images_are_no_labels():
-    assert refusal(GOOD, sizes=1) == "f: it holds images, not labels."
+def test_images_are_refused_where_labels_are_expected():
+    assert error_message(IMAGES_FILE, axes=1) == "f: it holds images, not labels."
 
 
-def test_damaged_compression_is_told():
-    damaged = gzip.compress(GOOD)[:-8] + bytes(4) + struct.pack("<I", len(GOOD))
-    assert (
-        refusal(damaged) == f"f: its compression is damaged (CRC check failed 0x0 != 0x{zlib.crc32(GOOD):x}). {AGAIN}"
-    )
+def test_damaged_compression_is_reported():
+    damaged = gzip.compress(IMAGES_FILE)[:-8] + bytes(4) + struct.pack("<I", len(IMAGES_FILE))
+    checksum = f"CRC check failed 0x0 != 0x{zlib.crc32(IMAGES_FILE):x}"
+    assert error_message(damaged) == f"f: its compression is damaged ({checksum}). {ADVICE}"
 
 
-def test_a_bomb_takes_no_memory(monkeypatch):
-    """Sizes that the file's length cannot hold are refused before an array is made for them."""
-    monkeypatch.setattr(np, "empty", lambda *_: pytest.fail("memory was taken"))
+def test_no_memory_is_allocated_for_more_than_the_file_can_hold(monkeypatch):
+    monkeypatch.setattr(np, "empty", lambda *_: pytest.fail("memory was allocated"))
     data = gzip.compress(struct.pack(">4B3I", 0, 0, 8, 3, 1000, 1000, 1000) + bytes(1000))
-    assert refusal(data) == f"f: it is cut off: it holds fewer bytes than it tells of. {AGAIN}"
+    assert error_message(data) == f"f: it is truncated: it holds fewer bytes than its header says. {ADVICE}"
     monkeypatch.setattr(dataset, "MAX_BYTES", 10**6)
-    assert "the limit is 0 GiB" in refusal(data)
+    assert "the limit is 0 GiB" in error_message(data)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_folder_of_four_files_is_a_dataset(tmp_path, arrays, zipped):
+def test_a_folder_of_four_idx_files_is_loaded_as_a_dataset(tmp_path, arrays, zipped):
     data = load_dataset(write_idx(tmp_path / "fashion", arrays, zipped=zipped))
     assert data.name == "fashion"
-    assert same(data, arrays)
+    assert holds(data, arrays)
     assert data.train_images.shape == (40, 1, 28, 28)
     assert (data.train_images.dtype, data.train_labels.dtype) == (np.uint8, np.int64)
     assert data.classes == tuple("0123456789")
     assert data.notes == ()
 
 
-def test_one_of_several_datasets_is_meant_by_a_file_of_it(tmp_path, arrays):
+def test_a_file_selects_one_of_several_datasets_in_a_folder(tmp_path, arrays):
     write_idx(tmp_path, arrays, prefix="a-")
     write_idx(tmp_path, (arrays[0][:20], arrays[1][:20], *arrays[2:]), prefix="b-")
     assert len(load_dataset(tmp_path / "b-train-images-idx3-ubyte").train_images) == 20
@@ -108,14 +106,14 @@ def test_one_of_several_datasets_is_meant_by_a_file_of_it(tmp_path, arrays):
     )
 
 
-def test_emnist_is_set_upright_and_said_so(tmp_path, arrays):
-    sideways = (arrays[0].swapaxes(1, 2), arrays[1], arrays[2].swapaxes(1, 2), arrays[3])
-    data = load_dataset(write_idx(tmp_path, sideways, prefix="emnist-digits-"))
-    assert same(data, arrays)
-    assert data.notes == (f"{tmp_path}: EMNIST's images lie on their side in its files; they were set upright.",)
+def test_emnist_is_set_upright_with_a_note(tmp_path, arrays):
+    transposed = (arrays[0].swapaxes(1, 2), arrays[1], arrays[2].swapaxes(1, 2), arrays[3])
+    data = load_dataset(write_idx(tmp_path, transposed, prefix="emnist-digits-"))
+    assert holds(data, arrays)
+    assert data.notes == (f"{tmp_path}: EMNIST's images are transposed in its files; they were set upright.",)
 
 
-def test_a_file_that_is_missing_is_named(tmp_path, arrays):
+def test_the_message_names_a_missing_file(tmp_path, arrays):
     write_idx(tmp_path, arrays)
     (tmp_path / NAMES[3]).unlink()
     with pytest.raises(FileError) as caught:
@@ -125,7 +123,7 @@ def test_a_file_that_is_missing_is_named(tmp_path, arrays):
     )
 
 
-def test_labels_that_are_not_as_many_as_the_images_are_refused(tmp_path, arrays):
+def test_a_different_number_of_labels_and_images_is_refused(tmp_path, arrays):
     write_idx(tmp_path, (arrays[0], arrays[1][:39], *arrays[2:]))
     with pytest.raises(FileError) as caught:
         load_dataset(tmp_path)
@@ -135,14 +133,14 @@ def test_labels_that_are_not_as_many_as_the_images_are_refused(tmp_path, arrays)
     )
 
 
-def test_a_label_out_of_range_is_refused(tmp_path, arrays):
+def test_a_test_label_that_is_not_in_training_is_refused(tmp_path, arrays):
     write_idx(tmp_path, (*arrays[:3], np.where(arrays[3] == 9, 11, arrays[3])))
     with pytest.raises(FileError) as caught:
         load_dataset(tmp_path)
-    assert str(caught.value) == f"{tmp_path / NAMES[3]}: it holds the label 11, but those for training end at 9."
+    assert str(caught.value) == f"{tmp_path / NAMES[3]}: it holds the label 11; the training labels end at 9."
 
 
-def test_images_of_two_sizes_are_refused(tmp_path, arrays):
+def test_training_and_test_images_of_different_sizes_are_refused(tmp_path, arrays):
     write_idx(tmp_path, (*arrays[:2], arrays[2][:, :20], arrays[3]))
     with pytest.raises(FileError) as caught:
         load_dataset(tmp_path)
@@ -151,7 +149,7 @@ def test_images_of_two_sizes_are_refused(tmp_path, arrays):
     )
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path, arrays):
+def test_the_message_names_a_file_that_cannot_be_read(tmp_path, arrays):
     write_idx(tmp_path, arrays)
     (tmp_path / NAMES[0]).unlink()
     (tmp_path / NAMES[0]).mkdir()

@@ -1,4 +1,4 @@
-"""Folders with a sub-folder of images per class."""
+"""Tests of datasets of class folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cnnfx.datasets import load_dataset
-from cnnfx.datasets.image_folder import load_folders
+from cnnfx.datasets.image_folder import load_class_folders
 from cnnfx.errors import FileError
 
 COLORS = {"cat": (200, 100, 0), "dog": (0, 100, 200), "10": (10, 10, 10), "9": (9, 9, 9)}
@@ -15,7 +15,7 @@ LUMA = {"cat": 118, "dog": 82, "10": 10, "9": 9}
 
 
 def fill(folder, counts, *, size=(12, 10)):
-    """Per class so many images of its color, (width, height)."""
+    """Write the given number of images of each class, (width, height), in its color; return the folder."""
     for name, count in counts.items():
         (folder / name).mkdir(parents=True)
         for index in range(count):
@@ -23,13 +23,13 @@ def fill(folder, counts, *, size=(12, 10)):
     return folder
 
 
-def refusal(folder, **options):
+def error_message(folder, **options):
     with pytest.raises(FileError) as caught:
         load_dataset(folder, **options)
     return str(caught.value)
 
 
-def test_classes_are_the_folders_in_the_order_of_numbers_and_names(tmp_path):
+def test_classes_are_the_folders_sorted_by_number_and_name(tmp_path):
     data = load_dataset(fill(tmp_path / "pets", {"dog": 2, "cat": 2, "10": 2, "9": 2}))
     assert data.name == "pets"
     assert data.classes == ("9", "10", "cat", "dog")
@@ -40,23 +40,23 @@ def test_classes_are_the_folders_in_the_order_of_numbers_and_names(tmp_path):
     assert data.notes == ()
 
 
-def test_colors_are_kept_where_they_are_asked_for(tmp_path):
+def test_color_images_have_three_channels(tmp_path):
     data = load_dataset(fill(tmp_path, {"cat": 2, "dog": 2}), color=True)
     assert data.train_images[:, :, 5, 5].tolist() == [[200, 100, 0], [0, 100, 200]]
 
 
-def test_images_are_resized_and_it_is_said(tmp_path):
+def test_images_are_resized_with_a_note(tmp_path):
     data = load_dataset(fill(tmp_path, {"cat": 3, "dog": 3}), size=7)
     assert data.train_images.shape == (4, 1, 7, 7)
     assert np.ptp(data.train_images[0]) == 0
     assert data.notes == (f"{tmp_path}: 6 of its 6 images were resized to 7×7.",)
 
 
-def test_large_images_become_28_by_28(tmp_path):
+def test_large_images_are_resized_to_28_by_28(tmp_path):
     assert load_dataset(fill(tmp_path, {"cat": 2, "dog": 2}, size=(100, 90))).train_images.shape == (2, 1, 28, 28)
 
 
-def test_images_become_as_large_as_the_first(tmp_path):
+def test_images_are_resized_to_the_size_of_the_first(tmp_path):
     fill(tmp_path, {"cat": 2})
     fill(tmp_path, {"dog": 2}, size=(50, 50))
     data = load_dataset(tmp_path)
@@ -64,7 +64,7 @@ def test_images_become_as_large_as_the_first(tmp_path):
     assert data.notes == (f"{tmp_path}: 2 of its 4 images were resized to 10×12.",)
 
 
-def test_what_is_shrunk_is_averaged(tmp_path):
+def test_shrinking_averages_pixels(tmp_path):
     checks = (np.indices((56, 56)).sum(axis=0) % 2 * 254).astype(np.uint8)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -74,7 +74,7 @@ def test_what_is_shrunk_is_averaged(tmp_path):
     assert abs(inner.astype(int) - 127).max() <= 1
 
 
-def test_one_of_six_of_each_class_is_for_testing_the_same_ones_each_time(tmp_path):
+def test_one_of_six_of_each_class_is_for_testing_chosen_by_the_seed(tmp_path):
     fill(tmp_path, {"cat": 12, "dog": 7})
     for index, path in enumerate(sorted(tmp_path.glob("*/*.png"))):
         Image.new("L", (4, 4), index).save(path)
@@ -88,7 +88,7 @@ def test_one_of_six_of_each_class_is_for_testing_the_same_ones_each_time(tmp_pat
 
 
 @pytest.mark.parametrize("test", ["test", "val", "Validation"])
-def test_folders_called_train_and_test_are_taken_as_such(tmp_path, test):
+def test_folders_called_train_and_test_split_the_dataset(tmp_path, test):
     fill(tmp_path / "train", {"cat": 3, "dog": 1})
     fill(tmp_path / test, {"cat": 1, "dog": 2})
     data = load_dataset(tmp_path)
@@ -96,55 +96,54 @@ def test_folders_called_train_and_test_are_taken_as_such(tmp_path, test):
     assert (data.train_labels.tolist(), data.test_labels.tolist()) == ([0, 0, 0, 1], [0, 1, 1])
 
 
-def test_progress_is_told(tmp_path):
-    told = []
-    load_folders(fill(tmp_path, {"cat": 2, "dog": 2}), progress=lambda *done: told.append(done))
-    assert told == [("images", done, 4) for done in (1, 2, 3, 4)]
+def test_progress_is_reported(tmp_path):
+    reports = []
+    load_class_folders(fill(tmp_path, {"cat": 2, "dog": 2}), progress=lambda *report: reports.append(report))
+    assert reports == [("images", done, 4) for done in (1, 2, 3, 4)]
 
 
-def test_classes_in_one_part_only_are_refused(tmp_path):
+def test_different_classes_for_training_and_testing_are_refused(tmp_path):
     fill(tmp_path / "train", {"cat": 1, "dog": 1})
     fill(tmp_path / "test", {"cat": 1, "9": 1})
-    assert refusal(tmp_path) == f"{tmp_path}: train and test do not hold the same classes. In one only: 9, dog."
+    assert error_message(tmp_path) == f"{tmp_path}: train and test do not hold the same classes. In one only: 9, dog."
 
 
-def test_one_class_is_too_few(tmp_path):
-    assert refusal(fill(tmp_path, {"cat": 2})) == (
-        f"{tmp_path}: it holds only the class cat. To be told apart, two or more are needed, "
-        "a sub-folder of images each."
+def test_a_single_class_is_refused(tmp_path):
+    assert error_message(fill(tmp_path, {"cat": 2})) == (
+        f"{tmp_path}: it holds only the class cat. At least two are needed, each a sub-folder of images."
     )
 
 
 def test_an_empty_class_is_refused(tmp_path):
     fill(tmp_path, {"cat": 2, "dog": 0})
-    assert refusal(tmp_path) == (
+    assert error_message(tmp_path) == (
         f"{tmp_path / 'dog'}: it holds no pictures (png, jpg, jpeg, tif, tiff, webp, bmp, gif, pgm, ppm, pnm)."
     )
 
 
-def test_a_class_of_one_image_cannot_be_parted(tmp_path):
-    assert refusal(fill(tmp_path, {"cat": 2, "dog": 1})) == (
-        f"{tmp_path / 'dog'}: it holds one image. Two are needed, one to learn from, one to test with."
+def test_a_class_of_one_image_is_refused(tmp_path):
+    assert error_message(fill(tmp_path, {"cat": 2, "dog": 1})) == (
+        f"{tmp_path / 'dog'}: it holds one image. At least two are needed, for training and for testing."
     )
 
 
-def test_an_image_that_cannot_be_read_is_named(tmp_path):
+def test_the_message_names_an_image_that_cannot_be_read(tmp_path):
     fill(tmp_path, {"cat": 2, "dog": 2})
     path = tmp_path / "dog" / "0.png"
     path.write_bytes(b"not a picture")
-    assert refusal(tmp_path).startswith(f"{path}: it is not an image that can be read.")
+    assert error_message(tmp_path).startswith(f"{path}: it is not an image that can be read.")
 
 
 def test_a_folder_without_a_dataset_is_refused(tmp_path):
-    assert refusal(tmp_path) == (
+    assert error_message(tmp_path) == (
         f"{tmp_path}: it holds no dataset. Known are four IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, "
         "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; gzipped or not), Keras' mnist.npz, "
         "or one sub-folder of images per class."
     )
 
 
-def test_more_than_memory_is_refused_before_it_is_taken(tmp_path):
-    assert refusal(fill(tmp_path, {"cat": 2, "dog": 2}), size=100_000) == (
-        f"{tmp_path}: it tells of 4 images of 10000000000 bytes, 37.3 GiB in all; the limit is 2 GiB. "
-        "It is damaged, or more than can be learned here."
+def test_too_much_memory_is_refused_before_it_is_allocated(tmp_path):
+    assert error_message(fill(tmp_path, {"cat": 2, "dog": 2}), size=100_000) == (
+        f"{tmp_path}: it declares 4 images of 10000000000 bytes, 37.3 GiB in all; the limit is 2 GiB. "
+        "The file is damaged, or the dataset is too large."
     )

@@ -1,4 +1,4 @@
-"""Keras' archives."""
+"""Tests of the reader of datasets in the layout of Keras."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import pytest
 
 from cnnfx.datasets import load_dataset
 from cnnfx.errors import FileError
-from tests.datasets.idx_files import same
+from tests.datasets.idx_files import holds
 
 
-def saved(path, arrays, **changed):
+def save(path, arrays, **changed):
+    """Write the arrays, changed or (for None) left out, and return the path."""
     named = dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays, strict=True)) | changed
     np.savez_compressed(path, **{name: array for name, array in named.items() if array is not None})
     return path
 
 
-def refusal(path):
+def error_message(path):
+    """Return the message of the error for a path, without the path."""
     with pytest.raises(FileError) as caught:
         load_dataset(path)
     assert str(caught.value).startswith(f"{path}: ")
@@ -31,22 +33,22 @@ def path(tmp_path):
     return tmp_path / "mnist.npz"
 
 
-def test_an_archive_is_a_dataset(path, arrays):
-    data = load_dataset(saved(path, arrays))
-    assert same(data, arrays)
+def test_a_file_is_loaded_as_a_dataset(path, arrays):
+    data = load_dataset(save(path, arrays))
+    assert holds(data, arrays)
     assert (data.name, data.classes) == ("mnist.npz", tuple("0123456789"))
 
 
-def test_a_folder_that_holds_one_is_too(path, arrays):
-    saved(path, arrays)
-    assert same(load_dataset(path.parent), arrays)
+def test_a_folder_with_such_a_file_is_loaded_as_a_dataset(path, arrays):
+    save(path, arrays)
+    assert holds(load_dataset(path.parent), arrays)
 
 
-def test_colors_and_labels_in_a_column_are_understood(path, arrays):
+def test_channels_last_images_and_labels_in_a_column_are_read(path, arrays):
     colored = {
         name: np.stack([x, x // 2, x // 3], axis=-1) for name, x in (("x_train", arrays[0]), ("x_test", arrays[2]))
     }
-    data = load_dataset(saved(path, arrays, y_train=arrays[1][:, None], **colored))
+    data = load_dataset(save(path, arrays, y_train=arrays[1][:, None], **colored))
     assert data.train_images.shape == (40, 3, 28, 28)
     assert np.array_equal(data.train_images[:, 1], arrays[0] // 2)
     assert np.array_equal(data.train_labels, arrays[1])
@@ -78,46 +80,49 @@ def test_colors_and_labels_in_a_column_are_understood(path, arrays):
         ({"y_train": np.full(40, -1)}, "y_train holds labels of -1 to -1. They count from 0."),
         ({"y_train": np.zeros(39, int)}, "y_train: it holds 39 labels for the 40 images of x_train. "
          "Get both files from the same place."),
-        ({"y_test": np.full(20, 12)}, "y_test: it holds the label 12, but those for training end at 9."),
+        ({"y_test": np.full(20, 12)}, "y_test: it holds the label 12; the training labels end at 9."),
     ],
 )  # fmt: skip
-def test_wrong_arrays_are_refused(path, arrays, changed, message):
-    assert refusal(saved(path, arrays, **changed)) == message
+def test_unsuitable_arrays_are_refused(path, arrays, changed, message):
+    assert error_message(save(path, arrays, **changed)) == message
 
 
-def test_an_archive_that_is_cut_off_is_refused(path, arrays):
-    data = saved(path, arrays).read_bytes()
+def test_a_truncated_file_is_refused(path, arrays):
+    data = save(path, arrays).read_bytes()
     path.write_bytes(data[:-100])
-    assert refusal(path) == "the archive is cut off or damaged. Get the file again."
+    assert error_message(path) == "the archive is cut off or damaged. Get the file again."
 
 
-def test_an_archive_that_is_damaged_is_refused(path, arrays):
-    data = bytearray(saved(path, arrays).read_bytes())
+def test_a_damaged_file_is_refused(path, arrays):
+    data = bytearray(save(path, arrays).read_bytes())
     data[2000:2100] = bytes(100)
     path.write_bytes(data)
-    assert refusal(path) == "the archive is cut off or damaged. Get the file again."
+    assert error_message(path) == "the archive is cut off or damaged. Get the file again."
 
 
-def bomb(path, arrays, claimed):
-    """An archive whose images tell of a huge shape, and hold as many zeros as they tell if `claimed`."""
-    saved(path, arrays, x_train=None)
+def save_huge_shape(path, arrays, in_directory):
+    """Write images with a huge shape in their header and, if `in_directory`, a huge size in the zip directory."""
+    save(path, arrays, x_train=None)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "|u1", "fortran_order": False, "shape": (3000000, 1000, 1000)}
     )
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x_train.npy", header.getvalue() + bytes(1000))
-        if claimed:
+        if in_directory:
             archive.getinfo("x_train.npy").file_size = 3 * 10**12 + 1000
     return path
 
 
-def test_an_array_that_tells_of_more_than_it_holds_is_refused_before_it_is_read(path, arrays):
-    assert refusal(bomb(path, arrays, claimed=False)) == "the archive is cut off or damaged. Get the file again."
+def test_an_array_shorter_than_its_header_says_is_refused_before_it_is_read(path, arrays):
+    assert (
+        error_message(save_huge_shape(path, arrays, in_directory=False))
+        == "the archive is cut off or damaged. Get the file again."
+    )
 
 
-def test_a_bomb_is_refused_before_it_is_read(path, arrays):
-    assert refusal(bomb(path, arrays, claimed=True)) == (
-        "x_train: it tells of 3000000 images of 1000000 bytes, 2794.0 GiB in all; the limit is 2 GiB. "
-        "It is damaged, or more than can be learned here."
+def test_too_many_images_are_refused_before_they_are_read(path, arrays):
+    assert error_message(save_huge_shape(path, arrays, in_directory=True)) == (
+        "x_train: it declares 3000000 images of 1000000 bytes, 2794.0 GiB in all; the limit is 2 GiB. "
+        "The file is damaged, or the dataset is too large."
     )

@@ -1,4 +1,4 @@
-"""Datasets by name: MNIST from where it can be had, drawn digits where it cannot."""
+"""Tests of loading datasets by name or path, and of where MNIST is looked for."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from cnnfx.datasets import load_dataset, mnist
 from cnnfx.datasets import synthetic_digits as drawn
 from cnnfx.datasets.download import RemoteFile
 from cnnfx.errors import ArgumentError, FileError
-from tests.datasets.idx_files import NAMES, idx_bytes, same, write_idx
+from tests.datasets.idx_files import NAMES, holds, idx_bytes, write_idx
 from tests.datasets.web_server import send
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 @pytest.fixture(autouse=True)
-def few_drawn_digits(monkeypatch):
+def small_drawn_dataset(monkeypatch):
     monkeypatch.setattr(drawn.load_drawn, "__kwdefaults__", {"train": 30, "test": 20, "progress": None})
 
 
 @pytest.fixture(autouse=True)
 def small_mnist(arrays, monkeypatch):
-    """Forty drawn digits pass for MNIST."""
+    """Replace MNIST by forty drawn digits."""
     files = {}
     for key, name, array in zip(KEYS, NAMES, arrays, strict=True):
         data = idx_bytes(array)
@@ -43,7 +43,7 @@ def cache():
 
 @pytest.fixture
 def mirror(server, arrays, monkeypatch):
-    """A mirror that has MNIST; it counts what it is asked for."""
+    """Return a server whose second folder of two in `$CNNFX_MIRRORS` has MNIST."""
     for name, array in zip(NAMES, arrays, strict=True):
         data = gzip.compress(idx_bytes(array))
         server.answers[f"/mnist/{name}.gz"] = lambda handler, _, data=data: send(handler, data)
@@ -51,52 +51,52 @@ def mirror(server, arrays, monkeypatch):
     return server
 
 
-def requests(server):
+def request_count(server):
     return sum(server.requests.values())
 
 
-def test_mnist_comes_from_the_folder_that_the_variable_names(tmp_path, arrays, monkeypatch, mirror):
+def test_mnist_is_loaded_from_the_folder_that_the_variable_names(tmp_path, arrays, monkeypatch, mirror):
     monkeypatch.setenv("CNNFX_DATA", str(write_idx(tmp_path, arrays)))
     data = load_dataset("mnist")
-    assert same(data, arrays)
+    assert holds(data, arrays)
     assert (data.name, data.classes, data.notes) == ("mnist", tuple("0123456789"), ())
-    assert requests(mirror) == 0
+    assert request_count(mirror) == 0
 
 
-def test_mnist_is_downloaded_once_and_kept(mirror, arrays, cache):
-    told = []
-    first = load_dataset("mnist", progress=lambda *done: told.append(done))
+def test_mnist_is_downloaded_once_and_cached(mirror, arrays, cache):
+    reports = []
+    first = load_dataset("mnist", progress=lambda *report: reports.append(report))
     assert sorted(path.name for path in cache.iterdir()) == sorted(f"{name}.gz" for name in NAMES)
-    assert {name for name, _, _ in told} == {f"{name}.gz" for name in NAMES}
-    asked = requests(mirror)
+    assert {name for name, _, _ in reports} == {f"{name}.gz" for name in NAMES}
+    count = request_count(mirror)
     again = load_dataset("mnist")
-    assert same(first, arrays)
-    assert same(again, arrays)
+    assert holds(first, arrays)
+    assert holds(again, arrays)
     assert again.train_labels.dtype == np.int64
-    assert requests(mirror) == asked == 8
+    assert request_count(mirror) == count == 8
 
 
 @pytest.mark.parametrize("damage", [b"", b"<html>", gzip.compress(idx_bytes(np.zeros(40)))])
-def test_what_is_damaged_in_the_cache_is_downloaded_again(mirror, arrays, cache, damage):
+def test_a_damaged_file_in_the_cache_is_downloaded_again(mirror, arrays, cache, damage):
     load_dataset("mnist")
     (cache / f"{NAMES[1]}.gz").write_bytes(damage)
-    assert same(load_dataset("mnist"), arrays)
-    assert requests(mirror) == 10
+    assert holds(load_dataset("mnist"), arrays)
+    assert request_count(mirror) == 10
     assert (cache / f"{NAMES[1]}.gz").read_bytes() != damage
 
 
-def test_a_cache_that_cannot_be_written_is_said_and_the_data_used(mirror, arrays, cache):
+def test_data_that_cannot_be_cached_are_used_with_a_note(mirror, arrays, cache):
     cache.parent.parent.mkdir(parents=True, exist_ok=True)
     cache.parent.write_text("a file where the folder should be")
     data = load_dataset("mnist")
-    assert same(data, arrays)
+    assert holds(data, arrays)
     assert data.notes == (
-        f"{cache}: MNIST was downloaded, but cannot be kept there (Not a directory): the next time it is downloaded "
-        "again. Make room or allow writing, or name another place for caches with $XDG_CACHE_HOME.",
+        f"{cache}: MNIST was downloaded but cannot be cached here (Not a directory); the next run downloads it "
+        "again. Free some space or allow writing, or name another folder for caches with $XDG_CACHE_HOME.",
     )
 
 
-def test_a_full_disk_is_said_and_nothing_left_half_written(mirror, arrays, cache, monkeypatch):
+def test_a_full_disk_leaves_no_partial_file_in_the_cache(mirror, arrays, cache, monkeypatch):
     real = mnist.atomic_write
 
     @contextmanager
@@ -107,50 +107,51 @@ def test_a_full_disk_is_said_and_nothing_left_half_written(mirror, arrays, cache
 
     monkeypatch.setattr(mnist, "atomic_write", full)
     data = load_dataset("mnist")
-    assert same(data, arrays)
+    assert holds(data, arrays)
     assert len(data.notes) == 1
-    assert "cannot be kept there (No space left on device)" in data.notes[0]
+    assert "cannot be cached here (No space left on device)" in data.notes[0]
     assert list(cache.iterdir()) == []
 
 
-def test_a_variable_that_names_something_else_is_said_and_mnist_downloaded(tmp_path, mirror, arrays, monkeypatch):
+def test_mnist_is_downloaded_if_the_variable_names_no_dataset(tmp_path, mirror, arrays, monkeypatch):
     monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "gone"))
     data = load_dataset("mnist")
-    assert same(data, arrays)
+    assert holds(data, arrays)
     assert data.notes == (
         f"$CNNFX_DATA: {tmp_path / 'gone'}: there is no such file or folder. "
         "Datasets known by name are mnist and drawn.",
     )
 
 
-def test_other_content_does_not_pass_for_mnist(tmp_path, arrays, monkeypatch):
+def test_other_content_is_not_accepted_as_mnist(tmp_path, arrays, monkeypatch):
     monkeypatch.setenv("CNNFX_DATA", str(write_idx(tmp_path, (255 - arrays[0], *arrays[1:]))))
     with pytest.raises(FileError) as caught:
         load_dataset("mnist")
     assert str(caught.value) == (
-        f"MNIST cannot be had. $CNNFX_DATA: {tmp_path}: its content is not MNIST's. Name its path as the data "
-        "set to use it. train-images-idx3-ubyte.gz cannot be downloaded. No mirror is given. Put its four IDX files or "
+        f"MNIST is not available. $CNNFX_DATA: {tmp_path}: its content is not MNIST's. Name its path as the dataset "
+        "to use it. train-images-idx3-ubyte.gz cannot be downloaded. No mirror is given. Put its four IDX files or "
         "Keras' mnist.npz into a folder and name that with $CNNFX_DATA, or name mirrors that can be reached with "
         "$CNNFX_MIRRORS."
     )
 
 
-def test_where_mnist_was_not_asked_for_by_name_drawn_digits_stand_in_and_it_is_said():
+def test_drawn_digits_with_a_note_are_the_default_if_mnist_is_not_available():
     data = load_dataset()
     assert data.name == "drawn"
     assert data.train_images.shape == (30, 1, 28, 28)
     assert data.notes == (
-        "Digits that cnnfx draws itself stand in for MNIST. MNIST cannot be had. train-images-idx3-ubyte.gz cannot be "
-        "downloaded. No mirror is given. Put its four IDX files or Keras' mnist.npz into a folder and name that with "
+        "Digits that cnnfx draws itself are used instead of MNIST. MNIST is not available. "
+        "train-images-idx3-ubyte.gz cannot be downloaded. No mirror is given. Put its four IDX files or "
+        "Keras' mnist.npz into a folder and name that with "
         "$CNNFX_DATA, or name mirrors that can be reached with $CNNFX_MIRRORS.",
     )
 
 
-def test_where_mnist_can_be_had_it_is_the_default(mirror, arrays):
-    assert same(load_dataset(), arrays)
+def test_mnist_is_the_default_if_it_is_available(mirror, arrays):
+    assert holds(load_dataset(), arrays)
 
 
-def test_drawn_digits_by_name():
+def test_drawn_digits_are_loaded_by_name_and_depend_on_the_seed():
     assert load_dataset("drawn").notes == ()
     assert not np.array_equal(load_dataset("drawn").train_images, load_dataset("drawn", seed=1).train_images)
 
@@ -161,7 +162,7 @@ def test_an_unknown_path_is_refused():
     assert str(caught.value) == "fashion: there is no such file or folder. Datasets known by name are mnist and drawn."
 
 
-def test_a_file_that_is_no_dataset_is_refused(tmp_path):
+def test_a_file_without_a_dataset_is_refused(tmp_path):
     (tmp_path / "data.txt").write_text("1 2 3")
     with pytest.raises(FileError, match=r"data\.txt: it holds no dataset\. Known are four IDX files"):
         load_dataset(tmp_path / "data.txt")
@@ -171,15 +172,15 @@ def test_a_file_that_is_no_dataset_is_refused(tmp_path):
     ("spec", "options", "message"),
     [
         ("drawn", {"size": 0}, "size is 0. Images are at least 1 pixel high and wide."),
-        ("drawn", {"size": 14}, "drawn: a size can be chosen for folders of images only. Its images stay as they are."),
+        ("drawn", {"size": 14}, "drawn: a size can be given for folders of images only."),
         (
             "mnist",
             {"color": True},
-            "mnist: a color can be chosen for folders of images only. Its images stay as they are.",
+            "mnist: a color can be given for folders of images only.",
         ),
     ],
 )
-def test_sizes_and_colors_are_for_folders_of_images(spec, options, message):
+def test_a_size_or_color_for_other_datasets_than_class_folders_is_refused(spec, options, message):
     with pytest.raises(ArgumentError) as caught:
         load_dataset(spec, **options)
     assert str(caught.value) == message
@@ -196,7 +197,7 @@ def test_sizes_and_colors_are_for_folders_of_images(spec, options, message):
         ("win32", {"LOCALAPPDATA": ""}, "/home/ann/AppData/Local/cnnfx"),
     ],
 )
-def test_the_cache_is_where_the_system_has_caches(monkeypatch, platform, variables, folder):
+def test_the_cache_folder_follows_the_platform(monkeypatch, platform, variables, folder):
     monkeypatch.setenv("HOME", "/home/ann")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -10,7 +10,7 @@ import pytest
 
 from cnnfx.conv.padding import sources
 from cnnfx.datasets import fit_digit
-from cnnfx.datasets.image_folder import fit_image
+from cnnfx.datasets.image_folder import resize_to_bytes
 from cnnfx.images import Image
 from cnnfx.nn.layers import Activation, Conv
 from cnnfx.nn.network import Layer, Network
@@ -207,7 +207,7 @@ def test_a_drawing_for_other_classes_is_scaled_as_predict_scales_a_picture():
     plane = strokes(1)
     body = """const [height, width] = given.shape;
               return Array.from(fitPlain({ height, width, values: decode(given) }, 9, 13).values);"""
-    wanted = fit_image(Image("image", plane[None], ("gray",), True), 9, 13)[0] / 255
+    wanted = resize_to_bytes(Image("image", plane[None], ("gray",), True), 9, 13)[0] / 255
     np.testing.assert_allclose(in_node(body, pack(plane)), np.ravel(wanted), atol=1e-6)
 
 
