@@ -197,7 +197,8 @@ def _show(written: list[Written], color_scale: ColorScale) -> None:
     import shutil
 
     from cnnfx.render.feature_grid import map_tiles
-    from cnnfx.render.terminal import color_depth, preview
+    from cnnfx.render.preview import preview
+    from cnnfx.render.terminal import color_depth
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
     for maps in {output.layer: output.maps for output in written}.values():

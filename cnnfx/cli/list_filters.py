@@ -77,7 +77,7 @@ def _drawn(name: str, network: Network) -> str:
 
 def _kernels(network: Network, width: int, depth: ColorDepth) -> str:
     from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.terminal import preview
+    from cnnfx.render.preview import preview
 
     return preview(kernel_tiles(network.layers[0]), width, depth, sys.stdout.encoding, enlarge=2)
 

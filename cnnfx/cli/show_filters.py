@@ -180,7 +180,8 @@ def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool)
     import shutil
 
     from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.terminal import color_depth, filter_table, preview
+    from cnnfx.render.preview import filter_table, preview
+    from cnnfx.render.terminal import color_depth
 
     depth, encoding = color_depth(sys.stdout, os.environ), sys.stdout.encoding
     width, largest = shutil.get_terminal_size().columns, _largest(layer, scope)

@@ -227,7 +227,8 @@ def _drawn(network: Network, found: Found, gallery: Gallery) -> str:
     import shutil
 
     from cnnfx.render.features import best_tiles
-    from cnnfx.render.terminal import color_depth, preview
+    from cnnfx.render.preview import preview
+    from cnnfx.render.terminal import color_depth
 
     depth = color_depth(sys.stdout, os.environ)
     width = shutil.get_terminal_size().columns

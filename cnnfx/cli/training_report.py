@@ -180,8 +180,9 @@ def _drawn(network: Network) -> str:
     import shutil
 
     from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.terminal import color_depth, finest, preview
+    from cnnfx.render.preview import preview
+    from cnnfx.render.terminal import color_depth, min_pixel_scale
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
-    enlarge = finest(depth, sys.stderr.encoding)
+    enlarge = min_pixel_scale(depth, sys.stderr.encoding)
     return preview(kernel_tiles(network.layers[0]), width, depth, sys.stderr.encoding, enlarge)

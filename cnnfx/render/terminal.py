@@ -1,57 +1,61 @@
-"""Pictures in the terminal: two pixels per character, the upper half block in front of a colored background.
+"""Pictures as text for the terminal: two pixels per character, drawn as an upper half block on a colored background.
 
-Nothing is printed here. What a terminal can show is asked of `color_depth`, what to write to it of `half_blocks`.
+Nothing is printed here: `color_depth` returns which colors a terminal supports, `half_blocks` the text to print.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.network import Layer
-from cnnfx.render.filters import kernel_levels, used_channels
-from cnnfx.render.grid import Levels, Tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ColorDepth = Literal["truecolor", "256", "none"]
-"""The colors that a terminal shows: all of 24 bits, the 256 of xterm, or none at all."""
+"""The colors that a terminal supports: all of 24 bits, the 256 of xterm, or none."""
 
 HALF_BLOCK = "▀"
 BLOCK_SHADES = " ░▒▓█"
+"""Characters from black to white on a dark background, where the encoding has block characters."""
 ASCII_SHADES = " .:-=+*#%@"
+"""Characters from black to white on a dark background, in ASCII."""
 RESET = "\x1b[0m"
+"""The escape code that resets colors and bold text."""
 
-_LUMA = np.array([299, 587, 114]) / 1000  # Rec. 601, as everywhere in cnnfx
-_CUBE = np.array([0, 95, 135, 175, 215, 255])  # the levels of xterm's colors 16 to 231: a 6×6×6 cube
-_GRAYS = np.arange(8, 239, 10)  # its colors 232 to 255: 24 grays
-_TRUECOLOR_TERMS = {"alacritty", "foot", "wezterm", "xterm-ghostty", "xterm-kitty"}
+LUMA_WEIGHTS = np.array([299, 587, 114]) / 1000
+"""The weights of red, green and blue in brightness (ITU-R BT.601)."""
+XTERM_CUBE_LEVELS = np.array([0, 95, 135, 175, 215, 255])
+"""The levels of red, green and blue in xterm's colors 16 to 231, a 6×6×6 cube."""
+XTERM_GRAY_LEVELS = np.arange(8, 239, 10)
+"""The levels of xterm's colors 232 to 255, 24 grays."""
+TRUECOLOR_TERMS = {"alacritty", "foot", "wezterm", "xterm-ghostty", "xterm-kitty"}
+"""Values of the variable TERM of terminals with 24-bit colors that do not all set COLORTERM."""
 
 
 class Stream(Protocol):
-    """Whatever says whether it is a terminal."""
+    """A stream that may be a terminal."""
 
     def isatty(self) -> bool:
-        """Whether the stream ends in a terminal."""
+        """Return whether the stream is a terminal."""
 
 
 def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth:
-    """The colors to use when writing to a stream.
+    """Return the colors to use when writing to a stream.
 
-    `NO_COLOR` forbids them (https://no-color.org). `FORCE_COLOR` asks for them even where the stream is no terminal:
-    `2` for 256, `3` for all, `0` for none, anything else for what the other variables say, 256 at the least.
+    `NO_COLOR` disables them (https://no-color.org). `FORCE_COLOR` enables them even if the stream is not a terminal:
+    `2` for 256 colors, `3` for 24-bit colors, `0` for none, any other value for those that `COLORTERM` and `TERM`
+    promise, but at least 256.
 
     Parameters
     ----------
     stream : object with ``isatty()``, or None
-        Where the picture would be written; None (a process without the stream) is no terminal.
+        The stream to write to; None, for a process without that stream, is not a terminal.
     environ : mapping
-        The environment, as a rule `os.environ`.
+        The environment variables, usually `os.environ`.
     """
     forced = environ.get("FORCE_COLOR", "").lower()
     if environ.get("NO_COLOR") or forced in {"0", "false"}:
@@ -60,8 +64,8 @@ def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth
         return "truecolor" if forced == "3" else "256"
     if not forced and not _is_terminal(stream):
         return "none"
-    named = _named_depth(environ)
-    return "256" if forced and named == "none" else named
+    promised = _promised_depth(environ)
+    return "256" if forced and promised == "none" else promised
 
 
 def half_blocks(
@@ -73,48 +77,48 @@ def half_blocks(
     enlarge: int = 1,
     encoding: str | None = "utf-8",
 ) -> str:
-    """A picture as lines of characters, each showing two pixels, one above the other.
+    """Return a picture as lines of characters, each of which shows two pixels, one above the other.
 
-    A picture that is too large is shrunk by averaging areas, its proportions kept. Colors are set by escape codes
-    where they change, and reset at each line's end. Without colors, the characters themselves are lighter or darker,
-    as on a dark ground.
+    A picture that is too large is shrunk by averaging areas; its proportions are kept. Escape codes set the colors
+    where they change, and reset them at the end of each line. Without colors, characters of different density show the
+    brightness, as on a dark background.
 
     Parameters
     ----------
     picture : uint8 array, `(H, W)` or `(H, W, 3)`
         Gray or RGB levels.
     width, height : int
-        The most columns and lines that may be filled; no `height` is no limit.
+        The largest number of columns and lines; by default the number of lines is not limited.
     depth : {"truecolor", "256", "none"}
-        The colors of the terminal, from `color_depth`.
+        The colors of the terminal; see `color_depth`.
     enlarge : int
-        The largest whole factor by which a picture that is smaller than the space may be enlarged, pixel by pixel.
+        The largest whole factor by which a picture that is smaller than the available space is enlarged.
     encoding : str, optional
-        The stream's encoding. Where it has no block characters, colored spaces or plain ASCII stand in, each
-        character showing the mean of its two pixels.
+        The encoding of the stream. If it has no block characters, colored spaces or ASCII characters are used, each
+        showing the mean of its two pixels.
 
     Returns
     -------
     str
-        Lines joined by newlines, without one at the end.
+        Lines joined by newlines, without a newline at the end.
 
     Raises
     ------
     ArgumentError
-        If the picture is empty or no uint8 picture, or a size is less than 1.
+        If the picture is empty or has another type or shape, or a size is less than 1.
     """
     _check(picture, width, height, enlarge)
     pixels = _fit(picture, width, height, enlarge)
     if depth == "none":
-        return _shaded(pixels, BLOCK_SHADES if _has(encoding, BLOCK_SHADES) else ASCII_SHADES)
-    if not _has(encoding, HALF_BLOCK):
+        return _shaded(pixels, BLOCK_SHADES if _encodes(encoding, BLOCK_SHADES) else ASCII_SHADES)
+    if not _encodes(encoding, HALF_BLOCK):
         pixels = np.floor(_pair_means(pixels) + 0.5).astype(np.uint8).repeat(2, axis=0)
     return _colored(pixels, depth)
 
 
-def finest(depth: ColorDepth, encoding: str | None) -> int:
-    """The enlargement from which on every pixel can be told apart: 1 where a character shows two of them, else 2."""
-    return 1 if depth != "none" and _has(encoding, HALF_BLOCK) else 2
+def min_pixel_scale(depth: ColorDepth, encoding: str | None) -> int:
+    """Return the smallest `enlarge` at which every pixel is visible: 1 if a character shows two pixels, otherwise 2."""
+    return 1 if depth != "none" and _encodes(encoding, HALF_BLOCK) else 2
 
 
 def _is_terminal(stream: Stream | None) -> bool:
@@ -124,14 +128,14 @@ def _is_terminal(stream: Stream | None) -> bool:
         return False
 
 
-def _named_depth(environ: Mapping[str, str]) -> ColorDepth:
-    """The colors that a terminal's variables promise."""
+def _promised_depth(environ: Mapping[str, str]) -> ColorDepth:
+    """Return the colors that the environment variables of a terminal promise."""
     term = environ.get("TERM", "").lower()
     if term == "dumb":
         return "none"
     if environ.get("COLORTERM", "").lower() in {"truecolor", "24bit"} or environ.get("WT_SESSION"):
         return "truecolor"
-    if term in _TRUECOLOR_TERMS or term.endswith("-direct"):
+    if term in TRUECOLOR_TERMS or term.endswith("-direct"):
         return "truecolor"
     return "256" if "256color" in term else "none"
 
@@ -150,21 +154,21 @@ def _check(picture: NDArray[Any], width: int, height: int | None, enlarge: int) 
 
 
 def _fit(picture: NDArray[np.uint8], width: int, height: int | None, enlarge: int) -> NDArray[np.uint8]:
-    """The picture shrunk or enlarged to at most `width` columns and twice `height` rows of pixels."""
+    """Shrink or enlarge the picture to at most `width` columns and twice `height` rows of pixels."""
     rows, columns = picture.shape[:2]
-    room = rows * enlarge if height is None else 2 * height
-    factor = min(enlarge, width // columns, room // rows)
+    max_rows = rows * enlarge if height is None else 2 * height
+    factor = min(enlarge, width // columns, max_rows // rows)
     if factor >= 1:
         return picture.repeat(factor, axis=0).repeat(factor, axis=1)
-    scale = min(width / columns, room / rows)
-    return _shrunk(picture, min(room, max(1, round(rows * scale))), min(width, max(1, round(columns * scale))))
+    scale = min(width / columns, max_rows / rows)
+    return _area_means(picture, min(max_rows, max(1, round(rows * scale))), min(width, max(1, round(columns * scale))))
 
 
-def _shrunk(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
-    """The means of equal areas, rounded half up.
+def _area_means(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
+    """Return the means of `rows`×`columns` equal areas, rounded half up.
 
-    Areas are measured in whole parts of a pixel, and sums of whole numbers are exact: so is the result. One row of
-    areas is summed at a time, for the sake of large pictures.
+    Areas are measured in whole fractions of a pixel, so that all sums are exact. One row of areas is summed at a time,
+    which bounds the memory for large pictures.
     """
     flat = picture.reshape(picture.shape[0], -1)
     sums = np.empty((rows, flat.shape[1]))
@@ -180,7 +184,7 @@ def _shrunk(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.u
 
 
 def _overlaps(size: int, parts: int) -> Iterable[tuple[int, NDArray[np.float64]]]:
-    """Per part of a length of `size` pixels: the first pixel it meets, and how much of each it covers, in 1/`parts`."""
+    """Cut `size` pixels into equal parts: yield the first pixel of each, and how much of each pixel is in it, in 1/parts."""
     for part in range(parts):
         begin, end = part * size, (part + 1) * size
         edges = np.arange(begin // parts, -(-end // parts) + 1) * parts
@@ -188,19 +192,21 @@ def _overlaps(size: int, parts: int) -> Iterable[tuple[int, NDArray[np.float64]]
 
 
 def _pair_means(pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """The mean of each two rows; a last single row stands for itself."""
+    """Return the mean of each two rows; a single last row is returned unchanged."""
     rows = pixels.astype(float)
     means = (rows[0:-1:2] + rows[1::2]) / 2
     return np.concatenate([means, rows[-1:]]) if len(rows) % 2 else means
 
 
 def _shaded(pixels: NDArray[np.uint8], shades: str) -> str:
-    gray = pixels if pixels.ndim == 2 else pixels @ _LUMA
+    """Return the picture as characters of different density."""
+    gray = pixels if pixels.ndim == 2 else pixels @ LUMA_WEIGHTS
     steps = np.rint(_pair_means(gray) * ((len(shades) - 1) / 255)).astype(int)
     return "\n".join("".join(shades[step] for step in line) for line in steps.tolist())
 
 
 def _colored(pixels: NDArray[np.uint8], depth: ColorDepth) -> str:
+    """Return the picture as half blocks with escape codes."""
     if pixels.ndim == 2:
         pixels = np.stack([pixels] * 3, axis=-1)
     if depth == "256":
@@ -212,15 +218,15 @@ def _colored(pixels: NDArray[np.uint8], depth: ColorDepth) -> str:
 
 
 def _line(uppers: list[str], lowers: list[str] | list[None]) -> str:
-    """One line; a lower color of None leaves the terminal's own background."""
-    fore, back, parts = None, None, []
+    """Return one line; where the lower color is None, the background of the terminal is shown."""
+    foreground, background, parts = None, None, []
     for upper, lower in zip(uppers, lowers, strict=True):
         changes = []
-        if upper not in (lower, fore):
-            fore = upper
+        if upper not in (lower, foreground):
+            foreground = upper
             changes.append(f"38;{upper}")
-        if lower != back:
-            back = lower
+        if lower != background:
+            background = lower
             changes.append(f"48;{lower}")
         escape = f"\x1b[{';'.join(changes)}m" if changes else ""
         parts.append(escape + (" " if upper == lower else HALF_BLOCK))
@@ -228,163 +234,20 @@ def _line(uppers: list[str], lowers: list[str] | list[None]) -> str:
 
 
 def _xterm_colors(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """The nearest of xterm's colors 16 to 255; the first 16 differ between terminals and are left out."""
+    """Return the nearest of xterm's colors 16 to 255. The first 16 differ between terminals and are not used."""
     levels = pixels.astype(int)
-    cube = np.searchsorted((_CUBE[1:] + _CUBE[:-1]) / 2, levels)
-    gray = np.searchsorted((_GRAYS[1:] + _GRAYS[:-1]) / 2, levels.mean(axis=-1))
-    cube_error = ((_CUBE[cube] - levels) ** 2).sum(axis=-1)
-    gray_error = ((_GRAYS[gray][..., None] - levels) ** 2).sum(axis=-1)
+    cube = np.searchsorted((XTERM_CUBE_LEVELS[1:] + XTERM_CUBE_LEVELS[:-1]) / 2, levels)
+    gray = np.searchsorted((XTERM_GRAY_LEVELS[1:] + XTERM_GRAY_LEVELS[:-1]) / 2, levels.mean(axis=-1))
+    cube_error = ((XTERM_CUBE_LEVELS[cube] - levels) ** 2).sum(axis=-1)
+    gray_error = ((XTERM_GRAY_LEVELS[gray][..., None] - levels) ** 2).sum(axis=-1)
     indices: NDArray[np.intp] = np.where(gray_error < cube_error, 232 + gray, 16 + cube @ np.array([36, 6, 1]))
     return indices
 
 
-def _has(encoding: str | None, characters: str) -> bool:
-    """Whether an encoding has these characters; no encoding at all has every character."""
+def _encodes(encoding: str | None, characters: str) -> bool:
+    """Return whether an encoding has these characters; None has every character, an unknown encoding none."""
     try:
         characters.encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-GAP = 2
-NARROW = 38
-"""Pictures are not shrunk to fewer columns than this."""
-BAND_ROWS = 1024
-
-Cell = tuple[int, list[str]]
-"""A width in characters, and lines: a label, then half blocks."""
-
-
-def preview(tiles: Tiles, width: int, depth: ColorDepth, encoding: str | None, enlarge: int = 1) -> str:
-    """The tiles in lines of at most `width` characters.
-
-    Parameters
-    ----------
-    tiles : Tiles
-    width : the terminal's columns
-    depth : the terminal's colors
-    encoding : the terminal's encoding
-    enlarge : the whole factor by which pictures are enlarged where there is room
-    """
-    count, longest = len(tiles.labels), max(len(label) for label in tiles.labels)
-    least = min(max(tiles.width * enlarge, longest), NARROW)
-    columns = max(1, min(count, (width + GAP) // (least + GAP)))
-    widest = max(least, (width + GAP) // columns - GAP)
-    cells = [_cell(tiles, index, min(widest, width), depth, encoding, enlarge) for index in range(count)]
-    return "\n".join(_shelf(cells[first : first + columns]) for first in range(0, count, columns))
-
-
-def _cell(tiles: Tiles, index: int, width: int, depth: ColorDepth, encoding: str | None, enlarge: int) -> Cell:
-    picture = shrink(tiles, index, width)
-    columns = min(width, picture.shape[1] * enlarge)
-    lines = half_blocks(picture, width=columns, depth=depth, enlarge=enlarge, encoding=encoding).split("\n")
-    label = tiles.labels[index][:width]
-    cell = max(columns, len(label))
-    return cell, [label, *(line + " " * (cell - columns) for line in lines)]
-
-
-def _shelf(cells: list[Cell]) -> str:
-    """Cells of one height side by side."""
-    labels = (" " * GAP).join(lines[0].ljust(width) for width, lines in cells)
-    rows = zip(*(lines[1:] for _, lines in cells), strict=True)
-    return "\n".join([labels.rstrip(), *((" " * GAP).join(row) for row in rows)])
-
-
-def shrink(tiles: Tiles, index: int, width: int) -> Levels:
-    """A picture shrunk by a whole factor to not much more than `width` pixels, by the mean of each block of pixels."""
-
-    def rows(first: int, last: int) -> Levels:
-        return next(iter(tiles.rows(index, index + 1, first, last)))
-
-    factor = max(1, tiles.width // max(1, width))
-    if factor == 1:
-        return rows(0, tiles.height)
-    step = BAND_ROWS // factor * factor or factor
-    bands = []
-    for first in range(0, tiles.height // factor * factor, step):
-        last = min(first + step, tiles.height // factor * factor)
-        bands.append(_block_means(rows(first, last), factor))
-    if not bands:  # lower than one block
-        return rows(0, tiles.height)[:, ::factor]
-    return np.concatenate(bands)
-
-
-def _block_means(band: Levels, factor: int) -> Levels:
-    rows, columns = band.shape[0] // factor, band.shape[1] // factor
-    blocks = band[:, : columns * factor].reshape(rows, factor, columns, factor, *band.shape[2:])
-    means: Levels = np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
-    return means
-
-
-LONGEST = 12
-"""So many characters of a name are shown."""
-LARGE = 2
-"""Weights are enlarged so many times where all input channels fit then."""
-
-
-def filter_table(
-    layer: Layer,
-    inputs: Sequence[str],
-    width: int,
-    depth: ColorDepth,
-    encoding: str | None,
-    largest: float | None = None,
-) -> str:
-    """The kernels of a layer `(K, C, kh, kw)` in lines of at most `width` characters, names at the left and on top.
-
-    Input channels that do not fit into the width follow in another table below. Where a filter does not look at a
-    channel, the table is empty.
-
-    Parameters
-    ----------
-    layer : Layer
-    inputs : the names of the C slices of each filter
-    width : the terminal's columns
-    depth : the terminal's colors
-    encoding : the terminal's encoding
-    largest : the magnitude that is drawn white or black; each filter's own largest weight unless given
-    """
-    side, head = (min(max(map(len, names)), LONGEST) for names in (layer.filter_names, inputs))
-    factor = LARGE
-    if (max(layer.conv.weights.shape[3] * factor, head) + 1) * len(inputs) > width - side:
-        factor = finest(depth, encoding)
-    rows = [_cells(weights, largest, factor, depth, encoding) for weights in layer.conv.weights]
-    cell = max(layer.conv.weights.shape[3] * factor, head)
-    fit = max(1, (width - side) // (cell + 1))
-    tables = []
-    for first in range(0, len(inputs), fit):
-        lines = [_line_table("", [name[:cell].ljust(cell) for name in inputs[first : first + fit]], side)]
-        for name, cells in zip(layer.filter_names, rows, strict=True):
-            lines += _row(name, cells[first : first + fit], side, cell)
-        tables.append("\n".join(lines).rstrip("\n"))
-    return "\n\n".join(tables)
-
-
-def _cells(
-    weights: NDArray[Any], largest: float | None, factor: int, depth: ColorDepth, encoding: str | None
-) -> list[tuple[list[str], int]]:
-    """The lines of each kernel of a filter `(C, kh, kw)`, and how many characters wide they are."""
-    cells = [_cell_table(kernel, factor, depth, encoding) for kernel in kernel_levels(weights, largest)]
-    return [
-        (lines if drawn else [" " * columns] * len(lines), columns)
-        for (lines, columns), drawn in zip(cells, used_channels(weights), strict=True)
-    ]
-
-
-def _cell_table(kernel: Levels, factor: int, depth: ColorDepth, encoding: str | None) -> tuple[list[str], int]:
-    """A kernel's lines, and how many characters wide they are."""
-    columns = kernel.shape[1] * factor
-    text = half_blocks(kernel, width=columns, depth=depth, enlarge=factor, encoding=encoding)
-    # An odd row of pixels leaves half a line free below it; where there is none, a line keeps the filters apart.
-    return [*text.split("\n"), *([] if kernel.shape[0] * factor % 2 else [" " * columns])], columns
-
-
-def _row(name: str, cells: Sequence[tuple[list[str], int]], side: int, cell: int) -> list[str]:
-    """The lines of one filter."""
-    padded = [[line + " " * (cell - columns) for line in lines] for lines, columns in cells]
-    return [_line_table("" if number else name, line, side) for number, line in enumerate(zip(*padded, strict=True))]
-
-
-def _line_table(name: str, parts: Sequence[str], side: int) -> str:
-    return " ".join([name[:side].ljust(side), *parts]).rstrip()

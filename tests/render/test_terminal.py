@@ -1,4 +1,4 @@
-"""Pictures in the terminal: exact escapes for small ones, and every pixel back for any."""
+"""Pictures as text for the terminal: escape codes, decoded pixels, sizes, and the colors that a terminal supports."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def area_means(image, rows, columns):
     return (2 * sums + height * width) // (2 * height * width)
 
 
-# The escapes
+# Escape codes
 
 
-def test_two_pixels_above_each_other_are_one_half_block():
+def test_two_pixels_one_above_the_other_are_one_half_block():
     assert truecolor([[RED], [BLUE]]) == "\x1b[38;2;255;0;0;48;2;0;0;255m▀\x1b[0m"
 
 
-def test_only_the_color_that_changes_is_written():
+def test_only_a_color_that_changes_is_written():
     text = truecolor([[RED, RED, GREEN, GREEN], [BLUE, BLUE, BLUE, RED]])
     assert text == "\x1b[38;2;255;0;0;48;2;0;0;255m▀▀\x1b[38;2;0;255;0m▀\x1b[48;2;255;0;0m▀\x1b[0m"
 
@@ -83,11 +83,11 @@ def test_two_equal_pixels_are_a_space_on_their_color():
     assert truecolor([[RED, GREEN], [RED, GREEN]]) == "\x1b[48;2;255;0;0m \x1b[48;2;0;255;0m \x1b[0m"
 
 
-def test_each_line_starts_afresh_and_ends_reset():
+def test_each_line_sets_its_colors_and_resets_them_at_the_end():
     assert truecolor([[7]] * 4) == "\x1b[48;2;7;7;7m \x1b[0m\n\x1b[48;2;7;7;7m \x1b[0m"
 
 
-def test_an_odd_last_row_stands_on_the_terminals_background():
+def test_below_an_odd_last_row_the_background_of_the_terminal_is_shown():
     assert truecolor([[7, 9]]) == "\x1b[38;2;7;7;7m▀\x1b[38;2;9;9;9m▀\x1b[0m"
     assert truecolor([[7], [7], [9]]) == "\x1b[48;2;7;7;7m \x1b[0m\n\x1b[38;2;9;9;9m▀\x1b[0m"
 
@@ -108,11 +108,11 @@ def test_gray_is_the_same_as_equal_red_green_and_blue():
         ((130, 128, 126), 244),
     ],
 )
-def test_256_colors_take_the_nearest_of_cube_and_grays(color, index):
+def test_with_256_colors_the_nearest_of_cube_and_grays_is_used(color, index):
     assert half_blocks(picture([color], [color]), width=9, depth="256") == f"\x1b[48;5;{index}m \x1b[0m"
 
 
-def test_256_colors_are_the_nearest_by_search():
+def test_with_256_colors_no_other_color_is_nearer():
     steps = (0, 95, 135, 175, 215, 255)
     cube = [(red, green, blue) for red in steps for green in steps for blue in steps]
     palette = np.array(cube + [(v, v, v) for v in range(8, 239, 10)])
@@ -138,7 +138,7 @@ def test_a_tall_picture_is_shrunk_to_the_lines():
     assert decoded(truecolor(np.zeros((100, 40)), height=10), 8).shape == (20, 8, 3)
 
 
-def test_a_thin_picture_keeps_one_pixel():
+def test_a_thin_picture_is_shrunk_to_no_less_than_one_pixel():
     assert decoded(truecolor(np.zeros((1, 900)), width=9), 9).shape == (2, 9, 3)
 
 
@@ -148,18 +148,18 @@ def test_shrinking_averages_areas_and_rounds_half_up():
     assert decoded(truecolor([[0, 1], [1, 0]], width=1), 1)[0, 0, 0] == 1
 
 
-def test_shrinking_counts_the_pixels_that_two_areas_share_by_part():
+def test_shrinking_weights_the_pixels_that_two_areas_share():
     assert decoded(truecolor([[0, 90, 240]] * 3, width=2, height=1), 2)[0, :, 0].tolist() == [30, 190]
 
 
-def test_a_small_picture_is_enlarged_by_a_whole_factor_only_when_asked():
+def test_a_small_picture_is_enlarged_by_a_whole_factor_on_request():
     rows = [[1, 2], [3, 4]]
     assert decoded(truecolor(rows, width=7), 2)[..., 0].tolist() == rows
     enlarged = decoded(truecolor(rows, width=7, enlarge=8), 6)[..., 0]
     assert enlarged.tolist() == np.kron(rows, np.ones((3, 3), int)).tolist()
 
 
-def test_enlarging_keeps_within_its_factor_and_the_lines():
+def test_enlarging_is_limited_by_the_factor_and_the_lines():
     assert decoded(truecolor([[1, 2], [3, 4]], enlarge=2), 4).shape == (4, 4, 3)
     assert decoded(truecolor([[1, 2], [3, 4]], height=3, enlarge=99), 6).shape == (6, 6, 3)
 
@@ -171,7 +171,7 @@ def test_enlarging_keeps_within_its_factor_and_the_lines():
     width=st.integers(1, 15),
     height=st.none() | st.integers(1, 8),
 )
-def test_decoding_the_escapes_gives_the_averaged_pixels_back(image, width, height):
+def test_decoding_the_escape_codes_gives_the_averaged_pixels(image, width, height):
     text = half_blocks(image, width=width, height=height, depth="truecolor")
     first, *others = text.split("\n")
     columns = first.count("▀") + first.count(" ")
@@ -184,15 +184,15 @@ def test_decoding_the_escapes_gives_the_averaged_pixels_back(image, width, heigh
     assert (shown[rows:] == -1).all()
 
 
-# Without colors, and without blocks
+# Without colors and without block characters
 
 
-def test_without_colors_shades_stand_for_the_mean_of_two_pixels():
+def test_without_colors_a_shade_shows_the_mean_of_two_pixels():
     assert plain([[0, 64, 128, 191, 255]] * 2) == " ░▒▓█"
     assert plain([[0, 255], [255, 255]]) == "▒█"  # 127.5 and 255
 
 
-def test_without_colors_an_odd_last_row_stands_for_itself():
+def test_without_colors_an_odd_last_row_is_not_averaged():
     assert plain([[255], [255], [64]]) == "█\n░"
 
 
@@ -206,36 +206,36 @@ def test_without_colors_and_blocks_ascii_has_ten_shades():
     assert plain([row, row], encoding="cp1252") == " .:-=+*#%@"
 
 
-def test_an_encoding_with_blocks_shows_them():
+def test_an_encoding_with_block_characters_uses_them():
     assert plain([[255]], encoding="cp437") == "█"
     assert plain([[255]], encoding=None) == "█"
 
 
-def test_an_encoding_that_is_not_known_is_taken_for_ascii():
+def test_an_unknown_encoding_is_treated_as_ascii():
     assert plain([[255]], encoding="no-such") == "@"
 
 
-def test_colors_without_half_blocks_are_spaces_of_the_mean_color():
+def test_without_half_blocks_colors_are_spaces_of_the_mean_color():
     text = truecolor([[RED], [BLUE], [GREEN]], encoding="latin-1")
     assert text == "\x1b[48;2;128;0;128m \x1b[0m\n\x1b[48;2;0;255;0m \x1b[0m"
 
 
-# What cannot be shown
+# Errors
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 2)), np.zeros((2, 2, 4), np.uint8), np.zeros(3, np.uint8)])
-def test_other_arrays_are_refused_with_type_and_shape(wrong):
+def test_an_array_of_another_type_or_shape_is_an_error(wrong):
     with pytest.raises(ArgumentError, match=re.escape(f"this one is {wrong.dtype} of shape {wrong.shape}.")):
         half_blocks(wrong, width=5, depth="none")
 
 
-def test_an_empty_picture_is_refused():
+def test_an_empty_picture_is_an_error():
     with pytest.raises(ArgumentError, match=re.escape("The picture is empty: its shape is (0, 3).")):
         half_blocks(np.zeros((0, 3), np.uint8), width=5, depth="none")
 
 
 @pytest.mark.parametrize("sizes", [{"width": 0}, {"width": 5, "height": 0}, {"width": 5, "enlarge": 0}])
-def test_sizes_less_than_one_are_refused(sizes):
+def test_a_size_below_one_is_an_error(sizes):
     with pytest.raises(ArgumentError, match=r"must be at least 1, not 0\."):
         half_blocks(picture([1]), depth="none", **sizes)
 
@@ -262,7 +262,7 @@ def test_sizes_less_than_one_are_refused(sizes):
         ({"COLORTERM": "truecolor", "FORCE_COLOR": "2"}, "256"),
     ],
 )
-def test_a_terminals_colors_follow_from_its_variables(environ, depth):
+def test_the_colors_of_a_terminal_depend_on_the_environment(environ, depth):
     assert color_depth(FakeStream(True), environ) == depth
 
 
@@ -276,12 +276,12 @@ def test_a_terminals_colors_follow_from_its_variables(environ, depth):
         ({"FORCE_COLOR": "3", "NO_COLOR": "1"}, "none"),
     ],
 )
-def test_what_is_no_terminal_has_colors_only_by_force(environ, depth):
+def test_a_stream_that_is_not_a_terminal_has_colors_only_with_force_color(environ, depth):
     assert color_depth(FakeStream(False), environ) == depth
     assert color_depth(None, environ) == depth
 
 
-def test_a_closed_stream_is_no_terminal(tmp_path):
+def test_a_closed_stream_is_not_a_terminal(tmp_path):
     with (tmp_path / "out.txt").open("w") as stream:
         pass
     assert color_depth(stream, {"COLORTERM": "truecolor"}) == "none"

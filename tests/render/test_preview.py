@@ -1,4 +1,4 @@
-"""The filters of a deeper layer as a table in the terminal."""
+"""Previews of tiles and tables of filters in the terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from cnnfx.nn.layers import Conv
 from cnnfx.nn.network import Layer
-from cnnfx.render.terminal import filter_table, finest
+from cnnfx.render.preview import filter_table
+from cnnfx.render.terminal import min_pixel_scale
 
 
 def layer(weights: object, names: tuple[str, ...]) -> Layer:
@@ -20,7 +21,7 @@ BLACK_AND_WHITE = layer([[[[1, -1]], [[-1, 1]]], [[[1, 1]], [[-1, -1]]]], ("firs
 """Two filters of 2×1 on two input channels."""
 
 
-def test_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
+def test_a_table_has_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
     assert filter_table(BLACK_AND_WHITE, ["x", "y"], 80, "none", "utf-8").splitlines() == [
         "      x    y",
         "first ██     ██",
@@ -29,7 +30,7 @@ def test_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
     ]
 
 
-def test_input_channels_that_do_not_fit_follow_below() -> None:
+def test_input_channels_that_do_not_fit_follow_in_a_table_below() -> None:
     assert filter_table(BLACK_AND_WHITE, ["x", "y"], 14, "none", "utf-8").splitlines() == [
         "      x",
         "first ██",
@@ -48,7 +49,7 @@ def test_long_names_are_cut_and_columns_stay_aligned() -> None:
     assert text.splitlines()[:2] == ["      magnitude of y", "first ██" + " " * 13 + "██"]
 
 
-def test_in_color_a_pixel_is_half_a_character() -> None:
+def test_in_color_a_character_shows_two_pixels() -> None:
     text = filter_table(layer(np.ones((2, 3, 5, 5)), ("a", "b")), ["1", "2", "3"], 20, "truecolor", "utf-8")
     lines = [re.sub("\x1b.*?m", "", line) for line in text.splitlines()]
     assert len(lines) == 1 + 2 * 3
@@ -57,7 +58,7 @@ def test_in_color_a_pixel_is_half_a_character() -> None:
     assert {len(line) for line in lines[1:4]} == {1 + 3 * 6}
 
 
-def test_a_channel_that_a_filter_does_not_look_at_has_no_picture() -> None:
+def test_the_cell_of_an_unused_channel_is_blank() -> None:
     sparse = layer([[[[1, 0]], [[0, 0]]], [[[0, 0]], [[0, 0]]]], ("a", "dead"))
     assert filter_table(sparse, ["x", "y"], 80, "none", "utf-8").splitlines() == [
         "     x    y",
@@ -67,18 +68,18 @@ def test_a_channel_that_a_filter_does_not_look_at_has_no_picture() -> None:
     ]
 
 
-def test_weights_are_larger_where_there_is_room() -> None:
+def test_weights_are_enlarged_if_the_table_fits_then() -> None:
     one = layer(np.ones((1, 3, 5, 5)), ("a",))
     wide, narrow = (filter_table(one, ["1", "2", "3"], width, "256", "utf-8").splitlines() for width in (34, 33))
     assert [len(wide), len(narrow)] == [1 + 5, 1 + 3]
 
 
-def test_one_largest_weight_can_hold_for_all() -> None:
+def test_filters_can_be_drawn_by_a_common_largest_weight() -> None:
     one = layer([[[[1.0]]], [[[0.5]]]], ("a", "b"))
     own, common = (filter_table(one, ["x"], 80, "none", "utf-8", largest) for largest in (None, 1.0))
     assert own.splitlines()[3] == "b ██"
     assert common.splitlines()[3] == "b ▓▓"
 
 
-def test_the_smallest_enlargement_that_tells_pixels_apart() -> None:
-    assert [finest(*given) for given in (("256", "utf-8"), ("none", "utf-8"), ("256", "ascii"))] == [1, 2, 2]
+def test_the_smallest_scale_at_which_every_pixel_is_visible() -> None:
+    assert [min_pixel_scale(*given) for given in (("256", "utf-8"), ("none", "utf-8"), ("256", "ascii"))] == [1, 2, 2]
