@@ -53,7 +53,8 @@ class Pictures:
         self._check()
         self.losses: list[float] = []
         self.accuracies: list[float] = []
-        self._tests: list[tuple[int, float]] = []
+        self._test_losses: list[tuple[int, float]] = []
+        self._test_accuracies: list[tuple[int, float]] = []
         self._snapshots: list[Snapshot] = []
         self._totals = (0.0, 0.0, 0)
 
@@ -75,8 +76,8 @@ class Pictures:
         self._begun = len(trainer.history) * self._batches
         self._steps = trainer.settings.epochs * self._batches
         self._wanted = frozenset(snapshot_steps(max(1, self._steps - self._begun))) if self.filmstrip else frozenset()
-        if self._begun and trainer.history[-1].test_accuracy is not None:
-            self._tests.append((self._begun, trainer.history[-1].test_accuracy))
+        if self._begun:
+            self._add_test(self._begun, trainer.history[-1])
         if self.filmstrip:
             self._take("random start" if not self._begun else f"step {self._begun} of {self._steps}, resumed here")
             self._check_size()
@@ -86,8 +87,7 @@ class Pictures:
         from cnnfx.training import BatchReport
 
         if not isinstance(report, BatchReport):
-            if report.test_accuracy is not None:
-                self._tests.append((report.epoch * self._batches, report.test_accuracy))
+            self._add_test(report.epoch * self._batches, report)
             return
         # A report holds the means over its epoch so far: what they add to the sums before is this batch's own.
         loss, correct, images = self._totals if report.batch > 1 else (0.0, 0.0, 0)
@@ -96,6 +96,12 @@ class Pictures:
         self.accuracies.append((self._totals[1] - correct) / (report.images - images))
         if len(self.losses) in self._wanted:
             self._take(self._told())
+
+    def _add_test(self, step: int, report: EpochReport) -> None:
+        if report.test_loss is not None:
+            self._test_losses.append((step, report.test_loss))
+        if report.test_accuracy is not None:
+            self._test_accuracies.append((step, report.test_accuracy))
 
     def __enter__(self) -> Pictures:
         return self
@@ -168,19 +174,22 @@ class Pictures:
     def _plots(self) -> list[Plot]:
         import numpy as np
 
-        from cnnfx.render.charts import Plot, Series, smoothed
+        from cnnfx.render.charts import Plot, smoothed
 
         steps = np.arange(len(self.losses), dtype=np.float64) + (self._begun + 1)
         reach = max(RECENT, len(steps) // 50) // 2
-        loss, right = np.array(self.losses, np.float64), 100 * np.array(self.accuracies, np.float64)
-        losses, rights = smoothed(loss, reach), smoothed(right, reach)
-        tests = np.array(self._tests, float).reshape(-1, 2)
-        late = np.concatenate([rights[len(rights) // 8 :], 100 * tests[:, 1]])
+        loss, accuracy = np.array(self.losses, np.float64), 100 * np.array(self.accuracies, np.float64)
+        losses, accuracies = smoothed(loss, reach), smoothed(accuracy, reach)
+        test_losses = np.array(self._test_losses, np.float64).reshape(-1, 2)
+        test_accuracies = np.array(self._test_accuracies, np.float64).reshape(-1, 2) * (1, 100)
+        late = np.concatenate([accuracies[len(accuracies) // 8 :], test_accuracies[:, 1]])
         below = float(min(90, late.min() // 10 * 10))
-        test = [Series("test", tests[:, 0], 100 * tests[:, 1], ORANGE, dots=True)] if len(tests) else []
+        top = _top(np.concatenate([losses, test_losses[:, 1]]))
+        loss_series = [*_with_batches(steps, loss, losses), *_test_series(test_losses)]
+        accuracy_series = [*_with_batches(steps, accuracy, accuracies), *_test_series(test_accuracies)]
         return [
-            Plot("loss", _with_batches(steps, loss, losses), 0, _top(losses)),
-            Plot("accuracy, %", [*_with_batches(steps, right, rights), *test], below, 100, self._counted()),
+            Plot("loss (cross-entropy)", loss_series, 0, top),
+            Plot("accuracy, %", accuracy_series, below, 100, self._counted()),
         ]
 
     def _counted(self) -> str:
@@ -220,6 +229,13 @@ def _with_batches(steps: NDArray[np.float64], values: NDArray[np.float64], means
     from cnnfx.render.charts import Series
 
     return [Series("batches", steps, values, BLUE, faint=True), Series("training", steps, means, BLUE)]
+
+
+def _test_series(points: NDArray[np.float64]) -> list[Series]:
+    """The values (step, value) of the test images; no series without any."""
+    from cnnfx.render.charts import Series
+
+    return [Series("test", points[:, 0], points[:, 1], ORANGE, dots=True)] if len(points) else []
 
 
 def _top(losses: NDArray[np.float64]) -> float:

@@ -119,12 +119,12 @@ def _epoch_bar(report: BatchReport) -> Progress:
 
 
 def epoch_line(report: EpochReport, seconds: float) -> str:
-    """An epoch in a line."""
-    tested = "" if report.test_accuracy is None else f"  test accuracy {100 * report.test_accuracy:.2f} %"
-    return (
-        f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.4f}  "
-        f"training accuracy {100 * report.train_accuracy:.2f} %{tested}  {seconds:.1f} s"
-    )
+    """Return an epoch's losses (mean cross-entropy), accuracies and duration as one line."""
+    loss, accuracy = f"loss {report.loss:.4f}", f"training accuracy {100 * report.train_accuracy:.2f} %"
+    if report.test_accuracy is not None:
+        loss += f" (test {report.test_loss:.4f})"
+        accuracy += f"  test accuracy {100 * report.test_accuracy:.2f} %"
+    return f"epoch {report.epoch}/{report.epochs}  {loss}  {accuracy}  {seconds:.1f} s"
 
 
 def describe(report: EpochReport, seconds: float) -> dict[str, Any]:
