@@ -184,7 +184,7 @@ def _area_means(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[
 
 
 def _overlaps(size: int, parts: int) -> Iterable[tuple[int, NDArray[np.float64]]]:
-    """Cut `size` pixels into equal parts: yield the first pixel of each, and how much of each pixel is in it, in 1/parts."""
+    """Cut `size` pixels into equal parts; yield the first pixel of each, and its share of each pixel in 1/parts."""
     for part in range(parts):
         begin, end = part * size, (part + 1) * size
         edges = np.arange(begin // parts, -(-end // parts) + 1) * parts
