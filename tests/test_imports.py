@@ -88,7 +88,7 @@ APPLY = {
     "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},
     "nn": {"concat", "feature_maps", "layers", "network"},
     "images": {"image", "load", "pillow"},
-    "conv": {"correlate", "cost_model", "fft", "geometry", "im2col", "padding", "separable"},
+    "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "padding", "separable"},
     "system": {"blas", "files", "memory", "suggest", "threads"},
     "errors": set(),
 }  # fmt: skip

@@ -28,7 +28,7 @@ from functools import cached_property
 import numpy as np
 
 from cnnfx.conv import Window
-from cnnfx.conv.padding import OUTSIDE, sources
+from cnnfx.conv.padding import OUTSIDE, source_indices
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
 from cnnfx.system.memory import Workspace
@@ -253,7 +253,9 @@ class PoolingBlocks:
         for axis in (1, 2):
             padded = np.moveaxis(gradient, axis, 0)
             unpadded = np.zeros_like(padded[: self.shape[axis]])
-            for position, source in enumerate(sources(self.shape[axis], *self.pads[axis - 1], self.window.border)):
+            for position, source in enumerate(
+                source_indices(self.shape[axis], *self.pads[axis - 1], self.window.border)
+            ):
                 if source != OUTSIDE:
                     unpadded[source] += padded[position]
             gradient = np.moveaxis(unpadded, 0, axis)

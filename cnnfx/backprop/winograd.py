@@ -26,8 +26,8 @@ from itertools import product
 import numpy as np
 
 from cnnfx.backprop.im2col import PoolingBlocks
-from cnnfx.conv.padding import OUTSIDE, sources
-from cnnfx.conv.winograd_transforms import POINTS, Matrix, kernel_transform, land, lift
+from cnnfx.conv.padding import OUTSIDE, source_indices
+from cnnfx.conv.winograd_transforms import POINTS, Matrix, input_transform, kernel_transform, output_transform
 from cnnfx.nn.layers import Array
 from cnnfx.system.memory import Workspace
 
@@ -255,9 +255,11 @@ class AxisTiling:
     @cached_property
     def input_transform(self) -> Matrix:
         """B, from the pixels to the transformed tiles, `(n·tiles, size)`: the tiles' values for each point in turn."""
-        padded = lift(self.side, self.taps, self.outputs)
+        padded = input_transform(self.side, self.taps, self.outputs)
         matrix = np.zeros((self.length, self.size))
-        for column, source in zip(padded.T, sources(self.size, self.before, self.after, self.border), strict=False):
+        for column, source in zip(
+            padded.T, source_indices(self.size, self.before, self.after, self.border), strict=False
+        ):
             if source != OUTSIDE:
                 matrix[:, source] += column
         return matrix
@@ -266,7 +268,7 @@ class AxisTiling:
     def output_transform(self) -> Matrix:
         """A, from the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second,
         and so on."""
-        outputs = land(self.side, self.taps, self.outputs).T.reshape(self.count, self.pool, self.length)
+        outputs = output_transform(self.side, self.taps, self.outputs).T.reshape(self.count, self.pool, self.length)
         return np.ascontiguousarray(outputs.swapaxes(0, 1)).reshape(-1, self.length)
 
 

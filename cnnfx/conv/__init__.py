@@ -1,9 +1,8 @@
-"""Cross-correlation on arrays; knows no file, no terminal, no clock.
+"""Cross-correlation on arrays.
 
-Reading order: `geometry` (where a kernel stands), `borders` (what lies outside an image), `direct` with `bands`
-and `copies`, `separable` with `factors`, `fft`, and `winograd` with `minimal` and `pieces` (the ways to compute it),
-`choose` (which of them), `correlate` (the public function), `threads`, `placing` and `blas` (who does the work),
-`memory` (where).
+Reading order: `geometry` (which pixels an output reads), `padding` (the border), the methods `direct` with `im2col`,
+`separable`, `fft`, and `winograd` with `winograd_transforms`, then `cost_model` (the choice of a method) and
+`correlate` (the public function).
 """
 
 from cnnfx.conv.correlate import correlate

@@ -1,12 +1,7 @@
-"""Which method is probably faster: a cost model of the arguments.
+"""The choice of a method: each method estimates its cost, and the least is taken.
 
-Costs are counted in multiplications as a matrix product does them. Per output pixel, the direct method multiplies each
-number under a band (C · taps · kw of them, see `bands`) with K filters, and copies each input row kw times.
-The Fourier method transforms each pixel of C channels once, and once more for each of K filters, and adds up C · K
-products; it does so for all pixels of a tile, of which some are lost. The filters are transformed too.
-Kernels of rank R are R times two products with the numbers under a band's rows, or columns. Only that depends on the
-weights themselves.
-Of minimal filtering, `pieces` counts the cost.
+Costs are times in units of a multiplication in a large matrix product. They depend on the shapes of the arguments
+alone, except that the separable method needs weights of low rank.
 """
 
 from __future__ import annotations
@@ -14,9 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from cnnfx.conv.direct import direct_cost
 from cnnfx.conv.fft import fft_cost
-from cnnfx.conv.im2col import direct_cost
-from cnnfx.conv.separable import factorized, separable_cost
+from cnnfx.conv.separable import factorize, separable_cost
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,32 +21,32 @@ if TYPE_CHECKING:
     from cnnfx.conv.geometry import Window
 
 METHODS: dict[str, tuple[str, ...]] = {
-    "auto": (), "direct": (), "separable": (), "fft": (), "winograd": ("minimal", "toom_cook"),
-}  # fmt: skip
+    "auto": (),
+    "direct": (),
+    "separable": (),
+    "fft": (),
+    "winograd": ("minimal", "toom_cook"),
+}
+"""The names of `correlate`'s argument `method`, and aliases."""
 
-MANY = 4
-"""With fewer filters or input channels, minimal filtering is not worth its transforms."""
+MIN_WINOGRAD_CHANNELS = 4
+"""Filters, and input channels, below which Winograd's transforms take longer than its products save."""
 
 
 def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -> str:
-    """The name of a method for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and how they slide."""
-    method, rank = by_shape(out, weights.shape, window)
-    if not rank:
-        return method
-    return "separable" if factorized(weights, rank) else method
+    """Return the method for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and a window."""
+    method, max_rank = choose_by_shape(out, weights.shape, window)
+    return "separable" if max_rank and factorize(weights, max_rank) else method
 
 
 @lru_cache(maxsize=256)
-def by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> tuple[str, int]:
-    """The method for weights of any values, and up to which rank of theirs "separable" is the faster one."""
+def choose_by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> tuple[str, int]:
+    """Return the method for weights of full rank, and the highest rank for which the separable method costs less."""
     costs = {"direct": direct_cost(out, weights, window), "fft": fft_cost(out, weights, window)}
-    if min(weights[:2]) >= MANY:
-        from cnnfx.conv.winograd import (
-            serves,  # few layers have so many
-            winograd_cost,  # few layers have so many
-        )
+    if min(weights[:2]) >= MIN_WINOGRAD_CHANNELS:
+        from cnnfx.conv.winograd import supports, winograd_cost  # few layers have so many channels
 
-        if serves(window):
+        if supports(window):
             costs["winograd"] = winograd_cost(out, weights)
     method = min(costs, key=costs.__getitem__)
     ranks = range(1, min(window.kernel))

@@ -1,12 +1,12 @@
-"""Cross-correlation by Fourier transforms of tiles (overlap–save).
+"""The FFT method: cross-correlation by Fourier transforms of tiles (overlap–save).
 
-The transform of a cross-correlation is the image's transform times the conjugate of the kernel's. It is the sum
-around a circle, so of a tile's output only those places count whose kernel does not reach over the tile's end: tiles
-overlap by the kernel's extent less one. One transform of an input tile serves all filters, and the products are summed
-over input channels before the one inverse transform for each filter.
+The transform of a cross-correlation is the image's transform times the conjugate of the kernel's. The correlation is
+circular, so only those outputs of a tile are used whose kernel does not extend past the tile's end: tiles overlap by
+the kernel's extent minus 1. One transform of an input tile serves all filters, and the products are summed over input
+channels before the one inverse transform of each filter.
 
-Rounding errors are relative to the largest values of a tile, not to each output. Tiles that hold values that are not
-finite (or too large to sum) are done directly, as are all where the weights are not finite.
+Rounding errors are relative to the largest values of a tile, not to each output. Tiles that hold non-finite values, or
+values whose sum overflows, are computed by the direct method, and so are all tiles if the weights are non-finite.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnnfx.conv.im2col import Block, correlate_direct, fill_block
+from cnnfx.conv.direct import correlate_direct, correlate_rows
+from cnnfx.conv.geometry import OutputBlock
 from cnnfx.system.memory import buffer
 from cnnfx.system.threads import run_in_threads
 
@@ -32,32 +33,40 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-FORWARD, INVERSE, PRODUCT = 190, 160, 40
-"""A pixel's share of a transform of a channel, of the transform back, of a product: in multiplications, as measured."""
+TILE_LENGTH = 256
+"""Rows and columns of a tile's input, about: its transform fits in the cache."""
 
-CALL, SETUP = 270_000, 4_000_000
-"""What the call of one transform costs, however small it is, and what the first does."""
+SPECTRUM_ELEMENTS = 1 << 23
+"""Elements of the filters' transforms that are held at one time."""
 
-TILE = 256
+FORWARD_COST = 190
+"""Time of a transform per pixel and channel, in multiplications."""
 
-SPECTRA = 1 << 23
-"""Numbers in the filters' transforms that are held at one time."""
+INVERSE_COST = 160
+"""Time of an inverse transform per pixel and filter, in multiplications."""
+
+PRODUCT_COST = 40
+"""Time of the product of two transforms per pixel, in multiplications."""
+
+CALL_COST = 270_000
+"""Time of the call of a transform, in multiplications."""
+
+SETUP_COST = 4_000_000
+"""Time of the first transform of a call of `correlate`, in multiplications."""
 
 
-class Tile(NamedTuple):
-    """A part of one image's output, and the size of the transform that makes it."""
+def scipy_fft() -> Any:
+    """Return the module `scipy.fft`, which is imported here because it takes long and other methods do not need it."""
+    from scipy import fft
 
-    image: int
-    rows: slice
-    columns: slice
+    return fft
+
+
+class FftTile(NamedTuple):
+    """A block of one image's output, and the (rows, columns) of the transform that computes it."""
+
+    block: OutputBlock
     size: Pair
-
-    @property
-    def block(self) -> Block:
-        """The same part of the output."""
-        return Block(
-            slice(self.image, self.image + 1), self.rows, self.columns, 1, self.columns.stop - self.columns.start
-        )
 
 
 def correlate_fft(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
@@ -65,110 +74,104 @@ def correlate_fft(images: PaddedImages, weights: Array, bias: Array | None, wind
     if not np.isfinite(weights).all():
         correlate_direct(images, weights, bias, window, out)
         return
-    cut = list(tiles(out.shape, window))
-    some = max(1, SPECTRA // (weights.shape[1] * math.prod(max(tile.size for tile in cut))))
-    for k in range(0, len(weights), some):
-        part = slice(k, k + some)
-        added = None if bias is None else bias[part]
-        _some_filters(images, weights[part], added, window, out[:, part], cut)
+    tiles = list(split_output(out.shape, window))
+    step = max(1, SPECTRUM_ELEMENTS // (weights.shape[1] * math.prod(max(tile.size for tile in tiles))))
+    for k in range(0, len(weights), step):
+        filters = slice(k, k + step)
+        _correlate(images, weights[filters], None if bias is None else bias[filters], window, out[:, filters], tiles)
 
 
-def _some_filters(
-    images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, cut: list[Tile]
+def _correlate(
+    images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, tiles: list[FftTile]
 ) -> None:
-    from scipy import fft
+    """As `correlate_fft`, for as many filters as are transformed at one time."""
+    filters = transform_filters(weights, window, {tile.size for tile in tiles})
 
-    filters = spectra(weights, window, {tile.size for tile in cut})
-
-    def work(tile: Tile) -> None:
-        pixels = _pixels(images, tile, window)
+    def work(tile: FftTile) -> None:
+        block, size = tile
+        pixels = images.region(block.images, *window.input_region(block.rows, block.columns))[0]
         if not math.isfinite(pixels.sum()):
-            for row in tile.block.pick(np.ones((tile.rows.stop - tile.rows.start, 1), bool)):
-                fill_block(images, weights, bias, window, row, out)
+            correlate_rows(images, weights, bias, window, block, np.ones((block.products, 1), bool), out)
             return
-        spectrum = fft.rfft2(pixels, tile.size)
-        target = out[tile.image, :, tile.rows, tile.columns]
-        for k, each in enumerate(filters[tile.size]):
-            _invert(_product(spectrum, each), tile.size, window, target[k])
+        spectrum = scipy_fft().rfft2(pixels, size)
+        target = out[block.images.start, :, block.rows, block.columns]
+        for k, filter_spectrum in enumerate(filters[size]):
+            _inverse_transform(_sum_of_products(spectrum, filter_spectrum), size, window, target[k])
             if bias is not None:
                 target[k] += bias[k]
 
-    run_in_threads(work, cut)
+    run_in_threads(work, tiles)
 
 
-def _product(spectrum: Array, weights: Array) -> Array:
-    """The sum over channels of the products of transforms (C, rows, columns)."""
-    total, product = (buffer(name, spectrum.shape[1:], spectrum.dtype) for name in ("copies", "product"))
-    np.multiply(spectrum[0], weights[0], out=total)
-    for channel, weight in zip(spectrum[1:], weights[1:], strict=True):
-        total += np.multiply(channel, weight, out=product)
-    return total
-
-
-def _invert(spectrum: Array, size: Pair, window: Window, target: Array) -> None:
-    """Write the inverse transform to `target`: of the rows, only those that are wanted are transformed."""
-    from scipy import fft
-
-    (height, width), (sh, sw) = target.shape, window.stride
-    columns = fft.ifft(spectrum, axis=0, overwrite_x=True)
-    values = fft.irfft(columns[: (height - 1) * sh + 1 : sh], size[1], axis=1, overwrite_x=True)
-    target[...] = values[:, : (width - 1) * sw + 1 : sw]
-
-
-def _pixels(images: PaddedImages, tile: Tile, window: Window) -> Array:
-    under = window.under(tile.rows, tile.columns)
-    pixels: Array = images.part(slice(tile.image, tile.image + 1), *under)[0]
-    return pixels
-
-
-def spectra(weights: Array, window: Window, sizes: set[Pair]) -> dict[Pair, Array]:
-    """The conjugate transforms of the filters (K, C, rows, columns/2 + 1), for some sizes of tiles."""
-    from scipy import fft
-
-    (dh, dw), (eh, ew) = window.dilation, window.extent
-    kind = np.result_type(weights, np.complex64)
-    found = {size: np.empty((*weights.shape[:2], size[0], size[1] // 2 + 1), kind) for size in sizes}
+def transform_filters(weights: Array, window: Window, sizes: set[Pair]) -> dict[Pair, Array]:
+    """Return the conjugate transforms (K, C, rows, columns/2 + 1) of the filters, for each size of a transform."""
+    fft, (dh, dw), (eh, ew) = scipy_fft(), window.dilation, window.extent
+    dtype = np.result_type(weights, np.complex64)
+    spectra = {size: np.empty((*weights.shape[:2], size[0], size[1] // 2 + 1), dtype) for size in sizes}
 
     def work(task: tuple[Pair, int]) -> None:
         size, k = task
         dilated = np.zeros((weights.shape[1], eh, ew), weights.dtype)
         dilated[:, ::dh, ::dw] = weights[k]
-        rows = fft.rfft(dilated, size[1])  # the rows below are zeros, and so are their transforms
-        np.conjugate(fft.fft(rows, size[0], axis=1), out=found[size][k])
+        rows = fft.rfft(dilated, size[1])  # the rows below are zero, and so are their transforms
+        np.conjugate(fft.fft(rows, size[0], axis=1), out=spectra[size][k])
 
     run_in_threads(work, [(size, k) for size in sizes for k in range(len(weights))])
-    return found
+    return spectra
 
 
-def tiles(out: tuple[int, ...], window: Window) -> Iterator[Tile]:
-    """Cut an output of shape `out` into tiles."""
-    batch, _, *size = out
-    rows, columns = (cuts(*given) for given in zip(size, window.stride, window.extent, strict=True))
+def _sum_of_products(spectrum: Array, filter_spectrum: Array) -> Array:
+    """Return the sum over channels of the products of transforms (C, rows, columns)."""
+    total, product = (buffer(name, spectrum.shape[1:], spectrum.dtype) for name in ("fft_sum", "fft_product"))
+    np.multiply(spectrum[0], filter_spectrum[0], out=total)
+    for channel, weight in zip(spectrum[1:], filter_spectrum[1:], strict=True):
+        total += np.multiply(channel, weight, out=product)
+    return total
+
+
+def _inverse_transform(spectrum: Array, size: Pair, window: Window, target: Array) -> None:
+    """Write the inverse transform to `target` (rows, columns). Rows that are not outputs are not transformed."""
+    (height, width), (sh, sw) = target.shape, window.stride
+    columns = scipy_fft().ifft(spectrum, axis=0, overwrite_x=True)
+    values = scipy_fft().irfft(columns[: (height - 1) * sh + 1 : sh], size[1], axis=1, overwrite_x=True)
+    target[...] = values[:, : (width - 1) * sw + 1 : sw]
+
+
+def split_output(out: tuple[int, ...], window: Window) -> Iterator[FftTile]:
+    """Divide an output (N, K, Ho, Wo) into tiles."""
+    batch, _, height, width = out
+    rows = axis_tiles(height, window.stride[0], window.extent[0])
+    columns = axis_tiles(width, window.stride[1], window.extent[1])
     for image in range(batch):
-        for down, height in rows:
-            for across, width in columns:
-                yield Tile(image, down, across, (height, width))
+        for down, fft_rows in rows:
+            for across, fft_columns in columns:
+                yield FftTile(OutputBlock(slice(image, image + 1), down, across, 1), (fft_rows, fft_columns))
 
 
 @lru_cache(maxsize=256)
-def cuts(length: int, stride: int, extent: int) -> list[tuple[slice, int]]:
-    """The rows (or columns) of the tiles of an output, and the length of the transform for each.
+def axis_tiles(length: int, stride: int, extent: int) -> list[tuple[slice, int]]:
+    """Return the tiles of an output's rows (or columns), and the length of the transform of each.
 
-    A transform of some 256 pixels fits in the cache; it should be some times as long as the part that is lost.
-    Powers of two up to 256 cut a band that begins at a multiple of 256 as they cut the whole image.
+    A transform should be several times as long as the overlap of tiles. Powers of two up to `BAND_ROWS` divide a band
+    as they divide the whole image.
     """
-    from scipy import fft
-
-    step = next((n for n in (64, 128) if n * stride >= max(256, 4 * extent)), 256)
-    parts = (slice(start, min(start + step, length)) for start in range(0, length, step))
-    return [(part, fft.next_fast_len((part.stop - part.start - 1) * stride + extent, real=True)) for part in parts]
+    step = next((n for n in (64, 128) if n * stride >= max(TILE_LENGTH, 4 * extent)), 256)
+    outputs = (slice(start, min(start + step, length)) for start in range(0, length, step))
+    return [
+        (part, scipy_fft().next_fast_len((part.stop - part.start - 1) * stride + extent, real=True)) for part in outputs
+    ]
 
 
 def fft_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
-    """Transforms and products of tiles, and the filters' transforms, counted in multiplications."""
+    """Return the cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw), in multiplications.
+
+    Each pixel of a tile is transformed once for each of C channels and K filters, and multiplied C·K times. The filters
+    are transformed too.
+    """
     filters, channels = weights[:2]
-    edges = [min(n, TILE) for n in out[2:]]
-    tiles = out[0] * prod(n / edge for n, edge in zip(out[2:], edges, strict=True))
+    edges = [min(length, TILE_LENGTH) for length in out[2:]]
+    tiles = out[0] * prod(length / edge for length, edge in zip(out[2:], edges, strict=True))
     pixels = prod((n - 1) * s + e for n, s, e in zip(edges, window.stride, window.extent, strict=True))
-    each = FORWARD * channels + INVERSE * filters + PRODUCT * channels * filters
-    return SETUP + tiles * (pixels * each + (1 + filters) * CALL) + FORWARD * channels * filters * pixels
+    per_pixel = FORWARD_COST * channels + INVERSE_COST * filters + PRODUCT_COST * channels * filters
+    transforms = tiles * (pixels * per_pixel + (1 + filters) * CALL_COST)
+    return SETUP_COST + transforms + FORWARD_COST * channels * filters * pixels

@@ -1,4 +1,4 @@
-"""Where a kernel stands on an image: its size, stride, dilation, padding and border, put in order once.
+"""Sizes and positions: kernel, stride, dilation and padding, and which pixels each output reads.
 
 Along one axis, with padded size ``P``, kernel size ``k``, dilation ``d`` and stride ``s``, the kernel covers
 ``e = (k - 1)·d + 1`` pixels (its extent), and the output has ``(P - e) // s + 1`` of them.
@@ -17,7 +17,6 @@ from cnnfx.system.suggest import choose_name
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
-Axis = Literal["row", "column"]
 
 BORDERS = {
     "constant": ("zero", "zeros", "grid-constant", "BORDER_CONSTANT"),
@@ -26,15 +25,15 @@ BORDERS = {
     "symmetric": ("grid-mirror", "BORDER_REFLECT"),
     "wrap": ("grid-wrap", "circular", "periodic", "BORDER_WRAP"),
 }
-"""What lies outside an image, as ``numpy.pad`` names it, and what OpenCV, SciPy and PyTorch call the same.
+"""The border modes of ``numpy.pad``, and the names of the same modes in OpenCV, SciPy and PyTorch.
 
-"reflect" is NumPy's and PyTorch's (the edge pixel is not repeated): OpenCV's BORDER_REFLECT and SciPy's "reflect",
-which do repeat it, are "symmetric" here.
+"reflect" is that of NumPy and PyTorch, which does not repeat the edge pixel. OpenCV's BORDER_REFLECT and SciPy's
+"reflect", which repeat it, are "symmetric" here.
 """
 
 
 class InputRows(NamedTuple):
-    """The rows ``first:last`` of an image without padding, and how many rows of padding lie above and below them."""
+    """The rows ``first:last`` of an image without padding, and the number of padding rows above and below them."""
 
     first: int
     last: int
@@ -43,7 +42,7 @@ class InputRows(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A kernel's size and how it slides; made by `window`, which checks it.
+    """Kernel size, stride, dilation, padding and border, as checked by `window`.
 
     Attributes
     ----------
@@ -62,20 +61,20 @@ class Window(NamedTuple):
 
     @property
     def extent(self) -> Pair:
-        """Rows and columns from the kernel's first to its last element, dilation included."""
+        """Rows and columns that the kernel covers, with dilation."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return (kh - 1) * dh + 1, (kw - 1) * dw + 1
 
-    def under(self, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """The padded rows and columns that these rows and columns of the output stand on."""
-        down, across = (
-            slice(where.start * stride, (where.stop - 1) * stride + extent)
-            for where, stride, extent in zip((rows, columns), self.stride, self.extent, strict=True)
+    def input_region(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Return the padded input's rows and columns that these output rows and columns read."""
+        (sh, sw), (eh, ew) = self.stride, self.extent
+        return (
+            slice(rows.start * sh, (rows.stop - 1) * sh + eh),
+            slice(columns.start * sw, (columns.stop - 1) * sw + ew),
         )
-        return down, across
 
     def pads(self, size: Pair) -> Pads:
-        """Pixels of padding ((top, bottom), (left, right)) for an image of `size` (height, width)."""
+        """Return the padding ((top, bottom), (left, right)), in pixels, for an image of `size` (height, width)."""
         if self.padding != "same":
             return self.padding
         return self._same(size, 0), self._same(size, 1)
@@ -87,12 +86,12 @@ class Window(NamedTuple):
         return before, max(missing, 0) - before
 
     def output_size(self, size: Pair) -> Pair:
-        """Rows and columns of the output for an image of `size` (height, width).
+        """Return the output's rows and columns for an image of `size` (height, width).
 
         Raises
         ------
         ArgumentError
-            If the kernel is larger than the padded image, or the border cannot be made from so small an image.
+            If the kernel is larger than the padded image, or the image is too small for the border mode.
         """
         pads, extent = self.pads(size), self.extent
         padded = size[0] + sum(pads[0]), size[1] + sum(pads[1])
@@ -102,9 +101,9 @@ class Window(NamedTuple):
         return (padded[0] - extent[0]) // self.stride[0] + 1, (padded[1] - extent[1]) // self.stride[1] + 1
 
     def input_rows(self, first: int, last: int, height: int) -> InputRows:
-        """The rows of an image of `height` rows that the output rows ``first:last`` stand on.
+        """Return the rows that the output rows ``first:last`` read, of an image of `height` rows.
 
-        Rows of padding count as such: what the border puts there is not looked up (see `band`).
+        Rows of padding are only counted; `band` fills them as the border mode says.
         """
         (top, _), stride = self.pads((height, 1))[0], self.stride[0]
         begin, end = first * stride - top, (last - 1) * stride - top + self.extent[0]
@@ -121,13 +120,34 @@ class Window(NamedTuple):
     def _check_border(self, size: Pair, pads: Pads) -> None:
         if self.border in ("constant", "edge"):
             return
-        spare = 1 if self.border == "reflect" else 0
+        excluded = 1 if self.border == "reflect" else 0  # the edge pixel
         for name, length, pad in zip(("rows", "columns"), size, pads, strict=True):
-            if max(pad) > length - spare:
+            if max(pad) > length - excluded:
                 raise ArgumentError(
-                    f'border "{self.border}" can pad an image of {length} {name} by at most {length - spare}, '
+                    f'border "{self.border}" can pad an image of {length} {name} by at most {length - excluded}, '
                     f'not by {max(pad)}; use border "edge" or "constant", or a smaller kernel'
                 )
+
+
+class OutputBlock(NamedTuple):
+    """A part of the output (N, K, Ho, Wo) that one task computes, all K channels.
+
+    Attributes
+    ----------
+    images, rows, columns : slice
+    rows_per_product : int
+        Rows that one matrix product computes; it divides the number of rows.
+    """
+
+    images: slice
+    rows: slice
+    columns: slice
+    rows_per_product: int
+
+    @property
+    def products(self) -> int:
+        """The number of matrix products from top to bottom."""
+        return int(self.rows.stop - self.rows.start) // self.rows_per_product
 
 
 def window(
@@ -138,16 +158,16 @@ def window(
     padding: object = "valid",
     border: object = "constant",
 ) -> Window:
-    """Put the arguments that `cnnfx.correlate` takes in order, as a `Window`.
+    """Check the arguments as `cnnfx.correlate` takes them and return them as a `Window`.
 
     Raises
     ------
     ArgumentError
-        If one of them is of the wrong type or out of range, or a name is not known.
+        If an argument has the wrong type, is out of range or is an unknown name.
     """
     try:
         return _window(kernel, stride, dilation, padding, border)
-    except TypeError:  # lists cannot be looked up in a cache
+    except TypeError:  # lists are not hashable
         return _window.__wrapped__(kernel, stride, dilation, padding, border)
 
 

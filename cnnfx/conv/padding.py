@@ -1,4 +1,4 @@
-"""Images with a border around them, of which only the parts that are looked at are ever made."""
+"""Padding: which pixel each place of the border repeats, and regions of padded images without padding whole images."""
 
 from __future__ import annotations
 
@@ -12,126 +12,21 @@ from cnnfx.system.memory import buffer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnfx.conv.geometry import Pads, Window
+    from cnnfx.conv.geometry import Pads, Pair, Window
 
     Array = NDArray[Any]
 
 OUTSIDE = -1
+"""The index that `source_indices` gives to a padding pixel of value zero."""
 
 BAND_ROWS = 256
-"""Bands of an image that begin at a multiple of this many output rows give the same bits as the whole image."""
-
-
-@lru_cache(maxsize=64)
-def sources(length: int, before: int, after: int, border: str) -> NDArray[np.intp]:
-    """For each padded place along an axis, the place of the image whose pixel stands there; `OUTSIDE` for a zero."""
-    places = np.arange(length)
-    if border == "constant":
-        return np.pad(places, (before, after), constant_values=OUTSIDE)
-    return np.pad(places, (before, after), mode=border)  # type: ignore[no-any-return, call-overload]
-
-
-class Inside(NamedTuple):
-    """What of a part of padded images is not border: these rows and columns of the images, and so many rows and columns
-    of border around them."""
-
-    rows: slice
-    columns: slice
-    above: int
-    below: int
-    before: int
-    after: int
-
-
-class PaddedImages:
-    """Images `(N, C, H, W)` that look as if they were padded."""
-
-    def __init__(self, images: Array, pads: Pads, border: str) -> None:
-        self.images, self.pads, self.border = images, pads, border
-
-    def part(self, batch: slice, rows: slice, columns: slice, copied: bool = False) -> Array:
-        """The padded images' `rows` and `columns` (counted from the padding's first), all channels.
-
-        A view of the images where no border is needed, unless it is to be `copied`; else in memory that the next part
-        of the same thread may use again.
-        """
-        where = inside(self.images.shape[2:], self.pads, rows, columns)
-        images = self.images[batch, :, where.rows, where.columns]
-        if not (copied or any(where[2:])):
-            return images
-        result = buffer("part", (*images.shape[:2], rows.stop - rows.start, columns.stop - columns.start), images.dtype)
-        self.lay(result, batch, rows, columns, where)
-        return result
-
-    def lay(self, target: Array, batch: slice, rows: slice, columns: slice, where: Inside) -> None:
-        """Write the padded `rows` and `columns`, of which this is not border, to `target`, which is as large."""
-        images, (down, across, above, below, before, after) = self.images[batch], where
-        bottom, right = target.shape[2] - below, target.shape[3] - after
-        target[:, :, above:bottom, before:right] = images[:, :, down, across]
-        if above:
-            target[:, :, :above, before:right] = self._border(images, slice(rows.start, rows.start + above), across)
-        if below:
-            target[:, :, bottom:, before:right] = self._border(images, slice(rows.stop - below, rows.stop), across)
-        for beside, outside in ((slice(before), before), (slice(right, None), after)):
-            if outside:
-                target[..., beside] = self._beside(images, rows, columns, beside)
-
-    def _border(self, images: Array, rows: slice, across: slice) -> Array | int:
-        """The padded `rows`, all of them outside the images, between the left and the right border."""
-        if self.border == "constant":
-            return 0
-        return images[:, :, sources(images.shape[2], *self.pads[0], self.border)[rows], across]
-
-    def _beside(self, images: Array, rows: slice, columns: slice, beside: slice) -> Array | int:
-        """The padded `rows` on the left or the right border: those of `columns` that `beside` names."""
-        if self.border == "constant":
-            return 0
-        down, across = (
-            sources(length, *pad, self.border) for length, pad in zip(images.shape[2:], self.pads, strict=True)
-        )
-        return images[:, :, down[rows, np.newaxis], across[columns][beside]]
-
-
-def inside(size: tuple[int, ...], pads: Pads, rows: slice, columns: slice) -> Inside:
-    """What of the padded `rows` and `columns` of images of some size is not border."""
-    (down, above, below), (across, before, after) = (
-        _overlap(places, pad[0], length) for places, pad, length in zip((rows, columns), pads, size, strict=True)
-    )
-    return Inside(down, across, above, below, before, after)
-
-
-def _overlap(places: slice, before: int, length: int) -> tuple[slice, int, int]:
-    """The part of an image of `length` pixels that padded `places` cover, and how many of them lie before and after it;
-    `before` are the pixels of padding before the image."""
-    first, last = places.start - before, places.stop - before
-    inside = slice(min(max(first, 0), length), max(min(last, length), 0))
-    if inside.start >= inside.stop:  # all are outside: as if before the image
-        return slice(0, 0), last - first, 0
-    return inside, inside.start - first, last - inside.stop
-
-
-def take(array: Array, axis: int, start: int, stop: int, pad: tuple[int, int], border: str) -> Array:
-    """The places `start:stop` of `array` padded by `pad` along `axis`, counted from the padding's first."""
-    length = array.shape[axis]
-    first, last = max(start - pad[0], 0), min(stop - pad[0], length)
-    whole = (slice(None),) * axis
-    inside = array[(*whole, slice(first, max(first, last)))]
-    if (first, last) == (start - pad[0], stop - pad[0]):
-        return inside
-    result = np.zeros((*array.shape[:axis], stop - start, *array.shape[axis + 1 :]), array.dtype)
-    begin = first + pad[0] - start
-    result[(*whole, slice(begin, begin + inside.shape[axis]))] = inside
-    if border != "constant":
-        places = sources(length, *pad, border)[start:stop]
-        for side in (slice(0, begin), slice(begin + inside.shape[axis], None)):
-            result[(*whole, side)] = array.take(places[side], axis)
-    return result
+"""Output rows: bands of an image that begin at a multiple of this give the same bits as the whole image."""
 
 
 def band(image: Array, window: Window, first: int, last: int) -> Array:
-    """The rows of `image` that the output rows ``first:last`` need, those of the border above and below included.
+    """Return the rows of `image`, with the border above and below, that the output rows ``first:last`` read.
 
-    An image too large to be worked through at once is cut so: `correlate` on this band, with the same arguments but
+    With it an image is processed in bands: `correlate` of the band, with the same arguments except
     ``padding=((0, 0), window.pads(size)[1])``, gives the output rows ``first:last`` of the whole image.
 
     Parameters
@@ -144,9 +39,126 @@ def band(image: Array, window: Window, first: int, last: int) -> Array:
     Returns
     -------
     (..., rows, W) array
-        A view of `image` where no border is needed.
+        A view of `image` where it needs no border.
     """
-    pad = window.pads((image.shape[-2], image.shape[-1]))[0]
-    start = first * window.stride[0]
-    stop = (last - 1) * window.stride[0] + window.extent[0]
-    return take(image, image.ndim - 2, start, stop, pad, window.border)
+    height = image.shape[-2]
+    top, bottom = window.pads((height, image.shape[-1]))[0]
+    start, stop = first * window.stride[0], (last - 1) * window.stride[0] + window.extent[0]
+    rows, above, below = _overlap(slice(start, stop), top, height)
+    inside = image[..., rows, :]
+    if not (above or below):
+        return inside
+    padded = np.zeros((*image.shape[:-2], stop - start, image.shape[-1]), image.dtype)
+    padded[..., above : stop - start - below, :] = inside
+    if window.border != "constant":
+        sources = source_indices(height, top, bottom, window.border)[start:stop]
+        padded[..., :above, :] = image[..., sources[:above], :]
+        padded[..., stop - start - below :, :] = image[..., sources[stop - start - below :], :]
+    return padded
+
+
+@lru_cache(maxsize=64)
+def source_indices(length: int, before: int, after: int, border: str) -> NDArray[np.intp]:
+    """Return for each place of a padded axis the index of the pixel that it repeats, or `OUTSIDE` for a zero.
+
+    Parameters
+    ----------
+    length, before, after : int
+        Pixels of the axis, and of the padding before and after them.
+    border : str
+        A key of `cnnfx.conv.geometry.BORDERS`.
+    """
+    places = np.arange(length)
+    if border == "constant":
+        return np.pad(places, (before, after), constant_values=OUTSIDE)
+    return np.pad(places, (before, after), mode=border)  # type: ignore[no-any-return, call-overload]
+
+
+class Overlap(NamedTuple):
+    """The part of a region of padded images that is not border.
+
+    Attributes
+    ----------
+    rows, columns : slice
+        Of the images without padding.
+    above, below, left, right : int
+        Border rows and columns of the region around that part.
+    """
+
+    rows: slice
+    columns: slice
+    above: int
+    below: int
+    left: int
+    right: int
+
+
+def overlap(size: Pair, pads: Pads, rows: slice, columns: slice) -> Overlap:
+    """Return which part of the region `rows`, `columns` of padded images of `size` (height, width) is not border."""
+    image_rows, above, below = _overlap(rows, pads[0][0], size[0])
+    image_columns, left, right = _overlap(columns, pads[1][0], size[1])
+    return Overlap(image_rows, image_columns, above, below, left, right)
+
+
+def _overlap(places: slice, before: int, length: int) -> tuple[slice, int, int]:
+    """Return the pixels at some places of a padded axis, and how many of the places lie before and after them."""
+    first, last = places.start - before, places.stop - before
+    inside = slice(min(max(first, 0), length), max(min(last, length), 0))
+    if inside.start >= inside.stop:  # border only: counted as before the image
+        return slice(0, 0), last - first, 0
+    return inside, inside.start - first, last - inside.stop
+
+
+class PaddedImages:
+    """Images (N, C, H, W) and their padding, of which only the regions that are read are computed."""
+
+    def __init__(self, images: Array, pads: Pads, border: str) -> None:
+        self.images, self.pads, self.border = images, pads, border
+
+    @property
+    def size(self) -> Pair:
+        """Height and width without padding."""
+        return self.images.shape[2], self.images.shape[3]
+
+    def region(self, images: slice, rows: slice, columns: slice, copy: bool = False) -> Array:
+        """Return the padded `images` at `rows` and `columns`, counted from the first padding pixel, all channels.
+
+        The result is a view where it holds no border and `copy` is false. Otherwise it is a buffer that the next call
+        in the same thread overwrites.
+        """
+        where = overlap(self.size, self.pads, rows, columns)
+        inside = self.images[images, :, where.rows, where.columns]
+        if not (copy or any(where[2:])):
+            return inside
+        shape = *inside.shape[:2], rows.stop - rows.start, columns.stop - columns.start
+        result = buffer("padded_region", shape, inside.dtype)
+        self.write_region(result, images, rows, columns, where)
+        return result
+
+    def write_region(self, target: Array, images: slice, rows: slice, columns: slice, where: Overlap) -> None:
+        """Write a region, whose `overlap` with the images is `where`, to `target`."""
+        pixels, (down, across, above, below, left, right) = self.images[images], where
+        bottom, end = target.shape[2] - below, target.shape[3] - right
+        target[:, :, above:bottom, left:end] = pixels[:, :, down, across]
+        if above:
+            target[:, :, :above, left:end] = self._rows_outside(pixels, slice(rows.start, rows.start + above), across)
+        if below:
+            target[:, :, bottom:, left:end] = self._rows_outside(pixels, slice(rows.stop - below, rows.stop), across)
+        if left:
+            target[..., :left] = self._columns_outside(pixels, rows, slice(columns.start, columns.start + left))
+        if right:
+            target[..., end:] = self._columns_outside(pixels, rows, slice(columns.stop - right, columns.stop))
+
+    def _rows_outside(self, pixels: Array, rows: slice, across: slice) -> Array | int:
+        """Return padded rows above or below the images, at the images' columns `across`."""
+        if self.border == "constant":
+            return 0
+        return pixels[:, :, source_indices(self.size[0], *self.pads[0], self.border)[rows], across]
+
+    def _columns_outside(self, pixels: Array, rows: slice, columns: slice) -> Array | int:
+        """Return padded columns to the left or right of the images, at the padded `rows`."""
+        if self.border == "constant":
+            return 0
+        down = source_indices(self.size[0], *self.pads[0], self.border)[rows]
+        across = source_indices(self.size[1], *self.pads[1], self.border)[columns]
+        return pixels[:, :, down[:, np.newaxis], across]

@@ -1,20 +1,19 @@
-"""Cross-correlation with kernels that are sums of few outer products (see `factors`): down the columns, then along the
-rows.
+"""The separable method: kernels as sums of R outer products, applied to the columns and then to the rows.
 
-With a column u and a row v, the sum over u[i]·v[j]·x[y + i, x + j] is that over u[i] of the rows, and then that over
-v[j] of the columns of what came out: kh + kw multiplications instead of kh·kw. Both are products with banded matrices,
-that hold u, and v, once for each of some output rows, or columns, each time one lower. With kh = 2 and three rows:
+For a column u and a row v, the sum over u[i]·v[j]·x[y + i, x + j] is the sum over u[i] of rows, and then the sum over
+v[j] of columns of the result: kh + kw multiplications instead of kh·kw. Both are products with banded matrices, which
+hold u (or v) once for each of some output rows (or columns), each time one lower. With kh = 2 and three rows:
 
-    ⎡ u₀ u₁ 0  0  ⎤     ⎡ input row 0 ⎤     ⎡ between, row 0 ⎤
-    ⎢ 0  u₀ u₁ 0  ⎥  ·  ⎢ input row 1 ⎥  =  ⎢ between, row 1 ⎥
-    ⎣ 0  0  u₀ u₁ ⎦     ⎢ input row 2 ⎥     ⎣ between, row 2 ⎦
+    ⎡ u₀ u₁ 0  0  ⎤     ⎡ input row 0 ⎤     ⎡ intermediate row 0 ⎤
+    ⎢ 0  u₀ u₁ 0  ⎥  ·  ⎢ input row 1 ⎥  =  ⎢ intermediate row 1 ⎥
+    ⎣ 0  0  u₀ u₁ ⎦     ⎢ input row 2 ⎥     ⎣ intermediate row 2 ⎦
                         ⎣ input row 3 ⎦
 
-What is between stands column by column, so that for some output columns the numbers of all outer products and input
-channels under them are one matrix, read where it lies; its product with v sums them all up. Nothing is ever copied.
+The intermediate array is stored column by column. So the elements of all outer products and input channels under some
+output columns are one matrix without copying, and its product with the rows v sums over all of them.
 
-A zero of these matrices times a value that is not finite is NaN: it spoils all of a band's rows, and of its columns all
-that are made together, of which the first tells. They are done again directly.
+A zero of the banded matrices times a non-finite value is NaN. All outputs of a tile of `SIDE` rows and columns are then
+non-finite, which its first output shows, and the tile is computed by the direct method.
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from cnnfx.conv.im2col import Block, correlate_direct, fill_block
+from cnnfx.conv.direct import correlate_block, correlate_direct
+from cnnfx.conv.geometry import OutputBlock
 from cnnfx.system.memory import buffer
 from cnnfx.system.threads import run_in_threads, threads_for
 
@@ -42,210 +42,243 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 SIDE = 16
-"""Output rows of a band of what is separable, and output columns that are made together: few zeros, yet products that
-BLAS is fast at. Bands of an image that begin at a multiple of it are cut as the whole image is."""
+"""Output rows of a product along columns, and output columns of a product along rows: few zeros in the banded matrices,
+yet products that BLAS is fast at. A divisor of `BAND_ROWS`, so that bands have the products of the whole image."""
 
-BETWEEN, EACH, CALLS = 16, 10, 2_200_000
-"""What each number between the two products costs besides them, each of the output, and the calls for bands of one
-height."""
+ROUNDING_FACTOR = 4
+"""The remainder of a kernel that is ignored: its sum of magnitudes relative to that of the kernel, in units of the
+float type's precision."""
 
-ROUNDING = 4
-"""How many times the float type's precision the sum of what is left out may be, relative to a kernel's sum."""
+INTERMEDIATE_ROW_ELEMENTS = 1 << 16
+"""Intermediate elements of `SIDE` output rows, at most: wider images are divided into blocks of columns."""
+
+INTERMEDIATE_ELEMENTS = 1 << 19
+"""Intermediate elements of a block, at most: more would not stay in the cache."""
+
+INTERMEDIATE_COST = 16
+"""Time to write and read an intermediate element, in multiplications."""
+
+OUTPUT_COST = 10
+"""Time to write an output element, in multiplications."""
+
+CALL_COST = 2_200_000
+"""Time of the NumPy calls for an image, for each number of rows per product, in multiplications."""
 
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """Columns `(K, C, R, kh)` and rows `(K, C, R, kw)` whose outer products sum up, over R, to kernels."""
+    """Columns (K, C, R, kh) and rows (K, C, R, kw) whose outer products, summed over R, are the kernels."""
 
     columns: Array
     rows: Array
 
     @property
     def rank(self) -> int:
-        """R: of the kernel of the highest rank; at least 1."""
+        """R, the highest rank of a kernel; at least 1."""
         return int(self.columns.shape[2])
 
 
-def factorized(weights: Array, most: int) -> Factors | None:
-    """The factors of `weights` (K, C, kh, kw), or None if a kernel is not of rank `most` or less, or not finite."""
-    for kernels in (weights[:1, :1], weights):  # the first tells of most that it is not worth a look at all
-        factors = _factorized(kernels.tobytes(), kernels.shape, kernels.dtype.str, most)
+def factorize(weights: Array, max_rank: int) -> Factors | None:
+    """Return the factors of `weights` (K, C, kh, kw), or None if a kernel has a higher rank or is non-finite."""
+    for kernels in (weights[:1, :1], weights):  # the first kernel is enough to reject most weights
+        factors = _factorize(kernels.tobytes(), kernels.shape, kernels.dtype.str, max_rank)
         if factors is None:
             return None
     return factors
 
 
 @lru_cache(maxsize=32)
-def _factorized(data: bytes, shape: tuple[int, ...], dtype: str, most: int) -> Factors | None:
+def _factorize(data: bytes, shape: tuple[int, ...], dtype: str, max_rank: int) -> Factors | None:
     weights = np.frombuffer(data, dtype).reshape(shape)
     if not np.isfinite(weights).all():
         return None
-    kernels = weights.reshape(-1, *shape[2:]).astype(np.float64)
-    allowed = ROUNDING * np.finfo(weights.dtype).eps * np.abs(kernels).sum(axis=(1, 2))
-    found = [_take_away(kernels)]
-    while (np.abs(kernels).sum(axis=(1, 2)) > allowed).any():
-        if len(found) >= most:
+    remainders = weights.reshape(-1, *shape[2:]).astype(np.float64)
+    allowed = ROUNDING_FACTOR * np.finfo(weights.dtype).eps * np.abs(remainders).sum(axis=(1, 2))
+    pairs = [_subtract_outer_product(remainders)]
+    while (np.abs(remainders).sum(axis=(1, 2)) > allowed).any():
+        if len(pairs) >= max_rank:
             return None
-        found.append(_take_away(kernels))
-    columns, rows = (np.stack(each, 1).reshape(*shape[:2], len(found), -1) for each in zip(*found, strict=True))
+        pairs.append(_subtract_outer_product(remainders))
+    columns, rows = (np.stack(each, 1).reshape(*shape[:2], len(pairs), -1) for each in zip(*pairs, strict=True))
     return Factors(columns.astype(dtype), rows.astype(dtype))
 
 
-def _take_away(kernels: Array) -> tuple[Array, Array]:
-    """A column and a row of each of (n, kh, kw) kernels, whose outer product is taken away from it."""
+def _subtract_outer_product(kernels: Array) -> tuple[Array, Array]:
+    """Subtract from each of the kernels (n, kh, kw) the outer product of the column and row of its largest element.
+
+    This is one step of Gaussian elimination with complete pivoting. Factors of whole numbers are exact.
+    """
     each, size = np.arange(len(kernels)), kernels.shape[2]
     pivot = np.abs(kernels).reshape(len(kernels), -1).argmax(axis=1)
     columns, rows = kernels[each, :, pivot % size], kernels[each, pivot // size]
     largest = rows[each, pivot % size][:, np.newaxis]
     rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest != 0)
     kernels -= columns[:, :, np.newaxis] * rows[:, np.newaxis]
-    kernels[each, :, pivot % size] = 0  # as exact arithmetic would leave them
+    kernels[each, :, pivot % size] = 0  # as in exact arithmetic
     kernels[each, pivot // size] = 0
     return columns, rows
 
 
-WIDE = 1 << 16
-"""Numbers between the two products for a band, at most: wider images are cut into columns."""
-
-ROOM = 1 << 19
-"""Numbers between the two products in a block, at most: more would not stay in the cache."""
-
-
-class Matrices(NamedTuple):
-    """For bands of so many rows: `down` (K, C, taps, R·rows), and `along` (K, taps, C·R, columns)."""
-
-    down: Array
-    along: Array
-
-
 def correlate_separable(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
-    factors = factorized(weights, min(window.kernel))
-    if factors is None:  # weights that are not finite
+    factors = factorize(weights, min(window.kernel))
+    if factors is None:  # non-finite weights
         correlate_direct(images, weights, bias, window, out)
     else:
-        correlate_factorized(images, weights, factors, bias, window, out)
+        correlate_factors(images, weights, factors, bias, window, out)
 
 
-def correlate_factorized(
+def correlate_factors(
     images: PaddedImages, weights: Array, factors: Factors, bias: Array | None, window: Window, out: Array
 ) -> None:
-    """The same, with the factors of the weights."""
+    """As `correlate_separable`, with the factors of the weights."""
     threads = threads_for(separable_cost(out.shape, weights.shape, window, factors.rank))
-    parts = cut(out.shape, weights.shape[1] * factors.rank, threads)
-    matrices = {rows: banded(factors, window, rows) for rows in {block.p for block in parts}}
+    blocks = split_output(out.shape, weights.shape[1] * factors.rank, threads)
+    matrices = {rows: banded_matrices(factors, window, rows) for rows in {block.rows_per_product for block in blocks}}
 
-    def work(block: Block) -> None:
-        part, matrix = _part(images, block, window), matrices[block.p]
-        target = out[block.batch.start, :, block.rows, block.columns]
-        each = max(1, ROOM // (block.bands * part.shape[2] * matrix.along.shape[2] * SIDE))
-        for k in range(0, len(weights), each):
-            some = slice(k, k + each)
-            _along(_down(part, matrix.down[some], block, window), matrix.along[some], window, target[some])
+    def work(block: OutputBlock) -> None:
+        pixels, matrix = _input(images, block, window), matrices[block.rows_per_product]
+        target = out[block.images.start, :, block.rows, block.columns]
+        elements_per_filter = block.products * pixels.shape[2] * matrix.rows.shape[2] * SIDE
+        step = max(1, INTERMEDIATE_ELEMENTS // elements_per_filter)
+        for k in range(0, len(weights), step):
+            filters = slice(k, k + step)
+            intermediate = _multiply_columns(pixels, matrix.columns[filters], block, window)
+            _multiply_rows(intermediate, matrix.rows[filters], window, target[filters])
         if bias is not None and bias.any():
             target += bias[:, None, None]
-        for spoiled in _spoiled(out, block):
-            fill_block(images, weights, bias, window, spoiled, out)
+        for tile in _nonfinite_tiles(out, block):
+            correlate_block(images, weights, bias, window, tile, out)
 
-    run_in_threads(work, parts, threads)
+    run_in_threads(work, blocks, threads)
 
 
 @lru_cache(maxsize=256)
-def cut(out: tuple[int, ...], maps: int, threads: int) -> tuple[Block, ...]:
-    """Blocks of an output (N, K, Ho, Wo), for so many maps between the two products: enough for so many threads."""
+def split_output(out: tuple[int, ...], maps: int, threads: int) -> tuple[OutputBlock, ...]:
+    """Divide an output (N, K, Ho, Wo) into blocks of one image, at least as many as there are threads where possible.
+
+    `maps` is C·R, the number of intermediate maps per filter. The columns depend on the output's width alone.
+    """
     return tuple(_blocks(out, maps, threads))
 
 
-def _blocks(out: tuple[int, ...], maps: int, threads: int) -> Iterator[Block]:
-    """Columns by the width alone, whole bands of rows, and what is left below them."""
+def _blocks(out: tuple[int, ...], maps: int, threads: int) -> Iterator[OutputBlock]:
     images, _, height, width = out
-    parts = -(-width * maps * SIDE // WIDE)
-    wide = SIDE * -(-width // (SIDE * parts))
-    most = -(-height // (SIDE * -(-threads // (images * parts))))
-    high = SIDE * max(1, min(most, ROOM // (SIDE * maps * wide)))
+    parts = -(-width * maps * SIDE // INTERMEDIATE_ROW_ELEMENTS)
+    block_columns = SIDE * -(-width // (SIDE * parts))
+    products = -(-height // (SIDE * -(-threads // (images * parts))))
+    products = max(1, min(products, INTERMEDIATE_ELEMENTS // (SIDE * maps * block_columns)))
     whole = height - height % SIDE
-    rows = [slice(row, min(row + high, whole)) for row in range(0, whole, high)]
-    rows += [slice(whole, height)] * (whole < height)
+    ranges = [slice(row, min(row + SIDE * products, whole)) for row in range(0, whole, SIDE * products)]
+    ranges += [slice(whole, height)] * (whole < height)
     for n in range(images):
-        for row in rows:
-            for column in range(0, width, wide):
-                some = slice(column, min(column + wide, width))
-                yield Block(slice(n, n + 1), row, some, min(SIDE, row.stop - row.start), SIDE)
+        for rows in ranges:
+            for column in range(0, width, block_columns):
+                columns = slice(column, min(column + block_columns, width))
+                yield OutputBlock(slice(n, n + 1), rows, columns, min(SIDE, rows.stop - rows.start))
+
+
+class BandedMatrices(NamedTuple):
+    """The banded matrices of both products.
+
+    Attributes
+    ----------
+    columns : (K, C, taps, R·rows) array
+        Multiplies input columns: from `taps` input rows to some output rows.
+    rows : (K, taps, C·R, SIDE) array
+        Multiplies intermediate rows: from `taps` input columns to `SIDE` output columns.
+    """
+
+    columns: Array
+    rows: Array
 
 
 @lru_cache(maxsize=32)
-def banded(factors: Factors, window: Window, rows: int) -> Matrices:
-    """The matrices for bands of so many rows."""
-    down = _repeated(factors.columns, rows, window.stride[0], window.dilation[0])
-    along = _repeated(factors.rows, SIDE, window.stride[1], window.dilation[1])
-    filters, channels, rank, taps = down.shape[:4]
-    down = down.transpose(0, 1, 3, 2, 4).reshape(filters, channels, taps, rank * rows)
-    along = along.transpose(0, 3, 1, 2, 4).reshape(filters, -1, channels * rank, SIDE)
-    return Matrices(down, along)
+def banded_matrices(factors: Factors, window: Window, rows_per_product: int) -> BandedMatrices:
+    """Return the matrices for products of some output rows."""
+    columns = _banded(factors.columns, rows_per_product, window.stride[0], window.dilation[0])
+    rows = _banded(factors.rows, SIDE, window.stride[1], window.dilation[1])
+    filters, channels, rank, taps = columns.shape[:4]
+    columns = columns.transpose(0, 1, 3, 2, 4).reshape(filters, channels, taps, rank * rows_per_product)
+    rows = rows.transpose(0, 3, 1, 2, 4).reshape(filters, -1, channels * rank, SIDE)
+    return BandedMatrices(columns, rows)
 
 
-def _repeated(factors: Array, count: int, stride: int, dilation: int) -> Array:
-    """Factors (K, C, R, k) as the columns of matrices (K, C, R, taps, count), each a stride lower than the one
-    before."""
+def _banded(factors: Array, count: int, stride: int, dilation: int) -> Array:
+    """Return matrices (K, C, R, taps, count) that hold the factors (K, C, R, k) in each column, each a stride lower."""
     taps = (count - 1) * stride + (factors.shape[3] - 1) * dilation + 1
     matrices = np.zeros((*factors.shape[:3], taps, count), factors.dtype)
-    *outer, to_tap, to_one = matrices.strides
-    places = (*factors.shape, count)
-    diagonals = np.ndarray(places, matrices.dtype, matrices, 0, (*outer, dilation * to_tap, stride * to_tap + to_one))
+    *outer, to_tap, to_column = matrices.strides
+    strides = *outer, dilation * to_tap, stride * to_tap + to_column
+    diagonals = np.ndarray((*factors.shape, count), matrices.dtype, matrices, 0, strides)
     diagonals[...] = factors[..., np.newaxis]
     return matrices
 
 
-def _part(images: PaddedImages, block: Block, window: Window) -> Array:
-    """The input (C, rows, columns) under a block, its rows as BLAS can read them."""
-    to_y, to_x = images.images.strides[2:]
-    fit = to_x == images.images.itemsize and to_y >= images.images.shape[3] * to_x and to_y % to_x == 0
-    part: Array = images.part(block.batch, *window.under(block.rows, block.columns), copied=not fit)[0]
-    return part
+def _input(images: PaddedImages, block: OutputBlock, window: Window) -> Array:
+    """Return the input (C, rows, columns) of a block, copied where BLAS could not read its rows in place."""
+    to_row, to_column = images.images.strides[2:]
+    readable = (
+        to_column == images.images.itemsize and to_row >= images.images.shape[3] * to_column and to_row % to_column == 0
+    )
+    rows, columns = window.input_region(block.rows, block.columns)
+    pixels: Array = images.region(block.images, rows, columns, copy=not readable)[0]
+    return pixels
 
 
-def _down(part: Array, matrices: Array, block: Block, window: Window) -> Array:
-    """What is between, for some filters: (K, bands, columns, C, R·rows)."""
-    (filters, channels, taps, maps), columns = matrices.shape, part.shape[2]
-    to_c, to_y, to_x = part.strides
-    shape = block.bands, channels, columns, taps
-    rows = as_strided(part, shape, (block.p * window.stride[0] * to_y, to_c, to_x, to_y))
-    between: Array = buffer("between", (filters, block.bands, columns, channels, maps), part.dtype)
-    np.matmul(rows, matrices[:, np.newaxis], out=between.swapaxes(2, 3))
-    return between
+def _multiply_columns(pixels: Array, matrices: Array, block: OutputBlock, window: Window) -> Array:
+    """Return the intermediate array (K, products, columns, C, R·rows) for some filters' `BandedMatrices.columns`."""
+    (filters, channels, taps, maps), columns = matrices.shape, pixels.shape[2]
+    to_channel, to_row, to_column = pixels.strides
+    to_product = block.rows_per_product * window.stride[0] * to_row
+    inputs = as_strided(pixels, (block.products, channels, columns, taps), (to_product, to_channel, to_column, to_row))
+    shape = filters, block.products, columns, channels, maps
+    intermediate: Array = buffer("separable_intermediate", shape, pixels.dtype)
+    np.matmul(inputs, matrices[:, np.newaxis], out=intermediate.swapaxes(2, 3))
+    return intermediate
 
 
-def _along(between: Array, matrices: Array, window: Window, target: Array) -> None:
-    """Write some filters' rows and columns of the output, `target` (K, rows, columns)."""
-    (filters, bands), (taps, numbers), stride = between.shape[:2], matrices.shape[1:3], window.stride[1]
-    p, (many, rest) = target.shape[1] // bands, divmod(target.shape[2], SIDE)
-    outer, to_column, size = tuple(between.strides[:2]), between.strides[2], between.itemsize
-    if many:
-        shape = filters, bands, many, p, taps * numbers
-        blocks = as_strided(between, shape, (*outer, SIDE * stride * to_column, size, p * size))
-        result = target[..., : many * SIDE].reshape(filters, bands, p, many, SIDE).swapaxes(2, 3)
-        np.matmul(blocks, matrices.reshape(filters, 1, 1, -1, SIDE), out=result)
+def _multiply_rows(intermediate: Array, matrices: Array, window: Window, target: Array) -> None:
+    """Write the products with some filters' `BandedMatrices.rows` to `target` (K, rows, columns)."""
+    (filters, products), (taps, maps), stride = intermediate.shape[:2], matrices.shape[1:3], window.stride[1]
+    rows, (whole, rest) = target.shape[1] // products, divmod(target.shape[2], SIDE)
+    (*outer, to_column), size = intermediate.strides[:3], intermediate.itemsize
+    if whole:
+        inputs = as_strided(
+            intermediate,
+            (filters, products, whole, rows, taps * maps),
+            (*outer, SIDE * stride * to_column, size, rows * size),
+        )
+        outputs = target[..., : whole * SIDE].reshape(filters, products, rows, whole, SIDE).swapaxes(2, 3)
+        np.matmul(inputs, matrices.reshape(filters, 1, 1, -1, SIDE), out=outputs)
     if rest:
         taps -= (SIDE - rest) * stride
-        last = as_strided(
-            between[:, :, many * SIDE * stride :], (filters, bands, p, taps * numbers), (*outer, size, p * size)
+        inputs = as_strided(
+            intermediate[:, :, whole * SIDE * stride :],
+            (filters, products, rows, taps * maps),
+            (*outer, size, rows * size),
         )
-        result = target[..., many * SIDE :].reshape(filters, bands, p, rest)
-        np.matmul(last, matrices[:, :taps, :, :rest].reshape(filters, 1, -1, rest), out=result)
+        outputs = target[..., whole * SIDE :].reshape(filters, products, rows, rest)
+        np.matmul(inputs, matrices[:, :taps, :, :rest].reshape(filters, 1, -1, rest), out=outputs)
 
 
-def _spoiled(out: Array, block: Block) -> Iterator[Block]:
-    """The rows and columns made together that a value that is not finite may have spoiled."""
-    firsts = out[block.batch.start, 0, block.rows, block.columns][:: block.p, ::SIDE]
-    for band, some in np.argwhere(~np.isfinite(firsts)).tolist():
-        row, column = block.rows.start + band * block.p, block.columns.start + some * SIDE
+def _nonfinite_tiles(out: Array, block: OutputBlock) -> Iterator[OutputBlock]:
+    """Yield the tiles of a block, of the rows and columns of one product, whose first output is non-finite."""
+    first = out[block.images.start, 0, block.rows, block.columns][:: block.rows_per_product, ::SIDE]
+    for product, column_product in np.argwhere(~np.isfinite(first)).tolist():
+        row = block.rows.start + product * block.rows_per_product
+        column = block.columns.start + column_product * SIDE
+        rows = slice(row, row + block.rows_per_product)
         columns = slice(column, min(column + SIDE, block.columns.stop))
-        yield Block(block.batch, slice(row, row + block.p), columns, block.p, SIDE)
+        yield OutputBlock(block.images, rows, columns, block.rows_per_product)
 
 
 def separable_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window, rank: int) -> float:
-    """Two products for each outer product of each kernel."""
-    down, along = ((SIDE - 1) * s + e + BETWEEN / 2 for s, e in zip(window.stride, window.extent, strict=True))
-    each = weights[1] * rank * (down * window.stride[1] + along) + EACH
+    """Return the cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw) of some rank, in multiplications."""
+    taps_down, taps_across = (
+        (SIDE - 1) * stride + extent for stride, extent in zip(window.stride, window.extent, strict=True)
+    )
+    columns = (taps_down + INTERMEDIATE_COST / 2) * window.stride[1]
+    per_output = weights[1] * rank * (columns + taps_across + INTERMEDIATE_COST / 2) + OUTPUT_COST
     heights = 1 + (out[2] % SIDE > 0)
-    return out[0] * (CALLS * heights + prod(out[1:]) * each)
+    return out[0] * (CALL_COST * heights + prod(out[1:]) * per_output)

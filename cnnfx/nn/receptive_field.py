@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.conv.padding import OUTSIDE, sources
+from cnnfx.conv.padding import OUTSIDE, source_indices
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Conv, Layer, Shape
 from cnnfx.nn.network import Network
@@ -221,7 +221,7 @@ class AxisStep:
         They differ from `positions` in the padding: there it is the position that the border repeats, or `OUTSIDE` for
         a zero.
         """
-        return sources(self.length, self.before, self.after, self.border)[self.positions(outputs) + self.before]
+        return source_indices(self.length, self.before, self.after, self.border)[self.positions(outputs) + self.before]
 
 
 def conv_step(conv: Conv, axis: int, size: tuple[int, int] | None = None) -> AxisStep:

@@ -1,4 +1,4 @@
-"""`correlate` against SciPy over all its arguments, against values by hand, and its refusals word for word."""
+"""`correlate` against SciPy for all arguments, against values computed by hand, and its error messages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.conv import correlate
-from cnnfx.conv import im2col as bands
-from cnnfx.conv import im2col as direct
+from cnnfx.conv import correlate, direct, set_threads
 from cnnfx.errors import ArgumentError
 from tests.conv.reference import error, reference
 
@@ -56,27 +54,28 @@ def test_every_combination_of_arguments_agrees_with_scipy(case, method):
 @settings(max_examples=200)
 @given(
     case=cases(),
-    copies=st.integers(1, 4000),
-    strip=st.integers(1, 4000),
-    longest=st.integers(1, 12),
-    under=st.integers(1, 500),
-    short=st.integers(1, 8),
-    light=st.integers(1, 300),
+    buffer_bytes=st.integers(1, 4000),
+    input_bytes=st.integers(1, 4000),
+    columns=st.integers(1, 12),
+    elements=st.integers(1, 500),
+    min_columns=st.integers(1, 8),
+    row_cost=st.integers(1, 300),
 )
-def test_the_direct_method_agrees_with_scipy_however_small_its_blocks_and_products(
-    case, copies, strip, longest, under, short, light
+def test_the_direct_method_agrees_with_scipy_for_blocks_and_products_of_any_size(
+    case, buffer_bytes, input_bytes, columns, elements, min_columns, row_cost
 ):
-    """All the ends of blocks, bands and pieces that large images have, in small ones."""
+    """Small images then have all the kinds of blocks and products that large images have."""
     small = {
-        "COPIES": copies, "INPUT": strip, "LONGEST": longest, "LONG": longest, "SHORT": short, "UNDER": under,
-        "SMALL": 20 * under, "LIGHT": light,
+        "COLUMN_BUFFER_BYTES": buffer_bytes, "BLOCK_INPUT_BYTES": input_bytes, "MAX_PRODUCT_COLUMNS": columns,
+        "LARGE_PRODUCT_COLUMNS": columns, "CACHED_PRODUCT_MIN_COLUMNS": min_columns, "CACHED_MATRIX_ELEMENTS": elements,
+        "SMALL_PRODUCT_COST": 20 * elements, "CHEAP_ROW_COST": row_cost,
     }  # fmt: skip
-    forget = bands.shape_of_products, direct.prepared, sys.modules[correlate.__module__]._plan
-    with patch.multiple(bands, **small):
-        for cache in forget:
+    caches = direct.choose_blocking, direct.direct_plan, sys.modules[correlate.__module__]._plan
+    with patch.multiple(direct, **small):
+        for cache in caches:
             cache.cache_clear()
         check(case, "direct")
-    for cache in forget:
+    for cache in caches:
         cache.cache_clear()
 
 
@@ -94,7 +93,7 @@ def check(case, method):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("width", [63, 64, 65, 300, 1023, 1025, 2100])
-def test_widths_around_the_ends_of_blocks_agree_with_scipy(width, dtype, method):
+def test_widths_around_block_boundaries_agree_with_scipy(width, dtype, method):
     image, weights = random(2, 19, width, dtype=dtype), random(3, 2, 5, 4, dtype=dtype, seed=1)
     maps = correlate(image, weights, padding="same", method=method, border="reflect")
     assert error(maps, reference(image, weights, pads=((2, 2), (1, 2)), border="reflect")) < TOLERANCE[dtype]
@@ -102,7 +101,7 @@ def test_widths_around_the_ends_of_blocks_agree_with_scipy(width, dtype, method)
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("height", [1, 2, 7, 8, 9, 63, 64, 65, 255, 256, 257, 600])
-def test_heights_around_the_ends_of_bands_and_tiles_agree_with_scipy(height, method):
+def test_heights_around_block_boundaries_agree_with_scipy(height, method):
     image, weights = random(1, height, 90, dtype=np.float32), random(2, 1, 3, 3, dtype=np.float32, seed=1)
     maps = correlate(image, weights, padding=1, method=method)
     assert error(maps, reference(image, weights, pads=((1, 1), (1, 1)))) < 1e-5
@@ -131,7 +130,7 @@ def test_filters_of_low_rank_agree_with_scipy(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_an_impulse_under_the_kernel_one_to_nine_shows_it_turned_by_180_degrees(method):
+def test_the_response_to_an_impulse_is_the_kernel_rotated_by_180_degrees(method):
     image = np.zeros((1, 5, 5))
     image[0, 2, 2] = 1
     kernel = np.arange(1.0, 10).reshape(1, 1, 3, 3)
@@ -139,21 +138,21 @@ def test_an_impulse_under_the_kernel_one_to_nine_shows_it_turned_by_180_degrees(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_values_by_hand(method):
+def test_values_computed_by_hand(method):
     image = np.array([[[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]])
     weights = np.array([[[[1.0, 0], [0, -1]]], [[[0, 2], [3, 0]]]])
     maps = correlate(image, weights, [10, 0.5], method=method)
     np.testing.assert_allclose(maps, [[[6, 6], [6, 6]], [[16.5, 21.5], [31.5, 36.5]]])
 
 
-def test_the_top_edge_detector_is_brightest_where_dark_lies_above_bright():
+def test_the_top_edge_detector_is_largest_where_dark_lies_above_bright():
     image = np.zeros((1, 6, 5), np.float32)
     image[0, 3:] = 1
     maps = correlate(image, [[[[-1, -1, -1], [1, 1, 1], [0, 0, 0]]]])
     assert maps[0].tolist() == [[0, 0, 0], [0, 0, 0], [3, 3, 3], [0, 0, 0]]
 
 
-def test_input_channels_are_summed_each_under_its_own_slice():
+def test_each_input_channel_is_correlated_with_its_kernel_and_all_are_summed():
     image, weights = np.stack([np.full((3, 3), c + 1.0) for c in range(3)]), np.ones((1, 3, 2, 2))
     weights[0, 1] = 0
     assert correlate(image, weights).tolist() == [[[16.0, 16.0], [16.0, 16.0]]]
@@ -165,7 +164,7 @@ def test_the_axes_are_channels_rows_columns():
 
 
 @pytest.mark.parametrize(("stride", "shape"), [(1, (28, 30)), (2, (14, 15)), (3, (10, 10)), ((4, 7), (7, 5))])
-def test_same_padding_gives_size_over_stride_rounded_up(stride, shape):
+def test_same_padding_gives_the_size_over_the_stride_rounded_up(stride, shape):
     assert correlate(np.zeros((1, 28, 30)), np.zeros((1, 1, 5, 4)), stride=stride, padding="same").shape == (1, *shape)
 
 
@@ -175,13 +174,13 @@ def test_same_padding_puts_an_odd_pixel_at_the_bottom_and_right():
     np.testing.assert_array_equal(maps, correlate(image, np.ones((1, 1, 2, 2)), padding=((0, 1), (0, 1))))
 
 
-def test_same_padding_admits_a_kernel_larger_than_the_image():
+def test_same_padding_allows_a_kernel_larger_than_the_image():
     image, weights = random(1, 5, 4), random(1, 1, 31, 31, seed=1)
     expected = reference(image, weights, pads=((15, 15), (15, 15)))
     assert error(correlate(image, weights, padding="same"), expected) < 1e-12
 
 
-def test_a_number_pads_all_sides_and_two_pad_vertically_and_horizontally():
+def test_an_int_pads_all_sides_and_two_pad_vertically_and_horizontally():
     image, weights = random(1, 6, 7), random(1, 1, 3, 3)
     one, two = correlate(image, weights, padding=1), correlate(image, weights, padding=(2, 1))
     np.testing.assert_array_equal(one, correlate(image, weights, padding=((1, 1), (1, 1))))
@@ -190,7 +189,7 @@ def test_a_number_pads_all_sides_and_two_pad_vertically_and_horizontally():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("groups", [1, 2])
-def test_a_batch_gives_what_its_images_give_one_by_one(method, groups):
+def test_a_batch_gives_the_same_as_its_images_one_by_one(method, groups):
     images = random(7, 4, 20, 33, dtype=np.float32)
     weights, bias = random(6, 4 // groups, 3, 5, dtype=np.float32, seed=1), random(6, seed=2)
     together = correlate(images, weights, bias, groups=groups, padding=1, method=method)
@@ -215,26 +214,26 @@ def test_other_real_types_become_float32(dtype):
     np.testing.assert_array_equal(maps, correlate(values.astype(np.float32), random(1, 1, 3, 3, seed=1)))
 
 
-def test_the_type_is_the_images_not_the_weights():
+def test_the_result_has_the_type_of_the_image():
     assert correlate(random(1, 5, 5, dtype=np.float32), random(1, 1, 3, 3)).dtype == np.float32
     assert correlate(random(1, 5, 5), random(1, 1, 3, 3, dtype=np.float32)).dtype == np.float64
 
 
-def test_lists_are_taken_as_arrays():
+def test_lists_are_accepted_as_arrays():
     assert correlate([[[1, 2], [3, 4]]], [[[[1, 1], [1, 1]]]], [5]).tolist() == [[[15.0]]]
 
 
-TURNS = {
-    "backwards": lambda x: x[:, ::-1, ::-1],
-    "turned": lambda x: x.swapaxes(1, 2),
-    "thinned": lambda x: x[:, ::2, ::3],
+VIEWS = {
+    "reversed": lambda x: x[:, ::-1, ::-1],
+    "transposed": lambda x: x.swapaxes(1, 2),
+    "strided": lambda x: x[:, ::2, ::3],
 }
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("turn", TURNS)
-def test_the_order_in_memory_does_not_matter(turn, method):
-    image = TURNS[turn](random(3, 40, 50, dtype=np.float32))
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_order_in_memory_does_not_matter(view, method):
+    image = VIEWS[view](random(3, 40, 50, dtype=np.float32))
     weights = random(5, 4, 3, 2, dtype=np.float32).transpose(3, 2, 1, 0)
     expected = correlate(np.ascontiguousarray(image), np.ascontiguousarray(weights), method=method)
     np.testing.assert_array_equal(correlate(image, weights, method=method), expected)
@@ -242,7 +241,7 @@ def test_the_order_in_memory_does_not_matter(turn, method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("width", [30, 300])
-def test_the_result_is_put_where_out_says(width, method):
+def test_the_result_is_written_to_out(width, method):
     image, weights = random(2, 20, width, dtype=np.float32), random(4, 2, 3, 3, dtype=np.float32)
     space = np.zeros((4, 40, width), np.float32)
     maps = correlate(image, weights, padding=1, out=space[:, 10:30], method=method)
@@ -255,18 +254,18 @@ def test_the_result_is_put_where_out_says(width, method):
 @pytest.mark.parametrize("method", ["auto", *METHODS])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("height", "width"), [(30, 40), (70, 300), (300, 1500)])
-def test_values_that_are_not_finite_spread_only_under_the_kernel(height, width, value, method):
+def test_nonfinite_values_spread_only_to_outputs_whose_kernel_covers_them(height, width, value, method):
     image, weights = random(2, height, width, dtype=np.float32), random(3, 2, 5, 3, dtype=np.float32, seed=1)
     places = [(0, 0), (height // 2, width // 3), (height - 1, width - 1)]
-    spoiled = np.zeros((height - 4, width - 2), bool)
+    nonfinite = np.zeros((height - 4, width - 2), bool)
     for y, x in places:
         image[1, y, x] = value
-        spoiled[max(y - 4, 0) : y + 1, max(x - 2, 0) : x + 1] = True
+        nonfinite[max(y - 4, 0) : y + 1, max(x - 2, 0) : x + 1] = True
     maps = correlate(image, weights, method=method)
     for each in maps:
-        np.testing.assert_array_equal(~np.isfinite(each), spoiled)
+        np.testing.assert_array_equal(~np.isfinite(each), nonfinite)
     image[~np.isfinite(image)] = 0
-    np.testing.assert_allclose(maps[:, ~spoiled], correlate(image, weights)[:, ~spoiled], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(maps[:, ~nonfinite], correlate(image, weights)[:, ~nonfinite], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("filters", [1, 3, 5])
@@ -274,17 +273,17 @@ def test_values_that_are_not_finite_spread_only_under_the_kernel(height, width, 
     "slide", [{}, {"stride": (2, 3)}, {"dilation": (2, 1)}, {"stride": (3, 1), "dilation": (2, 3)}]
 )
 @pytest.mark.parametrize("width", [12, 70, 530])
-def test_a_value_that_is_not_finite_stays_in_its_own_image_of_a_batch(width, slide, filters):
+def test_a_nonfinite_value_changes_only_its_own_image_of_a_batch(width, slide, filters):
     images, weights = random(5, 2, 23, width), random(filters, 2, 3, 4, seed=1)
     images[1, 1, 20, 5], images[3, 0, 2, 7] = np.inf, np.nan
     maps = correlate(images, weights, method="direct", **slide)
     bad = ~np.isfinite(images)
     images[bad] = 0
     for each, image, where in zip(maps, images, bad, strict=True):
-        spoiled = reference(where, np.ones_like(weights), **slide) > 0.5
-        np.testing.assert_array_equal(~np.isfinite(each), spoiled)
+        nonfinite = reference(where, np.ones_like(weights), **slide) > 0.5
+        np.testing.assert_array_equal(~np.isfinite(each), nonfinite)
         expected = reference(image, weights, **slide)
-        np.testing.assert_allclose(each[~spoiled], expected[~spoiled], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(each[~nonfinite], expected[~nonfinite], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -297,12 +296,30 @@ def test_infinity_under_a_weight_of_zero_is_nan_as_in_scipy(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_filter_that_holds_nan_spoils_its_own_map_only(method):
+def test_a_filter_with_nan_changes_only_its_own_map(method):
     weights = random(2, 1, 3, 3)
     weights[1, 0, 1, 1] = np.nan
     maps = correlate(random(1, 30, 100), weights, method=method)
     assert np.isfinite(maps[0]).all()
     assert np.isnan(maps[1]).all()
+
+
+@pytest.fixture
+def threads():
+    yield set_threads
+    set_threads(None)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(1, 33, 30), (3, 500, 700), (40, 2, 28, 28)])
+def test_the_number_of_threads_does_not_change_a_bit(threads, shape, method):
+    image, weights = random(*shape, dtype=np.float32), random(4, shape[-3], 5, 5, dtype=np.float32, seed=1)
+    maps = []
+    for count in (1, 2, 3, 7):
+        threads(count)
+        maps.append(correlate(image, weights, padding="same", border="reflect", method=method))
+    for other in maps[1:]:
+        np.testing.assert_array_equal(maps[0], other)
 
 
 IMAGE, WEIGHTS = np.zeros((3, 10, 12)), np.zeros((4, 3, 3, 3))
@@ -387,13 +404,13 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
         ({"image": [[[1, 2], [3]]]}, "image must be an array of numbers, not a list of lists of unequal lengths"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_these_words(change, message):
+def test_bad_arguments_raise_errors_with_these_messages(change, message):
     arguments = {"image": IMAGE, "weights": WEIGHTS, **change}
     with pytest.raises(ArgumentError) as caught:
         correlate(arguments.pop("image"), arguments.pop("weights"), **arguments)
     assert str(caught.value) == message
 
 
-def test_a_refusal_is_a_value_error_too():
+def test_argument_errors_are_value_errors():
     with pytest.raises(ValueError, match="stride"):
         correlate(IMAGE, WEIGHTS, stride=0)

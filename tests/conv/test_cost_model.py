@@ -1,4 +1,4 @@
-"""The cost model names the method that was measured to be faster, where the two lie far apart."""
+"""The cost model chooses the method that was measured to be fastest, where the times are far apart."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cnnfx.conv import choose_method, correlate, window
         ((3000, 4000), 3, 4, 15, "fft"),
     ],
 )
-def test_the_faster_method_is_chosen(size, channels, filters, kernel, method):
-    place = window(kernel, padding="same")
+def test_the_fastest_method_is_chosen(size, channels, filters, kernel, method):
+    slide = window(kernel, padding="same")
     weights = np.random.default_rng(0).standard_normal((filters, channels, kernel, kernel))
-    assert choose_method((1, filters, *size), weights, place) == method
+    assert choose_method((1, filters, *size), weights, slide) == method
 
 
-def test_auto_is_the_method_chosen_bit_for_bit():
+def test_auto_gives_the_same_bits_as_the_chosen_method():
     image = np.random.default_rng(0).random((1, 300, 300), dtype=np.float32)
     for kernel in (3, 31):
         weights = np.random.default_rng(1).random((2, 1, kernel, kernel), dtype=np.float32)

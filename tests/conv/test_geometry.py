@@ -1,4 +1,4 @@
-"""Windows: what they say of sizes and rows, and the names by which borders go."""
+"""Windows: arguments, output sizes and input rows, and the border modes and their aliases."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from cnnfx.conv import BORDERS, InputRows, correlate, window
 
 
-def test_arguments_are_put_in_order_once():
-    place = window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
-    assert (place.kernel, place.stride, place.dilation) == ((3, 5), (2, 2), (1, 3))
-    assert (place.padding, place.border) == (((1, 1), (2, 2)), "edge")
-    assert place.extent == (3, 13)
-    assert place is window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
+def test_arguments_become_pairs_and_equal_arguments_the_same_window():
+    slide = window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
+    assert (slide.kernel, slide.stride, slide.dilation) == ((3, 5), (2, 2), (1, 3))
+    assert (slide.padding, slide.border) == (((1, 1), (2, 2)), "edge")
+    assert slide.extent == (3, 13)
+    assert slide is window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
 
 
-def test_lists_and_numpy_integers_are_taken_too():
+def test_lists_and_numpy_integers_are_accepted():
     given = window([3, 3], stride=[1, 2], padding=[[1, 2], [3, 4]], dilation=np.int64(2))
     assert given == window((3, 3), stride=(1, 2), padding=((1, 2), (3, 4)), dilation=2)
 
@@ -27,21 +27,21 @@ def test_lists_and_numpy_integers_are_taken_too():
     ("given", "size"),
     [({}, (26, 27)), ({"padding": "same"}, (28, 30)), ({"stride": 2}, (13, 14)), ({"dilation": 2}, (24, 24))],
 )
-def test_sizes_of_outputs(given, size):
+def test_output_sizes(given, size):
     assert window((3, 4), **given).output_size((28, 30)) == size
 
 
 @pytest.mark.parametrize(("size", "pads"), [((8, 9), ((0, 1), (1, 1))), ((7, 7), ((1, 1), (1, 1)))])
-def test_same_padding_depends_on_the_image_where_there_is_a_stride(size, pads):
+def test_same_padding_with_a_stride_depends_on_the_image_size(size, pads):
     assert window((3, 3), stride=2, padding="same").pads(size) == pads
 
 
-def test_the_rows_that_outputs_stand_on():
-    place = window((5, 5), padding="same")
-    assert place.input_rows(0, 1, 100) == InputRows(0, 3, 2, 0)
-    assert place.input_rows(10, 20, 100) == InputRows(8, 22, 0, 0)
-    assert place.input_rows(99, 100, 100) == InputRows(97, 100, 0, 2)
-    assert place.input_rows(0, 100, 100) == InputRows(0, 100, 2, 2)
+def test_input_rows_are_those_that_the_output_rows_read():
+    slide = window((5, 5), padding="same")
+    assert slide.input_rows(0, 1, 100) == InputRows(0, 3, 2, 0)
+    assert slide.input_rows(10, 20, 100) == InputRows(8, 22, 0, 0)
+    assert slide.input_rows(99, 100, 100) == InputRows(97, 100, 0, 2)
+    assert slide.input_rows(0, 100, 100) == InputRows(0, 100, 2, 2)
     assert window((3, 3), stride=2, dilation=3).input_rows(4, 6, 100) == InputRows(8, 17, 0, 0)
 
 
@@ -53,22 +53,22 @@ def test_the_rows_that_outputs_stand_on():
     height=st.integers(1, 20),
     data=st.data(),
 )
-def test_rows_and_padding_together_are_as_many_as_the_kernel_covers(kernel, stride, dilation, pads, height, data):
-    place = window((kernel, 1), stride=stride, dilation=(dilation, 1), padding=(pads, (0, 0)))
-    if height + sum(pads) < place.extent[0]:
+def test_input_rows_and_padding_add_up_to_the_rows_that_the_kernel_covers(kernel, stride, dilation, pads, height, data):
+    slide = window((kernel, 1), stride=stride, dilation=(dilation, 1), padding=(pads, (0, 0)))
+    if height + sum(pads) < slide.extent[0]:
         return
-    rows = place.output_size((height, 1))[0]
+    rows = slide.output_size((height, 1))[0]
     first = data.draw(st.integers(0, rows - 1))
     last = data.draw(st.integers(first + 1, rows))
-    need = place.input_rows(first, last, height)
+    need = slide.input_rows(first, last, height)
     assert 0 <= need.first <= need.last <= height
     assert min(need.top, need.bottom) >= 0
     total = need.top + need.last - need.first + need.bottom
-    assert total == (last - first - 1) * stride + place.extent[0]
+    assert total == (last - first - 1) * stride + slide.extent[0]
 
 
 @pytest.mark.parametrize("border", BORDERS)
-def test_borders_are_those_of_numpy_pad(border):
+def test_border_modes_are_those_of_numpy_pad(border):
     image, weights = np.random.default_rng(0).random((2, 9, 8)), np.random.default_rng(1).random((3, 2, 4, 4))
     pads = ((4, 7), (1, 6))
     padded = np.pad(image, ((0, 0), *pads), mode=border)
@@ -99,11 +99,11 @@ def test_padding_may_be_larger_than_the_image(border):
         ("grid-wrap", "wrap"),
     ],
 )
-def test_names_of_opencv_scipy_and_pytorch(alias, border):
+def test_aliases_of_opencv_scipy_and_pytorch(alias, border):
     assert window(3, border=alias).border == border
 
 
-def test_borders_agree_with_scipy_under_its_names():
+def test_border_modes_agree_with_scipy_under_its_names():
     ndimage = pytest.importorskip("scipy.ndimage")
     image, kernel = np.random.default_rng(0).random((9, 8)), np.random.default_rng(1).random((3, 3))
     for name in ("mirror", "nearest", "grid-wrap", "grid-mirror", "grid-constant"):

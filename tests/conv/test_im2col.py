@@ -1,4 +1,4 @@
-"""Memory that is laid out once serves any number of calls, threads and sizes."""
+"""Column buffers that are reused by calls, threads and image sizes, and the direct method at all block boundaries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from cnnfx.conv import correlate
-from cnnfx.conv import im2col as bands
-from cnnfx.conv import im2col as copies
-from cnnfx.conv import im2col as direct
+from cnnfx.conv import correlate, direct, im2col
 from tests.conv.reference import error, reference
 
 
@@ -18,7 +15,7 @@ def random(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def test_a_second_call_does_not_touch_the_first_ones_result():
+def test_a_second_call_does_not_change_the_first_result():
     image, weights = random(1, 28, 28), random(2, 1, 3, 3, seed=1)
     first = correlate(image, weights, padding="same")
     kept = first.copy()
@@ -26,8 +23,8 @@ def test_a_second_call_does_not_touch_the_first_ones_result():
     np.testing.assert_array_equal(first, kept)
 
 
-def test_what_stood_in_the_memory_before_is_not_seen():
-    """The border stays zero, and no value of an earlier image is left, also where it was not finite."""
+def test_earlier_contents_of_a_buffer_do_not_change_a_result():
+    """The border stays zero, and no value of an earlier image remains, finite or not."""
     weights = random(1, 1, 5, 5, seed=1)
     image = random(1, 20, 20)
     fresh = correlate(image, weights, padding="same")
@@ -35,7 +32,7 @@ def test_what_stood_in_the_memory_before_is_not_seen():
     np.testing.assert_array_equal(correlate(image, weights, padding="same"), fresh)
 
 
-def test_threads_that_call_at_the_same_time_do_not_meet():
+def test_concurrent_calls_do_not_change_each_others_results():
     weights = random(3, 1, 5, 5, seed=1)
     images = [random(1, 28, 28, seed=seed) for seed in range(64)]
     alone = [correlate(image, weights, padding="same") for image in images]
@@ -46,25 +43,25 @@ def test_threads_that_call_at_the_same_time_do_not_meet():
 
 
 @pytest.fixture
-def little_is_kept(monkeypatch):
-    monkeypatch.setattr(copies, "KEPT", 100_000)
+def small_limit(monkeypatch):
+    monkeypatch.setattr(im2col, "KEPT_INPUT_BYTES", 100_000)
     yield 100_000
-    copies._own.made.clear()
+    im2col._thread.buffers.clear()
 
 
-def test_more_sizes_than_are_remembered_are_right_again_and_again(little_is_kept):
+def test_more_sizes_than_are_kept_give_correct_results(small_limit):
     for _ in range(2):
         for side in range(5, 45):
             image, weights = random(1, side, side + 1, seed=side), random(1, 1, 3, 3)
             assert error(correlate(image, weights), reference(image, weights)) < 1e-5
 
 
-def test_no_more_is_kept_than_is_allowed(little_is_kept):
+def test_kept_buffers_stay_below_the_limit(small_limit):
     for side in range(20, 60):
         correlate(random(1, side, side), random(1, 1, 3, 3))
-        assert 0 < sum(each.strip.nbytes for each in copies._own.made.values()) <= little_is_kept
+        assert 0 < sum(each.input.nbytes for each in im2col._thread.buffers.values()) <= small_limit
     correlate(random(1, 500, 500), random(1, 1, 3, 3))
-    assert len(copies._own.made) == 1  # more than is allowed, but in use
+    assert len(im2col._thread.buffers) == 1  # above the limit, but in use
 
 
 @pytest.mark.parametrize(("channels", "filters", "size"), [(1, 1, 15), (3, 32, 7), (3, 8, 15), (1, 40, 9), (5, 3, 3)])
@@ -80,27 +77,27 @@ def test_small_images_of_any_height_agree_with_scipy(height, width, channels, fi
 @pytest.mark.parametrize(
     ("channels", "filters", "size", "columns"),
     [
-        (1, 1, 3, [2000, 2000, 1000]),  # as long as products may be, and what is left
-        (64, 8, 7, [39] * 3),  # the most that keeps a product small
-        (64, 64, 7, [512] * 3),  # it cannot be small
+        (1, 1, 3, [2000, 2000, 1000]),  # products of the largest size, and the rest
+        (64, 8, 7, [39] * 3),  # the most columns of a small product
+        (64, 64, 7, [512] * 3),  # the product cannot be small
     ],
 )
-def test_pieces_agree_with_scipy(channels, filters, size, columns):
-    """Wide images are made in several products for each row: where they meet, nothing is lost or done twice."""
+def test_several_products_for_a_row_agree_with_scipy(channels, filters, size, columns):
+    """Wide images take several products for each row; the outputs at their boundaries are correct."""
     width = sum(columns)
     image, weights = random(channels, size + 1, width + size - 1), random(filters, channels, size, size, seed=1)
     maps, some = correlate(image, weights, method="direct"), slice(filters - 1, None)
     assert error(maps[some], reference(image, weights[some])) < 2e-5
 
 
-def test_a_border_of_zeros_is_there_for_the_first_block_again_after_the_last(monkeypatch):
-    """The same memory serves blocks at the top, in the middle and at the bottom, of one image after another."""
-    monkeypatch.setattr(bands, "COPIES", 1 << 14)
-    direct.prepared.cache_clear()
+def test_the_zero_border_is_restored_for_the_next_image(monkeypatch):
+    """One buffer is used for blocks at the top, in the middle and at the bottom, of one image after another."""
+    monkeypatch.setattr(direct, "COLUMN_BUFFER_BYTES", 1 << 14)
+    direct.direct_plan.cache_clear()
     image, weights = random(2, 90, 50), random(3, 2, 5, 7, seed=1)
     expected = reference(image, weights, pads=((2, 2), (3, 3)))
     try:
         for _ in range(3):
             assert error(correlate(image, weights, padding="same", method="direct"), expected) < 1e-5
     finally:
-        direct.prepared.cache_clear()
+        direct.direct_plan.cache_clear()

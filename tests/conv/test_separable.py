@@ -1,4 +1,4 @@
-"""Kernels as sums of outer products: the factors, and cross-correlation with them."""
+"""Kernels as sums of outer products: their factors, and cross-correlation with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnfx.conv import choose_method, correlate, window
-from cnnfx.conv.separable import factorized
+from cnnfx.conv.separable import factorize
 from tests.conv.reference import error, reference
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -21,8 +21,8 @@ def random(*shape, seed=0):
 
 
 def gaussian(size, sigma):
-    rising = np.arange(size) - (size - 1) / 2
-    row = np.exp(-(rising**2) / (2 * sigma**2))
+    offsets = np.arange(size) - (size - 1) / 2
+    row = np.exp(-(offsets**2) / (2 * sigma**2))
     return np.outer(row, row) / row.sum() ** 2
 
 
@@ -36,8 +36,8 @@ def summed(factors):
     return np.einsum("kcri,kcrj->kcij", factors.columns, factors.rows)
 
 
-def test_the_factors_of_whole_numbers_are_whole_numbers():
-    factors = factorized(SOBEL[None, None].astype(np.float32), 1)
+def test_factors_of_integers_are_integers():
+    factors = factorize(SOBEL[None, None].astype(np.float32), 1)
     np.testing.assert_array_equal(factors.columns, [[[[-1, -2, -1]]]])  # through the −2 on the left
     np.testing.assert_array_equal(factors.rows, [[[[1, 0, -1]]]])
 
@@ -55,33 +55,33 @@ def test_the_factors_of_whole_numbers_are_whole_numbers():
     ],
 )
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_the_rank_of_a_kernel(kernel, rank, dtype):
+def test_a_kernel_has_as_many_factors_as_its_rank(kernel, rank, dtype):
     weights = kernel[None, None].astype(dtype)
-    factors = factorized(weights, 9)
+    factors = factorize(weights, 9)
     assert factors.rank == rank
     assert factors.columns.dtype == factors.rows.dtype == dtype
     assert np.abs(summed(factors) - weights).sum() <= TOLERANCE[dtype] / 10 * np.abs(weights).sum()
-    assert rank == 1 or factorized(weights, rank - 1) is None
+    assert rank == 1 or factorize(weights, rank - 1) is None
 
 
-def test_kernels_of_different_ranks_share_the_highest():
+def test_kernels_of_different_ranks_have_factors_of_the_highest():
     weights = np.stack([[SOBEL, CROSS], [np.eye(3), SOBEL]]).astype(np.float64)
-    factors = factorized(weights, 3)
+    factors = factorize(weights, 3)
     assert factors.columns.shape == (2, 2, 3, 3)
     np.testing.assert_allclose(summed(factors), weights, atol=1e-15)
-    assert factorized(weights, 2) is None
+    assert factorize(weights, 2) is None
 
 
-def test_small_numbers_far_from_large_ones_are_not_left_out():
+def test_small_weights_beside_large_ones_are_not_ignored():
     kernel = np.full((63, 63), 3e-7)
     kernel[31, 31] = 1
-    assert factorized(kernel[None, None].astype(np.float32), 1) is None
-    assert factorized(kernel[None, None].astype(np.float32), 2).rank == 2
+    assert factorize(kernel[None, None].astype(np.float32), 1) is None
+    assert factorize(kernel[None, None].astype(np.float32), 2).rank == 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_not_finite_have_no_factors(value):
-    assert factorized(np.full((1, 1, 3, 3), value), 3) is None
+def test_nonfinite_weights_have_no_factors(value):
+    assert factorize(np.full((1, 1, 3, 3), value), 3) is None
 
 
 @st.composite
@@ -113,13 +113,13 @@ def test_kernels_of_low_rank_agree_with_scipy(case):
     assert error(maps, np.stack(expected)) < TOLERANCE[case["dtype"]]
 
 
-def test_an_image_wider_and_higher_than_a_block():
+def test_an_image_larger_than_a_block_agrees_with_the_direct_method():
     image, weights = random(2, 700, 3001), of_rank(2, 2, 2, 5, 4)
     maps = correlate(image, weights, padding="same", method="separable")
     np.testing.assert_allclose(maps, correlate(image, weights, padding="same", method="direct"), atol=1e-11)
 
 
-def test_what_cancels_in_the_kernel_cancels_in_the_factors():
+def test_a_zero_sum_integer_kernel_gives_exact_results():
     flat = np.full((1, 40, 40), 0.3, np.float32)
     assert not correlate(flat, SOBEL[None, None], method="separable").any()
     steps = np.random.default_rng(0).integers(0, 256, (1, 50, 70)).astype(np.float32)
@@ -128,7 +128,7 @@ def test_what_cancels_in_the_kernel_cancels_in_the_factors():
 
 
 @pytest.mark.parametrize("size", [(70, 100), (16, 16), (5, 7)])
-def test_values_that_are_not_finite_spread_no_further_than_directly(size):
+def test_nonfinite_values_spread_as_in_the_direct_method(size):
     image, weights = random(2, *size), of_rank(1, 3, 2, 5, 3)
     image[0, 2, 4], image[1, -1, -1] = np.nan, np.inf
     maps, direct = (correlate(image, weights, method=method, padding="same") for method in ("separable", "direct"))
@@ -136,20 +136,20 @@ def test_values_that_are_not_finite_spread_no_further_than_directly(size):
     np.testing.assert_allclose(maps[np.isfinite(maps)], direct[np.isfinite(maps)], atol=1e-12)
 
 
-def test_auto_takes_kernels_of_low_rank_apart():
-    image, place = random(1, 300, 300).astype(np.float32), window(15, padding="same")
+def test_auto_uses_the_separable_method_for_kernels_of_low_rank():
+    image, geometry = random(1, 300, 300).astype(np.float32), window(15, padding="same")
     for weights, method in [
         (gaussian(15, 3)[None, None], "separable"),
         (np.stack([gaussian(15, 3), np.outer(random(15), random(15, seed=1))])[:, None], "separable"),
         (random(1, 1, 15, 15), "direct"),
     ]:
         weights = weights.astype(np.float32)
-        assert choose_method((1, len(weights), 300, 300), weights, place) == method
+        assert choose_method((1, len(weights), 300, 300), weights, geometry) == method
         maps = correlate(image, weights, padding="same")
         np.testing.assert_array_equal(maps, correlate(image, weights, padding="same", method=method))
 
 
-def test_groups_are_taken_apart_one_by_one():
+def test_each_group_has_a_method_of_its_own():
     image = random(2, 400, 400)
     weights = np.stack([gaussian(21, 4), random(21, 21)])[:, None]
     maps = correlate(image, weights, groups=2)

@@ -1,11 +1,11 @@
-"""Minimal filtering against the plain sums of correlation."""
+"""The Winograd transforms against the plain sums of correlation."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from cnnfx.conv.winograd_transforms import POINTS, minimal_filtering
+from cnnfx.conv.winograd_transforms import POINTS, tile_transforms
 
 SIZES = [(m, r) for m in range(1, 9) for r in range(1, 9) if m + r - 1 <= len(POINTS)]
 
@@ -13,7 +13,7 @@ SIZES = [(m, r) for m in range(1, 9) for r in range(1, 9) if m + r - 1 <= len(PO
 def errors(outputs: int, taps: int, dtype: type[np.generic]) -> np.ndarray:
     """Relative errors for some signals and filters of normal numbers."""
     random = np.random.default_rng(outputs * 10 + taps)
-    a, g, b = (matrix.astype(dtype) for matrix in minimal_filtering(outputs, taps))
+    a, g, b = (matrix.astype(dtype) for matrix in tile_transforms(outputs, taps))
     found = []
     for _ in range(200):
         signal, weights = random.normal(size=outputs + taps - 1), random.normal(size=taps)
@@ -33,17 +33,17 @@ def test_rounding_errors_in_single_precision_stay_small(outputs, taps) -> None:
     assert errors(outputs, taps, np.float32).max() < 2e-5
 
 
-def test_there_are_as_many_products_as_numbers_that_go_in() -> None:
-    transforms = minimal_filtering(4, 5)
+def test_a_tile_takes_as_many_products_as_inputs() -> None:
+    transforms = tile_transforms(4, 5)
     assert [matrix.shape for matrix in transforms] == [(8, 4), (8, 5), (8, 8)]
 
 
-def test_the_first_product_adds_to_every_output_alike() -> None:
+def test_the_first_product_is_added_to_each_output() -> None:
     for outputs, taps in SIZES:
-        np.testing.assert_array_equal(minimal_filtering(outputs, taps).outputs[0], 1)
+        np.testing.assert_array_equal(tile_transforms(outputs, taps).output[0], 1)
 
 
 @pytest.mark.parametrize(("outputs", "taps"), [(5, 5), (0, 3), (3, 0)])
-def test_sizes_without_enough_points_are_refused(outputs, taps) -> None:
+def test_sizes_without_enough_points_raise_an_error(outputs, taps) -> None:
     with pytest.raises(ValueError, match="points"):
-        minimal_filtering(outputs, taps)
+        tile_transforms(outputs, taps)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cnnfx.conv.padding import sources
+from cnnfx.conv.padding import source_indices
 from cnnfx.datasets import fit_digit
 from cnnfx.datasets.image_folder import resize_to_bytes
 from cnnfx.images import Image
@@ -156,7 +156,7 @@ def test_a_channel_of_zero_weights_is_not_in_the_receptive_field():
 def test_what_lies_outside_is_what_numpy_pads(border):
     sizes = [(length, before, after) for length in (2, 3, 5) for before in (0, 1) for after in (0, 1)]
     found = in_node("return given[0].map((size) => Array.from(sources(...size, given[1])));", [sizes, border])
-    assert found == [sources(*size, border).tolist() for size in sizes]
+    assert found == [source_indices(*size, border).tolist() for size in sizes]
 
 
 @pytest.mark.parametrize("mode", NORMALIZATIONS)

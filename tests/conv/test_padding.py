@@ -1,35 +1,17 @@
-"""The same bits for any number of threads, and for images worked through in bands."""
+"""Bands of an image: the same rows, and the same bits of the output, as the whole image."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from cnnfx.conv import BAND_ROWS, band, correlate, set_threads, window
+from cnnfx.conv import BAND_ROWS, band, correlate, window
 
 METHODS = ["direct", "separable", "fft", "winograd"]
 
 
-@pytest.fixture
-def threads():
-    yield set_threads
-    set_threads(None)
-
-
 def random(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("shape", [(1, 33, 30), (3, 500, 700), (40, 2, 28, 28)])
-def test_the_number_of_threads_does_not_change_a_bit(threads, shape, method):
-    image, weights = random(*shape), random(4, shape[-3], 5, 5, seed=1)
-    maps = []
-    for count in (1, 2, 3, 7):
-        threads(count)
-        maps.append(correlate(image, weights, padding="same", border="reflect", method=method))
-    for other in maps[1:]:
-        np.testing.assert_array_equal(maps[0], other)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -40,11 +22,11 @@ def test_bands_give_the_same_bits_as_the_whole_image(width, stride, dilation, ke
     image, weights = random(2, 600 * stride, width), random(3, 2, kernel, kernel, seed=1)
     slide = {"stride": stride, "dilation": dilation, "border": border}
     whole = correlate(image, weights, padding="same", method=method, **slide)
-    place = window((kernel, kernel), padding="same", **slide)
-    sides = place.pads(image.shape[1:])[1]
+    geometry = window((kernel, kernel), padding="same", **slide)
+    sides = geometry.pads(image.shape[1:])[1]
     for first in range(0, whole.shape[1], BAND_ROWS):
         last = min(first + BAND_ROWS, whole.shape[1])
-        part = band(image, place, first, last)
+        part = band(image, geometry, first, last)
         maps = correlate(part, weights, padding=((0, 0), sides), method=method, **slide)
         np.testing.assert_array_equal(maps, whole[:, first:last])
 
@@ -52,38 +34,38 @@ def test_bands_give_the_same_bits_as_the_whole_image(width, stride, dilation, ke
 @pytest.mark.parametrize("filters", [1, 2, 5, 32])
 @pytest.mark.parametrize("kernel", [1, 3, 8, 15])
 @pytest.mark.parametrize("width", [40, 90, 257])
-def test_short_last_bands_give_the_same_bits_too(width, kernel, filters):
+def test_a_short_last_band_gives_the_same_bits_as_the_whole_image(width, kernel, filters):
     image, weights = random(1, 530, width), random(filters, 1, kernel, kernel, seed=1)
     bias = random(filters, seed=2)
     for method in METHODS:
         whole = correlate(image, weights, bias, padding="same", method=method)
-        place = window((kernel, kernel), padding="same")
-        part = band(image, place, 512, 530)
-        maps = correlate(part, weights, bias, padding=((0, 0), place.pads(image.shape[1:])[1]), method=method)
+        geometry = window((kernel, kernel), padding="same")
+        part = band(image, geometry, 512, 530)
+        maps = correlate(part, weights, bias, padding=((0, 0), geometry.pads(image.shape[1:])[1]), method=method)
         np.testing.assert_array_equal(maps, whole[:, 512:])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("method", METHODS)
-def test_bands_of_an_image_that_is_not_finite_everywhere_give_the_same_bits(method, bad):
+def test_bands_of_an_image_with_a_nonfinite_pixel_give_the_same_bits_as_the_whole_image(method, bad):
     image, weights = random(1, 700, 200), random(3, 1, 5, 5, seed=1)
     image[0, 300, 100] = bad
-    whole, place = correlate(image, weights, method=method), window((5, 5))
+    whole, geometry = correlate(image, weights, method=method), window((5, 5))
     for first, last in ((0, 256), (256, 512), (512, 696)):
-        maps = correlate(band(image, place, first, last), weights, method=method)
+        maps = correlate(band(image, geometry, first, last), weights, method=method)
         np.testing.assert_array_equal(maps, whole[:, first:last])
 
 
-def test_a_band_that_needs_no_border_is_a_view():
+def test_a_band_without_border_is_a_view():
     image = random(1, 100, 20)
     assert np.shares_memory(band(image, window((3, 3), padding=1), 10, 20), image)
 
 
 @pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap"])
 @pytest.mark.parametrize("first", range(10))
-def test_a_band_is_cut_from_the_padded_image(first, border):
+def test_a_band_holds_the_rows_of_the_padded_image(first, border):
     image = np.arange(10 * 7, dtype=np.uint8).reshape(1, 10, 7)
-    place = window((5, 3), padding=((4, 2), (1, 0)), border=border)
+    geometry = window((5, 3), padding=((4, 2), (1, 0)), border=border)
     padded = np.pad(image, ((0, 0), (4, 2), (0, 0)), mode=border)
-    np.testing.assert_array_equal(band(image, place, first, 12), padded[:, first:16])
-    np.testing.assert_array_equal(band(image, place, first, first + 1), padded[:, first : first + 5])
+    np.testing.assert_array_equal(band(image, geometry, first, 12), padded[:, first:16])
+    np.testing.assert_array_equal(band(image, geometry, first, first + 1), padded[:, first : first + 5])
