@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.pipeline.tasks import Outcome, Recipe, Task, killer_message, perform
-from cnnfx.system.files import remove_unfinished
+from cnnfx.system.files import remove_partial_files
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -259,7 +259,7 @@ class _Cluster:
             files = [file for task in tasks for file in task.goal.files([""])]
             for file in {os.path.dirname(os.path.realpath(file)): file for file in files}.values():
                 for process in lost:
-                    remove_unfinished(file, process)
+                    remove_partial_files(file, process)
 
 
 def _absolute(task: Task, here: str) -> Task:

@@ -19,7 +19,7 @@ from typing import Any
 
 from cnnfx.conv import set_threads, thread_count
 from cnnfx.pipeline.tasks import Outcome, Recipe, Task, killer_message, perform
-from cnnfx.system.files import remove_unfinished
+from cnnfx.system.files import remove_partial_files
 from cnnfx.system.memory import keep_freed_memory
 
 
@@ -170,7 +170,7 @@ class _Worker:
         self.process.join()
         for _, task in self.tasks:
             for file in task.goal.files([""]):
-                remove_unfinished(file, self.process.pid)
+                remove_partial_files(file, self.process.pid)
 
 
 def _live(line: Connection, recipe: Recipe, threads: int) -> None:

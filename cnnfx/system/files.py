@@ -1,4 +1,4 @@
-"""Writing files whole or not at all; the only place that opens files for writing."""
+"""Atomic writing of files, and the messages for files that cannot be written. No other module opens files for writing."""
 
 from __future__ import annotations
 
@@ -25,19 +25,23 @@ REASONS = {
     errno.ENAMETOOLONG: ("the name is too long", "output_place"),
 }
 """What an error of the operating system means, and the kind of its remedy; see `CnnfxError`."""
+PARTIAL_SUFFIX = ".part"
+"""The suffix of a file that is being written."""
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name when all is written; until then, and on any error, what was there
-    stays.
+    """Open a binary file that appears under its name once it is complete.
 
-    Devices and pipes (`/dev/stdout`) cannot be replaced and are written directly.
+    Until then, and after any error, an existing file stays unchanged. A file that replaces another gets its
+    permissions. Devices and pipes, such as `/dev/stdout`, cannot be replaced and are written directly.
 
     Raises
     ------
     FileError
-        If the operating system refuses; the message says why and how to mend it.
+        If the operating system refuses; the message has the reason.
+    BrokenPipeError
+        If the reader of a pipe has closed it.
     """
     try:
         with open(path, "wb") if _is_special(path) else _replacement(Path(os.path.realpath(path))) as file:
@@ -45,30 +49,28 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        if error.errno is None:
+        if error.errno is None:  # raised by a library, not by the operating system
             raise
         raise write_error(path, error) from error
 
 
-class _EnoughError(Exception):
-    """Ends a trial of writing before anything is replaced."""
-
-
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """See that a file can be written, without touching what is there.
+    """Check that a file can be written, without changing an existing one.
 
     Raises
     ------
     FileError
-        As `atomic_write` would.
+        As `atomic_write`.
     """
-    with suppress(_EnoughError), atomic_write(path):
-        raise _EnoughError
+    with suppress(_CancelError), atomic_write(path):
+        raise _CancelError
 
 
 @contextmanager
 def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
-    """A text file that grows line by line, for who follows it while work goes on; anew or, to `append`, at its end.
+    """Open a text file that others may read while it is written, to append to it or to replace it.
+
+    The caller flushes each line.
 
     Raises
     ------
@@ -82,52 +84,56 @@ def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
     try:
         yield file
     finally:
-        with suppress(OSError):  # lines are flushed as they are written: what failed has been told
+        with suppress(OSError):  # the flush of the last line has already failed and was reported
             file.close()
 
 
 def write_error(path: str | os.PathLike[str], error: OSError, failed: str = "it cannot be written") -> FileError:
-    """Return the error that says why the operating system did not write a file or make a folder."""
+    """Return the error that says why the operating system did not write a file or create a folder."""
     reason, remedy = REASONS.get(error.errno or 0, (f"{error.strerror or error}", ""))
     return FileError(f"{path}: {failed}: {reason}.", remedy=remedy)
 
 
-def remove_unfinished(path: str | os.PathLike[str], process: int | None) -> None:
-    """Remove what a process that has died had begun to write beside a file."""
+def remove_partial_files(path: str | os.PathLike[str], process_id: int | None) -> None:
+    """Remove the incomplete files that a terminated process has left in the folder of `path`."""
     folder = Path(os.path.realpath(path)).parent
     with suppress(OSError):
         for name in os.listdir(folder):
-            if process and name.startswith(_prefix(process)) and name.endswith(".part"):
+            if process_id and name.startswith(_partial_prefix(process_id)) and name.endswith(PARTIAL_SUFFIX):
                 os.unlink(folder / name)
 
 
-def _prefix(process: int) -> str:
-    """How the names of a process's temporary files begin."""
-    return f".cnnfx-{process}-"
+class _CancelError(Exception):
+    """Raised inside `atomic_write` to discard the new file."""
 
 
 @contextmanager
 def _replacement(target: Path) -> Iterator[IO[bytes]]:
-    """A temporary file beside the target, which takes its place at the end; a link to it stays a link."""
+    """Open a temporary file beside the target and rename it to the target at the end."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    temporary = target.with_name(f"{_prefix(os.getpid())}{os.urandom(8).hex()}.part")
+    partial = target.with_name(f"{_partial_prefix(os.getpid())}{os.urandom(8).hex()}{PARTIAL_SUFFIX}")
     try:
-        with open(temporary, "xb") as file:
+        with open(partial, "xb") as file:
             yield file
-        with suppress(OSError):  # what is replaced hands on its permissions, if there are any
-            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-        os.replace(temporary, target)
+        with suppress(OSError):  # there is no target yet, or permissions cannot be set
+            os.chmod(partial, stat.S_IMODE(target.stat().st_mode))
+        os.replace(partial, target)
     except BaseException:
         with suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(partial)
         raise
 
 
+def _partial_prefix(process_id: int) -> str:
+    """Return the start of the names of a process's incomplete files."""
+    return f".cnnfx-{process_id}-"
+
+
 def _is_special(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a device or a pipe, or a name such as `/dev/stdout` for whatever is open."""
+    """Return whether a path is a device, a pipe, or a name such as `/dev/stdout` of an open file."""
     with suppress(OSError):
         mode = os.stat(path).st_mode
         return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or os.fspath(path).startswith(("/dev/std", "/dev/fd/"))

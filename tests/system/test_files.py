@@ -1,4 +1,4 @@
-"""A file appears whole or not at all, and what was there stays until then."""
+"""Tests of the atomic writing of files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fail(path: str | Path, error: BaseException) -> None:
         raise error
 
 
-def refusal(path: str | Path) -> str:
+def error_message(path: str | Path) -> str:
     with pytest.raises(FileError) as caught:
         write(path)
     return str(caught.value)
@@ -42,18 +42,18 @@ def test_a_new_file_is_written(target: Path) -> None:
     assert target.read_bytes() == b"new"
 
 
-def test_an_old_file_is_replaced(target: Path) -> None:
+def test_an_existing_file_is_replaced(target: Path) -> None:
     target.write_bytes(b"old and longer")
     write(target)
     assert target.read_bytes() == b"new"
 
 
-def test_nothing_else_is_left_behind(target: Path) -> None:
+def test_no_temporary_file_remains(target: Path) -> None:
     write(target)
     assert os.listdir(target.parent) == ["out.png"]
 
 
-def test_the_old_content_stays_until_all_is_written(target: Path) -> None:
+def test_the_old_content_stays_until_the_file_is_complete(target: Path) -> None:
     target.write_bytes(b"old")
     with atomic_write(target) as file:
         file.write(b"new")
@@ -62,13 +62,13 @@ def test_the_old_content_stays_until_all_is_written(target: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_an_error_leaves_nothing_behind(target: Path, error: type[BaseException]) -> None:
+def test_no_file_remains_after_an_error(target: Path, error: type[BaseException]) -> None:
     with pytest.raises(error):
         fail(target, error())
     assert os.listdir(target.parent) == []
 
 
-def test_an_error_leaves_the_old_content(target: Path) -> None:
+def test_the_old_content_stays_after_an_error(target: Path) -> None:
     target.write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt):
         fail(target, KeyboardInterrupt())
@@ -88,14 +88,14 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves(target: Path, mask
     assert target.stat().st_mode & 0o777 == mode
 
 
-def test_a_replaced_file_hands_on_its_permissions(target: Path) -> None:
+def test_a_new_file_gets_the_permissions_of_the_file_it_replaces(target: Path) -> None:
     target.write_bytes(b"old")
     target.chmod(0o640)
     write(target)
     assert target.stat().st_mode & 0o777 == 0o640
 
 
-def test_permissions_that_cannot_be_set_do_not_matter(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permissions_that_cannot_be_set_are_ignored(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -105,7 +105,7 @@ def test_permissions_that_cannot_be_set_do_not_matter(target: Path, monkeypatch:
     assert target.read_bytes() == b"new"
 
 
-def test_a_link_stays_and_what_it_points_to_is_replaced(target: Path, tmp_path: Path) -> None:
+def test_a_symlink_stays_and_its_target_is_replaced(target: Path, tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     real = tmp_path / "deep" / "real.png"
     real.write_bytes(b"old")
@@ -115,14 +115,14 @@ def test_a_link_stays_and_what_it_points_to_is_replaced(target: Path, tmp_path: 
     assert real.read_bytes() == b"new"
 
 
-def test_a_link_to_nothing_makes_the_file_it_points_to(target: Path, tmp_path: Path) -> None:
+def test_a_dangling_symlink_stays_and_its_target_is_created(target: Path, tmp_path: Path) -> None:
     target.symlink_to(tmp_path / "real.png")
     write(target)
     assert target.is_symlink()
     assert (tmp_path / "real.png").read_bytes() == b"new"
 
 
-def test_a_name_of_greatest_length_is_written(tmp_path: Path) -> None:
+def test_a_file_with_the_longest_possible_name_is_written(tmp_path: Path) -> None:
     target = tmp_path / ("x" * 255)
     write(target)
     assert target.read_bytes() == b"new"
@@ -131,12 +131,12 @@ def test_a_name_of_greatest_length_is_written(tmp_path: Path) -> None:
 # Devices and pipes
 
 
-def test_a_device_is_written_and_stays_one() -> None:
+def test_a_device_is_written_directly() -> None:
     write(os.devnull)
     assert not Path(os.devnull).is_file()
 
 
-def test_a_named_pipe_is_written_and_stays_one(tmp_path: Path) -> None:
+def test_a_named_pipe_is_written_directly(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read: list[bytes] = []
@@ -148,7 +148,7 @@ def test_a_named_pipe_is_written_and_stays_one(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_what_is_open_is_written_through_its_number(target: Path) -> None:
+def test_an_open_file_is_written_by_its_descriptor(target: Path) -> None:
     with target.open("wb") as file:
         inode = target.stat().st_ino
         write(f"/dev/fd/{file.fileno()}")
@@ -156,7 +156,7 @@ def test_what_is_open_is_written_through_its_number(target: Path) -> None:
     assert target.stat().st_ino == inode
 
 
-def test_standard_output_is_written_by_its_name_where_it_is_a_file(target: Path) -> None:
+def test_standard_output_that_is_a_file_is_written_by_its_name(target: Path) -> None:
     code = "from cnnfx.system.files import atomic_write\nwith atomic_write('/dev/stdout') as file: file.write(b'new')"
     with target.open("wb") as file:
         inode = target.stat().st_ino
@@ -165,7 +165,7 @@ def test_standard_output_is_written_by_its_name_where_it_is_a_file(target: Path)
     assert target.stat().st_ino == inode
 
 
-def test_a_pipe_that_is_closed_passes_through(target: Path) -> None:
+def test_the_error_of_a_closed_pipe_is_not_converted(target: Path) -> None:
     with pytest.raises(BrokenPipeError):
         fail(target, BrokenPipeError(errno.EPIPE, "Broken pipe"))
 
@@ -175,29 +175,29 @@ def test_a_pipe_that_is_closed_passes_through(target: Path) -> None:
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "gone" / "out.png"
-    assert refusal(target) == (f"{target}: it cannot be written: its folder does not exist.")
+    assert error_message(target) == (f"{target}: it cannot be written: its folder does not exist.")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"{tmp_path}: it cannot be written: it is a folder."
+    assert error_message(tmp_path) == f"{tmp_path}: it cannot be written: it is a folder."
 
 
 def test_a_path_through_a_file_is_refused(target: Path) -> None:
     target.write_bytes(b"old")
-    assert refusal(target / "a.png") == (
+    assert error_message(target / "a.png") == (
         f"{target / 'a.png'}: it cannot be written: a part of its path is not a folder."
     )
 
 
-def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     target = tmp_path / ("x" * 256)
-    assert refusal(target) == f"{target}: it cannot be written: the name is too long."
+    assert error_message(target) == f"{target}: it cannot be written: the name is too long."
 
 
-def test_a_file_that_may_not_be_written_is_refused(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_write_permission_is_refused(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.write_bytes(b"old")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert refusal(target) == (f"{target}: it cannot be written: writing is not allowed there.")
+    assert error_message(target) == (f"{target}: it cannot be written: writing is not allowed there.")
     assert target.read_bytes() == b"old"
 
 
@@ -212,52 +212,50 @@ REASONS = [
 
 
 @pytest.mark.parametrize(("number", "reason"), REASONS)
-def test_a_folder_that_takes_no_file_is_said(
+def test_the_message_says_why_a_file_cannot_be_created(
     target: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("builtins.open", refuse)
-    assert refusal(target) == f"{target}: it cannot be written: {reason}."
+    assert error_message(target) == f"{target}: it cannot be written: {reason}."
 
 
 @pytest.mark.parametrize(("number", "reason"), REASONS)
-def test_a_write_that_fails_is_said_and_leaves_nothing_behind(target: Path, number: int, reason: str) -> None:
+def test_the_message_says_why_a_write_failed_and_no_file_remains(target: Path, number: int, reason: str) -> None:
     with pytest.raises(FileError) as caught:
         fail(target, OSError(number, os.strerror(number)))
     assert str(caught.value) == f"{target}: it cannot be written: {reason}."
     assert os.listdir(target.parent) == []
 
 
-def test_a_replacement_that_fails_leaves_the_old_content_alone(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_old_content_stays_after_a_failed_rename(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     target.write_bytes(b"old")
     monkeypatch.setattr(os, "replace", refuse)
-    assert refusal(target) == f"{target}: it cannot be written: Input/output error."
+    assert error_message(target) == f"{target}: it cannot be written: Input/output error."
     assert [path.read_bytes() for path in target.parent.iterdir()] == [b"old"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_device_that_is_full_is_said() -> None:
-    assert refusal("/dev/full") == ("/dev/full: it cannot be written: the disk is full.")
+def test_the_message_says_that_a_device_is_full() -> None:
+    assert error_message("/dev/full") == ("/dev/full: it cannot be written: the disk is full.")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_disk_that_is_full_only_when_the_file_is_closed_is_said(
-    target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_is_full_when_the_file_is_closed_is_reported(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.write_bytes(b"old")
     monkeypatch.setattr(
         "cnnfx.system.files.open", lambda *_: os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb"), raising=False
     )
-    assert refusal(target) == (f"{target}: it cannot be written: the disk is full.")
+    assert error_message(target) == (f"{target}: it cannot be written: the disk is full.")
     assert target.read_bytes() == b"old"
 
 
-def test_an_error_that_is_not_the_systems_passes_through(target: Path) -> None:
+def test_an_error_of_a_library_is_not_converted(target: Path) -> None:
     with pytest.raises(OSError, match=r"^cannot write mode F as PNG$"):
         fail(target, OSError("cannot write mode F as PNG"))
     assert os.listdir(target.parent) == []
