@@ -1,4 +1,4 @@
-"""Atomic writing of files, and the messages for files that cannot be written. No other module opens files for writing."""
+"""Atomic writing of files, and messages for files that cannot be written. No other module opens files for writing."""
 
 from __future__ import annotations
 
