@@ -27,7 +27,15 @@ import numpy as np
 
 from cnnfx.backprop.im2col import PoolingBlocks
 from cnnfx.conv.padding import OUTSIDE, source_indices
-from cnnfx.conv.winograd_transforms import POINTS, Matrix, input_transform, kernel_transform, output_transform
+from cnnfx.conv.winograd_transforms import (
+    POINTS,
+    AxisTiling,
+    Matrix,
+    axis_tiling,
+    input_transform,
+    kernel_transform,
+    output_transform,
+)
 from cnnfx.nn.layers import Array
 from cnnfx.system.memory import Workspace
 
@@ -125,12 +133,14 @@ class _BatchBuffers:
     def __init__(
         self, workspace: Workspace, tiling: WinogradTiling, filters: int, batch: int, dtype: np.dtype[np.generic]
     ) -> None:
-        (channels, height, width), rows, columns = tiling.blocks.shape, tiling.rows, tiling.columns
-        self.v = workspace.spaced_array("v", (channels, rows.length, columns.length, batch), dtype)
-        self.m = workspace.spaced_array("m", (filters, rows.length, columns.length, batch), dtype)
-        self.input_rows = workspace.array("input rows", (channels, rows.length, width, batch), dtype)
-        self.output_rows = workspace.array("output rows", (filters, rows.outputs, columns.length, batch), dtype)
-        self.outputs = workspace.array("outputs", (filters, rows.outputs, columns.outputs, batch), dtype)
+        channels, height, width = tiling.blocks.shape
+        rows, columns = tiling.rows.tiling, tiling.columns.tiling
+        outputs = tiling.rows.outputs, tiling.columns.outputs
+        self.v = workspace.spaced_array("v", (channels, rows.elements, columns.elements, batch), dtype)
+        self.m = workspace.spaced_array("m", (filters, rows.elements, columns.elements, batch), dtype)
+        self.input_rows = workspace.array("input rows", (channels, rows.elements, width, batch), dtype)
+        self.output_rows = workspace.array("output rows", (filters, outputs[0], columns.elements, batch), dtype)
+        self.outputs = workspace.array("outputs", (filters, *outputs, batch), dtype)
         self.dx = workspace.array("dx", (channels, height, width, batch), dtype)
         self.du_by_tile_row = workspace.array("du", (rows.points, rows.tiles, columns.points, filters, channels), dtype)
         self.v_by_point, self.m_by_point = (
@@ -138,7 +148,8 @@ class _BatchBuffers:
             for values in (self.v, self.m)
         )
         self.m_first_point = self.m[:, : rows.tiles, : columns.tiles]
-        blocks = self.outputs.reshape(filters, rows.pool, rows.count, columns.pool, columns.count, batch)
+        (bh, bw), pool = tiling.blocks.count, tiling.blocks.pool
+        blocks = self.outputs.reshape(filters, pool, bh, pool, bw, batch)
         self.y = blocks.transpose(1, 3, 0, 2, 4, 5)
 
 
@@ -175,91 +186,73 @@ class WinogradTiling:
     ----------
     blocks : PoolingBlocks
         Of the same layer, with stride and dilation 1.
-    rows, columns : AxisTiling
+    rows, columns : PooledAxis
     """
 
     blocks: PoolingBlocks
-    rows: AxisTiling
-    columns: AxisTiling
+    rows: PooledAxis
+    columns: PooledAxis
 
     def transform_weights(self, weights: Array) -> Array:
         """Return U, `(ny, nx, K, C)`, for weights `(K, C, kh, kw)`."""
         transformed = self._kernel_transform.astype(weights.dtype) @ weights.reshape(-1, math.prod(weights.shape[2:])).T
-        return transformed.reshape(self.rows.points, self.columns.points, *weights.shape[:2])
+        return transformed.reshape(self.rows.tiling.points, self.columns.tiling.points, *weights.shape[:2])
 
     def weight_gradient(self, du: Array) -> Array:
         """Return the gradient of the weights, given that of U: as U = G_y g G_xᵀ, dg = G_yᵀ dU G_x."""
         gradient = self._kernel_transform.T.astype(du.dtype) @ du.reshape(-1, math.prod(du.shape[2:]))
-        return gradient.T.reshape(*du.shape[2:], self.rows.taps, self.columns.taps)
+        return gradient.T.reshape(*du.shape[2:], *self.blocks.window.kernel)
 
     @cached_property
     def _kernel_transform(self) -> Matrix:
         """The transform of a kernel's rows and columns at once, `(ny·nx, kh·kw)`."""
-        return kernel_transform((self.rows.side, self.rows.taps), (self.columns.side, self.columns.taps))
+        return kernel_transform(self.rows.tiling[:2], self.columns.tiling[:2])
 
     def cost(self, filters: int) -> int:
         """Return the multiplications of a forward pass on one image, including those by the matrices' zeros."""
         rows, columns, channels = self.rows, self.columns, self.blocks.shape[0]
-        input_transform = rows.length * columns.size * (rows.size + columns.length)
-        products = rows.length * columns.length * channels * filters
-        output_transform = rows.outputs * columns.length * (rows.length + columns.outputs)
+        down, across = rows.tiling.elements, columns.tiling.elements
+        input_transform = down * columns.size * (rows.size + across)
+        products = down * across * channels * filters
+        output_transform = rows.outputs * across * (down + columns.outputs)
         return channels * input_transform + products + filters * output_transform
 
 
 @dataclass(frozen=True)
-class AxisTiling:
-    """The tiles along the rows or the columns of images.
+class PooledAxis:
+    """The rows or the columns of a layer: pixels, padding, tiles of outputs and pooling blocks.
 
     Parameters
     ----------
+    tiling : AxisTiling
+        Enough tiles for all outputs; the last one may reach beyond the edge.
     size, before, after : int
         Pixels of the image, and of the padding before and after it.
     border : str
-    taps : int
-        r, of the kernel.
     pool, count : int
         Outputs of a pooling block along the axis, and number of blocks.
-    side : int
-        m, outputs of a tile.
     """
 
+    tiling: AxisTiling
     size: int
     before: int
     after: int
     border: str
-    taps: int
     pool: int
     count: int
-    side: int
 
     @property
     def outputs(self) -> int:
         """Outputs along the axis, p·count."""
         return self.pool * self.count
 
-    @property
-    def points(self) -> int:
-        """n, the pixels of a tile and the values that they are transformed to."""
-        return self.side + self.taps - 1
-
-    @property
-    def tiles(self) -> int:
-        """The number of tiles; the last one may reach beyond the edge."""
-        return -(-self.outputs // self.side)
-
-    @property
-    def length(self) -> int:
-        """Values along the axis after the input transform, n·tiles."""
-        return self.points * self.tiles
-
     @cached_property
     def input_transform(self) -> Matrix:
         """B, from the pixels to the transformed tiles, `(n·tiles, size)`: the tiles' values for each point in turn."""
-        padded = input_transform(self.side, self.taps, self.outputs)
-        matrix = np.zeros((self.length, self.size))
-        for column, source in zip(
-            padded.T, source_indices(self.size, self.before, self.after, self.border), strict=False
-        ):
+        padded = input_transform(self.tiling.tile, self.tiling.taps, self.outputs)
+        matrix = np.zeros((self.tiling.elements, self.size))
+        indices = source_indices(self.size, self.before, self.after, self.border)
+        for column, source in zip(padded.T, indices, strict=False):
             if source != OUTSIDE:
                 matrix[:, source] += column
         return matrix
@@ -268,8 +261,9 @@ class AxisTiling:
     def output_transform(self) -> Matrix:
         """A, from the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second,
         and so on."""
-        outputs = output_transform(self.side, self.taps, self.outputs).T.reshape(self.count, self.pool, self.length)
-        return np.ascontiguousarray(outputs.swapaxes(0, 1)).reshape(-1, self.length)
+        matrix = output_transform(self.tiling.tile, self.tiling.taps, self.outputs).T
+        by_block = matrix.reshape(self.count, self.pool, self.tiling.elements)
+        return np.ascontiguousarray(by_block.swapaxes(0, 1)).reshape(-1, self.tiling.elements)
 
 
 def cheapest_method(blocks: PoolingBlocks, filters: int) -> WinogradTiling | PoolingBlocks:
@@ -287,8 +281,8 @@ def cheapest_method(blocks: PoolingBlocks, filters: int) -> WinogradTiling | Poo
         return blocks
     rows, columns = (
         [
-            AxisTiling(size, *pads, window.border, taps, blocks.pool, count, side)
-            for side in range(1, min(len(POINTS) - taps + 1, blocks.pool * count) + 1)
+            PooledAxis(axis_tiling(tile, taps, blocks.pool * count), size, *pads, window.border, blocks.pool, count)
+            for tile in range(1, min(len(POINTS) - taps + 1, blocks.pool * count) + 1)
         ]
         for size, pads, taps, count in zip(blocks.shape[1:], blocks.pads, window.kernel, blocks.count, strict=True)
     )

@@ -108,7 +108,7 @@ def supports(window: Window) -> bool:
     return (*window.stride, *window.dilation) == (1, 1, 1, 1) and max(window.kernel) <= len(POINTS)
 
 
-def transform_filters(weights: Array, tiling: Tiling) -> Array:
+def transform_filters(weights: Array, tiling: OutputTiling) -> Array:
     """Return U, an array (ny, 1, nx, C, K), for weights (K, C, kh, kw)."""
     filters, channels, *taps = weights.shape
     kernels = weights.transpose(2, 3, 1, 0).reshape(math.prod(taps), -1)
@@ -123,7 +123,7 @@ def _correlate(
     bias: Array | None,
     window: Window,
     out: Array,
-    tiling: Tiling,
+    tiling: OutputTiling,
 ) -> None:
     def work(block: OutputBlock) -> None:
         if block.rows_per_product < tiling.rows.tile:
@@ -138,7 +138,7 @@ def _correlate(
 
 
 def _correlate_block(
-    images: PaddedImages, transformed: Array, bias: Array | None, block: OutputBlock, tiling: Tiling, out: Array
+    images: PaddedImages, transformed: Array, bias: Array | None, block: OutputBlock, tiling: OutputTiling, out: Array
 ) -> None:
     """Write a block of the output, one column of groups after the other."""
     pixels = _input(images, block, tiling)
@@ -152,7 +152,7 @@ def _correlate_block(
         _transform_output(_multiply(_transform_input(inputs, tiling), transformed, bias), outputs, tiling)
 
 
-def _input(images: PaddedImages, block: OutputBlock, tiling: Tiling) -> Array:
+def _input(images: PaddedImages, block: OutputBlock, tiling: OutputTiling) -> Array:
     """Return a block's input (N·products·C, rows, columns), copied unless it is contiguous."""
     rows = slice(block.rows.start, block.rows.stop + tiling.rows.taps - 1)
     columns = slice(block.columns.start, block.columns.stop + tiling.columns.taps - 1)
@@ -168,7 +168,7 @@ def _input(images: PaddedImages, block: OutputBlock, tiling: Tiling) -> Array:
     return copied.reshape(-1, height, width)
 
 
-def _transform_input(pixels: Array, tiling: Tiling) -> Array:
+def _transform_input(pixels: Array, tiling: OutputTiling) -> Array:
     """Return V, an array (ny·tiles, nx·tiles, groups·C), for the input (groups·C, rows, columns)."""
     (count, height, width), rows, columns = pixels.shape, tiling.rows, tiling.columns
     down = input_transform(rows.tile, rows.taps, height - rows.taps + 1, pixels.dtype)
@@ -195,7 +195,7 @@ def _multiply(inputs: Array, filters: Array, bias: Array | None) -> Array:
     return products.reshape(*inputs.shape[:2], groups * count)
 
 
-def _transform_output(products: Array, target: Array, tiling: Tiling) -> None:
+def _transform_output(products: Array, target: Array, tiling: OutputTiling) -> None:
     """Write the outputs of groups to `target` (rows, N, products, K, columns)."""
     rows, columns = tiling.rows, tiling.columns
     down = output_transform(rows.tile, rows.taps, target.shape[0], products.dtype)
@@ -208,7 +208,7 @@ def _transform_output(products: Array, target: Array, tiling: Tiling) -> None:
     np.matmul(by_output, across, out=target)
 
 
-def _nonfinite_rows(block: OutputBlock, tiling: Tiling, out: Array) -> Iterator[OutputBlock]:
+def _nonfinite_rows(block: OutputBlock, tiling: OutputTiling, out: Array) -> Iterator[OutputBlock]:
     """Yield the rows of groups in which the first output of a group is non-finite."""
     height = block.rows_per_product
     first = out[block.images, :, block.rows, block.columns][:, :, ::height, :: tiling.columns.outputs]
@@ -219,7 +219,7 @@ def _nonfinite_rows(block: OutputBlock, tiling: Tiling, out: Array) -> Iterator[
         yield OutputBlock(slice(image, image + 1), slice(row, row + height), block.columns, height)
 
 
-class Tiling(NamedTuple):
+class OutputTiling(NamedTuple):
     """How an output is divided.
 
     Attributes
@@ -239,7 +239,7 @@ class Tiling(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> Tiling:
+def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> OutputTiling:
     """Return the tiling of least cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw).
 
     That of a single image does not depend on its height, so that a band is tiled as the whole image.
@@ -252,7 +252,7 @@ def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> Tiling:
     )
     groups = groups_per_block(out, weights, rows, columns)
     across = INPUT_ELEMENTS // (weights[1] * groups * rows.inputs * columns.outputs)
-    return Tiling(rows, columns, groups, columns.outputs * max(MIN_GROUPS_ACROSS, across))
+    return OutputTiling(rows, columns, groups, columns.outputs * max(MIN_GROUPS_ACROSS, across))
 
 
 def axis_tilings(length: int, taps: int) -> list[AxisTiling]:
@@ -302,7 +302,7 @@ def _whole_vectors(count: int) -> int:
     return -(-count // VECTOR_ELEMENTS) * VECTOR_ELEMENTS
 
 
-def split_output(out: tuple[int, ...], tiling: Tiling) -> Iterator[OutputBlock]:
+def split_output(out: tuple[int, ...], tiling: OutputTiling) -> Iterator[OutputBlock]:
     """Divide an output (N, K, Ho, Wo) into blocks that do not cross a multiple of `BAND_ROWS`."""
     batch, _, height, width = out
     for first in range(0, height, BAND_ROWS):
@@ -313,7 +313,7 @@ def split_output(out: tuple[int, ...], tiling: Tiling) -> Iterator[OutputBlock]:
                 yield OutputBlock(slice(n, min(n + images, batch)), rows, columns, group_rows)
 
 
-def _row_ranges(first: int, last: int, tiling: Tiling) -> Iterator[tuple[slice, int]]:
+def _row_ranges(first: int, last: int, tiling: OutputTiling) -> Iterator[tuple[slice, int]]:
     """Yield the rows of blocks and the rows of a group: fewer for the rows that are left at the end."""
     group_rows = tiling.rows.outputs
     end = last - (last - first) % group_rows

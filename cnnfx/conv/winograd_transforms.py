@@ -15,10 +15,10 @@ and as that holds for every u,
 
     y = Aᵀ (G g ⊙ B d),        A = V_m,   G = V_r,   B = V_n⁻ᵀ.
 
-A tile is m outputs along an axis. Several tiles side by side are transformed by one matrix (`input_transform`,
-`output_transform`). Along rows and columns, with X the input, g a kernel, and L and O those matrices of each axis:
+A tile is m outputs along an axis. Several tiles side by side are transformed by one matrix A and one matrix B for each
+axis (`output_transform`, `input_transform`). Along rows and columns, with the input X and a kernel g:
 
-    Y = O_yᵀ (U ⊙ (L_y X L_xᵀ)) O_x,        U = G_y g G_xᵀ
+    Y = A_yᵀ (U ⊙ (B_y X B_xᵀ)) A_x,        U = G_y g G_xᵀ
 """
 
 from __future__ import annotations
@@ -75,6 +75,11 @@ class AxisTiling(NamedTuple):
     def elements(self) -> int:
         """Elements of all tiles after the transform."""
         return self.points * self.tiles
+
+
+def axis_tiling(tile: int, taps: int, outputs: int) -> AxisTiling:
+    """Return as many tiles as cover some outputs; the last one may extend past the end."""
+    return AxisTiling(tile, taps, -(-outputs // tile))
 
 
 class Transforms(NamedTuple):
@@ -134,7 +139,7 @@ def input_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[A
         The rows of one point are consecutive, a row for each tile. The last tile may extend past the end, where its
         inputs are zero.
     """
-    matrix_b, tiles = tile_transforms(tile, taps).input, -(-outputs // tile)
+    matrix_b, tiles = tile_transforms(tile, taps).input, axis_tiling(tile, taps, outputs).tiles
     matrix = np.zeros((len(matrix_b), tiles, tiles * tile + taps - 1), dtype)
     for index in range(tiles):
         matrix[:, index, index * tile : index * tile + len(matrix_b)] = matrix_b
@@ -144,7 +149,7 @@ def input_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[A
 @lru_cache(maxsize=64)
 def output_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64) -> NDArray[Any]:
     """Return A for all tiles of a run of outputs, as one matrix (n·tiles, outputs), with rows as `input_transform`."""
-    matrix_a, tiles = tile_transforms(tile, taps).output, -(-outputs // tile)
+    matrix_a, tiles = tile_transforms(tile, taps).output, axis_tiling(tile, taps, outputs).tiles
     matrix = np.zeros((len(matrix_a), tiles, tiles, tile), dtype)
     for index in range(tiles):
         matrix[:, index, index] = matrix_a

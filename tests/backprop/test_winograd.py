@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from cnnfx.backprop.im2col import Im2colWeights, PoolingBlocks
 from cnnfx.backprop.network import prepare_weights
-from cnnfx.backprop.winograd import AxisTiling, WinogradTiling, WinogradWeights, cheapest_method
+from cnnfx.backprop.winograd import PooledAxis, WinogradTiling, WinogradWeights, cheapest_method
 from cnnfx.conv import correlate, window
-from cnnfx.conv.winograd_transforms import POINTS
+from cnnfx.conv.winograd_transforms import POINTS, axis_tiling
 from cnnfx.nn.layers import Conv
 from cnnfx.nn.network import Layer
 
@@ -23,7 +23,7 @@ BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
 def tiling_of(blocks: PoolingBlocks, sides: tuple[int, int]) -> WinogradTiling:
     """Tiles with these numbers of outputs."""
     axes = (
-        AxisTiling(size, *pads, blocks.window.border, taps, blocks.pool, count, side)
+        PooledAxis(axis_tiling(side, taps, blocks.pool * count), size, *pads, blocks.window.border, blocks.pool, count)
         for size, pads, taps, count, side in zip(
             blocks.shape[1:], blocks.pads, blocks.window.kernel, blocks.count, sides, strict=True
         )
@@ -143,7 +143,7 @@ def test_winograd_is_chosen_for_many_channels_and_not_for_one() -> None:
     assert cheapest_method(first, 24) == first
     method = cheapest_method(second, 48)
     assert isinstance(method, WinogradTiling)
-    assert (method.rows.side, method.columns.side) == (4, 4)
+    assert (method.rows.tiling.tile, method.columns.tiling.tile) == (4, 4)
     assert method.cost(48) < second.cost(48) / 4
 
 
@@ -159,4 +159,4 @@ def test_im2col_is_chosen_for_strides_and_dilations(options) -> None:
 def test_tiles_for_large_kernels_have_no_more_values_than_there_are_points() -> None:
     for taps, size in product((len(POINTS), len(POINTS) + 1), (20, 21)):
         method = cheapest_method(PoolingBlocks(window((taps, taps)), (16, size, size)), 16)
-        assert isinstance(method, PoolingBlocks) or method.rows.points <= len(POINTS)
+        assert isinstance(method, PoolingBlocks) or method.rows.tiling.points <= len(POINTS)
