@@ -174,12 +174,12 @@ class Pictures:
     def _plots(self) -> list[Plot]:
         import numpy as np
 
-        from cnnfx.render.charts import Plot, smoothed
+        from cnnfx.render.charts import Plot, moving_average
 
         steps = np.arange(len(self.losses), dtype=np.float64) + (self._begun + 1)
         reach = max(RECENT, len(steps) // 50) // 2
         loss, accuracy = np.array(self.losses, np.float64), 100 * np.array(self.accuracies, np.float64)
-        losses, accuracies = smoothed(loss, reach), smoothed(accuracy, reach)
+        losses, accuracies = moving_average(loss, reach), moving_average(accuracy, reach)
         test_losses = np.array(self._test_losses, np.float64).reshape(-1, 2)
         test_accuracies = np.array(self._test_accuracies, np.float64).reshape(-1, 2) * (1, 100)
         late = np.concatenate([accuracies[len(accuracies) // 8 :], test_accuracies[:, 1]])

@@ -1,4 +1,4 @@
-"""A plot of a training run: the loss and the accuracy over its steps."""
+"""Charts of training and evaluation: curves over the steps, the confusion matrix, and the misclassified images."""
 
 from __future__ import annotations
 
@@ -10,29 +10,77 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.grid import Grid, Levels, Section, Tiles
-from cnnfx.render.text import BACKGROUND, draw_text, line_height, text_width
+from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
+from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
 Floats = NDArray[np.float64]
 Color = tuple[int, int, int]
 
-WIDTH, HEIGHT = 720, 250
-"""The size of one plot within its axes, in pixels."""
-FONT = 14
-MARGIN = 14
-LEFT = 56
-"""The pixels for the numbers at the left of an axis."""
-FINE = 4
-"""Lines are drawn so many times larger and shrunk, which makes them smooth."""
-DOT = 5
-GRID, AXIS = 225, 120
-FAINT = 0.3
-"""How strong single values are beside their smoothed line."""
+# Curves
+
+PLOT_WIDTH = 720
+"""The width of a plot inside its axes, in pixels."""
+PLOT_HEIGHT = 250
+"""The height of a plot inside its axes, in pixels."""
+PLOT_LEFT = 56
+"""The width in pixels of the numbers left of the y axis."""
+PLOT_MARGIN = 14
+"""Pixels around a plot with its axes, and around the names of its series."""
+PLOT_FONT_SIZE = 14
+"""The font size of titles, names and numbers, in pixels."""
+OVERSAMPLING = 4
+"""Lines are drawn this many times larger and then shrunk, which smooths their edges."""
+DOT_RADIUS = 5
+"""The radius of a dot, in pixels."""
+MAX_Y_TICKS = 6
+MAX_X_TICKS = 8
+GRID_LEVEL = 225
+"""The gray level of the lines through the plot at the ticks."""
+AXIS_LEVEL = 120
+"""The gray level of the axes."""
+FAINT_STRENGTH = 0.3
+"""How strong the color of a faint series is, 0 (white) to 1."""
+
+# The confusion matrix
+
+MATRIX_FONT_SIZE = 15
+"""The font size of names and counts, in pixels."""
+MATRIX_MARGIN = 12
+"""Pixels around the confusion matrix and its names."""
+MIN_SQUARE_SIDE = 44
+"""The smallest side of the square of a count, in pixels. Squares grow with the counts, up to three times this."""
+MAX_NAMED_CLASSES = 100
+"""With more classes than this, neither names nor counts are drawn."""
+UNNAMED_SQUARE_SIDE = 8
+"""The side of a square in pixels where names and counts are not drawn."""
+MAX_NAMES_WIDTH = 160
+"""The names left of the confusion matrix are shortened to this many pixels."""
+LIGHT_COUNT_BELOW = 150
+"""Counts are white on squares whose mean level is below this, and black on others."""
+CORRECT = (20, 120, 60)
+"""The color of the squares of correct predictions, at full strength."""
+MISCLASSIFIED = (200, 40, 30)
+"""The color of the squares of misclassifications, at full strength."""
+
+MISTAKE_WIDTH = 140
+"""Misclassified images are enlarged by the largest whole factor with which they are at most this wide, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One line of a plot, through points (x, y); dots at its points if they are few and far."""
+    """A line of a plot.
+
+    Parameters
+    ----------
+    name : str
+    x, y : float array (N,)
+        The points of the line.
+    color : (red, green, blue)
+    dots : bool
+        Whether the points are drawn as dots.
+    faint : bool
+        Whether the line is thin and light, and not in the legend.
+    """
 
     name: str
     x: Floats
@@ -44,14 +92,16 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Plot:
-    """Series over one pair of axes.
+    """Series in one pair of axes.
 
     Parameters
     ----------
     title : str
     series : sequence of Series
-    low, high : the ends of the y axis
-    x_label : what is counted from left to right; empty for none
+    low, high : float
+        The ends of the y axis.
+    x_label : str
+        The label of the x axis; empty for none.
     """
 
     title: str
@@ -61,21 +111,26 @@ class Plot:
     x_label: str = ""
 
 
-def smoothed(values: Floats, reach: int) -> Floats:
-    """Each value's mean with up to `reach` values on either side.
+def moving_average(values: Floats, reach: int) -> Floats:
+    """Return the mean of each value and up to `reach` values before and after it.
 
-    At the start there are no more after it than before it, so that a steep beginning is not drawn late.
+    Near the start, as many values after a value count as before it, so that a steep start is not flattened.
     """
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(len(values))
-    first = np.maximum(places - reach, 0)
-    last = np.minimum(np.minimum(places, reach) + places, len(values) - 1) + 1
+    indices = np.arange(len(values))
+    first = np.maximum(indices - reach, 0)
+    last = np.minimum(np.minimum(indices, reach) + indices, len(values) - 1) + 1
     means: Floats = (sums[last] - sums[first]) / (last - first)
     return means
 
 
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers from `low` to `high`, at most `most`, one step of 1, 2 or 5 times a power of ten apart."""
+def draw_plots(plots: Sequence[Plot], begin: float, end: float) -> Levels:
+    """Draw plots one above the other, with an x axis from `begin` to `end`: `(height, width, 3)`."""
+    return np.concatenate([_draw_plot(plot, begin, max(end, begin + 1)) for plot in plots])
+
+
+def ticks(low: float, high: float, most: int = MAX_Y_TICKS) -> list[float]:
+    """Return at most `most` round numbers from `low` to `high`, at steps of 1, 2 or 5 times a power of ten."""
     span = high - low
     power = 10.0 ** math.floor(math.log10(span / most))
     step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most - 1 or factor == 10)
@@ -83,187 +138,163 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(number * step, 12) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def draw_plots(plots: Sequence[Plot], begin: float, end: float) -> Levels:
-    """Plots one above the other over one x axis from `begin` to `end`, `(height, width, 3)`."""
-    return np.concatenate([_drawn(plot, begin, max(end, begin + 1)) for plot in plots])
-
-
-def _drawn(plot: Plot, begin: float, end: float) -> Levels:
-    head, foot = MARGIN + line_height(FONT), line_height(FONT) * (2 if plot.x_label else 1) + 6
-    sheet = np.full((head + HEIGHT + foot, LEFT + WIDTH + 2 * MARGIN, 3), BACKGROUND, np.uint8)
-    _write(sheet, plot.title, MARGIN // 2, LEFT)
-    _legend(sheet, plot)
-    _numbers(sheet, plot, head, begin, end)
-    box = sheet[head : head + HEIGHT, LEFT : LEFT + WIDTH]
-    box[:] = _lines(plot, box, begin, end)
-    box[-1] = box[:, 0] = AXIS
+def _draw_plot(plot: Plot, begin: float, end: float) -> Levels:
+    line = line_height(PLOT_FONT_SIZE)
+    top, bottom = PLOT_MARGIN + line, line * (2 if plot.x_label else 1) + 6
+    canvas = np.full((top + PLOT_HEIGHT + bottom, PLOT_LEFT + PLOT_WIDTH + 2 * PLOT_MARGIN, 3), BACKGROUND, np.uint8)
+    _write(canvas, plot.title, PLOT_MARGIN // 2, PLOT_LEFT, PLOT_FONT_SIZE)
+    _draw_legend(canvas, plot)
+    _draw_ticks(canvas, plot, top, begin, end)
+    box = canvas[top : top + PLOT_HEIGHT, PLOT_LEFT : PLOT_LEFT + PLOT_WIDTH]
+    box[:] = _with_lines(plot, box, begin, end)
+    box[-1] = box[:, 0] = AXIS_LEVEL
     if plot.x_label:
-        _write(sheet, plot.x_label, head + HEIGHT + line_height(FONT) + 4, LEFT + WIDTH // 2, 0.5)
-    return sheet
+        _write(canvas, plot.x_label, top + PLOT_HEIGHT + line + 4, PLOT_LEFT + PLOT_WIDTH // 2, PLOT_FONT_SIZE, 0.5)
+    return canvas
 
 
-def _numbers(sheet: Levels, plot: Plot, head: int, begin: float, end: float) -> None:
-    """The numbers at both axes, and thin lines from them."""
+def _draw_legend(canvas: Levels, plot: Plot) -> None:
+    """Write the names of the series at the top right, each after a sample of its line."""
+    right = canvas.shape[1] - PLOT_MARGIN
+    middle = PLOT_MARGIN // 2 + line_height(PLOT_FONT_SIZE) // 2
+    for series in reversed([series for series in plot.series if not series.faint]):
+        right -= text_width(series.name, PLOT_FONT_SIZE)
+        _write(canvas, series.name, PLOT_MARGIN // 2, right, PLOT_FONT_SIZE)
+        canvas[middle - 1 : middle + 1, right - 28 : right - 6] = series.color
+        if series.dots:
+            canvas[middle - 4 : middle + 4, right - 21 : right - 13] = series.color
+        right -= 28 + 2 * PLOT_MARGIN
+
+
+def _draw_ticks(canvas: Levels, plot: Plot, top: int, begin: float, end: float) -> None:
+    """Write the numbers at both axes and draw thin lines through the plot."""
     for tick in ticks(plot.low, plot.high):
-        y = head + round(_down(plot, tick))
-        sheet[y, LEFT : LEFT + WIDTH] = GRID
-        _write(sheet, f"{tick:g}", y - line_height(FONT) // 2, LEFT - 8, 1)
-    for tick in ticks(begin, end, 8):
-        x = LEFT + round(_across(tick, begin, end))
-        sheet[head : head + HEIGHT, x] = GRID
-        _write(sheet, f"{tick:g}", head + HEIGHT + 4, x, 0.5)
+        y = top + round(_from_top(plot, tick))
+        canvas[y, PLOT_LEFT : PLOT_LEFT + PLOT_WIDTH] = GRID_LEVEL
+        _write(canvas, f"{tick:g}", y - line_height(PLOT_FONT_SIZE) // 2, PLOT_LEFT - 8, PLOT_FONT_SIZE, 1)
+    for tick in ticks(begin, end, MAX_X_TICKS):
+        x = PLOT_LEFT + round(_from_left(tick, begin, end))
+        canvas[top : top + PLOT_HEIGHT, x] = GRID_LEVEL
+        _write(canvas, f"{tick:g}", top + PLOT_HEIGHT + 4, x, PLOT_FONT_SIZE, 0.5)
 
 
-def _lines(plot: Plot, box: Levels, begin: float, end: float) -> Levels:
-    """The box of the axes with the lines in it."""
+def _with_lines(plot: Plot, box: Levels, begin: float, end: float) -> Levels:
+    """Return the inside of the axes with the lines of the series."""
     import PIL.Image
     import PIL.ImageDraw
 
-    picture = PIL.Image.fromarray(box).resize((WIDTH * FINE, HEIGHT * FINE), PIL.Image.Resampling.NEAREST)
-    pen = PIL.ImageDraw.Draw(picture)
+    scale, size = OVERSAMPLING, (PLOT_WIDTH, PLOT_HEIGHT)
+    picture = PIL.Image.fromarray(box).resize((size[0] * scale, size[1] * scale), PIL.Image.Resampling.NEAREST)
+    draw = PIL.ImageDraw.Draw(picture)
     for series in plot.series:
-        places = zip(series.x.tolist(), series.y.tolist(), strict=True)
-        points = [(_across(x, begin, end) * FINE, _down(plot, y) * FINE) for x, y in places]
-        color = _mixed(series.color, FAINT) if series.faint else series.color
-        pen.line(points, fill=color, width=FINE if series.faint else 2 * FINE, joint="curve")
-        for across, down in points if series.dots else ():
-            reach = DOT * FINE
-            pen.ellipse((across - reach, down - reach, across + reach, down + reach), fill=color)
-    return np.asarray(picture.resize((WIDTH, HEIGHT), PIL.Image.Resampling.BOX))
+        coordinates = zip(series.x.tolist(), series.y.tolist(), strict=True)
+        points = [(_from_left(x, begin, end) * scale, _from_top(plot, y) * scale) for x, y in coordinates]
+        red, green, blue = _mix_with_white(series.color, np.array(FAINT_STRENGTH if series.faint else 1.0)).tolist()
+        color = red, green, blue
+        draw.line(points, fill=color, width=scale if series.faint else 2 * scale, joint="curve")
+        for x, y in points if series.dots else ():
+            radius = DOT_RADIUS * scale
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
+    return np.asarray(picture.resize(size, PIL.Image.Resampling.BOX))
 
 
-def _across(x: float, begin: float, end: float) -> float:
-    """The pixels from the left of the box; a dot at its end finds room."""
-    return (WIDTH - 1 - DOT) * (x - begin) / (end - begin)
+def _from_left(x: float, begin: float, end: float) -> float:
+    """Return the distance of a value from the y axis in pixels; a dot at the end of the x axis is inside the plot."""
+    return (PLOT_WIDTH - 1 - DOT_RADIUS) * (x - begin) / (end - begin)
 
 
-def _down(plot: Plot, y: float) -> float:
-    """The pixels from the top of the box, down from a dot's room."""
-    return DOT + (HEIGHT - 1 - DOT) * (plot.high - y) / (plot.high - plot.low)
-
-
-def _legend(sheet: Levels, plot: Plot) -> None:
-    """The names of the series at the top right, each behind a piece of its line."""
-    right = sheet.shape[1] - MARGIN
-    for series in reversed([series for series in plot.series if not series.faint]):
-        right -= text_width(series.name, FONT)
-        _write(sheet, series.name, MARGIN // 2, right)
-        middle = MARGIN // 2 + line_height(FONT) // 2
-        sheet[middle - 1 : middle + 1, right - 28 : right - 6] = series.color
-        if series.dots:
-            sheet[middle - 4 : middle + 4, right - 21 : right - 13] = series.color
-        right -= 28 + 2 * MARGIN
-
-
-def _write(sheet: Levels, text: str, top: int, left: int, share: float = 0) -> None:
-    """A text whose `share` lies at the left of a place: 0 begins there, 1 ends there."""
-    ink = draw_text(text, FONT)
-    left = min(max(0, left - round(share * ink.shape[1])), sheet.shape[1] - ink.shape[1])
-    place = sheet[max(0, top) :, left : left + ink.shape[1]][: ink.shape[0]]
-    np.minimum(place, ink[: len(place), :, None], out=place)
-
-
-def _mixed(color: Color, strength: float) -> Color:
-    """A color thinned with white."""
-    red, green, blue = (round(BACKGROUND + strength * (part - BACKGROUND)) for part in color)
-    return red, green, blue
-
-
-CONFUSION_FONT = 15
-CONFUSION_MARGIN = 12
-SQUARE = 44
-"""The smallest square of the matrix, in pixels."""
-MOST_CLASSES = 100
-"""A matrix of more classes is drawn without numbers, each square small."""
+def _from_top(plot: Plot, y: float) -> float:
+    """Return the distance of a value from the top of the plot in pixels; a dot at the highest value is inside."""
+    return DOT_RADIUS + (PLOT_HEIGHT - 1 - DOT_RADIUS) * (plot.high - y) / (plot.high - plot.low)
 
 
 def confusion_picture(confusion: NDArray[np.integer[Any]], classes: Sequence[str]) -> Levels:
-    """A confusion matrix: a row for each true class, a column for each that was told, its number in each square.
+    """Draw a confusion matrix, with a row for each true class and a column for each predicted class.
 
-    The shade of a square is its share of its row, mistakes on a scale of their own so that they can be seen: right ones
-    in green, wrong ones in red.
+    The strength of a color is the share of a count in its row: of correct predictions in green, of misclassifications
+    in red, on a scale of their own so that they can be seen.
 
     Parameters
     ----------
-    confusion : array (K, K) of int
+    confusion : int array (K, K)
     classes : sequence of K str
 
     Returns
     -------
-    array (height, width, 3)
+    uint8 array (height, width, 3)
     """
     names = [str(name) for name in classes]
-    square = max(
-        SQUARE, *(min(text_width(text, CONFUSION_FONT) + 10, 3 * SQUARE) for text in map(str, confusion.ravel()))
-    )
-    square = square if len(names) <= MOST_CLASSES else 8
-    colors = _colors(confusion)
-    body = colors.repeat(square, axis=0).repeat(square, axis=1)
-    body[::square] = body[:, ::square] = 255  # thin lines between the squares
-    if square > 8:
-        for (row, column), number in np.ndenumerate(confusion):
-            if number:
-                _write_confusion(body, str(number), row, column, square, colors[row, column])
-    return _with_names(body, names, square)
+    named = len(names) <= MAX_NAMED_CLASSES
+    side = UNNAMED_SQUARE_SIDE
+    if named:
+        counts_width = max(text_width(str(count), MATRIX_FONT_SIZE) for count in confusion.ravel()) + 10
+        side = max(MIN_SQUARE_SIDE, min(counts_width, 3 * MIN_SQUARE_SIDE))
+    matrix = enlarge(_square_colors(confusion), side)
+    for (row, column), count in np.ndenumerate(confusion):
+        if named and count:
+            square = matrix[row * side : (row + 1) * side, column * side : (column + 1) * side]
+            draw_text_inside(square, str(count), MATRIX_FONT_SIZE, LIGHT_COUNT_BELOW)
+    matrix[::side] = matrix[:, ::side] = BACKGROUND  # thin lines between the squares
+    return _with_names(matrix, names if named else [], side)
 
 
-def _colors(confusion: NDArray[np.integer[Any]]) -> Levels:
-    """The color of each square (K, K, 3)."""
+def _square_colors(confusion: NDArray[np.integer[Any]]) -> Levels:
+    """Return the color of each square, `(K, K, 3)`."""
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    wrong = share * (1 - np.eye(len(share)))
-    strength = np.sqrt(wrong / max(wrong.max(), 1e-9))
-    red = _mixed_confusion(strength, (200, 40, 30))
-    green = _mixed_confusion(0.15 + 0.85 * share, (20, 120, 60))
-    return np.where(np.eye(len(share), dtype=bool)[..., None], green, red)
+    diagonal = np.eye(len(share), dtype=bool)
+    misclassified = share * ~diagonal
+    red = _mix_with_white(MISCLASSIFIED, np.sqrt(misclassified / max(misclassified.max(), 1e-9)))
+    green = _mix_with_white(CORRECT, 0.15 + 0.85 * share)
+    return np.where(diagonal[..., None], green, red)
 
 
-def _mixed_confusion(strength: NDArray[np.float64], color: tuple[int, int, int]) -> Levels:
-    """White, more and more of a color."""
-    mixed = 255 + strength[..., None] * (np.array(color) - 255)
+def _with_names(matrix: Levels, names: Sequence[str], side: int) -> Levels:
+    """Return the matrix with the labels of its axes, "true" and "predicted", and the names of the classes."""
+    size, line = MATRIX_FONT_SIZE, line_height(MATRIX_FONT_SIZE)
+    true, predicted = draw_text("true", size), draw_text("predicted", size)
+    names_width = min(max(text_width(name, size) for name in ["true", *names]), MAX_NAMES_WIDTH)
+    top, left = MATRIX_MARGIN + 2 * line + 10, 2 * MATRIX_MARGIN + names_width
+    height, width = matrix.shape[0], max(matrix.shape[1], predicted.shape[1])
+    canvas = np.full((top + height + MATRIX_MARGIN, left + width + MATRIX_MARGIN, 3), BACKGROUND, np.uint8)
+    canvas[top : top + height, left : left + matrix.shape[1]] = matrix
+    _paste(canvas, predicted, MATRIX_MARGIN, left + max(0, matrix.shape[1] - predicted.shape[1]) // 2)
+    _paste(canvas, true, top - line - 2, MATRIX_MARGIN)
+    for index, name in enumerate(names):
+        above = draw_text(name, size, min(text_width(name, size), side - 2))
+        _paste(canvas, above, top - line - 2, left + index * side + (side - above.shape[1]) // 2)
+        beside = draw_text(name, size, min(text_width(name, size), names_width))
+        _paste(canvas, beside, top + index * side + (side - beside.shape[0]) // 2, MATRIX_MARGIN)
+    return canvas
+
+
+def mistakes_picture(images: NDArray[np.uint8], labels: Sequence[str]) -> Levels:
+    """Draw images `(N, C, H, W)` in a grid, each under its label: N of 1 or more, C of 1 or 3."""
+    color = images.shape[1] == 3
+    pictures = np.moveaxis(images, 1, -1) if color else images[:, 0]
+    height, width = images.shape[-2:]
+
+    def rows(first: int, last: int, top: int, bottom: int) -> Levels:
+        return pictures[first:last, top:bottom]
+
+    tiles = Tiles(labels, height, width, rows, color)
+    return Grid([Section([tiles], scale=max(1, MISTAKE_WIDTH // width))]).pixels()
+
+
+def _mix_with_white(color: Color, strength: Floats) -> Levels:
+    """Return a color mixed with white, `(..., 3)`, for strengths `(...)` from 0 (white) to 1 (the color)."""
+    mixed = BACKGROUND + strength[..., None] * (np.array(color) - BACKGROUND)
     rounded: Levels = np.rint(mixed).astype(np.uint8)
     return rounded
 
 
-def _write_confusion(body: Levels, text: str, row: int, column: int, square: int, color: Levels) -> None:
-    """A number in the middle of its square, light on dark squares."""
-    ink = draw_text(text, CONFUSION_FONT, min(text_width(text, CONFUSION_FONT), square - 4))
-    top = row * square + (square - ink.shape[0]) // 2
-    left = column * square + (square - ink.shape[1]) // 2
-    place = body[top : top + ink.shape[0], left : left + ink.shape[1]]
-    shade = (255 - ink.astype(np.int16))[..., None]
-    place[:] = np.clip(place + (shade if color.mean() < 150 else -shade), 0, 255)
+def _write(canvas: Levels, text: str, top: int, left: int, size: int, share: float = 0) -> None:
+    """Write a text with this share of its width left of a position: 0 begins there, 1 ends there."""
+    ink = draw_text(text, size)
+    left = min(max(0, left - round(share * ink.shape[1])), canvas.shape[1] - ink.shape[1])
+    area = canvas[max(0, top) :, left : left + ink.shape[1]][: ink.shape[0]]
+    np.minimum(area, ink[: len(area), :, None], out=area)
 
 
-def _with_names(body: Levels, names: Sequence[str], square: int) -> Levels:
-    """The matrix with the classes' names at its left and over it, and what rows and columns are."""
-    side = min(max(text_width(name, CONFUSION_FONT) for name in ["true", *names]), 160) + CONFUSION_MARGIN
-    title = draw_text("true class (rows), told by the network (columns)", CONFUSION_FONT)
-    head = CONFUSION_MARGIN + 2 * line_height(CONFUSION_FONT) + 10
-    width = max(side + body.shape[1], title.shape[1]) + 2 * CONFUSION_MARGIN
-    sheet = np.full((head + body.shape[0] + CONFUSION_MARGIN, width, 3), BACKGROUND, np.uint8)
-    _put(sheet, title, CONFUSION_MARGIN, CONFUSION_MARGIN)
-    sheet[head : head + body.shape[0], CONFUSION_MARGIN + side : CONFUSION_MARGIN + side + body.shape[1]] = body
-    if square > 8:
-        for index, name in enumerate(names):
-            over = draw_text(name, CONFUSION_FONT, min(text_width(name, CONFUSION_FONT), square - 2))
-            middle = CONFUSION_MARGIN + side + index * square + (square - over.shape[1]) // 2
-            _put(sheet, over, head - line_height(CONFUSION_FONT) - 2, middle)
-            beside = draw_text(name, CONFUSION_FONT, min(text_width(name, CONFUSION_FONT), side - CONFUSION_MARGIN))
-            _put(sheet, beside, head + index * square + (square - beside.shape[0]) // 2, CONFUSION_MARGIN)
-    return sheet
-
-
-def _put(sheet: Levels, picture: Levels, top: int, left: int) -> None:
-    sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture[..., None]
-
-
-def mistakes_picture(images: NDArray[np.uint8], labels: Sequence[str]) -> Levels:
-    """Images `(N, C, H, W)` in a grid, each under its label: N of 1 or more, C of 1 or 3."""
-    color = images.shape[1] == 3
-    shown = np.moveaxis(images, 1, -1) if color else images[:, 0]
-    height, width = images.shape[-2:]
-
-    def rows(first: int, last: int, top: int, bottom: int) -> Levels:
-        return shown[first:last, top:bottom]
-
-    return Grid([Section([Tiles(labels, height, width, rows, color)], scale=max(1, 112 // width))]).pixels()
+def _paste(canvas: Levels, picture: Levels, top: int, left: int) -> None:
+    """Draw a gray picture on a canvas in color."""
+    canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture[..., None]

@@ -96,9 +96,9 @@ def _block_means(band: Levels, factor: int) -> Levels:
     """Return the means of blocks of `factor`×`factor` pixels; incomplete blocks at the right are left out."""
     rows, columns = band.shape[0] // factor, band.shape[1] // factor
     whole_blocks = band[:, : columns * factor]
-    if band.ndim == 2:
-        return resize(whole_blocks[None], rows, columns)[0]
-    return np.moveaxis(resize(np.moveaxis(whole_blocks, -1, 0), rows, columns), 0, -1)
+    channels = whole_blocks[None] if band.ndim == 2 else np.moveaxis(whole_blocks, -1, 0)
+    means: Levels = resize(channels, rows, columns)
+    return means[0] if band.ndim == 2 else np.moveaxis(means, 0, -1)
 
 
 def filter_table(

@@ -48,19 +48,30 @@ def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint
     return drawn
 
 
-def draw_text_inside(square: NDArray[np.uint8], text: str, size: int) -> None:
-    """Draw a text into the middle of a square `(H, W)` of one level: black on a light square, white on a dark one.
+def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_below: int = LIGHT_TEXT_BELOW) -> None:
+    """Draw a text into the middle of a square of one level or color: black on a light square, white on a dark one.
 
     A text that does not fit is drawn two pixels smaller. If it still does not fit, it is shortened.
+
+    Parameters
+    ----------
+    square : uint8 array (H, W) or (H, W, 3)
+        Changed in place.
+    text : str
+    size : int
+        The font size in pixels.
+    light_below : int
+        The text is white if the mean level of the square is below this.
     """
-    height, width = square.shape
+    height, width = square.shape[:2]
     if text_width(text, size) > width - 4:
         size -= 2
     ink = BACKGROUND - draw_text(text, size, width)
     ink = np.roll(ink, max(0, (width - text_width(text, size)) // 2), axis=1)
     middle = square[max(0, (height - ink.shape[0]) // 2) :][: ink.shape[0]]
     change = ink[: len(middle)].astype(np.int16)
-    middle[:] = np.clip(middle + (change if square[0, 0] < LIGHT_TEXT_BELOW else -change), 0, BACKGROUND)
+    change = change if square.ndim == 2 else change[..., None]
+    middle[:] = np.clip(middle + (change if square[0, 0].mean() < light_below else -change), 0, BACKGROUND)
 
 
 def shorten(text: str, size: int, width: int) -> str:
