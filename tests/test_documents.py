@@ -20,7 +20,7 @@ from typer.main import get_command
 import cnnfx
 from cnnfx.cli.app import app
 from cnnfx.formats import load_network
-from cnnfx.formats.arch import LEARNING_KEYS, load_arch
+from cnnfx.formats.arch import ARCH_KEYS, load_arch
 from cnnfx.formats.toml_file import COMBINATION_KEYS, FILE_KEYS, FILTER_KEYS, SETTING_KEYS
 
 ROOT = Path(__file__).parent.parent
@@ -213,7 +213,7 @@ def test_maps_passed_through_a_pipe_equal_those_of_the_stacked_network(folder_of
 
 def test_every_key_of_filter_files_and_arch_files_has_a_row_in_a_table() -> None:
     pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("filter-files.md", "training.md")]
-    keys = (*FILE_KEYS, *SETTING_KEYS, *FILTER_KEYS, *COMBINATION_KEYS, *LEARNING_KEYS)
+    keys = (*FILE_KEYS, *SETTING_KEYS, *FILTER_KEYS, *COMBINATION_KEYS, *ARCH_KEYS)
     assert not [key for key in keys if not any(f"\n| `{key}` |" in page for page in pages)]
 
 

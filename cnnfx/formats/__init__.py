@@ -1,10 +1,7 @@
-"""Presets, filter files and typed kernels: everything that is a network before it is trained.
+"""Presets, filter files, arch files, typed kernels and model files, and the networks that they contain.
 
-Reading order: `presets` (where a name's file lies), `loading` (what reads it), `reading` (bytes to tables), `parsing`
-and `filters` (tables to layers), `pieces` (what a filter looks for in a channel), `tables`, `matrices` and `place`
-(types and messages), `kernels` (the command line's), `arch` (networks that are to be learned).
-
-The last two are imported from their own modules, by those few who need them.
+Reading order: `load` (the way in), `presets`, `toml_file` with `toml_schema` and `toml_weights` (filter files),
+`kernel_text` (kernels typed on the command line), `arch` (networks to train), `model_npz` (trained models).
 """
 
 from cnnfx.formats.load import load_network

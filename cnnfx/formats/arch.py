@@ -1,4 +1,4 @@
-"""Arch files: networks that are to be learned, in the language of filter files.
+"""Arch files: networks to train, in the language of filter files.
 
     [[layer]]                            [[layer]]
     filters = 16                         activation = "relu"
@@ -7,12 +7,12 @@
     pool = "max:2"                       name = "top"
                                          weights = [[-1, -1, -1], [1, 1, 1], [0, 0, 0]]
 
-- `filters = 16` with `size = 5` (or `[rows, columns]`) stands for filters without weights: they start from random
-  numbers and are learned. They come after the layer's `[[layer.filter]]`, if it has both.
-- A `[[layer.filter]]` with weights starts from these and is learned on. `learn = false`, in the layer or in a filter,
+- `filters = 16` with `size = 5` (or `[rows, columns]`) adds filters without weights, which are initialized with random
+  numbers and trained. They come after the layer's `[[layer.filter]]`, if it has both.
+- A `[[layer.filter]]` with weights is initialized with these and trained. `learn = false`, in the layer or in a filter,
   holds weights and bias fixed.
-- All settings of filter files hold. A file with no `[[layer]]` is itself one layer.
-- The dense layer that tells the classes is not written: their number and the size of the maps are those of the data.
+- The settings are those of filter files. A file without `[[layer]]` is one layer.
+- The classifier head is not part of the file: the number of classes and the size of the maps depend on the data.
 """
 
 from __future__ import annotations
@@ -27,34 +27,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.formats.toml_file import FILE_KEYS, parse_network, read_toml, to_be_learned
-from cnnfx.formats.toml_schema import Place, Table
+from cnnfx.formats.toml_file import FILE_KEYS, has_untrained_filters, parse_network
+from cnnfx.formats.toml_schema import Location, Table, read_toml
 from cnnfx.nn.network import Network
 
-MOST_FILTERS = 4096
-LARGEST_SIZE = 255
-LEARNING_KEYS = ("filters", "size", "learn")
+MAX_FILTERS = 4096
+"""The most filters without weights in one layer."""
+MAX_SIZE_PIXELS = 255
+"""The most rows or columns of a filter without weights."""
+ARCH_KEYS = ("filters", "size", "learn")
+"""The keys of a layer that filter files do not have."""
+
+
+Flags = NDArray[np.bool_]
+"""An array (K,) with a value for each filter of a layer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arch:
-    """A network that is to be learned.
+    """A network to train.
 
     Parameters
     ----------
     network : Network
-        Filters that start from random numbers have zeros in it.
+        With weights of 0 for the filters that are initialized with random numbers.
     random, learned : tuple of arrays (K,) of bool
-        For each layer, which of its filters start from random numbers, and which are learned.
+        For each layer, whether each filter is initialized with random numbers, and whether it is trained.
     """
 
     network: Network
-    random: tuple[NDArray[np.bool_], ...]
-    learned: tuple[NDArray[np.bool_], ...]
+    random: tuple[Flags, ...]
+    learned: tuple[Flags, ...]
 
 
 def default_arch(filters: Sequence[int] = (24, 48), size: int = 5) -> Arch:
-    """Layers of so many filters of `size`×`size`, each with ReLU and a max-pooling of 2.
+    """Return the default network: layers of filters, ReLU and max pooling of size 2.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        The number of filters of each layer.
+    size : int
+        The rows and columns of the filters.
 
     Raises
     ------
@@ -62,11 +76,11 @@ def default_arch(filters: Sequence[int] = (24, 48), size: int = 5) -> Arch:
         If a number is out of range.
     """
     layers = [{"filters": count, "size": size, "activation": "relu", "pool": "max:2"} for count in filters]
-    return parse_arch({"layer": layers}, Place("the default network"), "network")
+    return parse_arch({"layer": layers}, Location("the default network"), "network")
 
 
 def load_arch(path: str | os.PathLike[str]) -> Arch:
-    """The network that an arch file describes.
+    """Load an arch file.
 
     Raises
     ------
@@ -75,67 +89,69 @@ def load_arch(path: str | os.PathLike[str]) -> Arch:
     """
     if not Path(path).exists():
         raise FileError(f"{path}: there is no such file. Give the path of an arch file, such as arch.toml.")
-    return parse_arch(read_toml(Path(path)), Place(str(path)), Path(path).stem)
+    return parse_arch(read_toml(Path(path)), Location(str(path)), Path(path).stem)
 
 
-def parse_arch(values: Mapping[str, Any], place: Place, name: str) -> Arch:
-    """The arch that a file's tables describe; see `cnnfx.formats.toml_file.parse_network`."""
+def is_arch_file(spec: str) -> bool:
+    """Return whether this is the path of an arch file."""
+    path = Path(spec)
+    if path.suffix.lower() != ".toml" or not path.is_file():
+        return False
+    return has_untrained_filters(read_toml(path))
+
+
+def parse_arch(values: Mapping[str, Any], location: Location, name: str) -> Arch:
+    """Return the arch that the tables of a file describe; see `cnnfx.formats.toml_file.parse_network`."""
     if "layer" not in values:
         own = {key: value for key, value in values.items() if key not in FILE_KEYS}
         values = {**{key: values[key] for key in FILE_KEYS if key in values}, "layer": [own]}
-    for key in LEARNING_KEYS:
+    for key in ARCH_KEYS:
         if key in values:
-            raise place.error(f"{key} stands outside the layers. Write it under its [[layer]].")
-    tables = Table(values, place, values).tables("layer")
-    read = [_read_layer(table, place.at(f"layer {number}")) for number, table in enumerate(tables, 1)]
-    network = parse_network({**values, "layer": [table for table, *_ in read]}, place, name)
+            raise location.error(f"{key} is outside the layers. Write it under its [[layer]].")
+    tables = Table(values, location, values).tables("layer")
+    read = [_read_layer(table, location.at(f"layer {number}")) for number, table in enumerate(tables, 1)]
+    network = parse_network({**values, "layer": [table for table, *_ in read]}, location, name)
     return Arch(network, tuple(random for _, random, _ in read), tuple(learned for *_, learned in read))
 
 
-def _read_layer(values: Mapping[str, Any], place: Place) -> tuple[dict[str, Any], NDArray[np.bool_], NDArray[np.bool_]]:
-    """A layer's table as a filter file would have it, and which of its filters are random and learned."""
-    written = Table(values, place, values).tables("filter")
-    count, zeros = _read_size(values, place)
-    default = _flag(values, place, True)
+def _read_layer(values: Mapping[str, Any], location: Location) -> tuple[dict[str, Any], Flags, Flags]:
+    """Return a layer's table in the language of filter files, and which of its filters are random and learned."""
+    written = Table(values, location, values).tables("filter")
+    count, zeros = _read_size(values, location)
+    default = _flag(values, location, True)
     if count and not default:
-        raise place.at("learn").error("filters without weights are learned. Write their weights, or learn = true.")
-    learned = [_flag(one, place.at(f"filter {number}"), default) for number, one in enumerate(written, 1)]
+        raise location.at("learn").error(
+            "filters without weights must be trained. Write their weights, or learn = true."
+        )
+    learned = [_flag(one, location.at(f"filter {number}"), default) for number, one in enumerate(written, 1)]
     added = [{"name": str(len(written) + number), "weights": zeros} for number in range(1, count + 1)]
-    table = {key: value for key, value in values.items() if key not in LEARNING_KEYS}
+    table = {key: value for key, value in values.items() if key not in ARCH_KEYS}
     if written or added:
         table["filter"] = [*({key: one[key] for key in one if key != "learn"} for one in written), *added]
     return table, np.arange(len(written) + count) >= len(written), np.array([*learned, *[True] * count], bool)
 
 
-def _read_size(values: Mapping[str, Any], place: Place) -> tuple[int, list[list[int]]]:
-    """How many filters are to be learned from random numbers, and zeros of their size."""
+def _read_size(values: Mapping[str, Any], location: Location) -> tuple[int, list[list[int]]]:
+    """Return the number of filters without weights, and zeros of their size."""
     for key, other in (("filters", "size"), ("size", "filters")):
         if key in values and other not in values:
-            raise place.error(f"{key} needs {other} beside it: filters = 16 and size = 5.")
+            raise location.error(f"{key} needs {other} beside it: filters = 16 and size = 5.")
     if "filters" not in values:
         return 0, []
     size = values["size"]
     sizes = size if isinstance(size, list) and len(size) == 2 else [size, size]
-    rows, columns = (_whole(side, LARGEST_SIZE, place.at("size")) for side in sizes)
-    return _whole(values["filters"], MOST_FILTERS, place.at("filters")), [[0] * columns] * rows
+    rows, columns = (_whole(side, MAX_SIZE_PIXELS, location.at("size")) for side in sizes)
+    return _whole(values["filters"], MAX_FILTERS, location.at("filters")), [[0] * columns] * rows
 
 
-def _whole(value: Any, most: int, place: Place) -> int:
+def _whole(value: Any, most: int, location: Location) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise place.error(f"a whole number from 1 to {most} is needed here.")
+        raise location.error(f"a whole number from 1 to {most} is needed here.")
     return value
 
 
-def _flag(values: Mapping[str, Any], place: Place, default: bool) -> bool:
+def _flag(values: Mapping[str, Any], location: Location, default: bool) -> bool:
     value = values.get("learn", default)
     if not isinstance(value, bool):
-        raise place.at("learn").error("true or false is needed here.")
+        raise location.at("learn").error("true or false is needed here.")
     return value
-
-
-def is_arch_file(spec: str) -> bool:
-    """Whether this is the path of a file with filters that are to be learned."""
-    path = Path(spec)
-    if path.suffix.lower() != ".toml" or not path.is_file():
-        return False
-    return to_be_learned(read_toml(path))

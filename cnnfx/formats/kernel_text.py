@@ -7,36 +7,41 @@ import re
 import numpy as np
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.toml_weights import fraction, ragged
-from cnnfx.nn.layers import ALL_CHANNELS, Conv
-from cnnfx.nn.network import Layer, Network
+from cnnfx.formats.toml_weights import parse_fraction, ragged_rows
+from cnnfx.nn.layers import ALL_CHANNELS, Conv, Layer
+from cnnfx.nn.network import Network
 
 NAME = "kernel"
-MOST_NUMBERS = 2**16
+"""The name of the network and of its filter; messages begin with it."""
+MAX_NUMBERS = 2**16
+"""The most numbers of a kernel."""
+MAX_SHOWN_CHARACTERS = 40
+"""The most characters of the text that a message repeats."""
 EXAMPLE = 'Write rows of numbers, as in "-1 0 1; -2 0 2; -1 0 1".'
+"""The advice at the end of messages."""
 
 _SIZE = re.compile(r"(\d{1,5})(?:[xX](\d{1,5}))?([+-]\d{1,5}[+-]\d{1,5})?", re.ASCII)
 
 
 def parse_kernel(text: str) -> Network:
-    """A network of one flat filter, both named "kernel".
+    """Return a network of one filter, both named "kernel".
 
     Parameters
     ----------
     text : str
-        Rows are parted by `;` or a new line, numbers by blanks or a comma; fractions such as 1/9 are understood. In
-        ImageMagick's form, `WxH: numbers`, numbers run on from row to row, and `nan` or `-` (not part of the kernel)
-        is a weight of 0. The kernel is not flipped: it is what ImageMagick's "Correlate" does.
+        Rows are separated by `;` or a new line, numbers by blanks or a comma. A number can be a fraction such as 1/9.
+        In ImageMagick's form, `WxH: numbers`, the rows need no separator, and `nan` or `-` (not part of the kernel) is
+        a weight of 0. The kernel is not flipped, as in ImageMagick's "Correlate".
 
     Returns
     -------
     Network
-        Its weights are `(1, 1, kh, kw)`, used on every input channel.
+        Its weights are `(1, 1, kh, kw)`, applied to every input channel.
 
     Raises
     ------
     ArgumentError
-        If it is no kernel; the message says which row and number.
+        If the text is not a kernel; the message names the row and the number.
     """
     plain = text.replace("\N{MINUS SIGN}", "-").strip()
     size, colon, body = plain.partition(":")
@@ -46,20 +51,20 @@ def parse_kernel(text: str) -> Network:
     return Network((Layer(conv, (NAME,)),), name=NAME, description="A kernel from the command line.")
 
 
-def _wrong(message: str, remedy: str = "kernel", **details: object) -> ArgumentError:
+def _error(message: str, remedy: str = "kernel", **details: object) -> ArgumentError:
     return ArgumentError(f"{NAME}: {message}", remedy=remedy, **details)
 
 
 def _parse_rows(text: str) -> list[list[float]]:
-    """The numbers of rows that are parted by `;` or a new line."""
+    """Return the numbers of rows separated by `;` or a new line."""
     if re.fullmatch(r"[A-Za-z][\w-]*", text) and text.lower() not in ("nan", "inf", "infinity"):
-        raise _wrong(f'"{text[:40]}" is a word. {EXAMPLE}', remedy="preset_name", name=text[:40])
+        shown = text[:MAX_SHOWN_CHARACTERS]
+        raise _error(f'"{shown}" is a word. {EXAMPLE}', remedy="preset_name", name=shown)
     rows = _split(text)
     if not rows:
-        raise _wrong(f"there are no numbers. {EXAMPLE}")
-    wrong = ragged(rows)
-    if wrong:
-        raise _wrong(wrong)
+        raise _error(f"there are no numbers. {EXAMPLE}")
+    if problem := ragged_rows(rows):
+        raise _error(problem)
     return [
         [_parse_number(item, f"row {row}, number {column}") for column, item in enumerate(items, 1)]
         for row, items in enumerate(rows, 1)
@@ -67,14 +72,16 @@ def _parse_rows(text: str) -> list[list[float]]:
 
 
 def _parse_sized(size: str, body: str) -> list[list[float]]:
-    """The numbers of ImageMagick's `WxH+X+Y: numbers`."""
+    """Return the numbers of ImageMagick's `WxH+X+Y: numbers`."""
     width, height = _parse_size(size)
     rows = _split(body)
     if ";" in body and [len(row) for row in rows] != [width] * height:
-        raise _wrong(f"the rows do not make {width}x{height}, {height} of {width} numbers; without ; they may run on.")
+        raise _error(
+            f"the rows are not {height} of {width} numbers, as {width}x{height} says. Without ; they need no separator."
+        )
     items = [item for row in rows for item in row]
     if len(items) != width * height:
-        raise _wrong(f"{width}x{height} needs {width * height} numbers, found {len(items)}.")
+        raise _error(f"{width}x{height} needs {width * height} numbers, found {len(items)}.")
     numbers = [
         0.0 if item.lower() in ("nan", "-") else _parse_number(item, f"number {at}") for at, item in enumerate(items, 1)
     ]
@@ -84,35 +91,37 @@ def _parse_sized(size: str, body: str) -> list[list[float]]:
 def _parse_size(text: str) -> tuple[int, int]:
     match = _SIZE.fullmatch(text)
     if match is None or int(match[1]) < 1 or int(match[2] or 1) < 1:
-        hint = " Rotated copies (@, <, >) are not made." if text[-1:] in ("@", "<", ">") else ""
-        raise _wrong(f'"{text[:40]}" before the colon is not a size such as 3x3.{hint} {EXAMPLE}')
+        hint = " Rotated kernels (@, <, >) are not supported." if text[-1:] in ("@", "<", ">") else ""
+        raise _error(f'"{text[:MAX_SHOWN_CHARACTERS]}" before the colon is not a size such as 3x3.{hint} {EXAMPLE}')
     width, height = int(match[1]), int(match[2] or match[1])
-    if width * height > MOST_NUMBERS:
-        raise _wrong(_too_many(width * height))
+    if width * height > MAX_NUMBERS:
+        raise _error(_too_many(width * height))
     middle = f"+{(width - 1) // 2}+{(height - 1) // 2}"
     if match[3] not in (None, middle):
-        raise _wrong(f"the offset {match[3]} is not the middle of {width}x{height}, {middle}. Leave it out.")
+        raise _error(f"the offset {match[3]} is not the middle of {width}x{height}, {middle}. Leave it out.")
     return width, height
 
 
 def _split(text: str) -> list[list[str]]:
-    """The items of each row that has any."""
+    """Return the items of each row that has any."""
     rows = [row.strip() for row in re.split(r"[;\r\n]", text)]
     items = [re.split(r"\s*,\s*|\s+", row.removesuffix(",").rstrip()) for row in rows if row.strip(", \t")]
     count = sum(len(row) for row in items)
-    if count > MOST_NUMBERS:
-        raise _wrong(_too_many(count))
+    if count > MAX_NUMBERS:
+        raise _error(_too_many(count))
     return items
 
 
 def _too_many(count: int) -> str:
-    return f"{count:,} numbers are more than a kernel may have, {MOST_NUMBERS:,}."
+    return f"{count:,} numbers are too many; the limit is {MAX_NUMBERS:,}."
 
 
 def _parse_number(item: str, where: str) -> float:
     if not item:
-        raise _wrong(f"{where}: nothing stands before the comma.")
-    value = fraction(item)
+        raise _error(f"{where}: there is no number before the comma.")
+    value = parse_fraction(item)
     if value is None:
-        raise _wrong(f'{where}: "{item[:40]}" is not a finite number. Write numbers such as -1, 0.5 or 1/9.')
+        raise _error(
+            f'{where}: "{item[:MAX_SHOWN_CHARACTERS]}" is not a finite number. Write numbers such as -1, 0.5 or 1/9.'
+        )
     return value

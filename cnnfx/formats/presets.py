@@ -1,4 +1,4 @@
-"""Presets: filter files that are found by name, the project's own and the user's."""
+"""Presets: filter files found by name, those shipped with cnnfx and those of the user."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import sys
 from pathlib import Path
 
 from cnnfx.errors import FileError
-from cnnfx.formats.toml_schema import did_you_mean
+from cnnfx.system.suggest import did_you_mean
 
 TEACHING_ORDER = (
     "edges", "sobel", "scharr", "prewitt", "laplacian", "box", "gaussian", "sharpen", "emboss", "identity",
     "corners", "squares", "lines", "curves", "circles", "spots", "textures", "colors",
 )  # fmt: skip
-"""The shipped presets in the order in which a learner meets them, those of several layers last."""
+"""The shipped presets from simple to advanced; those of several layers come last."""
 
 
 def find_presets() -> list[tuple[str, Path]]:
-    """Every preset's name and file: the shipped ones in `TEACHING_ORDER`, then others by the alphabet.
+    """Return the name and file of every preset: those of `TEACHING_ORDER`, then others in alphabetical order.
 
-    A file in a folder that `CNNFX_FILTERS` names goes before one of the same name in the user's configuration folder,
-    and that before a shipped one.
+    Of two files with the same name, one in a folder listed in `CNNFX_FILTERS` takes precedence over one in the user's
+    configuration folder, and that over a shipped one.
     """
     found: dict[str, Path] = {}
     for folder in preset_folders():
@@ -31,17 +31,17 @@ def find_presets() -> list[tuple[str, Path]]:
 
 
 def preset_names() -> list[str]:
-    """The names of `find_presets`, in the same order."""
+    """Return the names of `find_presets`, in the same order."""
     return [name for name, _ in find_presets()]
 
 
 def find_preset(name: str) -> Path:
-    """The file of a preset.
+    """Return the file of a preset.
 
     Raises
     ------
     FileError
-        If there is none; the message offers the nearest names.
+        If there is none; the message suggests the closest name.
     """
     presets = dict(find_presets())
     if name not in presets:
@@ -53,13 +53,13 @@ def find_preset(name: str) -> Path:
 
 
 def preset_folders() -> list[Path]:
-    """The folders in which presets are looked for, first come first."""
+    """Return the folders that presets are looked up in, in order of precedence."""
     own = os.environ.get("CNNFX_FILTERS", "").split(os.pathsep)
     return [*(Path(folder).expanduser() for folder in own if folder), _user_folder(), _shipped_folder()]
 
 
 def _user_folder() -> Path:
-    """Where the system keeps the user's settings of programs."""
+    """Return the folder of presets in the user's configuration folder."""
     home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
         base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
@@ -72,14 +72,14 @@ def _user_folder() -> Path:
 
 
 def _shipped_folder() -> Path:
-    """`filters` in the package, where a wheel has it, or beside it, where a checkout has it."""
+    """Return the folder `filters` inside the package (in a wheel) or beside it (in a checkout)."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "filters"
     return inside if inside.is_dir() else package.parent / "filters"
 
 
 def _filter_files(folder: Path) -> list[Path]:
-    """The filter files in a folder; none if it cannot be listed."""
+    """Return the filter files in a folder; none if it cannot be listed."""
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".toml" and not path.name.startswith("."))
     except OSError:

@@ -1,62 +1,93 @@
-"""Tables of a TOML file, read key by key with the type that each key has."""
+"""TOML files as tables whose values are read by key and type; errors name the file, the key and what is allowed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnfx.errors import FileError
+from cnnfx.system.suggest import did_you_mean
 
-LONGEST_SHOWN = 40
+MAX_FILE_BYTES = 10_000_000
+"""The size of the largest TOML file that is read, in bytes."""
+MAX_SHOWN_CHARACTERS = 40
+"""The longest text of a file that a message repeats in full, in characters."""
+MAX_FLOAT32 = 3.4028234663852886e38
+"""The largest magnitude of a number in a file: larger ones would be infinite as float32."""
 
 
-class Place(NamedTuple):
-    """A file, and the way to one of its values: `edges.toml: layer 1, filter "top", weights`."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read the tables of a TOML file.
+
+    Raises
+    ------
+    FileError
+        If the file does not exist, is a folder, cannot be read, is larger than `MAX_FILE_BYTES`, or is not UTF-8 or
+        TOML; the message gives the line where it can.
+    """
+    import tomllib  # only where a file is read
+
+    text = _decode(_read_bytes(path), path)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise FileError(f"{path}: the arrays or tables are nested too deeply.") from None
+    except ValueError as error:
+        raise FileError(_syntax_message(path, str(error))) from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise FileError(f"{path}: there is no such file. Check the path, or name a preset.") from None
+    except (OSError, ValueError) as error:
+        if path.is_dir():
+            raise FileError(
+                f"{path}: this is a folder. Give a filter file in it, or name the folder in CNNFX_FILTERS."
+            ) from None
+        raise FileError(f"{path}: the file cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise FileError(f"{path}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; no filter file is.")
+    return data
+
+
+def _decode(data: bytes, path: Path) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FileError(
+            f"{path}:{line}: byte {data[error.start]:#04x} is not UTF-8. Save the file as UTF-8 text."
+        ) from None
+
+
+def _syntax_message(path: Path, message: str) -> str:
+    """Return `file:line:column: what` for the message `what (at line 3, column 1)` of tomllib."""
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
+    if found:
+        return f"{path}:{found[2]}:{found[3]}: {found[1]}."
+    return f"{path}: {message.replace(' (at end of document)', ' at the end of the file')}."
+
+
+class Location(NamedTuple):
+    """A value in a file, by the steps that lead to it: `edges.toml: layer 1, filter "top", weights`."""
 
     file: str
     steps: tuple[str, ...] = ()
 
-    def at(self, step: str) -> Place:
-        """A place within this one."""
-        return Place(self.file, (*self.steps, step))
+    def at(self, step: str) -> Location:
+        """Return a location within this one."""
+        return Location(self.file, (*self.steps, step))
 
     def error(self, message: str) -> FileError:
-        """The error that says `message` of this place."""
+        """Return an error with a message about this location."""
         where = f"{self.file}: {', '.join(self.steps)}" if self.steps else self.file
         return FileError(f"{where}: {message}")
-
-
-def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A sentence that offers the one of the `known` names nearest to `name`, or lists them as `otherwise` says."""
-    from difflib import get_close_matches  # only for a message
-
-    names = list(known)
-    nearest = get_close_matches(name, names, n=1)
-    if nearest:
-        return f'Did you mean "{nearest[0]}"?'
-    return f"{otherwise} {', '.join(names)}." if otherwise else ""
-
-
-def describe(value: Any) -> str:
-    """What a value of a TOML file is, for a message."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'the text "{value}"' if len(value) <= LONGEST_SHOWN else f'the text "{value[:LONGEST_SHOWN]}…"'
-    if isinstance(value, int | float):
-        return "a number of very many digits" if _is_huge(value) else f"the number {value}"
-    if isinstance(value, list):
-        return f"an array of {len(value)} value{'s' * (len(value) > 1)}" if value else "an empty array"
-    return "a table" if isinstance(value, dict) else "a date or time"
-
-
-def _is_huge(value: float) -> bool:
-    return isinstance(value, int) and value.bit_length() > 4 * LONGEST_SHOWN
-
-
-LARGEST = 3.4028234663852886e38
-"""The largest float32: what is larger would be infinite in an image."""
 
 
 class Table:
@@ -65,79 +96,109 @@ class Table:
     Parameters
     ----------
     values : dict
-    place : Place
-        Where the table stands.
+    location : Location
+        Where the table is.
     allowed : collection of str
         The keys that it may have.
 
     Raises
     ------
     FileError
-        If it is not a table, or has another key; the message offers the nearest.
+        If `values` is not a table, or has another key; the message suggests the closest allowed key.
     """
 
-    def __init__(self, values: Any, place: Place, allowed: Collection[str]) -> None:
+    def __init__(self, values: Any, location: Location, allowed: Collection[str]) -> None:
         if not isinstance(values, dict):
-            raise place.error(f"found {describe(values)}; a table is needed here.")
+            raise location.error(f"found {describe(values)}; a table is needed here.")
         for key in values:
             if key not in allowed:
-                raise place.error(f'unknown key "{key}". {did_you_mean(key, allowed, "Allowed here are")}')
+                raise location.error(f'unknown key "{key}". {did_you_mean(key, allowed, "Allowed here are")}')
         self.values: Mapping[str, Any] = values
-        self.place = place
+        self.location = location
 
     def __contains__(self, key: str) -> bool:
         return key in self.values
 
-    def at(self, key: str) -> Place:
-        """The place of a key's value."""
-        return self.place.at(key)
+    def at(self, key: str) -> Location:
+        """Return the location of a key's value."""
+        return self.location.at(key)
 
-    def wrong(self, key: str, needed: str) -> FileError:
-        """The error that a key's value has the wrong type."""
+    def wrong_type(self, key: str, needed: str) -> FileError:
+        """Return the error that a key's value is not of the type `needed`."""
         return self.at(key).error(f"found {describe(self.values[key])}; {needed} is needed here.")
 
     def text(self, key: str, default: str = "") -> str:
-        """The text at `key`."""
+        """Return the text at `key`.
+
+        Raises
+        ------
+        FileError
+            If it is of another type; likewise the methods below.
+        """
         value = self.values.get(key, default)
         if not isinstance(value, str):
-            raise self.wrong(key, "a text")
+            raise self.wrong_type(key, "a text")
+        return value
+
+    def choice(self, key: str, allowed: Collection[str], default: str = "") -> str:
+        """Return the text at `key`, which must be one of the allowed ones."""
+        value = self.text(key, default)
+        if value not in allowed:
+            hint = f"Allowed are {', '.join(allowed)}. {did_you_mean(value, allowed)}".rstrip()
+            raise self.at(key).error(f'"{value}" is not known. {hint}')
         return value
 
     def name(self, key: str, default: str | None = None) -> str:
-        """The text at `key`, where it is to name something: one line, not empty, not "*"."""
+        """Return the text at `key`, which must be a name: one line, not empty and not "*"."""
         if key not in self.values and default is None:
-            raise self.place.error(f'{key} is missing. Write {key} = "…".')
+            raise self.location.error(f'{key} is missing. Write {key} = "…".')
         value = self.text(key, default or "")
         if not value.strip() or not value.isprintable() or value == "*":
             raise self.at(key).error(f'{value!r} cannot be a name. A name is a line of text, and not "*".')
         return value
 
     def number(self, key: str, default: float) -> float:
-        """The number at `key`; it is finite."""
+        """Return the finite number at `key`."""
         if key not in self.values:
             return default
         return finite(self.values[key], self.at(key))
 
     def tables(self, key: str) -> list[Any]:
-        """The array of tables at `key`; none if there is no such key."""
+        """Return the array of tables at `key`; empty without that key."""
         value = self.values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.wrong(key, f"an array of tables, written [[{key}]],")
+            raise self.wrong_type(key, f"an array of tables, written [[{key}]],")
         return value
 
 
-def finite(value: Any, place: Place) -> float:
-    """A TOML number as a float that a float32 can hold.
+def finite(value: Any, location: Location) -> float:
+    """Return a number of a file as a float.
 
     Raises
     ------
     FileError
-        If it is something else, NaN, infinite or too large.
+        If it is of another type, NaN, infinite or larger than `MAX_FLOAT32`.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise place.error(f"found {describe(value)}; a number is needed here.")
+        raise location.error(f"found {describe(value)}; a number is needed here.")
     if isinstance(value, float) and not math.isfinite(value):
-        raise place.error(f"found {value}; a finite number is needed here.")
-    if abs(value) > LARGEST:
-        raise place.error(f"found {describe(value)}; a number of magnitude 3.4e38 or less is needed here.")
+        raise location.error(f"found {value}; a finite number is needed here.")
+    if abs(value) > MAX_FLOAT32:
+        raise location.error(f"found {describe(value)}; a number of magnitude 3.4e38 or less is needed here.")
     return float(value)
+
+
+def describe(value: Any) -> str:
+    """Describe a value of a TOML file in a message: its type, and the value if it is short."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        shown = value if len(value) <= MAX_SHOWN_CHARACTERS else f"{value[:MAX_SHOWN_CHARACTERS]}…"
+        return f'the text "{shown}"'
+    if isinstance(value, int) and value.bit_length() > 4 * MAX_SHOWN_CHARACTERS:
+        return "a number of very many digits"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, list):
+        return f"an array of {len(value)} value{'s' * (len(value) > 1)}" if value else "an empty array"
+    return "a table" if isinstance(value, dict) else "a date or time"

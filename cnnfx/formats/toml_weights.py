@@ -1,4 +1,4 @@
-"""Rows of numbers that make a matrix, and numbers written as text."""
+"""Weights in TOML files: matrices, matrices at an offset from the filter's center, and fractions written as text."""
 
 from __future__ import annotations
 
@@ -10,83 +10,91 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.formats.toml_schema import LARGEST, Place, Table, describe, finite
+from cnnfx.formats.toml_schema import MAX_FLOAT32, Location, Table, describe, finite
 from cnnfx.nn.concat import center, common_size
+
+Matrix = NDArray[np.float64]
+
+MAX_OFFSET_PIXELS = 255
+"""The largest offset of a matrix from the filter's center along each axis, in pixels."""
+OFFSET_KEYS = ("weights", "at")
+"""The keys of a table that gives a matrix an offset."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _FRACTION = rf"({_NUMBER})(?:/({_NUMBER}))?"
 
 
-def fraction(text: str) -> float | None:
-    """The number that a text such as "-1", ".5", "1e-3" or "1/9" stands for, or None if no float32 holds it."""
-    match = re.fullmatch(_FRACTION, text.strip(), re.ASCII)
-    divisor = float(match[2] or 1) if match else 0.0
-    if match is None or divisor == 0:
-        return None
-    value = float(match[1]) / divisor
-    return value if abs(value) <= LARGEST else None
-
-
-def ragged(rows: Sequence[Sequence[Any]]) -> str | None:
-    """What is wrong with rows of different lengths, or None if all are of one length."""
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) != len(rows[0]):
-            return f"row {number} has {_numbers(len(row))}, row 1 has {len(rows[0])}. Every row needs the same number."
-    return None
-
-
-def _numbers(count: int) -> str:
-    return f"{count} number" + "s" * (count != 1)
-
-
-def parse_matrix(value: Any, place: Place) -> NDArray[np.float64]:
-    """The array (rows, columns) of a matrix in a TOML file.
-
-    Raises
-    ------
-    FileError
-        If it is not an array of rows of finite numbers, all of one length; the message says which row and number.
-    """
-    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
-        raise place.error(f"found {_first_stranger(value)}; a matrix is needed here: [[1, 2], [3, 4]].")
-    if not value or not value[0]:
-        raise place.error("the matrix is empty. Write at least one number: [[1]].")
-    wrong = ragged(value)
-    if wrong:
-        raise place.error(wrong)
-    return np.array([_parse_row(row, place, number) for number, row in enumerate(value, 1)], np.float64)
-
-
-def _first_stranger(value: Any) -> str:
-    if not isinstance(value, list):
-        return describe(value)
-    number, stranger = next((at, item) for at, item in enumerate(value, 1) if not isinstance(item, list))
-    return f"{describe(stranger)} where row {number} should be"
-
-
-def _parse_row(row: list[Any], place: Place, number: int) -> list[float]:
-    return [finite(value, place.at(f"row {number}, number {column}")) for column, value in enumerate(row, 1)]
-
-
-def parse_matrices(value: Any, place: Place) -> list[NDArray[np.float64]]:
-    """The C matrices of a TOML array of matrices."""
-    return [parse_matrix(matrix, place.at(f"matrix {number}")) for number, matrix in enumerate(value, 1)]
-
-
-def is_matrices(value: Any) -> bool:
-    """Whether a TOML value is meant as several matrices, not as one."""
+def is_list_of_matrices(value: Any) -> bool:
+    """Return whether a TOML value is meant as several matrices rather than one."""
     return isinstance(value, list) and any(
         isinstance(rows, list) and any(isinstance(row, list) for row in rows) for rows in value
     )
 
 
-FARTHEST = 255
-"""The most pixels that a matrix can lie away from the filter's middle."""
-PIECE_KEYS = ("weights", "at")
+def parse_matrices(value: Any, location: Location) -> list[Matrix]:
+    """Return the matrices of a TOML array of matrices."""
+    return [parse_matrix(matrix, location.at(f"matrix {number}")) for number, matrix in enumerate(value, 1)]
 
 
-def parse_piece(value: Any, place: Place) -> NDArray[np.float64]:
-    """The kernel `(rows, columns)` on one named channel: a matrix, a table with `weights` and `at`, or several tables.
+def parse_matrix(value: Any, location: Location) -> Matrix:
+    """Return the array (rows, columns) of a matrix in a TOML file.
+
+    Raises
+    ------
+    FileError
+        If it is not an array of rows of finite numbers, all of one length; the message names the row and the number.
+    """
+    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+        raise location.error(f"found {_first_non_row(value)}; a matrix is needed here: [[1, 2], [3, 4]].")
+    if not value or not value[0]:
+        raise location.error("the matrix is empty. Write at least one number: [[1]].")
+    if problem := ragged_rows(value):
+        raise location.error(problem)
+    return np.array([_parse_row(row, location, number) for number, row in enumerate(value, 1)], np.float64)
+
+
+def _first_non_row(value: Any) -> str:
+    if not isinstance(value, list):
+        return describe(value)
+    number, item = next((number, item) for number, item in enumerate(value, 1) if not isinstance(item, list))
+    return f"{describe(item)} where row {number} should be"
+
+
+def _parse_row(row: list[Any], location: Location, number: int) -> list[float]:
+    return [finite(value, location.at(f"row {number}, number {column}")) for column, value in enumerate(row, 1)]
+
+
+def ragged_rows(rows: Sequence[Sequence[Any]]) -> str | None:
+    """Return a message about the first row whose length differs from that of row 1; None if there is none."""
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(rows[0]):
+            found = f"{len(row)} number{'s' * (len(row) != 1)}"
+            return f"row {number} has {found}, row 1 has {len(rows[0])}. Every row needs the same number."
+    return None
+
+
+def parse_fraction(text: str) -> float | None:
+    """Return the number that a text such as "-1", ".5", "1e-3" or "1/9" stands for.
+
+    None if it is no number, or larger than `MAX_FLOAT32`.
+    """
+    match = re.fullmatch(_FRACTION, text.strip(), re.ASCII)
+    divisor = float(match[2] or 1) if match else 0.0
+    if match is None or divisor == 0:
+        return None
+    value = float(match[1]) / divisor
+    return value if abs(value) <= MAX_FLOAT32 else None
+
+
+def parse_channel_weights(value: Any, location: Location) -> Matrix:
+    """Return the kernel `(rows, columns)` on one named channel.
+
+    Parameters
+    ----------
+    value
+        A matrix; a table with `weights` (a matrix) and `at` (its offset from the center, [down, right], or several); or
+        an array of such tables, whose kernels are added.
+    location : Location
 
     Raises
     ------
@@ -94,51 +102,51 @@ def parse_piece(value: Any, place: Place) -> NDArray[np.float64]:
         If it is none of these, or something in it is missing, unknown or of the wrong type.
     """
     if isinstance(value, dict):
-        return _parse_table(value, place)
+        return _parse_table(value, location)
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        kernels = [_parse_table(item, place.at(f"piece {number}")) for number, item in enumerate(value, 1)]
+        kernels = [_parse_table(item, location.at(f"table {number}")) for number, item in enumerate(value, 1)]
         size = common_size(kernels)
-        total: NDArray[np.float64] = np.sum([center(kernel, size) for kernel in kernels], axis=0)
+        total: Matrix = np.sum([center(kernel, size) for kernel in kernels], axis=0)
         return total
-    return parse_matrix(value, place)
+    return parse_matrix(value, location)
 
 
-def _parse_table(value: Any, place: Place) -> NDArray[np.float64]:
-    table = Table(value, place, PIECE_KEYS)
-    for key, verb in zip(PIECE_KEYS, ("are", "is"), strict=True):
+def _parse_table(value: Any, location: Location) -> Matrix:
+    table = Table(value, location, OFFSET_KEYS)
+    for key, verb in zip(OFFSET_KEYS, ("are", "is"), strict=True):
         if key not in table:
-            raise place.error(f"{key} {verb} missing. Write {{ weights = [[1]], at = [down, right] }}.")
-    return _set_at(parse_matrix(value["weights"], table.at("weights")), _places(value["at"], table.at("at")))
+            raise location.error(f"{key} {verb} missing. Write {{ weights = [[1]], at = [down, right] }}.")
+    return _at_offsets(parse_matrix(value["weights"], table.at("weights")), _parse_offsets(value["at"], table.at("at")))
 
 
-def _places(value: Any, place: Place) -> list[tuple[int, int]]:
+def _parse_offsets(value: Any, location: Location) -> list[tuple[int, int]]:
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
-        return [_read_place(item, place.at(f"place {number}")) for number, item in enumerate(value, 1)]
-    return [_read_place(value, place)]
+        return [_parse_offset(item, location.at(f"offset {number}")) for number, item in enumerate(value, 1)]
+    return [_parse_offset(value, location)]
 
 
-def _read_place(value: Any, place: Place) -> tuple[int, int]:
+def _parse_offset(value: Any, location: Location) -> tuple[int, int]:
     if not isinstance(value, list) or len(value) != 2:
-        raise _no_place(value, place)
-    for step in value:
-        if type(step) is not int:
-            raise _no_place(step, place)
-        if abs(step) > FARTHEST:
-            raise place.error(f"{step} pixels are too far away; {FARTHEST} are the most.")
+        raise _no_offset(value, location)
+    for pixels in value:
+        if type(pixels) is not int:
+            raise _no_offset(pixels, location)
+        if abs(pixels) > MAX_OFFSET_PIXELS:
+            raise location.error(f"{pixels} pixels are too far from the center; the limit is {MAX_OFFSET_PIXELS}.")
     return value[0], value[1]
 
 
-def _no_place(found: Any, place: Place) -> FileError:
-    return place.error(
-        f"found {describe(found)}; whole pixels from the middle, [down, right], or several such are needed here."
+def _no_offset(found: Any, location: Location) -> FileError:
+    return location.error(
+        f"found {describe(found)}; whole pixels from the center, [down, right], or several such are needed here."
     )
 
 
-def _set_at(matrix: NDArray[np.float64], places: list[tuple[int, int]]) -> NDArray[np.float64]:
-    """The matrix at each of the places of a kernel just large enough; where two overlap they add up."""
-    far = np.abs(places).max(axis=0)
-    middle = center(matrix, (int(matrix.shape[0] + 2 * far[0]), int(matrix.shape[1] + 2 * far[1])))
-    kernel = np.zeros_like(middle)
-    for place in places:
-        kernel += np.roll(middle, place, (0, 1))
+def _at_offsets(matrix: Matrix, offsets: list[tuple[int, int]]) -> Matrix:
+    """Return the smallest kernel with the matrix at each offset from its center, and the sum where they overlap."""
+    rows, columns = np.abs(offsets).max(axis=0).tolist()
+    centered = center(matrix, (matrix.shape[0] + 2 * rows, matrix.shape[1] + 2 * columns))
+    kernel = np.zeros_like(centered)
+    for offset in offsets:
+        kernel += np.roll(centered, offset, (0, 1))
     return kernel

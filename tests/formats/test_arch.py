@@ -1,4 +1,4 @@
-"""Arch files: networks that are to be learned."""
+"""Arch files: networks to train."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_the_default_is_two_layers_with_relu_and_pooling() -> None:
     assert [layer.activation.kind for layer in network.layers] == ["relu", "relu"]
 
 
-def test_filters_without_weights_are_random_and_learned(arch) -> None:
+def test_filters_without_weights_are_random_and_trained(arch) -> None:
     read = arch("filters = 3\nsize = 5\n")
     assert read.network.layers[0].conv.weights.shape == (3, 1, 5, 5)
     assert read.random[0].all()
     assert read.learned[0].all()
 
 
-def test_filters_with_weights_are_kept_and_held_fixed_where_it_says_so(arch) -> None:
+def test_filters_with_weights_keep_them_and_can_be_held_fixed(arch) -> None:
     read = arch(EDGES)
     bound = read.network.bind(["0"])
     np.testing.assert_array_equal(bound.layers[0].conv.weights[0, 0], [[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
@@ -62,14 +62,14 @@ def test_filters_with_weights_are_kept_and_held_fixed_where_it_says_so(arch) -> 
     assert read.network.name == "net"
 
 
-def test_a_layer_can_have_both(arch) -> None:
+def test_a_layer_can_have_filters_with_and_without_weights(arch) -> None:
     read = arch('[[layer]]\nfilters = 2\nsize = 3\n[[layer.filter]]\nname = "dot"\nweights = [[1]]\nlearn = false')
     assert read.network.layers[0].filter_names == ("dot", "2", "3")
     assert read.random[0].tolist() == [False, True, True]
     assert read.learned[0].tolist() == [False, True, True]
 
 
-def test_a_filter_file_is_an_arch_that_is_learned_on(arch) -> None:
+def test_a_filter_file_is_an_arch_that_is_trained_further(arch) -> None:
     read = arch('[[filter]]\nname = "a"\nweights = [[1, 2]]')
     assert read.learned[0].tolist() == [True]
     assert not read.random[0].any()
@@ -78,7 +78,7 @@ def test_a_filter_file_is_an_arch_that_is_learned_on(arch) -> None:
 def test_an_arch_file_is_not_a_filter_file(tmp_path) -> None:
     path = tmp_path / "net.toml"
     path.write_text(EDGES, encoding="utf-8")
-    with pytest.raises(FileError, match=r"net.toml: its filters are to be learned first. Give it to cnnfx train"):
+    with pytest.raises(FileError, match=r"net.toml: this is an arch file, whose filters have no weights yet"):
         load_network(path)
 
 
@@ -92,9 +92,9 @@ def test_an_arch_file_is_not_a_filter_file(tmp_path) -> None:
         ("filters = 3\nsize = 2.5", r"layer 1, size: a whole number from 1 to 255"),
         ("filters = 3\nsize = [3, 3, 3]", r"layer 1, size: a whole number"),
         ("filters = 3\nsize = 1000000", r"layer 1, size: a whole number"),
-        ("filters = 3\nsize = 3\nlearn = false", r"layer 1, learn: filters without weights are learned"),
+        ("filters = 3\nsize = 3\nlearn = false", r"layer 1, learn: filters without weights must be trained"),
         ('filters = 3\nsize = 3\nlearn = "no"', r"layer 1, learn: true or false is needed here"),
-        ("filters = 3\nsize = 3\n[[layer]]\nfilters = 3\nsize = 3", r"filters stands outside the layers"),
+        ("filters = 3\nsize = 3\n[[layer]]\nfilters = 3\nsize = 3", r"filters is outside the layers"),
         ("[[layer]]\nfilters = 3\nsize = 3\nstrid = 2", r'layer 1: unknown key "strid". Did you mean "stride"\?'),
         ("[[layer]]\nfilter = 3", r"layer 1, filter: found the number 3; an array of tables"),
         ("[[layer]]\n[[layer.filter]]\nweights = [[1]]\nlearn = 1", r"layer 1, filter 1, learn: true or false"),
@@ -104,11 +104,11 @@ def test_an_arch_file_is_not_a_filter_file(tmp_path) -> None:
         ("layer = []", r"there are no layers"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(arch, text, message) -> None:
+def test_an_error_is_reported_with_its_location(arch, text, message) -> None:
     with pytest.raises(FileError, match=rf"net.toml.*{message}"):
         arch(text)
 
 
-def test_sizes_that_are_out_of_range_are_refused_for_the_default_too() -> None:
+def test_numbers_out_of_range_are_refused_for_the_default_network() -> None:
     with pytest.raises(FileError, match="the default network: layer 2, filters: a whole number from 1"):
         default_arch((16, 0))

@@ -1,4 +1,4 @@
-"""Kernels typed on the command line."""
+"""Kernels written as text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_same_kernel_can_be_written_in_many_ways(text):
     assert weights(text) == SOBEL
 
 
-def test_fractions_are_understood():
+def test_a_number_can_be_a_fraction():
     assert weights("1/9 -1/2; .5 5.; 1e-3 2.5/.5") == [[1 / 9, -0.5], [0.5, 5.0], [0.001, 5.0]]
 
 
@@ -48,7 +48,7 @@ def test_a_kernel_need_not_be_square():
     assert weights("2x1+0+0: 4 5") == [[4, 5]]
 
 
-def test_a_kernel_is_a_network_of_one_flat_filter():
+def test_a_kernel_is_a_network_of_one_filter_for_all_channels():
     network = parse_kernel("1")
     assert network.name == "kernel"
     assert network.layers[0].channel_names == ("kernel",)
@@ -65,8 +65,8 @@ def test_a_kernel_is_a_network_of_one_flat_filter():
         ("1 2 3; 4 5", "row 2 has 2 numbers, row 1 has 3. Every row needs the same number."),
         ("1 2; 3", "row 2 has 1 number, row 1 has 2. Every row needs the same number."),
         ("1 2; 3 x", 'row 2, number 2: "x" is not a finite number. Write numbers such as -1, 0.5 or 1/9.'),
-        ("1,,2", "row 1, number 2: nothing stands before the comma."),
-        (",1", "row 1, number 1: nothing stands before the comma."),
+        ("1,,2", "row 1, number 2: there is no number before the comma."),
+        (",1", "row 1, number 1: there is no number before the comma."),
         ("nan", 'row 1, number 1: "nan" is not a finite number. Write numbers such as -1, 0.5 or 1/9.'),
         ("1 -inf", 'row 1, number 2: "-inf" is not a finite number. Write numbers such as -1, 0.5 or 1/9.'),
         ("1 - 1", 'row 1, number 2: "-" is not a finite number. Write numbers such as -1, 0.5 or 1/9.'),
@@ -76,19 +76,20 @@ def test_a_kernel_is_a_network_of_one_flat_filter():
         ("3x3: 1 2 3 4 5 6 7 8", "3x3 needs 9 numbers, found 8."),
         ("3x3:", "3x3 needs 9 numbers, found 0."),
         ("2x1: 1 y", 'number 2: "y" is not a finite number. Write numbers such as -1, 0.5 or 1/9.'),
-        ("3x2: 1 2; 3 4; 5 6", "the rows do not make 3x2, 2 of 3 numbers; without ; they may run on."),
+        ("3x2: 1 2; 3 4; 5 6", "the rows are not 2 of 3 numbers, as 3x2 says. Without ; they need no separator."),
         ("3x3+0+0: 1", "the offset +0+0 is not the middle of 3x3, +1+1. Leave it out."),
         ("0x3: 1", f'"0x3" before the colon is not a size such as 3x3. {EXAMPLE}'),
         ("Gaussian:0x2", f'"Gaussian" before the colon is not a size such as 3x3. {EXAMPLE}'),
         (
             "3x3>: 1",
-            f'"3x3>" before the colon is not a size such as 3x3. Rotated copies (@, <, >) are not made. {EXAMPLE}',
+            '"3x3>" before the colon is not a size such as 3x3. Rotated kernels (@, <, >) are not supported. '
+            f"{EXAMPLE}",
         ),
-        ("999x999: 1", "998,001 numbers are more than a kernel may have, 65,536."),
-        ("1 " * 65537, "65,537 numbers are more than a kernel may have, 65,536."),
+        ("999x999: 1", "998,001 numbers are too many; the limit is 65,536."),
+        ("1 " * 65537, "65,537 numbers are too many; the limit is 65,536."),
     ],
 )
-def test_what_is_no_kernel_is_refused_with_its_place(text, message):
+def test_a_text_that_is_no_kernel_is_refused_with_its_row_and_number(text, message):
     with pytest.raises(ArgumentError) as caught:
         parse_kernel(text)
     assert str(caught.value) == f"kernel: {message}"
@@ -101,12 +102,12 @@ matrices = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
 
 
 @given(matrices, st.sampled_from([" ", ",", ", "]), st.sampled_from([";", "\n", " ; "]))
-def test_printed_numbers_come_back(matrix, between, newline):
+def test_printed_numbers_are_read_back(matrix, between, newline):
     assert weights(newline.join(between.join(map(repr, row)) for row in matrix)) == matrix
 
 
 @given(matrices)
-def test_printed_numbers_come_back_from_imagemagicks_form(matrix):
+def test_printed_numbers_are_read_back_from_imagemagicks_form(matrix):
     size = f"{len(matrix[0])}x{len(matrix)}"
     assert weights(f"{size}: " + " ".join(",".join(map(repr, row)) for row in matrix)) == matrix
 

@@ -36,12 +36,12 @@ def maps(preset: str, image: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(network.layers[0].channel_names, network.feature_maps(image[None])[0], strict=True))
 
 
-def test_the_shipped_presets_stand_in_the_order_of_teaching():
+def test_the_shipped_presets_are_in_the_teaching_order():
     assert preset_names() == list(TEACHING_ORDER)
 
 
 @pytest.mark.parametrize("preset", TEACHING_ORDER)
-def test_every_preset_says_what_it_is_and_where_it_comes_from(preset):
+def test_every_preset_has_a_description_and_a_source(preset):
     path = dict(find_presets())[preset]
     network = load_network(preset)
     assert network.name == preset
@@ -58,7 +58,7 @@ def test_every_preset_says_what_it_is_and_where_it_comes_from(preset):
     }
 
 
-def test_edges_are_those_of_the_article_in_its_order():
+def test_edges_are_the_four_filters_of_the_article_in_its_order():
     layer = load_network("edges").layers[0]
     assert layer.channel_names == ("top", "left", "bottom", "right")
     assert layer.conv.weights[:, 0].tolist() == [
@@ -81,11 +81,11 @@ def test_the_gaussian_is_binomial():
     np.testing.assert_array_equal(load_network("gaussian").layers[0].conv.weights[0, 0], np.outer(binomial, binomial))
 
 
-def test_identity_gives_the_image_back(photo):
+def test_identity_returns_the_image(photo):
     np.testing.assert_array_equal(maps("identity", photo)["identity"], photo[1:-1, 1:-1])
 
 
-def test_sharpen_is_the_image_less_its_laplacian(photo):
+def test_sharpen_is_the_image_minus_its_laplacian(photo):
     expected = photo[1:-1, 1:-1] - maps("laplacian", photo)["four"]
     np.testing.assert_allclose(maps("sharpen", photo)["sharpen"], expected, atol=1e-12)
 
@@ -122,7 +122,7 @@ def test_each_edge_of_a_square_is_brightest_in_its_own_map(edge):
     assert all(found[other][places[edge]].max() < 3 for other in places if other != edge)
 
 
-def test_embossed_shapes_are_lit_on_their_upper_left_side():
+def test_embossed_shapes_are_bright_on_their_upper_left_side():
     square = np.full((12, 12), 0.5)
     square[4:8, 4:8] = 1
     found = maps("emboss", square)["emboss"]
@@ -140,11 +140,11 @@ def test_gradients_are_those_of_scikit_image(photo, preset, divisor):
     np.testing.assert_allclose(found["magnitude"] / np.sqrt(2), getattr(filters, preset)(photo)[inner], atol=1e-12)
 
 
-def test_the_laplacian_is_that_of_scikit_image_with_the_sign_turned(photo):
+def test_the_laplacian_is_the_negative_of_that_of_scikit_image(photo):
     np.testing.assert_allclose(maps("laplacian", photo)["four"], -filters.laplace(photo)[1:-1, 1:-1], atol=1e-12)
 
 
-def test_an_unknown_preset_offers_the_nearest_name():
+def test_an_unknown_preset_suggests_the_closest_name():
     with pytest.raises(FileError) as caught:
         load_network("sobl")
     assert (
@@ -153,7 +153,7 @@ def test_an_unknown_preset_offers_the_nearest_name():
     )
 
 
-def test_an_unknown_preset_like_no_other_offers_the_list():
+def test_an_unknown_preset_unlike_any_other_refers_to_the_list():
     with pytest.raises(FileError) as caught:
         load_network("qqq")
     assert str(caught.value) == 'there is no preset called "qqq". cnnfx list-filters shows them all.'
@@ -167,7 +167,7 @@ def user_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
-def test_presets_of_the_user_follow_the_shipped_ones_by_the_alphabet(monkeypatch, tmp_path):
+def test_presets_of_the_user_follow_the_shipped_ones_in_alphabetical_order(monkeypatch, tmp_path):
     folder = user_folder(monkeypatch, tmp_path)
     for name in ("zebra", "ants", ".hidden"):
         (folder / f"{name}.toml").write_text(ONE_FILTER.format(name))
@@ -176,7 +176,7 @@ def test_presets_of_the_user_follow_the_shipped_ones_by_the_alphabet(monkeypatch
     assert load_network("ants").layers[0].channel_names == ("ants",)
 
 
-def test_named_folders_go_before_the_users_and_these_before_the_shipped(monkeypatch, tmp_path):
+def test_named_folders_take_precedence_over_the_users_and_these_over_the_shipped(monkeypatch, tmp_path):
     folder = user_folder(monkeypatch, tmp_path)
     for name in ("box", "sobel"):
         (folder / f"{name}.toml").write_text(ONE_FILTER.format("user"))
@@ -190,7 +190,7 @@ def test_named_folders_go_before_the_users_and_these_before_the_shipped(monkeypa
     assert preset_names() == list(TEACHING_ORDER)
 
 
-def test_a_folder_of_presets_may_be_relative_to_the_home(monkeypatch, tmp_path):
+def test_a_folder_of_presets_can_be_relative_to_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("CNNFX_FILTERS", "~")

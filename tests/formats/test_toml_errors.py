@@ -1,6 +1,6 @@
-"""Filter files that are wrong: each message says where, what and how to mend it."""
+"""Errors in filter files: each message says where, what and how to correct it."""
 
-# ruff: noqa: E501 # a message stands on one line with the file that it answers
+# ruff: noqa: E501 # a message is on one line with the file that it is about
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cnnfx.errors import FileError
 from cnnfx.formats import load_network
 from cnnfx.formats.toml_file import parse_network
-from cnnfx.formats.toml_schema import Place
+from cnnfx.formats.toml_schema import Location
 from cnnfx.nn.network import Network
 
 ONE = '[[filter]]\nname = "a"\nweights = [[1]]\n'
@@ -55,8 +55,8 @@ FILES = [
     ("[filter]\nweights = [[1]]", "bad.toml: layer 1, filter: found a table; an array of tables, written [[filter]], is needed here."),
     ("[layer]", "bad.toml: layer: found a table; an array of tables, written [[layer]], is needed here."),
     ("filter = [1]", "bad.toml: layer 1, filter: found an array of 1 value; an array of tables, written [[filter]], is needed here."),
-    (ONE + "[[layer]]\n", "bad.toml: filter stands outside the layers. Write [[layer.filter]] under its [[layer]]."),
-    ("stride = 2\n[[layer]]\n", "bad.toml: stride stands outside the layers. Write it under its [[layer]]."),
+    (ONE + "[[layer]]\n", "bad.toml: filter is outside the layers. Write [[layer.filter]] under its [[layer]]."),
+    ("stride = 2\n[[layer]]\n", "bad.toml: stride is outside the layers. Write it under its [[layer]]."),
     ("a = \n", "bad.toml:1:5: Invalid value."),
     ("[[filter]]\nweights = [[1, 2]", "bad.toml: Unclosed array at the end of the file."),
     ("x = " + "[" * 100_000, "bad.toml: the arrays or tables are nested too deeply."),
@@ -121,7 +121,7 @@ DEEPER = [
 SETTINGS = [
     ("stride = 0", ": stride must be 1 or more, not 0."),
     ("stride = '2'", ": stride must be a whole number, 1 or more, not '2'."),
-    ("stride = [1, 2, 3]", ": stride must be a whole number or two of them, not (1, 2, 3)."),
+    ("stride = [1, 2, 3]", ": stride must be a whole number or two of them, not [1, 2, 3]."),
     ("dilation = 1.5", ": dilation must be a whole number, 1 or more, not 1.5."),
     ("padding = -1", ": padding must be 0 or more, not -1."),
     ("padding = 'some'", None),
@@ -148,22 +148,22 @@ COMBINED = [
     (combined("name = 'm', kind = 'norm', of = []"), f"{M}, of: found an empty array; an array of filter names is needed here."),
     (combined("name = 'm', kind = 'norm', of = ['a', 'q']"), f'{M}, of: unknown filter "q". There are a, b.'),
     (combined("name = 'm', kind = 'norm', of = ['a', 'm']"), f'{M}, of: "m" is a combination; only filters can be combined. Use a further [[layer]] for more.'),
-    (combined("name = 'm', kind = 'norm', of = ['a', 'a']"), f'{M}, of: "a" stands there twice. Name each filter once.'),
-    (combined("name = 'm', kind = 'difference', of = ['a']"), f"{M}, of: a difference needs at least two filters: the first less all others."),
+    (combined("name = 'm', kind = 'norm', of = ['a', 'a']"), f'{M}, of: "a" is listed twice. Name each filter once.'),
+    (combined("name = 'm', kind = 'difference', of = ['a']"), f"{M}, of: a difference needs at least two filters: the first minus all others."),
     (combined("name = 'a', kind = 'norm', of = ['b']"), 'bad.toml: layer 1: two filters or combinations are called "a". Give each its own name.'),
     (combined("nam = 'm'"), 'bad.toml: layer 1, combine 1: unknown key "nam". Did you mean "name"?'),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("content", "message"), [*FILES, *FILTERS, *DEEPER, *COMBINED])
-def test_a_wrong_file_is_refused_with_its_place(content, message):
+def test_an_error_is_reported_with_its_location(content, message):
     assert refusal(content) == message
 
 
 @pytest.mark.parametrize(("line", "message"), SETTINGS)
-def test_a_wrong_setting_is_refused_with_its_layer(line, message):
+def test_a_wrong_setting_is_reported_with_its_layer(line, message):
     found = refusal(f"{line}\n{ONE}")
-    if message is None:  # the engine's own text, with the names that it knows
+    if message is None:  # the message of cnnfx.conv, with the allowed names
         assert found.startswith(f"bad.toml: layer 1: {line.split()[0]} must be one of ")
         assert found.endswith(("?", "'some'."))
         assert not found.endswith("?.")
@@ -171,12 +171,12 @@ def test_a_wrong_setting_is_refused_with_its_layer(line, message):
         assert found == f"bad.toml: layer 1{message}"
 
 
-def test_a_missing_file_is_told_from_a_missing_preset():
+def test_a_missing_file_and_a_missing_preset_have_different_messages():
     assert refusal_of("none.toml") == "none.toml: there is no such file. Check the path, or name a preset."
     assert refusal_of(f".{os.sep}sobel").startswith("sobel: there is no such file.")
 
 
-def test_a_folder_is_no_filter_file(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     (tmp_path / "f.toml").mkdir()
     assert (
         refusal_of("f.toml")
@@ -184,12 +184,12 @@ def test_a_folder_is_no_filter_file(tmp_path):
     )
 
 
-def test_a_file_that_cannot_be_read_says_why(tmp_path):
+def test_the_reason_is_given_why_a_file_cannot_be_read(tmp_path):
     (tmp_path / "loop.toml").symlink_to("loop.toml")
     assert refusal_of("loop.toml").startswith("loop.toml: the file cannot be read: ")
 
 
-def test_a_path_that_cannot_be_is_refused():
+def test_an_impossible_path_is_refused():
     assert refusal_of("a\0.toml").startswith("a\0.toml: the file cannot be read: ")
 
 
@@ -197,7 +197,7 @@ def test_a_huge_file_is_refused():
     assert refusal(b"#" * 10_000_001) == "bad.toml: the file is larger than 10 MB; no filter file is."
 
 
-def test_a_model_that_is_not_there_is_named():
+def test_a_missing_model_is_named():
     assert refusal_of("m.npz") == "m.npz: there is no such file. Check the path; cnnfx train makes a model."
 
 
@@ -242,14 +242,14 @@ def containers(value):
 
 
 @given(st.data())
-def test_whatever_stands_in_a_file_is_a_network_or_refused(data):
+def test_any_tables_are_a_network_or_refused(data):
     content = tomllib.loads(WHOLE)
     for _ in range(data.draw(st.integers(1, 2))):
         container = data.draw(st.sampled_from(list(containers(content))))
         key = data.draw(st.sampled_from(list(container) if isinstance(container, dict) else range(len(container))))
         container[key] = data.draw(values)
     try:
-        found = parse_network(content, Place("bad.toml"), "bad")
+        found = parse_network(content, Location("bad.toml"), "bad")
     except FileError as error:
         found = str(error)
     assert isinstance(found, Network) or found.startswith("bad.toml: ")

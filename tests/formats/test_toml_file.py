@@ -1,4 +1,4 @@
-"""Filter files: what the language means."""
+"""Filter files: the networks that they describe."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def only_layer(load):
     return of
 
 
-def test_a_file_without_a_name_is_called_by_its_stem(load):
+def test_a_file_without_a_name_is_named_by_its_stem(load):
     network = load("[[filter]]\nweights = [[1]]")
     assert (network.name, network.description, network.source) == ("a file", "", "")
 
@@ -52,14 +52,14 @@ def test_filters_without_names_are_numbered(only_layer):
     assert layer.filter_names == ("1", "b", "3")
 
 
-def test_a_matrix_is_used_on_every_channel(only_layer):
+def test_a_matrix_is_applied_to_every_channel(only_layer):
     layer = only_layer("[[filter]]\nweights = [[1, 2.5]]\nbias = -1\nscale = 2")
     assert layer.conv.inputs == ("*",)
     assert layer.conv.weights.tolist() == [[[[2, 5]]]]
     assert layer.conv.bias.tolist() == [-1]
 
 
-def test_a_scale_may_be_a_fraction(only_layer):
+def test_a_scale_can_be_a_fraction(only_layer):
     assert only_layer('[[filter]]\nweights = [[3]]\nscale = "-1/3"').conv.weights.item() == -1
 
 
@@ -69,11 +69,11 @@ def test_several_matrices_are_one_per_channel_in_order(only_layer):
     assert conv.weights[:, :, 0, 0].tolist() == [[1, 2, 3], [4, 4, 4]]
 
 
-def test_one_matrix_in_brackets_wants_one_channel(load):
+def test_an_array_of_one_matrix_has_one_input_channel(load):
     assert load("[[filter]]\nweights = [[[1]]]").in_channels == 1
 
 
-def test_named_slices_stand_beside_flat_filters(only_layer):
+def test_a_layer_can_have_kernels_for_named_and_for_all_channels(only_layer):
     layer = only_layer(
         "[[filter]]\ninputs = { b = [[1]], a = [[2]] }\n[[filter]]\nweights = [[3]]\n"
         "[[filter]]\ninputs = { '*' = [[1]], c = [[4]] }"
@@ -82,19 +82,19 @@ def test_named_slices_stand_beside_flat_filters(only_layer):
     assert layer.bind(("a", "b", "c")).conv.weights[:, :, 0, 0].tolist() == [[2, 1, 0], [3, 3, 3], [1, 1, 5]]
 
 
-def test_smaller_kernels_are_set_in_the_middle_of_zeros(only_layer):
+def test_smaller_kernels_are_centered_in_zeros(only_layer):
     weights = only_layer(
         "[[filter]]\nweights = [[1, 1, 1], [1, 1, 1], [1, 1, 1]]\n[[filter]]\nweights = [[2, 3]]"
     ).conv.weights
     assert weights[1, 0].tolist() == [[0, 0, 0], [0, 2, 3], [0, 0, 0]]
 
 
-def test_the_matrices_of_one_filter_may_differ_in_size(only_layer):
+def test_the_matrices_of_one_filter_can_differ_in_size(only_layer):
     weights = only_layer("[[filter]]\ninputs = { a = [[1]], b = [[1, 2, 3]] }").conv.weights
     assert weights[0].tolist() == [[[0, 1, 0]], [[1, 2, 3]]]
 
 
-def test_layer_settings_stand_at_the_top(only_layer):
+def test_the_settings_of_a_single_layer_are_at_the_top(only_layer):
     layer = only_layer(
         'stride = [2, 3]\ndilation = 2\npadding = [[1, 2], [3, 4]]\nborder = "mirror"\nactivation = "relu"\n'
         'pool = "mean:3"\n[[filter]]\nweights = [[1]]'
@@ -108,7 +108,7 @@ def test_layer_settings_stand_at_the_top(only_layer):
 @pytest.mark.parametrize(
     ("written", "padding"), [('"same"', "same"), ('"valid"', ((0, 0), (0, 0))), ("2", ((2, 2), (2, 2)))]
 )
-def test_padding_is_a_name_or_a_number_too(only_layer, written, padding):
+def test_padding_can_be_a_name_or_a_number(only_layer, written, padding):
     assert only_layer(f"padding = {written}\n[[filter]]\nweights = [[1]]").conv.window.padding == padding
 
 
@@ -153,13 +153,13 @@ def test_a_deeper_file_has_layers(load):
     assert [maps.shape for maps in network.feature_maps(np.zeros((1, 8, 9)))] == [(3, 7, 8), (1, 3, 3)]
 
 
-def test_an_upper_case_ending_and_a_byte_order_mark_are_accepted(tmp_path):
+def test_an_upper_case_suffix_and_a_byte_order_mark_are_accepted(tmp_path):
     path = tmp_path / "A.TOML"
     path.write_bytes(b"\xef\xbb\xbf[[filter]]\r\nweights = [[1]]\r\n")
     assert load_network(str(path)).name == "A"
 
 
-def test_a_text_with_a_folder_is_a_path_and_a_path_needs_no_ending(tmp_path, monkeypatch):
+def test_a_string_with_a_folder_is_a_path_and_a_path_needs_no_suffix(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("sobel").write_text("[[filter]]\nweights = [[1]]")
     assert load_network("./sobel").layers[0].filter_names == ("1",)
