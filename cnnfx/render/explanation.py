@@ -1,4 +1,4 @@
-"""How an output came about as a worked example: matrices and sums in lines of text."""
+"""The arithmetic of one output as text: patch × weights = products, sums, combination, activation and pooling."""
 
 from __future__ import annotations
 
@@ -17,153 +17,40 @@ from cnnfx.render.color import linear_scale
 from cnnfx.render.number_text import TextBlock, decimals, equation, matrix, number, titled
 from cnnfx.render.terminal import RESET, ColorDepth, half_blocks
 
-LONGEST = 7
-"""Of larger kernels, so many rows and columns around the middle are shown."""
-ALL_TERMS, SOME_TERMS = 4, 3
-"""So many input channels are all shown; of more, this many of the largest sums."""
+MAX_MATRIX_SIDE = 7
+"""Of larger kernels and poolings, this many rows and columns are shown."""
+MAX_TERMS = 4
+"""With more input channels than this, only those with the largest sums are shown."""
+LARGEST_TERMS = 3
+"""How many input channels are shown if there are more than `MAX_TERMS`."""
+MIN_TEXT_WIDTH = 20
+"""Text is wrapped to no fewer characters than this."""
+ROUNDING_ERROR = 1e-6
+"""A value smaller than this share of the largest product is what float32 leaves of products that cancel, and is 0."""
+
 INDENT = "  "
-
-
-def named(name: str) -> str:
-    """A channel's name; of one that has only a number, what it is."""
-    return f"channel {name}" if name.isdecimal() else name
-
-
-def rounded(value: float, point: Point) -> float:
-    """0 for what is left of products that cancel out: less than float32 can tell of them."""
-    products = (np.abs(term.products) for found in point.sums for term in found.terms)
-    largest = max(float(some[np.isfinite(some)].max(initial=0)) for some in products)
-    return 0.0 if abs(value) < 1e-6 * largest else value
-
-
-def chosen_point(explanation: Explanation, patch: Patch) -> str:
-    """Which of the pooled positions is shown, and why."""
-    assert explanation.pool
-    side = explanation.pool.size
-    kept = explanation.pool.kind == "max"
-    what = "Max pooling keeps the largest" if kept else "Mean pooling takes all; this is the largest in magnitude"
-    return f"{what} of {side}×{side} outputs: the one at {patch.column},{patch.row} before pooling."
-
-
-def pooling(explanation: Explanation) -> Iterator[str]:
-    """The values that are pooled, the shown one marked, and what they make."""
-    assert explanation.pool
-    values = explanation.values
-    marked = (np.arange(values.size) == explanation.shown).reshape(values.shape)
-    row, column = divmod(explanation.shown, explanation.pool.size)
-    part = tuple(
-        slice(max(0, at - LONGEST // 2), max(0, at - LONGEST // 2) + LONGEST)
-        if values.shape[0] > LONGEST
-        else slice(None)
-        for at in (row, column)
-    )
-    yield ""
-    size = f"{explanation.pool.size}×{explanation.pool.size}"
-    yield f"The {size} outputs before pooling" + (" around this one" if part != (slice(None),) * 2 else "") + ":"
-    yield from (f"{INDENT}{text}" for text in matrix(values[part], "", marked[part], ("*", " ")).lines)
-    yield f"{explanation.pool.kind} = {number(explanation.value)}"
-
-
-def combining(point: Point) -> str:
-    """How the sums of several filters make one value."""
-    values = [rounded(found.value, point) for found in point.sums]
-    names = [found.filter for found in point.sums]
-    places = decimals(values)
-    written = [number(value, places) for value in values]
-    result = number(rounded(point.combined, point))
-    if point.combination == "take":
-        return ""
-    guarded = [f"({text})" if text.startswith("-") else text for text in written]
-    if point.combination == "norm":
-        return f"√({' + '.join(f'{name}²' for name in names)}) = √({' + '.join(f'{v}²' for v in guarded)}) = {result}"
-    if point.combination == "max":
-        return f"max({', '.join(names)}) = max({', '.join(written)}) = {result}"
-    sign = " - " if point.combination == "difference" else " + "
-    formulas = sign.join(names), sign.join([written[0], *guarded[1:]])
-    if point.combination == "mean":
-        formulas = f"({formulas[0]}) / {len(names)}", f"({formulas[1]}) / {len(names)}"
-    return f"{formulas[0]} = {formulas[1]} = {result}"
-
-
-def shown_terms(terms: Sequence[Term]) -> list[Term]:
-    """The terms that are shown, in their order."""
-    if len(terms) <= ALL_TERMS:
-        return list(terms)
-    sizes = np.nan_to_num(np.abs([term.sum for term in terms]), nan=np.inf)
-    return [terms[index] for index in sorted(np.argsort(-sizes, kind="stable")[:SOME_TERMS])]
-
-
-def middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The part of a kernel that is shown."""
-    down, across = (slice(first, first + LONGEST) for first in (max(0, (length - LONGEST) // 2) for length in shape))
-    return down, across
-
-
-def notes(found: Sum, shown: Sequence[Term], patch: Patch) -> Iterator[str]:
-    """What the matrices do not say themselves."""
-    kernel, part = found.terms[0].weights, middle(found.terms[0].weights.shape)
-    if len(shown) < len(found.terms):
-        yield f"Shown are the {len(shown)} of {len(found.terms)} input channels with the largest sums."
-    if kernel[part].shape != kernel.shape:
-        sizes = ("×".join(map(str, shape)) for shape in (kernel[part].shape, kernel.shape))
-        yield "Shown is the middle, {} of {}; the sums are of all.".format(*sizes)
-    if patch.padding[part].any():
-        what = "zeros" if patch.border == "constant" else f"values repeated from inside ({patch.border})"
-        yield f"[ ] lies in the padding: {what}."
-
-
-def addition(found: Sum, shown: Sequence[Term], point: Point) -> Iterator[str]:
-    """The sum of the input channels and the bias, one below the other."""
-    if len(found.terms) == 1:
-        parts = [("sum of products", found.total)]
-    else:
-        parts = [(named(term.channel), term.sum) for term in shown]
-        rest = len(found.terms) - len(shown)
-        if rest:
-            parts.append((f"{rest} other{'s' * (rest > 1)}", found.total - sum(term.sum for term in shown)))
-    parts = [*parts, ("bias", found.bias), (named(found.filter), found.value)]
-    parts = [(name, rounded(value, point)) for name, value in parts]
-    places = decimals([value for _, value in parts])
-    signs = [" ", *"+" * (len(parts) - 2), "="]
-    values = [number(value, places) for _, value in parts]
-    widths = max(len(name) for name, _ in parts), max(map(len, values))
-    for sign, (name, _), value in zip(signs, parts, values, strict=True):
-        yield f"{sign} {name:<{widths[0]}}  {value:>{widths[1]}}"
-
-
-def amounts_added(amounts: Sequence[float], point: Point) -> str:
-    """What is added to a sum, or to each of several."""
-    if len(amounts) == 1:
-        return number(amounts[0])
-    return " and ".join(
-        f"{number(amount)} to {found.filter}" for amount, found in zip(amounts, point.sums, strict=True)
-    )
-
-
-def below(explanation: Explanation, point: Point) -> str:
-    """What of the layer below is shown next, and what is not."""
-    count, where = len(explanation.contributions or ()), f"Below, in layer {explanation.layer - 1}"
-    if not count:
-        return f"{where}, nothing adds to it: all products are 0."
-    if count == 1:
-        return f"{where}, the one number of the patch whose product is not 0:"
-    told = f"{where}, the {count} numbers of the patch with the largest products"
-    if not explanation.others:
-        return f"{told}; all others are 0:"
-    adds = amounts_added(explanation.other_amounts, point)
-    if explanation.others == 1:
-        return f"{told}; the other one that is not 0 adds {adds}:"
-    return f"{told}; the other {explanation.others} that are not 0 add {adds} together:"
+BOLD = "\x1b[1m"
+ACTIVATION_TEXTS = {"relu": "ReLU: max(0, {}) = {}", "abs": "|{}| = {}"}
+"""The text of each activation, given its input and output."""
 
 
 def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[str]:
-    """Which position is looked at, what it sees of the image, and how the image is normalized."""
+    """Return sentences about a position of the last layer: its receptive field, and how the image is normalized.
+
+    Parameters
+    ----------
+    maps : FeatureMaps
+    image : str
+        The name of the image.
+    row, column : int
+        The position in the output of the last layer.
+    """
     network, (_, height, width) = maps.network, maps.sizes[0]
     layers = f"layer {len(network.layers)}, " if len(network.layers) > 1 else ""
     _, rows, columns = maps.shape
     lines = [
         f"{image} ({width}×{height}) through {network.name}: {layers}position {column},{row} of {columns}×{rows}",
-        _seen(maps, row, column),
+        _receptive_field_text(maps, row, column),
     ]
     if (network.mean, network.std) != (0.0, 1.0):
         zero, one = ((value - network.mean) / network.std for value in (0, 1))
@@ -174,47 +61,22 @@ def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[s
     return lines
 
 
-def _seen(maps: FeatureMaps, row: int, column: int) -> str:
-    """The receptive field in words."""
-    field, (_, height, width) = receptive_field(maps.network, maps.sizes[0]), maps.sizes[0]
-    box = field.box(row, column)
-    inside = box.clipped(height, width)
-    told = f"It sees {_span('column', inside.left, inside.right)} and {_span('row', inside.top, inside.bottom)}"
-    whole = inside == box
-    gaps = len(field.rows.indexes(row)), len(field.columns.indexes(column))
-    spread = gaps != (inside.bottom - inside.top, inside.right - inside.left) and whole
-    return f"{told} of the image{', not every one of them' if spread else ''}" + (
-        "." if whole else ", and some of the padding around it."
-    )
-
-
-def _span(what: str, first: int, last: int) -> str:
-    """The places `first` to `last` (exclusive) in words."""
-    if last <= first:
-        return f"no {what}"
-    return f"{what} {first}" if last - first == 1 else f"{what}s {first} to {last - 1}"
-
-
-BOLD = "\x1b[1m"
-ACTIVATED = {"relu": "ReLU: max(0, {}) = {}", "abs": "|{}| = {}"}
-
-
 @dataclass(frozen=True)
 class ExplanationWriter:
-    """Where a worked example is written.
+    """Writes explanations as lines of text.
 
     Parameters
     ----------
     width : int
-        Characters in a line.
+        The characters of a line.
     colors : ColorDepth
-        With colors, headings are bold and patches are drawn too.
+        With colors, headings are bold and patches are also drawn.
     encoding : str, optional
-        Of the stream, for drawing.
+        The encoding of the stream, for drawing.
     mean, std : float
         What the image was normalized with.
     brightness : bool
-        Whether the image's values are brightness, 0 black and 1 white; else they are drawn as feature maps are.
+        Whether the values of the image are brightness, 0 black and 1 white. Others are drawn as feature maps are.
     """
 
     width: int = 80
@@ -223,102 +85,251 @@ class ExplanationWriter:
     mean: float = 0.0
     std: float = 1.0
     brightness: bool = True
-    seen: set[tuple[int, int, int, int]] = field(default_factory=set)
-    """The sums that were shown: (layer, filter, row, column)."""
+    written: set[tuple[int, int, int, int]] = field(default_factory=set)
+    """The sums that were written, as (layer, filter, row, column). They are not written a second time."""
 
     def lines(self, explanation: Explanation, before: str = "", after: str = "") -> Iterator[str]:
-        """The lines of a worked example, its title between two texts; a sum that was shown already is only named."""
-        place = f"{named(explanation.channel)} at {explanation.column},{explanation.row}"
-        value = number(rounded(explanation.value, explanation.points[explanation.shown]))
-        yield self._bold(f"{before}{place} = {value}{after}")
-        inner = replace(self, width=self.width - len(INDENT))
-        for text in inner._steps(explanation):
+        """Yield the lines of an explanation, with two texts before and after its title."""
+        position = f"{_channel_text(explanation.channel)} at {explanation.column},{explanation.row}"
+        value = number(_rounded(explanation.value, explanation.points[explanation.shown]))
+        title = f"{before}{position} = {value}{after}"
+        yield title if self.colors == "none" else f"{BOLD}{title}{RESET}"
+        indented = replace(self, width=self.width - len(INDENT))
+        for text in indented._body(explanation):
             yield f"{INDENT}{text}".rstrip()
 
-    def _steps(self, explanation: Explanation) -> Iterator[str]:
+    def wrapped(self, text: str) -> list[str]:
+        """Return a text in lines of at most `width` characters, broken between words only."""
+        width = max(MIN_TEXT_WIDTH, self.width)
+        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+    def _body(self, explanation: Explanation) -> Iterator[str]:
         point = explanation.points[explanation.shown]
         if explanation.pool:
-            yield from self.wrapped(chosen_point(explanation, point.patch))
+            yield from self.wrapped(_pooled_point_text(explanation, point.patch))
         yield from self._point(explanation, point)
         if explanation.pool:
-            yield from pooling(explanation)
+            yield from _pooling_lines(explanation)
         if explanation.contributions is not None:
-            yield from self._deeper(explanation, point)
+            yield from self._contributions(explanation, point)
 
     def _point(self, explanation: Explanation, point: Point) -> Iterator[str]:
+        """Yield the sums of a point, their combination and the activation."""
         patch = point.patch
-        for found in point.sums:
-            key = explanation.layer, found.index, patch.row, patch.column
-            if key in self.seen:
-                value = number(rounded(found.value, point))
-                yield f"{named(found.filter)} at {patch.column},{patch.row} = {value}, as above"
+        for filter_sum in point.sums:
+            key = explanation.layer, filter_sum.index, patch.row, patch.column
+            if key in self.written:
+                value = number(_rounded(filter_sum.value, point))
+                yield f"{_channel_text(filter_sum.filter)} at {patch.column},{patch.row} = {value}, as above"
                 continue
-            self.seen.add(key)
+            self.written.add(key)
             if len(point.sums) > 1:
-                yield f"filter {found.filter}:"
-            yield from self._sum(explanation.layer, found, point)
+                yield f"filter {filter_sum.filter}:"
+            yield from self._sum(explanation.layer, filter_sum, point)
             if len(point.sums) > 1:
                 yield ""
-        yield from self.wrapped(combining(point))
+        yield from self.wrapped(_combination_text(point))
         if point.activation != "none":
-            yield ACTIVATED[point.activation].format(
-                *(number(rounded(value, point)) for value in (point.combined, point.value))
-            )
+            values = (number(_rounded(value, point)) for value in (point.combined, point.value))
+            yield ACTIVATION_TEXTS[point.activation].format(*values)
 
-    def _sum(self, layer: int, found: Sum, point: Point) -> Iterator[str]:
-        shown, part = shown_terms(found.terms), middle(found.terms[0].weights.shape)
-        triples = [[values[part] for values in (term.patch, term.weights, term.products)] for term in shown]
-        places = [decimals(kind) for kind in zip(*triples, strict=True)]  # the same in all channels
-        for term, triple in zip(shown, triples, strict=True):
-            if len(found.terms) > 1:
-                yield f"input {named(term.channel)}:"
-            yield from self._equation(layer, triple, places, point.patch.padding[part])
-        for note in notes(found, shown, point.patch):
+    def _sum(self, layer: int, filter_sum: Sum, point: Point) -> Iterator[str]:
+        """Yield the products on each input channel and their addition."""
+        terms, region = _shown_terms(filter_sum.terms), _middle(filter_sum.terms[0].weights.shape)
+        triples = [[values[region] for values in (term.patch, term.weights, term.products)] for term in terms]
+        places = [decimals(values) for values in zip(*triples, strict=True)]  # the same for all channels
+        for term, triple in zip(terms, triples, strict=True):
+            if len(filter_sum.terms) > 1:
+                yield f"input {_channel_text(term.channel)}:"
+            yield from self._products(layer, triple, places, point.patch.padding[region])
+        for note in _notes(filter_sum, terms, point.patch):
             yield from self.wrapped(note)
-        yield from addition(found, shown, point)
+        yield from _addition_lines(filter_sum, terms, point)
 
-    def _equation(
+    def _products(
         self, layer: int, triple: Sequence[Array], places: Sequence[int], padding: NDArray[np.bool_]
     ) -> Iterator[str]:
-        """patch × weights = products."""
-        marked = (padding, None, None)
+        """Yield patch × weights = products, with the picture of the patch before it if that takes no more lines."""
         blocks = [
-            matrix(values, title, marks, places=digits)
-            for values, title, marks, digits in zip(
-                triple, ("patch", "weights", "products"), marked, places, strict=True
+            matrix(values, title, marked, places=digits)
+            for values, title, marked, digits in zip(
+                triple, ("patch", "weights", "products"), (padding, None, None), places, strict=True
             )
         ]
         lines = equation(blocks, ("", "×", "="), self.width)
         if self.colors != "none":
-            picture = self._picture(triple[0], layer)
-            drawn = equation([picture, *blocks], ("", "", "×", "="), self.width)
-            lines = drawn if len(drawn) == len(lines) else lines
+            with_picture = equation([self._picture(triple[0], layer), *blocks], ("", "", "×", "="), self.width)
+            lines = with_picture if len(with_picture) == len(lines) else lines
         yield from lines
         yield ""
 
-    def _picture(self, values: Array, layer: int) -> TextBlock:
-        """The patch drawn, each number two characters wide."""
+    def _picture(self, patch: Array, layer: int) -> TextBlock:
+        """Return the patch as a picture in which each value is two characters wide."""
         if layer == 1 and self.brightness:
-            levels = linear_scale("none", 0, 1).levels(values * np.float32(self.std) + np.float32(self.mean))
+            levels = linear_scale("none", 0, 1).levels(patch * np.float32(self.std) + np.float32(self.mean))
         else:
-            largest = float(np.abs(values[np.isfinite(values)]).max(initial=0))
-            levels = linear_scale("signed", -largest, largest).levels(values)
-        width = 2 * values.shape[1]
+            largest = float(np.abs(patch[np.isfinite(patch)]).max(initial=0))
+            levels = linear_scale("signed", -largest, largest).levels(patch)
+        width = 2 * patch.shape[1]
         lines = half_blocks(levels, width=width, depth=self.colors, enlarge=2, encoding=self.encoding).split("\n")
         return titled("", lines, width)
 
-    def _deeper(self, explanation: Explanation, point: Point) -> Iterator[str]:
-        """Where the largest numbers of the patch come from."""
+    def _contributions(self, explanation: Explanation, point: Point) -> Iterator[str]:
+        """Yield the explanations of the outputs of the layer below with the largest products."""
         yield ""
-        yield from self.wrapped(below(explanation, point))
-        for place, contribution in enumerate(explanation.contributions or (), 1):
+        yield from self.wrapped(_contributions_text(explanation, point))
+        for index, contribution in enumerate(explanation.contributions or (), 1):
             yield ""
-            adds = amounts_added(contribution.amounts, point)
-            yield from self.lines(contribution.explanation, f"{place}. ", f", which adds {adds}")
+            amounts = _amounts_text(contribution.amounts, point)
+            yield from self.lines(contribution.explanation, f"{index}. ", f", which adds {amounts}")
 
-    def wrapped(self, text: str) -> list[str]:
-        """A text in lines of the page's width, broken between words only."""
-        return textwrap.wrap(text, max(20, self.width), break_long_words=False, break_on_hyphens=False)
 
-    def _bold(self, text: str) -> str:
-        return text if self.colors == "none" else f"{BOLD}{text}{RESET}"
+def _receptive_field_text(maps: FeatureMaps, row: int, column: int) -> str:
+    """Return a sentence about the receptive field of a position."""
+    field, (_, height, width) = receptive_field(maps.network, maps.sizes[0]), maps.sizes[0]
+    box = field.box(row, column)
+    inside = box.clipped(height, width)
+    columns, rows = _range_text("column", inside.left, inside.right), _range_text("row", inside.top, inside.bottom)
+    text = f"Its receptive field is {columns} and {rows} of the image"
+    if inside != box:
+        return f"{text}, and some of the padding around it."
+    read_size = len(field.rows.indexes(row)), len(field.columns.indexes(column))
+    has_gaps = read_size != (box.bottom - box.top, box.right - box.left)
+    return f"{text}, not every one of them." if has_gaps else f"{text}."
+
+
+def _range_text(name: str, first: int, last: int) -> str:
+    """Return the rows or columns `first` to `last` (exclusive) in words."""
+    if last <= first:
+        return f"no {name}"
+    return f"{name} {first}" if last - first == 1 else f"{name}s {first} to {last - 1}"
+
+
+def _channel_text(name: str) -> str:
+    """Return the name of a channel, after the word "channel" if it is only a number."""
+    return f"channel {name}" if name.isdecimal() else name
+
+
+def _rounded(value: float, point: Point) -> float:
+    """Return the value, or 0 if it is only the rounding error of products that cancel; see `ROUNDING_ERROR`."""
+    products = [np.abs(term.products) for filter_sum in point.sums for term in filter_sum.terms]
+    largest = max(float(values[np.isfinite(values)].max(initial=0)) for values in products)
+    return 0.0 if abs(value) < ROUNDING_ERROR * largest else value
+
+
+def _pooled_point_text(explanation: Explanation, patch: Patch) -> str:
+    """Return which of the pooled positions is shown, and why."""
+    assert explanation.pool
+    size = explanation.pool.size
+    keeps = explanation.pool.kind == "max"
+    text = "Max pooling keeps the largest" if keeps else "Mean pooling takes all; this is the largest in magnitude"
+    return f"{text} of {size}×{size} outputs: the one at {patch.column},{patch.row} before pooling."
+
+
+def _pooling_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield the values that are pooled, with the shown one marked, and the result."""
+    assert explanation.pool
+    values, size = explanation.values, explanation.pool.size
+    marked = (np.arange(values.size) == explanation.shown).reshape(values.shape)
+    region = slice(None), slice(None)
+    if size > MAX_MATRIX_SIDE:
+        row, column = (max(0, index - MAX_MATRIX_SIDE // 2) for index in divmod(explanation.shown, size))
+        region = slice(row, row + MAX_MATRIX_SIDE), slice(column, column + MAX_MATRIX_SIDE)
+    yield ""
+    yield f"The {size}×{size} outputs before pooling{' around this one' * (size > MAX_MATRIX_SIDE)}:"
+    yield from (f"{INDENT}{text}" for text in matrix(values[region], "", marked[region], ("*", " ")).lines)
+    yield f"{explanation.pool.kind} = {number(explanation.value)}"
+
+
+def _combination_text(point: Point) -> str:
+    """Return the formula that combines the sums of several filters; empty for a single one."""
+    if point.combination == "take":
+        return ""
+    values = [_rounded(filter_sum.value, point) for filter_sum in point.sums]
+    names = [filter_sum.filter for filter_sum in point.sums]
+    places = decimals(values)
+    numbers = [number(value, places) for value in values]
+    result = number(_rounded(point.combined, point))
+    bracketed = [f"({text})" if text.startswith("-") else text for text in numbers]
+    if point.combination == "norm":
+        squares = " + ".join(f"{text}²" for text in bracketed)
+        return f"√({' + '.join(f'{name}²' for name in names)}) = √({squares}) = {result}"
+    if point.combination == "max":
+        return f"max({', '.join(names)}) = max({', '.join(numbers)}) = {result}"
+    sign = " - " if point.combination == "difference" else " + "
+    formulas = [sign.join(names), sign.join([numbers[0], *bracketed[1:]])]
+    if point.combination == "mean":
+        formulas = [f"({formula}) / {len(names)}" for formula in formulas]
+    return f"{formulas[0]} = {formulas[1]} = {result}"
+
+
+def _shown_terms(terms: Sequence[Term]) -> list[Term]:
+    """Return the terms to show, in their order: all, or those with the largest sums."""
+    if len(terms) <= MAX_TERMS:
+        return list(terms)
+    magnitudes = np.nan_to_num(np.abs([term.sum for term in terms]), nan=np.inf)
+    return [terms[index] for index in sorted(np.argsort(-magnitudes, kind="stable")[:LARGEST_TERMS])]
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the region of a kernel that is shown."""
+    rows, columns = (
+        slice(first, first + MAX_MATRIX_SIDE) for first in (max(0, (size - MAX_MATRIX_SIDE) // 2) for size in shape)
+    )
+    return rows, columns
+
+
+def _notes(filter_sum: Sum, terms: Sequence[Term], patch: Patch) -> Iterator[str]:
+    """Yield what the matrices do not show, and what their marks mean."""
+    kernel, region = filter_sum.terms[0].weights, _middle(filter_sum.terms[0].weights.shape)
+    if len(terms) < len(filter_sum.terms):
+        yield f"Shown are the {len(terms)} of {len(filter_sum.terms)} input channels with the largest sums."
+    if kernel[region].shape != kernel.shape:
+        shown_size, size = ("×".join(map(str, shape)) for shape in (kernel[region].shape, kernel.shape))
+        yield f"Shown is the middle, {shown_size} of {size}; the sums are over the whole kernel."
+    if patch.padding[region].any():
+        padding = "zeros" if patch.border == "constant" else f"values repeated from inside ({patch.border})"
+        yield f"[ ] lies in the padding: {padding}."
+
+
+def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Iterator[str]:
+    """Yield the addition of the input channels and the bias, one below the other."""
+    if len(filter_sum.terms) == 1:
+        parts = [("sum of products", filter_sum.total)]
+    else:
+        parts = [(_channel_text(term.channel), term.sum) for term in terms]
+        rest = len(filter_sum.terms) - len(terms)
+        if rest:
+            parts.append((f"{rest} other{'s' * (rest > 1)}", filter_sum.total - sum(term.sum for term in terms)))
+    parts = [*parts, ("bias", filter_sum.bias), (_channel_text(filter_sum.filter), filter_sum.value)]
+    parts = [(name, _rounded(value, point)) for name, value in parts]
+    places = decimals([value for _, value in parts])
+    signs = [" ", *"+" * (len(parts) - 2), "="]
+    numbers = [number(value, places) for _, value in parts]
+    name_width, number_width = max(len(name) for name, _ in parts), max(map(len, numbers))
+    for sign, (name, _), text in zip(signs, parts, numbers, strict=True):
+        yield f"{sign} {name:<{name_width}}  {text:>{number_width}}"
+
+
+def _contributions_text(explanation: Explanation, point: Point) -> str:
+    """Return which outputs of the layer below are explained next, and what the others add."""
+    count, below = len(explanation.contributions or ()), f"Below, in layer {explanation.layer - 1}"
+    if not count:
+        return f"{below}, nothing adds to it: all products are 0."
+    if count == 1:
+        return f"{below}, the one number of the patch whose product is not 0:"
+    text = f"{below}, the {count} numbers of the patch with the largest products"
+    if not explanation.others:
+        return f"{text}; all others are 0:"
+    amounts = _amounts_text(explanation.other_amounts, point)
+    if explanation.others == 1:
+        return f"{text}; the other one that is not 0 adds {amounts}:"
+    return f"{text}; the other {explanation.others} that are not 0 add {amounts} together:"
+
+
+def _amounts_text(amounts: Sequence[float], point: Point) -> str:
+    """Return what is added to the sum of a point, or to each of several."""
+    if len(amounts) == 1:
+        return number(amounts[0])
+    pairs = zip(amounts, point.sums, strict=True)
+    return " and ".join(f"{number(amount)} to {filter_sum.filter}" for amount, filter_sum in pairs)

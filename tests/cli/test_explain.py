@@ -52,7 +52,7 @@ def test_the_value_of_a_model_is_what_apply_writes(model, layer):
 def test_the_seven_in_words():
     assert done("explain", SEVEN, "-f", "edges", "--filter", "bottom", "--at", "13,9").stdout.splitlines() == [
         f"{SEVEN} (28×28) through edges: position 13,9 of 26×26",
-        "It sees columns 13 to 15 and rows 9 to 11 of the image.",
+        "Its receptive field is columns 13 to 15 and rows 9 to 11 of the image.",
         "",
         "bottom at 13,9 = 2.216",
         "        patch           weights            products",
