@@ -1,4 +1,4 @@
-"""What filters look for, as one picture: for each filter its patches, their deconvolutions, the inputs made for it."""
+"""Pictures of features: for each filter its top-9 patches, their deconvolutions, and its activation maximizations."""
 
 from __future__ import annotations
 
@@ -15,194 +15,199 @@ from cnnfx.render.filters import add_frame
 from cnnfx.render.grid import Levels, Tiles, enlarge, suitable_columns
 from cnnfx.render.text import BACKGROUND, draw_text, line_height, text_width
 
-FONT, TITLE = 15, 19
-GAP, MARGIN = 3, 14
-"""Pixels between the pictures of one kind, and between the kinds."""
-PANEL = 190
-"""About how many pixels wide the pictures of one kind are together, unless they are larger."""
-NOTHING, STRIPE = 232, 214
-"""The grays of the stripes where a filter is never active."""
-OUTSIDE = 200
-"""What lies outside an image is drawn in this gray."""
-
-CLIPPED = 97
-"""Deconvolutions have a few strong pixels: black and white are the magnitude that so many of a hundred stay below."""
-
 CAPTIONS = {
-    "patches": "most exciting patches",
-    "deconvolution": "what excites in them",
-    "maximization": "made to excite",
+    "patches": f"top-{PATCHES} patches",
+    "deconvolution": "deconvolution",
+    "maximization": "activation maximization",
 }
-"""What stands over the pictures of each method."""
+"""The caption of the panel of each method."""
+
+PANEL_WIDTH = 190
+"""About how many pixels wide a panel is: the pictures of one method for one filter. Wider if a patch is."""
+PATCH_GAP = 3
+"""Pixels between the pictures of a panel."""
+MARGIN = 14
+"""Pixels between panels, between filters, and around the whole picture."""
+TITLE_FONT_SIZE = 19
+"""The font size of the title, in pixels. Long titles are smaller, down to `LABEL_FONT_SIZE`."""
+LABEL_FONT_SIZE = 15
+"""The font size of the labels of the filters, in pixels."""
+CAPTION_FONT_SIZE = 13
+"""The font size of the captions, in pixels."""
+STRIPE_LEVELS = (232, 214)
+"""The gray levels of the stripes of a filter that is never active."""
+OUTSIDE_LEVEL = 200
+"""The gray level of what is outside the image, in patches at its border."""
+DECONVOLUTION_PERCENTILE = 97
+"""Black and white in a deconvolution are this percentile of its magnitudes, since a few pixels are much stronger."""
 
 
 def patterns_picture(found: Found, title: str, columns: int | None = None) -> Levels:
-    """The patterns of a layer, filter by filter.
+    """Draw what the filters of a layer respond to, filter by filter.
 
-    Patches are drawn as the images are. Deconvolutions are bright where light speaks for the filter, dark where dark
-    does, gray where nothing does, each by its own range. Made inputs are drawn with their brightest pixel white. A
-    filter that is never active is striped.
+    Patches are drawn like the images. In a deconvolution, pixels that increase the activation when they are lighter are
+    light, those that increase it when they are darker are dark, and others gray, each by its own range. Inputs made by
+    activation maximization are drawn with their brightest pixel white. The panels of a filter that is never active are
+    striped.
 
     Parameters
     ----------
     found : Found
     title : str
     columns : int, optional
-        Filters side by side; as many as make a picture somewhat wider than high unless given.
+        Filters in a row; by default as many as make a picture somewhat wider than high.
 
     Returns
     -------
-    array (height, width), or (height, width, 3) of images in color
+    uint8 array (height, width), or (height, width, 3) for images in color
     """
-    blocks = [_block(pattern, found) for pattern in found.patterns]
-    height, width = blocks[0].shape[:2]
-    columns = min(len(blocks), columns or suitable_columns(len(blocks), width + MARGIN, height + MARGIN))
-    rows = math.ceil(len(blocks) / columns)
-    head = _head(found, title, columns, width)
-    sheet = _paper(head.shape[0] + rows * (height + MARGIN), MARGIN + columns * (width + 2 * MARGIN))
-    sheet[: head.shape[0], : head.shape[1]] = head[:, : sheet.shape[1]]
-    for index, block in enumerate(blocks):
-        top = head.shape[0] + index // columns * (height + MARGIN)
-        _put(sheet, block, top, MARGIN + index % columns * (width + 2 * MARGIN))
-    return sheet if _in_color(found) else sheet[..., 0]
+    pictures = [_filter_picture(pattern, found) for pattern in found.patterns]
+    height, width = pictures[0].shape[:2]
+    columns = min(len(pictures), columns or suitable_columns(len(pictures), width + MARGIN, height + MARGIN))
+    rows = math.ceil(len(pictures) / columns)
+    header = _header(found, title, columns, width)
+    canvas = _blank(header.shape[0] + rows * (height + MARGIN), header.shape[1])
+    canvas[: header.shape[0]] = header
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, columns)
+        _paste(canvas, picture, header.shape[0] + row * (height + MARGIN), MARGIN + column * (width + 2 * MARGIN))
+    in_color = any(len(patch.pixels) == 3 for pattern in found.patterns for patch in pattern.patches[:1])
+    return canvas if in_color else canvas[..., 0]
 
 
 def best_tiles(found: Found) -> Tiles:
-    """For each filter its most exciting patch, what excites in it, and the best made input, side by side: a short view.
+    """Return as one tile for each filter its top patch, the deconvolution of it, and the best maximization.
 
     Filters that are never active are striped.
     """
-    high, wide = found.size
-    pictures = []
+    height, width = found.size
+    tiles = []
     for pattern in found.patterns:
-        parts = [some[0] if (some := _pictures(pattern, method)) else stripes(high, wide) for method in found.methods]
-        gap = _paper(high, 1)
-        pictures.append(np.concatenate([p for part in parts for p in (gap, _color(part))][1:], axis=1))
-    height, width = pictures[0].shape[:2]
+        parts: list[Levels] = []
+        for method in found.methods:
+            pictures = _method_pictures(pattern, method) or [stripes(height, width)]
+            parts += [_blank(height, 1), _as_color(pictures[0])]
+        tiles.append(np.concatenate(parts[1:], axis=1))
 
     def rows(first: int, last: int, top: int, bottom: int) -> list[Levels]:
-        return [picture[top:bottom] for picture in pictures[first:last]]
+        return [tile[top:bottom] for tile in tiles[first:last]]
 
-    return Tiles([label(pattern) for pattern in found.patterns], height, width, rows, color=True)
+    labels = [label(pattern) for pattern in found.patterns]
+    return Tiles(labels, height, tiles[0].shape[1], rows, color=True)
 
 
 def label(pattern: Pattern) -> str:
-    """A filter's name, and how much the best patch and the best made input excite it."""
+    """Return the name of a filter with its largest activations: by a patch, and by activation maximization."""
     if not pattern.patches:
         return f"{pattern.name}: never active"
-    made = f", made {pattern.climbs[0].activation:.3g}" if pattern.climbs else ""
-    return f"{pattern.name}: {pattern.patches[0].activation:.3g}{made}"
+    maximized = f", maximized {pattern.climbs[0].activation:.3g}" if pattern.climbs else ""
+    return f"{pattern.name}: {pattern.patches[0].activation:.3g}{maximized}"
 
 
 def stripes(height: int, width: int) -> Levels:
-    """Slanted stripes `(height, width)`, which say that there is nothing."""
+    """Return diagonal stripes `(height, width)`, which mark that there is nothing to draw."""
     rows, columns = np.indices((height, width))
     period = max(4, min(16, min(height, width) // 4))
-    return np.where((rows + columns) % period < period // 2, NOTHING, STRIPE).astype(np.uint8)
+    return np.where((rows + columns) % period < period // 2, *STRIPE_LEVELS).astype(np.uint8)
 
 
-def _head(found: Found, title: str, columns: int, width: int) -> Levels:
-    """The title, and what stands over the pictures of each method in every column."""
-    room = MARGIN + columns * (width + 2 * MARGIN)
-    size = TITLE
-    while size > FONT and text_width(title, size) > room - 2 * MARGIN:
-        size -= 1
-    head = _paper(MARGIN + line_height(size) + line_height(FONT) + MARGIN, room)
-    _put(head, draw_text(title, size, room - 2 * MARGIN), MARGIN, MARGIN)
+def _header(found: Found, title: str, columns: int, width: int) -> Levels:
+    """Draw the title, and below it the captions of the panels above each column of filters."""
+    full_width = MARGIN + columns * (width + 2 * MARGIN)
+    title_size = TITLE_FONT_SIZE
+    while title_size > LABEL_FONT_SIZE and text_width(title, title_size) > full_width - 2 * MARGIN:
+        title_size -= 1
+    header = _blank(MARGIN + line_height(title_size) + line_height(LABEL_FONT_SIZE) + MARGIN, full_width)
+    _paste(header, draw_text(title, title_size, full_width - 2 * MARGIN), MARGIN, MARGIN)
+    _, panel_width = _panel_size(found)
     for column in range(columns):
         for index, method in enumerate(found.methods):
-            left = MARGIN + column * (width + 2 * MARGIN) + index * (_panel(found)[1] + MARGIN)
-            text = draw_text(CAPTIONS[method], FONT - 2, _panel(found)[1])
-            _put(head, text, MARGIN + line_height(size) + 6, left)
-    return head
+            left = MARGIN + column * (width + 2 * MARGIN) + index * (panel_width + MARGIN)
+            caption = draw_text(CAPTIONS[method], CAPTION_FONT_SIZE, panel_width)
+            _paste(header, caption, MARGIN + line_height(title_size) + 6, left)
+    return header
 
 
-def _in_color(found: Found) -> bool:
-    return any(len(patch.pixels) == 3 for pattern in found.patterns for patch in pattern.patches[:1])
-
-
-def _block(pattern: Pattern, found: Found) -> Levels:
-    """A filter's label, and below it the pictures of each method side by side."""
-    height, width = _panel(found)
-    count = len(found.methods)
-    block = _paper(line_height(FONT) + height, count * width + (count - 1) * MARGIN)
-    _put(block, draw_text(label(pattern), FONT, block.shape[1]), 0, 0)
+def _filter_picture(pattern: Pattern, found: Found) -> Levels:
+    """Draw the label of a filter, and below it the panels of the methods side by side."""
+    height, width = _panel_size(found)
+    count, top = len(found.methods), line_height(LABEL_FONT_SIZE)
+    canvas = _blank(top + height, count * width + (count - 1) * MARGIN)
+    _paste(canvas, draw_text(label(pattern), LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
     for index, method in enumerate(found.methods):
-        panel = _panel_of(pattern, method, found)
-        _put(block, panel, line_height(FONT), index * (width + MARGIN))
-    return block
+        _paste(canvas, _panel(pattern, method, found), top, index * (width + MARGIN))
+    return canvas
 
 
-def _panel(found: Found) -> tuple[int, int]:
-    """The height and width of the pictures of one kind together."""
+def _panel_size(found: Found) -> tuple[int, int]:
+    """Return the height and width of a panel: of the top patches with their frames, enlarged."""
     side = math.isqrt(PATCHES)
-    height, width = (size * _scale(found) + 2 for size in found.size)
-    return side * height + (side - 1) * GAP, side * width + (side - 1) * GAP
+    scale = max(1, PANEL_WIDTH // side // max(found.size))
+    height, width = (side * (size * scale + 2) + (side - 1) * PATCH_GAP for size in found.size)
+    return height, width
 
 
-def _scale(found: Found) -> int:
-    return max(1, PANEL // math.isqrt(PATCHES) // max(found.size))
-
-
-def _panel_of(pattern: Pattern, method: str, found: Found) -> Levels:
-    """The pictures of one kind: nine patches in three rows, or the inputs of four seeds in two."""
-    height, width = _panel(found)
+def _panel(pattern: Pattern, method: str, found: Found) -> Levels:
+    """Draw the pictures of a method in a square: nine patches, or the maximizations from four seeds."""
+    height, width = _panel_size(found)
     if not pattern.patches:
         return add_frame(stripes(height - 2, width - 2))
     side = math.isqrt(SEEDS if method == "maximization" else PATCHES)
-    rooms = ((extent - (side - 1) * GAP) // side - 2 for extent in (height, width))
-    scale = max(1, min(room // size for room, size in zip(rooms, found.size, strict=True)))
-    panel = _paper(height, width)
-    down, across = (size * scale + 2 + GAP for size in found.size)
-    top, left = ((whole - side * step + GAP) // 2 for whole, step in ((height, down), (width, across)))
-    for index, picture in enumerate(_pictures(pattern, method)):
-        tile = add_frame(enlarge(picture, scale))
-        _put(panel, tile, top + index // side * down, left + index % side * across)
+    cell_sizes = ((extent - (side - 1) * PATCH_GAP) // side - 2 for extent in (height, width))
+    scale = max(1, min(cell // size for cell, size in zip(cell_sizes, found.size, strict=True)))
+    row_step, column_step = (size * scale + 2 + PATCH_GAP for size in found.size)
+    top, left = (height - side * row_step + PATCH_GAP) // 2, (width - side * column_step + PATCH_GAP) // 2
+    panel = _blank(height, width)
+    for index, picture in enumerate(_method_pictures(pattern, method)):
+        row, column = divmod(index, side)
+        _paste(panel, add_frame(enlarge(picture, scale)), top + row * row_step, left + column * column_step)
     return panel
 
 
-def _pictures(pattern: Pattern, method: str) -> list[Levels]:
-    """The pictures of one kind, `(H, W)` or `(H, W, 3)`."""
+def _method_pictures(pattern: Pattern, method: str) -> list[Levels]:
+    """Return the pictures of a method, `(H, W)` or `(H, W, 3)`."""
     if method == "maximization":
-        return [_lit(climb.pixels) for climb in pattern.climbs]
+        return [_maximization(climb.pixels) for climb in pattern.climbs]
     if method == "patches":
-        return [_shown(patch.pixels) for patch in pattern.patches]
-    return [_signed(patch.projection) for patch in pattern.patches if patch.projection is not None]
+        return [_patch(patch.pixels) for patch in pattern.patches]
+    return [_deconvolution(patch.projection) for patch in pattern.patches if patch.projection is not None]
 
 
-def _shown(pixels: Array) -> Levels:
-    """A patch as it is, what is outside the image in gray."""
-    levels = _planes(pixels, linear_scale("none", 0, 1).levels)
-    levels[np.isnan(pixels[0])] = OUTSIDE
+def _patch(pixels: Array) -> Levels:
+    """Draw a patch with values 0..1; what is outside the image, NaN, is gray."""
+    levels = _channels_to_levels(pixels, linear_scale("none", 0, 1).levels)
+    levels[np.isnan(pixels[0])] = OUTSIDE_LEVEL
     return levels
 
 
-def _lit(pixels: Array) -> Levels:
-    """A made input, its brightest pixel white."""
-    return _planes(pixels, linear_scale("positive", 0, float(pixels.max())).levels)
+def _deconvolution(projection: Array) -> Levels:
+    """Draw a deconvolution, in which zero is mid-gray."""
+    magnitudes = np.abs(projection)
+    largest = float(np.percentile(magnitudes, DECONVOLUTION_PERCENTILE)) or float(magnitudes.max())
+    return _channels_to_levels(projection, linear_scale("signed", -largest, largest).levels)
 
 
-def _signed(projection: Array) -> Levels:
-    """A deconvolution: zero is mid-gray."""
-    largest = float(np.percentile(np.abs(projection), CLIPPED)) or float(np.abs(projection).max())
-    return _planes(projection, linear_scale("signed", -largest, largest).levels)
+def _maximization(pixels: Array) -> Levels:
+    """Draw an input made by activation maximization, its brightest pixel white."""
+    return _channels_to_levels(pixels, linear_scale("positive", 0, float(pixels.max())).levels)
 
 
-def _planes(pixels: Array, levels: Callable[[Array], Levels]) -> Levels:
-    """Channels `(C, H, W)` as `(H, W, 3)` if they are three, else their mean as `(H, W)`."""
+def _channels_to_levels(pixels: Array, levels: Callable[[Array], Levels]) -> Levels:
+    """Return channels `(C, H, W)` as a picture `(H, W, 3)` if C is 3, otherwise their mean as `(H, W)`."""
     if len(pixels) == 3:
         return np.moveaxis(levels(np.ascontiguousarray(pixels)), 0, -1).copy()
     return levels(np.ascontiguousarray(pixels.mean(axis=0)))
 
 
-def _paper(height: int, width: int) -> Levels:
+def _blank(height: int, width: int) -> Levels:
     return np.full((height, width, 3), BACKGROUND, np.uint8)
 
 
-def _color(picture: Levels) -> Levels:
+def _as_color(picture: Levels) -> Levels:
     return picture if picture.ndim == 3 else picture[..., np.newaxis].repeat(3, axis=2)
 
 
-def _put(sheet: Levels, picture: Levels, top: int, left: int) -> None:
+def _paste(canvas: Levels, picture: Levels, top: int, left: int) -> None:
+    """Draw a picture, gray or in color, on a canvas in color."""
     height, width = picture.shape[:2]
-    sheet[top : top + height, left : left + width] = _color(picture)
+    canvas[top : top + height, left : left + width] = _as_color(picture)

@@ -1,4 +1,4 @@
-"""The picture of patterns: what is where, in which gray, and what says that there is nothing."""
+"""Pictures of features: their layout, gray levels, and the stripes of filters that are never active."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from cnnfx.features.maximization import Climb
 from cnnfx.features.search import Found, Patch, Pattern
 from cnnfx.nn.receptive_field import Box
-from cnnfx.render.features import NOTHING, OUTSIDE, STRIPE, best_tiles, label, patterns_picture, stripes
+from cnnfx.render.features import OUTSIDE_LEVEL, STRIPE_LEVELS, best_tiles, label, patterns_picture, stripes
 
 METHODS = ("patches", "deconvolution", "maximization")
 
@@ -28,31 +28,31 @@ GRAY = pattern([[[0, 1], [np.nan, 0.2]]], [[[-2, 2], [0, 2]]], [[[0, 0.5], [0.25
 DEAD = Pattern(1, "dead", (), ())
 
 
-def test_the_best_of_each_stands_side_by_side():
+def test_the_best_picture_of_each_method_is_drawn_side_by_side():
     tiles = best_tiles(found(GRAY))
     (picture,) = tiles.rows(0, 1, 0, 2)
     white = [255, 255]
-    patch, projection, made = [[0, 255], [OUTSIDE, 51]], [[0, 255], [128, 255]], [[0, 255], [128, 0]]
+    patch, projection, made = [[0, 255], [OUTSIDE_LEVEL, 51]], [[0, 255], [128, 255]], [[0, 255], [128, 0]]
     expected = np.hstack([patch, np.array([white]).T, projection, np.array([white]).T, made])
     np.testing.assert_array_equal(picture, expected[..., None].repeat(3, axis=2))
-    assert tiles.labels == ["f: 1.5, made 2.25"]
+    assert tiles.labels == ["f: 1.5, maximized 2.25"]
 
 
-def test_a_dead_filter_is_said_and_striped():
+def test_a_filter_that_is_never_active_is_labeled_and_striped():
     assert label(DEAD) == "dead: never active"
     picture = patterns_picture(found(DEAD), "title")
-    assert {NOTHING, STRIPE} <= set(np.unique(picture))
-    assert (picture == NOTHING).mean() > 0.25
-    assert set(np.unique(stripes(9, 9))) == {NOTHING, STRIPE}
+    assert set(STRIPE_LEVELS) <= set(np.unique(picture))
+    assert (picture == STRIPE_LEVELS[0]).mean() > 0.25
+    assert set(np.unique(stripes(9, 9))) == set(STRIPE_LEVELS)
 
 
-def test_only_the_methods_that_were_asked_for_are_drawn():
+def test_only_the_requested_methods_are_drawn():
     one, three = (patterns_picture(found(GRAY, methods=methods), "").shape for methods in (METHODS[:1], METHODS))
     assert three[0] == one[0]
     assert three[1] > 2.8 * (one[1] - 50)
 
 
-def test_gray_images_make_a_gray_picture_and_colored_ones_a_colored():
+def test_the_picture_is_in_color_if_the_images_are():
     assert patterns_picture(found(GRAY), "").ndim == 2
     red = np.zeros((3, 2, 2))
     red[0] = 1
@@ -62,7 +62,7 @@ def test_gray_images_make_a_gray_picture_and_colored_ones_a_colored():
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5])
-def test_filters_stand_in_as_many_columns_as_are_asked_for(columns):
+def test_filters_are_drawn_in_the_requested_number_of_columns(columns):
     alone = patterns_picture(found(GRAY), "", 1).shape
     height, width = patterns_picture(found(*[GRAY] * 5), "", columns).shape
     assert width == pytest.approx(columns * alone[1], abs=14 * columns)
