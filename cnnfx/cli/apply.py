@@ -165,11 +165,11 @@ def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
 
 def _for_a_page(work: Pipeline) -> Pipeline:
     """A page shows every layer up to the wanted one, in a size that a browser can compute."""
-    from cnnfx.render.page import page_pixels
+    from cnnfx.render.page import max_image_pixels
 
     last = max(work.layers, default=len(work.network.layers))
     layers = tuple(range(1, last + 1))
-    return work._replace(layers=layers, reduce_to=page_pixels(work.network))
+    return work._replace(layers=layers, reduce_to=max_image_pixels(work.network))
 
 
 def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:

@@ -69,7 +69,7 @@ def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, grid_o
     CnnfxError
         If it would be too large for a browser; the message names the image.
     """
-    from cnnfx.render.page import LARGE, make_page
+    from cnnfx.render.page import LARGE_PAGE_BYTES, make_page
 
     picture = feature_grid(image, layers, grid_options._replace(with_input=True, with_filters=True))
     try:
@@ -77,11 +77,10 @@ def write_page(file: IO[bytes], where: str, image: Image, layers: Layers, grid_o
     except CnnfxError as error:
         raise error.prefixed(image.name) from error
     file.write(page)
-    if len(page) <= LARGE:
+    if len(page) <= LARGE_PAGE_BYTES:
         return ()
-    return (
-        f"{where}: it has {len(page) / 1e6:.1f} MB, more than the {LARGE / 1e6:.0f} MB that open quickly anywhere.",
-    )
+    size, quick = (f"{count / 1e6:.{digits}f} MB" for count, digits in ((len(page), 1), (LARGE_PAGE_BYTES, 0)))
+    return (f"{where}: it has {size}, more than the {quick} that open quickly anywhere.",)
 
 
 def write_grid(file: IO[bytes], where: str, grid: Grid, format: str = "png") -> None:

@@ -30,14 +30,13 @@ def test_the_ending_makes_a_page_and_the_summary_says_so():
     result = done("apply", SEVEN, "-f", "edges", "-o", "page.html")
     assert result.stderr == "page.html: 4 channels of 26×26\n"
     assert result.stdout == ""
-    names = [output["name"] for output in told("page.html")["network"]["layers"][0]["outputs"]]
-    assert names == ["top", "left", "bottom", "right"]
+    assert told("page.html")["network"]["layers"][0]["filters"] == ["top", "left", "bottom", "right"]
 
 
 def test_a_page_shows_every_layer():
     result = done("apply", SEVEN, "-f", "edges", "--then", "box", "--pool", "max:2", "-o", "page.html")
     assert result.stderr == "page.html: 4 channels of 26×26, 1 channel of 12×12\n"
-    assert [layer["pool"] for layer in told("page.html")["network"]["layers"]] == [None, {"kind": "max", "size": 2}]
+    assert [layer["pool"] for layer in told("page.html")["network"]["layers"]] == [None, "max:2"]
 
 
 def test_a_layer_shows_what_leads_to_it():

@@ -1,9 +1,9 @@
-"""One page that shows a network at work on an image: input, filters, the feature maps of every layer.
+"""Interactive HTML pages: the input, the filters and the feature maps of every layer of a network.
 
-`page.html` is filled with `page.css`, the scripts, and what `data` makes of network and image; the browser computes the
-maps. Read the scripts in the order of `assemble.SCRIPTS`.
+`page.py` fills `page.html` with `page.css`, the scripts, and the network and image from `data.py`; the browser computes
+the feature maps. Read the scripts in the order of `page.SCRIPTS`.
 """
 
-from cnnfx.render.page.page import LARGE, make_page, page_pixels
+from cnnfx.render.page.page import LARGE_PAGE_BYTES, make_page, max_image_pixels
 
-__all__ = ["LARGE", "make_page", "page_pixels"]
+__all__ = ["LARGE_PAGE_BYTES", "make_page", "max_image_pixels"]

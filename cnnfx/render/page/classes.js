@@ -1,57 +1,66 @@
-/* The classes that a model tells apart: their probabilities, and the cell whose drawing they follow. */
+/* The classes of a model: their probabilities, and a canvas to draw an image to classify. */
 
-/** A cell to draw on, where the model tells classes of such images. */
-function penCard(page) {
-  const { pen: cell, image } = page.told, [, height, width] = cell.shape;
-  const fit = (plane) => (cell.digits ? fitDigit(plane) : fitPlain(plane, height, width));
-  const pen = new Pen((plane) => {
-    const drawn = fit(plane) || { channels: 1, height, width, values: new Float32Array(height * width) };
-    page.show(drawn, finish(forward(page.network, drawn)));
+/** The canvas to draw on, with its buttons and the predicted classes. */
+function drawingCard(page) {
+  const { drawing: { shape, digits }, image } = page.data, [, height, width] = shape;
+  const fit = (drawing) => (digits ? fitDigit(drawing) : fitDrawing(drawing, height, width));
+  const pen = new Pen((drawing) => {
+    const fitted = fit(drawing) || { channels: 1, height, width, values: new Float32Array(height * width) };
+    page.show(fitted, finish(forward(page.network, fitted)));
     back.hidden = false;
-    reading.textContent = readingOf(page);
-    title.textContent = cell.digits ? "your drawing, fitted" : "your drawing";
+    prediction.textContent = predictionText(page);
+    title.textContent = digits ? "your drawing, preprocessed" : "your drawing, resized";
   });
   const title = page.views[0][0].canvas.parentElement.querySelector(".title");
-  const reading = make("p", { class: "reading" });
-  const clear = make("button", { type: "button" }, "Clear"), back = make("button", { type: "button" }, `Back to ${image.name}`);
+  const prediction = createElement("p", { class: "prediction" });
+  const clear = createElement("button", { type: "button" }, "Clear");
+  const back = createElement("button", { type: "button" }, `Back to ${image.name}`);
   back.hidden = true;
   clear.addEventListener("click", () => pen.clear());
   back.addEventListener("click", () => {
-    page.show(page.given, page.givenMaps);
+    page.show(page.image, page.imageMaps);
     back.hidden = true;
-    reading.textContent = "";
+    prediction.textContent = "";
     title.textContent = image.name;
     clear.focus();
   });
-  const how = cell.digits ? "It is fitted as MNIST's digits were made: scaled to 20×20, its center of mass in the middle." : `It is scaled to ${width}×${height}.`;
-  return make("figure", { class: "card" }, make("figcaption", {}, cell.digits ? "draw a digit here" : "draw here"),
-    pen.canvas, reading, make("div", { class: "buttons" }, clear, back), make("p", { class: "how" }, how));
+  const note = digits
+    ? "The drawing is preprocessed as MNIST's digits were: scaled to 20×20 pixels, with the center of mass in the middle of 28×28."
+    : `The drawing is resized to ${width}×${height} pixels.`;
+  return createElement("figure", { class: "card" }, createElement("figcaption", {}, digits ? "draw a digit here" : "draw here"),
+    pen.canvas, prediction, createElement("div", { class: "buttons" }, clear, back), createElement("p", { class: "how" }, note));
 }
 
-/** The three most probable classes of what is shown, in words. */
-function readingOf({ network, maps }) {
-  const shares = Array.from(probabilities(network.head, maps[maps.length - 1]), (share, index) => ({ share, name: network.classes[index] }));
-  const [first, ...others] = shares.sort((a, b) => b.share - a.share).slice(0, 3).map(({ name, share }) => `${name} (${(100 * share).toFixed(1)} %)`);
-  return `${first}${others.length ? `, or ${others.join(", ")}` : ""}`;
+/** The three most probable classes of the input shown. */
+function predictionText({ network, maps }) {
+  const classes = Array.from(probabilities(network.head, maps[maps.length - 1]), (probability, index) => ({ probability, name: network.classes[index] }));
+  const texts = classes.sort((a, b) => b.probability - a.probability).slice(0, 3).map(({ name, probability }) => `${name} (${percent(probability)})`);
+  return texts.length > 1 ? `${texts[0]}, or ${texts.slice(1).join(", ")}` : texts[0];
 }
 
-/** The probabilities of the classes, where the maps have the size that the head has learned on. */
-function showClasses({ network, told }, maps) {
-  const place = find("classes");
-  if (!place) return;
-  place.querySelector(".classes")?.remove();
-  const about = place.querySelector(".about");
+function percent(probability) {
+  return `${(100 * probability).toFixed(1)} %`;
+}
+
+/** Show the probabilities of the classes, if the maps have the size that the head was trained on. */
+function showClasses({ network, data }, maps) {
+  const section = byId("classes");
+  if (!section) return;
+  section.querySelector(".classes")?.remove();
+  const about = section.querySelector(".about");
   if (!fitsHead(network.head, maps)) {
-    about.textContent = `The classes are told of images of ${told.pen ? told.pen.shape.slice(1).reverse().join("×") : "another size"} only${told.pen ? ": draw one above" : ""}.`;
+    about.textContent = data.drawing
+      ? `The model classifies images of ${data.drawing.shape.slice(1).reverse().join("×")} pixels only. Draw one above.`
+      : "The model classifies images of another size only.";
     return;
   }
-  const shares = probabilities(network.head, maps), most = shares.indexOf(Math.max(...shares));
-  about.textContent = `Most probable: ${network.classes[most]}. Each probability is made of all ${maps.values.length} pixels of the last layer.`;
-  place.append(make("ol", { class: "classes" }, ...shares.map((share, index) => {
-    const bar = make("div", { class: "share" });
-    bar.style.width = `${100 * share}%`;
-    return make("li", { class: index === most ? "most" : "", "data-probability": share },
-      make("span", {}, network.classes[index]), bar, make("span", { class: "percent" }, `${(100 * share).toFixed(1)} %`));
+  const shares = probabilities(network.head, maps), best = shares.indexOf(Math.max(...shares));
+  about.textContent = `Most probable: ${network.classes[best]}. Each probability is computed from all ${maps.values.length} values of the last layer.`;
+  section.append(createElement("ol", { class: "classes" }, ...shares.map((probability, index) => {
+    const bar = createElement("div", { class: "bar" });
+    bar.style.width = `${100 * probability}%`;
+    return createElement("li", { class: index === best ? "best" : "", "data-probability": probability },
+      createElement("span", {}, network.classes[index]), bar, createElement("span", { class: "percent" }, percent(probability)));
   })));
-  speak(`${network.classes[most]}, ${Math.round(100 * shares[most])} per cent`);
+  announce(`${network.classes[best]}, ${Math.round(100 * shares[best])} percent`);
 }

@@ -1,109 +1,120 @@
-/* From values to colors, by the same lines and tables as the pictures that cnnfx writes. */
+/* Values to levels and colors, by the same linear scales and color tables as the pictures that cnnfx writes. */
 
-/** Smallest and largest finite value of each channel, 0 and 0 if there are none, and where the largest is. */
-function statistics(maps) {
+/** The smallest and largest finite value of each channel (0 and 0 if there are none), and the position of the largest. */
+function channelRanges(maps) {
   const size = maps.height * maps.width;
   return Array.from({ length: maps.channels }, (_, channel) => {
     let low = Infinity, high = -Infinity, peak = 0;
-    for (let at = 0; at < size; at++) {
-      const value = maps.values[channel * size + at];
+    for (let pixel = 0; pixel < size; pixel++) {
+      const value = maps.values[channel * size + pixel];
       if (!Number.isFinite(value)) continue;
       if (value < low) low = value;
-      if (value > high) { high = value; peak = at; }
+      if (value > high) { high = value; peak = pixel; }
     }
     const found = low <= high;
     return { low: found ? low : 0, high: found ? high : 0, row: Math.floor(peak / maps.width), column: peak % maps.width };
   });
 }
 
-/** The line level = scale · value + offset that draws values between low and high in a mode. */
-function line(mode, low, high) {
+/** The linear scale, level = scale · value + offset, of a normalization for values between low and high. */
+function linearScale(normalization, low, high) {
   const largest = Math.max(Math.abs(low), Math.abs(high));
-  if (mode === "signed") return { scale: ratio(127.5, largest), offset: 127.5 };
-  if (mode === "positive") return { scale: ratio(255, Math.max(high, 0)), offset: 0 };
-  if (mode === "absolute") return { scale: ratio(255, largest), offset: 0, magnitude: true };
-  if (mode === "none") return { scale: 255, offset: 0 };
+  if (normalization === "signed") return { scale: ratio(127.5, largest), offset: 127.5 };
+  if (normalization === "positive") return { scale: ratio(255, Math.max(high, 0)), offset: 0 };
+  if (normalization === "absolute") return { scale: ratio(255, largest), offset: 0, magnitude: true };
+  if (normalization === "none") return { scale: 255, offset: 0 };
   const scale = ratio(255, high - low); // minmax
   return { scale, offset: -low * scale };
 }
 
-const LARGEST_FLOAT = 3.4028234663852886e38;
+const LARGEST_FLOAT32 = 3.4028234663852886e38;
 
+/** span / extent, or 0 if the extent is 0 or the quotient would overflow. */
 function ratio(span, extent) {
-  return extent > span / LARGEST_FLOAT ? span / extent : 0;
+  return extent > span / LARGEST_FLOAT32 ? span / extent : 0;
 }
 
-/** The level 0..255 of a value; NaN is drawn black. All steps are rounded to 32 bits, as in the pictures. */
-function level({ scale, offset, magnitude }, value) {
+/** The level 0..255 of a value; NaN becomes 0. Each step is rounded to float32, as in the pictures. */
+function levelOf({ scale, offset, magnitude }, value) {
   const scaled = Math.fround(value * Math.fround(scale));
-  const moved = Math.fround((magnitude ? Math.abs(scaled) : scaled) + Math.fround(offset + 0.5));
-  return moved > 0 ? Math.floor(Math.min(moved, 255.5)) : 0;
+  const shifted = Math.fround((magnitude ? Math.abs(scaled) : scaled) + Math.fround(offset + 0.5));
+  return shifted > 0 ? Math.floor(Math.min(shifted, 255.5)) : 0;
 }
 
-/** The lines of a layer's channels, each by its own range or all by the range of all. */
-function lines(ranges, look) {
-  if (look.scope !== "all") return ranges.map(({ low, high }) => line(look.normalize, low, high));
+/** The linear scale of each channel of a layer: by its own range, or by the range of all channels. */
+function linearScales(ranges, { normalize, scope }) {
+  if (scope !== "all") return ranges.map(({ low, high }) => linearScale(normalize, low, high));
   const low = Math.min(...ranges.map((range) => range.low)), high = Math.max(...ranges.map((range) => range.high));
-  return ranges.map(() => line(look.normalize, low, high));
+  return ranges.map(() => linearScale(normalize, low, high));
 }
 
-/** Red, green and blue, 0..255, as the one number that a canvas holds for a pixel. */
-function packed(red, green, blue) {
+/** Red, green and blue, 0..255, as the 32-bit number of a canvas pixel. */
+function packColor(red, green, blue) {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** A table of 256 colors from 768 bytes. */
+/** A table of 256 packed colors from 768 bytes. */
 function colorTable(bytes) {
-  return Uint32Array.from({ length: 256 }, (_, index) => packed(...bytes.subarray(3 * index, 3 * index + 3)));
+  return Uint32Array.from({ length: 256 }, (_, index) => packColor(...bytes.subarray(3 * index, 3 * index + 3)));
 }
 
-const GRAYS = Uint32Array.from({ length: 256 }, (_, gray) => packed(gray, gray, gray));
+const GRAYS = Uint32Array.from({ length: 256 }, (_, level) => packColor(level, level, level));
 
-/** A canvas with one pixel per value; `color(at)` is its packed color. */
-function painted(width, height, color) {
+/** A canvas whose pixels have the packed colors `color(index)`. */
+function drawPixels(width, height, color) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d"), picture = context.createImageData(width, height);
   const pixels = new Uint32Array(picture.data.buffer);
-  for (let at = 0; at < pixels.length; at++) pixels[at] = color(at);
+  for (let index = 0; index < pixels.length; index++) pixels[index] = color(index);
   context.putImageData(picture, 0, 0);
   return canvas;
 }
 
 /** One channel of maps as a canvas. */
-function paintedMap(maps, channel, drawn, table) {
-  const first = channel * maps.height * maps.width, { values } = maps;
-  return painted(maps.width, maps.height, (at) => table[level(drawn, values[first + at])]);
+function drawMap(maps, channel, scale, table) {
+  const start = channel * maps.height * maps.width, { values } = maps;
+  return drawPixels(maps.width, maps.height, (index) => table[levelOf(scale, values[start + index])]);
 }
 
-/** How the image is drawn: as it is if it is a picture, from smallest to largest value if it is data. */
-function inputLine(image, isArray) {
-  if (!isArray) return line("none", 0, 1);
-  const ranges = statistics(image); // 0 is always within, as in the pictures
-  return line("minmax", Math.min(0, ...ranges.map(({ low }) => low)), Math.max(0, ...ranges.map(({ high }) => high)));
+/** The linear scale of the input: 0..1 for pictures, from the smallest to the largest value for arrays. */
+function inputScale(image, isArray) {
+  if (!isArray) return linearScale("none", 0, 1);
+  const ranges = channelRanges(image); // the range includes 0, as in the pictures
+  return linearScale("minmax", Math.min(0, ...ranges.map(({ low }) => low)), Math.max(0, ...ranges.map(({ high }) => high)));
 }
 
-/** The image as a canvas: in color if it is a picture of three channels, else the mean of its channels. */
-function paintedInput(image, isArray) {
-  const size = image.height * image.width, drawn = inputLine(image, isArray), { values, channels } = image;
+/** The input as a canvas: in color if it is a picture of three channels, otherwise the mean of its channels. */
+function drawInput(image, isArray) {
+  const size = image.height * image.width, scale = inputScale(image, isArray), { values, channels } = image;
   if (channels === 3 && !isArray) {
-    return painted(image.width, image.height, (at) =>
-      packed(level(drawn, values[at]), level(drawn, values[size + at]), level(drawn, values[2 * size + at])));
+    return drawPixels(image.width, image.height, (index) =>
+      packColor(levelOf(scale, values[index]), levelOf(scale, values[size + index]), levelOf(scale, values[2 * size + index])));
   }
-  return painted(image.width, image.height, (at) => {
+  return drawPixels(image.width, image.height, (index) => {
     let sum = 0;
-    for (let channel = 0; channel < channels; channel++) sum += values[channel * size + at];
-    return GRAYS[level(drawn, sum / channels)];
+    for (let channel = 0; channel < channels; channel++) sum += values[channel * size + index];
+    return GRAYS[levelOf(scale, sum / channels)];
   });
 }
 
-/** A packed color for a style sheet. */
-function css(color) {
+/** A function from weights or products to gray: 0 is mid-gray, the largest magnitude black or white. */
+function signedGrays(values) {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const scale = linearScale("signed", -largest, largest);
+  return (value) => GRAYS[levelOf(scale, value)];
+}
+
+/** A packed color in CSS. */
+function cssColor(color) {
   return `rgb(${color & 255}, ${(color >> 8) & 255}, ${(color >> 16) & 255})`;
 }
 
-/** Dark or light ink, whichever is read more easily on a packed color. */
-function inkOn(color) {
-  return 0.299 * (color & 255) + 0.587 * ((color >> 8) & 255) + 0.114 * ((color >> 16) & 255) > 140 ? "#111" : "#fff";
+const LIGHT_LUMINANCE = 140; // text is dark on colors above this luminance, 0..255 (ITU-R BT.601)
+
+/** The text color, dark or light, that is readable on a packed color. */
+function textColorOn(color) {
+  const luminance = 0.299 * (color & 255) + 0.587 * ((color >> 8) & 255) + 0.114 * ((color >> 16) & 255);
+  return luminance > LIGHT_LUMINANCE ? "#111" : "#fff";
 }

@@ -1,31 +1,37 @@
-/* From the data of this page to numbers: base64 to typed arrays, a network, an image.
+/* Reading the data of the page: base64 to typed arrays, the network, the image.
 
-   Maps are everywhere { channels, height, width, values }, where values is a Float32Array in the order
-   channel, row, column. */
+   Maps are objects { channels, height, width, values }; values is a Float32Array in the order channel, row, column. */
 
-const KINDS = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
+const ARRAY_TYPES = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
+const LARGEST_VALUE = { uint8: 255, uint16: 65535, float32: 1 };
 
-/** The numbers of { type, shape, data }, little-endian as the file holds them. */
+/** The numbers of { type, shape, data }: little-endian bytes in base64. */
 function decode(packed) {
   const text = atob(packed.data), bytes = new Uint8Array(text.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
-  return new KINDS[packed.type](bytes.buffer);
+  for (let index = 0; index < bytes.length; index++) bytes[index] = text.charCodeAt(index);
+  return new ARRAY_TYPES[packed.type](bytes.buffer);
 }
 
-/** The network with its weights and biases as arrays: `shape` of a layer is (K, C of a group, rows, columns). */
-function readNetwork(told) {
-  const layers = told.layers.map((layer) => ({
-    ...layer, shape: layer.weights.shape, weights: decode(layer.weights), bias: decode(layer.bias),
-  }));
-  const head = told.head && { ...told.head, weights: decode(told.head.weights), bias: decode(told.head.bias) };
-  return { ...told, layers, head };
+/** The network with decoded weights and biases. */
+function readNetwork(data) {
+  const { head } = data;
+  return { ...data, layers: data.layers.map(readLayer), head: head && { ...head, weights: decode(head.weights), bias: decode(head.bias) } };
 }
 
-/** The image as maps: whole numbers become 0..1, floats stay as they are. */
-function readImage(told) {
-  const [channels, height, width] = told.pixels.shape;
-  const stored = decode(told.pixels), largest = { uint8: 255, uint16: 65535, float32: 1 }[told.pixels.type];
+/** A layer with decoded arrays. Its `shape` is [filters, input channels of a group, kernel rows, kernel columns]; `outputs` has
+    { name, kind, of } for each output channel, `of` being the filters that it is computed from; `pool` is null or { kind, size }. */
+function readLayer(data) {
+  const outputs = data.combine.length ? data.combine : data.filters.map((name, index) => ({ name, kind: "take", of: [index] }));
+  const [kind, size] = data.pool ? data.pool.split(":") : [];
+  const pool = data.pool ? { kind, size: Number(size) } : null;
+  return { ...data, outputs, pool, shape: data.weights.shape, weights: decode(data.weights), bias: decode(data.bias) };
+}
+
+/** The image as maps: integers are scaled to 0..1, floats keep their values. */
+function readImage(data) {
+  const [channels, height, width] = data.pixels.shape;
+  const stored = decode(data.pixels), largest = LARGEST_VALUE[data.pixels.type];
   const values = largest === 1 ? stored : new Float32Array(stored);
-  if (largest > 1) for (let at = 0; at < values.length; at++) values[at] /= largest;
+  if (largest > 1) for (let index = 0; index < values.length; index++) values[index] /= largest;
   return { channels, height, width, values };
 }

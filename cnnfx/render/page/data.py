@@ -1,4 +1,4 @@
-"""What a page knows: network, image and look as JSON, arrays as base64."""
+"""The data of a page: network, image and color scale as JSON, with arrays in base64."""
 
 from __future__ import annotations
 
@@ -15,89 +15,88 @@ from cnnfx.images import Image
 from cnnfx.nn.network import Layer, Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table
 
-DIGITS = tuple("0123456789")
+DIGIT_CLASSES = tuple("0123456789")
+"""The classes of a model that reads digits."""
 DIGIT_SHAPE = (1, 28, 28)
+"""The shape of MNIST's images, (channels, rows, columns)."""
 
 
-def page_data(network: Network, image: Image, look: ColorScale) -> str:
-    """The data of a page as JSON in ASCII that holds no `<`, `>` or `&`, so that it can stand in a script element.
+def page_data(network: Network, image: Image, color_scale: ColorScale) -> str:
+    """Return the data of a page as JSON.
+
+    The text is ASCII without `<`, `>` and `&`, so nothing in it can end the script element that contains it.
 
     Parameters
     ----------
     network : Network
         Bound to the image's channels.
     image : Image
-    look : ColorScale
+    color_scale : ColorScale
+        How the feature maps are drawn at first.
     """
-    told = {
-        "network": _network(network),
+    data = {
+        "network": _network_data(network),
         "image": {
-            "name": short_name(image),
+            "name": file_name(image),
             "channels": image.channel_names,
             "isArray": image.is_array,
-            "pixels": pack(image.values),
+            "pixels": pack_array(image.values),
         },
-        "look": {"normalize": look.normalize, "scope": look.scope, "colormap": look.colormap},
-        "modes": NORMALIZATIONS,
-        "colormaps": {name: pack(color_table(name)) for name in COLORMAPS},
-        "pen": _pen(network),
+        "colorScale": color_scale._asdict(),
+        "normalizations": NORMALIZATIONS,
+        "colormaps": {name: pack_array(color_table(name)) for name in COLORMAPS},
+        "drawing": _drawing_data(network),
     }
-    text = json.dumps(told, separators=(",", ":"))
+    text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def pack(array: NDArray[Any]) -> dict[str, Any]:
-    """An array of uint8, uint16 or floats (as float32): type, shape, and its bytes, little-endian, in base64."""
-    kind = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
-    content = np.ascontiguousarray(array, kind.newbyteorder("<"))
-    return {"type": kind.name, "shape": array.shape, "data": base64.b64encode(content.data).decode("ascii")}
+def pack_array(array: NDArray[Any]) -> dict[str, Any]:
+    """Describe an array for JSON: its type, its shape, and its bytes, little-endian, in base64.
+
+    Arrays of uint8 and uint16 keep their type; all others become float32.
+    """
+    dtype = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
+    content = np.ascontiguousarray(array, dtype.newbyteorder("<"))
+    return {"type": dtype.name, "shape": array.shape, "data": base64.b64encode(content.data).decode("ascii")}
 
 
-def short_name(image: Image) -> str:
-    """The image's name without the folders that it lay in: they are nobody else's business."""
+def file_name(image: Image) -> str:
+    """Return the image's name without folders, which would reveal where it was stored."""
     return PurePath(image.name).name or image.name
 
 
-def _network(network: Network) -> dict[str, Any]:
+def _network_data(network: Network) -> dict[str, Any]:
     head = network.head
     return {
         "name": network.name,
         "mean": network.mean,
         "std": network.std,
         "classes": network.classes,
-        "layers": [_layer(layer) for layer in network.layers],
-        "head": head and {"shape": head.shape, "weights": pack(head.weights), "bias": pack(head.bias)},
+        "layers": [_layer_data(layer) for layer in network.layers],
+        "head": head and {"shape": head.shape, "weights": pack_array(head.weights), "bias": pack_array(head.bias)},
     }
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
-    place = layer.conv.window
-    return {
-        "filters": layer.filter_names,
-        "weights": pack(layer.conv.weights),
-        "bias": pack(layer.conv.bias),
-        "stride": place.stride,
-        "dilation": place.dilation,
-        "padding": place.padding,
-        "border": place.border,
-        "groups": layer.conv.groups,
-        "outputs": [{"name": output.name, "kind": output.kind, "of": output.of} for output in layer.outputs],
-        "activation": layer.activation.kind,
-        "pool": layer.pool and {"kind": layer.pool.kind, "size": layer.pool.size},
-    }
+def _layer_data(layer: Layer) -> dict[str, Any]:
+    return {**layer.to_dict(), "weights": pack_array(layer.conv.weights), "bias": pack_array(layer.conv.bias)}
 
 
-def _pen(network: Network) -> dict[str, Any] | None:
-    """The cell to draw on: the shape of what a model has learned on, if it tells classes of images of one channel."""
-    told = network.meta.get("input")
-    if network.head is None or not isinstance(told, list | tuple) or len(told) != 3:
+def _drawing_data(network: Network) -> dict[str, Any] | None:
+    """Return the shape of the drawings that a model classifies, and whether they are digits.
+
+    None if the network has no classifier head, or was trained on images of several channels or of unknown size.
+    """
+    shape = network.meta.get("input")
+    if network.head is None or not isinstance(shape, list | tuple) or len(shape) != 3:
         return None
-    shape = tuple(told)
-    if shape[0] != 1 or not all(type(size) is int and size > 0 for size in shape):
+    channels, height, width = shape
+    if channels != 1 or not all(type(size) is int and size > 0 for size in shape):
         return None
     try:
-        fits = network.output_shapes(shape)[-1] == tuple(network.head.shape)
+        maps_shape = network.output_shapes((channels, height, width))[-1]
     except CnnfxError:
         return None
-    digits = shape == DIGIT_SHAPE and network.classes == DIGITS
-    return {"shape": shape, "digits": digits} if fits else None
+    if maps_shape != tuple(network.head.shape):
+        return None
+    return {"shape": shape, "digits": tuple(shape) == DIGIT_SHAPE and network.classes == DIGIT_CLASSES}

@@ -1,20 +1,11 @@
-/* Elements of the page: found, made, and numbers written into them. */
+/* Elements of the page: lookup, creation, and numbers as text. */
 
-function find(id) {
+function byId(id) {
   return document.getElementById(id);
 }
 
-/** A number in few digits, with a true minus sign. */
-function short(number, digits = 4) {
-  if (Number.isNaN(number)) return "NaN";
-  if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
-  const size = Math.abs(number);
-  const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? number.toExponential(digits - 2) : String(Number(number.toPrecision(digits)));
-  return text.replace(/-/g, "−");
-}
-
-/** An element with attributes and children. */
-function make(tag, attributes = {}, ...children) {
+/** Create an element with attributes and children. */
+function createElement(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "class") element.className = value;
@@ -22,4 +13,13 @@ function make(tag, attributes = {}, ...children) {
   }
   element.append(...children);
   return element;
+}
+
+/** A number with few significant digits and the minus sign "−". */
+function numberText(number, digits = 4) {
+  if (Number.isNaN(number)) return "NaN";
+  if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
+  const size = Math.abs(number);
+  const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? number.toExponential(digits - 2) : String(Number(number.toPrecision(digits)));
+  return text.replace(/-/g, "−");
 }

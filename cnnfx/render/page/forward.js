@@ -1,75 +1,116 @@
-/* The forward pass of a network: cross-correlation, combination, activation, pooling, and the dense head.
+/* The forward pass of a network: cross-correlation, combination, activation, pooling, and the classifier head.
 
-   What takes long is a generator that yields between its pieces, so that whoever drives it may pause. */
+   Functions that take long are generators that yield from time to time, so that their caller can pause. */
 
-/** For each padded place along an axis, the place of the image whose pixel stands there; -1 is a zero. */
-function sources(length, before, after, border) {
-  const places = new Int32Array(before + length + after);
-  for (let index = 0; index < places.length; index++) places[index] = source(index - before, length, border);
-  return places;
+/** The forward pass: the normalized image, then the output channels of each layer, as maps. */
+function* forward(network, image) {
+  const results = [normalize(network, image)];
+  for (const layer of network.layers) {
+    const maps = yield* combine(layer, yield* correlate(layer, results[results.length - 1]));
+    results.push(yield* pool(layer, activate(layer, maps)));
+  }
+  return results;
 }
 
-function source(place, length, border) {
-  if (place >= 0 && place < length) return place;
-  if (border === "constant") return -1;
-  if (border === "edge") return place < 0 ? 0 : length - 1;
-  if (border === "wrap") return modulo(place, length);
-  if (border === "symmetric") { // the edge pixel is repeated
-    const turned = modulo(place, 2 * length);
-    return turned < length ? turned : 2 * length - 1 - turned;
+/** The return value of a generator, without a pause. */
+function finish(generator) {
+  for (;;) {
+    const { done, value } = generator.next();
+    if (done) return value;
   }
-  const turned = modulo(place, Math.max(1, 2 * (length - 1))); // reflect: it is not
-  return turned < length ? turned : 2 * (length - 1) - turned;
+}
+
+/** The return value of a generator; the browser handles events after every few milliseconds. */
+async function finishInSlices(generator, milliseconds = 30) {
+  for (;;) {
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end) {
+      const { done, value } = generator.next();
+      if (done) return value;
+    }
+    await new Promise((resume) => setTimeout(resume));
+  }
+}
+
+function normalize(network, image) {
+  const { mean, std } = network;
+  if (mean === 0 && std === 1) return image;
+  return { ...image, values: image.values.map((value) => (value - mean) / std) };
+}
+
+/* Padding and geometry */
+
+/** The index of the pixel that is at each padded position of an axis; -1 where the border is zero. */
+function sourceIndexes(length, before, after, border) {
+  const sources = new Int32Array(before + length + after);
+  for (let index = 0; index < sources.length; index++) sources[index] = sourceIndex(index - before, length, border);
+  return sources;
+}
+
+function sourceIndex(index, length, border) {
+  if (index >= 0 && index < length) return index;
+  if (border === "constant") return -1;
+  if (border === "edge") return index < 0 ? 0 : length - 1;
+  if (border === "wrap") return modulo(index, length);
+  if (border === "symmetric") { // mirrored, the edge pixel repeated
+    const mirrored = modulo(index, 2 * length);
+    return mirrored < length ? mirrored : 2 * length - 1 - mirrored;
+  }
+  const mirrored = modulo(index, Math.max(1, 2 * (length - 1))); // reflect: the edge pixel not repeated
+  return mirrored < length ? mirrored : 2 * (length - 1) - mirrored;
 }
 
 function modulo(number, divisor) {
   return ((number % divisor) + divisor) % divisor;
 }
 
-/** How one axis (0: rows, 1: columns) of a layer's filters stands on an input of a length. */
-function axis(layer, which, length) {
-  const taps = layer.shape[2 + which], stride = layer.stride[which], dilation = layer.dilation[which];
-  const extent = (taps - 1) * dilation + 1;
-  const [before, after] = layer.padding === "same" ? samePads(length, stride, extent) : layer.padding[which];
+/** The geometry of a layer's kernels along one axis (0: rows, 1: columns) of an input of a length: kernel size, stride, dilation,
+    number of outputs, and the source index of each padded position. */
+function axisGeometry(layer, axis, length) {
+  const size = layer.shape[2 + axis], stride = layer.stride[axis], dilation = layer.dilation[axis];
+  const extent = (size - 1) * dilation + 1;
+  const [before, after] = layer.padding === "same" ? samePadding(length, stride, extent) : layer.padding[axis];
   const outputs = Math.floor((before + length + after - extent) / stride) + 1;
-  return { taps, stride, dilation, outputs, places: sources(length, before, after, layer.border) };
+  return { size, stride, dilation, outputs, sources: sourceIndexes(length, before, after, layer.border) };
 }
 
 /** Padding that gives ceil(length / stride) outputs; an odd remainder goes to the end. */
-function samePads(length, stride, extent) {
+function samePadding(length, stride, extent) {
   const missing = Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
   return [Math.floor(missing / 2), missing - Math.floor(missing / 2)];
 }
 
-/** One channel with its border around it. */
-function padded(maps, channel, rows, columns) {
-  const plane = new Float32Array(rows.places.length * columns.places.length);
-  const first = channel * maps.height * maps.width;
-  let at = 0;
-  for (const row of rows.places) {
-    for (const column of columns.places) {
-      plane[at++] = row < 0 || column < 0 ? 0 : maps.values[first + row * maps.width + column];
+/** One channel of maps with its padding. */
+function padChannel(maps, channel, rows, columns) {
+  const padded = new Float32Array(rows.sources.length * columns.sources.length);
+  const start = channel * maps.height * maps.width;
+  let index = 0;
+  for (const row of rows.sources) {
+    for (const column of columns.sources) {
+      padded[index++] = row < 0 || column < 0 ? 0 : maps.values[start + row * maps.width + column];
     }
   }
-  return plane;
+  return padded;
 }
 
-/** The feature maps of a layer's filters. Each weight adds the whole shifted input, times itself, to the map. */
+/* Cross-correlation */
+
+/** The feature maps of a layer's filters. Each weight adds the shifted input, times the weight, to the whole map. */
 function* correlate(layer, maps) {
-  const rows = axis(layer, 0, maps.height), columns = axis(layer, 1, maps.width);
+  const rows = axisGeometry(layer, 0, maps.height), columns = axisGeometry(layer, 1, maps.width);
   const [count, depth] = layer.shape, size = rows.outputs * columns.outputs;
   const result = { channels: count, height: rows.outputs, width: columns.outputs, values: new Float32Array(count * size) };
-  const planes = [];
+  const padded = [];
   const sums = new Float64Array(size);
   for (let filter = 0; filter < count; filter++) {
     sums.fill(layer.bias[filter]);
     for (let slice = 0; slice < depth; slice++) {
       const channel = inputChannel(layer, filter, slice);
-      planes[channel] = planes[channel] || padded(maps, channel, rows, columns);
-      const kernel = (filter * depth + slice) * rows.taps * columns.taps;
-      for (let i = 0; i < rows.taps; i++) {
-        for (let j = 0; j < columns.taps; j++) {
-          addShifted(sums, planes[channel], layer.weights[kernel + i * columns.taps + j], i, j, rows, columns);
+      padded[channel] = padded[channel] || padChannel(maps, channel, rows, columns);
+      const kernel = (filter * depth + slice) * rows.size * columns.size;
+      for (let i = 0; i < rows.size; i++) {
+        for (let j = 0; j < columns.size; j++) {
+          addShifted(sums, padded[channel], layer.weights[kernel + i * columns.size + j], i, j, rows, columns);
         }
         yield;
       }
@@ -79,20 +120,23 @@ function* correlate(layer, maps) {
   return result;
 }
 
-/** The input channel under a slice of a filter: the filters of a group see the channels of that group only. */
+/** The input channel of a slice of a filter: the filters of a group read the channels of that group only. */
 function inputChannel(layer, filter, slice) {
   const [count, depth] = layer.shape;
   return Math.floor((filter * layer.groups) / count) * depth + slice;
 }
 
-function addShifted(sums, plane, weight, i, j, rows, columns) {
-  const width = columns.places.length, step = columns.stride, first = j * columns.dilation;
-  let at = 0;
+/** Add weight (i, j) of a kernel times the input pixel that it meets to the sum of each output. */
+function addShifted(sums, padded, weight, i, j, rows, columns) {
+  const width = columns.sources.length, step = columns.stride, shift = j * columns.dilation;
+  let output = 0;
   for (let row = 0; row < rows.outputs; row++) {
-    let from = (row * rows.stride + i * rows.dilation) * width + first;
-    for (const end = at + columns.outputs; at < end; at++, from += step) sums[at] += weight * plane[from];
+    let input = (row * rows.stride + i * rows.dilation) * width + shift;
+    for (const end = output + columns.outputs; output < end; output++, input += step) sums[output] += weight * padded[input];
   }
 }
+
+/* Combination, activation and pooling */
 
 const COMBINATIONS = {
   take: (values) => values[0],
@@ -100,7 +144,7 @@ const COMBINATIONS = {
   max: (values) => Math.max(...values),
   sum: (values) => values.reduce((sum, value) => sum + value, 0),
   mean: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
-  difference: ([first, ...others]) => others.reduce((left, value) => left - value, first),
+  difference: ([first, ...others]) => others.reduce((rest, value) => rest - value, first),
 };
 
 const ACTIVATIONS = {
@@ -109,45 +153,45 @@ const ACTIVATIONS = {
   abs: Math.abs,
 };
 
-const POOLS = {
+const POOLINGS = {
   max: (values) => Math.max(...values),
   mean: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
 };
 
-/** The output channels made from the filters' maps. */
-function* combined(layer, maps) {
+/** The output channels computed from the feature maps of the filters. */
+function* combine(layer, maps) {
   const { outputs } = layer, size = maps.height * maps.width;
   if (outputs.length === maps.channels && outputs.every(({ kind, of }, index) => kind === "take" && of[0] === index)) return maps;
   const values = new Float32Array(outputs.length * size);
   for (const [index, { kind, of }] of outputs.entries()) {
-    const sources = of.map((filter) => maps.values.subarray(filter * size, (filter + 1) * size));
-    if (kind === "take") values.set(sources[0], index * size);
-    else for (let at = 0; at < size; at++) values[index * size + at] = COMBINATIONS[kind](sources.map((source) => source[at]));
+    const channels = of.map((filter) => maps.values.subarray(filter * size, (filter + 1) * size));
+    if (kind === "take") values.set(channels[0], index * size);
+    else for (let pixel = 0; pixel < size; pixel++) values[index * size + pixel] = COMBINATIONS[kind](channels.map((channel) => channel[pixel]));
     yield;
   }
   return { ...maps, channels: outputs.length, values };
 }
 
-function activated(layer, maps) {
+function activate(layer, maps) {
   if (layer.activation === "none") return maps;
   return { ...maps, values: maps.values.map(ACTIVATIONS[layer.activation]) };
 }
 
-/** One value of each block of size × size; what does not fill a block is dropped. */
-function* pooled(layer, maps) {
+/** One value for each block of size × size; rows and columns that do not fill a block are dropped. */
+function* pool(layer, maps) {
   if (!layer.pool) return maps;
   const { kind, size } = layer.pool, block = new Array(size * size);
   const height = Math.floor(maps.height / size), width = Math.floor(maps.width / size);
   const values = new Float32Array(maps.channels * height * width);
-  let at = 0;
+  let output = 0;
   for (let channel = 0; channel < maps.channels; channel++) {
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {
-        let from = (channel * maps.height + row * size) * maps.width + column * size, k = 0;
-        for (let i = 0; i < size; i++, from += maps.width) {
-          for (let j = 0; j < size; j++) block[k++] = maps.values[from + j];
+        let input = (channel * maps.height + row * size) * maps.width + column * size, k = 0;
+        for (let i = 0; i < size; i++, input += maps.width) {
+          for (let j = 0; j < size; j++) block[k++] = maps.values[input + j];
         }
-        values[at++] = POOLS[kind](block);
+        values[output++] = POOLINGS[kind](block);
       }
     }
     yield;
@@ -155,24 +199,9 @@ function* pooled(layer, maps) {
   return { channels: maps.channels, height, width, values };
 }
 
-/** The image as the first layer sees it. */
-function normalized(network, image) {
-  const { mean, std } = network;
-  if (mean === 0 && std === 1) return image;
-  return { ...image, values: image.values.map((value) => (value - mean) / std) };
-}
+/* The classifier head */
 
-/** All maps: of the input as the first layer sees it, and the output channels of every layer. */
-function* forward(network, image) {
-  const results = [normalized(network, image)];
-  for (const layer of network.layers) {
-    const maps = yield* combined(layer, yield* correlate(layer, results[results.length - 1]));
-    results.push(yield* pooled(layer, activated(layer, maps)));
-  }
-  return results;
-}
-
-/** Whether maps have the shape that the head has learned on. */
+/** Whether maps have the shape that the head was trained on. */
 function fitsHead(head, { channels, height, width }) {
   return [channels, height, width].join() === head.shape.join();
 }
@@ -181,28 +210,8 @@ function fitsHead(head, { channels, height, width }) {
 function probabilities(head, maps) {
   const size = maps.values.length;
   const scores = Array.from(head.bias, (bias, index) =>
-    maps.values.reduce((sum, value, at) => sum + value * head.weights[index * size + at], bias));
+    maps.values.reduce((sum, value, pixel) => sum + value * head.weights[index * size + pixel], bias));
   const largest = Math.max(...scores), powers = scores.map((score) => Math.exp(score - largest));
   const sum = powers.reduce((total, power) => total + power, 0);
   return powers.map((power) => power / sum);
-}
-
-/** The result of a generator, without a pause. */
-function finish(work) {
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
-  }
-}
-
-/** The result of a generator that pauses every few milliseconds, so that the page never freezes. */
-async function finishInSlices(work, milliseconds = 30) {
-  for (;;) {
-    const end = performance.now() + milliseconds;
-    while (performance.now() < end) {
-      const { done, value } = work.next();
-      if (done) return value;
-    }
-    await new Promise((resume) => setTimeout(resume));
-  }
 }

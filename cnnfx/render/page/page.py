@@ -1,4 +1,4 @@
-"""The parts of a page put together into one file."""
+"""The self-contained HTML page of a network and an image, with a fallback image for browsers without JavaScript."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnfx import __version__
 from cnnfx.errors import CnnfxError
@@ -17,138 +18,142 @@ from cnnfx.images import Image
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid
-from cnnfx.render.page.data import page_data, short_name
+from cnnfx.render.page.data import file_name, page_data
 
-WIDEST = 1000
-"""The picture is shrunk to so many pixels in width."""
-MOST_BYTES = 150_000
-"""A PNG that is larger becomes a JPEG."""
-
-
-def still(grid: Grid) -> str:
-    """A grid as a picture in a data URL."""
+if TYPE_CHECKING:
     import PIL.Image
-
-    picture = PIL.Image.fromarray(grid.pixels())
-    if picture.width > WIDEST:
-        size = (WIDEST, max(1, round(picture.height * WIDEST / picture.width)))
-        picture = picture.resize(size, PIL.Image.Resampling.BOX)
-    kind, content = "png", _encoded(picture, "PNG")
-    if len(content) > MOST_BYTES:
-        kind, content = "jpeg", _encoded(picture, "JPEG")
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _encoded(picture: object, format: str) -> bytes:
-    import PIL.Image
-
-    assert isinstance(picture, PIL.Image.Image)
-    file = io.BytesIO()
-    picture.save(file, format, quality=80)
-    return file.getvalue()
-
 
 SCRIPTS = (
-    "data", "forward", "field", "colors", "fit",
-    "elements", "view", "pointing", "arithmetic", "pen", "layout", "classes", "panel", "main",
+    "data", "forward", "trace", "receptive_field", "colors", "digit_preprocessing",
+    "elements", "map_view", "pointing", "explanation", "pen", "layout", "classes", "explanation_panel", "main",
 )  # fmt: skip
-"""The scripts, each using those before it."""
-LARGE = 2_000_000
-"""A page of more bytes is told of: it takes long to send and to open."""
-MOST = 64_000_000
-"""A page of more bytes is refused: browsers do not open it."""
-LONGEST_NAME = 40
-"""A network of a longer name is not called by it."""
-MOST_PIXELS = 512 * 512
-MOST_VALUES = 2**24
-"""Larger images are reduced to so many pixels, and further to so many values in all maps: the browser holds them."""
+"""The scripts of the page, each of which uses only those before it."""
+LARGE_PAGE_BYTES = 2_000_000
+"""Larger pages take long to send and open: the user is told."""
+MAX_PAGE_BYTES = 64_000_000
+"""The largest page that browsers open."""
+MAX_IMAGE_PIXELS = 512 * 512
+"""The largest image on a page, in pixels."""
+MAX_MAP_VALUES = 2**24
+"""The largest number of values in all feature maps together, which the browser holds in memory."""
+MAX_NAME_LENGTH = 40
+"""The longest name of a network, in characters, that is used in the page's title."""
+MAX_NAMES_IN_ALT_TEXT = 12
+"""Channels that the text for the fallback image names; more are counted."""
+FALLBACK_MAX_WIDTH = 1000
+"""The largest width of the fallback image, in pixels."""
+FALLBACK_MAX_PNG_BYTES = 150_000
+"""Fallback images that are larger as PNG are encoded as JPEG."""
+FALLBACK_JPEG_QUALITY = 80
+"""Pillow's quality setting, 0 to 95."""
 
 
-def page_pixels(network: Network) -> int:
-    """How many pixels an image may have on a page: 512×512, or fewer for a network of many channels."""
-    return min(MOST_PIXELS, max(1, MOST_VALUES // sum(len(layer.outputs) for layer in network.layers)))
+def max_image_pixels(network: Network) -> int:
+    """Return the largest number of pixels of an image on a page: 512×512, or less for a network with many channels."""
+    return min(MAX_IMAGE_PIXELS, max(1, MAX_MAP_VALUES // sum(len(layer.outputs) for layer in network.layers)))
 
 
-def make_page(network: Network, image: Image, look: ColorScale, picture: Grid) -> bytes:
-    """A page that shows a network at work on an image: one HTML file that loads nothing else.
+def make_page(network: Network, image: Image, color_scale: ColorScale, grid: Grid) -> bytes:
+    """Return the page of a network and an image: one HTML file that loads no other file.
 
     Parameters
     ----------
     network : Network
         Bound to the image's channels.
     image : Image
-        In a size that a browser can compute; see `page_pixels`.
-    look : ColorScale
-        How the maps are drawn at first.
-    picture : Grid
-        What a browser without JavaScript or canvas shows.
+        Of at most `max_image_pixels(network)`.
+    color_scale : ColorScale
+        How the feature maps are drawn at first.
+    grid : Grid
+        The fallback image.
 
     Raises
     ------
     CnnfxError
-        If the page would have more than `MOST` bytes.
+        If the page would be larger than `MAX_PAGE_BYTES`.
     """
     script = _script()
-    page = _filled(
-        part("page.html"),
+    page = _fill_template(
+        page_source("page.html"),
         HASH="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         VERSION=__version__,
         TITLE=html.escape(_title(network, image)),
-        STYLE=part("page.css").strip(),
+        STYLE=page_source("page.css").strip(),
         LEAD=_paragraph(network.description, "lead") + "".join(_notes(image)),
-        STILL=still(picture),
-        ALT=html.escape(_alt(network, image)),
+        FALLBACK=fallback_image(grid),
+        ALT=html.escape(_alt_text(network, image)),
         SOURCE=_paragraph(f"Filters: {network.source}" if network.source else ""),
-        DATA=page_data(network, image, look),
+        DATA=page_data(network, image, color_scale),
         SCRIPT=script,
     ).encode()
-    if len(page) > MOST:
+    if len(page) > MAX_PAGE_BYTES:
         raise CnnfxError(
-            f"the page would have {len(page) / 1e6:.0f} MB, {MOST / 1e6:.0f} MB are the most.",
+            f"the page would have {len(page) / 1e6:.0f} MB, {MAX_PAGE_BYTES / 1e6:.0f} MB are the most.",
             remedy="page_size",
         )
     return page
 
 
-def _filled(template: str, **parts: str) -> str:
-    """The template with each `@NAME@` replaced; what is put in is not looked at again."""
-    return re.sub(r"@([A-Z]+)@", lambda found: parts[found[1]], template)
+def fallback_image(grid: Grid) -> str:
+    """Return a grid as an image in a data URL: PNG, or JPEG if that is too large."""
+    import PIL.Image
+
+    picture = PIL.Image.fromarray(grid.pixels())
+    if picture.width > FALLBACK_MAX_WIDTH:
+        size = (FALLBACK_MAX_WIDTH, max(1, round(picture.height * FALLBACK_MAX_WIDTH / picture.width)))
+        picture = picture.resize(size, PIL.Image.Resampling.BOX)
+    format, content = "png", _encode(picture, "PNG")
+    if len(content) > FALLBACK_MAX_PNG_BYTES:
+        format, content = "jpeg", _encode(picture, "JPEG")
+    return f"data:image/{format};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _paragraph(text: str, kind: str = "") -> str:
-    attribute = f' class="{kind}"' if kind else ""
+def _encode(picture: PIL.Image.Image, format: str) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, format, quality=FALLBACK_JPEG_QUALITY)
+    return file.getvalue()
+
+
+def _fill_template(template: str, **values: str) -> str:
+    """Replace each `@NAME@` by its value; names in the values are not replaced."""
+    return re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], template)
+
+
+def _paragraph(text: str, css_class: str = "") -> str:
+    attribute = f' class="{css_class}"' if css_class else ""
     return f"<p{attribute}>{html.escape(text)}</p>" if text else ""
 
 
 def _title(network: Network, image: Image) -> str:
-    """What the page is called: many filters side by side by their number, for their names are too many."""
+    """Return the page's title; a network with a long name is described by its number of filters."""
     count = len(network.layers[-1].outputs)
-    filters = network.name if len(network.name) <= LONGEST_NAME else f"{count} filter{'s' * (count > 1)}"
-    return f"{filters} on {short_name(image)}"
+    filters = network.name if len(network.name) <= MAX_NAME_LENGTH else f"{count} filter{'s' * (count > 1)}"
+    return f"{filters} on {file_name(image)}"
 
 
 def _notes(image: Image) -> Iterator[str]:
-    """What was lost on the way of the image, without the name that each note begins with."""
+    """Yield the notes on how the image was read, without the image's name."""
     for note in image.notes:
-        told = note.removeprefix(f"{image.name}: ")
-        yield _paragraph(f"The image was {told}" if told.startswith("reduced") else note, "note")
+        text = note.removeprefix(f"{image.name}: ")
+        yield _paragraph(f"The image was {text}" if text.startswith("reduced") else note, "note")
 
 
-def _alt(network: Network, image: Image) -> str:
-    """What the still picture shows, in words."""
+def _alt_text(network: Network, image: Image) -> str:
+    """Describe the fallback image in words."""
     names = [name for layer in network.layers for name in layer.channel_names]
-    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return f"The input {short_name(image)} and its feature maps: {listed}."
+    others = len(names) - MAX_NAMES_IN_ALT_TEXT
+    listed = ", ".join(names[:MAX_NAMES_IN_ALT_TEXT]) + (f" and {others} more" if others > 0 else "")
+    return f"The input {file_name(image)} and its feature maps: {listed}."
 
 
 @cache
 def _script() -> str:
-    """All scripts as one, whose names nothing else in the page sees."""
-    parts = "\n".join(part(f"{name}.js") for name in SCRIPTS)
+    """Return all scripts as one function, so that their names are not global."""
+    parts = "\n".join(page_source(f"{name}.js") for name in SCRIPTS)
     return f'\n"use strict";\n(() => {{\n{parts}\n}})();\n'
 
 
 @cache
-def part(name: str) -> str:
-    """The text of a file that pages are made from."""
+def page_source(name: str) -> str:
+    """Return the text of a file in this folder."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -1,121 +1,121 @@
-/* A cell to draw on. The drawing is a plane of ink, 0..1, four times as fine as what a digit's model sees; a rim of it
-   stays free, so that ground is ground. `changed(plane)` is called after every stroke's piece. */
+/* A canvas to draw on with mouse, finger or keyboard. */
 
-const CELL = 112, NIB = 5.2, RIM = 2;
+const DRAWING_SIDE = 112; // pixels; four times the side of an MNIST digit
+const PEN_RADIUS = 5.2; // pixels
+const DRAWING_MARGIN = 2; // pixels at the edges that stay background
 
+/** Calls `changed(drawing)` after each change; the drawing is { height, width, values }, 0 background, 1 ink. */
 class Pen {
   constructor(changed) {
     this.changed = changed;
-    this.plane = { height: CELL, width: CELL, values: new Float32Array(CELL * CELL) };
-    this.cursor = { x: CELL / 2, y: CELL / 2 };
-    this.down = this.seen = false;
-    this.canvas = document.createElement("canvas");
-    this.canvas.className = "drawing";
-    this.canvas.width = this.canvas.height = CELL;
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-roledescription", "drawing cell");
-    this.canvas.setAttribute("aria-label", "Draw with mouse or finger. By keyboard: Space lowers and lifts the pen, the arrow keys move it, Delete clears.");
-    this.listen();
-    this.draw();
+    this.drawing = { height: DRAWING_SIDE, width: DRAWING_SIDE, values: new Float32Array(DRAWING_SIDE * DRAWING_SIDE) };
+    this.position = { x: DRAWING_SIDE / 2, y: DRAWING_SIDE / 2 }; // of the pen moved by keys
+    this.isDown = this.isPositionVisible = false;
+    this.canvas = createElement("canvas", {
+      class: "drawing", width: DRAWING_SIDE, height: DRAWING_SIDE, tabindex: 0, role: "application", "aria-roledescription": "drawing canvas",
+      "aria-label": "Draw with mouse or finger. Keyboard: Space lowers and lifts the pen, the arrow keys move it, Delete clears the drawing.",
+    });
+    this.handleInput();
+    this.show();
   }
 
-  listen() {
+  handleInput() {
     const { canvas } = this;
     canvas.addEventListener("pointerdown", (event) => {
-      this.seen = this.down = false; // the ring is for the keyboard
+      this.isPositionVisible = this.isDown = false;
       if (event.isTrusted) canvas.setPointerCapture(event.pointerId);
-      this.finger = event.pointerId;
-      this.last = this.place(event);
-      this.stroke(this.last, this.last);
+      this.pointer = event.pointerId;
+      this.last = this.pointOf(event);
+      this.drawLine(this.last, this.last);
+      this.update();
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (event.pointerId !== this.finger) return;
-      const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-      for (const piece of events.length ? events : [event]) {
-        const next = this.place(piece);
-        this.ink(this.last, next);
+      if (event.pointerId !== this.pointer) return;
+      const coalesced = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+      for (const single of coalesced.length ? coalesced : [event]) {
+        const next = this.pointOf(single);
+        this.drawLine(this.last, next);
         this.last = next;
       }
-      this.told();
+      this.update();
     });
-    for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { this.finger = null; });
-    canvas.addEventListener("keydown", (event) => { if (this.key(event)) event.preventDefault(); });
-    canvas.addEventListener("focus", () => { this.seen = canvas.matches(":focus-visible"); this.draw(); });
-    canvas.addEventListener("blur", () => { this.seen = this.down = false; this.draw(); });
+    for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, () => { this.pointer = null; });
+    canvas.addEventListener("keydown", (event) => { if (this.handleKey(event)) event.preventDefault(); });
+    canvas.addEventListener("focus", () => { this.isPositionVisible = canvas.matches(":focus-visible"); this.show(); });
+    canvas.addEventListener("blur", () => { this.isPositionVisible = this.isDown = false; this.show(); });
   }
 
-  /** Where an event is, in pixels of the plane. */
-  place(event) {
+  /** The position of an event in pixels of the drawing. */
+  pointOf(event) {
     const box = this.canvas.getBoundingClientRect();
-    return { x: ((event.clientX - box.left) / box.width) * CELL, y: ((event.clientY - box.top) / box.height) * CELL };
+    return { x: ((event.clientX - box.left) / box.width) * DRAWING_SIDE, y: ((event.clientY - box.top) / box.height) * DRAWING_SIDE };
   }
 
-  /** Ink from one point to another. */
-  stroke(from, to) {
-    this.ink(from, to);
-    this.told();
-  }
-
-  /** Every pixel within the nib of the line becomes ink, those at its edge in part. */
-  ink(from, to) {
-    const { values } = this.plane, low = (a, b) => Math.max(RIM, Math.floor(Math.min(a, b) - NIB - 1));
-    const high = (a, b) => Math.min(CELL - RIM, Math.ceil(Math.max(a, b) + NIB + 1));
-    for (let row = low(from.y, to.y); row < high(from.y, to.y); row++) {
-      for (let column = low(from.x, to.x); column < high(from.x, to.x); column++) {
-        const covered = Math.min(1, Math.max(0, NIB + 0.5 - distance(column + 0.5, row + 0.5, from, to)));
-        const ink = Math.round(255 * covered) / 255; // what is seen is what is computed with
-        if (ink > values[row * CELL + column]) values[row * CELL + column] = ink;
+  /** Draw a line with round ends; pixels at its edge are partly covered. */
+  drawLine(from, to) {
+    const { values } = this.drawing, reach = PEN_RADIUS + 1;
+    const first = (a, b) => Math.max(DRAWING_MARGIN, Math.floor(Math.min(a, b) - reach));
+    const last = (a, b) => Math.min(DRAWING_SIDE - DRAWING_MARGIN, Math.ceil(Math.max(a, b) + reach));
+    for (let row = first(from.y, to.y); row < last(from.y, to.y); row++) {
+      for (let column = first(from.x, to.x); column < last(from.x, to.x); column++) {
+        const coverage = Math.min(1, Math.max(0, PEN_RADIUS + 0.5 - distanceToLine(column + 0.5, row + 0.5, from, to)));
+        const ink = Math.round(255 * coverage) / 255; // the value that the screen shows
+        if (ink > values[row * DRAWING_SIDE + column]) values[row * DRAWING_SIDE + column] = ink;
       }
     }
   }
 
   clear() {
-    this.plane.values.fill(0);
-    this.told();
+    this.drawing.values.fill(0);
+    this.update();
   }
 
-  told() {
-    this.draw();
-    this.changed(this.plane);
+  update() {
+    this.show();
+    this.changed(this.drawing);
   }
 
-  draw() {
-    const context = this.canvas.getContext("2d"), { values } = this.plane;
-    context.drawImage(painted(CELL, CELL, (at) => GRAYS[Math.round(255 * values[at])]), 0, 0);
-    if (!this.seen) return;
-    context.strokeStyle = COLORS.here;
-    context.lineWidth = this.down ? 3 : 1.5;
+  /** Show the drawing, and a ring at the position of the pen while keys move it. */
+  show() {
+    const context = this.canvas.getContext("2d"), { values } = this.drawing;
+    context.drawImage(drawPixels(DRAWING_SIDE, DRAWING_SIDE, (index) => GRAYS[Math.round(255 * values[index])]), 0, 0);
+    if (!this.isPositionVisible) return;
+    context.strokeStyle = MARK_COLORS.position;
+    context.lineWidth = this.isDown ? 3 : 1.5;
     context.beginPath();
-    context.arc(this.cursor.x, this.cursor.y, NIB, 0, 2 * Math.PI);
+    context.arc(this.position.x, this.position.y, PEN_RADIUS, 0, 2 * Math.PI);
     context.stroke();
   }
 
-  key(event) {
+  /** Handle a key; returns whether the key has a meaning. */
+  handleKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return false;
-    const from = { ...this.cursor };
-    if (event.key in STEPS) {
-      const [down, across] = STEPS[event.key], far = event.shiftKey ? 1 : 4;
-      this.seen = true;
-      this.cursor.x = Math.min(CELL - NIB, Math.max(NIB, from.x + far * across));
-      this.cursor.y = Math.min(CELL - NIB, Math.max(NIB, from.y + far * down));
-      if (!this.down) this.draw();
+    const from = { ...this.position };
+    if (event.key in ARROW_STEPS) {
+      const [rows, columns] = ARROW_STEPS[event.key], distance = event.shiftKey ? 1 : 4;
+      this.isPositionVisible = true;
+      this.position.x = Math.min(DRAWING_SIDE - PEN_RADIUS, Math.max(PEN_RADIUS, from.x + distance * columns));
+      this.position.y = Math.min(DRAWING_SIDE - PEN_RADIUS, Math.max(PEN_RADIUS, from.y + distance * rows));
+      if (!this.isDown) this.show();
     } else if (event.key === " " || event.key === "Enter") {
-      this.seen = true;
-      this.down = !this.down;
-      this.draw();
+      this.isPositionVisible = true;
+      this.isDown = !this.isDown;
+      this.show();
     } else if (event.key === "Delete" || event.key === "Backspace") {
       this.clear();
       return true;
     } else return false;
-    if (this.down) this.stroke(from, this.cursor);
+    if (this.isDown) {
+      this.drawLine(from, this.position);
+      this.update();
+    }
     return true;
   }
 }
 
-/** How far a point is from the line between two others. */
-function distance(x, y, from, to) {
-  const across = to.x - from.x, down = to.y - from.y, length = across * across + down * down;
-  const share = length ? Math.min(1, Math.max(0, ((x - from.x) * across + (y - from.y) * down) / length)) : 0;
-  return Math.hypot(x - from.x - share * across, y - from.y - share * down);
+/** The distance of a point from the line between two others. */
+function distanceToLine(x, y, from, to) {
+  const dx = to.x - from.x, dy = to.y - from.y, squaredLength = dx * dx + dy * dy;
+  const fraction = squaredLength ? Math.min(1, Math.max(0, ((x - from.x) * dx + (y - from.y) * dy) / squaredLength)) : 0;
+  return Math.hypot(x - from.x - fraction * dx, y - from.y - fraction * dy);
 }

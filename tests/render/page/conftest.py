@@ -1,4 +1,4 @@
-"""A browser for the tests marked `browser`: Playwright, driving a Chromium that is on the machine."""
+"""A browser for the tests marked `browser`: Playwright with an installed Chromium."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
-from tests.render.page.page_networks import page
+from tests.render.page.page_networks import make_page_text
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 LOCAL = ("file:", "data:")
@@ -45,33 +45,33 @@ def browser() -> Iterator:
 
 @pytest.fixture(scope="module")
 def contexts(browser) -> Iterator[Callable]:
-    """A function that gives a part of the browser with some settings, the same for the same settings."""
-    known: dict[str, Any] = {}
+    """A function that returns a browser context with some settings, the same one for the same settings."""
+    opened: dict[str, Any] = {}
 
     def context(**settings):
-        name = repr(sorted(settings.items()))
-        known[name] = known.get(name) or browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
-        return known[name]
+        key = repr(sorted(settings.items()))
+        opened[key] = opened.get(key) or browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
+        return opened[key]
 
     yield context
-    for opened in known.values():
-        opened.close()
+    for one in opened.values():
+        one.close()
 
 
 @pytest.fixture
 def visit(contexts, tmp_path: Path) -> Iterator[Callable]:
-    """A function that opens a page of a network on an image; no error and no request may come of it."""
-    wrong: list[str] = []
+    """A function that opens the page of a network and an image; the test fails on any script error or request."""
+    problems: list[str] = []
     pages = []
 
-    def visit(network: Network, image: Image, look: ColorScale | None = None, **settings):
+    def visit(network: Network, image: Image, color_scale: ColorScale | None = None, **settings):
         path = tmp_path / "page.html"
-        path.write_text(page(network.bind(image.channel_names), image, look), encoding="utf-8")
+        path.write_text(make_page_text(network.bind(image.channel_names), image, color_scale), encoding="utf-8")
         opened = contexts(**settings).new_page()
         pages.append(opened)
-        opened.on("pageerror", lambda error: wrong.append(str(error)))
-        opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        opened.on("request", lambda request: None if request.url.startswith(LOCAL) else wrong.append(request.url))
+        opened.on("pageerror", lambda error: problems.append(str(error)))
+        opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        opened.on("request", lambda request: None if request.url.startswith(LOCAL) else problems.append(request.url))
         opened.goto(path.as_uri())
         if settings.get("java_script_enabled", True):
             opened.wait_for_selector("html[data-ready]")
@@ -80,7 +80,7 @@ def visit(contexts, tmp_path: Path) -> Iterator[Callable]:
     yield visit
     for opened in pages:
         opened.close()
-    assert not wrong
+    assert not problems
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Random networks with every feature that a page must show, pages, and the scripts of a page in Node."""
+"""Helpers for the tests of pages: random networks and images, pages, and the scripts of a page run by Node."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid, Section, Tiles
 from cnnfx.render.page import make_page
 from cnnfx.render.page.data import page_data
-from cnnfx.render.page.page import SCRIPTS, part
+from cnnfx.render.page.page import SCRIPTS, page_source
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
-WITHOUT_A_PAGE = SCRIPTS[: SCRIPTS.index("elements")]
-"""The scripts that compute, and need no browser."""
+COMPUTING_SCRIPTS = SCRIPTS[: SCRIPTS.index("elements")]
+"""The scripts that compute and need no browser."""
 
 
 def random_image(random: np.random.Generator, channels: int, height: int, width: int) -> Image:
@@ -60,7 +60,7 @@ def random_layer(random: np.random.Generator, depth: int) -> Layer:
 
 
 def random_case(seed: int) -> tuple[Network, Image]:
-    """A network bound to an image's channels, and the image."""
+    """Return a network bound to an image's channels, and the image."""
     random = np.random.default_rng(seed)
     image = random_image(random, int(random.integers(1, 4)), *map(int, random.integers(14, 20, 2)))
     layers: list[Layer] = []
@@ -74,26 +74,28 @@ def random_case(seed: int) -> tuple[Network, Image]:
     return replace(network.bind(image.channel_names), head=head, classes=("a", "b", "c", "d")), image
 
 
-def picture() -> Grid:
+def fallback_grid() -> Grid:
     return Grid([Section([Tiles(("a",), 4, 4, lambda f, last, top, low: [np.zeros((low - top, 4), np.uint8)])])])
 
 
-def page(network: Network | None = None, image: Image | None = None, look: ColorScale | None = None) -> str:
+def make_page_text(
+    network: Network | None = None, image: Image | None = None, color_scale: ColorScale | None = None
+) -> str:
     image = image or Image("seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",))
     network = network or cnnfx.load_network("edges").bind(image.channel_names)
-    return make_page(network, image, look or ColorScale(), picture()).decode()
+    return make_page(network, image, color_scale or ColorScale(), fallback_grid()).decode()
 
 
-def told(network: Network, image: Image) -> Any:
+def page_data_of(network: Network, image: Image) -> Any:
     return json.loads(page_data(network, image, ColorScale()))
 
 
-def in_node(body: str, given: Any) -> Any:
-    """What a function body in JavaScript, which knows `given` and the scripts of a page, returns."""
+def run_in_node(body: str, given: Any) -> Any:
+    """Return what a JavaScript function body returns; it can use `given` and the scripts that compute."""
     node = shutil.which("node")
     if node is None:
-        pytest.skip("Node is not on the PATH: the scripts of a page cannot be run alone")
-    parts = [part(f"{name}.js") for name in WITHOUT_A_PAGE]
+        pytest.skip("Node is not on the PATH: it runs the scripts of a page")
+    parts = [page_source(f"{name}.js") for name in COMPUTING_SCRIPTS]
     program = "\n".join(
         [
             '"use strict";',

@@ -1,4 +1,4 @@
-"""A page is one file that holds everything, and nothing in it can break out of its place."""
+"""The HTML file of a page: it is self-contained, and names and texts in it cannot become markup or scripts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from cnnfx.images import Image, shrink_to_pixels
 from cnnfx.nn.layers import Conv
 from cnnfx.nn.network import Layer, Network
 from cnnfx.render.color import ColorScale
-from cnnfx.render.page import page as assemble
-from cnnfx.render.page import page_pixels
-from tests.render.page.page_networks import page, random_case
+from cnnfx.render.page import max_image_pixels
+from cnnfx.render.page import page as page_module
+from tests.render.page.page_networks import make_page_text, random_case
 
 EVIL = '</script><script>alert("1 & 2")</script><!--<img src=http://example.org>\'@DATA@'
 
@@ -31,8 +31,8 @@ def data(text: str):
     return json.loads(found[1])
 
 
-def test_it_loads_nothing():
-    text = page()
+def test_a_page_loads_no_other_file():
+    text = make_page_text()
     assert not re.findall(r"(?:https?:)?//[\w.]+\.\w+/", re.sub(r"/[/*].*", "", text))
     sources = re.findall(
         r'(?:src|href|action|url)\s*[=(]\s*["\']?([^"\')\s>]*)', text.split('<script type="application/json"')[0]
@@ -42,8 +42,8 @@ def test_it_loads_nothing():
     assert "fetch(" not in text
 
 
-def test_its_policy_allows_its_own_script_and_no_other():
-    text = page()
+def test_the_content_security_policy_allows_only_the_script_of_the_page():
+    text = make_page_text()
     policy = re.search(r'Content-Security-Policy" content="(.*?)"', text)
     assert policy
     script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)
@@ -52,56 +52,58 @@ def test_its_policy_allows_its_own_script_and_no_other():
     assert policy[1] == (f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'")
 
 
-def test_names_that_look_like_html_stay_text():
+def test_names_that_contain_html_are_escaped():
     conv = Conv(np.ones((1, 1, 2, 2), "f4"), np.zeros(1, "f4"))
     network = Network((Layer(conv, (EVIL,)),), name=EVIL, description=EVIL, source=EVIL)
     image = Image(EVIL.replace("/", "∕"), np.zeros((1, 4, 4), np.uint8), (EVIL,), notes=(EVIL,))
-    text = page(network, image)
-    assert text.count("<script") == page().count("<script")
+    text = make_page_text(network, image)
+    assert text.count("<script") == make_page_text().count("<script")
     assert text.count("</script>") == 2
     assert "<img src=http" not in text
     assert data(text)["network"]["layers"][0]["filters"] == [EVIL]
     assert html.escape(EVIL) in text
 
 
-def test_a_page_tells_no_folder_of_the_one_who_made_it():
-    assert "secret" not in page(image=Image("/home/secret/seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",)))
+def test_a_page_does_not_contain_the_folder_of_the_image():
+    assert "secret" not in make_page_text(
+        image=Image("/home/secret/seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",))
+    )
 
 
-def test_the_same_input_makes_the_same_page():
-    assert page() == page()
+def test_the_same_input_gives_the_same_page():
+    assert make_page_text() == make_page_text()
 
 
-def test_the_data_hold_the_image_bit_for_bit():
+def test_the_data_contain_the_image_bit_for_bit():
     for seed in range(12):
         try:
             network, image = random_case(seed)
         except ValueError:
             continue
-        told = data(page(network, image))["image"]["pixels"]
-        stored = np.frombuffer(base64.b64decode(told["data"]), told["type"]).reshape(told["shape"])
+        pixels = data(make_page_text(network, image))["image"]["pixels"]
+        stored = np.frombuffer(base64.b64decode(pixels["data"]), pixels["type"]).reshape(pixels["shape"])
         np.testing.assert_array_equal(stored, image.values)
-        assert told["type"] == image.values.dtype.name
+        assert pixels["type"] == image.values.dtype.name
 
 
-def test_the_look_is_that_of_the_options():
-    told = data(page(look=ColorScale("absolute", "all", "heat")))
-    assert told["look"] == {"normalize": "absolute", "scope": "all", "colormap": "heat"}
+def test_the_data_contain_the_color_scale():
+    scale = data(make_page_text(color_scale=ColorScale("absolute", "all", "heat")))["colorScale"]
+    assert scale == {"normalize": "absolute", "scope": "all", "colormap": "heat"}
 
 
-def test_a_network_without_classes_has_no_cell_to_draw_on():
-    assert data(page())["pen"] is None
+def test_a_network_without_classes_has_no_drawing_canvas():
+    assert data(make_page_text())["drawing"] is None
 
 
 @pytest.mark.parametrize("shape", [None, "1,28,28", [1, 28], [3, 14, 14], [1, 0, 14], [1, 5, 5], [1, True, 14]])
-def test_a_model_whose_learned_size_is_not_clear_has_no_cell_to_draw_on(shape):
+def test_a_model_with_an_invalid_training_size_has_no_drawing_canvas(shape):
     network, image = model((1, 14, 14))
-    assert data(page(replace(network, meta={"input": shape}), image))["pen"] is None
+    assert data(make_page_text(replace(network, meta={"input": shape}), image))["drawing"] is None
 
 
-def test_a_model_of_other_classes_has_a_cell_of_its_size():
+def test_a_model_of_other_classes_has_a_drawing_canvas_of_its_training_size():
     network, image = model((1, 14, 14))
-    assert data(page(network, image))["pen"] == {"shape": [1, 14, 14], "digits": False}
+    assert data(make_page_text(network, image))["drawing"] == {"shape": [1, 14, 14], "digits": False}
 
 
 def model(shape) -> tuple[Network, Image]:
@@ -114,16 +116,17 @@ def model(shape) -> tuple[Network, Image]:
     return network, Image("a", np.zeros(shape, np.uint8), ("gray",))
 
 
-def test_a_page_too_large_for_any_browser_is_refused(monkeypatch):
-    monkeypatch.setattr(assemble, "MOST", 50_000)
-    with pytest.raises(CnnfxError, match=r"^the page would have 0 MB, 0 MB are the most\. Show fewer layers"):
-        page()
+def test_a_page_larger_than_the_limit_raises_an_error(monkeypatch):
+    monkeypatch.setattr(page_module, "MAX_PAGE_BYTES", 50_000)
+    with pytest.raises(CnnfxError, match=r"^the page would have 0 MB, 0 MB are the most\.$") as caught:
+        make_page_text()
+    assert caught.value.remedy == "page_size"
 
 
-def test_many_channels_make_the_image_smaller():
-    assert page_pixels(cnnfx.load_network("edges")) == 512 * 512
+def test_networks_with_many_channels_have_a_lower_image_limit():
+    assert max_image_pixels(cnnfx.load_network("edges")) == 512 * 512
     wide = Network((Layer(Conv(np.ones((256, 1, 1, 1), "f4"), np.zeros(256, "f4")), tuple(map(str, range(256)))),))
-    assert page_pixels(wide) * 256 <= 2**24
+    assert max_image_pixels(wide) * 256 <= 2**24
 
 
 # --- reduced images

@@ -1,0 +1,153 @@
+/* The arithmetic of one output as elements: patch × weights = products for each input channel, then the sum, combination,
+   activation and pooling. */
+
+const MAX_NUMBER_CELLS = 49; // weights of a kernel; larger kernels are shown as pictures without numbers
+const MAX_OPEN_CHANNELS = 3; // input channels; with more, each has a line that opens its tables
+
+/** The elements that explain an output.
+
+    `trace` is the result of traceOutput; `inputOf(channel)` returns { name, channel, color(value) } for an input channel of the
+    layer; `inputLayer` is the number of the layer below; `opened` is the set of input channels whose tables are open. */
+function explanationElements(trace, layer, output, inputOf, inputLayer, opened) {
+  const isCombination = trace.filters.length > 1;
+  const hasManyChannels = trace.filters.some(({ terms }) => terms.length > MAX_OPEN_CHANNELS);
+  const parts = trace.filters.flatMap((filter) => [
+    ...(isCombination ? [createElement("h3", {}, `Filter ${filter.name}`)] : []),
+    ...(hasManyChannels ? [sumLine(filter)] : []),
+    ...filter.terms.map((term) => termElement(term, filter.terms.length, inputOf(term.channel), inputLayer, opened)),
+    ...(hasManyChannels ? [] : [sumLine(filter)]),
+  ]);
+  const steps = [];
+  if (output.kind !== "take") steps.push(stepLine(COMBINATION_TEXTS[output.kind](trace.filters.map(({ sum }) => numberText(sum))), trace.combined));
+  if (layer.activation !== "none") steps.push(stepLine(ACTIVATION_TEXTS[layer.activation](numberText(trace.combined)), trace.value));
+  if (layer.pool) steps.push(poolingElement(layer.pool, trace));
+  return hasManyChannels && !isCombination ? [parts[0], ...steps, ...parts.slice(1)] : [...parts, ...steps];
+}
+
+const COMBINATION_TEXTS = {
+  norm: (values) => `norm: √(${values.map((value) => `${inParentheses(value)}²`).join(" + ")})`,
+  max: (values) => `max(${values.join(", ")})`,
+  sum: (values) => values.map(inParentheses).join(" + "),
+  mean: (values) => `(${values.map(inParentheses).join(" + ")}) / ${values.length}`,
+  difference: (values) => values.map(inParentheses).join(" − "),
+};
+const ACTIVATION_TEXTS = { relu: (value) => `ReLU: max(0, ${value})`, abs: (value) => `|${value}|` };
+
+/** A number in parentheses if it is negative. */
+function inParentheses(text) {
+  return text.startsWith("−") ? `(${text})` : text;
+}
+
+function stepLine(text, value) {
+  return createElement("p", { class: "step" }, text, " = ", createElement("strong", {}, numberText(value)));
+}
+
+/** The sum over the input channels, and the bias. */
+function sumLine({ terms, bias, sum }) {
+  const sums = terms.length <= 6 && terms.length > 1
+    ? terms.map((term) => inParentheses(numberText(term.sum))).join(" + ")
+    : `sum over ${terms.length} input channels`;
+  const line = createElement("p", { class: "step" });
+  line.append(terms.length === 1 ? "sum of the products" : sums);
+  if (terms.length === 1 && bias) line.append(` ${numberText(terms[0].sum)}`);
+  if (bias) line.append(` + bias ${inParentheses(numberText(bias))}`);
+  line.append(" = ", createElement("strong", {}, numberText(sum)));
+  return line;
+}
+
+function poolingElement({ kind, size }, { block, blockIndex }) {
+  const color = signedGrays(block);
+  const cells = block.map((value, index) => (
+    { text: numberText(value, 3), color: color(value), isChosen: index === blockIndex, blockIndex: index }));
+  const what = kind === "max" ? "largest value" : "mean";
+  return createElement("div", { class: "pool" },
+    createElement("p", { class: "step" }, `${kind} pooling: the ${what} of a ${size}×${size} block. The sum above is for the outlined value.`),
+    numberTable(`${size}×${size} block`, size, cells));
+}
+
+/** The products of one input channel. */
+function termElement(term, count, input, inputLayer, opened) {
+  if (count <= MAX_OPEN_CHANNELS) {
+    const heading = count > 1 ? [createElement("h4", {}, `On ${input.name}: ${numberText(term.sum)}`)] : [];
+    return createElement("div", { class: "term" }, ...heading, productElement(term, input, inputLayer));
+  }
+  const width = term.columns.length;
+  const summary = createElement("summary", {},
+    smallPicture(term.patch, width, input.color), " × ", smallPicture(term.weights, width, signedGrays(term.weights)),
+    createElement("span", { class: "name" }, ` ${input.name}`), createElement("span", { class: "sum" }, numberText(term.sum)));
+  const details = createElement("details", { class: "channel" }, summary);
+  details.open = opened.has(term.channel);
+  const fill = () => { if (details.open && details.children.length === 1) details.append(productElement(term, input, inputLayer)); };
+  fill();
+  details.addEventListener("toggle", () => {
+    fill();
+    opened[details.open ? "add" : "delete"](term.channel);
+  });
+  return details;
+}
+
+/** patch × weights = products, as three tables, or as three pictures if the kernel is large. */
+function productElement({ patch, weights, rows, columns }, input, inputLayer) {
+  const products = Array.from(patch, (value, k) => value * weights[k]), width = columns.length;
+  if (patch.length > MAX_NUMBER_CELLS) {
+    return createElement("div", { class: "product" },
+      captionedPicture("patch", smallPicture(patch, width, input.color)), signElement("×"),
+      captionedPicture("weights", smallPicture(weights, width, signedGrays(weights))), signElement("="),
+      captionedPicture("products", smallPicture(products, width, signedGrays(products))));
+  }
+  const text = (value) => (width > 3 ? numberText(value, 2).replace(/^(−?)0\./, "$1.") : numberText(value, window.innerWidth < 480 ? 2 : 3));
+  const cells = (values, color, more = () => ({})) =>
+    Array.from(values, (value, k) => ({ text: text(value), color: color(value), ...more(k) }));
+  const source = (k) => {
+    const row = rows[Math.floor(k / width)], column = columns[k % width];
+    return { row, column, isPadding: row < 0 || column < 0, layer: inputLayer, channel: input.channel };
+  };
+  return createElement("div", { class: "product" },
+    numberTable("patch", width, cells(patch, input.color, source)), signElement("×"),
+    numberTable("weights", width, cells(weights, signedGrays(weights))), signElement("="),
+    numberTable("products", width, cells(products, signedGrays(products))));
+}
+
+function signElement(text) {
+  return createElement("span", { class: "sign" }, text);
+}
+
+function captionedPicture(caption, picture) {
+  return createElement("figure", {}, createElement("figcaption", {}, caption), picture);
+}
+
+/** A table of numbers in colored cells. */
+function numberTable(caption, width, cells) {
+  const table = createElement("table", { class: width > 3 ? "numbers wide" : "numbers" }, createElement("caption", {}, caption));
+  const body = createElement("tbody");
+  for (let first = 0; first < cells.length; first += width) {
+    body.append(createElement("tr", {}, ...cells.slice(first, first + width).map(numberCell)));
+  }
+  table.append(body);
+  return table;
+}
+
+/** A cell. The data attributes say which pixel of the input, or which value of the pooled block, it leads to when clicked. */
+function numberCell({ text, color, isPadding, isChosen, row, column, layer, channel, blockIndex }) {
+  const cell = createElement("td", {}, text);
+  cell.style.background = cssColor(color);
+  cell.style.color = textColorOn(color);
+  if (isPadding) {
+    cell.className = "padding";
+    cell.title = "zero padding outside the image";
+  } else if (row !== undefined) {
+    Object.assign(cell.dataset, { row, column, layer, channel });
+    cell.title = `column ${column}, row ${row}`;
+  }
+  if (isChosen) cell.className = "chosen";
+  if (blockIndex !== undefined) cell.dataset.blockIndex = blockIndex;
+  return cell;
+}
+
+/** A small picture with one pixel for each number. */
+function smallPicture(values, width, color) {
+  const canvas = drawPixels(width, values.length / width, (index) => color(values[index]));
+  canvas.className = "small";
+  canvas.setAttribute("aria-hidden", "true");
+  return canvas;
+}
