@@ -1,4 +1,12 @@
-"""`model.npz` to a `Network`; sizes and shapes are checked before anything is trusted."""
+"""Model files: a network as an `.npz` file, with the arrays of the training run that wrote it.
+
+    meta                                     JSON: format, layers, classes, name, mean, std and so on, and the run
+    layers.0.weight, layers.0.bias           (K, C, kh, kw) and (K,), float32, in PyTorch's order; one pair per layer
+    start.layers.0.weight, …                 the same before training
+    training.…                               what is needed to resume
+
+A file may come from anyone: shapes and sizes are checked before memory is allocated, and pickles are never opened.
+"""
 
 from __future__ import annotations
 
@@ -12,62 +20,24 @@ from typing import Any
 import numpy as np
 
 from cnnfx.errors import FileError
-from cnnfx.nn.layers import Array, Conv, Dense
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Array, Conv, Dense, Layer
+from cnnfx.nn.network import Network
 from cnnfx.system.npz import NpzError, NpzReader, write_npz
 
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(_is_count(size) and size > 0 for size in value)
-
-
-def _is_history(value: Any) -> bool:
-    return isinstance(value, list) and all(part is None or type(part) in (int, float) for part in value)
-
-
-KINDS: dict[str, Callable[[Any], bool]] = {
-    "dataset": lambda value: isinstance(value, str),
-    "seed": _is_count,
-    "epochs": _is_count,
-    "input": _is_shape,
-    "accuracy": _is_history,
-}
-"""What is read of a run, where it is told, and what it must be."""
-
-
-def check_run(network: Network) -> None:
-    """See that what the network's `meta` tells can be used, and that images of the size it tells fit the network.
-
-    Raises
-    ------
-    ValueError
-        If something is of another kind.
-    ArgumentError
-        If such images do not fit a layer.
-    """
-    for key, fits in KINDS.items():
-        if key in network.meta and not fits(network.meta[key]):
-            raise ValueError(f"{key} is {json.dumps(network.meta[key])[:60]}")
-    if network.head is None or "input" not in network.meta:
-        return
-    channels, height, width = network.meta["input"]
-    bound = network.bind([str(index) for index in range(channels)])
-    made = bound.output_shapes((channels, height, width))[-1]
-    if made != network.head.shape:
-        sizes = ("×".join(map(str, shape)) for shape in (network.meta["input"], made, network.head.shape))
-        raise ValueError("of an input of {} the layers make maps of {}; the dense layer takes {}".format(*sizes))
-
-
 FORMAT = 2
-"""The version of the format; a reader refuses a newer one. Version 1 named the input's `std` "deviation"."""
+"""The version of the format; newer ones are refused. In version 1 the key "std" of `meta` is "deviation"."""
+MAX_META_BYTES = 4_000_000
+"""The size of the largest `meta` that is read, in bytes."""
+MAX_ARRAY_BYTES = 1 << 28
+"""The size of the largest array of a network that is read, in bytes; trained networks are far smaller."""
+NETWORK_KEYS = ("format", "layers", "classes", "name", "description", "source", "mean", "std")
+"""The keys of `meta` that describe the network; the others describe the training run."""
+MAX_SHOWN_CHARACTERS = 60
+"""The most characters of a wrong value that a message shows."""
 
 
 def save_model(path: str | os.PathLike[str], network: Network, training: Mapping[str, Array] | None = None) -> None:
-    """Write a network to a file, whole or not at all.
+    """Write a network to a file, atomically.
 
     Parameters
     ----------
@@ -75,37 +45,67 @@ def save_model(path: str | os.PathLike[str], network: Network, training: Mapping
     network : Network
         Bound to its input channels, so that all weights are `(K, C, kh, kw)`.
     training : mapping of str to array, optional
-        What is needed to resume.
+        What is needed to resume the training run.
 
     Raises
     ------
     FileError
-        If it cannot be written; what was there stays.
+        If it cannot be written; an existing file stays unchanged.
     """
-    arrays = {"meta": np.array(json.dumps(_describe(network)))}
-    arrays |= parameters(network, "layers")
+    arrays = {"meta": np.array(json.dumps(_network_to_meta(network)))}
+    arrays |= _parameters(network, "layers")
     if network.start is not None:
-        arrays |= parameters(network.start, "start.layers")
+        arrays |= _parameters(network.start, "start.layers")
     arrays |= {f"training.{name}": array for name, array in (training or {}).items()}
     write_npz(path, arrays)
 
 
-def _describe(network: Network) -> dict[str, Any]:
-    """What `meta` tells of a network; what its own `meta` says of the run stands beside it."""
-    described: dict[str, Any] = {key: value for key, value in network.meta.items() if key not in OWN}
-    described |= {key: getattr(network, key) for key in ("name", "description", "source", "mean", "std")}
+def load_model(path: str | os.PathLike[str]) -> Network:
+    """Load the network of a file that `save_model` wrote.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, is damaged, or has a newer format; the message says what is wrong.
+    """
+    with _open(path) as archive:
+        return _read_network(archive)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Array]]:
+    """Load the network of a file and the arrays of its training run, an empty dict if it has none.
+
+    Raises
+    ------
+    FileError
+        As `load_model`.
+    """
+    with _open(path) as archive:
+        network = _read_network(archive)
+        # The optimizer keeps arrays as large as all parameters together.
+        parameters = sum(array.size for array in _parameters(network, "layers").values())
+        max_bytes = max(MAX_META_BYTES, 4 * parameters)
+        return network, {
+            name.removeprefix("training."): archive.read(name, max_bytes)
+            for name in archive.names
+            if name.startswith("training.")
+        }
+
+
+# Writing
+
+
+def _network_to_meta(network: Network) -> dict[str, Any]:
     layers = [layer.to_dict() for layer in network.layers]
     if network.head is not None:
         layers.append({"kind": "dense", "input": list(network.head.shape)})
-    return {"format": FORMAT, "layers": layers, "classes": list(network.classes), **described}
+    run = {key: value for key, value in network.meta.items() if key not in NETWORK_KEYS}
+    described = {key: getattr(network, key) for key in ("name", "description", "source", "mean", "std")}
+    return {"format": FORMAT, "layers": layers, "classes": list(network.classes), **run, **described}
 
 
-OWN = ("format", "layers", "classes", "name", "description", "source", "mean", "std")
-"""The keys of `meta` that tell of the network itself."""
-
-
-def parameters(network: Network, prefix: str) -> dict[str, Array]:
-    """The arrays of all layers and the head by name, in order."""
+def _parameters(network: Network, prefix: str) -> dict[str, Array]:
+    """Return the weights and biases of all layers and the head by name, in order."""
     parts: list[Conv | Dense] = [layer.conv for layer in network.layers]
     if network.head is not None:
         parts.append(network.head)
@@ -116,44 +116,15 @@ def parameters(network: Network, prefix: str) -> dict[str, Array]:
     }
 
 
-LARGEST_TEXT = 4_000_000
-LARGEST_ARRAY = 1 << 28
-"""Bytes of an array; no network that this program makes comes near it."""
+# Reading. Wrong content raises NpzError, or while `meta` is interpreted one of the errors in META_ERRORS.
 
-
-def load_model(path: str | os.PathLike[str]) -> Network:
-    """The network in a file that `save_model` wrote.
-
-    Raises
-    ------
-    FileError
-        If it cannot be read, is damaged, or was written by a newer version; the message says what is wrong.
-    """
-    with _open(path) as archive:
-        return _read_network(archive)
-
-
-def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Array]]:
-    """The network in a file, and the arrays of the training run that wrote it (none if it holds none).
-
-    Raises
-    ------
-    FileError
-        As `load_model`.
-    """
-    with _open(path) as archive:
-        network = _read_network(archive)
-        count = sum(array.size for array in parameters(network, "layers").values())
-        return network, {
-            name.removeprefix("training."): archive.read(name, max(LARGEST_TEXT, 4 * count))
-            for name in archive.names
-            if name.startswith("training.")
-        }
+META_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What is raised where `meta` lacks a key or has a value of the wrong type; ArgumentError is a ValueError."""
 
 
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[NpzReader]:
-    """Open a model file; what is wrong with it becomes a `FileError` that names it."""
+    """Open a model file; errors inside become a `FileError` that names it."""
     try:
         with NpzReader(path) as archive:
             yield archive
@@ -170,16 +141,16 @@ def _open(path: str | os.PathLike[str]) -> Iterator[NpzReader]:
 def _read_network(archive: NpzReader) -> Network:
     meta = _read_meta(archive)
     try:
-        return _build(archive, meta)
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        return _network_from_meta(archive, meta)
+    except META_ERRORS as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise NpzError(f"its meta does not describe a network: {what}. The file is damaged, or not a model") from error
 
 
 def _read_meta(archive: NpzReader) -> dict[str, Any]:
     if "meta" not in archive.names:
-        raise NpzError("it holds no meta, so it is not a model made by cnnfx train")
-    text = archive.read("meta", LARGEST_TEXT)
+        raise NpzError("it has no meta, so it is not a model made by cnnfx train")
+    text = archive.read("meta", MAX_META_BYTES)
     if text.dtype.kind != "U" or text.ndim != 0:
         raise NpzError("its meta is not a text, so it is not a model made by cnnfx train")
     try:
@@ -187,8 +158,8 @@ def _read_meta(archive: NpzReader) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise NpzError(f"its meta is not JSON ({error}). The file is damaged") from error
     version = meta.get("format") if isinstance(meta, dict) else None
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise NpzError("its meta tells no format version, so it is not a model made by cnnfx train")
+    if type(version) is not int or version < 1:
+        raise NpzError("its meta has no format version, so it is not a model made by cnnfx train")
     if version > FORMAT:
         raise NpzError(f"it was made by a newer cnnfx (format {version}, this one reads {FORMAT}). Upgrade cnnfx")
     if version == 1 and "deviation" in meta:
@@ -196,27 +167,28 @@ def _read_meta(archive: NpzReader) -> dict[str, Any]:
     return dict(meta)
 
 
-def _build(archive: NpzReader, meta: dict[str, Any]) -> Network:
-    layers = _read_layers(archive, meta, "layers")
-    network = replace(
+def _network_from_meta(archive: NpzReader, meta: dict[str, Any]) -> Network:
+    layers, head = _read_layers(archive, meta["layers"], "layers")
+    network = Network(
         layers,
         name=str(meta["name"]),
         description=str(meta["description"]),
         source=str(meta["source"]),
         mean=_finite(meta, "mean"),
         std=_finite(meta, "std"),
-        classes=tuple(_texts(meta["classes"])),
-        meta={key: value for key, value in meta.items() if key not in OWN},
+        classes=_class_names(meta),
+        head=head,
+        meta={key: value for key, value in meta.items() if key not in NETWORK_KEYS},
     )
     if network.std <= 0:
         raise ValueError("std is not more than 0")
-    if network.head is not None and len(network.classes) != len(network.head.bias):
-        raise ValueError(f"{len(network.classes)} classes for {len(network.head.bias)} scores")
-    check_run(network)
-    if any(name.startswith("start.") for name in archive.names):
-        start = _read_layers(archive, meta, "start.layers")
-        network = replace(network, start=replace(network, layers=start.layers, head=start.head))
-    return network
+    if head is not None and len(network.classes) != len(head.bias):
+        raise ValueError(f"{len(network.classes)} classes for {len(head.bias)} scores")
+    _check_run(network)
+    if not any(name.startswith("start.") for name in archive.names):
+        return network
+    layers, head = _read_layers(archive, meta["layers"], "start.layers")
+    return replace(network, start=replace(network, layers=layers, head=head))
 
 
 def _finite(meta: dict[str, Any], key: str) -> float:
@@ -226,58 +198,106 @@ def _finite(meta: dict[str, Any], key: str) -> float:
     return float(value)
 
 
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError("a list of names is something else")
-    return value
+def _class_names(meta: dict[str, Any]) -> tuple[str, ...]:
+    names = meta["classes"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("classes is not a list of names")
+    return tuple(names)
 
 
-def _read_layers(archive: NpzReader, meta: dict[str, Any], prefix: str) -> Network:
-    """The layers and the head; each weight's shape must follow from the layer below before it is read."""
+def _read_layers(
+    archive: NpzReader, described: list[dict[str, Any]], prefix: str
+) -> tuple[tuple[Layer, ...], Dense | None]:
+    """Read the layers and the head. The shape of an array is checked against the layer below before it is read."""
     layers: list[Layer] = []
     head = None
-    for number, told in enumerate(meta["layers"]):
+    for number, data in enumerate(described):
         if head is not None:
-            raise ValueError("a layer stands above the dense one")
-        if told["kind"] == "dense":
-            head = _read_dense(archive, f"{prefix}.{number}", told, layers)
+            raise ValueError("a layer follows the dense one")
+        if data["kind"] == "dense":
+            head = _read_head(archive, f"{prefix}.{number}", data, layers)
         else:
-            layers.append(_read_layer(archive, f"{prefix}.{number}", told, layers[-1] if layers else None))
+            layers.append(_read_layer(archive, f"{prefix}.{number}", data, layers[-1] if layers else None))
     if not layers:
         raise ValueError("there are no layers")
-    return Network(tuple(layers), head=head)
+    return tuple(layers), head
 
 
 def _read_layer(archive: NpzReader, name: str, data: dict[str, Any], below: Layer | None) -> Layer:
     filters = len(data["filters"])
-    depth = None if below is None else len(below.channel_names) // data["groups"]
-    weights = _read_array(archive, f"{name}.weight", (filters, depth, None, None))
+    channels = None if below is None else len(below.channel_names) // data["groups"]
+    weights = _read_array(archive, f"{name}.weight", (filters, channels, None, None))
     return Layer.from_dict(data, weights, _read_array(archive, f"{name}.bias", (filters,)))
 
 
-def _read_dense(archive: NpzReader, name: str, told: dict[str, Any], layers: list[Layer]) -> Dense:
-    channels, height, width = (int(size) for size in told["input"])
+def _read_head(archive: NpzReader, name: str, data: dict[str, Any], layers: list[Layer]) -> Dense:
+    channels, height, width = (int(size) for size in data["input"])
     if not layers or channels != len(layers[-1].channel_names) or min(height, width) < 1:
-        raise ValueError(f"the dense layer's input is {told['input']}")
+        raise ValueError(f"the dense layer's input is {data['input']}")
     bias = _read_array(archive, f"{name}.bias", (None,))
     weights = _read_array(archive, f"{name}.weight", (len(bias), channels * height * width))
     return Dense(weights, bias, (channels, height, width))
 
 
 def _read_array(archive: NpzReader, name: str, shape: tuple[int | None, ...]) -> Array:
-    """An array of finite float32 of a shape, where None stands for any size from 1 on."""
+    """Read an array of finite float32 of a shape, in which None stands for any size from 1."""
     if name not in archive.names:
         raise NpzError(f"the array {name} is missing. The file is damaged")
     header = archive.header(name)
-    found, dtype = header.shape, header.dtype
-    fits = len(found) == len(shape) and all(
-        size == want or (want is None and size > 0) for size, want in zip(found, shape, strict=True)
+    fits = len(header.shape) == len(shape) and all(
+        size == want or (want is None and size > 0) for size, want in zip(header.shape, shape, strict=True)
     )
-    if not fits or dtype != np.float32:
+    if not fits or header.dtype != np.float32:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         needed = f"float32 of shape ({wanted}) is needed here. The file is damaged"
-        raise NpzError(f"the array {name} is {dtype} of shape {found}; {needed}")
-    array = archive.read(name, LARGEST_ARRAY)
+        raise NpzError(f"the array {name} is {header.dtype} of shape {header.shape}; {needed}")
+    array = archive.read(name, MAX_ARRAY_BYTES)
     if not np.isfinite(array).all():
-        raise NpzError(f"the array {name} holds numbers that are not finite. The file is damaged")
+        raise NpzError(f"the array {name} has values that are not finite. The file is damaged")
     return array
+
+
+# The description of the training run
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(_is_count(size) and size > 0 for size in value)
+
+
+def _is_history(value: Any) -> bool:
+    return isinstance(value, list) and all(item is None or type(item) in (int, float) for item in value)
+
+
+RUN_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "dataset": lambda value: isinstance(value, str),
+    "seed": _is_count,
+    "epochs": _is_count,
+    "input": _is_shape,
+    "accuracy": _is_history,
+}
+"""The keys of the run that other modules read, and whether a value is of the right type."""
+
+
+def _check_run(network: Network) -> None:
+    """Check the types in the description of the run, and that images of its size fit the network.
+
+    Raises
+    ------
+    ValueError
+        If a value is of the wrong type, or such images do not fit.
+    """
+    for key, is_valid in RUN_CHECKS.items():
+        if key in network.meta and not is_valid(network.meta[key]):
+            raise ValueError(f"{key} is {json.dumps(network.meta[key])[:MAX_SHOWN_CHARACTERS]}")
+    if network.head is None or "input" not in network.meta:
+        return
+    channels, height, width = network.meta["input"]
+    bound = network.bind([str(index) for index in range(channels)])
+    maps = bound.output_shapes((channels, height, width))[-1]
+    if maps != network.head.shape:
+        sizes = ("×".join(map(str, shape)) for shape in (network.meta["input"], maps, network.head.shape))
+        raise ValueError("of an input of {} the layers make maps of {}; the dense layer takes {}".format(*sizes))

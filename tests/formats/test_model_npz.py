@@ -1,4 +1,4 @@
-"""Models in files: they come back as they were, other programs can read them, and damaged ones are refused."""
+"""Model files: saved and loaded, read by NumPy, and refused when damaged."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def rewrite(path, meta=None, **changes) -> None:
     """The file again, with another meta (changed by a function) and other arrays (None to leave one out)."""
     arrays = parts(path)
     if meta is not None:
-        told = json.loads(str(arrays["meta"]))
-        told = meta(told) or told
-        arrays["meta"] = np.array(json.dumps(told))
+        data = json.loads(str(arrays["meta"]))
+        data = meta(data) or data
+        arrays["meta"] = np.array(json.dumps(data))
     for name, array in changes.items():
         arrays.pop(name, None)
         if array is not None:
@@ -90,7 +90,7 @@ def refusal(path) -> str:
     return str(caught.value)
 
 
-def test_a_network_comes_back_as_it_was(saved, path) -> None:
+def test_a_saved_network_is_loaded_unchanged(saved, path) -> None:
     loaded, images = load_model(path), floats(3, 1, 6, 12)
     np.testing.assert_array_equal(loaded.scores(images), saved.scores(images))
     np.testing.assert_array_equal(loaded.start.scores(images), saved.start.scores(images))
@@ -101,7 +101,7 @@ def test_a_network_comes_back_as_it_was(saved, path) -> None:
     assert loaded.meta["accuracy"] == [0.5, None]
 
 
-def test_what_was_loaded_is_saved_with_the_same_bytes(saved, path, tmp_path) -> None:
+def test_a_loaded_network_is_saved_with_the_same_bytes(saved, path, tmp_path) -> None:
     network, training = load_checkpoint(path)
     save_model(tmp_path / "again.npz", network, training)
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
@@ -127,12 +127,12 @@ def test_numpy_reads_it_without_pickles(saved, path) -> None:
     assert (meta["format"], meta["mean"], meta["classes"], meta["epochs"]) == (2, 0.25, ["no", "yes"], 2)
 
 
-def test_a_model_is_a_network_wherever_a_filter_file_is(saved, path) -> None:
+def test_a_model_is_loaded_like_a_filter_file(saved, path) -> None:
     image = floats(1, 30, 40)
     np.testing.assert_array_equal(load_network(str(path)).feature_maps(image)[1], saved.feature_maps(image)[1])
 
 
-def test_a_model_without_a_name_of_its_own_is_called_as_its_file(saved, path) -> None:
+def test_a_model_without_a_name_is_named_by_its_file(saved, path) -> None:
     assert load_network(path).name == "net"
     save_model(path, replace(saved, name="network"))
     assert load_network(path).name == "model"
@@ -144,24 +144,24 @@ def test_a_network_without_head_and_start_can_be_saved(path) -> None:
     assert load_checkpoint(path)[1] == {}
 
 
-def test_a_file_that_cannot_be_written_is_said(tmp_path) -> None:
+def test_a_file_that_cannot_be_written_is_reported(tmp_path) -> None:
     with pytest.raises(FileError, match="it cannot be written: its folder does not exist"):
         save_model(tmp_path / "none" / "model.npz", model())
 
 
-def test_missing_files_and_folders_are_said(tmp_path) -> None:
+def test_missing_files_and_folders_are_reported(tmp_path) -> None:
     assert "there is no such file" in refusal(tmp_path / "none.npz")
     assert "this is a folder" in refusal(tmp_path)
 
 
-def test_a_newer_format_is_said(saved, path) -> None:
-    rewrite(path, lambda told: told.update(format=3))
+def test_a_newer_format_is_refused(saved, path) -> None:
+    rewrite(path, lambda meta: meta.update(format=3))
     assert refusal(path) == f"{path}: it was made by a newer cnnfx (format 3, this one reads 2). Upgrade cnnfx."
 
 
-def test_arrays_of_another_program_are_said(path) -> None:
+def test_arrays_of_another_program_are_refused(path) -> None:
     np.savez(path, a=floats(3))
-    assert refusal(path) == f"{path}: it holds no meta, so it is not a model made by cnnfx train."
+    assert refusal(path) == f"{path}: it has no meta, so it is not a model made by cnnfx train."
 
 
 @pytest.mark.parametrize("name", ["layers.0.weight", "layers.1.bias", "layers.2.weight", "start.layers.1.weight"])
@@ -189,9 +189,9 @@ def test_an_array_of_another_shape_or_type_is_named(saved, path, name, array) ->
     assert f"the array {name} is {array.dtype} of shape {array.shape}; float32 of shape (" in refusal(path)
 
 
-def test_numbers_that_are_not_finite_are_refused(saved, path) -> None:
+def test_values_that_are_not_finite_are_refused(saved, path) -> None:
     rewrite(path, **{"layers.0.bias": np.array([1, np.nan], np.float32)})
-    assert "the array layers.0.bias holds numbers that are not finite" in refusal(path)
+    assert "the array layers.0.bias has values that are not finite" in refusal(path)
 
 
 @pytest.mark.parametrize("name", ["layers.0.weight", "meta", "training.mean"])
@@ -226,33 +226,33 @@ def test_a_zip_bomb_is_not_unpacked(saved, path, name) -> None:
 @pytest.mark.parametrize(
     ("name", "shape"), [("meta", (10**9,)), ("training.mean", (10**9,)), ("layers.0.weight", (2, 1, 10**5, 10**5))]
 )
-def test_an_array_that_is_said_to_be_huge_is_not_made(saved, path, name, shape) -> None:
+def test_an_array_whose_header_gives_a_huge_size_is_not_allocated(saved, path, name, shape) -> None:
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
     replace_entry(path, name, buffer.getvalue() + bytes(1000))
     assert re.search(rf"the array {name} is [\d,]+ bytes large; the limit is [\d,]+", refusal(path))
 
 
-def test_arrays_in_columns_order_are_read(saved, path) -> None:
+def test_arrays_in_column_major_order_are_read(saved, path) -> None:
     weights = parts(path)["layers.1.weight"]
     rewrite(path, **{"layers.1.weight": np.asfortranarray(weights)})
     np.testing.assert_array_equal(load_model(path).layers[1].conv.weights, weights)
 
 
 def dropped(key):
-    return lambda told: told.pop(key) and None
+    return lambda meta: meta.pop(key) and None
 
 
 def changed(**values):
-    return lambda told: told.update(values)
+    return lambda meta: meta.update(values)
 
 
 def first_layer(**values):
-    return lambda told: told["layers"][0].update(values)
+    return lambda meta: meta["layers"][0].update(values)
 
 
 def dense(**values):
-    return lambda told: told["layers"][2].update(values)
+    return lambda meta: meta["layers"][2].update(values)
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ def dense(**values):
         first_layer(padding={}), first_layer(combine=[{}]),
         first_layer(combine=[{"name": "x", "kind": "norm", "of": [7]}]),
         dense(input=[4, 2]), dense(input=[3, 2, 4]), dense(input=None), dense(input=[4, -2, -3]),
-        lambda told: [told], lambda told: told["layers"].reverse(),
-        lambda told: told["layers"].append(told["layers"][2]),
+        lambda meta: [meta], lambda meta: meta["layers"].reverse(),
+        lambda meta: meta["layers"].append(meta["layers"][2]),
     ],
 )  # fmt: skip
 def test_a_meta_that_does_not_describe_a_network_is_refused(saved, path, meta) -> None:
@@ -277,7 +277,7 @@ def test_a_meta_that_does_not_describe_a_network_is_refused(saved, path, meta) -
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("run", "message"),
     [
         ({"input": "x"}, 'input is "x"'),
         ({"input": [1, 6]}, "input is [1, 6]"),
@@ -294,18 +294,18 @@ def test_a_meta_that_does_not_describe_a_network_is_refused(saved, path, meta) -
         ({"input": [1, 1, 1]}, "layer 1 of net: "),
     ],
 )  # fmt: skip
-def test_what_is_told_of_the_run_is_checked(saved, path, told, said) -> None:
-    rewrite(path, meta=changed(**told))
-    if said is None:
-        assert load_model(path).meta["input"] == told["input"]
+def test_the_description_of_the_run_is_checked(saved, path, run, message) -> None:
+    rewrite(path, meta=changed(**run))
+    if message is None:
+        assert load_model(path).meta["input"] == run["input"]
     else:
-        assert refusal(path).startswith(f"{path}: its meta does not describe a network: {said}")
+        assert refusal(path).startswith(f"{path}: its meta does not describe a network: {message}")
         assert refusal(path).endswith("The file is damaged, or not a model.")
         assert ".." not in refusal(path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"format": 1}', "null", '{"format": 1' + "0" * 5000 + "}"])
-def test_a_meta_that_is_no_json_is_refused(saved, path, text) -> None:
+def test_a_meta_that_is_not_json_is_refused(saved, path, text) -> None:
     np.savez(path, **{**parts(path), "meta": np.array(text)})
     assert refusal(path).startswith(f"{path}: ")
 
