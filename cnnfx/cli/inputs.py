@@ -18,7 +18,7 @@ from cnnfx.pipeline.targets import STDIN, Source
 if TYPE_CHECKING:
     from cnnfx.cli.parsers import Choice
     from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
-    from cnnfx.features import Gallery
+    from cnnfx.features import ImageSource
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.targets import Target
 
@@ -161,7 +161,7 @@ def network_of(spec: str) -> Network:
     return replace(network, name=Path(spec).stem) if spec.lower().endswith(".npz") else network
 
 
-def gallery_of(network: Network, spec: str | None, quiet: bool) -> Gallery:
+def gallery_of(network: Network, spec: str | None, quiet: bool) -> ImageSource:
     """The images of `--data`: a folder of pictures, one picture, or those that `cnnfx train` learns from.
 
     Raises
@@ -188,7 +188,7 @@ def _holds_pictures(folder: Path) -> bool:
         return False
 
 
-def _files(network: Network, path: Path) -> Gallery:
+def _files(network: Network, path: Path) -> ImageSource:
     from cnnfx.features import ImageFiles
     from cnnfx.images import find_images, load_image
     from cnnfx.pipeline.pipeline import asked_for

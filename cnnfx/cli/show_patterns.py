@@ -12,7 +12,7 @@ from cnnfx.cli import options as learning
 from cnnfx.cli.console import put, put_json, tell
 
 if TYPE_CHECKING:
-    from cnnfx.features import Found, Gallery, Pattern
+    from cnnfx.features import ImageSource, LayerPatterns, Pattern
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.targets import Target
 
@@ -138,15 +138,15 @@ def show_patterns(
     from cnnfx.cli.inputs import checked_target, chosen_filters, gallery_of, network_of
     from cnnfx.cli.networks import use_threads
     from cnnfx.errors import UsageError
-    from cnnfx.features.search import METHODS, choose_layer, unit_names
+    from cnnfx.features.search import METHODS, channel_names, network_up_to
 
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     use_threads(threads)
     network = network_of(spec)
     target = None if output is None else checked_target(output, format, network.name)
-    part = choose_layer(network, layer)
-    channels = chosen_filters(filters, unit_names(part), _named(part, layer))
+    part = network_up_to(network, layer)
+    channels = chosen_filters(filters, channel_names(part), _named(part, layer))
     gallery = gallery_of(network, data, quiet)
     methods = [name for name in METHODS if method is None or name in method]
     found = _found(network, gallery, layer, channels, methods, seed or 0, quiet)
@@ -169,13 +169,13 @@ def _named(part: Network, layer: str | None) -> str:
 
 def _found(
     network: Network,
-    gallery: Gallery,
+    gallery: ImageSource,
     layer: str | None,
     channels: list[int],
     methods: list[str],
     seed: int,
     quiet: bool,
-) -> Found:
+) -> LayerPatterns:
     from cnnfx.cli.inputs import showing_progress
     from cnnfx.features import find_patterns
 
@@ -184,7 +184,7 @@ def _found(
         return find_patterns(network, gallery, wanted, channels, methods=methods, seed=seed, progress=progress)
 
 
-def _tell(found: Found, gallery: Gallery, quiet: bool) -> None:
+def _tell(found: LayerPatterns, gallery: ImageSource, quiet: bool) -> None:
     """Say what was passed over, and which filters are excited by fewer images than there are patches."""
     from cnnfx.features.search import PATCHES
 
@@ -207,13 +207,13 @@ def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
 
 
-def _title(network: Network, found: Found, gallery: Gallery) -> str:
+def _title(network: Network, found: LayerPatterns, gallery: ImageSource) -> str:
     what = "classes" if found.layer == "classes" else f"layer {found.layer}"
     height, width = found.size
     return f"{network.name}, {what}: {width} by {height} pixels each, of {_images(found.images)} of {gallery.name}"
 
 
-def _save(target: Target, where: str, found: Found, title: str, columns: int | None) -> None:
+def _save(target: Target, where: str, found: LayerPatterns, title: str, columns: int | None) -> None:
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.features import patterns_picture
 
@@ -222,7 +222,7 @@ def _save(target: Target, where: str, found: Found, title: str, columns: int | N
         write_picture(file, where, picture, target.format)
 
 
-def _drawn(network: Network, found: Found, gallery: Gallery) -> str:
+def _drawn(network: Network, found: LayerPatterns, gallery: ImageSource) -> str:
     import os
     import shutil
 
@@ -236,7 +236,7 @@ def _drawn(network: Network, found: Found, gallery: Gallery) -> str:
     return "\n".join([_title(network, found, gallery), ", ".join(found.methods), picture])
 
 
-def _described(network: Network, found: Found, pattern: Pattern) -> dict[str, object]:
+def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict[str, object]:
     height, width = found.size
     return {
         "network": network.name,
@@ -255,5 +255,5 @@ def _described(network: Network, found: Found, pattern: Pattern) -> dict[str, ob
             }
             for patch in pattern.patches
         ],
-        "maximization": [{"seed": climb.start, "activation": climb.activation} for climb in pattern.climbs],
+        "maximization": [{"seed": one.start, "activation": one.activation} for one in pattern.maximized],
     }

@@ -1,11 +1,11 @@
-"""What a filter looks for: the patches that excite it most, what in them does, and the input that would most.
+"""Feature visualization: what the channels of a layer respond to.
 
-Three looks at each filter, side by side, as in Zeiler and Fergus, 2013, "Visualizing and Understanding Convolutional
-Networks": `top` finds the patches, `deconvolution` goes back from their activations to pixels, and `maximization`
-climbs to an input of its own.
+Three views of each channel, as in Zeiler and Fergus, 2013, "Visualizing and Understanding Convolutional Networks":
+`top_patches` finds the patches of images with the largest activations, `deconvnet` projects these activations back to
+the pixels, and `maximization` computes inputs with large activations. `search` combines them for a layer.
 """
 
-from cnnfx.features.images import Gallery, ImageArray, ImageFiles
-from cnnfx.features.search import Found, Pattern, find_patterns
+from cnnfx.features.images import ImageArray, ImageFiles, ImageSource
+from cnnfx.features.search import LayerPatterns, Pattern, find_patterns
 
-__all__ = ["Found", "Gallery", "ImageArray", "ImageFiles", "Pattern", "find_patterns"]
+__all__ = ["ImageArray", "ImageFiles", "ImageSource", "LayerPatterns", "Pattern", "find_patterns"]

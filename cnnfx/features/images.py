@@ -1,4 +1,4 @@
-"""The images that patterns are looked for in: an array of them, or files of any sizes."""
+"""The images that are searched for top patches: an array of them, or files of any sizes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,36 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.backprop.network import ReplicaPool, shards
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.features.units import Units, in_shards, shards
+from cnnfx.features.activations import ChannelActivations
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, field_size
 
-SOME = 2048
-"""Images of an array that are worked through between two reports."""
+SHARD_IMAGES = 32
+"""Images of an array that a thread takes at a time."""
 
-KEPT_BYTES = 128 * 2**20
-"""Of images from files, so much is kept."""
+SHARDS_PER_REPORT = 64
+"""Shards that are searched between two reports of progress."""
+
+CACHED_BYTES = 128 * 2**20
+"""Bytes of the images from files that are kept in memory."""
 
 
 class Peaks(NamedTuple):
-    """Of some images, the `first` of them and those that follow: the largest activation of each channel, `values`
-    `(N, K)`, and where it is in the layer's output, `rows` and `columns` `(N, K)`."""
+    """The largest activation of each of K channels in each of N successive images.
+
+    Attributes
+    ----------
+    first : int
+        The number of the first of the images.
+    values : array (N, K)
+    rows, columns : arrays (N, K) of int
+        The position of the value in the layer's output.
+    """
 
     first: int
     values: Array
@@ -35,31 +47,31 @@ class Peaks(NamedTuple):
     columns: NDArray[np.int64]
 
 
-class Gallery(Protocol):
-    """Images that are asked for by their number."""
+class ImageSource(Protocol):
+    """Images by their number, 0 … N − 1."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 # what they are called together
+    def name(self) -> str: ...  # noqa: D102 # of all images together, for messages
 
     @property
-    def channel_names(self) -> tuple[str, ...]: ...  # noqa: D102 # of each of the C channels
+    def channel_names(self) -> tuple[str, ...]: ...  # noqa: D102 # of the C channels
 
     @property
-    def notes(self) -> Sequence[str]: ...  # noqa: D102 # what was passed over, once the peaks are found
+    def notes(self) -> Sequence[str]: ...  # noqa: D102 # messages on skipped images, after `peaks`
 
     def __len__(self) -> int: ...
 
     def shape(self, number: int) -> Shape:
-        """(C, H, W) of an image."""
+        """Return (C, H, W) of an image."""
 
-    def part(self, number: int, box: Box) -> Array:
-        """What of an image is in a box that lies within it, `(C, height, width)`, float32, as it is shown: 0..1."""
+    def crop(self, number: int, box: Box) -> Array:
+        """Return the pixels of an image in a box within it, `(C, height, width)`, float32, 0..1, not normalized."""
 
     def label(self, number: int) -> int | str:
-        """What an image is called: its number, or its file's name."""
+        """Return the image's number, or the name of its file."""
 
     def peaks(self, network: Network) -> Iterator[Peaks]:
-        """The peaks of all images, in their order, for a network that is bound to `channel_names`.
+        """Yield the peaks of all images, in order, for a network that is bound to `channel_names`.
 
         Raises
         ------
@@ -69,7 +81,7 @@ class Gallery(Protocol):
 
 
 class ImageArray:
-    """Images in one array.
+    """Images of one size in an array.
 
     Parameters
     ----------
@@ -88,36 +100,35 @@ class ImageArray:
         return len(self.images)
 
     def shape(self, number: int) -> Shape:
-        """(C, H, W), the same of each image."""
+        """Return (C, H, W), which is the same for each image."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
-    def part(self, number: int, box: Box) -> Array:
-        """What of an image is in a box, `(C, height, width)`, float32, 0..1."""
-        return _floats(self.images[number, :, box.top : box.bottom, box.left : box.right])
+    def crop(self, number: int, box: Box) -> Array:
+        """Return the pixels of an image in a box, `(C, height, width)`, float32, 0..1."""
+        return _as_floats(self.images[number, :, box.top : box.bottom, box.left : box.right])
 
     def label(self, number: int) -> int | str:
-        """Its number."""
+        """Return the number."""
         return number
 
     def peaks(self, network: Network) -> Iterator[Peaks]:
-        """The peaks of all images, in their order."""
+        """Yield the peaks of all images, in order."""
         shape = self.images.shape[1:]
-        fitting(network, shape, self.name)
-        for first in range(0, len(self), SOME):
-            found: dict[int, Peaks] = {}
+        check_images(network, shape, self.name)
+        pool = ReplicaPool(lambda: ChannelActivations(network, shape))
 
-            def work(units: Units, part: slice, found: dict[int, Peaks] = found) -> None:
-                batch = np.ascontiguousarray(self.images[part].transpose(1, 2, 3, 0))
-                found[part.start] = _peaks(part.start, units.forward(_floats(batch)))
+        def work(activations: ChannelActivations, part: slice) -> Peaks:
+            batch = np.ascontiguousarray(self.images[part].transpose(1, 2, 3, 0))
+            return _peaks(part.start, activations.forward(_as_floats(batch)))
 
-            some = [slice(first + part.start, first + part.stop) for part in shards(min(SOME, len(self) - first))]
-            in_shards(lambda: Units(network, shape), some, work)
-            yield from (found[part.start] for part in some)
+        parts = shards(len(self), SHARD_IMAGES)
+        for first in range(0, len(parts), SHARDS_PER_REPORT):
+            yield from pool.map(work, parts[first : first + SHARDS_PER_REPORT])
 
 
 class ImageFiles:
-    """Images in files, each of its own size; one that cannot be read or does not fit is passed over, and noted.
+    """Images in files, of any sizes. Those that cannot be read or do not fit the network are skipped, with a note.
 
     Parameters
     ----------
@@ -129,7 +140,7 @@ class ImageFiles:
     def __init__(self, name: str, paths: Sequence[Path], load: Callable[[Path], Image]) -> None:
         self.name, self.paths, self._load = name, paths, load
         self.notes: list[str] = []
-        self._kept: dict[int, Image] = {}
+        self._cache: dict[int, Image] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -137,7 +148,7 @@ class ImageFiles:
 
     @property
     def channel_names(self) -> tuple[str, ...]:
-        """Those of the first image that can be read."""
+        """The channel names of the first image that can be read."""
         errors: list[CnnfxError] = []
         for path in self.paths:
             try:
@@ -147,70 +158,71 @@ class ImageFiles:
         raise errors[0]
 
     def shape(self, number: int) -> Shape:
-        """(C, H, W) of an image."""
-        return self._loaded(number).shape
+        """Return (C, H, W) of an image."""
+        return self._image(number).shape
 
-    def part(self, number: int, box: Box) -> Array:
-        """What of an image is in a box, `(C, height, width)`, float32, 0..1."""
-        return self._loaded(number).floats(box.top, box.bottom)[:, :, box.left : box.right]
+    def crop(self, number: int, box: Box) -> Array:
+        """Return the pixels of an image in a box, `(C, height, width)`, float32, 0..1."""
+        return self._image(number).floats(box.top, box.bottom)[:, :, box.left : box.right]
 
-    def _loaded(self, number: int) -> Image:
-        """An image, which is kept: many filters look at the same ones."""
+    def _image(self, number: int) -> Image:
+        """Load an image, or take it from the cache: the top patches of many filters come from the same images."""
         with self._lock:
-            image = self._kept.get(number)
+            image = self._cache.get(number)
             if image is None:
                 image = self._load(self.paths[number])
-                if sum(kept.values.nbytes for kept in self._kept.values()) + image.values.nbytes > KEPT_BYTES:
-                    self._kept.clear()
-                self._kept[number] = image
+                if sum(cached.values.nbytes for cached in self._cache.values()) + image.values.nbytes > CACHED_BYTES:
+                    self._cache.clear()
+                self._cache[number] = image
         return image
 
     def label(self, number: int) -> int | str:
-        """The name of its file."""
+        """Return the name of the file."""
         return str(self.paths[number])
 
     def peaks(self, network: Network) -> Iterator[Peaks]:
-        """The peaks of all images, in their order."""
+        """Yield the peaks of all images, in order; those of a skipped image are −∞."""
         self.notes, errors = [], []
         for number, path in enumerate(self.paths):
             try:
-                yield self._peaks(network, number, self._load(path))
+                yield self._peaks_of(network, number, self._load(path))
             except CnnfxError as error:
                 errors.append(error)
-                self.notes.append(f"passed over: {error}")
-                yield _nothing(number, network)
+                self.notes.append(f"skipped: {error}")
+                yield _no_peaks(network, number)
         if len(errors) == len(self.paths):
             raise errors[0]
 
-    def _peaks(self, network: Network, number: int, image: Image) -> Peaks:
-        fitting(network, image.shape, image.name)
+    def _peaks_of(self, network: Network, number: int, image: Image) -> Peaks:
+        check_images(network, image.shape, image.name)
         if network.head is not None:
             return _peaks(number, network.scores(image.floats())[:, np.newaxis, np.newaxis, np.newaxis])
-        measured = FeatureMaps(network, image).statistics  # in bands: photographs have large maps
-        places = np.array([channel.peak or (0, 0) for channel in measured])[np.newaxis]
-        return Peaks(number, np.array([[channel.range[1] for channel in measured]]), places[..., 1], places[..., 0])
+        channels = FeatureMaps(network, image).statistics  # computed in bands: photographs have large maps
+        positions = np.array([channel.peak or (0, 0) for channel in channels])[np.newaxis]
+        values = np.array([[channel.range[1] for channel in channels]])
+        return Peaks(number, values, positions[..., 1], positions[..., 0])
 
 
-def fitting(network: Network, shape: tuple[int, ...], name: str) -> None:
-    """See that an image of a shape (C, H, W), or the images of this name, fit a network.
+def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
+    """Check that images of a shape (C, H, W) fit a network; `name` is for the message.
 
     Raises
     ------
     ArgumentError
-        If they have other channels than the first layer wants, are smaller than what a filter sees, or of another size
-        than the head wants.
+        If they have other channels than the first layer, are smaller than the receptive field, or have another size
+        than the classifier head takes.
     """
     channels, height, width = shape
     check_channels(network, channels, name)
     try:
         maps = network.output_shapes((channels, height, width))[-1]
     except CnnfxError as error:
-        high, wide = field_size(network)
-        if height >= high and width >= wide:
+        field_height, field_width = field_size(network)
+        if height >= field_height and width >= field_width:
             raise ArgumentError(f"{name}: {str(error).rstrip('.')}.") from error
         raise ArgumentError(
-            f"{name}: its {width}×{height} pixels are fewer than the {wide}×{high} that a filter of layer "
-            f"{len(network.layers)} of {network.name} sees."
+            f"{name}: {width}×{height} pixels are smaller than the receptive field of layer {len(network.layers)} of "
+            f"{network.name}, {field_width}×{field_height}."
         ) from error
     if network.head is not None:
         try:
@@ -220,33 +232,33 @@ def fitting(network: Network, shape: tuple[int, ...], name: str) -> None:
 
 
 def check_channels(network: Network, count: int, name: str) -> None:
-    """See that images have the channels that the first layer wants.
+    """Check that the first layer takes images of `count` channels; `name` is for the message.
 
     Raises
     ------
     ArgumentError
-        If they have not.
+        If not.
     """
     if network.in_channels not in (None, count):
         given = f"{count} channel{'s' * (count != 1)}"
-        raise ArgumentError(f"{name}: it has {given}; the first layer of {network.name} wants {network.in_channels}.")
+        raise ArgumentError(f"{name}: it has {given}; the first layer of {network.name} takes {network.in_channels}.")
 
 
-def _floats(pixels: Array) -> Array:
+def _as_floats(pixels: Array) -> Array:
     return pixels if pixels.dtype == np.float32 else pixels.astype(np.float32) / np.float32(255)
 
 
 def _peaks(first: int, maps: Array) -> Peaks:
-    """The peaks in maps `(K, H, W, N)`; of equals the first, row by row."""
+    """Return the peaks in maps `(K, H, W, N)`: of equal values the first, row by row."""
     flat = maps.reshape(maps.shape[0], -1, maps.shape[3])
-    places = flat.argmax(axis=1)
-    values = np.take_along_axis(flat, places[:, np.newaxis], axis=1)[:, 0]
-    rows, columns = np.divmod(places.T, maps.shape[2])
+    positions = flat.argmax(axis=1)
+    values = np.take_along_axis(flat, positions[:, np.newaxis], axis=1)[:, 0]
+    rows, columns = np.divmod(positions.T, maps.shape[2])
     return Peaks(first, values.T, rows, columns)
 
 
-def _nothing(number: int, network: Network) -> Peaks:
-    """An image that has no peaks."""
+def _no_peaks(network: Network, number: int) -> Peaks:
+    """Return peaks of −∞ for one image."""
     count = len(network.classes) if network.head is not None else len(network.layers[-1].channel_names)
-    none = np.zeros((1, count), np.int64)
-    return Peaks(number, np.full((1, count), -np.inf), none, none)
+    zeros = np.zeros((1, count), np.int64)
+    return Peaks(number, np.full((1, count), -np.inf), zeros, zeros)

@@ -1,17 +1,17 @@
-"""The input that excites a channel most: from noise, uphill along the activation's gradient.
+"""Activation maximization: an input, computed from noise by gradient ascent, for which a channel is most active.
 
-Any way uphill ends in an input that excites the channel, and most such inputs are noise to the eye. What leads to one
-that can be read, as in Yosinski et al., 2015, "Understanding neural networks through deep visualization", and
-Mordvintsev et al., 2015, "Inceptionism":
+Plain gradient ascent finds inputs with large activations, but most of them look like noise. What leads to inputs that
+can be interpreted (Yosinski et al., 2015, "Understanding neural networks through deep visualization"; Mordvintsev et
+al., 2015, "Inceptionism"):
 
-- Bounds. The input keeps to what images are: each pixel stays within 0..1, before the network normalizes it, and the
-  norm √Σx² is at most that of the patches that excite the channel most. Without this, more light and more contrast
-  would excite it ever more; with it, its activation can be compared with theirs.
-- Decay. Each step takes a little of everything away: what the gradient does not give back fades to black.
-- Jitter. Each step looks at the input through a frame that is shifted at random, so that a pattern counts, not a pixel.
+- Bounds. Each pixel is between 0 and 1 before normalization, as in images, and the norm √Σx² is at most that of the
+  channel's top patches. Without bounds, more light and contrast would increase the activation without limit; with them,
+  it can be compared with that of the patches.
+- Decay. Each step scales the input down, so that what the gradient does not restore fades to black.
+- Jitter. Each step uses a window of the input at a random offset, so that patterns count and not single pixels.
 - Smoothing. The gradient is blurred, less and less, so that large shapes come first.
 
-In the last part of the way there is no decay, jitter or smoothing: the input gets sharper and rises to its peak.
+The last steps have no decay, jitter or smoothing, so that the input becomes sharp and its activation maximal.
 """
 
 from __future__ import annotations
@@ -22,30 +22,56 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnfx.features.units import Units, in_shards, shards
+from cnnfx.backprop.network import ReplicaPool, shards
+from cnnfx.features.activations import ChannelActivations
 from cnnfx.nn.layers import Activation, Array, Shape
 from cnnfx.nn.network import Network
 
-TINY = 1e-12
-Pair = tuple[int, int]
+Offset = tuple[int, int]
+"""Rows and columns."""
 
 STEPS = 200
-FREE = 0.85
-"""The share of the way with decay, jitter and smoothing."""
-FIRST, LAST = 0.15, 0.01
-"""How far a step goes, as a share of the bound: at first, and in the end."""
+"""Steps of gradient ascent."""
+
+REGULARIZED_FRACTION = 0.85
+"""The fraction of the steps with decay, jitter and smoothing."""
+
+FIRST_STEP_LENGTH = 0.15
+"""The norm of the first step, as a fraction of the bound."""
+
+LAST_STEP_LENGTH = 0.01
+"""The norm of the last step, as a fraction of the bound; between the two it falls exponentially."""
+
 DECAY = 0.25
-"""What each step takes away, as a share of how far it goes."""
-BLUR = 1.0, 0.6
-"""The standard deviation in pixels by which gradients are blurred: at first, and before it ends."""
-SMALL = 8
-"""Inputs with fewer rows or columns are not blurred: a pixel is much of them."""
-TOGETHER = 32
-"""Inputs that one thread works on at a time."""
+"""The fraction of the input that a step subtracts, divided by the length of the step."""
+
+FIRST_BLUR = 1.0
+"""The standard deviation of the first gradient's blur, in pixels."""
+
+LAST_BLUR = 0.6
+"""The standard deviation of the last gradient's blur, in pixels."""
+
+SMALLEST_BLURRED_SIDE = 8
+"""The fewest rows or columns of inputs that are blurred: in smaller ones, single pixels matter."""
+
+SHARD_INPUTS = 32
+"""Inputs that a thread takes at a time."""
+
+SMALLEST_NORM = 1e-12
+"""The smallest norm to divide by."""
 
 
-class Climb(NamedTuple):
-    """How much an input excites the channel, the input `(C, H, W)`, 0..1, and which noise it started from, 0, 1, …"""
+class MaximizedInput(NamedTuple):
+    """An input with a large activation.
+
+    Attributes
+    ----------
+    activation : float
+    pixels : array (C, H, W)
+        0..1.
+    start : int
+        The number of the noise that it was computed from, 0 … count − 1.
+    """
 
     activation: float
     pixels: Array
@@ -60,149 +86,159 @@ def maximize(
     seed: int,
     count: int,
     progress: Callable[[int], None] | None = None,
-) -> list[list[Climb]]:
-    """Inputs that excite channels.
+) -> list[list[MaximizedInput]]:
+    """Compute inputs for which channels are most active.
 
     Parameters
     ----------
     network : Network
-        Its last layer's output is one pixel for an input of this shape (or its head tells scores).
+        The output of its last layer has one pixel for an input of this shape; or it has a classifier head.
     shape : (C, H, W)
     channels : sequence of int
-        Of the last layer, or classes.
+        Output channels of the last layer, or classes.
     bounds : sequence of float
         For each of them, the largest norm of its inputs.
     seed : int
-        Of the noise that they start from, and of the jitter.
+        Of the noise and the jitter.
     count : int
-        So many inputs for each channel, each from noise of its own.
+        Inputs for each channel, each from other noise.
     progress : callable, optional
-        Called with the number of inputs that are done.
+        Called with the number of inputs that are computed.
 
     Returns
     -------
-    list of lists of `count` Climb
-        For each channel, the best first.
+    list of lists of `count` MaximizedInput
+        For each channel, the largest activation first.
     """
-    rising = _rising(network)
-    margin = jitter(shape)
-    starts, frames = _chance(shape, margin, seed, count)
-    each = [(channel, bound, n) for channel, bound in zip(channels, bounds, strict=True) for n in range(count)]
-    climbs: dict[int, Climb] = {}
+    smooth_network = _without_last_relu(network)
+    starts, offsets = _random_numbers(shape, seed, count)
+    inputs = [(channel, bound, n) for channel, bound in zip(channels, bounds, strict=True) for n in range(count)]
+    computed: list[int] = []
 
-    def work(units: Units, part: slice) -> None:
-        some = each[part]
-        start = np.stack([starts[n] for _, _, n in some], axis=-1)
-        found = _climb(units, start, np.array([c for c, _, _ in some]), np.array([b for _, b, _ in some], "f4"), frames)
-        for index, (_, _, n), (activation, pixels) in zip(range(part.start, part.stop), some, found, strict=True):
-            climbs[index] = Climb(activation, pixels, n)
+    def work(activations: ChannelActivations, part: slice) -> list[MaximizedInput]:
+        channels_, bounds_, numbers = zip(*inputs[part], strict=True)
+        noise = np.stack([starts[n] for n in numbers], axis=-1)
+        results = _ascend(activations, noise, np.array(channels_), np.array(bounds_, np.float32), offsets)
+        computed.extend(numbers)
         if progress:
-            progress(len(climbs))
+            progress(len(computed))
+        return [MaximizedInput(*result, n) for result, n in zip(results, numbers, strict=True)]
 
-    in_shards(lambda: Units(rising, shape), shards(len(each), TOGETHER), work)
-    ordered = [[climbs[first + n] for n in range(count)] for first in range(0, len(each), count)]
-    return [sorted(some, key=lambda climb: -climb.activation) for some in ordered]
+    pool = ReplicaPool(lambda: ChannelActivations(smooth_network, shape))
+    results = [result for part in pool.map(work, shards(len(inputs), SHARD_INPUTS)) for result in part]
+    by_channel = [results[first : first + count] for first in range(0, len(results), count)]
+    return [sorted(of_channel, key=lambda result: -result.activation) for of_channel in by_channel]
 
 
-def jitter(shape: Shape) -> int:
-    """By how many pixels the frame is shifted at most: none on small fields, where a pixel is much."""
+def without_padding(network: Network) -> Network:
+    """Return the network as it is inside of an image, far from its border."""
+    layers = [replace(layer, conv=replace(layer.conv, padding="valid")) for layer in network.layers]
+    return replace(network, layers=tuple(layers))
+
+
+def _without_last_relu(network: Network) -> Network:
+    """Return the network without the last ReLU, which has no gradient where it is 0 and is the identity elsewhere."""
+    *lower, last = network.layers
+    if network.head is not None or last.activation.kind != "relu":
+        return network
+    return replace(network, layers=(*lower, replace(last, activation=Activation())))
+
+
+def _jitter(shape: Shape) -> int:
+    """Return the largest offset of the window, in pixels: 0 for small inputs, where single pixels matter."""
     return min(shape[1:]) // 8
 
 
-def _rising(network: Network) -> Network:
-    """The network without the last ReLU: where it is positive it is the same, and where it is not there is a slope."""
-    *below, last = network.layers
-    if network.head is not None or last.activation.kind != "relu":
-        return network
-    return replace(network, layers=(*below, replace(last, activation=Activation())))
+def _random_numbers(shape: Shape, seed: int, count: int) -> tuple[list[Array], list[Offset]]:
+    """Return all random numbers: the noise `(C, H + 2·jitter, W + 2·jitter)` of each input of a channel, and the offset
+    of the window in each step.
 
-
-def _chance(shape: Shape, margin: int, seed: int, count: int) -> tuple[list[Array], list[Pair]]:
-    """All that is random: the noise, one for each input of a channel, and where the frame is in each step.
-
-    The noise is half black, and as smooth as the first gradients: in even light a network may see nothing at all, and
-    then there is no way up.
+    Half of the noise is black, and it is as smooth as the first gradients: on uniform light a network may have
+    activations and gradients of 0.
     """
     channels, height, width = shape
+    jitter = _jitter(shape)
     starts = []
     for number in range(count):
         random = np.random.default_rng((seed, 0, number))
-        noise = random.normal(size=(channels, height + 2 * margin, width + 2 * margin, 1)).astype(np.float32)
-        smooth = _smoothed(noise, BLUR[0])[..., 0]
+        noise = random.normal(size=(channels, height + 2 * jitter, width + 2 * jitter, 1)).astype(np.float32)
+        smooth = _blur(noise, FIRST_BLUR)[..., 0]
         starts.append(np.clip(smooth / (2 * np.sqrt(np.square(smooth).mean())), 0, 1))
     random = np.random.default_rng((seed, 1))
-    shifts = random.integers(0, 2 * margin + 1, (STEPS, 2))
-    shifts[round(FREE * STEPS) :] = margin
-    return starts, [(top, left) for top, left in shifts.tolist()]
+    offsets = random.integers(0, 2 * jitter + 1, (STEPS, 2))
+    offsets[round(REGULARIZED_FRACTION * STEPS) :] = jitter
+    return starts, [(top, left) for top, left in offsets.tolist()]
 
 
-def _climb(
-    units: Units, canvas: Array, channels: Array, bounds: Array, frames: Sequence[Pair]
+def _ascend(
+    network: ChannelActivations, canvas: Array, channels: Array, bounds: Array, offsets: Sequence[Offset]
 ) -> list[tuple[float, Array]]:
-    """From the noise `canvas` (C, H + 2·margin, W + 2·margin, N) uphill."""
-    canvas = _bounded(canvas, bounds)
-    for step, corner in enumerate(frames):
-        frame = _framed(canvas, corner, units.shape)
-        slope = units.backward(_one(units.forward(frame), channels))
-        length = FIRST * (LAST / FIRST) ** (step / len(frames))
-        done = step / (FREE * len(frames))
+    """Return activations and inputs (C, H, W), by gradient ascent from the noise `canvas` (C, H + 2·jitter,
+    W + 2·jitter, N)."""
+    canvas = _project_to_bounds(canvas, bounds)
+    for step, offset in enumerate(offsets):
+        window = _window(canvas, offset, network.shape)
+        gradient = network.backward(_select(network.forward(window), channels))
+        length = FIRST_STEP_LENGTH * (LAST_STEP_LENGTH / FIRST_STEP_LENGTH) ** (step / len(offsets))
+        done = step / (REGULARIZED_FRACTION * len(offsets))
         if done < 1:
-            slope = _smoothed(slope, BLUR[0] + (BLUR[1] - BLUR[0]) * done)
+            gradient = _blur(gradient, FIRST_BLUR + (LAST_BLUR - FIRST_BLUR) * done)
             canvas *= np.float32(1 - DECAY * length)
         else:
-            slope = _possible(slope, frame)
-        frame += slope * (length * bounds / np.maximum(_norms(slope), TINY)).astype(slope.dtype)
-        canvas = _bounded(canvas, bounds)
-    result = _bounded(_framed(canvas, frames[-1], units.shape), bounds)
-    activations = units.forward(result)[channels, 0, 0, np.arange(len(channels))]
-    return [(float(a), result[..., n].copy()) for n, a in enumerate(activations)]
+            gradient = _within_range(gradient, window)
+        window += gradient * (length * bounds / np.maximum(_norms(gradient), SMALLEST_NORM)).astype(gradient.dtype)
+        canvas = _project_to_bounds(canvas, bounds)
+    result = _project_to_bounds(_window(canvas, offsets[-1], network.shape), bounds)
+    activations = network.forward(result)[channels, 0, 0, np.arange(len(channels))]
+    return [(float(activation), result[..., n].copy()) for n, activation in enumerate(activations)]
 
 
-def _framed(canvas: Array, corner: Pair, shape: Shape) -> Array:
-    """The part of the canvas in the frame: a view."""
-    top, left = corner
+def _window(canvas: Array, offset: Offset, shape: Shape) -> Array:
+    """Return the view (C, H, W, N) of the canvas at an offset."""
+    top, left = offset
     return canvas[:, top : top + shape[1], left : left + shape[2]]
 
 
-def _one(activations: Array, channels: Array) -> Array:
-    """1 for each input's own channel, 0 for all others."""
-    signal = np.zeros_like(activations)
-    signal[channels, :, :, np.arange(len(channels))] = 1
-    return signal
+def _select(activations: Array, channels: Array) -> Array:
+    """Return the gradient of each input's own channel: 1 there, 0 for the other channels."""
+    gradient = np.zeros_like(activations)
+    gradient[channels, :, :, np.arange(len(channels))] = 1
+    return gradient
 
 
-def _possible(slope: Array, pixels: Array) -> Array:
-    """The gradient without what would lead out of 0..1, so that the step is spent on what is left."""
-    stuck = ((pixels >= 1) & (slope > 0)) | ((pixels <= 0) & (slope < 0))
-    return np.where(stuck, 0, slope)
+def _within_range(gradient: Array, pixels: Array) -> Array:
+    """Return the gradient, 0 where it points out of 0..1, so that the length of the step goes to the other pixels."""
+    clipped = ((pixels >= 1) & (gradient > 0)) | ((pixels <= 0) & (gradient < 0))
+    return np.where(clipped, 0, gradient)
 
 
-def _bounded(pixels: Array, bounds: Array) -> Array:
-    """The nearest inputs with each pixel within 0..1, and the norm of each within its bound: clip(f·x, 0, 1).
+def _project_to_bounds(pixels: Array, bounds: Array) -> Array:
+    """Return the nearest inputs with all pixels in 0..1 and norms within their bounds: clip(f·x, 0, 1).
 
-    The factor f is at most 1. Clipped pixels stay where they are while f falls a little, so the norm falls by less than
-    f does: f times bound / norm, again and again, comes down to the right one and never passes it.
+    The factor f ≤ 1 is found by iteration. Clipped pixels do not change while f falls a little, so the norm falls more
+    slowly than f; so multiplying f by bound / norm repeatedly converges to the solution from above.
     """
     scaled = pixels
     for _ in range(5):
-        scaled = scaled * np.minimum(1, bounds / np.maximum(_norms(np.clip(scaled, 0, 1)), TINY)).astype(pixels.dtype)
+        norms = np.maximum(_norms(np.clip(scaled, 0, 1)), SMALLEST_NORM)
+        scaled = scaled * np.minimum(1, bounds / norms).astype(pixels.dtype)
     clipped: Array = np.clip(scaled, 0, 1)
-    bounded: Array = clipped * np.minimum(1, bounds / np.maximum(_norms(clipped), TINY)).astype(pixels.dtype)
+    bounded: Array = clipped * np.minimum(1, bounds / np.maximum(_norms(clipped), SMALLEST_NORM)).astype(pixels.dtype)
     return bounded
 
 
 def _norms(pixels: Array) -> Array:
-    """The norm of each input (N,)."""
+    """Return the norm of each input (N,)."""
     norms: Array = np.sqrt(np.square(pixels).sum(axis=(0, 1, 2)))
     return norms
 
 
-def _smoothed(pixels: Array, blur: float) -> Array:
-    """Blurred along rows and columns, unless there are few of them."""
+def _blur(pixels: Array, std: float) -> Array:
+    """Blur rows and columns with a Gaussian, unless there are few of them."""
     from scipy.ndimage import gaussian_filter1d
 
-    if min(pixels.shape[1:3]) < SMALL:
+    if min(pixels.shape[1:3]) < SMALLEST_BLURRED_SIDE:
         return pixels
-    rows = gaussian_filter1d(pixels, blur, axis=1, mode="nearest")
-    smooth: Array = gaussian_filter1d(rows, blur, axis=2, mode="nearest")
+    rows = gaussian_filter1d(pixels, std, axis=1, mode="nearest")
+    smooth: Array = gaussian_filter1d(rows, std, axis=2, mode="nearest")
     return smooth

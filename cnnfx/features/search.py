@@ -1,4 +1,4 @@
-"""All that is looked for in a layer, filter by filter."""
+"""The patterns of a layer: for each channel its top-9 patches, their deconvolutions, and maximized inputs."""
 
 from __future__ import annotations
 
@@ -9,75 +9,53 @@ from typing import Literal
 import numpy as np
 
 from cnnfx.errors import ArgumentError
-from cnnfx.features.deconvnet import Excited, project
-from cnnfx.features.images import Gallery, check_channels
-from cnnfx.features.maximization import Climb, maximize
-from cnnfx.features.top_patches import Place, find_top, without_padding
-from cnnfx.nn.layers import Array, Shape
+from cnnfx.features.deconvnet import project
+from cnnfx.features.images import ImageSource, check_channels
+from cnnfx.features.maximization import MaximizedInput, maximize, without_padding
+from cnnfx.features.top_patches import TopActivation, TopPatch, cut_patches, find_top_activations
+from cnnfx.nn.layers import Shape
 from cnnfx.nn.network import Network
-from cnnfx.nn.receptive_field import Box, field_size, receptive_field
+from cnnfx.nn.receptive_field import field_size
 
 METHODS = ("patches", "deconvolution", "maximization")
+"""What can be computed for a channel."""
+
 CLASSES = "classes"
-"""The layer that is not one: the scores of the classes."""
-PATCHES, SEEDS = 9, 4
-"""So many patches of each filter, and inputs from so many seeds."""
+"""In place of a layer's number: the class scores of the head."""
+
+PATCHES = 9
+"""Patches of each channel."""
+
+MAXIMIZED_INPUTS = 4
+"""Maximized inputs of each channel."""
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is in all."""
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """Where a filter is excited.
-
-    Parameters
-    ----------
-    activation : float
-    image : int or str
-        The image's number or file.
-    row, column : int
-        Of the output in its feature map.
-    box : Box
-        The receptive field, parts of which may lie outside the image.
-    pixels : array (C, height, width)
-        The image in the box, 0..1; NaN outside of it.
-    projection : array (C, height, width), optional
-        Its deconvolution.
-    """
-
-    activation: float
-    image: int | str
-    row: int
-    column: int
-    box: Box
-    pixels: Array
-    projection: Array | None = None
+"""Called with what is being counted ("images" or "inputs"), the number done and the total."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """What a filter looks for; without patches it is dead: nowhere in any image above zero.
+    """The pattern that a channel responds to.
 
     Parameters
     ----------
     number : int
-        The channel's, from 0 on.
+        Of the channel, 0 … K − 1.
     name : str
-    patches : tuple of Patch
-        The most exciting first.
-    climbs : tuple of Climb
-        The inputs that were made to excite it, the most exciting first; none for a dead one.
+    patches : tuple of TopPatch
+        The largest activation first. None for a dead channel, whose activation is nowhere above zero.
+    maximized : tuple of MaximizedInput
+        The largest activation first; none for a dead channel.
     """
 
     number: int
     name: str
-    patches: tuple[Patch, ...]
-    climbs: tuple[Climb, ...]
+    patches: tuple[TopPatch, ...]
+    maximized: tuple[MaximizedInput, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class LayerPatterns:
     """The patterns of a layer.
 
     Parameters
@@ -86,7 +64,7 @@ class Found:
     size : (int, int)
         Height and width of the receptive field in the image.
     images : int
-        How many were looked through.
+        The number of images that were searched.
     methods : tuple of str
     patterns : tuple of Pattern
     """
@@ -98,18 +76,71 @@ class Found:
     patterns: tuple[Pattern, ...]
 
 
-def choose_layer(network: Network, layer: int | str | None) -> Network:
-    """The network up to a layer, which is its last; the head stays for the layer "classes" only.
+def find_patterns(
+    network: Network,
+    images: ImageSource,
+    layer: int | Literal["classes"] | None = None,
+    channels: Sequence[int] | None = None,
+    *,
+    methods: Sequence[str] = METHODS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> LayerPatterns:
+    """Find the patterns that the channels of a layer respond to.
+
+    Parameters
+    ----------
+    network : Network
+    images : ImageSource
+        The images that are searched.
+    layer : int or "classes", optional
+        1 is the first layer; the last by default.
+    channels : sequence of int, optional
+        Output channels of the layer, 0 … K − 1; all by default.
+    methods : sequence of str
+        From `METHODS`. Patches are always computed.
+    seed : int
+        Of the random numbers of maximization.
+    progress : callable, optional
 
     Raises
     ------
     ArgumentError
-        If the layer is not there.
+        If the layer does not exist, or the images do not fit the network.
+    """
+    network = _bind(network_up_to(network, layer), images)
+    names = channel_names(network)
+    channels = range(len(names)) if channels is None else channels
+    report = progress or (lambda what, done, total: None)
+    top = find_top_activations(network, images, PATCHES, lambda done: report("images", done, len(images)))
+    patches = [cut_patches(network, images, top[channel]) for channel in channels]
+    if "deconvolution" in methods:
+        patches = _with_projections(network, images, channels, top, patches)
+    # The classes see the whole image, which all images have the size of.
+    size = field_size(network) if network.head is None else images.shape(top[0][0].image)[1:]
+    maximized: list[list[MaximizedInput]] = [[] for _ in channels]
+    if "maximization" in methods:
+        maximized = _maximize(network, size, channels, patches, seed, report)
+    patterns = tuple(
+        Pattern(channel, names[channel], tuple(of_channel), tuple(inputs))
+        for channel, of_channel, inputs in zip(channels, patches, maximized, strict=True)
+    )
+    number: int | Literal["classes"] = "classes" if network.head is not None else len(network.layers)
+    return LayerPatterns(number, size, len(images), tuple(methods), patterns)
+
+
+def network_up_to(network: Network, layer: int | str | None) -> Network:
+    """Return the network up to a layer; the classifier head is kept only for the layer "classes".
+
+    Raises
+    ------
+    ArgumentError
+        If the layer does not exist.
     """
     count = len(network.layers)
     if layer == CLASSES:
         if network.head is None:
-            raise ArgumentError(f"{network.name} tells no classes: it has filters only. Choose a layer by its number.")
+            raise ArgumentError(f"{network.name} has no classifier head. Choose a layer by its number.")
         return network
     number = count if layer is None else int(layer)
     if not 1 <= number <= count:
@@ -117,131 +148,59 @@ def choose_layer(network: Network, layer: int | str | None) -> Network:
     return replace(network.upto(number), head=None, classes=())
 
 
-def unit_names(network: Network) -> tuple[str, ...]:
-    """The names of the classes, or of the last layer's output channels where there is no head."""
+def channel_names(network: Network) -> tuple[str, ...]:
+    """Return the names of the classes, or of the last layer's output channels if there is no head."""
     return network.classes if network.head is not None else network.layers[-1].channel_names
 
 
-def find_patterns(
-    network: Network,
-    gallery: Gallery,
-    layer: int | Literal["classes"] | None = None,
-    channels: Sequence[int] | None = None,
-    *,
-    methods: Sequence[str] = METHODS,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Found:
-    """What the filters of a layer look for.
-
-    Parameters
-    ----------
-    network : Network
-    gallery : Gallery
-        The images that are looked through.
-    layer : int or "classes", optional
-        1 is the first layer; the last unless given.
-    channels : sequence of int, optional
-        Which of its output channels, from 0 on; all unless given.
-    methods : of `METHODS`
-    seed : int
-        Of maximization.
-    progress : callable, optional
-
-    Raises
-    ------
-    ArgumentError
-        If the layer is not there, or the images do not fit the network.
-    """
-    chosen = _bound_to(choose_layer(network, layer), gallery)
-    names = unit_names(chosen)
-    channels = range(len(names)) if channels is None else channels
-    tell = progress or (lambda what, done, total: None)
-    top = find_top(chosen, gallery, PATCHES, lambda done: tell("images", done, len(gallery)))
-    patches = [[_patch(chosen, gallery, place) for place in top[k]] for k in channels]
-    if "deconvolution" in methods:
-        patches = _projected(chosen, gallery, channels, top, patches)
-    size = _size(chosen, gallery, top)
-    climbs: list[list[Climb]] = [[] for _ in channels]
-    if "maximization" in methods:
-        climbs = _climbed(chosen, size, channels, patches, seed, tell)
-    patterns = [Pattern(k, names[k], tuple(p), tuple(c)) for k, p, c in zip(channels, patches, climbs, strict=True)]
-    number: int | Literal["classes"] = "classes" if chosen.head is not None else len(chosen.layers)
-    return Found(number, size, len(gallery), tuple(methods), tuple(patterns))
-
-
-def _bound_to(network: Network, gallery: Gallery) -> Network:
-    """The network on the gallery's channels."""
-    check_channels(network, len(gallery.channel_names), gallery.name)
+def _bind(network: Network, images: ImageSource) -> Network:
+    check_channels(network, len(images.channel_names), images.name)
     try:
-        return network.bind(gallery.channel_names)
+        return network.bind(images.channel_names)
     except ArgumentError as error:
-        raise ArgumentError(f"{gallery.name}: {error}.") from error
+        raise ArgumentError(f"{images.name}: {error}.") from error
 
 
-def _patch(network: Network, gallery: Gallery, place: Place) -> Patch:
-    channels, height, width = gallery.shape(place.image)
-    if network.head is not None:
-        box = Box(0, 0, height, width)
-    else:
-        box = receptive_field(network, (channels, height, width)).box(place.row, place.column)
-    inside = box.clipped(height, width)
-    pixels = np.full((channels, box.bottom - box.top, box.right - box.left), np.nan, np.float32)
-    rows = slice(inside.top - box.top, inside.bottom - box.top)
-    columns = slice(inside.left - box.left, inside.right - box.left)
-    pixels[:, rows, columns] = gallery.part(place.image, inside)
-    return Patch(place.activation, gallery.label(place.image), place.row, place.column, box, pixels)
-
-
-def _size(network: Network, gallery: Gallery, top: Sequence[Sequence[Place]]) -> tuple[int, int]:
-    """The receptive field's; a class sees the whole image."""
-    if network.head is None:
-        return field_size(network)
-    _, height, width = gallery.shape(top[0][0].image)
-    return height, width
-
-
-def _projected(
+def _with_projections(
     network: Network,
-    gallery: Gallery,
+    images: ImageSource,
     channels: Sequence[int],
-    top: Sequence[Sequence[Place]],
-    patches: Sequence[Sequence[Patch]],
-) -> list[list[Patch]]:
-    """The patches with their deconvolutions."""
-    excited = [Excited(k, place) for k in channels for place in top[k]]
-    boxes = [patch.box for some in patches for patch in some]
-    projections = iter(project(network, gallery, excited, boxes))
-    return [[replace(patch, projection=next(projections)) for patch in some] for some in patches]
+    top: Sequence[Sequence[TopActivation]],
+    patches: Sequence[Sequence[TopPatch]],
+) -> list[list[TopPatch]]:
+    """Return the patches with their deconvolutions."""
+    flat = [(channel, activation) for channel in channels for activation in top[channel]]
+    boxes = [patch.box for of_channel in patches for patch in of_channel]
+    projections = iter(project(network, images, [c for c, _ in flat], [a for _, a in flat], boxes))
+    return [[replace(patch, projection=next(projections)) for patch in of_channel] for of_channel in patches]
 
 
-def _climbed(
+def _maximize(
     network: Network,
     size: tuple[int, int],
     channels: Sequence[int],
-    patches: Sequence[Sequence[Patch]],
+    patches: Sequence[Sequence[TopPatch]],
     seed: int,
-    tell: Progress,
-) -> list[list[Climb]]:
-    """The inputs that excite each channel that is not dead; none has a larger norm than all of its patches."""
+    progress: Progress,
+) -> list[list[MaximizedInput]]:
+    """Return the maximized inputs of each channel; none for dead channels."""
     shape = network.layers[0].conv.weights.shape[1], *size
-    alone = network if network.head is not None else without_padding(network)
-    alive = [(k, _bound(some, shape)) for k, some in zip(channels, patches, strict=True) if some]
-    total = len(alive) * SEEDS
-    found = maximize(
-        alone,
-        shape,
-        [k for k, _ in alive],
-        [bound for _, bound in alive],
-        seed,
-        SEEDS,
-        lambda done: tell("inputs", done, total),
-    )
-    climbs = dict(zip((k for k, _ in alive), found, strict=True))
-    return [climbs.get(k, []) for k in channels]
+    unpadded = network if network.head is not None else without_padding(network)
+    bounds = {
+        channel: _norm_bound(of_channel, shape)
+        for channel, of_channel in zip(channels, patches, strict=True)
+        if of_channel
+    }
+    total = len(bounds) * MAXIMIZED_INPUTS
+    results = maximize(
+        unpadded, shape, list(bounds), list(bounds.values()), seed, MAXIMIZED_INPUTS,
+        lambda done: progress("inputs", done, total),
+    )  # fmt: skip
+    maximized = dict(zip(bounds, results, strict=True))
+    return [maximized.get(channel, []) for channel in channels]
 
 
-def _bound(patches: Sequence[Patch], shape: Shape) -> float:
-    """The largest norm of the patches; that of mid-gray where there are none, or all are black."""
+def _norm_bound(patches: Sequence[TopPatch], shape: Shape) -> float:
+    """Return the largest norm of the patches; that of mid-gray if all are black."""
     norms = [float(np.sqrt(np.nansum(np.square(patch.pixels)))) for patch in patches]
-    return max(norms, default=0.0) or 0.5 * float(np.sqrt(np.prod(shape)))
+    return max(norms) or 0.5 * float(np.sqrt(np.prod(shape)))

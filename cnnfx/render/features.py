@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cnnfx.features import Found, Pattern
-from cnnfx.features.search import PATCHES, SEEDS
+from cnnfx.features import LayerPatterns, Pattern
+from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import linear_scale
 from cnnfx.render.filters import add_frame
@@ -42,7 +42,7 @@ DECONVOLUTION_PERCENTILE = 97
 """Black and white in a deconvolution are this percentile of its magnitudes, since a few pixels are much stronger."""
 
 
-def patterns_picture(found: Found, title: str, columns: int | None = None) -> Levels:
+def patterns_picture(found: LayerPatterns, title: str, columns: int | None = None) -> Levels:
     """Draw what the filters of a layer respond to, filter by filter.
 
     Patches are drawn like the images. In a deconvolution, pixels that increase the activation when they are lighter are
@@ -52,7 +52,7 @@ def patterns_picture(found: Found, title: str, columns: int | None = None) -> Le
 
     Parameters
     ----------
-    found : Found
+    found : LayerPatterns
     title : str
     columns : int, optional
         Filters in a row; by default as many as make a picture somewhat wider than high.
@@ -75,7 +75,7 @@ def patterns_picture(found: Found, title: str, columns: int | None = None) -> Le
     return canvas if in_color else canvas[..., 0]
 
 
-def best_tiles(found: Found) -> Tiles:
+def best_tiles(found: LayerPatterns) -> Tiles:
     """Return as one tile for each filter its top patch, the deconvolution of it, and the best maximization.
 
     Filters that are never active are striped.
@@ -100,7 +100,7 @@ def label(pattern: Pattern) -> str:
     """Return the name of a filter with its largest activations: by a patch, and by activation maximization."""
     if not pattern.patches:
         return f"{pattern.name}: never active"
-    maximized = f", maximized {pattern.climbs[0].activation:.3g}" if pattern.climbs else ""
+    maximized = f", maximized {pattern.maximized[0].activation:.3g}" if pattern.maximized else ""
     return f"{pattern.name}: {pattern.patches[0].activation:.3g}{maximized}"
 
 
@@ -111,7 +111,7 @@ def stripes(height: int, width: int) -> Levels:
     return np.where((rows + columns) % period < period // 2, *STRIPE_LEVELS).astype(np.uint8)
 
 
-def _header(found: Found, title: str, columns: int, width: int) -> Levels:
+def _header(found: LayerPatterns, title: str, columns: int, width: int) -> Levels:
     """Draw the title, and below it the captions of the panels above each column of filters."""
     full_width = MARGIN + columns * (width + 2 * MARGIN)
     title_size = TITLE_FONT_SIZE
@@ -128,7 +128,7 @@ def _header(found: Found, title: str, columns: int, width: int) -> Levels:
     return header
 
 
-def _filter_picture(pattern: Pattern, found: Found) -> Levels:
+def _filter_picture(pattern: Pattern, found: LayerPatterns) -> Levels:
     """Draw the label of a filter, and below it the panels of the methods side by side."""
     height, width = _panel_size(found)
     count, top = len(found.methods), line_height(LABEL_FONT_SIZE)
@@ -139,7 +139,7 @@ def _filter_picture(pattern: Pattern, found: Found) -> Levels:
     return canvas
 
 
-def _panel_size(found: Found) -> tuple[int, int]:
+def _panel_size(found: LayerPatterns) -> tuple[int, int]:
     """Return the height and width of a panel: of the top patches with their frames, enlarged."""
     side = math.isqrt(PATCHES)
     scale = max(1, PANEL_WIDTH // side // max(found.size))
@@ -147,12 +147,12 @@ def _panel_size(found: Found) -> tuple[int, int]:
     return height, width
 
 
-def _panel(pattern: Pattern, method: str, found: Found) -> Levels:
+def _panel(pattern: Pattern, method: str, found: LayerPatterns) -> Levels:
     """Draw the pictures of a method in a square: nine patches, or the maximizations from four seeds."""
     height, width = _panel_size(found)
     if not pattern.patches:
         return add_frame(stripes(height - 2, width - 2))
-    side = math.isqrt(SEEDS if method == "maximization" else PATCHES)
+    side = math.isqrt(MAXIMIZED_INPUTS if method == "maximization" else PATCHES)
     cell_sizes = ((extent - (side - 1) * PATCH_GAP) // side - 2 for extent in (height, width))
     scale = max(1, min(cell // size for cell, size in zip(cell_sizes, found.size, strict=True)))
     row_step, column_step = (size * scale + 2 + PATCH_GAP for size in found.size)
@@ -167,7 +167,7 @@ def _panel(pattern: Pattern, method: str, found: Found) -> Levels:
 def _method_pictures(pattern: Pattern, method: str) -> list[Levels]:
     """Return the pictures of a method, `(H, W)` or `(H, W, 3)`."""
     if method == "maximization":
-        return [_maximization(climb.pixels) for climb in pattern.climbs]
+        return [_maximization(maximized.pixels) for maximized in pattern.maximized]
     if method == "patches":
         return [_patch(patch.pixels) for patch in pattern.patches]
     return [_deconvolution(patch.projection) for patch in pattern.patches if patch.projection is not None]

@@ -142,10 +142,9 @@ def test_a_picture_that_does_not_fit_is_passed_over_and_told():
     Path("images/damaged.png").write_bytes(b"\x89PNG")
     result = done("show-patterns", "sobel", "--data", "images", "-q", "-o", "a.png")
     first, second = result.stderr.splitlines()
-    assert first.startswith("cnnfx: passed over: images/damaged.png: ")
+    assert first.startswith("cnnfx: skipped: images/damaged.png: ")
     assert second == (
-        "cnnfx: passed over: images/small.png: its 2×2 pixels are fewer than the 3×3 that a filter of layer 1 of "
-        "sobel sees."
+        "cnnfx: skipped: images/small.png: 2×2 pixels are smaller than the receptive field of layer 1 of sobel, 3×3."
     )
 
 
@@ -197,7 +196,7 @@ def test_what_cannot_be_understood_is_wrong_usage(option, value, message):
 
 def test_a_preset_tells_no_classes():
     assert refused("show-patterns", "edges", *DATA, "--layer", "classes") == (
-        "cnnfx: edges tells no classes: it has filters only. Choose a layer by its number."
+        "cnnfx: edges has no classifier head. Choose a layer by its number."
     )
 
 
@@ -210,7 +209,7 @@ def test_a_name_that_no_filter_has_is_refused():
 def test_gray_images_are_not_for_a_network_that_wants_three_channels():
     Path("rgb.toml").write_text(RGB)
     assert refused("show-patterns", "rgb.toml", *DATA) == (
-        "cnnfx: drawn:200: it has 1 channel; the first layer of rgb wants 3."
+        "cnnfx: drawn:200: it has 1 channel; the first layer of rgb takes 3."
     )
 
 
@@ -223,5 +222,5 @@ def test_images_of_another_size_are_not_for_classes(model, pictures):
 def test_images_smaller_than_the_receptive_field_are_refused(model):
     save("tiny.png", np.zeros((9, 8)))
     assert refused("show-patterns", model, "--data", "tiny.png") == (
-        "cnnfx: tiny.png: its 8×9 pixels are fewer than the 16×16 that a filter of layer 2 of small sees."
+        "cnnfx: tiny.png: 8×9 pixels are smaller than the receptive field of layer 2 of small, 16×16."
     )

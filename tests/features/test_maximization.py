@@ -1,4 +1,4 @@
-"""Maximization: the known best input of a filter, above every real patch, the same for the same seed."""
+"""Activation maximization: inputs known by hand, activations above those of patches, determinism."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.conv import set_threads
 from cnnfx.features import ImageArray, find_patterns
-from cnnfx.features.maximization import _bounded, maximize
+from cnnfx.features.maximization import _project_to_bounds, maximize
 from tests.features.networks import layer, network, random_layer
 
 RANDOM = np.random.default_rng(8)
@@ -19,37 +19,37 @@ DEEP = network(
 )
 
 
-def test_a_filter_gets_white_where_it_wants_light_and_black_where_dark():
+def test_the_input_is_white_under_positive_weights_and_black_under_negative_ones():
     weights = np.array([[-1, 2, -3], [4, -5, 6], [7, -8, 0.5]])
-    (found,) = maximize(network(layer([[weights]])), (1, 3, 3), [0], [3.0], 0, 2)
-    for climb in found:
-        np.testing.assert_allclose(climb.pixels[0], weights > 0, atol=0.02)
-        assert climb.activation == pytest.approx(19.5, rel=0.01)
+    (inputs,) = maximize(network(layer([[weights]])), (1, 3, 3), [0], [3.0], 0, 2)
+    for one in inputs:
+        np.testing.assert_allclose(one.pixels[0], weights > 0, atol=0.02)
+        assert one.activation == pytest.approx(19.5, rel=0.01)
 
 
-def test_within_a_norm_the_light_is_shared_out_as_the_weights_are():
+def test_within_a_norm_the_input_is_proportional_to_the_positive_weights():
     weights = np.array([[3.0, 4.0], [-1.0, 0.0]])  # the best input of norm 0.5 is 0.5 · (0.6, 0.8): activation 2.5
-    ((climb,),) = maximize(network(layer([[weights]])), (1, 2, 2), [0], [0.5], 0, 1)
-    np.testing.assert_allclose(climb.pixels[0], [[0.3, 0.4], [0, 0]], atol=0.01)
-    assert climb.activation == pytest.approx(2.5, rel=1e-3)
+    ((result,),) = maximize(network(layer([[weights]])), (1, 2, 2), [0], [0.5], 0, 1)
+    np.testing.assert_allclose(result.pixels[0], [[0.3, 0.4], [0, 0]], atol=0.01)
+    assert result.activation == pytest.approx(2.5, rel=1e-3)
 
 
-def test_every_channel_climbs_for_itself():
-    found = maximize(network(layer(np.eye(4).reshape(4, 1, 2, 2))), (1, 2, 2), [2, 0], [1.0, 1.0], 0, 1)
-    for (climb,), place in zip(found, [(1, 0), (0, 0)], strict=True):
-        assert climb.pixels[0][place] == pytest.approx(1, abs=0.01)
-        assert climb.pixels.sum() == pytest.approx(1, abs=0.1)
+def test_every_channel_has_its_own_input():
+    results = maximize(network(layer(np.eye(4).reshape(4, 1, 2, 2))), (1, 2, 2), [2, 0], [1.0, 1.0], 0, 1)
+    for (result,), position in zip(results, [(1, 0), (0, 0)], strict=True):
+        assert result.pixels[0][position] == pytest.approx(1, abs=0.01)
+        assert result.pixels.sum() == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_bounding_gives_the_nearest_input_within_range_and_norm(seed):
+def test_the_projection_to_the_bounds_is_the_nearest_input_within_them(seed):
     random = np.random.default_rng(seed)
     x, bound = random.normal(0.4, 1, (1, 4, 4, 1)), np.array([1.2])
-    result = _bounded(x, bound)
+    result = _project_to_bounds(x, bound)
     assert result.min() >= 0
     assert result.max() <= 1
     assert np.linalg.norm(result) <= 1.2 + 1e-12
-    for _ in range(200):  # nothing else within the bounds is nearer
+    for _ in range(200):  # no other input within the bounds is nearer
         other = np.clip(result + random.normal(0, 0.2, x.shape), 0, 1)
         other *= min(1, 1.2 / np.linalg.norm(other))
         assert np.linalg.norm(other - x) >= np.linalg.norm(result - x) - 1e-3
@@ -59,10 +59,10 @@ def patches(count=200):
     return np.random.default_rng(9).integers(0, 256, (count, 1, 20, 20)).astype(np.uint8)
 
 
-def test_it_excites_more_than_every_patch_within_their_norm_and_is_not_gray():
+def test_the_activation_is_above_that_of_every_patch_and_the_norm_is_not():
     found = find_patterns(DEEP, ImageArray("noise", patches()), methods=["maximization"])
     for pattern in found.patterns:
-        best, largest = pattern.climbs[0], max(np.linalg.norm(patch.pixels) for patch in pattern.patches)
+        best, largest = pattern.maximized[0], max(np.linalg.norm(patch.pixels) for patch in pattern.patches)
         assert best.activation > pattern.patches[0].activation
         assert np.linalg.norm(best.pixels) <= largest * 1.0001
         assert best.pixels.min() >= 0
@@ -70,16 +70,18 @@ def test_it_excites_more_than_every_patch_within_their_norm_and_is_not_gray():
         assert best.pixels.std() > 0.15
         activation = DEEP.feature_maps(best.pixels)[-1][pattern.number, 0, 0]
         assert activation == pytest.approx(best.activation, rel=1e-4)
-        assert [c.activation for c in pattern.climbs] == sorted((c.activation for c in pattern.climbs), reverse=True)
+        assert [one.activation for one in pattern.maximized] == sorted(
+            (one.activation for one in pattern.maximized), reverse=True
+        )
 
 
-def test_a_seed_gives_the_same_input_whatever_the_threads_and_another_seed_another():
+def test_the_inputs_depend_on_the_seed_and_not_on_the_number_of_threads():
     images = ImageArray("noise", patches(40))
     results = []
     for threads, seed in ((1, 0), (2, 0), (2, 1)):
         set_threads(threads)
         found = find_patterns(DEEP, images, methods=["maximization"], seed=seed)
-        results.append([climb.pixels.tobytes() for pattern in found.patterns for climb in pattern.climbs])
+        results.append([one.pixels.tobytes() for pattern in found.patterns for one in pattern.maximized])
     set_threads(None)
     assert results[0] == results[1]
     assert results[0] != results[2]

@@ -1,4 +1,4 @@
-"""All patterns of a layer: patches cut where they are, dead filters, layers that are not there."""
+"""The patterns of a layer: receptive fields, dead channels, classes, errors, memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnfx.nn.receptive_field import Box
 from tests.features.networks import layer, network, random_layer, with_head
 
 
-def dot(row: int, column: int, size: int = 8):
+def image_of_a_dot(row: int, column: int, size: int = 8):
     image = np.zeros((1, 1, size, size), np.uint8)
     image[0, 0, row, column] = 255
     return ImageArray("dots", image)
@@ -24,37 +24,37 @@ CENTER[0, 0, 1, 1] = 1
 
 
 def test_a_patch_is_the_receptive_field_of_the_peak():
-    (pattern,) = find_patterns(network(layer(CENTER)), dot(3, 5)).patterns
+    (pattern,) = find_patterns(network(layer(CENTER)), image_of_a_dot(3, 5)).patterns
     (patch,) = pattern.patches
     assert (patch.activation, patch.image, patch.row, patch.column, patch.box) == (1, 0, 2, 4, Box(2, 4, 5, 7))
     np.testing.assert_array_equal(patch.pixels, CENTER[0])
     np.testing.assert_array_equal(patch.projection, CENTER[0])
 
 
-def test_what_of_a_patch_is_outside_the_image_is_nan():
-    (pattern,) = find_patterns(network(layer(CENTER, padding=1)), dot(0, 7)).patterns
+def test_pixels_of_a_patch_outside_of_the_image_are_nan():
+    (pattern,) = find_patterns(network(layer(CENTER, padding=1)), image_of_a_dot(0, 7)).patterns
     (patch,) = pattern.patches
     assert patch.box == Box(-1, 6, 2, 9)
     np.testing.assert_array_equal(patch.pixels[0], [[np.nan] * 3, [0, 1, np.nan], [0, 0, np.nan]])
     np.testing.assert_array_equal(patch.projection, CENTER[0])
 
 
-def test_a_dead_filter_has_neither_patches_nor_inputs():
+def test_a_dead_channel_has_neither_patches_nor_maximized_inputs():
     net = network(layer([[[[1]]], [[[1]]]], "relu", bias=[0, -2]))
-    alive, dead = find_patterns(net, dot(1, 1)).patterns
-    assert (len(alive.patches), len(alive.climbs)) == (1, 4)
-    assert dead.patches == dead.climbs == ()
+    alive, dead = find_patterns(net, image_of_a_dot(1, 1)).patterns
+    assert (len(alive.patches), len(alive.maximized)) == (1, 4)
+    assert dead.patches == dead.maximized == ()
 
 
-def test_classes_see_the_whole_image():
+def test_the_patches_of_classes_are_whole_images():
     net = with_head(np.random.default_rng(0), network(layer(CENTER, "relu")), (1, 8, 8))
-    found = find_patterns(net, dot(2, 2), "classes", [2, 0])
+    found = find_patterns(net, image_of_a_dot(2, 2), "classes", [2, 0])
     assert (found.layer, found.size) == ("classes", (8, 8))
     assert [pattern.name for pattern in found.patterns] == ["c", "a"]
     for pattern in found.patterns:
         assert pattern.patches[0].box == Box(0, 0, 8, 8)
         assert pattern.patches[0].activation == pytest.approx(
-            net.scores(dot(2, 2).part(0, Box(0, 0, 8, 8)))[pattern.number]
+            net.scores(image_of_a_dot(2, 2).crop(0, Box(0, 0, 8, 8)))[pattern.number]
         )
 
 
@@ -63,28 +63,28 @@ def test_classes_see_the_whole_image():
     [
         (2, "There is no layer 2: tiny has 1 layer."),
         (0, "There is no layer 0: tiny has 1 layer."),
-        ("classes", "tiny tells no classes: it has filters only. Choose a layer by its number."),
+        ("classes", "tiny has no classifier head. Choose a layer by its number."),
     ],
 )
-def test_a_layer_that_is_not_there_is_refused(wanted, message):
+def test_a_layer_that_does_not_exist_is_an_error(wanted, message):
     with pytest.raises(ArgumentError) as caught:
-        find_patterns(network(layer(CENTER)), dot(1, 1), wanted)
+        find_patterns(network(layer(CENTER)), image_of_a_dot(1, 1), wanted)
     assert str(caught.value) == message
 
 
-def test_images_of_other_channels_than_the_network_wants_are_refused():
+def test_images_with_another_number_of_channels_are_an_error():
     with pytest.raises(ArgumentError) as caught:
-        find_patterns(network(layer(np.ones((1, 3, 2, 2)))), dot(1, 1))
-    assert str(caught.value) == "dots: it has 1 channel; the first layer of tiny wants 3."
+        find_patterns(network(layer(np.ones((1, 3, 2, 2)))), image_of_a_dot(1, 1))
+    assert str(caught.value) == "dots: it has 1 channel; the first layer of tiny takes 3."
 
 
 def test_memory_does_not_grow_with_the_number_of_images():
     net = network(random_layer(np.random.default_rng(0), (8, 1, 5, 5), activation="relu", pool="max:2"))
     peaks = []
     for count in (4096, 12288):
-        gallery = ImageArray("noise", np.random.default_rng(1).integers(0, 256, (count, 1, 16, 16)).astype(np.uint8))
+        images = ImageArray("noise", np.random.default_rng(1).integers(0, 256, (count, 1, 16, 16)).astype(np.uint8))
         tracemalloc.start()
-        find_patterns(net, gallery, methods=["patches"])
+        find_patterns(net, images, methods=["patches"])
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]

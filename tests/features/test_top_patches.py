@@ -1,4 +1,4 @@
-"""The top patches: against sorting the activations of all images."""
+"""The largest activations against sorting those of all images, and images that are skipped."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError
 from cnnfx.features import ImageArray, ImageFiles
-from cnnfx.features import images as galleries
-from cnnfx.features.top_patches import find_top
+from cnnfx.features import images as image_sources
+from cnnfx.features.top_patches import find_top_activations
 from cnnfx.images import Image
 from cnnfx.nn.receptive_field import Box
 from tests.features.networks import layer, network, random_layer, with_head
@@ -19,7 +19,7 @@ NET = network(random_layer(RANDOM, (4, 1, 3, 3), activation="relu", pool="max:2"
 
 
 def brute_force(net, images, count):
-    """Each channel's places: the largest activation of each image, all images sorted."""
+    """The `count` largest activations of each channel, one for each image: (activation, image, row, column)."""
     floats = images.astype("f4") / np.float32(255)
     maps = net.scores(floats)[:, :, None, None] if net.head else net.feature_maps(floats)[-1]
     found = []
@@ -32,74 +32,74 @@ def brute_force(net, images, count):
     return found
 
 
-def some_images(count=70, size=12):
+def random_images(count=70, size=12):
     return np.random.default_rng(6).integers(0, 256, (count, 1, size, size)).astype(np.uint8)
 
 
 def check(found, expected):
-    assert [[tuple(place)[1:] for place in one] for one in found] == [[one[1:] for one in some] for some in expected]
+    assert [[tuple(top)[1:] for top in one] for one in found] == [
+        [one[1:] for one in of_channel] for of_channel in expected
+    ]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose([p.activation for p in one], [p[0] for p in other], rtol=1e-5)
 
 
 @pytest.mark.parametrize("net", [NET, with_head(RANDOM, NET, (1, 12, 12))], ids=["filters", "classes"])
-@pytest.mark.parametrize("some", [7, 2048])
-def test_the_places_are_those_of_brute_force(net, some, monkeypatch):
-    monkeypatch.setattr(galleries, "SOME", some)
-    check(find_top(net, ImageArray("images", some_images()), 9), brute_force(net, some_images(), 9))
+@pytest.mark.parametrize("shards", [1, 64])
+def test_the_largest_activations_equal_those_of_brute_force(net, shards, monkeypatch):
+    monkeypatch.setattr(image_sources, "SHARDS_PER_REPORT", shards)
+    check(find_top_activations(net, ImageArray("images", random_images()), 9), brute_force(net, random_images(), 9))
 
 
-def test_of_equal_activations_the_earlier_image_comes_first():
-    images = np.repeat(some_images(1), 50, axis=0)
-    found = find_top(network(layer([[[[1]]]])), ImageArray("images", images), 9)
-    assert [place.image for place in found[0]] == list(range(9))
+def test_of_equal_activations_that_of_the_earlier_image_comes_first():
+    images = np.repeat(random_images(1), 50, axis=0)
+    found = find_top_activations(network(layer([[[[1]]]])), ImageArray("images", images), 9)
+    assert [top.image for top in found[0]] == list(range(9))
 
 
-def test_images_that_do_not_excite_a_channel_are_left_out():
+def test_images_without_a_positive_activation_are_left_out():
     images = np.zeros((20, 1, 4, 4), np.uint8)
     images[[3, 11]] = 255
-    found = find_top(network(layer([[[[1]]], [[[-1]]]], "relu")), ImageArray("images", images), 9)
-    assert [[place.image for place in some] for some in found] == [[3, 11], []]
+    found = find_top_activations(network(layer([[[[1]]], [[[-1]]]], "relu")), ImageArray("images", images), 9)
+    assert [[top.image for top in of_channel] for of_channel in found] == [[3, 11], []]
 
 
-def test_any_number_of_threads_finds_the_same():
+def test_the_result_does_not_depend_on_the_number_of_threads():
     results = []
     for count in (1, 3):
         set_threads(count)
-        results.append(find_top(NET, ImageArray("images", some_images(200)), 9))
+        results.append(find_top_activations(NET, ImageArray("images", random_images(200)), 9))
     set_threads(None)
     assert results[0] == results[1]
 
 
-def test_files_of_any_size_are_found_as_arrays_are(tmp_path):
-    images = some_images(20)
+def test_images_from_files_give_the_same_as_an_array(tmp_path):
+    images = random_images(20)
     paths = [tmp_path / f"{n}.png" for n in range(20)]
-    gallery = ImageFiles("files", paths, lambda path: Image(str(path), images[int(path.stem)], ("gray",)))
-    check(find_top(NET, gallery, 9), brute_force(NET, images, 9))
-    assert gallery.label(3) == str(paths[3])
+    source = ImageFiles("files", paths, lambda path: Image(str(path), images[int(path.stem)], ("gray",)))
+    check(find_top_activations(NET, source, 9), brute_force(NET, images, 9))
+    assert source.label(3) == str(paths[3])
 
 
-def test_a_file_that_is_too_small_is_passed_over_and_noted(tmp_path):
+def test_a_file_that_is_too_small_is_skipped_with_a_note(tmp_path):
     images = [np.full((1, size, size), 255, np.uint8) for size in (2, 6, 7)]
     paths = [tmp_path / f"{n}.png" for n in range(3)]
-    gallery = ImageFiles("files", paths, lambda path: Image(path.name, images[int(path.stem)], ("gray",)))
-    found = find_top(network(layer(np.ones((1, 1, 5, 5)))), gallery, 9)
-    assert [place.image for place in found[0]] == [1, 2]
-    assert gallery.notes == [
-        "passed over: 0.png: its 2×2 pixels are fewer than the 5×5 that a filter of layer 1 of tiny sees."
-    ]
+    source = ImageFiles("files", paths, lambda path: Image(path.name, images[int(path.stem)], ("gray",)))
+    found = find_top_activations(network(layer(np.ones((1, 1, 5, 5)))), source, 9)
+    assert [top.image for top in found[0]] == [1, 2]
+    assert source.notes == ["skipped: 0.png: 2×2 pixels are smaller than the receptive field of layer 1 of tiny, 5×5."]
 
 
-def test_images_that_are_all_too_small_are_refused():
+def test_images_that_are_all_too_small_are_an_error():
     with pytest.raises(ArgumentError) as caught:
-        find_top(NET, ImageArray("dots", some_images(size=4)), 9)
-    assert str(caught.value) == "dots: its 4×4 pixels are fewer than the 6×6 that a filter of layer 2 of tiny sees."
+        find_top_activations(NET, ImageArray("dots", random_images(size=4)), 9)
+    assert str(caught.value) == "dots: 4×4 pixels are smaller than the receptive field of layer 2 of tiny, 6×6."
 
 
-def test_images_of_another_size_than_the_head_wants_are_refused():
+def test_images_of_another_size_than_the_head_takes_are_an_error():
     net = with_head(np.random.default_rng(0), NET, (1, 12, 12))
     with pytest.raises(ArgumentError) as caught:
-        find_top(net, ImageArray("large", some_images(size=20)), 9)
+        find_top_activations(net, ImageArray("large", random_images(size=20)), 9)
     assert str(caught.value) == (
         "large: the classifier reads feature maps of 5×4×4 (channels, rows, columns), not 5×8×8: "
         "the image must have the size of the training images."
@@ -107,15 +107,15 @@ def test_images_of_another_size_than_the_head_wants_are_refused():
 
 
 @pytest.mark.parametrize(("limit", "read"), [(1000, ["a", "b"]), (150, ["a", "b", "a"])])
-def test_files_are_read_again_only_where_they_are_too_large_to_keep(tmp_path, monkeypatch, limit, read):
+def test_files_are_read_again_only_if_they_do_not_fit_the_cache(tmp_path, monkeypatch, limit, read):
     names = []
 
     def load(path):
         names.append(path.name)
         return Image(path.name, np.zeros((1, 10, 10), np.uint8), ("gray",))
 
-    monkeypatch.setattr(galleries, "KEPT_BYTES", limit)
-    gallery = ImageFiles("files", [tmp_path / "a", tmp_path / "b"], load)
+    monkeypatch.setattr(image_sources, "CACHED_BYTES", limit)
+    source = ImageFiles("files", [tmp_path / "a", tmp_path / "b"], load)
     for number in (0, 0, 1, 0):
-        assert gallery.part(number, Box(0, 0, 2, 3)).shape == (1, 2, 3)
+        assert source.crop(number, Box(0, 0, 2, 3)).shape == (1, 2, 3)
     assert names == read

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.features.maximization import Climb
-from cnnfx.features.search import Found, Patch, Pattern
+from cnnfx.features.maximization import MaximizedInput
+from cnnfx.features.search import LayerPatterns, Pattern
+from cnnfx.features.top_patches import TopPatch
 from cnnfx.nn.receptive_field import Box
 from cnnfx.render.features import OUTSIDE_LEVEL, STRIPE_LEVELS, best_tiles, label, patterns_picture, stripes
 
@@ -16,12 +17,12 @@ METHODS = ("patches", "deconvolution", "maximization")
 def pattern(pixels, projection, made, name="f", count=1):
     pixels, projection, made = (np.asarray(a, np.float32) for a in (pixels, projection, made))
     height, width = pixels.shape[1:]
-    patch = Patch(1.5, 0, 0, 0, Box(0, 0, height, width), pixels, projection)
-    return Pattern(0, name, (patch,) * count, (Climb(2.25, made, 0),))
+    patch = TopPatch(1.5, 0, 0, 0, Box(0, 0, height, width), pixels, projection)
+    return Pattern(0, name, (patch,) * count, (MaximizedInput(2.25, made, 0),))
 
 
 def found(*patterns, methods=METHODS, size=(2, 2)):
-    return Found(1, size, 60, methods, patterns)
+    return LayerPatterns(1, size, 60, methods, patterns)
 
 
 GRAY = pattern([[[0, 1], [np.nan, 0.2]]], [[[-2, 2], [0, 2]]], [[[0, 0.5], [0.25, 0]]])
