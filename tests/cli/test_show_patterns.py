@@ -97,7 +97,7 @@ def test_without_output_the_best_of_each_are_drawn_as_text():
     assert first == "edges, layer 1: 3 by 3 pixels each, of 200 images of drawn:200"
     assert second == "patches, maximization"
     assert names.startswith("top: ")
-    assert ", made " in names
+    assert ", maximized " in names
     assert len(rest) >= 2
     assert result.stderr == "cnnfx: these are the best of each; -o FILE.png draws all.\n"
 
