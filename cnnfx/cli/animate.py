@@ -113,11 +113,11 @@ def animate(
 def _loaded(work: Pipeline, name: str, region: Region | None, longest: int) -> tuple[Image, list[str]]:
     """The image, cut and shrunk, and what is to be told of that."""
     from cnnfx.cli.inputs import content
-    from cnnfx.images.image import cut, shrink_to_side
+    from cnnfx.images.image import crop, shrink_to_side
 
     given = content(name)
     whole = work.load(given if given is not None else name)
-    part = cut(whole, *region) if region else whole
+    part = crop(whole, *region) if region else whole
     shown = shrink_to_side(part, longest)
     notes = list(whole.notes)
     if shown is not part:

@@ -170,10 +170,11 @@ def gallery_of(network: Network, spec: str | None, quiet: bool) -> ImageSource:
         If there are none, or they cannot be read.
     """
     from cnnfx.features import ImageArray
-    from cnnfx.images.load import PICTURES
+    from cnnfx.images.load import PICTURE_EXTENSIONS
 
-    if spec is not None and (_holds_pictures(Path(spec).expanduser()) or Path(spec).suffix.lower() in PICTURES):
-        return _files(network, Path(spec).expanduser())
+    path = None if spec is None else Path(spec).expanduser()
+    if path is not None and (_holds_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
+        return _files(network, path)
     dataset = data_of(network, spec, quiet) if network.meta else get_data(spec, 0, quiet)
     return ImageArray(dataset.name, halves(dataset)[0].images)
 

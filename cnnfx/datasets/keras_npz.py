@@ -42,7 +42,7 @@ def load_keras(path: Path) -> Dataset:
     except OSError as error:
         raise FileError(f"{path}: it cannot be read: {error.strerror or error}.") from error
     except NpzError as error:
-        raise FileError(f"{path}: the archive is cut off or damaged. Get the file again.") from error
+        raise FileError(f"{path}: the archive is truncated or damaged. Get the file again.") from error
     if train.shape[1:] != test.shape[1:]:
         raise FileError(
             f"{path}: x_train and x_test hold images of the shapes {train.shape[1:]} and {test.shape[1:]} (C, H, W)."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnfx.datasets.dataset import Dataset, Progress
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.system.npz import ZIP_MAGIC
+from cnnfx.images.load import ZIP_SIGNATURE
 
 KERAS_NAME = "mnist.npz"
 """The file that makes a folder a dataset in the layout of Keras."""
@@ -113,7 +113,7 @@ def load_path(
 def _is_zip(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+            return file.read(len(ZIP_SIGNATURE)) == ZIP_SIGNATURE
     except FileNotFoundError:
         raise FileError(
             f"{path}: there is no such file or folder. Datasets known by name are mnist and drawn."

@@ -164,7 +164,7 @@ def _read_names(archive: NpzReader) -> tuple[str, ...]:
 
 
 def _damaged(name: str) -> FileError:
-    return FileError(f"{name}: the array is cut off or damaged. Save it again with numpy.save or numpy.savez.")
+    return FileError(f"{name}: the array is truncated or damaged. Save it again with numpy.save or numpy.savez.")
 
 
 def _csv_lines(name: str, stream: IO[bytes]) -> Iterator[tuple[int, str]]:

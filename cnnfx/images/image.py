@@ -1,11 +1,11 @@
-"""What an image is: channels of numbers in the depth of their file, and their names."""
+"""The class `Image`, and cropping and resizing of images."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, FileError
 
 MAX_PIXELS = 200_000_000
-"""Images with more pixels than this are refused unless a caller says otherwise."""
-
+"""The default limit for the pixels of a picture, and for the numbers of an array over all channels."""
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in luma, after Rec. 601."""
 
 ResizeMethod = Literal["box", "hamming", "bilinear", "bicubic"]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """An image `(C, H, W)`.
+    """An image with named channels.
 
     Parameters
     ----------
     name : str
         Its path as given, or "standard input".
     values : array (C, H, W), uint8, uint16 or float32
-        The numbers as they are in the file: pixels of 0..255 or 0..65535, or floats.
+        The numbers as they are in the file: pixels in 0..255 or 0..65535, or floats of any range.
     channel_names : tuple of C str
     is_array : bool
-        Whether the numbers are data, not the pixels of a picture.
+        Whether the values are numbers of an array file, not the pixels of a picture.
     notes : tuple of str
-        What its user should be told, such as a depth that was lost.
+        Messages for the user, such as that some of the file's depth is lost.
     """
 
     name: str
@@ -51,24 +51,28 @@ class Image:
         return channels, height, width
 
     def floats(self, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
-        """Rows `first` to `last` (exclusive; to the end unless given) as float32, `(C, rows, W)`.
+        """Return the rows from `first` to `last` (exclusive; by default to the end) as float32, `(C, rows, W)`.
 
-        Whole numbers become 0..1; floats stay as they are and are not copied.
+        Pixels are scaled to 0..1; floats are returned unchanged and without a copy.
         """
-        rows = self.values[:, first:last]
-        if rows.dtype == np.float32:
-            return rows
-        scaled: NDArray[np.float32] = np.divide(rows, np.float32(np.iinfo(rows.dtype).max), dtype=np.float32)
-        return scaled
+        return as_floats(self.values[:, first:last])
+
+
+def as_floats(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Scale unsigned integers from the range of their dtype to 0..1, as float32. Float32 is returned without a copy."""
+    if values.dtype == np.float32:
+        return values
+    scaled: NDArray[np.float32] = np.divide(values, np.float32(np.iinfo(values.dtype).max), dtype=np.float32)
+    return scaled
 
 
 def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels") -> None:
-    """Refuse an image of too many pixels (or numbers, over all channels) before they are decoded.
+    """Check that an image has at most `limit` pixels (or numbers, over all channels), before it is decoded.
 
     Raises
     ------
     FileError
-        With the image's size, the limit, and how to raise it.
+        With the size and the limit.
     """
     if math.prod(shape) > limit:
         raise FileError(
@@ -77,8 +81,8 @@ def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels"
         )
 
 
-def cut(image: Image, x: int, y: int, width: int, height: int) -> Image:
-    """The part of an image from column `x` and row `y` on (counted from 0), as an image of its own.
+def crop(image: Image, x: int, y: int, width: int, height: int) -> Image:
+    """Return the part of an image whose top left pixel is in column `x` and row `y`, counted from 0.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def shrink_to_pixels(image: Image, max_pixels: int) -> Image:
     return replace(image, values=values, notes=(*image.notes, note))
 
 
-def resize(values: NDArray[Any], height: int, width: int, method: ResizeMethod = "box") -> NDArray[Any]:
+def resize(values: NDArray[Scalar], height: int, width: int, method: ResizeMethod = "box") -> NDArray[Scalar]:
     """Resize the channels of an image with Pillow.
 
     Parameters
@@ -148,4 +152,4 @@ def resize(values: NDArray[Any], height: int, width: int, method: ResizeMethod =
     pillow_dtype = np.uint8 if values.dtype == np.uint8 else np.float32
     planes = [PIL.Image.fromarray(np.ascontiguousarray(plane, pillow_dtype)) for plane in values]
     resized = np.stack([np.asarray(plane.resize((width, height), resampling)) for plane in planes])
-    return np.rint(resized).astype(np.uint16) if values.dtype == np.uint16 else resized
+    return (np.rint(resized) if values.dtype == np.uint16 else resized).astype(values.dtype, copy=False)

@@ -1,76 +1,36 @@
-"""From a path, or the content of a stream, to an image."""
+"""Loading of images from files and streams of any kind, and search for image files in folders."""
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from cnnfx.errors import FileError
 from cnnfx.images.image import MAX_PIXELS, Image
+from cnnfx.system.suggest import closest_names
 
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".pnm")
+Kind = Literal["picture", "npy", "npz", "csv"]
 
-
-def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) -> list[Path]:
-    """The images that paths name: files as they are given, folders by the picture files in them, in natural order.
-
-    Arrays (`.npy`, `.npz`, `.csv`) count only where they are named themselves.
-
-    Raises
-    ------
-    FileError
-        If a folder cannot be read or holds no pictures.
-    """
-    return [
-        path
-        for given in map(Path, paths)
-        for path in (_pictures(given, recursive) if os.path.isdir(given) else [given])
-    ]
-
-
-def _pictures(folder: Path, recursive: bool) -> list[Path]:
-    try:
-        found = sorted(sorted(_walk(folder, recursive)), key=_natural)
-        if found:
-            return found
-        deeper = not recursive and any(_walk(folder, True))
-    except OSError as error:
-        raise FileError(f"{error.filename}: the folder cannot be read: {error.strerror}.") from error
-    if deeper:
-        raise FileError(f"{folder}: it holds pictures only in its sub-folders.", remedy="subfolders")
-    raise FileError(f"{folder}: it holds no pictures ({', '.join(ending[1:] for ending in PICTURES)}).")
-
-
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """The picture files of a folder; neither what is hidden nor, as they may lead in circles, linked sub-folders."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = folder / entry.name
-            if entry.name.startswith("."):
-                continue
-            if recursive and entry.is_dir(follow_symlinks=False):
-                yield from _walk(path, recursive)
-            elif path.suffix.lower() in PICTURES and entry.is_file():
-                yield path
-
-
-def _natural(path: Path) -> list[tuple[int, int | str]]:
-    """A key that puts `image2` before `image10`."""
-    parts = re.split(r"(\d+)", str(path).lower())
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
-
-
-STREAM = "standard input"
-ENDINGS = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
-"""Endings that say what a file without the first bytes of an array is meant to be."""
-NUMBERS = b"0123456789+-.# \t\r\nnNiI"
-"""What a text of numbers begins with."""
-NUMPY, ZIP = b"\x93NUMPY", b"PK"
+PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".pnm")
+"""The file name extensions of the pictures that are found in folders."""
+NPY_SIGNATURE = b"\x93NUMPY"
+"""The first bytes of a `.npy` file."""
+ZIP_SIGNATURE = b"PK"
+"""The first bytes of a zip file, and so of a `.npz` file."""
+ARRAY_EXTENSIONS: dict[str, Kind] = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
+"""The kinds of array files by extension, for messages where the content has no known signature."""
+CSV_FIRST_BYTES = b"0123456789+-.# \t\r\nnNiI"
+"""The bytes with which a text of numbers may begin."""
+TIFF_SIGNATURES = (b"II*", b"II+")
+"""First bytes of TIFF files, which begin as a text of numbers may."""
+UTF_8_BOM = b"\xef\xbb\xbf"
+"""The byte order mark that some programs write before text."""
+STREAM_NAME = "standard input"
+"""The name of an image that is given as bytes."""
 
 
 def load_image(
@@ -86,19 +46,19 @@ def load_image(
     ----------
     source : path, or bytes
         A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or numbers: `.npy`, `.npz` or `.csv`, as (H, W) or
-        (C, H, W); one row of numbers is a 1×W image. The kind of bytes is found by looking at them.
+        (C, H, W); one row of numbers is a 1×W image. The kind is detected from the content.
     channels : "auto", "gray" or "rgb"
-        What a picture's colors become: one channel if it is gray and else three; luminance (Rec. 601); three channels.
-        The channels of numbers are taken as they stand.
+        The channels of a picture. "auto": one if all of it is gray, else three; "gray": its luma (Rec. 601); "rgb":
+        three. The channels of an array do not change.
     background : str
         The color that transparent parts are laid over: a name such as "white", or "#rrggbb".
     max_pixels : int
-        Larger images are refused, before they are decoded. An array's limit is on its numbers, over all channels.
+        The most pixels of a picture, or numbers of an array over all channels. It is checked before decoding.
 
     Returns
     -------
     Image
-        A picture's values become 0..1 by `Image.floats`; numbers stay as they are.
+        `Image.floats` gives the pixels of a picture in 0..1, and the numbers of an array unchanged.
 
     Raises
     ------
@@ -107,9 +67,9 @@ def load_image(
     ArgumentError
         If the background is not a color.
     """
-    name, stream = _opened(source)
+    name, stream = _open(source)
     with stream:
-        kind = _kind(source, _start(name, stream))
+        kind = _detect_kind(source, _read_start(name, stream))
         try:
             if kind == "picture":
                 from cnnfx.images.pillow import load_picture
@@ -123,9 +83,37 @@ def load_image(
             raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
 
 
-def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
+def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) -> list[Path]:
+    """Return files as they are given, and for each folder the pictures in it.
+
+    Parameters
+    ----------
+    paths : sequence of paths
+        Array files (`.npy`, `.npz`, `.csv`) are found only if they are given themselves.
+    recursive : bool
+        Whether to search sub-folders too. Hidden files, hidden folders and linked folders are skipped.
+
+    Returns
+    -------
+    list of Path
+        In the order of `paths`; the pictures of a folder in natural order, `image2` before `image10`.
+
+    Raises
+    ------
+    FileError
+        If a folder cannot be read or holds no pictures.
+    """
+    return [
+        path
+        for given in map(Path, paths)
+        for path in (_find_in_folder(given, recursive) if os.path.isdir(given) else [given])
+    ]
+
+
+def _open(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
+    """Return the name of an image and a seekable stream of its content."""
     if isinstance(source, bytes):
-        return STREAM, io.BytesIO(source)
+        return STREAM_NAME, io.BytesIO(source)
     path = Path(source)
     try:
         stream = path.open("rb")
@@ -134,7 +122,7 @@ def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
         with stream:  # a named pipe, such as a shell's <(…), can be read only once
             return str(source), io.BytesIO(stream.read())
     except FileNotFoundError:
-        raise FileError(f"{source}: there is no such file.{_nearest(path)}") from None
+        raise FileError(f"{source}: there is no such file.{_suggest_file(path)}") from None
     except IsADirectoryError:
         raise FileError(f"{source}: it is a folder, not an image. Give the images in it.") from None
     except OSError as error:
@@ -143,10 +131,19 @@ def _opened(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
         raise FileError(f"{str(source)!r} is not the name of a file.") from None
 
 
-def _start(name: str, stream: IO[bytes]) -> bytes:
-    """The first bytes, by which the kind of a file is known."""
+def _suggest_file(path: Path) -> str:
+    """Return a question that names the file of the folder with the most similar name, if there is one."""
     try:
-        start = stream.read(len(NUMPY))
+        closest = closest_names(path.name, os.listdir(path.parent))
+    except OSError:
+        return ""
+    return f" Did you mean {path.with_name(closest[0])}?" if closest else ""
+
+
+def _read_start(name: str, stream: IO[bytes]) -> bytes:
+    """Return the first bytes, from which the kind of a file is detected."""
+    try:
+        start = stream.read(len(NPY_SIGNATURE))
         stream.seek(0)
     except OSError as error:
         raise FileError(f"{name}: it cannot be read: {error.strerror}.") from error
@@ -155,24 +152,47 @@ def _start(name: str, stream: IO[bytes]) -> bytes:
     return start
 
 
-def _nearest(path: Path) -> str:
-    """The file of the folder whose name is most like this one, as a question."""
-    try:
-        names = os.listdir(path.parent)
-    except OSError:
-        return ""
-    near = difflib.get_close_matches(path.name, names, 1)
-    return f" Did you mean {path.with_name(near[0])}?" if near else ""
-
-
-def _kind(source: str | os.PathLike[str] | bytes, start: bytes) -> str:
-    """ "picture", "npy", "npz" or "csv", by the content's first bytes and, for text, the name."""
-    if start.startswith(NUMPY):
+def _detect_kind(source: str | os.PathLike[str] | bytes, start: bytes) -> Kind:
+    """Detect the kind of a file from its first bytes and, where these say nothing, from its extension."""
+    if start.startswith(NPY_SIGNATURE):
         return "npy"
-    if start.startswith(ZIP):
+    if start.startswith(ZIP_SIGNATURE):
         return "npz"
-    ending = "" if isinstance(source, bytes) else Path(source).suffix.lower()
-    if ending in ENDINGS:
-        return ENDINGS[ending]
-    text = start.lstrip(b"\xef\xbb\xbf")[:1] in NUMBERS and not start.startswith((b"II*", b"II+"))
-    return "csv" if text and ending not in PICTURES else "picture"
+    extension = "" if isinstance(source, bytes) else Path(source).suffix.lower()
+    if extension in ARRAY_EXTENSIONS:
+        return ARRAY_EXTENSIONS[extension]
+    is_text = start.removeprefix(UTF_8_BOM)[:1] in CSV_FIRST_BYTES and not start.startswith(TIFF_SIGNATURES)
+    return "csv" if is_text and extension not in PICTURE_EXTENSIONS else "picture"
+
+
+def _find_in_folder(folder: Path, recursive: bool) -> list[Path]:
+    try:
+        found = sorted(sorted(_walk(folder, recursive)), key=_natural_order)
+        if found:
+            return found
+        only_deeper = not recursive and any(_walk(folder, True))
+    except OSError as error:
+        raise FileError(f"{error.filename}: the folder cannot be read: {error.strerror}.") from error
+    if only_deeper:
+        raise FileError(f"{folder}: it holds pictures only in its sub-folders.", remedy="subfolders")
+    extensions = ", ".join(extension[1:] for extension in PICTURE_EXTENSIONS)
+    raise FileError(f"{folder}: it holds no pictures ({extensions}).")
+
+
+def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Yield the pictures of a folder. Linked sub-folders are skipped, since they may form cycles."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith("."):
+                continue
+            if recursive and entry.is_dir(follow_symlinks=False):
+                yield from _walk(path, recursive)
+            elif path.suffix.lower() in PICTURE_EXTENSIONS and entry.is_file():
+                yield path
+
+
+def _natural_order(path: Path) -> list[tuple[int, int | str]]:
+    """Return a sort key that puts `image2` before `image10`."""
+    parts = re.split(r"(\d+)", str(path).lower())
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]

@@ -1,5 +1,8 @@
-"""Pictures, as Pillow reads them: any depth and color model to gray or RGB, without losing depth where Pillow keeps
-it."""
+"""Decoding of pictures with Pillow, to gray or RGB.
+
+Pixels keep their depth where Pillow keeps it: 8 bits become uint8, 16-bit gray uint16, other numbers float32. Pictures
+are turned upright as their EXIF orientation says, and transparent parts are laid over a background color.
+"""
 
 from __future__ import annotations
 
@@ -11,37 +14,95 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images.image import Image, check_size
+from cnnfx.images.image import LUMA_WEIGHTS, Image, check_size
 
 if TYPE_CHECKING:
     import PIL.Image
 
+Color = tuple[int, int, int]
+"""Red, green and blue in 0..255."""
+Channels = tuple[NDArray[Any], tuple[str, ...]]
+"""Values (C, H, W) and the names of the C channels."""
+
+
+class PictureFormat(NamedTuple):
+    """A file format: its name, Pillow's plugin for it, and a regular expression for the first bytes of a file."""
+
+    name: str
+    plugin: str
+    signature: bytes
+
+
+FORMATS = (
+    PictureFormat("PNG", "Png", rb"\x89PNG"),
+    PictureFormat("JPEG", "Jpeg", rb"\xff\xd8"),
+    PictureFormat("GIF", "Gif", rb"GIF8"),
+    PictureFormat("BMP", "Bmp", rb"BM"),
+    PictureFormat("TIFF", "Tiff", rb"II[*+]\0|MM\0[*+]"),
+    PictureFormat("WebP", "WebP", rb"RIFF....WEBP"),
+    PictureFormat("PGM or PPM", "Ppm", rb"P[1-6f]"),
+)
+"""The formats that are read."""
+SIGNATURE_BYTES = 16
+"""The first bytes by which Pillow's plugins accept a file."""
 DAMAGE = (OSError, ValueError, SyntaxError, LookupError, EOFError, OverflowError, TypeError, struct.error, zlib.error)
-"""What Pillow raises where a file's content makes no sense."""
-FORMATS = {
-    "PNG": ("Png", rb"\x89PNG"),
-    "JPEG": ("Jpeg", rb"\xff\xd8"),
-    "GIF": ("Gif", rb"GIF8"),
-    "BMP": ("Bmp", rb"BM"),
-    "TIFF": ("Tiff", rb"II[*+]\0|MM\0[*+]"),
-    "WebP": ("WebP", rb"RIFF....WEBP"),
-    "PGM or PPM": ("Ppm", rb"P[1-6f]"),
-}
-"""The formats that are read: Pillow's module for each, and a pattern of what a file of it begins with."""
-PREFIX = 16
-"""So many first bytes Pillow looks at."""
+"""What Pillow raises for malformed content."""
+
+GRAY_NAMES = ("gray",)
+RGB_NAMES = ("red", "green", "blue")
+GRAY_MODES = ("1", "L", "LA", "La")
+"""Pillow's modes of at most 8 bits without color."""
+ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+"""Pillow's modes with an alpha channel."""
+INTERMEDIATE_MODES = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
+"""Pillow's modes that it converts to few others, and the mode through which they are converted."""
+MAX_UINT16 = 2**16 - 1
+MAX_INTEGERS = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
+"""The largest integers of files that Pillow reads into 32 bits, by raw mode; `MAX_UINT16` for other raw modes."""
+UINT16_PER_UINT8 = 257
+"""The factor from the range 0..255 to 0..65535."""
+BAND_PIXELS = 2**17
+"""About the most pixels that are converted at a time: a band stays in the processor's cache, and there is no
+second copy of the whole picture."""
+
+ORIENTATION_TAG = 0x0112
+"""The EXIF tag of the orientation."""
+ORIENTATIONS = {
+    1: (False, 1, 1), 2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1),
+    5: (True, 1, 1), 6: (True, -1, 1), 7: (True, -1, -1), 8: (True, 1, -1),
+}  # fmt: skip
+"""For each EXIF orientation: whether rows and columns are swapped, then the steps through rows and through columns."""
 
 
-class _Quiet(AbstractContextManager[None]):
-    """Without Pillow's warnings of odd metadata and without its own limit of pixels: the one that counts is ours.
+def load_picture(name: str, stream: IO[bytes], channels: str, background: str, max_pixels: int) -> Image:
+    """Decode a picture. For the arguments, the result and errors see `cnnfx.load_image`."""
+    color = _parse_color(background)
+    with PILLOW_LIMITS_OFF:
+        format, picture = _open(name, stream, max_pixels)
+        raw_mode, maximum = _raw_mode(picture)
+        try:
+            picture.load()
+        except DAMAGE as error:
+            reason = "truncated" if "truncated" in str(error) else str(error).rstrip(".") or type(error).__name__
+            raise FileError(f"{name}: cannot decode this {format.name} ({reason}). Get the file again.") from error
+        notes = _depth_notes(name, picture, raw_mode, maximum)
+        if picture.mode.startswith("I") or picture.mode == "F":
+            values, names = _convert_deep(picture, color, channels, MAX_INTEGERS.get(raw_mode, MAX_UINT16))
+        else:
+            values, names = _convert_8_bit(picture, color, channels)
+    return Image(name, values, names, notes=notes)
 
-    Both belong to the whole process: the first thread that enters changes them, the last that leaves restores them.
+
+class _PillowLimitsOff(AbstractContextManager[None]):
+    """Disables Pillow's own limit of pixels and its warnings of odd metadata; `check_size` has the limit that counts.
+
+    Both are global to the process: the first thread that enters disables them, the last one that leaves restores them.
     """
 
     def __init__(self) -> None:
@@ -65,101 +126,11 @@ class _Quiet(AbstractContextManager[None]):
                 self.restore.close()
 
 
-QUIET = _Quiet()
+PILLOW_LIMITS_OFF = _PillowLimitsOff()
 """Entered around all that Pillow does with a file."""
 
 
-def open_picture(name: str, stream: IO[bytes], max_pixels: int) -> PIL.Image.Image:
-    """A picture whose header is read and whose pixels are not.
-
-    Raises
-    ------
-    FileError
-        If it is no picture, a damaged one, or too large.
-    """
-    start = stream.read(PREFIX)
-    stream.seek(0)
-    kind = next((kind for kind, (_, form) in FORMATS.items() if re.match(form, start, re.DOTALL)), None)
-    if kind is None:
-        raise FileError(
-            f"{name}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
-            "and numbers as .npy, .npz and .csv."
-        )
-    factory, accept = _reader(kind)
-    try:
-        if accept(start) is not True:
-            raise SyntaxError(kind)
-        picture: PIL.Image.Image = factory(stream, "")
-    except DAMAGE as error:
-        raise FileError(
-            f"{name}: it is {kind}, but damaged or of a kind that is not read here. Get the file again, or save it as "
-            "PNG or .npy."
-        ) from error
-    check_size(name, picture.size, max_pixels)
-    return picture
-
-
-def _reader(kind: str) -> tuple[Any, Any]:
-    """What makes a picture of a stream, and what says whether it can; only the module of this format is loaded."""
-    import PIL.Image
-
-    importlib.import_module(f"PIL.{FORMATS[kind][0]}ImagePlugin")
-    factory, accept = PIL.Image.OPEN[FORMATS[kind][0].upper()]
-    return factory, accept
-
-
-def decode(name: str, picture: PIL.Image.Image) -> None:
-    """Read a picture's pixels.
-
-    Raises
-    ------
-    FileError
-        If they are cut off or damaged.
-    """
-    try:
-        picture.load()
-    except DAMAGE as error:
-        reason = str(error).rstrip(".") or type(error).__name__
-        raise FileError(f"{name}: the image is cut off or damaged ({reason}). Get the file again.") from error
-
-
-Color = tuple[int, int, int]
-
-GRAY, RGB = ("gray",), ("red", "green", "blue")
-GRAYS = ("1", "L", "LA", "La")
-"""Pillow's modes of at most 8 bits without a color."""
-VIA = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
-"""Pillow's modes that it turns into few others, and what stands for them."""
-PIECE = 2**17
-"""About so many pixels are taken out of Pillow at a time: they stay in a processor's cache while they are converted,
-and no second copy of the picture is ever held."""
-LUMINANCE = (0.299, 0.587, 0.114)
-"""Rec. 601's weights of red, green and blue."""
-DEEP = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
-"""The largest value of whole numbers that Pillow reads into 32 bits; 16 unsigned bits where nothing else is known."""
-ORIENTATIONS = {
-    1: (False, 1, 1), 2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1),
-    5: (True, 1, 1), 6: (True, -1, 1), 7: (True, -1, -1), 8: (True, 1, -1),
-}  # fmt: skip
-"""EXIF orientations: whether rows and columns change places, then the steps of rows and columns."""
-
-
-def load_picture(name: str, stream: IO[bytes], channels: str, background: str, max_pixels: int) -> Image:
-    """A picture as an image; see `cnnfx.load_image`."""
-    color = _color(background)
-    with QUIET:
-        picture = open_picture(name, stream, max_pixels)
-        raw, maximum = _coded(picture)
-        decode(name, picture)
-        notes = _lost_depth(name, picture, raw, maximum)
-        if picture.mode.startswith("I") or picture.mode == "F":
-            values, names = _deep(picture, color, channels, DEEP.get(raw, 2**16 - 1))
-        else:
-            values, names = _flat(picture, color, channels)
-    return Image(name, values, names, notes=notes)
-
-
-def _color(background: str) -> Color:
+def _parse_color(background: str) -> Color:
     from PIL import ImageColor
 
     try:
@@ -171,8 +142,38 @@ def _color(background: str) -> Color:
     return red, green, blue
 
 
-def _coded(picture: PIL.Image.Image) -> tuple[str, int]:
-    """How the file codes its pixels, in Pillow's words ("RGB;16B"), and the largest value if that is told."""
+def _open(name: str, stream: IO[bytes], max_pixels: int) -> tuple[PictureFormat, PIL.Image.Image]:
+    """Read the header of a picture with the plugin of its format; the plugins of other formats are not imported."""
+    import PIL.Image
+
+    start = stream.read(SIGNATURE_BYTES)
+    stream.seek(0)
+    format = next((format for format in FORMATS if re.match(format.signature, start, re.DOTALL)), None)
+    if format is None:
+        raise FileError(
+            f"{name}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
+            "and numbers as .npy, .npz and .csv."
+        )
+    importlib.import_module(f"PIL.{format.plugin}ImagePlugin")
+    factory, accept = PIL.Image.OPEN[format.plugin.upper()]
+    try:
+        if accept is None or accept(start) is not True:
+            raise SyntaxError(format.name)
+        picture: PIL.Image.Image = factory(stream, "")
+    except DAMAGE as error:
+        raise FileError(
+            f"{name}: cannot decode this {format.name} (damaged, or of a kind that is not supported). "
+            "Get the file again, or save it as PNG or .npy."
+        ) from error
+    check_size(name, picture.size, max_pixels)
+    return format, picture
+
+
+def _raw_mode(picture: PIL.Image.Image) -> tuple[str, int]:
+    """Return the raw mode in which the file stores pixels ("RGB;16B"), and their largest value, 0 if it is unknown.
+
+    Pillow has both only until the picture is decoded.
+    """
     tiles = getattr(picture, "tile", None)
     args = tiles[0][3] if tiles else ()
     args = (args,) if isinstance(args, str) else tuple(args or ())
@@ -180,49 +181,53 @@ def _coded(picture: PIL.Image.Image) -> tuple[str, int]:
     return str(args[0]) if args else "", maximum
 
 
-def _lost_depth(name: str, picture: PIL.Image.Image, raw: str, maximum: int) -> tuple[str, ...]:
-    """What to say where Pillow reads fewer bits than the file has."""
-    deep = maximum > 255 if picture.format == "PPM" else ";16" in raw and picture.format in ("PNG", "TIFF")
-    if deep and not picture.mode.startswith("I"):
+def _depth_notes(name: str, picture: PIL.Image.Image, raw_mode: str, maximum: int) -> tuple[str, ...]:
+    """Return a note if Pillow has read fewer bits than the file has."""
+    is_deep = maximum > 255 if picture.format == "PPM" else ";16" in raw_mode and picture.format in ("PNG", "TIFF")
+    if is_deep and not picture.mode.startswith("I"):
         return (f"{name}: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",)
     return ()
 
 
-def _deep(picture: PIL.Image.Image, color: Color, channels: str, largest: int) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """One channel of more than 8 bits: 16 whole ones, or floats."""
-    values = _gathered(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
+def _convert_deep(picture: PIL.Image.Image, color: Color, channels: str, max_integer: int) -> Channels:
+    """Convert a picture of one channel of more than 8 bits to uint16 or float32."""
+    values = _extract(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
     if picture.mode == "I":
-        values = _whole(values, largest)
-    key = picture.info.get("transparency")
-    if isinstance(key, int) and values.dtype == np.uint16:
-        return _over(values, key, color, channels)
-    return (np.repeat(values, 3, axis=0), RGB) if channels == "rgb" else (values, GRAY)
+        values = _convert_integers(values, max_integer)
+    transparent_level = picture.info.get("transparency")
+    if isinstance(transparent_level, int) and values.dtype == np.uint16:
+        return _fill_transparent(values, transparent_level, color, channels)
+    return (np.repeat(values, 3, axis=0), RGB_NAMES) if channels == "rgb" else (values, GRAY_NAMES)
 
 
-def _whole(values: NDArray[Any], largest: int) -> NDArray[Any]:
-    """32-bit whole numbers: as 16 bits if these hold them, else scaled to 0..1, or −1..1 if they have a sign."""
-    if largest > 2**31:
+def _convert_integers(values: NDArray[Any], max_integer: int) -> NDArray[Any]:
+    """Convert 32-bit integers to uint16 if they fit, else scale them to 0..1, or -1..1 if they are signed."""
+    if max_integer > 2**31:
         values = values.view(np.uint32)
-    if largest == 2**16 - 1 and values.min() >= 0 and values.max() <= largest:
+    if max_integer == MAX_UINT16 and values.min() >= 0 and values.max() <= max_integer:
         return values.astype(np.uint16)
-    return (values / largest).astype(np.float32)
+    return (values / max_integer).astype(np.float32)
 
 
-def _over(values: NDArray[Any], key: int, color: Color, channels: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """16-bit gray of which one level counts as transparent, over a color."""
+def _fill_transparent(values: NDArray[Any], transparent_level: int, color: Color, channels: str) -> Channels:
+    """Replace the transparent level of 16-bit gray by a color."""
+    is_transparent = values == transparent_level
     if channels == "gray" or (channels == "auto" and len(set(color)) == 1):
-        luminance = sum(weight * value for weight, value in zip(LUMINANCE, color, strict=True))
-        return np.where(values == key, np.uint16(round(257 * luminance)), values), GRAY
-    return np.where(values == key, np.array(color, np.uint16).reshape(3, 1, 1) * np.uint16(257), values), RGB
+        luma = sum(weight * value for weight, value in zip(LUMA_WEIGHTS, color, strict=True))
+        return np.where(is_transparent, np.uint16(round(UINT16_PER_UINT8 * luma)), values), GRAY_NAMES
+    deep_color = np.array(color, np.uint16).reshape(3, 1, 1) * np.uint16(UINT16_PER_UINT8)
+    return np.where(is_transparent, deep_color, values), RGB_NAMES
 
 
-def _flat(picture: PIL.Image.Image, color: Color, channels: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Channels of 8 bits: one if the whole picture is gray, or three."""
-    clear = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info
-    gray = (picture.mode in GRAYS or _has_gray_palette(picture)) and (not clear or len(set(color)) == 1)
-    if channels == "rgb" or not (gray or channels == "gray"):
-        return _gathered(picture, "RGB", np.uint8, color if clear else None), RGB
-    return _gathered(picture, "L", np.uint8, color if clear else None), GRAY
+def _convert_8_bit(picture: PIL.Image.Image, color: Color, channels: str) -> Channels:
+    """Convert a picture of at most 8 bits to one channel if all of it is gray, else to three."""
+    is_transparent = picture.mode in ALPHA_MODES or "transparency" in picture.info
+    is_gray = picture.mode in GRAY_MODES or _has_gray_palette(picture)
+    stays_gray = is_gray and (not is_transparent or len(set(color)) == 1)
+    background = color if is_transparent else None
+    if channels == "gray" or (channels != "rgb" and stays_gray):
+        return _extract(picture, "L", np.uint8, background), GRAY_NAMES
+    return _extract(picture, "RGB", np.uint8, background), RGB_NAMES
 
 
 def _has_gray_palette(picture: PIL.Image.Image) -> bool:
@@ -232,41 +237,43 @@ def _has_gray_palette(picture: PIL.Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _gathered(picture: PIL.Image.Image, mode: str, dtype: type[np.generic], color: Color | None = None) -> NDArray[Any]:
-    """The channels `(C, H, W)` of a picture, upright, laid over a color and converted piece by piece."""
+def _extract(
+    picture: PIL.Image.Image, mode: str, dtype: type[np.generic], background: Color | None = None
+) -> NDArray[Any]:
+    """Return the channels (C, H, W) of a picture, upright, converted to a mode ("" for its own) band by band."""
     width, height = picture.size
-    swap, down, right = _orientation(picture)
-    values = np.empty((3 if mode == "RGB" else 1, *((width, height) if swap else (height, width))), dtype)
-    stored = (values.swapaxes(1, 2) if swap else values)[:, ::down, ::right]
-    for top, piece in _pieces(picture):
-        rows = np.asarray(_converted(piece, mode, color))
-        stored[:, top : top + len(rows)] = np.moveaxis(rows.reshape(*rows.shape[:2], -1), -1, 0)
+    is_swapped, row_step, column_step = _orientation(picture)
+    values = np.empty((3 if mode == "RGB" else 1, *((width, height) if is_swapped else (height, width))), dtype)
+    as_stored = (values.swapaxes(1, 2) if is_swapped else values)[:, ::row_step, ::column_step]
+    for top, band in _bands(picture):
+        pixels = np.asarray(_convert_band(band, mode, background))
+        as_stored[:, top : top + len(pixels)] = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), -1, 0)
     return values
 
 
-def _pieces(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
-    """The picture cut into bands of rows, and where each begins."""
+def _bands(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
+    """Yield bands of rows of the picture, each with the number of its first row."""
     width, height = picture.size
-    rows = max(1, PIECE // width)
+    rows = max(1, BAND_PIXELS // width)
     for top in range(0, height, rows):
         yield top, picture.crop((0, top, width, min(top + rows, height)))
 
 
-def _converted(piece: PIL.Image.Image, mode: str, color: Color | None) -> PIL.Image.Image:
-    """A piece in a mode, its own for "", laid over a color if one is given."""
+def _convert_band(band: PIL.Image.Image, mode: str, background: Color | None) -> PIL.Image.Image:
+    """Lay a band over a background color, if one is given, and convert it to a mode ("" for its own)."""
     import PIL.Image
 
-    if piece.mode in VIA:
-        piece = piece.convert(VIA[piece.mode])
-    if color is not None:
-        base = PIL.Image.new("RGBA", piece.size, (*color, 255))
-        piece = PIL.Image.alpha_composite(base, piece.convert("RGBA"))
-    return piece if mode in ("", piece.mode) else piece.convert(mode)
+    if band.mode in INTERMEDIATE_MODES:
+        band = band.convert(INTERMEDIATE_MODES[band.mode])
+    if background is not None:
+        base = PIL.Image.new("RGBA", band.size, (*background, 255))
+        band = PIL.Image.alpha_composite(base, band.convert("RGBA"))
+    return band if mode in ("", band.mode) else band.convert(mode)
 
 
 def _orientation(picture: PIL.Image.Image) -> tuple[bool, int, int]:
-    """How the picture is to be turned; one whose EXIF data make no sense stays as it is."""
+    """Return the entry of `ORIENTATIONS` for a picture; malformed EXIF data are ignored."""
     try:
-        return ORIENTATIONS.get(picture.getexif().get(0x0112, 1), ORIENTATIONS[1])
+        return ORIENTATIONS.get(picture.getexif().get(ORIENTATION_TAG, 1), ORIENTATIONS[1])
     except DAMAGE:
         return ORIENTATIONS[1]

@@ -26,10 +26,6 @@ from numpy.typing import NDArray
 
 from cnnfx.system.files import atomic_write
 
-NPY_MAGIC = b"\x93NUMPY"
-"""The first bytes of a `.npy` file."""
-ZIP_MAGIC = b"PK"
-"""The first bytes of a zip file, and so of a `.npz` file."""
 MAX_ARRAYS = 10_000
 """The most arrays in one `.npz` file."""
 MAX_HEADER_BYTES = 10_000

@@ -71,7 +71,7 @@ def test_a_file_that_is_no_image():
 def test_a_truncated_image(share):
     content = (SAMPLES / "still-life.png").read_bytes()
     assert refusal(written("a.png", content[: int(len(content) * share)])) == (
-        "cnnfx: a.png: the image is cut off or damaged (image file is truncated). Get the file again."
+        "cnnfx: a.png: cannot decode this PNG (truncated). Get the file again."
     )
 
 

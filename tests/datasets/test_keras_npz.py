@@ -90,14 +90,14 @@ def test_unsuitable_arrays_are_refused(path, arrays, changed, message):
 def test_a_truncated_file_is_refused(path, arrays):
     data = save(path, arrays).read_bytes()
     path.write_bytes(data[:-100])
-    assert error_message(path) == "the archive is cut off or damaged. Get the file again."
+    assert error_message(path) == "the archive is truncated or damaged. Get the file again."
 
 
 def test_a_damaged_file_is_refused(path, arrays):
     data = bytearray(save(path, arrays).read_bytes())
     data[2000:2100] = bytes(100)
     path.write_bytes(data)
-    assert error_message(path) == "the archive is cut off or damaged. Get the file again."
+    assert error_message(path) == "the archive is truncated or damaged. Get the file again."
 
 
 def save_huge_shape(path, arrays, in_directory):
@@ -117,7 +117,7 @@ def save_huge_shape(path, arrays, in_directory):
 def test_an_array_shorter_than_its_header_says_is_refused_before_it_is_read(path, arrays):
     assert (
         error_message(save_huge_shape(path, arrays, in_directory=False))
-        == "the archive is cut off or damaged. Get the file again."
+        == "the archive is truncated or damaged. Get the file again."
     )
 
 

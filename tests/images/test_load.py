@@ -1,4 +1,4 @@
-"""A path or the content of a stream: what is in it is found by looking, what cannot be read is said."""
+"""Tests of loading images from paths and bytes, and of detecting their kind."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def content(kind: str) -> bytes:
 KINDS = ["png", "tiff", "bmp", "gif", "ppm", "npy", "npz", "csv"]
 
 
-def refusal(source: Path | bytes) -> str:
+def error_message(source: Path | bytes) -> str:
     with pytest.raises(FileError) as caught:
         load_image(source)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bytes_are_known_by_looking_at_them(kind: str) -> None:
+def test_the_kind_of_bytes_is_detected(kind: str) -> None:
     np.testing.assert_array_equal(load_image(content(kind)).values, VALUES[None])
 
 
@@ -54,13 +54,13 @@ def test_a_file_is_read_by_its_path(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_name_without_an_ending_does_not_matter(kind: str, tmp_path: Path) -> None:
+def test_the_kind_of_a_file_without_extension_is_detected(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(content(kind))
     np.testing.assert_array_equal(load_image(path).values, VALUES[None])
 
 
-def test_a_wrong_ending_does_not_matter_to_a_picture(tmp_path: Path) -> None:
+def test_a_picture_with_a_wrong_extension_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content("png"))
     np.testing.assert_array_equal(load_image(path).values, VALUES[None])
@@ -86,7 +86,7 @@ def test_a_named_pipe_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image.values, VALUES[None])
 
 
-def test_no_file_stays_open(tmp_path: Path) -> None:
+def test_files_are_closed(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content("png"))
     before = len(os.listdir("/proc/self/fd"))
@@ -96,81 +96,84 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: there is no such file."
+    assert error_message(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: there is no such file."
 
 
-def test_a_missing_file_is_compared_with_the_names_that_are_there(tmp_path: Path) -> None:
+def test_the_message_suggests_a_similar_file_name(tmp_path: Path) -> None:
     (tmp_path / "photo.png").touch()
-    assert refusal(tmp_path / "phto.png") == (
+    assert error_message(tmp_path / "phto.png") == (
         f"{tmp_path / 'phto.png'}: there is no such file. Did you mean {tmp_path / 'photo.png'}?"
     )
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "a.png"
-    assert refusal(path) == f"{path}: there is no such file."
+    assert error_message(path) == f"{path}: there is no such file."
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"{tmp_path}: it is a folder, not an image. Give the images in it."
+    assert error_message(tmp_path) == f"{tmp_path}: it is a folder, not an image. Give the images in it."
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
-    assert refusal(tmp_path / "a.png") == (
+    assert error_message(tmp_path / "a.png") == (
         f"{tmp_path / 'a.png'}: it is empty. The program that made it may have failed."
     )
 
 
 def test_an_empty_stream_is_refused() -> None:
-    assert refusal(b"") == "standard input: it is empty. The program that made it may have failed."
+    assert error_message(b"") == "standard input: it is empty. The program that made it may have failed."
 
 
-def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
+def test_content_that_is_not_an_image_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"Once upon a time")
-    assert refusal(path) == (
+    assert error_message(path) == (
         f"{path}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
         "and numbers as .npy, .npz and .csv."
     )
 
 
-def test_a_picture_that_holds_text_is_not_taken_for_a_table(tmp_path: Path) -> None:
+def test_text_with_the_extension_of_a_picture_is_not_read_as_csv(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"404 not found")
-    assert refusal(path).startswith(f"{path}: it is not an image that can be read.")
+    assert error_message(path).startswith(f"{path}: it is not an image that can be read.")
 
 
-def test_a_table_that_holds_words_is_read_as_a_table(tmp_path: Path) -> None:
+def test_words_with_the_extension_of_a_csv_file_are_read_as_csv(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"x,y\n1,2")
-    assert refusal(path) == f"{path}, line 1, column 1: 'x' is not a number."
+    assert error_message(path) == f"{path}, line 1, column 1: 'x' is not a number."
 
 
-def test_an_array_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+def test_text_with_the_extension_of_an_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(b"Once upon a time")
-    assert refusal(path) == f"{path}: the array is cut off or damaged. Save it again with numpy.save or numpy.savez."
+    assert (
+        error_message(path)
+        == f"{path}: the array is truncated or damaged. Save it again with numpy.save or numpy.savez."
+    )
 
 
-def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert refusal(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: it cannot be read: Permission denied."
+    assert error_message(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: it cannot be read: Permission denied."
 
 
-def test_a_disk_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(Path, "open", lambda *_: Failing())
-    assert refusal(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: it cannot be read: Input/output error."
+    assert error_message(tmp_path / "a.png") == f"{tmp_path / 'a.png'}: it cannot be read: Input/output error."
 
 
-def test_a_name_that_no_file_can_have_is_refused() -> None:
+def test_an_impossible_file_name_is_refused() -> None:
     with pytest.raises(FileError) as caught:
         load_image("a\0b")
     assert str(caught.value) == "'a\\x00b' is not the name of a file."

@@ -1,4 +1,4 @@
-"""A picture is known by its first bytes; a size too large or a damaged file is refused, whatever is in it."""
+"""Tests of opening pictures: which modules are imported, limits of size, and damaged files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def encoded(picture: PIL.Image.Image, kind: str, **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def read_or_refused(data: bytes, channels: str = "auto") -> None:
+def load_or_refuse(data: bytes, channels: str = "auto") -> None:
+    """Load an image; fail with any other error than `FileError`."""
     try:
         image = load_image(data, channels=channels, max_pixels=10**6)
     except FileError:
@@ -35,10 +36,11 @@ def read_or_refused(data: bytes, channels: str = "auto") -> None:
     assert len(image.channel_names) == len(image.values)
 
 
-# Start-up
+# Imported modules
 
 
 def modules_after(code: str) -> set[str]:
+    """Return the modules that are loaded after some code has run in a new interpreter."""
     command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
@@ -48,7 +50,7 @@ def test_the_package_is_imported_without_pillow() -> None:
 
 
 @pytest.mark.parametrize(("kind", "reader"), [("PNG", "Png"), ("GIF", "Gif"), ("PPM", "Ppm"), ("BMP", "Bmp")])
-def test_a_picture_loads_no_other_formats_reader(kind: str, reader: str, tmp_path: Path) -> None:
+def test_a_picture_imports_the_plugin_of_its_format_only(kind: str, reader: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(encoded(PIL.Image.fromarray(COLORS), kind))
     modules = modules_after(f"import cnnfx.images\ncnnfx.images.load_image({str(path)!r})")
@@ -87,16 +89,13 @@ def test_a_huge_size_in_the_header_is_refused_before_decoding(data: bytes) -> No
 # Damage
 
 
-def test_a_cut_off_bmp_is_refused() -> None:
+def test_a_truncated_bmp_is_refused() -> None:
     with pytest.raises(FileError) as caught:
         load_image(encoded(PIL.Image.fromarray(COLORS), "BMP")[:-20])
-    assert str(caught.value) == (
-        "standard input: the image is cut off or damaged (image file is truncated (16 bytes not processed)). "
-        "Get the file again."
-    )
+    assert str(caught.value) == ("standard input: cannot decode this BMP (truncated). Get the file again.")
 
 
-def test_a_sound_is_not_taken_for_a_webp_picture() -> None:
+def test_a_riff_file_of_sound_is_not_an_image() -> None:
     with pytest.raises(FileError) as caught:
         load_image(b"RIFF\0\0\0\0WAVEfmt ")
     assert str(caught.value) == (
@@ -115,9 +114,9 @@ SEEDS = {
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_picture_cut_anywhere_is_read_or_refused(seed: str) -> None:
+def test_a_picture_cut_anywhere_is_load_or_refuse(seed: str) -> None:
     for end in range(1, len(SEEDS[seed]), 3):
-        read_or_refused(SEEDS[seed][:end])
+        load_or_refuse(SEEDS[seed][:end])
 
 
 @settings(max_examples=300)
@@ -126,8 +125,8 @@ def test_a_picture_cut_anywhere_is_read_or_refused(seed: str) -> None:
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6),
     channels=st.sampled_from(["auto", "gray", "rgb"]),
 )
-def test_a_damaged_picture_is_read_or_refused(seed: str, changes: list[tuple[int, int]], channels: str) -> None:
+def test_a_damaged_picture_is_load_or_refuse(seed: str, changes: list[tuple[int, int]], channels: str) -> None:
     data = bytearray(SEEDS[seed])
     for place, value in changes:
         data[place % len(data)] = value
-    read_or_refused(bytes(data), channels)
+    load_or_refuse(bytes(data), channels)

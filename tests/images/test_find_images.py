@@ -1,4 +1,4 @@
-"""Folders are looked through for pictures, in the order in which a person counts."""
+"""Tests of the search for pictures in folders."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def names(folder: Path, *, recursive: bool = False) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in find_images([folder], recursive=recursive)]
 
 
-def refusal(folder: Path) -> str:
+def error_message(folder: Path) -> str:
     with pytest.raises(FileError) as caught:
         find_images([folder])
     return str(caught.value)
 
 
-def test_files_are_taken_as_they_are_given() -> None:
+def test_given_files_are_returned_unchecked() -> None:
     assert find_images(["b.txt", "missing.png", "a.npy"]) == [Path("b.txt"), Path("missing.png"), Path("a.npy")]
 
 
-def test_a_folder_stands_for_its_pictures_in_natural_order(folder: Path) -> None:
+def test_the_pictures_of_a_folder_are_in_natural_order(folder: Path) -> None:
     make(folder, "image10.png", "image2.png", "Image1.PNG", "a.jpg")
     assert names(folder) == ["a.jpg", "Image1.PNG", "image2.png", "image10.png"]
 
@@ -44,12 +44,12 @@ def test_a_folder_stands_for_its_pictures_in_natural_order(folder: Path) -> None
 @pytest.mark.parametrize(
     "ending", ["png", "jpg", "jpeg", "tif", "tiff", "webp", "bmp", "gif", "pgm", "ppm", "pnm", "JPG"]
 )
-def test_a_picture_is_known_by_its_ending(folder: Path, ending: str) -> None:
+def test_pictures_are_found_by_their_extension(folder: Path, ending: str) -> None:
     make(folder, f"a.{ending}")
     assert names(folder) == [f"a.{ending}"]
 
 
-def test_other_files_of_a_folder_are_passed_over(folder: Path) -> None:
+def test_other_files_of_a_folder_are_skipped(folder: Path) -> None:
     make(folder, "a.png", "b.txt", "c.npy", "png", ".hidden.png")
     assert names(folder) == ["a.png"]
 
@@ -59,54 +59,54 @@ def test_paths_keep_the_order_in_which_they_are_given(folder: Path) -> None:
     assert find_images([folder / "z.png", folder / "a"]) == [folder / "z.png", folder / "a" / "1.png"]
 
 
-def test_sub_folders_are_left_out_unless_asked_for(folder: Path) -> None:
+def test_sub_folders_are_skipped_by_default(folder: Path) -> None:
     make(folder, "a.png", "deep/b.png")
     assert names(folder) == ["a.png"]
 
 
-def test_sub_folders_are_looked_through_when_asked_for(folder: Path) -> None:
+def test_a_recursive_search_includes_sub_folders(folder: Path) -> None:
     make(folder, "a.png", "deep/b.png", "deep/er/c.png")
     assert names(folder, recursive=True) == ["a.png", "deep/b.png", "deep/er/c.png"]
 
 
-def test_hidden_sub_folders_are_passed_over(folder: Path) -> None:
+def test_hidden_sub_folders_are_skipped(folder: Path) -> None:
     make(folder, "a.png", ".cache/b.png")
     assert names(folder, recursive=True) == ["a.png"]
 
 
-def test_links_that_lead_in_circles_are_not_followed(folder: Path) -> None:
+def test_linked_folders_are_skipped(folder: Path) -> None:
     make(folder, "a.png")
     (folder / "again").symlink_to(folder)
     assert names(folder, recursive=True) == ["a.png"]
 
 
-def test_a_link_to_a_picture_counts_as_one(folder: Path) -> None:
+def test_a_linked_picture_is_found(folder: Path) -> None:
     make(folder, "a.png")
     (folder / "b.png").symlink_to(folder / "a.png")
     assert names(folder) == ["a.png", "b.png"]
 
 
-def test_a_link_to_nothing_is_passed_over(folder: Path) -> None:
+def test_a_dangling_link_is_skipped(folder: Path) -> None:
     make(folder, "a.png")
     (folder / "b.png").symlink_to(folder / "gone.png")
     assert names(folder) == ["a.png"]
 
 
-def test_a_folder_named_like_a_picture_is_none(folder: Path) -> None:
+def test_a_folder_with_the_extension_of_a_picture_is_skipped(folder: Path) -> None:
     make(folder, "a.png", "b.png/c.txt")
     assert names(folder) == ["a.png"]
 
 
 def test_a_folder_without_pictures_is_refused(folder: Path) -> None:
     make(folder, "a.txt")
-    assert refusal(folder) == (
+    assert error_message(folder) == (
         f"{folder}: it holds no pictures (png, jpg, jpeg, tif, tiff, webp, bmp, gif, pgm, ppm, pnm)."
     )
 
 
-def test_pictures_in_sub_folders_only_are_hinted_at(folder: Path) -> None:
+def test_the_message_mentions_pictures_in_sub_folders(folder: Path) -> None:
     make(folder, "deep/er/a.png")
-    assert refusal(folder) == f"{folder}: it holds pictures only in its sub-folders."
+    assert error_message(folder) == f"{folder}: it holds pictures only in its sub-folders."
 
 
 def test_a_folder_that_cannot_be_read_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,4 +116,4 @@ def test_a_folder_that_cannot_be_read_is_refused(folder: Path, monkeypatch: pyte
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert refusal(folder) == f"{folder}: the folder cannot be read: Permission denied."
+    assert error_message(folder) == f"{folder}: the folder cannot be read: Permission denied."
