@@ -278,10 +278,11 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, 
     from cnnfx.render.explanation import ExplanationWriter, introduction
     from cnnfx.render.terminal import color_depth
 
-    colors, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
+    colors = color_depth(sys.stdout, os.environ)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     normalized = maps.network.mean, maps.network.std
-    page = ExplanationWriter(width, colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
-    lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in page.wrapped(text)]
+    writer = ExplanationWriter(width, colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
+    lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in writer.wrapped(text)]
     for explanation in found:
-        lines += ["", *page.lines(explanation)]
+        lines += ["", *writer.lines(explanation)]
     put("\n".join(lines))

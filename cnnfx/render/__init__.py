@@ -1,2 +1,1 @@
-"""Feature maps and filters as pictures: normalization, color, labels, layout, and the encoders of PNG and the
-terminal."""
+"""Arrays to pictures: color scales, grids of feature maps and filters, charts, PNG, animations, terminal and pages."""

@@ -33,13 +33,6 @@ COLORMAPS: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 """Colors (red, green, blue), 0..255, at equal distances along each color map; those between them are interpolated."""
 
-TINTS: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "blue": ((6, 22, 62), (38, 104, 196), (240, 247, 255)),
-    "green": ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
-    "orange": ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
-}
-"""Color maps of the sliding-window animation: the input is blue, the window on it orange, the output green."""
-
 CHUNK_VALUES = 2**17
 """About how many values are converted at a time: few enough to stay in the processor's cache, and enough to keep the
 overhead of each step small."""

@@ -67,8 +67,8 @@ class ExplanationWriter:
 
     Parameters
     ----------
-    width : int
-        The characters of a line.
+    width : int, optional
+        The characters of a line, for a terminal. By default lines are not wrapped.
     colors : ColorDepth
         With colors, headings are bold and patches are also drawn.
     encoding : str, optional
@@ -79,7 +79,7 @@ class ExplanationWriter:
         Whether the values of the image are brightness, 0 black and 1 white. Others are drawn as feature maps are.
     """
 
-    width: int = 80
+    width: int | None = None
     colors: ColorDepth = "none"
     encoding: str | None = "utf-8"
     mean: float = 0.0
@@ -94,12 +94,14 @@ class ExplanationWriter:
         value = number(_rounded(explanation.value, explanation.points[explanation.shown]))
         title = f"{before}{position} = {value}{after}"
         yield title if self.colors == "none" else f"{BOLD}{title}{RESET}"
-        indented = replace(self, width=self.width - len(INDENT))
+        indented = replace(self, width=None if self.width is None else self.width - len(INDENT))
         for text in indented._body(explanation):
             yield f"{INDENT}{text}".rstrip()
 
     def wrapped(self, text: str) -> list[str]:
         """Return a text in lines of at most `width` characters, broken between words only."""
+        if self.width is None:
+            return [text] if text else []
         width = max(MIN_TEXT_WIDTH, self.width)
         return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 

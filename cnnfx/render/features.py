@@ -42,7 +42,7 @@ DECONVOLUTION_PERCENTILE = 97
 """Black and white in a deconvolution are this percentile of its magnitudes, since a few pixels are much stronger."""
 
 
-def patterns_picture(found: LayerPatterns, title: str, columns: int | None = None) -> Levels:
+def patterns_picture(layer_patterns: LayerPatterns, title: str, columns: int | None = None) -> Levels:
     """Draw what the filters of a layer respond to, filter by filter.
 
     Patches are drawn like the images. In a deconvolution, pixels that increase the activation when they are lighter are
@@ -52,7 +52,7 @@ def patterns_picture(found: LayerPatterns, title: str, columns: int | None = Non
 
     Parameters
     ----------
-    found : LayerPatterns
+    layer_patterns : LayerPatterns
     title : str
     columns : int, optional
         Filters in a row; by default as many as make a picture somewhat wider than high.
@@ -61,30 +61,30 @@ def patterns_picture(found: LayerPatterns, title: str, columns: int | None = Non
     -------
     uint8 array (height, width), or (height, width, 3) for images in color
     """
-    pictures = [_filter_picture(pattern, found) for pattern in found.patterns]
+    pictures = [_filter_picture(pattern, layer_patterns) for pattern in layer_patterns.patterns]
     height, width = pictures[0].shape[:2]
     columns = min(len(pictures), columns or suitable_columns(len(pictures), width + MARGIN, height + MARGIN))
     rows = math.ceil(len(pictures) / columns)
-    header = _header(found, title, columns, width)
+    header = _header(layer_patterns, title, columns, width)
     canvas = _blank(header.shape[0] + rows * (height + MARGIN), header.shape[1])
     canvas[: header.shape[0]] = header
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
         _paste(canvas, picture, header.shape[0] + row * (height + MARGIN), MARGIN + column * (width + 2 * MARGIN))
-    in_color = any(len(patch.pixels) == 3 for pattern in found.patterns for patch in pattern.patches[:1])
+    in_color = any(len(patch.pixels) == 3 for pattern in layer_patterns.patterns for patch in pattern.patches[:1])
     return canvas if in_color else canvas[..., 0]
 
 
-def best_tiles(found: LayerPatterns) -> Tiles:
+def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
     """Return as one tile for each filter its top patch, the deconvolution of it, and the best maximization.
 
     Filters that are never active are striped.
     """
-    height, width = found.size
+    height, width = layer_patterns.size
     tiles = []
-    for pattern in found.patterns:
+    for pattern in layer_patterns.patterns:
         parts: list[Levels] = []
-        for method in found.methods:
+        for method in layer_patterns.methods:
             pictures = _method_pictures(pattern, method) or [stripes(height, width)]
             parts += [_blank(height, 1), _as_color(pictures[0])]
         tiles.append(np.concatenate(parts[1:], axis=1))
@@ -92,7 +92,7 @@ def best_tiles(found: LayerPatterns) -> Tiles:
     def rows(first: int, last: int, top: int, bottom: int) -> list[Levels]:
         return [tile[top:bottom] for tile in tiles[first:last]]
 
-    labels = [label(pattern) for pattern in found.patterns]
+    labels = [label(pattern) for pattern in layer_patterns.patterns]
     return Tiles(labels, height, tiles[0].shape[1], rows, color=True)
 
 
@@ -111,7 +111,7 @@ def stripes(height: int, width: int) -> Levels:
     return np.where((rows + columns) % period < period // 2, *STRIPE_LEVELS).astype(np.uint8)
 
 
-def _header(found: LayerPatterns, title: str, columns: int, width: int) -> Levels:
+def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int) -> Levels:
     """Draw the title, and below it the captions of the panels above each column of filters."""
     full_width = MARGIN + columns * (width + 2 * MARGIN)
     title_size = TITLE_FONT_SIZE
@@ -119,43 +119,43 @@ def _header(found: LayerPatterns, title: str, columns: int, width: int) -> Level
         title_size -= 1
     header = _blank(MARGIN + line_height(title_size) + line_height(LABEL_FONT_SIZE) + MARGIN, full_width)
     _paste(header, draw_text(title, title_size, full_width - 2 * MARGIN), MARGIN, MARGIN)
-    _, panel_width = _panel_size(found)
+    _, panel_width = _panel_size(layer_patterns)
     for column in range(columns):
-        for index, method in enumerate(found.methods):
+        for index, method in enumerate(layer_patterns.methods):
             left = MARGIN + column * (width + 2 * MARGIN) + index * (panel_width + MARGIN)
             caption = draw_text(CAPTIONS[method], CAPTION_FONT_SIZE, panel_width)
             _paste(header, caption, MARGIN + line_height(title_size) + 6, left)
     return header
 
 
-def _filter_picture(pattern: Pattern, found: LayerPatterns) -> Levels:
+def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns) -> Levels:
     """Draw the label of a filter, and below it the panels of the methods side by side."""
-    height, width = _panel_size(found)
-    count, top = len(found.methods), line_height(LABEL_FONT_SIZE)
+    height, width = _panel_size(layer_patterns)
+    count, top = len(layer_patterns.methods), line_height(LABEL_FONT_SIZE)
     canvas = _blank(top + height, count * width + (count - 1) * MARGIN)
     _paste(canvas, draw_text(label(pattern), LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
-    for index, method in enumerate(found.methods):
-        _paste(canvas, _panel(pattern, method, found), top, index * (width + MARGIN))
+    for index, method in enumerate(layer_patterns.methods):
+        _paste(canvas, _panel(pattern, method, layer_patterns), top, index * (width + MARGIN))
     return canvas
 
 
-def _panel_size(found: LayerPatterns) -> tuple[int, int]:
+def _panel_size(layer_patterns: LayerPatterns) -> tuple[int, int]:
     """Return the height and width of a panel: of the top patches with their frames, enlarged."""
     side = math.isqrt(PATCHES)
-    scale = max(1, PANEL_WIDTH // side // max(found.size))
-    height, width = (side * (size * scale + 2) + (side - 1) * PATCH_GAP for size in found.size)
+    scale = max(1, PANEL_WIDTH // side // max(layer_patterns.size))
+    height, width = (side * (size * scale + 2) + (side - 1) * PATCH_GAP for size in layer_patterns.size)
     return height, width
 
 
-def _panel(pattern: Pattern, method: str, found: LayerPatterns) -> Levels:
+def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns) -> Levels:
     """Draw the pictures of a method in a square: nine patches, or the maximizations from four seeds."""
-    height, width = _panel_size(found)
+    height, width = _panel_size(layer_patterns)
     if not pattern.patches:
         return add_frame(stripes(height - 2, width - 2))
     side = math.isqrt(MAXIMIZED_INPUTS if method == "maximization" else PATCHES)
     cell_sizes = ((extent - (side - 1) * PATCH_GAP) // side - 2 for extent in (height, width))
-    scale = max(1, min(cell // size for cell, size in zip(cell_sizes, found.size, strict=True)))
-    row_step, column_step = (size * scale + 2 + PATCH_GAP for size in found.size)
+    scale = max(1, min(cell // size for cell, size in zip(cell_sizes, layer_patterns.size, strict=True)))
+    row_step, column_step = (size * scale + 2 + PATCH_GAP for size in layer_patterns.size)
     top, left = (height - side * row_step + PATCH_GAP) // 2, (width - side * column_step + PATCH_GAP) // 2
     panel = _blank(height, width)
     for index, picture in enumerate(_method_pictures(pattern, method)):

@@ -123,7 +123,7 @@ def titled(title: str, lines: list[str], width: int) -> TextBlock:
     return TextBlock(full_width, [title.center(full_width), *padded] if title else padded, len(lines))
 
 
-def equation(blocks: Sequence[TextBlock], signs: Sequence[str], width: int) -> list[str]:
+def equation(blocks: Sequence[TextBlock], signs: Sequence[str], width: int | None = None) -> list[str]:
     """Return the lines of an equation: blocks with a sign before each, side by side, and below where they do not fit.
 
     Parameters
@@ -131,14 +131,14 @@ def equation(blocks: Sequence[TextBlock], signs: Sequence[str], width: int) -> l
     blocks : sequence of TextBlock
     signs : sequence of str
         One for each block, such as "×" and "="; empty for none.
-    width : int
-        Characters in a line. A block that is wider alone is not broken.
+    width : int, optional
+        The characters of a line. A block that is wider alone is not broken. By default all blocks are side by side.
     """
     rows: list[list[tuple[str, TextBlock]]] = [[]]
     filled = 0
     for sign, block in zip(signs, blocks, strict=True):
         needed = block.width + (len(sign) + 2 * len(GAP) if sign else len(GAP) if rows[-1] else 0)
-        if rows[-1] and filled + needed > width:
+        if width is not None and rows[-1] and filled + needed > width:
             rows.append([])
             filled = 0
         rows[-1].append((sign, block))

@@ -190,7 +190,7 @@ def test_lines_for_kernels_of_3_and_5_fit_80_columns(side, depth):
         for channels in (1, 2)
     ]  # fmt: skip
     for colors in ("none", "truecolor"):
-        lines = explanation_lines(picture, *layers, depth=depth, colors=colors)
+        lines = explanation_lines(picture, *layers, depth=depth, colors=colors, width=80)
         assert max(len(re.sub(r"\x1b\[[\d;]*m", "", line)) for line in lines) <= 80
 
 
@@ -225,3 +225,10 @@ def test_the_introduction_describes_the_receptive_field(settings, text):
     assert title.startswith("a.png (4×1) through net: position 1,0 of ")
     assert field == f"Its receptive field is {text}"
     assert normalized == "The image is normalized first, (value - 0.5) / 0.25: 0 becomes -2, 1 becomes 2."
+
+
+def test_by_default_lines_are_not_wrapped():
+    picture = Image("a.png", np.ones((1, 30, 30), np.float32), ("gray",))
+    lines = explanation_lines(picture, layer([np.full((7, 7), 1 / 3)], finish={"pool": Pool("mean", 2)}))
+    assert lines[1].endswith("outputs: the one at 0,0 before pooling.")
+    assert [len(line.split("=")) for line in lines if "×  " in line] == [2]

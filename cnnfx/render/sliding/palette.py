@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.color import TINTS, interpolate_colors
+from cnnfx.render.color import interpolate_colors
 from cnnfx.render.grid import Levels
 from cnnfx.render.number_text import short_number
 from cnnfx.render.text import BACKGROUND, draw_text_inside
@@ -57,6 +57,13 @@ WHITE = GRAY.first + GRAY.count - 1
 LINE = GRAY.indices(np.array(205, np.uint8)).item()
 """The palette index of the thin lines between cells."""
 
+RAMP_COLORS = {
+    GRAY: ((0, 0, 0), (255, 255, 255)),
+    BLUE: ((6, 22, 62), (38, 104, 196), (240, 247, 255)),
+    ORANGE: ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
+    GREEN: ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
+}
+"""Red, green and blue at equal distances along each ramp; colors between them are interpolated."""
 MARKER_COLOR = (255, 128, 0)
 """Red, green and blue of `MARKER`."""
 MIN_LINED_CELL = 6
@@ -72,9 +79,7 @@ ROUNDING_ERROR = 1e-6
 @cache
 def palette() -> NDArray[np.uint8]:
     """Return the colors `(233, 3)` of the palette."""
-    ramps = [(GRAY, ((0, 0, 0), (255, 255, 255))), (BLUE, TINTS["blue"]), (ORANGE, TINTS["orange"]),
-             (GREEN, TINTS["green"])]  # fmt: skip
-    colors = [interpolate_colors(anchors, ramp.count) for ramp, anchors in ramps]
+    colors = [interpolate_colors(anchors, ramp.count) for ramp, anchors in RAMP_COLORS.items()]
     return np.concatenate([*colors, np.array([MARKER_COLOR], np.uint8)])
 
 
