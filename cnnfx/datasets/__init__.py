@@ -1,8 +1,8 @@
-"""Labeled images to learn from.
+"""Labeled images for training and testing.
 
-`dataset` (what a dataset is), `loading` (by name or path), `mnist` (where it is looked for) and `download`, `paths` (of
-what kind a file or folder is), `idx`, `keras` and `folders` (the kinds), `strokes` and `drawn` (digits drawn here),
-`fit` (an image made as MNIST's were).
+`dataset` has the class `Dataset`, `load` finds a dataset by name or path. `mnist` and `download` get MNIST; `idx`,
+`keras_npz` and `image_folder` read the kinds of files; `synthetic_digits` and `glyphs` draw digits; `digit_preprocessing`
+fits an image of a digit to the format of MNIST.
 """
 
 from cnnfx.datasets.dataset import Dataset

@@ -129,10 +129,10 @@ def _check_not_resized(name: str, size: int | None, color: bool) -> None:
 
 
 def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Progress | None) -> Dataset:
-    from cnnfx.datasets.synthetic_digits import load_drawn
+    from cnnfx.datasets.synthetic_digits import draw_dataset
 
     if spec == "drawn":
-        return load_drawn(seed, progress=progress)
+        return draw_dataset(seed, progress=progress)
     if isinstance(spec, str) and spec != "mnist":
         return _load_drawn_count(spec, seed, progress)
     try:
@@ -141,12 +141,12 @@ def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Prog
         if spec is not None:
             raise FileError(str(error), remedy="drawn_digits") from error
         note = f"Digits that cnnfx draws itself are used instead of MNIST. {error}"
-        return load_drawn(seed, progress=progress).with_notes((note,))
+        return draw_dataset(seed, progress=progress).with_notes((note,))
 
 
 def _load_drawn_count(spec: str, seed: int, progress: Progress | None) -> Dataset:
     """Draw the digits of "drawn:N". The dataset keeps this name, so that it can be loaded by it again."""
-    from cnnfx.datasets.synthetic_digits import load_drawn
+    from cnnfx.datasets.synthetic_digits import draw_dataset
 
     count = spec.removeprefix("drawn:")
     is_number = count.isascii() and count.isdigit() and len(count) <= len(str(MAX_DIGITS))
@@ -155,7 +155,7 @@ def _load_drawn_count(spec: str, seed: int, progress: Progress | None) -> Datase
             f"{spec}: {count!r} is not a number of digits, {MIN_DIGITS} to {MAX_DIGITS}, as in drawn:6000."
         )
     test_count = max(MIN_DIGITS, int(count) // TRAIN_PER_TEST)
-    return replace(load_drawn(seed, train=int(count), test=test_count, progress=progress), name=spec)
+    return replace(draw_dataset(seed, train=int(count), test=test_count, progress=progress), name=spec)
 
 
 def _load_mnist(progress: Progress | None) -> Dataset:

@@ -111,7 +111,7 @@ def test_without_mnist_it_says_so_and_learns_on_drawn_digits(monkeypatch, tmp_pa
     from cnnfx.datasets import synthetic_digits as drawn
 
     monkeypatch.setattr(drawn, "TRAIN", 300)
-    monkeypatch.setattr(drawn.load_drawn, "__kwdefaults__", {"train": 300, "test": 50, "progress": None})
+    monkeypatch.setattr(drawn.draw_dataset, "__kwdefaults__", {"train": 300, "test": 50, "progress": None})
     monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "none"))
     monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -23,7 +23,7 @@ KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 @pytest.fixture(autouse=True)
 def small_drawn_dataset(monkeypatch):
-    monkeypatch.setattr(drawn.load_drawn, "__kwdefaults__", {"train": 30, "test": 20, "progress": None})
+    monkeypatch.setattr(drawn.draw_dataset, "__kwdefaults__", {"train": 30, "test": 20, "progress": None})
 
 
 @pytest.fixture(autouse=True)
