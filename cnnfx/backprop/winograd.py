@@ -9,7 +9,7 @@ Every step along one axis of an image is linear. So padding, cutting into tiles 
 one matrix B from the pixels along the axis to n values per tile. The output transform of each tile, dropping the
 outputs beyond the edge, and the order that the pooling needs are another matrix A:
 
-    Y = A_y (U ⊙ (B_y X B_xᵀ)) A_xᵀ        U = G_y g G_xᵀ for each kernel g
+    Y = A_yᵀ (U ⊙ (B_y X B_xᵀ)) A_x        U = G_y g G_xᵀ for each kernel g
 
 These matrices are mostly zeros, which costs little for images as small as those that networks are trained on: the
 matrices have few rows, the products many columns, and nothing is copied. For large images, or one input channel, the
@@ -44,10 +44,10 @@ class WinogradConv:
     """Cross-correlation with K filters by the Winograd method: `(C, H, W, N)` to `(p, p, K, bh, bw, N)`.
 
     The input transform is V = B_y x B_xᵀ; for each pair of points (i, j), the transformed filters U_ij (K, C) multiply
-    the transformed input, M_ij = U_ij·V_ij; and the outputs are Y = A_y M A_xᵀ. All of it is linear in V and in U, so
+    the transformed input, M_ij = U_ij·V_ij; and the outputs are Y = A_yᵀ M A_x. All of it is linear in V and in U, so
     the gradients take the transposed matrices in the opposite order:
 
-        dM = A_yᵀ dY A_x        dU_ij = dM_ij·V_ijᵀ        dV_ij = U_ijᵀ·dM_ij        dx = B_yᵀ dV B_x
+        dM = A_y dY A_xᵀ        dU_ij = dM_ij·V_ijᵀ        dV_ij = U_ijᵀ·dM_ij        dx = B_yᵀ dV B_x
 
     The bias is added to the products of the first pair of points, which contribute to all outputs with weight 1; so its
     gradient is the sum of dM there. `gradient` is (dW, db) of the last backward pass.
@@ -259,7 +259,7 @@ class PooledAxis:
 
     @cached_property
     def output_transform(self) -> Matrix:
-        """A, from the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second,
+        """Aᵀ, from the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second,
         and so on."""
         matrix = output_transform(self.tiling.tile, self.tiling.taps, self.outputs).T
         by_block = matrix.reshape(self.count, self.pool, self.tiling.elements)

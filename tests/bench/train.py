@@ -1,10 +1,11 @@
-"""How fast `cnnfx.training` is beside PyTorch, and how well it learns MNIST.
+"""Training times of cnnfx and PyTorch, and the accuracy on MNIST.
 
-    python tests/bench/train.py                 the ratio of times: below 1 is faster (some minutes)
-    python tests/bench/train.py --accuracy      the test accuracy of five seeds with the defaults, too
+    python tests/bench/train.py                 the ratio of times, below 1 if cnnfx is faster (some minutes)
+    python tests/bench/train.py --accuracy      also the test accuracy of five seeds with the default settings
 
-Both train the default network with the same batches, augmentation (shifts), Adam with decoupled decay and schedule, in
-turns, on all cores; PyTorch in both of its memory layouts. Needs MNIST in the folder that CNNFX_DATA names.
+Both train the default network with the same batch size, augmentation (shifts), optimizer (Adam with decoupled weight
+decay) and schedule, in turns, on all cores; PyTorch in both of its memory layouts. Needs PyTorch, and MNIST in the
+folder that CNNFX_DATA names.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ FILES = {
 
 
 def mnist(part):
+    """The training or test images of MNIST."""
     folder = Path(os.environ["CNNFX_DATA"])
     images, labels = (gzip.decompress((folder / f"{name}.gz").read_bytes()) for name in FILES[part])
     return SimpleNamespace(
@@ -44,7 +46,8 @@ def mnist(part):
     )
 
 
-def ours(data, test, settings):
+def train_cnnfx(data, test, settings):
+    """The seconds that training takes, and the trainer."""
     arch = default_arch()
     filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
     trainer = Trainer.begin(arch.network, filters, data, test, settings)
@@ -54,7 +57,8 @@ def ours(data, test, settings):
     return time.perf_counter() - start, trainer
 
 
-def theirs(data, settings, layout):
+def train_pytorch(data, settings, layout):
+    """The seconds that training takes with PyTorch."""
     filters = [len(layer.filter_names) for layer in default_arch().network.layers]
     nn = torch.nn
     net = nn.Sequential(
@@ -92,32 +96,36 @@ def theirs(data, settings, layout):
 
 
 def compare(data, pairs, images):
-    some = SimpleNamespace(**{**vars(data), "images": data.images[:images], "labels": data.labels[:images]})
+    """Print the times of both for the first `images` images, measured in turns `pairs` times."""
+    part = SimpleNamespace(**{**vars(data), "images": data.images[:images], "labels": data.labels[:images]})
     settings = TrainingSettings(epochs=1)
     layouts = {"PyTorch": torch.contiguous_format, "PyTorch, channels last": torch.channels_last}
     times = {"cnnfx": [], **{name: [] for name in layouts}}
     for turn in range(pairs + 1):
-        taken = {"cnnfx": ours(some, None, settings)[0]}
-        taken |= {name: theirs(some, settings, layout) for name, layout in layouts.items()}
-        for name, seconds in taken.items() if turn else ():  # the first is to warm up
+        times_of_turn = {"cnnfx": train_cnnfx(part, None, settings)[0]}
+        times_of_turn |= {name: train_pytorch(part, settings, layout) for name, layout in layouts.items()}
+        for name, seconds in times_of_turn.items() if turn else ():  # the first turn warms up
             times[name].append(seconds)
     for name, seconds in times.items():
-        ratio = statistics.median(our / their for our, their in zip(times["cnnfx"], seconds, strict=True))
+        ratio = statistics.median(ours / other for ours, other in zip(times["cnnfx"], seconds, strict=True))
         print(
             f"{name:24} median {statistics.median(seconds) * 60000 / images:6.2f} s, "
-            f"least {min(seconds) * 60000 / images:6.2f} s for an epoch of 60,000;  cnnfx's time over it {ratio:.2f}"
+            f"least {min(seconds) * 60000 / images:6.2f} s for an epoch of 60,000;  time of cnnfx divided by it {ratio:.2f}"
         )
 
 
-def accuracies(data, test, seeds):
-    found = []
+def print_accuracies(data, test, seeds):
+    """Print the test accuracy of each seed, and the mean."""
+    accuracies = []
     for seed in range(seeds):
         settings = TrainingSettings(seed=seed)
-        seconds, trainer = ours(data, test, settings)
-        found.append(100 * trainer.history[-1].test_accuracy)
+        seconds, trainer = train_cnnfx(data, test, settings)
+        accuracies.append(100 * trainer.history[-1].test_accuracy)
         size = f"{len(trainer.parameters):,} parameters"
-        print(f"seed {seed}: {found[-1]:.2f} % after {settings.epochs} epochs, {size}, {seconds:.0f} s", flush=True)
-    print(f"mean of {seeds} seeds: {statistics.mean(found):.3f} %")
+        print(
+            f"seed {seed}: {accuracies[-1]:.2f} % after {settings.epochs} epochs, {size}, {seconds:.0f} s", flush=True
+        )
+    print(f"mean of {seeds} seeds: {statistics.mean(accuracies):.3f} %")
 
 
 def main():
@@ -131,7 +139,7 @@ def main():
     print(f"{platform.machine()}, {thread_count()} threads, NumPy {np.__version__}, PyTorch {version('torch')}")
     data = mnist("train")
     if arguments.accuracy:
-        accuracies(data, mnist("test"), arguments.seeds)
+        print_accuracies(data, mnist("test"), arguments.seeds)
         print(f"peak memory, with PyTorch loaded: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     compare(data, arguments.pairs, arguments.images)
 
