@@ -108,9 +108,10 @@ def compare(data, pairs, images):
             times[name].append(seconds)
     for name, seconds in times.items():
         ratio = statistics.median(ours / other for ours, other in zip(times["cnnfx"], seconds, strict=True))
+        median, least = (value * 60000 / images for value in (statistics.median(seconds), min(seconds)))
         print(
-            f"{name:24} median {statistics.median(seconds) * 60000 / images:6.2f} s, "
-            f"least {min(seconds) * 60000 / images:6.2f} s for an epoch of 60,000;  time of cnnfx divided by it {ratio:.2f}"
+            f"{name:24} median {median:6.2f} s, least {least:6.2f} s for an epoch of 60,000;  "
+            f"time of cnnfx divided by it {ratio:.2f}"
         )
 
 
@@ -122,9 +123,8 @@ def print_accuracies(data, test, seeds):
         seconds, trainer = train_cnnfx(data, test, settings)
         accuracies.append(100 * trainer.history[-1].test_accuracy)
         size = f"{len(trainer.parameters):,} parameters"
-        print(
-            f"seed {seed}: {accuracies[-1]:.2f} % after {settings.epochs} epochs, {size}, {seconds:.0f} s", flush=True
-        )
+        result = f"{accuracies[-1]:.2f} % after {settings.epochs} epochs"
+        print(f"seed {seed}: {result}, {size}, {seconds:.0f} s", flush=True)
     print(f"mean of {seeds} seeds: {statistics.mean(accuracies):.3f} %")
 
 
