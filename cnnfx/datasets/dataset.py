@@ -34,7 +34,7 @@ class Dataset:
     classes : tuple of str
         The names of the classes.
     notes : tuple of str
-        Messages for the user, such as that another dataset is used than the one asked for.
+        Messages for the user, such as that MNIST is not available and drawn digits are used.
     """
 
     name: str

@@ -118,7 +118,7 @@ def _check_content(data: bytes, remote: RemoteFile) -> None:
         raise _MirrorError("it sent nothing")
     if not data.startswith(GZIP_MAGIC):
         is_page = data.lstrip()[:1] == b"<"
-        raise _MirrorError(f"it sent {'a web page' if is_page else 'something else'} in place of the file")
+        raise _MirrorError(f"it sent {'a web page' if is_page else 'something else'} instead of the file")
     try:
         decompressor = zlib.decompressobj(wbits=31)
         content = decompressor.decompress(data, remote.size + 1)

@@ -23,7 +23,7 @@ MAX_SIDE = 64
 DEFAULT_SIDE = 28
 """Otherwise they become as high and wide as MNIST's, in pixels."""
 FILES_PER_TEST = 6
-"""Where there is no folder for testing, one of so many images of each class is for testing."""
+"""The number of images in a class to each one for testing, if there is no folder for testing."""
 
 
 def load_class_folders(

@@ -134,7 +134,7 @@ def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Prog
     if spec == "drawn":
         return draw_dataset(seed, progress=progress)
     if isinstance(spec, str) and spec != "mnist":
-        return _load_drawn_count(spec, seed, progress)
+        return _draw_count(spec, seed, progress)
     try:
         return _load_mnist(progress)
     except FileError as error:
@@ -144,7 +144,7 @@ def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Prog
         return draw_dataset(seed, progress=progress).with_notes((note,))
 
 
-def _load_drawn_count(spec: str, seed: int, progress: Progress | None) -> Dataset:
+def _draw_count(spec: str, seed: int, progress: Progress | None) -> Dataset:
     """Draw the digits of "drawn:N". The dataset keeps this name, so that it can be loaded by it again."""
     from cnnfx.datasets.synthetic_digits import draw_dataset
 

@@ -30,7 +30,7 @@ class Image:
     name : str
         Its path as given, or "standard input".
     values : array (C, H, W), uint8, uint16 or float32
-        The numbers as they are in the file: pixels in 0..255 or 0..65535, or floats of any range.
+        The numbers of the file: pixels in 0..255 or 0..65535, or floats of any range.
     channel_names : tuple of C str
     is_array : bool
         Whether the values are numbers of an array file, not the pixels of a picture.

@@ -84,7 +84,7 @@ def load_image(
 
 
 def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) -> list[Path]:
-    """Return files as they are given, and for each folder the pictures in it.
+    """Return the given files, and for each given folder the pictures in it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Drawn digits, a web server on this machine, and nothing of the user's."""
+"""Fixtures: small arrays of digits, a local web server, and an environment without the user's data and cache."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.datasets.web_server import Server
 
 @pytest.fixture(scope="session")
 def arrays():
-    """Forty digits to learn from and twenty to test with, as MNIST's files hold them."""
+    """Return 40 training images with labels and 20 test images with labels, in the shapes of MNIST's files."""
     train, test = np.arange(40) % 10, np.arange(20) % 10
     return draw_digits(train, 1)[:, 0], train, draw_digits(test, 2)[:, 0], test
 
 
 @pytest.fixture(autouse=True)
-def own_places(tmp_path_factory, monkeypatch):
-    """No test finds the user's data, writes into the user's cache, or leaves this machine."""
+def isolated_environment(tmp_path_factory, monkeypatch):
+    """Use an empty cache folder, no data folder, and no mirrors on the web."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("CNNFX_MIRRORS", "")
     monkeypatch.delenv("CNNFX_DATA", raising=False)

@@ -55,8 +55,8 @@ def failure(server, answer):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda handler, _: send(handler, b"\n<!doctype html><p>Log in"), "it sent a web page in place of the file."),
-        (lambda handler, _: send(handler, b"MNIST"), "it sent something else in place of the file."),
+        (lambda handler, _: send(handler, b"\n<!doctype html><p>Log in"), "it sent a web page instead of the file."),
+        (lambda handler, _: send(handler, b"MNIST"), "it sent something else instead of the file."),
         (lambda handler, _: send(handler, DATA[:HALF]), "it sent a part of the file only."),
         (lambda handler, _: send(handler, DATA[:HALF], length=False), "it sent a part of the file only."),
         (lambda handler, _: send(handler, b""), "it sent nothing."),

@@ -1,4 +1,4 @@
-"""The real MNIST, from the folder that `CNNFX_DATA` names."""
+"""Tests on the real MNIST, from the folder that `CNNFX_DATA` names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def data(monkeypatch):
     return load_dataset("mnist")
 
 
-def test_it_is_whole(data):
+def test_mnist_is_complete(data):
     assert (data.name, data.classes, data.notes) == ("mnist", tuple("0123456789"), ())
     assert data.train_images.shape == (60_000, 1, 28, 28)
     assert data.test_images.shape == (10_000, 1, 28, 28)
@@ -27,12 +27,12 @@ def test_it_is_whole(data):
     assert np.bincount(data.test_labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
-def test_its_images_stay_as_they_are_when_they_are_fitted(data):
+def test_fitting_returns_images_of_mnist_unchanged(data):
     images = data.train_images[:300, 0] / np.float32(255)
     assert np.mean([np.array_equal(fit_digit(image)[0], image) for image in images]) > 0.95
 
 
-def test_drawn_digits_are_as_bright_and_as_wide_as_its_own(data):
+def test_synthetic_digits_are_as_bright_and_as_wide_as_those_of_mnist(data):
     labels = data.train_labels[:5000]
     real, drawn = data.train_images[:5000], draw_digits(labels, seed=0)
     assert abs(real.mean() - drawn.mean()) < 4

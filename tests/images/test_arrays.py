@@ -276,8 +276,8 @@ SEEDS = [
 @given(seed=st.sampled_from(SEEDS), changes=st.lists(st.tuples(st.integers(0, 999), st.integers(0, 255)), max_size=5))
 def test_a_damaged_array_is_read_or_refused(seed: bytes, changes: list[tuple[int, int]]) -> None:
     data = bytearray(seed)
-    for place, value in changes:
-        data[place % len(data)] = value
+    for offset, value in changes:
+        data[offset % len(data)] = value
     try:
         image = load_image(bytes(data), max_pixels=10**6)
     except FileError:

@@ -65,7 +65,7 @@ def test_float32_numbers_are_read_exactly(rows: list[list[float]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "what"),
+    ("text", "location", "reason"),
     [
         ("1,x,3", "line 1, column 2", "'x' is not a number"),
         ("# a\n1,2\n3,nan", "line 3, column 2", "'nan' is not a number"),
@@ -79,8 +79,8 @@ def test_float32_numbers_are_read_exactly(rows: list[list[float]]) -> None:
         ("1,\0", "line 1, column 2", "'\\x00' is not a number"),
     ],
 )
-def test_the_message_has_the_line_and_column_of_a_cell_that_is_not_a_number(text: str, place: str, what: str) -> None:
-    assert error_message(text.encode()) == f"standard input, {place}: {what}."
+def test_the_message_locates_a_cell_that_is_not_a_number(text: str, location: str, reason: str) -> None:
+    assert error_message(text.encode()) == f"standard input, {location}: {reason}."
 
 
 def test_rows_of_different_length_are_refused() -> None:

@@ -90,9 +90,9 @@ def test_files_are_closed(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content("png"))
     before = len(os.listdir("/proc/self/fd"))
-    kept = [load_image(path) for _ in range(3)]
+    images = [load_image(path) for _ in range(3)]
     assert len(os.listdir("/proc/self/fd")) == before
-    assert len(kept) == 3
+    assert len(images) == 3
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -127,6 +127,6 @@ def test_a_picture_cut_anywhere_is_load_or_refuse(seed: str) -> None:
 )
 def test_a_damaged_picture_is_load_or_refuse(seed: str, changes: list[tuple[int, int]], channels: str) -> None:
     data = bytearray(SEEDS[seed])
-    for place, value in changes:
-        data[place % len(data)] = value
+    for offset, value in changes:
+        data[offset % len(data)] = value
     load_or_refuse(bytes(data), channels)
