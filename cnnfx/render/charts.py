@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
+from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
 Floats = NDArray[np.float64]
@@ -141,7 +141,7 @@ def ticks(low: float, high: float, most: int = MAX_Y_TICKS) -> list[float]:
 def _draw_plot(plot: Plot, begin: float, end: float) -> Levels:
     line = line_height(PLOT_FONT_SIZE)
     top, bottom = PLOT_MARGIN + line, line * (2 if plot.x_label else 1) + 6
-    canvas = np.full((top + PLOT_HEIGHT + bottom, PLOT_LEFT + PLOT_WIDTH + 2 * PLOT_MARGIN, 3), BACKGROUND, np.uint8)
+    canvas = blank(top + PLOT_HEIGHT + bottom, PLOT_LEFT + PLOT_WIDTH + 2 * PLOT_MARGIN, color=True)
     _write(canvas, plot.title, PLOT_MARGIN // 2, PLOT_LEFT, PLOT_FONT_SIZE)
     _draw_legend(canvas, plot)
     _draw_ticks(canvas, plot, top, begin, end)
@@ -255,15 +255,15 @@ def _with_names(matrix: Levels, names: Sequence[str], side: int) -> Levels:
     names_width = min(max(text_width(name, size) for name in ["true", *names]), MAX_NAMES_WIDTH)
     top, left = MATRIX_MARGIN + 2 * line + 10, 2 * MATRIX_MARGIN + names_width
     height, width = matrix.shape[0], max(matrix.shape[1], predicted.shape[1])
-    canvas = np.full((top + height + MATRIX_MARGIN, left + width + MATRIX_MARGIN, 3), BACKGROUND, np.uint8)
-    canvas[top : top + height, left : left + matrix.shape[1]] = matrix
-    _paste(canvas, predicted, MATRIX_MARGIN, left + max(0, matrix.shape[1] - predicted.shape[1]) // 2)
-    _paste(canvas, true, top - line - 2, MATRIX_MARGIN)
+    canvas = blank(top + height + MATRIX_MARGIN, left + width + MATRIX_MARGIN, color=True)
+    paste(canvas, matrix, top, left)
+    paste(canvas, predicted, MATRIX_MARGIN, left + max(0, matrix.shape[1] - predicted.shape[1]) // 2)
+    paste(canvas, true, top - line - 2, MATRIX_MARGIN)
     for index, name in enumerate(names):
         above = draw_text(name, size, min(text_width(name, size), side - 2))
-        _paste(canvas, above, top - line - 2, left + index * side + (side - above.shape[1]) // 2)
+        paste(canvas, above, top - line - 2, left + index * side + (side - above.shape[1]) // 2)
         beside = draw_text(name, size, min(text_width(name, size), names_width))
-        _paste(canvas, beside, top + index * side + (side - beside.shape[0]) // 2, MATRIX_MARGIN)
+        paste(canvas, beside, top + index * side + (side - beside.shape[0]) // 2, MATRIX_MARGIN)
     return canvas
 
 
@@ -289,12 +289,7 @@ def _mix_with_white(color: Color, strength: Floats) -> Levels:
 
 def _write(canvas: Levels, text: str, top: int, left: int, size: int, share: float = 0) -> None:
     """Write a text with this share of its width left of a position: 0 begins there, 1 ends there."""
-    ink = draw_text(text, size)
-    left = min(max(0, left - round(share * ink.shape[1])), canvas.shape[1] - ink.shape[1])
-    area = canvas[max(0, top) :, left : left + ink.shape[1]][: ink.shape[0]]
-    np.minimum(area, ink[: len(area), :, None], out=area)
-
-
-def _paste(canvas: Levels, picture: Levels, top: int, left: int) -> None:
-    """Draw a gray picture on a canvas in color."""
-    canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture[..., None]
+    drawn = draw_text(text, size)
+    left = min(max(0, left - round(share * drawn.shape[1])), canvas.shape[1] - drawn.shape[1])
+    area = canvas[max(0, top) :, left : left + drawn.shape[1]][: drawn.shape[0]]
+    np.minimum(area, drawn[: len(area), :, None], out=area)

@@ -12,8 +12,8 @@ from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import linear_scale
 from cnnfx.render.filters import add_frame
-from cnnfx.render.grid import Levels, Tiles, enlarge, suitable_columns
-from cnnfx.render.text import BACKGROUND, draw_text, line_height, text_width
+from cnnfx.render.grid import Levels, Tiles, blank, enlarge, paste, suitable_columns
+from cnnfx.render.text import draw_text, line_height, text_width
 
 CAPTIONS = {
     "patches": f"top-{PATCHES} patches",
@@ -66,11 +66,11 @@ def patterns_picture(layer_patterns: LayerPatterns, title: str, columns: int | N
     columns = min(len(pictures), columns or suitable_columns(len(pictures), width + MARGIN, height + MARGIN))
     rows = math.ceil(len(pictures) / columns)
     header = _header(layer_patterns, title, columns, width)
-    canvas = _blank(header.shape[0] + rows * (height + MARGIN), header.shape[1])
+    canvas = blank(header.shape[0] + rows * (height + MARGIN), header.shape[1], color=True)
     canvas[: header.shape[0]] = header
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        _paste(canvas, picture, header.shape[0] + row * (height + MARGIN), MARGIN + column * (width + 2 * MARGIN))
+        paste(canvas, picture, header.shape[0] + row * (height + MARGIN), MARGIN + column * (width + 2 * MARGIN))
     in_color = any(len(patch.pixels) == 3 for pattern in layer_patterns.patterns for patch in pattern.patches[:1])
     return canvas if in_color else canvas[..., 0]
 
@@ -81,13 +81,12 @@ def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
     Filters that are never active are striped.
     """
     height, width = layer_patterns.size
-    tiles = []
-    for pattern in layer_patterns.patterns:
-        parts: list[Levels] = []
-        for method in layer_patterns.methods:
+    methods = layer_patterns.methods
+    tiles = [blank(height, len(methods) * (width + 1) - 1, color=True) for _ in layer_patterns.patterns]
+    for tile, pattern in zip(tiles, layer_patterns.patterns, strict=True):
+        for index, method in enumerate(methods):
             pictures = _method_pictures(pattern, method) or [stripes(height, width)]
-            parts += [_blank(height, 1), _as_color(pictures[0])]
-        tiles.append(np.concatenate(parts[1:], axis=1))
+            paste(tile, pictures[0], 0, index * (width + 1))
 
     def rows(first: int, last: int, top: int, bottom: int) -> list[Levels]:
         return [tile[top:bottom] for tile in tiles[first:last]]
@@ -117,14 +116,14 @@ def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int)
     title_size = TITLE_FONT_SIZE
     while title_size > LABEL_FONT_SIZE and text_width(title, title_size) > full_width - 2 * MARGIN:
         title_size -= 1
-    header = _blank(MARGIN + line_height(title_size) + line_height(LABEL_FONT_SIZE) + MARGIN, full_width)
-    _paste(header, draw_text(title, title_size, full_width - 2 * MARGIN), MARGIN, MARGIN)
+    header = blank(MARGIN + line_height(title_size) + line_height(LABEL_FONT_SIZE) + MARGIN, full_width, color=True)
+    paste(header, draw_text(title, title_size, full_width - 2 * MARGIN), MARGIN, MARGIN)
     _, panel_width = _panel_size(layer_patterns)
     for column in range(columns):
         for index, method in enumerate(layer_patterns.methods):
             left = MARGIN + column * (width + 2 * MARGIN) + index * (panel_width + MARGIN)
             caption = draw_text(CAPTIONS[method], CAPTION_FONT_SIZE, panel_width)
-            _paste(header, caption, MARGIN + line_height(title_size) + 6, left)
+            paste(header, caption, MARGIN + line_height(title_size) + 6, left)
     return header
 
 
@@ -132,10 +131,10 @@ def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns) -> Levels:
     """Draw the label of a filter, and below it the panels of the methods side by side."""
     height, width = _panel_size(layer_patterns)
     count, top = len(layer_patterns.methods), line_height(LABEL_FONT_SIZE)
-    canvas = _blank(top + height, count * width + (count - 1) * MARGIN)
-    _paste(canvas, draw_text(label(pattern), LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
+    canvas = blank(top + height, count * width + (count - 1) * MARGIN, color=True)
+    paste(canvas, draw_text(label(pattern), LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
     for index, method in enumerate(layer_patterns.methods):
-        _paste(canvas, _panel(pattern, method, layer_patterns), top, index * (width + MARGIN))
+        paste(canvas, _panel(pattern, method, layer_patterns), top, index * (width + MARGIN))
     return canvas
 
 
@@ -157,10 +156,10 @@ def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns) -> Leve
     scale = max(1, min(cell // size for cell, size in zip(cell_sizes, layer_patterns.size, strict=True)))
     row_step, column_step = (size * scale + 2 + PATCH_GAP for size in layer_patterns.size)
     top, left = (height - side * row_step + PATCH_GAP) // 2, (width - side * column_step + PATCH_GAP) // 2
-    panel = _blank(height, width)
+    panel = blank(height, width, color=True)
     for index, picture in enumerate(_method_pictures(pattern, method)):
         row, column = divmod(index, side)
-        _paste(panel, add_frame(enlarge(picture, scale)), top + row * row_step, left + column * column_step)
+        paste(panel, add_frame(enlarge(picture, scale)), top + row * row_step, left + column * column_step)
     return panel
 
 
@@ -197,17 +196,3 @@ def _channels_to_levels(pixels: Array, levels: Callable[[Array], Levels]) -> Lev
     if len(pixels) == 3:
         return np.moveaxis(levels(np.ascontiguousarray(pixels)), 0, -1).copy()
     return levels(np.ascontiguousarray(pixels.mean(axis=0)))
-
-
-def _blank(height: int, width: int) -> Levels:
-    return np.full((height, width, 3), BACKGROUND, np.uint8)
-
-
-def _as_color(picture: Levels) -> Levels:
-    return picture if picture.ndim == 3 else picture[..., np.newaxis].repeat(3, axis=2)
-
-
-def _paste(canvas: Levels, picture: Levels, top: int, left: int) -> None:
-    """Draw a picture, gray or in color, on a canvas in color."""
-    height, width = picture.shape[:2]
-    canvas[top : top + height, left : left + width] = _as_color(picture)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnfx.nn.network import Layer
 from cnnfx.render.color import linear_scale
-from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
+from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste
 from cnnfx.render.number_text import short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
@@ -181,8 +181,6 @@ def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[
 
 def _on_background(picture: Levels, width: int, height: int, color: bool) -> Levels:
     """Draw the picture on a background of a size, at the left and centered vertically."""
-    canvas = np.full((height, width, 3) if color else (height, width), BACKGROUND, np.uint8)
-    top = (height - picture.shape[0]) // 2
-    shown = picture[..., None] if color and picture.ndim == 2 else picture
-    canvas[max(top, 0) :][: picture.shape[0], : picture.shape[1]] = shown[:height]
+    canvas = blank(height, width, color)
+    paste(canvas, picture[:height], max(0, (height - picture.shape[0]) // 2), 0)
     return canvas

@@ -160,7 +160,7 @@ class Grid:
         yield self._blank(self.spacing)
         for row in self._rows:
             header = self._blank(row.header.shape[0])
-            _paste(row.header, self.spacing, header)
+            paste(header, row.header, 0, self.spacing)
             yield header
             step = max(1, BAND_PIXELS // (self.width * row.scale) // BAND_ROWS) * BAND_ROWS
             for first in range(0, row.height // row.scale, step):
@@ -173,7 +173,7 @@ class Grid:
         for tiles, begin, end in row.runs:
             if first < tiles.height:
                 for column, picture in enumerate(tiles.rows(begin, end, first, min(last, tiles.height))):
-                    _paste(enlarge(picture, row.scale), left + column * (row.cell_width + self.spacing), band)
+                    paste(band, enlarge(picture, row.scale), 0, left + column * (row.cell_width + self.spacing))
             left += (end - begin) * (row.cell_width + self.spacing)
         return band
 
@@ -208,12 +208,11 @@ class Grid:
         canvas = self._blank(height, self.width - 2 * self.spacing)
         for column, picture in enumerate(pictures):
             if picture is not None:
-                _paste(picture, column * (cell_width + self.spacing), canvas)
+                paste(canvas, picture, 0, column * (cell_width + self.spacing))
         return canvas
 
     def _blank(self, rows: int, width: int | None = None) -> Levels:
-        width = self.width if width is None else width
-        return np.full((rows, width, 3) if self.color else (rows, width), BACKGROUND, np.uint8)
+        return blank(rows, self.width if width is None else width, self.color)
 
 
 class _SectionLayout(NamedTuple):
@@ -264,13 +263,6 @@ def _runs(pictures: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, i
             start = end
 
 
-def _paste(picture: Levels, left: int, canvas: Levels) -> None:
-    """Draw a picture at the top of a canvas, `left` pixels from the left; a gray one becomes color where needed."""
-    if canvas.ndim > picture.ndim:
-        picture = picture[..., None]
-    canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
-
-
 def suitable_columns(count: int, width: int, height: int) -> int:
     """Return the columns that make a grid of `count` tiles about 1.4 times as wide as high, with few empty cells."""
 
@@ -280,6 +272,17 @@ def suitable_columns(count: int, width: int, height: int) -> int:
         return shape_error + 0.5 * (rows * columns - count)
 
     return min(range(1, count + 1), key=cost)
+
+
+def blank(height: int, width: int, color: bool = False) -> Levels:
+    """Return a picture of the background, `(height, width)` or, in color, `(height, width, 3)`."""
+    return np.full((height, width, 3) if color else (height, width), BACKGROUND, np.uint8)
+
+
+def paste(canvas: Levels, picture: Levels, top: int, left: int) -> None:
+    """Draw a picture on a canvas, in place. A gray picture can be drawn on a canvas in color."""
+    height, width = picture.shape[:2]
+    canvas[top : top + height, left : left + width] = picture if canvas.ndim == picture.ndim else picture[..., None]
 
 
 def enlarge(picture: NDArray[Any], scale: int) -> NDArray[Any]:

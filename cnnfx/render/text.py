@@ -66,10 +66,10 @@ def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_belo
     height, width = square.shape[:2]
     if text_width(text, size) > width - 4:
         size -= 2
-    ink = BACKGROUND - draw_text(text, size, width)
-    ink = np.roll(ink, max(0, (width - text_width(text, size)) // 2), axis=1)
-    middle = square[max(0, (height - ink.shape[0]) // 2) :][: ink.shape[0]]
-    change = ink[: len(middle)].astype(np.int16)
+    darkness = BACKGROUND - draw_text(text, size, width)
+    darkness = np.roll(darkness, max(0, (width - text_width(text, size)) // 2), axis=1)
+    middle = square[max(0, (height - darkness.shape[0]) // 2) :][: darkness.shape[0]]
+    change = darkness[: len(middle)].astype(np.int16)
     change = change if square.ndim == 2 else change[..., None]
     middle[:] = np.clip(middle + (change if square[0, 0].mean() < light_below else -change), 0, BACKGROUND)
 

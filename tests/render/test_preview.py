@@ -8,7 +8,8 @@ import numpy as np
 
 from cnnfx.nn.layers import Conv
 from cnnfx.nn.network import Layer
-from cnnfx.render.preview import filter_table
+from cnnfx.render.grid import Tiles
+from cnnfx.render.preview import filter_table, preview, shrink
 from cnnfx.render.terminal import min_pixel_scale
 
 
@@ -83,3 +84,26 @@ def test_filters_can_be_drawn_by_a_common_largest_weight() -> None:
 
 def test_the_smallest_scale_at_which_every_pixel_is_visible() -> None:
     assert [min_pixel_scale(*given) for given in (("256", "utf-8"), ("none", "utf-8"), ("256", "ascii"))] == [1, 2, 2]
+
+
+def tiles(*pictures: np.ndarray) -> Tiles:
+    height, width = pictures[0].shape[:2]
+    labels = [f"tile {index}" for index in range(len(pictures))]
+    return Tiles(labels, height, width, lambda first, last, top, bottom: [p[top:bottom] for p in pictures[first:last]])
+
+
+def test_tiles_are_laid_out_in_rows_under_their_labels() -> None:
+    white = np.full((2, 4), 255, np.uint8)
+    assert preview(tiles(white, white, white), 16, "none", "utf-8").splitlines() == [
+        "tile 0  tile 1",
+        "████    ████  ",
+        "tile 2",
+        "████  ",
+    ]
+
+
+def test_a_tile_is_shrunk_by_the_mean_of_whole_blocks(monkeypatch) -> None:
+    monkeypatch.setattr("cnnfx.render.preview.SHRINK_ROWS", 4)
+    picture = np.random.default_rng(4).integers(0, 256, (11, 9, 3), np.uint8)
+    blocks = picture[:10, :8].reshape(5, 2, 4, 2, 3).astype(int)
+    np.testing.assert_array_equal(shrink(tiles(picture), 0, 4), (blocks.sum(axis=(1, 3)) + 2) // 4)
