@@ -214,11 +214,10 @@ def fitted(network: Network, shape: tuple[int, int, int], image: Image) -> tuple
 
 
 def _resized(image: Image, shape: tuple[int, int, int]) -> tuple[Array, tuple[str, ...]]:
-    import numpy as np
-
     from cnnfx.datasets.image_folder import resize_to_bytes
+    from cnnfx.images import as_floats
 
-    pixels = resize_to_bytes(image, *shape[1:]).astype(np.float32) / np.float32(255)
+    pixels = as_floats(resize_to_bytes(image, *shape[1:]))
     if image.shape == shape:
         return pixels, ()
     sizes = ("×".join(map(str, size[1:])) for size in (image.shape, shape))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnfx.backprop.network import ReplicaPool, shards
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.features.activations import ChannelActivations
-from cnnfx.images import Image
+from cnnfx.images import Image, as_floats
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
@@ -106,7 +106,7 @@ class ImageArray:
 
     def crop(self, number: int, box: Box) -> Array:
         """Return the pixels of an image in a box, `(C, height, width)`, float32, 0..1."""
-        return _as_floats(self.images[number, :, box.top : box.bottom, box.left : box.right])
+        return as_floats(self.images[number, :, box.top : box.bottom, box.left : box.right])
 
     def label(self, number: int) -> int | str:
         """Return the number."""
@@ -120,7 +120,7 @@ class ImageArray:
 
         def work(activations: ChannelActivations, part: slice) -> Peaks:
             batch = np.ascontiguousarray(self.images[part].transpose(1, 2, 3, 0))
-            return _peaks(part.start, activations.forward(_as_floats(batch)))
+            return _peaks(part.start, activations.forward(as_floats(batch)))
 
         parts = shards(len(self), SHARD_IMAGES)
         for first in range(0, len(parts), SHARDS_PER_REPORT):
@@ -242,10 +242,6 @@ def check_channels(network: Network, count: int, name: str) -> None:
     if network.in_channels not in (None, count):
         given = f"{count} channel{'s' * (count != 1)}"
         raise ArgumentError(f"{name}: it has {given}; the first layer of {network.name} takes {network.in_channels}.")
-
-
-def _as_floats(pixels: Array) -> Array:
-    return pixels if pixels.dtype == np.float32 else pixels.astype(np.float32) / np.float32(255)
 
 
 def _peaks(first: int, maps: Array) -> Peaks:

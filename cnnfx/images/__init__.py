@@ -4,7 +4,7 @@
 reads numbers (`.npy`, `.npz`, `.csv`).
 """
 
-from cnnfx.images.image import MAX_PIXELS, Image, resize, shrink_to_pixels
+from cnnfx.images.image import MAX_PIXELS, Image, as_floats, resize, shrink_to_pixels
 from cnnfx.images.load import find_images, load_image
 
-__all__ = ["MAX_PIXELS", "Image", "find_images", "load_image", "resize", "shrink_to_pixels"]
+__all__ = ["MAX_PIXELS", "Image", "as_floats", "find_images", "load_image", "resize", "shrink_to_pixels"]

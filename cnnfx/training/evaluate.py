@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
+from cnnfx.images import as_floats
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.training.labeled_images import LabeledImages, check_labeled_images
@@ -35,7 +36,7 @@ def evaluate(network: Network, data: LabeledImages) -> Evaluation:
         trained, given = (", ".join(names[:CLASSES_IN_MESSAGE]) for names in (network.classes, tuple(data.classes)))
         raise ArgumentError(f"{data.name}: its classes are {given}; {network.name} was trained on {trained}.")
     batches = (
-        _as_floats(data.images[first : first + BATCH_IMAGES]) for first in range(0, len(data.labels), BATCH_IMAGES)
+        as_floats(data.images[first : first + BATCH_IMAGES]) for first in range(0, len(data.labels), BATCH_IMAGES)
     )
     try:
         probabilities = np.concatenate([network.probabilities(batch) for batch in batches])
@@ -120,7 +121,3 @@ class Evaluation:
 
 def _ratio(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
-
-
-def _as_floats(images: Array) -> Array:
-    return images if images.dtype == np.float32 else images.astype(np.float32) / np.float32(255)
