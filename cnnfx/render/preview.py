@@ -97,7 +97,8 @@ def _block_means(band: Levels, factor: int) -> Levels:
     rows, columns = band.shape[0] // factor, band.shape[1] // factor
     whole_blocks = band[:, : columns * factor]
     channels = whole_blocks[None] if band.ndim == 2 else np.moveaxis(whole_blocks, -1, 0)
-    means: Levels = resize(channels, rows, columns)
+    # In float32, since Pillow rounds uint8 after each of the two directions.
+    means: Levels = np.rint(resize(channels.astype(np.float32), rows, columns)).astype(np.uint8)
     return means[0] if band.ndim == 2 else np.moveaxis(means, 0, -1)
 
 
