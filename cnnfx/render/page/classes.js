@@ -2,7 +2,11 @@
 
 /** The canvas to draw on, with its buttons and the predicted classes. */
 function drawingCard(page) {
-  const { drawing: { shape, digits }, image } = page.data, [, height, width] = shape;
+  const {
+    drawing: { shape, digits },
+    image,
+  } = page.data;
+  const [, height, width] = shape;
   const fit = (drawing) => (digits ? fitDigit(drawing) : fitDrawing(drawing, height, width));
   const pen = new Pen((drawing) => {
     const fitted = fit(drawing) || { channels: 1, height, width, values: new Float32Array(height * width) };
@@ -25,16 +29,29 @@ function drawingCard(page) {
     clear.focus();
   });
   const note = digits
-    ? "The drawing is preprocessed as MNIST's digits were: scaled to 20×20 pixels, with the center of mass in the middle of 28×28."
-    : `The drawing is resized to ${width}×${height} pixels.`;
-  return createElement("figure", { class: "card" }, createElement("figcaption", {}, digits ? "draw a digit here" : "draw here"),
-    pen.canvas, prediction, createElement("div", { class: "buttons" }, clear, back), createElement("p", { class: "how" }, note));
+    ? "It is preprocessed as MNIST's digits were: scaled to 20×20 pixels, its center of mass in the middle of 28×28."
+    : `It is resized to ${width}×${height} pixels.`;
+  return createElement(
+    "figure",
+    { class: "card" },
+    createElement("figcaption", {}, digits ? "draw a digit here" : "draw here"),
+    pen.canvas,
+    prediction,
+    createElement("div", { class: "buttons" }, clear, back),
+    createElement("p", { class: "how" }, note),
+  );
 }
 
 /** The three most probable classes of the input shown. */
 function predictionText({ network, maps }) {
-  const classes = Array.from(probabilities(network.head, maps[maps.length - 1]), (probability, index) => ({ probability, name: network.classes[index] }));
-  const texts = classes.sort((a, b) => b.probability - a.probability).slice(0, 3).map(({ name, probability }) => `${name} (${percent(probability)})`);
+  const classes = Array.from(probabilities(network.head, maps[maps.length - 1]), (probability, index) => ({
+    probability,
+    name: network.classes[index],
+  }));
+  const texts = classes
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, 3)
+    .map(({ name, probability }) => `${name} (${percent(probability)})`);
   return texts.length > 1 ? `${texts[0]}, or ${texts.slice(1).join(", ")}` : texts[0];
 }
 
@@ -54,13 +71,27 @@ function showClasses({ network, data }, maps) {
       : "The model classifies images of another size only.";
     return;
   }
-  const shares = probabilities(network.head, maps), best = shares.indexOf(Math.max(...shares));
-  about.textContent = `Most probable: ${network.classes[best]}. Each probability is computed from all ${maps.values.length} values of the last layer.`;
-  section.append(createElement("ol", { class: "classes" }, ...shares.map((probability, index) => {
-    const bar = createElement("div", { class: "bar" });
-    bar.style.width = `${100 * probability}%`;
-    return createElement("li", { class: index === best ? "best" : "", "data-probability": probability },
-      createElement("span", {}, network.classes[index]), bar, createElement("span", { class: "percent" }, percent(probability)));
-  })));
-  announce(`${network.classes[best]}, ${Math.round(100 * shares[best])} percent`);
+  const classProbabilities = probabilities(network.head, maps);
+  const best = classProbabilities.indexOf(Math.max(...classProbabilities));
+  const name = network.classes[best];
+  const count = maps.values.length;
+  about.textContent = `Most probable: ${name}. The probabilities are computed from all ${count} values of the last layer.`;
+  section.append(
+    createElement(
+      "ol",
+      { class: "classes" },
+      ...classProbabilities.map((probability, index) => {
+        const bar = createElement("div", { class: "bar" });
+        bar.style.width = `${100 * probability}%`;
+        return createElement(
+          "li",
+          { class: index === best ? "best" : "", "data-probability": probability },
+          createElement("span", {}, network.classes[index]),
+          bar,
+          createElement("span", { class: "percent" }, percent(probability)),
+        );
+      }),
+    ),
+  );
+  announce(`${name}, ${Math.round(100 * classProbabilities[best])} percent`);
 }

@@ -1,18 +1,28 @@
 /* Values to levels and colors, by the same linear scales and color tables as the pictures that cnnfx writes. */
 
-/** The smallest and largest finite value of each channel (0 and 0 if there are none), and the position of the largest. */
+/** The smallest and largest finite value of each channel (0 if there are none), and the position of the largest. */
 function channelRanges(maps) {
   const size = maps.height * maps.width;
   return Array.from({ length: maps.channels }, (_, channel) => {
-    let low = Infinity, high = -Infinity, peak = 0;
+    let low = Infinity;
+    let high = -Infinity;
+    let peak = 0;
     for (let pixel = 0; pixel < size; pixel++) {
       const value = maps.values[channel * size + pixel];
       if (!Number.isFinite(value)) continue;
       if (value < low) low = value;
-      if (value > high) { high = value; peak = pixel; }
+      if (value > high) {
+        high = value;
+        peak = pixel;
+      }
     }
     const found = low <= high;
-    return { low: found ? low : 0, high: found ? high : 0, row: Math.floor(peak / maps.width), column: peak % maps.width };
+    return {
+      low: found ? low : 0,
+      high: found ? high : 0,
+      row: Math.floor(peak / maps.width),
+      column: peak % maps.width,
+    };
   });
 }
 
@@ -44,7 +54,8 @@ function levelOf({ scale, offset, magnitude }, value) {
 /** The linear scale of each channel of a layer: by its own range, or by the range of all channels. */
 function linearScales(ranges, { normalize, scope }) {
   if (scope !== "all") return ranges.map(({ low, high }) => linearScale(normalize, low, high));
-  const low = Math.min(...ranges.map((range) => range.low)), high = Math.max(...ranges.map((range) => range.high));
+  const low = Math.min(...ranges.map((range) => range.low));
+  const high = Math.max(...ranges.map((range) => range.high));
   return ranges.map(() => linearScale(normalize, low, high));
 }
 
@@ -65,7 +76,8 @@ function drawPixels(width, height, color) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
-  const context = canvas.getContext("2d"), picture = context.createImageData(width, height);
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(width, height);
   const pixels = new Uint32Array(picture.data.buffer);
   for (let index = 0; index < pixels.length; index++) pixels[index] = color(index);
   context.putImageData(picture, 0, 0);
@@ -74,7 +86,8 @@ function drawPixels(width, height, color) {
 
 /** One channel of maps as a canvas. */
 function drawMap(maps, channel, scale, table) {
-  const start = channel * maps.height * maps.width, { values } = maps;
+  const start = channel * maps.height * maps.width;
+  const { values } = maps;
   return drawPixels(maps.width, maps.height, (index) => table[levelOf(scale, values[start + index])]);
 }
 
@@ -82,15 +95,26 @@ function drawMap(maps, channel, scale, table) {
 function inputScale(image, isArray) {
   if (!isArray) return linearScale("none", 0, 1);
   const ranges = channelRanges(image); // the range includes 0, as in the pictures
-  return linearScale("minmax", Math.min(0, ...ranges.map(({ low }) => low)), Math.max(0, ...ranges.map(({ high }) => high)));
+  return linearScale(
+    "minmax",
+    Math.min(0, ...ranges.map(({ low }) => low)),
+    Math.max(0, ...ranges.map(({ high }) => high)),
+  );
 }
 
 /** The input as a canvas: in color if it is a picture of three channels, otherwise the mean of its channels. */
 function drawInput(image, isArray) {
-  const size = image.height * image.width, scale = inputScale(image, isArray), { values, channels } = image;
+  const size = image.height * image.width;
+  const scale = inputScale(image, isArray);
+  const { values, channels } = image;
   if (channels === 3 && !isArray) {
     return drawPixels(image.width, image.height, (index) =>
-      packColor(levelOf(scale, values[index]), levelOf(scale, values[size + index]), levelOf(scale, values[2 * size + index])));
+      packColor(
+        levelOf(scale, values[index]),
+        levelOf(scale, values[size + index]),
+        levelOf(scale, values[2 * size + index]),
+      ),
+    );
   }
   return drawPixels(image.width, image.height, (index) => {
     let sum = 0;

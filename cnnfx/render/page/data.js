@@ -7,7 +7,8 @@ const LARGEST_VALUE = { uint8: 255, uint16: 65535, float32: 1 };
 
 /** The numbers of { type, shape, data }: little-endian bytes in base64. */
 function decode(packed) {
-  const text = atob(packed.data), bytes = new Uint8Array(text.length);
+  const text = atob(packed.data);
+  const bytes = new Uint8Array(text.length);
   for (let index = 0; index < bytes.length; index++) bytes[index] = text.charCodeAt(index);
   return new ARRAY_TYPES[packed.type](bytes.buffer);
 }
@@ -15,13 +16,20 @@ function decode(packed) {
 /** The network with decoded weights and biases. */
 function readNetwork(data) {
   const { head } = data;
-  return { ...data, layers: data.layers.map(readLayer), head: head && { ...head, weights: decode(head.weights), bias: decode(head.bias) } };
+  return {
+    ...data,
+    layers: data.layers.map(readLayer),
+    head: head && { ...head, weights: decode(head.weights), bias: decode(head.bias) },
+  };
 }
 
-/** A layer with decoded arrays. Its `shape` is [filters, input channels of a group, kernel rows, kernel columns]; `outputs` has
-    { name, kind, of } for each output channel, `of` being the filters that it is computed from; `pool` is null or { kind, size }. */
+/** A layer with decoded arrays. Its `shape` is [filters, input channels of a group, kernel rows, kernel columns];
+    `outputs` has { name, kind, of } for each output channel, `of` being the filters that it is computed from; `pool` is
+    null or { kind, size }. */
 function readLayer(data) {
-  const outputs = data.combine.length ? data.combine : data.filters.map((name, index) => ({ name, kind: "take", of: [index] }));
+  const outputs = data.combine.length
+    ? data.combine
+    : data.filters.map((name, index) => ({ name, kind: "take", of: [index] }));
   const [kind, size] = data.pool ? data.pool.split(":") : [];
   const pool = data.pool ? { kind, size: Number(size) } : null;
   return { ...data, outputs, pool, shape: data.weights.shape, weights: decode(data.weights), bias: decode(data.bias) };
@@ -30,7 +38,8 @@ function readLayer(data) {
 /** The image as maps: integers are scaled to 0..1, floats keep their values. */
 function readImage(data) {
   const [channels, height, width] = data.pixels.shape;
-  const stored = decode(data.pixels), largest = LARGEST_VALUE[data.pixels.type];
+  const stored = decode(data.pixels);
+  const largest = LARGEST_VALUE[data.pixels.type];
   const values = largest === 1 ? stored : new Float32Array(stored);
   if (largest > 1) for (let index = 0; index < values.length; index++) values[index] /= largest;
   return { channels, height, width, values };

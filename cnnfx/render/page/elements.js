@@ -20,6 +20,9 @@ function numberText(number, digits = 4) {
   if (Number.isNaN(number)) return "NaN";
   if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
   const size = Math.abs(number);
-  const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? number.toExponential(digits - 2) : String(Number(number.toPrecision(digits)));
+  const text =
+    size !== 0 && (size < 1e-4 || size >= 1e6)
+      ? number.toExponential(digits - 2)
+      : String(Number(number.toPrecision(digits)));
   return text.replace(/-/g, "−");
 }

@@ -1,13 +1,14 @@
-/* The arithmetic of one output as elements: patch × weights = products for each input channel, then the sum, combination,
-   activation and pooling. */
+/* The arithmetic of one output as elements: patch × weights = products for each input channel, then the sum,
+   combination, activation and pooling. */
 
 const MAX_NUMBER_CELLS = 49; // weights of a kernel; larger kernels are shown as pictures without numbers
 const MAX_OPEN_CHANNELS = 3; // input channels; with more, each has a line that opens its tables
 
 /** The elements that explain an output.
 
-    `trace` is the result of traceOutput; `inputOf(channel)` returns { name, channel, color(value) } for an input channel of the
-    layer; `inputLayer` is the number of the layer below; `opened` is the set of input channels whose tables are open. */
+    `trace` is the result of traceOutput; `inputOf(channel)` returns { name, channel, color(value) } for an input
+    channel of the layer; `inputLayer` is the number of the layer below; `opened` is the set of input channels whose
+    tables are open. */
 function explanationElements(trace, layer, output, inputOf, inputLayer, opened) {
   const isCombination = trace.filters.length > 1;
   const hasManyChannels = trace.filters.some(({ terms }) => terms.length > MAX_OPEN_CHANNELS);
@@ -18,8 +19,12 @@ function explanationElements(trace, layer, output, inputOf, inputLayer, opened) 
     ...(hasManyChannels ? [] : [sumLine(filter)]),
   ]);
   const steps = [];
-  if (output.kind !== "take") steps.push(stepLine(COMBINATION_TEXTS[output.kind](trace.filters.map(({ sum }) => numberText(sum))), trace.combined));
-  if (layer.activation !== "none") steps.push(stepLine(ACTIVATION_TEXTS[layer.activation](numberText(trace.combined)), trace.value));
+  if (output.kind !== "take")
+    steps.push(
+      stepLine(COMBINATION_TEXTS[output.kind](trace.filters.map(({ sum }) => numberText(sum))), trace.combined),
+    );
+  if (layer.activation !== "none")
+    steps.push(stepLine(ACTIVATION_TEXTS[layer.activation](numberText(trace.combined)), trace.value));
   if (layer.pool) steps.push(poolingElement(layer.pool, trace));
   return hasManyChannels && !isCombination ? [parts[0], ...steps, ...parts.slice(1)] : [...parts, ...steps];
 }
@@ -44,9 +49,10 @@ function stepLine(text, value) {
 
 /** The sum over the input channels, and the bias. */
 function sumLine({ terms, bias, sum }) {
-  const sums = terms.length <= 6 && terms.length > 1
-    ? terms.map((term) => inParentheses(numberText(term.sum))).join(" + ")
-    : `sum over ${terms.length} input channels`;
+  const sums =
+    terms.length <= 6 && terms.length > 1
+      ? terms.map((term) => inParentheses(numberText(term.sum))).join(" + ")
+      : `sum over ${terms.length} input channels`;
   const line = createElement("p", { class: "step" });
   line.append(terms.length === 1 ? "sum of the products" : sums);
   if (terms.length === 1 && bias) line.append(` ${numberText(terms[0].sum)}`);
@@ -57,12 +63,23 @@ function sumLine({ terms, bias, sum }) {
 
 function poolingElement({ kind, size }, { block, blockIndex }) {
   const color = signedGrays(block);
-  const cells = block.map((value, index) => (
-    { text: numberText(value, 3), color: color(value), isChosen: index === blockIndex, blockIndex: index }));
+  const cells = block.map((value, index) => ({
+    text: numberText(value, 3),
+    color: color(value),
+    isChosen: index === blockIndex,
+    blockIndex: index,
+  }));
   const what = kind === "max" ? "largest value" : "mean";
-  return createElement("div", { class: "pool" },
-    createElement("p", { class: "step" }, `${kind} pooling: the ${what} of a ${size}×${size} block. The sum above is for the outlined value.`),
-    numberTable(`${size}×${size} block`, size, cells));
+  return createElement(
+    "div",
+    { class: "pool" },
+    createElement(
+      "p",
+      { class: "step" },
+      `${kind} pooling: the ${what} of a ${size}×${size} block. The sum above is for the outlined value.`,
+    ),
+    numberTable(`${size}×${size} block`, size, cells),
+  );
 }
 
 /** The products of one input channel. */
@@ -72,12 +89,20 @@ function termElement(term, count, input, inputLayer, opened) {
     return createElement("div", { class: "term" }, ...heading, productElement(term, input, inputLayer));
   }
   const width = term.columns.length;
-  const summary = createElement("summary", {},
-    smallPicture(term.patch, width, input.color), " × ", smallPicture(term.weights, width, signedGrays(term.weights)),
-    createElement("span", { class: "name" }, ` ${input.name}`), createElement("span", { class: "sum" }, numberText(term.sum)));
+  const summary = createElement(
+    "summary",
+    {},
+    smallPicture(term.patch, width, input.color),
+    " × ",
+    smallPicture(term.weights, width, signedGrays(term.weights)),
+    createElement("span", { class: "name" }, ` ${input.name}`),
+    createElement("span", { class: "sum" }, numberText(term.sum)),
+  );
   const details = createElement("details", { class: "channel" }, summary);
   details.open = opened.has(term.channel);
-  const fill = () => { if (details.open && details.children.length === 1) details.append(productElement(term, input, inputLayer)); };
+  const fill = () => {
+    if (details.open && details.children.length === 1) details.append(productElement(term, input, inputLayer));
+  };
   fill();
   details.addEventListener("toggle", () => {
     fill();
@@ -88,24 +113,37 @@ function termElement(term, count, input, inputLayer, opened) {
 
 /** patch × weights = products, as three tables, or as three pictures if the kernel is large. */
 function productElement({ patch, weights, rows, columns }, input, inputLayer) {
-  const products = Array.from(patch, (value, k) => value * weights[k]), width = columns.length;
+  const products = Array.from(patch, (value, k) => value * weights[k]);
+  const width = columns.length;
   if (patch.length > MAX_NUMBER_CELLS) {
-    return createElement("div", { class: "product" },
-      captionedPicture("patch", smallPicture(patch, width, input.color)), signElement("×"),
-      captionedPicture("weights", smallPicture(weights, width, signedGrays(weights))), signElement("="),
-      captionedPicture("products", smallPicture(products, width, signedGrays(products))));
+    return createElement(
+      "div",
+      { class: "product" },
+      captionedPicture("patch", smallPicture(patch, width, input.color)),
+      signElement("×"),
+      captionedPicture("weights", smallPicture(weights, width, signedGrays(weights))),
+      signElement("="),
+      captionedPicture("products", smallPicture(products, width, signedGrays(products))),
+    );
   }
-  const text = (value) => (width > 3 ? numberText(value, 2).replace(/^(−?)0\./, "$1.") : numberText(value, window.innerWidth < 480 ? 2 : 3));
+  const text = (value) =>
+    width > 3 ? numberText(value, 2).replace(/^(−?)0\./, "$1.") : numberText(value, window.innerWidth < 480 ? 2 : 3);
   const cells = (values, color, more = () => ({})) =>
     Array.from(values, (value, k) => ({ text: text(value), color: color(value), ...more(k) }));
   const source = (k) => {
-    const row = rows[Math.floor(k / width)], column = columns[k % width];
+    const row = rows[Math.floor(k / width)];
+    const column = columns[k % width];
     return { row, column, isPadding: row < 0 || column < 0, layer: inputLayer, channel: input.channel };
   };
-  return createElement("div", { class: "product" },
-    numberTable("patch", width, cells(patch, input.color, source)), signElement("×"),
-    numberTable("weights", width, cells(weights, signedGrays(weights))), signElement("="),
-    numberTable("products", width, cells(products, signedGrays(products))));
+  return createElement(
+    "div",
+    { class: "product" },
+    numberTable("patch", width, cells(patch, input.color, source)),
+    signElement("×"),
+    numberTable("weights", width, cells(weights, signedGrays(weights))),
+    signElement("="),
+    numberTable("products", width, cells(products, signedGrays(products))),
+  );
 }
 
 function signElement(text) {
@@ -118,7 +156,11 @@ function captionedPicture(caption, picture) {
 
 /** A table of numbers in colored cells. */
 function numberTable(caption, width, cells) {
-  const table = createElement("table", { class: width > 3 ? "numbers wide" : "numbers" }, createElement("caption", {}, caption));
+  const table = createElement(
+    "table",
+    { class: width > 3 ? "numbers wide" : "numbers" },
+    createElement("caption", {}, caption),
+  );
   const body = createElement("tbody");
   for (let first = 0; first < cells.length; first += width) {
     body.append(createElement("tr", {}, ...cells.slice(first, first + width).map(numberCell)));
@@ -127,7 +169,8 @@ function numberTable(caption, width, cells) {
   return table;
 }
 
-/** A cell. The data attributes say which pixel of the input, or which value of the pooled block, it leads to when clicked. */
+/** A cell. The data attributes say which pixel of the input, or which value of the pooled block, it leads to when
+    clicked. */
 function numberCell({ text, color, isPadding, isChosen, row, column, layer, channel, blockIndex }) {
   const cell = createElement("td", {}, text);
   cell.style.background = cssColor(color);

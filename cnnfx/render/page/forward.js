@@ -52,7 +52,8 @@ function sourceIndex(index, length, border) {
   if (border === "constant") return -1;
   if (border === "edge") return index < 0 ? 0 : length - 1;
   if (border === "wrap") return modulo(index, length);
-  if (border === "symmetric") { // mirrored, the edge pixel repeated
+  if (border === "symmetric") {
+    // mirrored, the edge pixel repeated
     const mirrored = modulo(index, 2 * length);
     return mirrored < length ? mirrored : 2 * length - 1 - mirrored;
   }
@@ -64,10 +65,12 @@ function modulo(number, divisor) {
   return ((number % divisor) + divisor) % divisor;
 }
 
-/** The geometry of a layer's kernels along one axis (0: rows, 1: columns) of an input of a length: kernel size, stride, dilation,
-    number of outputs, and the source index of each padded position. */
+/** The geometry of a layer's kernels along one axis (0: rows, 1: columns) of an input of a length: kernel size, stride,
+    dilation, number of outputs, and the source index of each padded position. */
 function axisGeometry(layer, axis, length) {
-  const size = layer.shape[2 + axis], stride = layer.stride[axis], dilation = layer.dilation[axis];
+  const size = layer.shape[2 + axis];
+  const stride = layer.stride[axis];
+  const dilation = layer.dilation[axis];
   const extent = (size - 1) * dilation + 1;
   const [before, after] = layer.padding === "same" ? samePadding(length, stride, extent) : layer.padding[axis];
   const outputs = Math.floor((before + length + after - extent) / stride) + 1;
@@ -97,9 +100,16 @@ function padChannel(maps, channel, rows, columns) {
 
 /** The feature maps of a layer's filters. Each weight adds the shifted input, times the weight, to the whole map. */
 function* correlate(layer, maps) {
-  const rows = axisGeometry(layer, 0, maps.height), columns = axisGeometry(layer, 1, maps.width);
-  const [count, depth] = layer.shape, size = rows.outputs * columns.outputs;
-  const result = { channels: count, height: rows.outputs, width: columns.outputs, values: new Float32Array(count * size) };
+  const rows = axisGeometry(layer, 0, maps.height);
+  const columns = axisGeometry(layer, 1, maps.width);
+  const [count, depth] = layer.shape;
+  const size = rows.outputs * columns.outputs;
+  const result = {
+    channels: count,
+    height: rows.outputs,
+    width: columns.outputs,
+    values: new Float32Array(count * size),
+  };
   const padded = [];
   const sums = new Float64Array(size);
   for (let filter = 0; filter < count; filter++) {
@@ -128,11 +138,14 @@ function inputChannel(layer, filter, slice) {
 
 /** Add weight (i, j) of a kernel times the input pixel that it meets to the sum of each output. */
 function addShifted(sums, padded, weight, i, j, rows, columns) {
-  const width = columns.sources.length, step = columns.stride, shift = j * columns.dilation;
+  const width = columns.sources.length;
+  const step = columns.stride;
+  const shift = j * columns.dilation;
   let output = 0;
   for (let row = 0; row < rows.outputs; row++) {
     let input = (row * rows.stride + i * rows.dilation) * width + shift;
-    for (const end = output + columns.outputs; output < end; output++, input += step) sums[output] += weight * padded[input];
+    for (const end = output + columns.outputs; output < end; output++, input += step)
+      sums[output] += weight * padded[input];
   }
 }
 
@@ -160,13 +173,17 @@ const POOLINGS = {
 
 /** The output channels computed from the feature maps of the filters. */
 function* combine(layer, maps) {
-  const { outputs } = layer, size = maps.height * maps.width;
-  if (outputs.length === maps.channels && outputs.every(({ kind, of }, index) => kind === "take" && of[0] === index)) return maps;
+  const { outputs } = layer;
+  const size = maps.height * maps.width;
+  if (outputs.length === maps.channels && outputs.every(({ kind, of }, index) => kind === "take" && of[0] === index))
+    return maps;
   const values = new Float32Array(outputs.length * size);
   for (const [index, { kind, of }] of outputs.entries()) {
     const channels = of.map((filter) => maps.values.subarray(filter * size, (filter + 1) * size));
     if (kind === "take") values.set(channels[0], index * size);
-    else for (let pixel = 0; pixel < size; pixel++) values[index * size + pixel] = COMBINATIONS[kind](channels.map((channel) => channel[pixel]));
+    else
+      for (let pixel = 0; pixel < size; pixel++)
+        values[index * size + pixel] = COMBINATIONS[kind](channels.map((channel) => channel[pixel]));
     yield;
   }
   return { ...maps, channels: outputs.length, values };
@@ -180,14 +197,17 @@ function activate(layer, maps) {
 /** One value for each block of size × size; rows and columns that do not fill a block are dropped. */
 function* pool(layer, maps) {
   if (!layer.pool) return maps;
-  const { kind, size } = layer.pool, block = new Array(size * size);
-  const height = Math.floor(maps.height / size), width = Math.floor(maps.width / size);
+  const { kind, size } = layer.pool;
+  const block = new Array(size * size);
+  const height = Math.floor(maps.height / size);
+  const width = Math.floor(maps.width / size);
   const values = new Float32Array(maps.channels * height * width);
   let output = 0;
   for (let channel = 0; channel < maps.channels; channel++) {
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {
-        let input = (channel * maps.height + row * size) * maps.width + column * size, k = 0;
+        let input = (channel * maps.height + row * size) * maps.width + column * size;
+        let k = 0;
         for (let i = 0; i < size; i++, input += maps.width) {
           for (let j = 0; j < size; j++) block[k++] = maps.values[input + j];
         }
@@ -210,8 +230,10 @@ function fitsHead(head, { channels, height, width }) {
 function probabilities(head, maps) {
   const size = maps.values.length;
   const scores = Array.from(head.bias, (bias, index) =>
-    maps.values.reduce((sum, value, pixel) => sum + value * head.weights[index * size + pixel], bias));
-  const largest = Math.max(...scores), powers = scores.map((score) => Math.exp(score - largest));
+    maps.values.reduce((sum, value, pixel) => sum + value * head.weights[index * size + pixel], bias),
+  );
+  const largest = Math.max(...scores);
+  const powers = scores.map((score) => Math.exp(score - largest));
   const sum = powers.reduce((total, power) => total + power, 0);
   return powers.map((power) => power / sum);
 }

@@ -11,9 +11,17 @@ const page = {
   /** Create the elements for the page's own image and its maps. */
   start(data, network, image, maps) {
     Object.assign(this, { data, network, image, imageMaps: maps, colorScale: { ...data.colorScale } });
-    this.tables = Object.fromEntries(Object.entries(data.colormaps).map(([name, packed]) => [name, colorTable(decode(packed))]));
-    this.views = [[new MapView(0, 0, "Input")], ...network.layers.map((layer, index) =>
-      layer.outputs.map(({ name }, channel) => new MapView(index + 1, channel, `Feature map ${name}, layer ${index + 1}`)))];
+    this.tables = Object.fromEntries(
+      Object.entries(data.colormaps).map(([name, packed]) => [name, colorTable(decode(packed))]),
+    );
+    this.views = [
+      [new MapView(0, 0, "Input")],
+      ...network.layers.map((layer, index) =>
+        layer.outputs.map(
+          ({ name }, channel) => new MapView(index + 1, channel, `Feature map ${name}, layer ${index + 1}`),
+        ),
+      ),
+    ];
     layOut(this);
     for (const view of this.views.flat()) handleInput(view, this);
     createControls(this);
@@ -28,10 +36,14 @@ const page = {
     else this.selectPeak();
   },
 
-  /** Select the largest value of the first map of the last layer that is not constant, so that the panel is not empty at first. */
+  /** Select the largest value of the first map of the last layer that is not constant, so that the panel is not empty
+      at first. */
   selectPeak() {
     const ranges = this.ranges[this.ranges.length - 1];
-    const channel = Math.max(0, ranges.findIndex(({ low, high }) => low < high));
+    const channel = Math.max(
+      0,
+      ranges.findIndex(({ low, high }) => low < high),
+    );
     this.select(this.views[this.views.length - 1][channel], ranges[channel].row, ranges[channel].column);
   },
 
@@ -42,12 +54,16 @@ const page = {
   /** Draw all maps in the current color scale. */
   draw() {
     const isArray = this.data.image.isArray && !this.isDrawing;
-    this.scales = this.maps.map((_, number) => number ? linearScales(this.ranges[number], this.colorScale) : []);
+    this.scales = this.maps.map((_, number) => (number ? linearScales(this.ranges[number], this.colorScale) : []));
     this.inputScale = inputScale(this.input, isArray);
     this.views[0][0].show(this.input.width, this.input.height, drawInput(this.input, isArray));
     for (const view of this.views.slice(1).flat()) {
       const maps = this.maps[view.layer];
-      view.show(maps.width, maps.height, drawMap(maps, view.channel, this.scales[view.layer][view.channel], this.tables[this.colorScale.colormap]));
+      view.show(
+        maps.width,
+        maps.height,
+        drawMap(maps, view.channel, this.scales[view.layer][view.channel], this.tables[this.colorScale.colormap]),
+      );
     }
   },
 
@@ -72,7 +88,8 @@ const page = {
   select(view, row, column, makeVisible = false) {
     this.selected = { view, row, column };
     this.blockIndex = undefined;
-    const x = (column + 0.5) / view.width, y = (row + 0.5) / view.height;
+    const x = (column + 0.5) / view.width;
+    const y = (row + 0.5) / view.height;
     for (const other of this.views.flat()) {
       other.row = Math.floor(y * other.height);
       other.column = Math.floor(x * other.width);
@@ -85,7 +102,7 @@ const page = {
     this.refresh();
   },
 
-  /** Move the focus to a map of the layer `offset` layers above or below. */
+  /** Move the focus to the same channel of another layer: `offset` layers up or, if negative, down. */
   focusLayer(view, offset) {
     const views = this.views[view.layer + offset];
     if (views) views[Math.min(view.channel, views.length - 1)].canvas.focus({ focusVisible: true });
@@ -93,7 +110,8 @@ const page = {
 
   /** Describe the normalization and the color map. */
   describeColorScale() {
-    const { normalize, colormap } = this.colorScale, text = this.data.normalizations[normalize];
+    const { normalize, colormap } = this.colorScale;
+    const text = this.data.normalizations[normalize];
     const colors = colormap === "gray" ? "" : `; from black to white in the colors of ${colormap}`;
     byId("meaning").textContent = `${text[0].toUpperCase()}${text.slice(1)}${colors}.`;
   },
@@ -140,7 +158,9 @@ function createControls(page) {
     page.refresh();
   });
   byId("sum").addEventListener("click", ({ target }) => followCell(page, target.dataset ?? {}));
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") page.unpin(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") page.unpin();
+  });
 }
 
 /** Go to what a clicked number stands for: a pixel of the layer below, or another value of the pooled block. */
@@ -161,7 +181,9 @@ async function start() {
   const status = byId("status");
   status.hidden = false;
   byId("fallback-note").hidden = true;
-  const data = JSON.parse(byId("data").textContent), network = readNetwork(data.network), image = readImage(data.image);
+  const data = JSON.parse(byId("data").textContent);
+  const network = readNetwork(data.network);
+  const image = readImage(data.image);
   const maps = await finishInSlices(forward(network, image));
   page.start(data, network, image, maps);
   byId("live").hidden = false;
@@ -174,5 +196,6 @@ async function start() {
 start().catch((error) => {
   byId("live").hidden = true;
   byId("fallback").hidden = byId("status").hidden = false;
-  byId("status").textContent = `This browser cannot compute the feature maps (${error.message}). The image shows them instead.`;
+  byId("status").textContent =
+    `This browser cannot compute the feature maps (${error.message}). The image shows them instead.`;
 });

@@ -2,13 +2,14 @@
 
 const MAX_ZOOM = 64;
 
-/** The visible part of every map: its center in fractions of width and height, and the magnification. All maps share it, so that
-    they show the same part of the image. */
+/** The visible part of every map: its center in fractions of width and height, and the magnification. All maps share
+    it, so that they show the same part of the image. */
 const viewport = { x: 0.5, y: 0.5, zoom: 1 };
 
 /** Magnify by a factor around a point given in fractions of width and height; factor 0 shows the whole map. */
 function zoomBy(factor, x = viewport.x, y = viewport.y) {
-  const zoom = Math.min(MAX_ZOOM, Math.max(1, viewport.zoom * factor)), ratio = viewport.zoom / zoom;
+  const zoom = Math.min(MAX_ZOOM, Math.max(1, viewport.zoom * factor));
+  const ratio = viewport.zoom / zoom;
   Object.assign(viewport, { zoom, x: x + (viewport.x - x) * ratio, y: y + (viewport.y - y) * ratio });
   clampViewport();
 }
@@ -22,7 +23,7 @@ function panBy(x, y) {
 
 /** Move the visible part as little as needed to contain a point. */
 function panTo(x, y) {
-  const half = 0.5 / viewport.zoom * 0.9; // the point keeps a distance from the edge
+  const half = (0.5 / viewport.zoom) * 0.9; // the point keeps a distance from the edge
   viewport.x = Math.min(Math.max(viewport.x, x - half), x + half);
   viewport.y = Math.min(Math.max(viewport.y, y - half), y + half);
   clampViewport();
@@ -55,14 +56,19 @@ class MapView {
     this.row = Math.min(this.row, height - 1);
     this.column = Math.min(this.column, width - 1);
     this.canvas.style.aspectRatio = `${width} / ${height}`;
-    this.canvas.setAttribute("aria-label", `${this.label}, ${width} wide and ${height} high. Arrow keys move the position.`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${this.label}, ${width} wide and ${height} high. Arrow keys move the position.`,
+    );
     this.draw();
   }
 
   /** Give the canvas as many pixels as it covers on the screen. */
   fitToScreen() {
-    const box = this.canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
-    const width = Math.max(1, Math.round(box.width * ratio)), height = Math.max(1, Math.round(box.height * ratio));
+    const box = this.canvas.getBoundingClientRect();
+    const ratio = window.devicePixelRatio || 1;
+    const width = Math.max(1, Math.round(box.width * ratio));
+    const height = Math.max(1, Math.round(box.height * ratio));
     if (this.canvas.width !== width) this.canvas.width = width;
     if (this.canvas.height !== height) this.canvas.height = height;
     this.draw();
@@ -70,13 +76,15 @@ class MapView {
 
   /** The visible part, in pixels of the map. */
   get visible() {
-    const width = this.width / viewport.zoom, height = this.height / viewport.zoom;
+    const width = this.width / viewport.zoom;
+    const height = this.height / viewport.zoom;
     return { left: viewport.x * this.width - width / 2, top: viewport.y * this.height - height / 2, width, height };
   }
 
   /** The pixel at a point of the screen. */
   pixelAt(clientX, clientY) {
-    const box = this.canvas.getBoundingClientRect(), visible = this.visible;
+    const box = this.canvas.getBoundingClientRect();
+    const visible = this.visible;
     const column = Math.floor(visible.left + ((clientX - box.left) / box.width) * visible.width);
     const row = Math.floor(visible.top + ((clientY - box.top) / box.height) * visible.height);
     return { row: Math.min(this.height - 1, Math.max(0, row)), column: Math.min(this.width - 1, Math.max(0, column)) };
@@ -84,26 +92,44 @@ class MapView {
 
   draw() {
     if (!this.picture) return;
-    const context = this.canvas.getContext("2d"), { width, height } = this.canvas, visible = this.visible;
+    const context = this.canvas.getContext("2d");
+    const { width, height } = this.canvas;
+    const visible = this.visible;
     context.imageSmoothingEnabled = width < visible.width; // enlarged pixels stay squares
     context.imageSmoothingQuality = "high";
     context.drawImage(this.picture, visible.left, visible.top, visible.width, visible.height, 0, 0, width, height);
     for (const mark of this.marks) this.drawMark(context, mark);
   }
 
-  /** Draw a rectangle around pixels, { kind, top, left, bottom, right }, with a white outline that is visible on any color. */
+  /** Draw a rectangle around pixels, { kind, top, left, bottom, right }, with a white outline that is visible on any
+      color. */
   drawMark(context, { kind, top, left, bottom, right }) {
-    const visible = this.visible, ratio = window.devicePixelRatio || 1;
-    const xScale = this.canvas.width / visible.width, yScale = this.canvas.height / visible.height;
-    const [x, width] = enlargeInterval((left - visible.left) * xScale, (right - left) * xScale, MIN_MARK_SIDE * ratio, this.canvas.width);
-    const [y, height] = enlargeInterval((top - visible.top) * yScale, (bottom - top) * yScale, MIN_MARK_SIDE * ratio, this.canvas.height);
+    const visible = this.visible;
+    const ratio = window.devicePixelRatio || 1;
+    const xScale = this.canvas.width / visible.width;
+    const yScale = this.canvas.height / visible.height;
+    const [x, width] = enlargeInterval(
+      (left - visible.left) * xScale,
+      (right - left) * xScale,
+      MIN_MARK_SIDE * ratio,
+      this.canvas.width,
+    );
+    const [y, height] = enlargeInterval(
+      (top - visible.top) * yScale,
+      (bottom - top) * yScale,
+      MIN_MARK_SIDE * ratio,
+      this.canvas.height,
+    );
     if (kind === "field") {
       context.globalAlpha = 0.16;
       context.fillStyle = MARK_COLORS[kind];
       context.fillRect(x, y, width, height);
       context.globalAlpha = 1;
     }
-    for (const [color, thickness] of [["#fff", 3.5], [MARK_COLORS[kind], kind === "patch" ? 1 : 2]]) {
+    for (const [color, thickness] of [
+      ["#fff", 3.5],
+      [MARK_COLORS[kind], kind === "patch" ? 1 : 2],
+    ]) {
       context.lineWidth = thickness * ratio;
       context.strokeStyle = color;
       context.strokeRect(x, y, width, height);
@@ -113,8 +139,10 @@ class MapView {
 
 /** An interval [start, length] enlarged around its middle to a minimum length; a visible one stays within 0..size. */
 function enlargeInterval(start, length, minimum, size) {
-  const extra = Math.max(0, minimum - length), isVisible = start + length > 0 && start < size;
-  const enlarged = start - extra / 2, margin = minimum / 5; // for the line
+  const extra = Math.max(0, minimum - length);
+  const isVisible = start + length > 0 && start < size;
+  const enlarged = start - extra / 2;
+  const margin = minimum / 5; // for the line
   if (!extra || !isVisible) return [enlarged, length + extra];
   return [Math.min(Math.max(enlarged, margin), size - minimum - margin), minimum];
 }

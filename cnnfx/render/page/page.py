@@ -29,7 +29,7 @@ SCRIPTS = (
 )  # fmt: skip
 """The scripts of the page, each of which uses only those before it."""
 LARGE_PAGE_BYTES = 2_000_000
-"""Larger pages take long to send and open: the user is told."""
+"""Larger pages take long to send and open, so the user gets a note."""
 MAX_PAGE_BYTES = 64_000_000
 """The largest page that browsers open."""
 MAX_IMAGE_PIXELS = 512 * 512

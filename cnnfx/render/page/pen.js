@@ -12,8 +12,14 @@ class Pen {
     this.position = { x: DRAWING_SIDE / 2, y: DRAWING_SIDE / 2 }; // of the pen moved by keys
     this.isDown = this.isPositionVisible = false;
     this.canvas = createElement("canvas", {
-      class: "drawing", width: DRAWING_SIDE, height: DRAWING_SIDE, tabindex: 0, role: "application", "aria-roledescription": "drawing canvas",
-      "aria-label": "Draw with mouse or finger. Keyboard: Space lowers and lifts the pen, the arrow keys move it, Delete clears the drawing.",
+      class: "drawing",
+      width: DRAWING_SIDE,
+      height: DRAWING_SIDE,
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "drawing canvas",
+      "aria-label":
+        "Draw with mouse or finger. Keyboard: Space lowers and lifts the pen, the arrow keys move it, Delete clears the drawing.",
     });
     this.handleInput();
     this.show();
@@ -39,21 +45,36 @@ class Pen {
       }
       this.update();
     });
-    for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, () => { this.pointer = null; });
-    canvas.addEventListener("keydown", (event) => { if (this.handleKey(event)) event.preventDefault(); });
-    canvas.addEventListener("focus", () => { this.isPositionVisible = canvas.matches(":focus-visible"); this.show(); });
-    canvas.addEventListener("blur", () => { this.isPositionVisible = this.isDown = false; this.show(); });
+    for (const type of ["pointerup", "pointercancel"])
+      canvas.addEventListener(type, () => {
+        this.pointer = null;
+      });
+    canvas.addEventListener("keydown", (event) => {
+      if (this.handleKey(event)) event.preventDefault();
+    });
+    canvas.addEventListener("focus", () => {
+      this.isPositionVisible = canvas.matches(":focus-visible");
+      this.show();
+    });
+    canvas.addEventListener("blur", () => {
+      this.isPositionVisible = this.isDown = false;
+      this.show();
+    });
   }
 
   /** The position of an event in pixels of the drawing. */
   pointOf(event) {
     const box = this.canvas.getBoundingClientRect();
-    return { x: ((event.clientX - box.left) / box.width) * DRAWING_SIDE, y: ((event.clientY - box.top) / box.height) * DRAWING_SIDE };
+    return {
+      x: ((event.clientX - box.left) / box.width) * DRAWING_SIDE,
+      y: ((event.clientY - box.top) / box.height) * DRAWING_SIDE,
+    };
   }
 
   /** Draw a line with round ends; pixels at its edge are partly covered. */
   drawLine(from, to) {
-    const { values } = this.drawing, reach = PEN_RADIUS + 1;
+    const { values } = this.drawing;
+    const reach = PEN_RADIUS + 1;
     const first = (a, b) => Math.max(DRAWING_MARGIN, Math.floor(Math.min(a, b) - reach));
     const last = (a, b) => Math.min(DRAWING_SIDE - DRAWING_MARGIN, Math.ceil(Math.max(a, b) + reach));
     for (let row = first(from.y, to.y); row < last(from.y, to.y); row++) {
@@ -77,8 +98,13 @@ class Pen {
 
   /** Show the drawing, and a ring at the position of the pen while keys move it. */
   show() {
-    const context = this.canvas.getContext("2d"), { values } = this.drawing;
-    context.drawImage(drawPixels(DRAWING_SIDE, DRAWING_SIDE, (index) => GRAYS[Math.round(255 * values[index])]), 0, 0);
+    const context = this.canvas.getContext("2d");
+    const { values } = this.drawing;
+    context.drawImage(
+      drawPixels(DRAWING_SIDE, DRAWING_SIDE, (index) => GRAYS[Math.round(255 * values[index])]),
+      0,
+      0,
+    );
     if (!this.isPositionVisible) return;
     context.strokeStyle = MARK_COLORS.position;
     context.lineWidth = this.isDown ? 3 : 1.5;
@@ -92,7 +118,8 @@ class Pen {
     if (event.altKey || event.ctrlKey || event.metaKey) return false;
     const from = { ...this.position };
     if (event.key in ARROW_STEPS) {
-      const [rows, columns] = ARROW_STEPS[event.key], distance = event.shiftKey ? 1 : 4;
+      const [rows, columns] = ARROW_STEPS[event.key];
+      const distance = event.shiftKey ? 1 : 4;
       this.isPositionVisible = true;
       this.position.x = Math.min(DRAWING_SIDE - PEN_RADIUS, Math.max(PEN_RADIUS, from.x + distance * columns));
       this.position.y = Math.min(DRAWING_SIDE - PEN_RADIUS, Math.max(PEN_RADIUS, from.y + distance * rows));
@@ -115,7 +142,11 @@ class Pen {
 
 /** The distance of a point from the line between two others. */
 function distanceToLine(x, y, from, to) {
-  const dx = to.x - from.x, dy = to.y - from.y, squaredLength = dx * dx + dy * dy;
-  const fraction = squaredLength ? Math.min(1, Math.max(0, ((x - from.x) * dx + (y - from.y) * dy) / squaredLength)) : 0;
+  const dx = to.x - from.x;
+  const dy = to.y - from.y;
+  const squaredLength = dx * dx + dy * dy;
+  const fraction = squaredLength
+    ? Math.min(1, Math.max(0, ((x - from.x) * dx + (y - from.y) * dy) / squaredLength))
+    : 0;
   return Math.hypot(x - from.x - fraction * dx, y - from.y - fraction * dy);
 }

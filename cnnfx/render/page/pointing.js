@@ -1,14 +1,15 @@
 /* Mouse, touch and keyboard on a map.
 
-   `page` has point(view, row, column), pin(view, row, column), unpin(), viewportChanged() after panning and zooming, and
-   focusLayer(view, offset). */
+   `page` has point(view, row, column), pin(view, row, column), unpin(), viewportChanged() after panning and zooming,
+   and focusLayer(view, offset). */
 
 const MAX_CLICK_MOVEMENT = 5; // CSS pixels that a pointer may move in a click
 const ZOOM_STEP = 1.5; // factor of the zoom buttons and keys
 
 /** Handle the events of a map. */
 function handleInput(view, page) {
-  const { canvas } = view, pointers = new Map();
+  const { canvas } = view;
+  const pointers = new Map();
   let start = null;
   canvas.addEventListener("pointermove", (event) => {
     const previous = pointers.get(event.pointerId);
@@ -18,7 +19,8 @@ function handleInput(view, page) {
     }
     pointers.set(event.pointerId, event);
     if (pointers.size === 2) pinch(event, previous);
-    else if (start && Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) > MAX_CLICK_MOVEMENT) start.drags = true;
+    else if (start && Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) > MAX_CLICK_MOVEMENT)
+      start.drags = true;
     if (pointers.size === 1 && start && start.drags && viewport.zoom > 1) drag(event, previous);
   });
   canvas.addEventListener("pointerdown", (event) => {
@@ -37,12 +39,16 @@ function handleInput(view, page) {
   for (const type of ["pointercancel", "lostpointercapture"]) {
     canvas.addEventListener(type, (event) => pointers.delete(event.pointerId));
   }
-  canvas.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && !event.metaKey) return; // the wheel alone scrolls the page
-    event.preventDefault();
-    zoomBy(Math.exp(-event.deltaY / 200), ...fractions(event));
-    page.viewportChanged();
-  }, { passive: false });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey) return; // the wheel alone scrolls the page
+      event.preventDefault();
+      zoomBy(Math.exp(-event.deltaY / 200), ...fractions(event));
+      page.viewportChanged();
+    },
+    { passive: false },
+  );
   canvas.addEventListener("keydown", (event) => {
     if (!event.altKey && !event.ctrlKey && !event.metaKey && handleKey(view, page, event)) event.preventDefault();
   });
@@ -57,14 +63,20 @@ function handleInput(view, page) {
 
   /** The position of an event in fractions of the map's width and height. */
   function fractions(event) {
-    const box = canvas.getBoundingClientRect(), visible = view.visible;
-    return [(visible.left + ((event.clientX - box.left) / box.width) * visible.width) / view.width,
-      (visible.top + ((event.clientY - box.top) / box.height) * visible.height) / view.height];
+    const box = canvas.getBoundingClientRect();
+    const visible = view.visible;
+    return [
+      (visible.left + ((event.clientX - box.left) / box.width) * visible.width) / view.width,
+      (visible.top + ((event.clientY - box.top) / box.height) * visible.height) / view.height,
+    ];
   }
 
   function drag(event, previous) {
     const box = canvas.getBoundingClientRect();
-    panBy((previous.clientX - event.clientX) / box.width / viewport.zoom, (previous.clientY - event.clientY) / box.height / viewport.zoom);
+    panBy(
+      (previous.clientX - event.clientX) / box.width / viewport.zoom,
+      (previous.clientY - event.clientY) / box.height / viewport.zoom,
+    );
     page.viewportChanged();
   }
 

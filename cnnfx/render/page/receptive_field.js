@@ -2,13 +2,15 @@
 
 /** The receptive field of an output of layer `number` (the first is 1) in the input of each layer up to it.
 
-    Returns an array of { rows, columns, channels }, the image first: the field is every pixel whose row is in `rows` and whose
-    column is in `columns` (both sorted), in the channels that are connected to the output by weights other than zero. */
+    Returns an array of { rows, columns, channels }, the image first: the field is every pixel whose row is in `rows`
+    and whose column is in `columns` (both sorted), in the channels that are connected to the output by weights other
+    than zero. */
 function receptiveField(network, maps, number, channel, row, column) {
   const fields = [];
   let field = { rows: [row], columns: [column], channels: [channel] };
   for (let index = number - 1; index >= 0; index--) {
-    const layer = network.layers[index], input = maps[index];
+    const layer = network.layers[index];
+    const input = maps[index];
     field = {
       rows: sourcesOf(layer, axisGeometry(layer, 0, input.height), field.rows),
       columns: sourcesOf(layer, axisGeometry(layer, 1, input.width), field.columns),
@@ -21,7 +23,8 @@ function receptiveField(network, maps, number, channel, row, column) {
 
 /** The input rows or columns that some outputs along an axis are computed from, through pooling and kernel, sorted. */
 function sourcesOf(layer, geometry, outputs) {
-  const size = layer.pool ? layer.pool.size : 1, found = new Set();
+  const size = layer.pool ? layer.pool.size : 1;
+  const found = new Set();
   for (const output of outputs) {
     for (let k = 0; k < size; k++) kernelSources(geometry, output * size + k).forEach((index) => found.add(index));
   }
@@ -31,7 +34,9 @@ function sourcesOf(layer, geometry, outputs) {
 
 /** The input channels for which the filters of some output channels have weights other than zero, sorted. */
 function inputChannelsOf(layer, channels) {
-  const found = new Set(), [, depth, height, width] = layer.shape, size = height * width;
+  const found = new Set();
+  const [, depth, height, width] = layer.shape;
+  const size = height * width;
   for (const filter of new Set(channels.flatMap((channel) => layer.outputs[channel].of))) {
     for (let slice = 0; slice < depth; slice++) {
       const start = (filter * depth + slice) * size;

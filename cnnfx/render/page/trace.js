@@ -1,17 +1,23 @@
-/* The arithmetic of one output: patch × weights for each input channel, their sum, combination, activation and pooling. */
+/* The arithmetic of one output: patch × weights for each input channel, the sum, combination, activation, pooling. */
 
 /** How output (row, column) of a channel of layer `number` (the first is 1) is computed.
 
-    maps[number - 1] are the input of the layer. With pooling, the output is computed from a block of values; `blockIndex` chooses
-    the one whose sum is returned: for max pooling the largest, otherwise the first, unless given.
+    maps[number - 1] are the input of the layer. With pooling, the output is computed from a block of values;
+    `blockIndex` chooses the one whose sum is returned: for max pooling the largest, otherwise the first, unless given.
 
-    Returns { filters, combined, value, block, blockIndex, result }. Each of `filters` is { name, terms, bias, sum }; each term,
-    one per input channel, is { channel, patch, weights, rows, columns, sum }, where rows and columns are those of the patch in the
-    input, -1 in zero padding. */
+    Returns { filters, combined, value, block, blockIndex, result }. Each of `filters` is { name, terms, bias, sum };
+    each term, one per input channel, is { channel, patch, weights, rows, columns, sum }, where rows and columns are
+    those of the patch in the input, -1 in zero padding. */
 function traceOutput(network, maps, number, channel, row, column, blockIndex) {
-  const layer = network.layers[number - 1], input = maps[number - 1], size = layer.pool ? layer.pool.size : 1;
-  const output = layer.outputs[channel], axes = [axisGeometry(layer, 0, input.height), axisGeometry(layer, 1, input.width)];
-  const positions = Array.from({ length: size * size }, (_, k) => [row * size + Math.floor(k / size), column * size + (k % size)]);
+  const layer = network.layers[number - 1];
+  const input = maps[number - 1];
+  const size = layer.pool ? layer.pool.size : 1;
+  const output = layer.outputs[channel];
+  const axes = [axisGeometry(layer, 0, input.height), axisGeometry(layer, 1, input.width)];
+  const positions = Array.from({ length: size * size }, (_, k) => [
+    row * size + Math.floor(k / size),
+    column * size + (k % size),
+  ]);
   const traces = positions.map(([y, x]) => {
     const filters = output.of.map((filter) => traceFilter(layer, input, axes, filter, y, x));
     const combined = COMBINATIONS[output.kind](filters.map(({ sum }) => sum));
@@ -20,17 +26,32 @@ function traceOutput(network, maps, number, channel, row, column, blockIndex) {
   const block = traces.map(({ value }) => value);
   const largest = layer.pool && layer.pool.kind === "max" ? Math.max(0, block.indexOf(Math.max(...block))) : 0;
   const chosen = blockIndex ?? largest;
-  return { ...traces[chosen], block, blockIndex: chosen, result: layer.pool ? POOLINGS[layer.pool.kind](block) : block[0] };
+  return {
+    ...traces[chosen],
+    block,
+    blockIndex: chosen,
+    result: layer.pool ? POOLINGS[layer.pool.kind](block) : block[0],
+  };
 }
 
 /** One filter at one position: its patch and sum of products for each input channel. */
 function traceFilter(layer, input, [rowGeometry, columnGeometry], filter, row, column) {
-  const rows = kernelSources(rowGeometry, row), columns = kernelSources(columnGeometry, column), size = rows.length * columns.length;
+  const rows = kernelSources(rowGeometry, row);
+  const columns = kernelSources(columnGeometry, column);
+  const size = rows.length * columns.length;
   const terms = Array.from({ length: layer.shape[1] }, (_, slice) => {
-    const channel = inputChannel(layer, filter, slice), start = (filter * layer.shape[1] + slice) * size;
+    const channel = inputChannel(layer, filter, slice);
+    const start = (filter * layer.shape[1] + slice) * size;
     const weights = layer.weights.subarray(start, start + size);
     const patch = rows.flatMap((y) => columns.map((x) => valueAt(input, channel, y, x)));
-    return { channel, patch, weights, rows, columns, sum: patch.reduce((sum, value, k) => sum + value * weights[k], 0) };
+    return {
+      channel,
+      patch,
+      weights,
+      rows,
+      columns,
+      sum: patch.reduce((sum, value, k) => sum + value * weights[k], 0),
+    };
   });
   const bias = layer.bias[filter];
   return { name: layer.filters[filter], terms, bias, sum: terms.reduce((sum, term) => sum + term.sum, bias) };

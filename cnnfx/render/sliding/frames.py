@@ -37,7 +37,7 @@ MIN_CELL = 2
 MAX_CELL = 32
 """The largest side in pixels of a cell without numbers, unless the user asks for more."""
 MAP_WIDTHS = ((1, 300), (4, 200), (math.inf, 130))
-"""About how many pixels wide a map is drawn: pairs of the largest number of maps and the width for so many."""
+"""Pairs (n, w): with at most n maps, each is drawn about w pixels wide."""
 MIN_PADDING_LEVEL = 150
 """The darkest level of padding, which is drawn lighter than the image."""
 THIN_MARKER_CELL = 12

@@ -110,9 +110,9 @@ class ProductPanel:
         """Return the row of pixels at which the matrices of an input channel start."""
         return int(index * (self._name_height + self._height + ROW_GAP) + self._name_height)
 
-    def _paste(self, sheet: Levels, index: int, place: int, picture: Levels) -> None:
-        """Paste a matrix of an input channel: the patch at place 0, the weights at 1, the products at 2."""
-        top, left = self._top(index), place * (self._width + SIGN_WIDTH)
+    def _paste(self, sheet: Levels, index: int, matrix: int, picture: Levels) -> None:
+        """Paste a matrix of an input channel: 0 is the patch, 1 the weights, 2 the products."""
+        top, left = self._top(index), matrix * (self._width + SIGN_WIDTH)
         sheet[top : top + self._height, left : left + self._width] = picture
 
     def _patch_cells(self, picture: Levels, rows: slice, columns: slice) -> Levels:

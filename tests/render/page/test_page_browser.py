@@ -164,6 +164,20 @@ def test_clicking_a_number_of_the_patch_selects_the_pixel_below(visit, digit_mod
     assert shown_position(page) == f"a, layer 1, column {column}, row {row}"
 
 
+def test_clicking_a_value_of_the_pooled_block_shows_its_sum(visit, digit_model, seven):
+    page = visit(digit_model, seven)
+    point(page, map_named(page, "Feature map 3,"), 1, 4, (5, 5))
+    shown_value(page)
+    assert page.locator("#sum td.chosen").get_attribute("data-block-index") == "0"
+    page.locator("#sum td[data-block-index='2']").click()
+    shown_value(page)
+    chosen = page.locator("#sum td.chosen")
+    assert chosen.get_attribute("data-block-index") == "2"
+    assert page.get_attribute("#pin", "aria-pressed") == "true"
+    activation = page.locator("#sum .step strong").all_text_contents()[-1].replace("−", "-")
+    assert float(chosen.text_content().replace("−", "-")) == pytest.approx(float(activation), rel=5e-3)
+
+
 # --- pinning
 
 
@@ -330,8 +344,8 @@ def test_on_a_phone_a_tap_pins_a_pixel_and_the_page_fits_the_width(visit, digit_
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def touch(page, kind: str, *places: tuple[float, float]) -> None:
-    page.cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in places]})
+def touch(page, kind: str, *points: tuple[float, float]) -> None:
+    page.cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
 
 
 def test_two_fingers_magnify_the_maps_and_one_finger_moves_them(visit, edges, seven):
@@ -396,12 +410,12 @@ def test_without_a_canvas_the_fallback_image_is_shown(visit, edges, seven, brows
 
 def draw_seven(page) -> None:
     box = page.locator("canvas.drawing").bounding_box()
-    points = [(0.25, 0.22), (0.75, 0.22), (0.42, 0.85)]
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
+    fractions = [(0.25, 0.22), (0.75, 0.22), (0.42, 0.85)]
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in fractions]
+    page.mouse.move(*points[0])
     page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=8)
+    for point in points[1:]:
+        page.mouse.move(*point, steps=8)
     page.mouse.up()
 
 
@@ -468,10 +482,10 @@ def test_drawing_with_a_finger_does_not_scroll_the_page(visit, digit_model, seve
     page.locator("canvas.drawing").evaluate("(canvas) => canvas.scrollIntoView({ block: 'start' })")
     box, at = page.locator("canvas.drawing").bounding_box(), page.evaluate("scrollY")
     touch = page.context.new_cdp_session(page)
-    places = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] * k / 10} for k in range(2, 9)]
-    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [places[0]]})
-    for place in places[1:]:
-        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
+    points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] * k / 10} for k in range(2, 9)]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [points[0]]})
+    for point in points[1:]:
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     rows, _ = np.nonzero(drawing(page) > 128)
     assert np.ptp(rows) > 55
