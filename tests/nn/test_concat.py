@@ -83,7 +83,7 @@ def test_biases_stay_with_their_filters():
 
 def test_descriptions_and_sources_are_joined():
     joined = concat([load_network("box"), load_network("identity")])
-    assert joined.description == "The mean of 3×3 pixels: the simplest blur. Gives the image back: the unit impulse."
+    assert joined.description == "The mean of 3×3 pixels: the simplest blur. The image unchanged: the unit impulse."
     assert joined.source.startswith("M. J. McDonnell")
     assert "; Alan V. Oppenheim" in joined.source
 
