@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnfx.datasets.dataset import Progress
+from cnnfx.datasets.idx import GZIP_SIGNATURE
 from cnnfx.errors import FileError
 
 TIMEOUT_SECONDS = 10.0
@@ -20,8 +21,6 @@ MAX_SECONDS = 300.0
 """How long the download of one file from one mirror may take."""
 CHUNK_BYTES = 2**16
 """The most bytes that are received at a time."""
-GZIP_MAGIC = b"\x1f\x8b"
-"""The first bytes of a gzip file."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def _check_content(data: bytes, remote: RemoteFile) -> None:
     """Decompress what a mirror sent, no further than the expected size, and compare its SHA-256."""
     if not data:
         raise _MirrorError("it sent nothing")
-    if not data.startswith(GZIP_MAGIC):
+    if not data.startswith(GZIP_SIGNATURE):
         is_page = data.lstrip()[:1] == b"<"
         raise _MirrorError(f"it sent {'a web page' if is_page else 'something else'} instead of the file")
     try:

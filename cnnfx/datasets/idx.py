@@ -21,7 +21,7 @@ import numpy as np
 from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, numbered_classes
 from cnnfx.errors import FileError
 
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_SIGNATURE = b"\x1f\x8b"
 """The first bytes of a gzip file."""
 MAX_COMPRESSION = 1032
 """The largest ratio of decompressed to compressed bytes that deflate reaches."""
@@ -140,7 +140,7 @@ def read_idx(name: str, stream: IO[bytes], axes: int) -> Images:
     """
     file_size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    is_gzip = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    is_gzip = stream.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
     stream.seek(0)
     if not file_size:
         raise FileError(f"{name}: it is empty. Get the file again.")

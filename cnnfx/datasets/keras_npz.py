@@ -13,6 +13,7 @@ from cnnfx.errors import FileError
 from cnnfx.system.npz import NpzError, NpzReader, read_header, read_values
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+"""The names of the arrays of images (x) and labels (y)."""
 MAX_LABEL = 10_000
 """Larger labels are refused as damage."""
 

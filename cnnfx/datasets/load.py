@@ -22,10 +22,12 @@ KNOWN_KINDS = (
     "four IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; "
     "gzipped or not), Keras' mnist.npz, or one sub-folder of images per class"
 )
+"""The kinds of files and folders that are read, for messages."""
 MNIST_SOURCES = (
     "Put its four IDX files or Keras' mnist.npz into a folder and name that with $CNNFX_DATA, "
     "or name mirrors that can be reached with $CNNFX_MIRRORS."
 )
+"""How to make MNIST available, for messages."""
 
 
 def load_dataset(

@@ -22,7 +22,7 @@ from cnnfx.system.threads import run_in_threads
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
-Point = tuple[float, float]
+Coordinates = tuple[float, float]
 
 TRAIN_COUNT = 60_000
 """The number of training images, as in MNIST."""
@@ -313,17 +313,17 @@ def _distance_from_strokes(positions: Floats, lengths: Floats, sigma: Floats) ->
     return distance
 
 
-def _parse_strokes(text: str) -> list[list[Point]]:
+def _parse_strokes(text: str) -> list[list[Coordinates]]:
     """Parse the control points of each stroke; see `Glyph`."""
     return [[_parse_point(pair) for pair in stroke.split()] for stroke in text.split("/")]
 
 
-def _parse_point(pair: str) -> Point:
+def _parse_point(pair: str) -> Coordinates:
     x, y = pair.split(",")
     return int(x) / 100, int(y) / 100
 
 
-def _glyph_curves(strokes: list[list[Point]]) -> GlyphCurves:
+def _glyph_curves(strokes: list[list[Coordinates]]) -> GlyphCurves:
     """Compute splines through the control points of each stroke. A point that occurs twice is one control point."""
     points = list(dict.fromkeys(point for stroke in strokes for point in stroke))
     positions, steps = [], []
@@ -335,7 +335,7 @@ def _glyph_curves(strokes: list[list[Point]]) -> GlyphCurves:
     return GlyphCurves(*(np.asarray(array, np.float32) for array in (points, np.vstack(positions), np.vstack(steps))))
 
 
-def _samples_per_stroke(strokes: list[list[Point]]) -> list[int]:
+def _samples_per_stroke(strokes: list[list[Coordinates]]) -> list[int]:
     """Divide `SAMPLES` among strokes in proportion to their lengths."""
     lengths = np.array([np.hypot(*np.diff(stroke, axis=0).T).sum() for stroke in strokes])
     ends = np.rint(SAMPLES * np.cumsum(lengths) / lengths.sum()).astype(int)

@@ -25,9 +25,9 @@ from cnnfx.images.image import LUMA_WEIGHTS, Image, check_size
 if TYPE_CHECKING:
     import PIL.Image
 
-Color = tuple[int, int, int]
+RgbColor = tuple[int, int, int]
 """Red, green and blue in 0..255."""
-Channels = tuple[NDArray[Any], tuple[str, ...]]
+NamedChannels = tuple[NDArray[Any], tuple[str, ...]]
 """Values (C, H, W) and the names of the C channels."""
 
 
@@ -51,11 +51,15 @@ FORMATS = (
 """The formats that are read."""
 SIGNATURE_BYTES = 16
 """The first bytes by which Pillow's plugins accept a file."""
-DAMAGE = (OSError, ValueError, SyntaxError, LookupError, EOFError, OverflowError, TypeError, struct.error, zlib.error)
+PILLOW_ERRORS = (
+    OSError, ValueError, SyntaxError, LookupError, EOFError, OverflowError, TypeError, struct.error, zlib.error,
+)  # fmt: skip
 """What Pillow raises for malformed content."""
 
 GRAY_NAMES = ("gray",)
+"""The channel names of a gray image."""
 RGB_NAMES = ("red", "green", "blue")
+"""The channel names of a color image."""
 GRAY_MODES = ("1", "L", "LA", "La")
 """Pillow's modes of at most 8 bits without color."""
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -63,6 +67,7 @@ ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 INTERMEDIATE_MODES = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
 """Pillow's modes that it converts to few others, and the mode through which they are converted."""
 MAX_UINT16 = 2**16 - 1
+"""The largest value of 16-bit pixels."""
 MAX_INTEGERS = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
 """The largest integers of files that Pillow reads into 32 bits, by raw mode; `MAX_UINT16` for other raw modes."""
 UINT16_PER_UINT8 = 257
@@ -88,7 +93,7 @@ def load_picture(name: str, stream: IO[bytes], channels: str, background: str, m
         raw_mode, maximum = _raw_mode(picture)
         try:
             picture.load()
-        except DAMAGE as error:
+        except PILLOW_ERRORS as error:
             reason = "truncated" if "truncated" in str(error) else str(error).rstrip(".") or type(error).__name__
             raise FileError(f"{name}: cannot decode this {format.name} ({reason}). Get the file again.") from error
         notes = _depth_notes(name, picture, raw_mode, maximum)
@@ -130,7 +135,7 @@ PILLOW_LIMITS_OFF = _PillowLimitsOff()
 """Entered around all that Pillow does with a file."""
 
 
-def _parse_color(background: str) -> Color:
+def _parse_color(background: str) -> RgbColor:
     from PIL import ImageColor
 
     try:
@@ -160,7 +165,7 @@ def _open(name: str, stream: IO[bytes], max_pixels: int) -> tuple[PictureFormat,
         if accept is None or accept(start) is not True:
             raise SyntaxError(format.name)
         picture: PIL.Image.Image = factory(stream, "")
-    except DAMAGE as error:
+    except PILLOW_ERRORS as error:
         raise FileError(
             f"{name}: cannot decode this {format.name} (damaged, or of a kind that is not supported). "
             "Get the file again, or save it as PNG or .npy."
@@ -189,7 +194,7 @@ def _depth_notes(name: str, picture: PIL.Image.Image, raw_mode: str, maximum: in
     return ()
 
 
-def _convert_deep(picture: PIL.Image.Image, color: Color, channels: str, max_integer: int) -> Channels:
+def _convert_deep(picture: PIL.Image.Image, color: RgbColor, channels: str, max_integer: int) -> NamedChannels:
     """Convert a picture of one channel of more than 8 bits to uint16 or float32."""
     values = _extract(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
     if picture.mode == "I":
@@ -209,7 +214,7 @@ def _convert_integers(values: NDArray[Any], max_integer: int) -> NDArray[Any]:
     return (values / max_integer).astype(np.float32)
 
 
-def _fill_transparent(values: NDArray[Any], transparent_level: int, color: Color, channels: str) -> Channels:
+def _fill_transparent(values: NDArray[Any], transparent_level: int, color: RgbColor, channels: str) -> NamedChannels:
     """Replace the transparent level of 16-bit gray by a color."""
     is_transparent = values == transparent_level
     if channels == "gray" or (channels == "auto" and len(set(color)) == 1):
@@ -219,7 +224,7 @@ def _fill_transparent(values: NDArray[Any], transparent_level: int, color: Color
     return np.where(is_transparent, deep_color, values), RGB_NAMES
 
 
-def _convert_8_bit(picture: PIL.Image.Image, color: Color, channels: str) -> Channels:
+def _convert_8_bit(picture: PIL.Image.Image, color: RgbColor, channels: str) -> NamedChannels:
     """Convert a picture of at most 8 bits to one channel if all of it is gray, else to three."""
     is_transparent = picture.mode in ALPHA_MODES or "transparency" in picture.info
     is_gray = picture.mode in GRAY_MODES or _has_gray_palette(picture)
@@ -238,7 +243,7 @@ def _has_gray_palette(picture: PIL.Image.Image) -> bool:
 
 
 def _extract(
-    picture: PIL.Image.Image, mode: str, dtype: type[np.generic], background: Color | None = None
+    picture: PIL.Image.Image, mode: str, dtype: type[np.generic], background: RgbColor | None = None
 ) -> NDArray[Any]:
     """Return the channels (C, H, W) of a picture, upright, converted to a mode ("" for its own) band by band."""
     width, height = picture.size
@@ -259,7 +264,7 @@ def _bands(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
         yield top, picture.crop((0, top, width, min(top + rows, height)))
 
 
-def _convert_band(band: PIL.Image.Image, mode: str, background: Color | None) -> PIL.Image.Image:
+def _convert_band(band: PIL.Image.Image, mode: str, background: RgbColor | None) -> PIL.Image.Image:
     """Lay a band over a background color, if one is given, and convert it to a mode ("" for its own)."""
     import PIL.Image
 
@@ -275,5 +280,5 @@ def _orientation(picture: PIL.Image.Image) -> tuple[bool, int, int]:
     """Return the entry of `ORIENTATIONS` for a picture; malformed EXIF data are ignored."""
     try:
         return ORIENTATIONS.get(picture.getexif().get(ORIENTATION_TAG, 1), ORIENTATIONS[1])
-    except DAMAGE:
+    except PILLOW_ERRORS:
         return ORIENTATIONS[1]

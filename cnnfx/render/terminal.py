@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
+from cnnfx.images.image import LUMA_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +27,6 @@ ASCII_SHADES = " .:-=+*#%@"
 RESET = "\x1b[0m"
 """The escape code that resets colors and bold text."""
 
-LUMA_WEIGHTS = np.array([299, 587, 114]) / 1000
-"""The weights of red, green and blue in brightness (ITU-R BT.601)."""
 XTERM_CUBE_LEVELS = np.array([0, 95, 135, 175, 215, 255])
 """The levels of red, green and blue in xterm's colors 16 to 231, a 6×6×6 cube."""
 XTERM_GRAY_LEVELS = np.arange(8, 239, 10)

@@ -32,7 +32,7 @@ MAX_HEADER_BYTES = 10_000
 """The longest header of a `.npy` file, in bytes."""
 READ_KINDS = "biufU"
 """The kinds of dtype that `NpzReader.read` returns: boolean, signed and unsigned integers, floats, text."""
-DAMAGE = (
+READ_ERRORS = (
     ValueError, TypeError, LookupError, AttributeError, OverflowError, RuntimeError, EOFError, SyntaxError,
     struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
@@ -64,7 +64,7 @@ def read_header(stream: IO[bytes]) -> NpyHeader:
     NpzError
         If it is malformed or longer than `MAX_HEADER_BYTES`.
     """
-    with _damage_as_npz_error():
+    with _convert_errors():
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         with warnings.catch_warnings():
@@ -88,7 +88,7 @@ def read_values(stream: IO[bytes], header: NpyHeader) -> NDArray[Any]:
     NpzError
         If the stream ends early, or the header describes Python objects or a negative size.
     """
-    with _damage_as_npz_error():
+    with _convert_errors():
         if header.dtype.hasobject:
             raise ValueError("a pickle")
         if min(header.shape, default=0) < 0:
@@ -116,7 +116,7 @@ class NpzReader:
 
     def __init__(self, file: str | os.PathLike[str] | IO[bytes]) -> None:
         try:
-            with _damage_as_npz_error():
+            with _convert_errors():
                 self._zip = zipfile.ZipFile(file)
         except NpzError as error:
             raise NpzError("this is not an .npz file, or only a part of one") from error
@@ -148,7 +148,7 @@ class NpzReader:
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """Open an array as a `.npy` stream, for `read_header` and `read_values`."""
-        with _damage_as_npz_error(f"the array {name} cannot be read"), self._zip.open(self._members[name]) as stream:
+        with _convert_errors(f"the array {name} cannot be read"), self._zip.open(self._members[name]) as stream:
             yield stream
 
     def header(self, name: str) -> NpyHeader:
@@ -191,11 +191,11 @@ def _supported_header(stream: IO[bytes]) -> NpyHeader:
 
 
 @contextmanager
-def _damage_as_npz_error(what: str = "") -> Iterator[None]:
-    """Turn the exceptions of `DAMAGE` into `NpzError`, with `what` before their text; let other errors pass."""
+def _convert_errors(what: str = "") -> Iterator[None]:
+    """Turn the exceptions of `READ_ERRORS` into `NpzError`, with `what` before their text; let other errors pass."""
     try:
         yield
-    except (*DAMAGE, OSError, NpzError) as error:
+    except (*READ_ERRORS, OSError, NpzError) as error:
         # zipfile seeks to offsets from the file (EINVAL), and decompressors raise OSError without a number.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
