@@ -1,16 +1,17 @@
-"""How fast `cnnfx.correlate` is beside OpenCV, PyTorch and SciPy: a table of ratios of times, below 1 is faster.
+"""Benchmark of `cnnfx.correlate` against OpenCV, PyTorch and SciPy: a table of ratios of times; below 1 is faster.
 
     python tests/bench/correlate.py            all cells (about a quarter of an hour)
     python tests/bench/correlate.py --quick    some of them (a few minutes)
-    python tests/bench/correlate.py --methods  the methods of cnnfx beside each other, and which one "auto" takes
-    python tests/bench/correlate.py --batches  batches of small images beside PyTorch
-    python tests/bench/correlate.py --gaussian Gaussian kernels, beside the peers' ways for any kernel and for separable
+    python tests/bench/correlate.py --methods  the methods of cnnfx against each other, and the choice of "auto"
+    python tests/bench/correlate.py --batches  batches of small images against PyTorch
+    python tests/bench/correlate.py --gaussian Gaussian kernels, against the peers' functions for any and for separable
 
 All compute the same: float32, zeros around the image, output of the image's size, all K maps kept, on all cores. A cell
-is left out where the kernel is larger than the image. Each ratio is the median of pairs measured in turns: of at least
-seven where a pair takes less than 0.3 s, of fewer where it takes long. A peer is left out that was far behind the best
-one in the same cell of a smaller image, hopelessly far with the same large kernel, or would be by its speed so far.
-Cells of which a pair would take longer than --longest are left out, and counted.
+with a kernel larger than the image is left out. Each ratio is the median of pairs measured in turns: at least seven
+pairs that take less than 0.3 s each, fewer that take longer. A peer is left out of a cell if it was slower than
+`SLOW_PEER_RATIO` times the best peer in the same cell of a smaller image, slower than `HOPELESS_PEER_RATIO` times with
+the same large kernel, or would be by its speed so far. Cells of which a pair would take longer than --longest are left
+out and counted.
 """
 
 from __future__ import annotations
@@ -35,15 +36,17 @@ import cnnfx
 from cnnfx.conv import choose_method, correlate, thread_count, window
 
 SIZES = [(28, 28), (512, 512), (1080, 1920), (3000, 4000)]
-CHANNELS, FILTERS, KERNELS = (1, 3), (1, 4, 8, 32), (3, 5, 7, 9, 15, 31, 63)
-QUICK_CHANNELS, QUICK_FILTERS, QUICK_KERNELS = (1, 3), (1, 4), (3, 5, 9, 15, 31)
-FAR_BEHIND = 3  # times the best peer's time: such a peer is left out in the same cell of larger images
-HOPELESS = (
-    30  # times the best peer's time: such a peer is left out with the same kernel, if large, on images of this size
-)
-PAUSE = 0.02  # seconds: threads of a library that has just been measured may go on spinning, on processors that we need
-WARM = 0.03  # seconds for which what is measured runs before: its own threads are awake then, and its memory is there
-LONG, ENOUGH = 0.3, 1.0  # seconds: of a pair of which fewer are measured, and for all of these
+CHANNELS = 1, 3
+FILTERS = 1, 4, 8, 32
+KERNELS = 3, 5, 7, 9, 15, 31, 63
+QUICK_FILTERS = 1, 4
+QUICK_KERNELS = 3, 5, 9, 15, 31
+SLOW_PEER_RATIO = 3  # of a peer's time to the best peer's, above which it is left out in larger images
+HOPELESS_PEER_RATIO = 30  # of a peer's time to the best peer's, above which it is left out with the same large kernel
+PAUSE_SECONDS = 0.02  # before a measurement: threads of the library measured before may still spin
+WARM_UP_SECONDS = 0.03  # of calls before a measurement: the library's threads are awake then, its memory is allocated
+LONG_PAIR_SECONDS = 0.3  # time of a pair from which on fewer pairs are measured
+LONG_PAIRS_SECONDS = 1.0  # time for all of such pairs
 
 
 def opencv(image, weights):
@@ -74,9 +77,9 @@ PEERS = {"OpenCV": opencv, "PyTorch": pytorch, "SciPy": scipy}
 
 
 def seconds(call, *arguments, repeat=1):
-    time.sleep(PAUSE)
-    awake = time.perf_counter()
-    while time.perf_counter() - awake < WARM:
+    time.sleep(PAUSE_SECONDS)
+    start = time.perf_counter()
+    while time.perf_counter() - start < WARM_UP_SECONDS:
         call(*arguments)
     start = time.perf_counter()
     for _ in range(repeat):
@@ -85,18 +88,18 @@ def seconds(call, *arguments, repeat=1):
 
 
 def paired(ours, theirs, pairs):
-    """The median of our time, and of the ratios of our time to theirs, measured in turns."""
+    """Return the median of our time, and of the ratios of our time to theirs, measured in turns."""
     once = seconds(ours), seconds(theirs)
-    mine, other = (max(1, int(0.01 / max(taken, 1e-6))) for taken in once)  # repetitions of what takes very short
-    times, ratios = ([], []) if sum(once) < ENOUGH else ([once[0]], [once[0] / once[1]])
-    for _ in range(pairs if sum(once) < LONG else min(pairs, int(ENOUGH / sum(once)))):
+    mine, other = (max(1, int(0.01 / max(taken, 1e-6))) for taken in once)  # repetitions of short calls
+    times, ratios = ([], []) if sum(once) < LONG_PAIRS_SECONDS else ([once[0]], [once[0] / once[1]])
+    for _ in range(pairs if sum(once) < LONG_PAIR_SECONDS else min(pairs, int(LONG_PAIRS_SECONDS / sum(once)))):
         times.append(seconds(ours, repeat=mine))
         ratios.append(times[-1] / seconds(theirs, repeat=other))
     return statistics.median(times), statistics.median(ratios)
 
 
 def machine():
-    """The processor's name, where Linux tells it."""
+    """Return the processor's name on Linux, elsewhere its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -112,8 +115,8 @@ def data(size, channels, filters, kernel):
 
 def cells(quick):
     sizes = [size for size in SIZES if not quick or size != (1080, 1920)]
-    rest = (QUICK_CHANNELS, QUICK_FILTERS, QUICK_KERNELS) if quick else (CHANNELS, FILTERS, KERNELS)
-    for cell in itertools.product(sizes, *rest):
+    filters, kernels = (QUICK_FILTERS, QUICK_KERNELS) if quick else (FILTERS, KERNELS)
+    for cell in itertools.product(sizes, CHANNELS, filters, kernels):
         if cell[3] <= min(cell[0]):
             yield cell
 
@@ -128,7 +131,7 @@ def geometric_mean(numbers):
 
 
 def compare(chosen, pairs, longest):
-    """Print the table of cnnfx beside its peers, then the mean and the worst cells."""
+    """Print the table of cnnfx against its peers, then the mean and the worst cells."""
     best, behind, slowness, seconds_of = {}, set(), 1e-9, {}
     print(f"{'cell':40}{'cnnfx ms':>10}" + "".join(f"{peer:>9}" for peer in PEERS) + f"{'best':>9}")
     for cell in chosen:
@@ -138,7 +141,7 @@ def compare(chosen, pairs, longest):
         image, weights = data(*cell)
         work, ratios, times = weights.size * pixels, {}, {}
         for peer, call in PEERS.items():
-            slow = peer == "SciPy" and work * slowness > FAR_BEHIND * min(times.values())
+            slow = peer == "SciPy" and work * slowness > SLOW_PEER_RATIO * min(times.values())
             if slow or behind & {(peer, cell[1:]), (peer, size, kernel)}:
                 behind.add((peer, cell[1:]))
                 continue
@@ -149,9 +152,9 @@ def compare(chosen, pairs, longest):
         least = min(times.values())
         slowness, seconds_of[cell[1:]] = times.get("SciPy", slowness * work) / work, (taken + least) / pixels
         if size[0] > 100:
-            behind |= {(peer, cell[1:]) for peer in times if times[peer] > FAR_BEHIND * least}
+            behind |= {(peer, cell[1:]) for peer in times if times[peer] > SLOW_PEER_RATIO * least}
         if kernel > 15:
-            behind |= {(peer, size, kernel) for peer in times if times[peer] > HOPELESS * least}
+            behind |= {(peer, size, kernel) for peer in times if times[peer] > HOPELESS_PEER_RATIO * least}
         best[cell] = max(ratios.values())
         columns = "".join(f"{ratios[peer]:9.2f}" if peer in ratios else f"{'-':>9}" for peer in PEERS)
         print(f"{name(cell):40}{taken * 1e3:10.3f}{columns}{best[cell]:9.2f}", flush=True)
@@ -169,13 +172,13 @@ def report(best):
 
 
 def cells_of_methods(quick):
-    """Those cells, and some of the many channels that hidden layers have."""
+    """The same cells, and some with as many channels as hidden layers have."""
     yield from cells(quick)
     yield from itertools.product(SIZES[:2], (8, 16, 32, 64), (8, 32, 64), (3, 5, 7))
 
 
 def methods(chosen, pairs):
-    """Print how the methods compare, and how often "auto" takes one within 15 % of the fastest."""
+    """Print the times of the methods, and how often "auto" takes one within 15 % of the fastest."""
     near, count = 0, 0
     print(f"{'cell':40}{'direct ms':>10}{'fft':>9}{'winograd':>9}  auto")
     for cell in chosen:
@@ -198,15 +201,14 @@ def methods(chosen, pairs):
 
 
 def gaussian(size):
-    """A kernel (1, 1, size, size) whose deviation is a sixth of its size, and the column that it is made of."""
+    """Return a kernel (1, 1, size, size) whose standard deviation is a sixth of its size, and its column."""
     column = np.exp(-18 * (np.arange(size) / size - (size - 1) / (2 * size)) ** 2)
     column = (column / column.sum()).astype(np.float32)
     return np.outer(column, column)[None, None], column
 
 
 def separable(pairs):
-    """Print how Gaussian kernels, given as they are, compare with the same in the peers, who are told their columns
-    too."""
+    """Print the times for Gaussian kernels, given as full kernels, against the peers given full kernels and columns."""
     print(f"{'cell':30}{'cnnfx ms':>10}{'filter2D':>10}{'sepFilter2D':>13}{'conv2d':>9}{'correlate1d':>13}")
     for size in SIZES[1:]:
         image = np.random.default_rng(0).random((1, *size), dtype=np.float32)
@@ -228,7 +230,7 @@ def separable(pairs):
 
 
 def batches(pairs):
-    """Print the comparison with PyTorch for batches of small images."""
+    """Print the times for batches of small images against PyTorch."""
     generator = np.random.default_rng(0)
     for shape, weights in [
         ((1000, 1, 28, 28), (16, 1, 5, 5)),
@@ -247,13 +249,13 @@ def batches(pairs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="some of the cells only")
-    parser.add_argument("--methods", action="store_true", help="the methods of cnnfx beside each other")
+    parser.add_argument("--quick", action="store_true", help="measure some of the cells only")
+    parser.add_argument("--methods", action="store_true", help="compare the methods of cnnfx")
     parser.add_argument("--batches", action="store_true", help="batches of small images only")
     parser.add_argument("--gaussian", action="store_true", help="Gaussian kernels only")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of measurements for each ratio (7)")
     parser.add_argument("--longest", type=float, default=30, help="seconds that a pair of measurements may take (30)")
-    parser.add_argument("--size", type=int, help="only images of so many columns")
+    parser.add_argument("--size", type=int, help="only images of this width")
     given = parser.parse_args()
     peers = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "torch", "opencv-python-headless"))
     print(f"cnnfx {cnnfx.__version__} on {machine()}, {os.cpu_count()} processors, {thread_count()} threads; {peers}\n")

@@ -1,4 +1,4 @@
-"""Column buffers that are reused by calls, threads and image sizes, and the direct method at all block boundaries."""
+"""Column buffers, which are reused by calls, threads and images of other sizes."""
 
 from __future__ import annotations
 
@@ -62,32 +62,6 @@ def test_kept_buffers_stay_below_the_limit(small_limit):
         assert 0 < sum(each.input.nbytes for each in im2col._thread.buffers.values()) <= small_limit
     correlate(random(1, 500, 500), random(1, 1, 3, 3))
     assert len(im2col._thread.buffers) == 1  # above the limit, but in use
-
-
-@pytest.mark.parametrize(("channels", "filters", "size"), [(1, 1, 15), (3, 32, 7), (3, 8, 15), (1, 40, 9), (5, 3, 3)])
-@pytest.mark.parametrize("height", [15, 28, 32, 33, 70])
-@pytest.mark.parametrize("width", [15, 28, 130])
-def test_small_images_of_any_height_agree_with_scipy(height, width, channels, filters, size):
-    image, weights = random(channels, height, width), random(filters, channels, size, size, seed=1)
-    half = size // 2
-    maps = correlate(image, weights, padding="same", method="direct")
-    assert error(maps, reference(image, weights, pads=((half, half), (half, half)))) < 1e-5
-
-
-@pytest.mark.parametrize(
-    ("channels", "filters", "size", "columns"),
-    [
-        (1, 1, 3, [2000, 2000, 1000]),  # products of the largest size, and the rest
-        (64, 8, 7, [39] * 3),  # the most columns of a small product
-        (64, 64, 7, [512] * 3),  # the product cannot be small
-    ],
-)
-def test_several_products_for_a_row_agree_with_scipy(channels, filters, size, columns):
-    """Wide images take several products for each row; the outputs at their boundaries are correct."""
-    width = sum(columns)
-    image, weights = random(channels, size + 1, width + size - 1), random(filters, channels, size, size, seed=1)
-    maps, some = correlate(image, weights, method="direct"), slice(filters - 1, None)
-    assert error(maps[some], reference(image, weights[some])) < 2e-5
 
 
 def test_the_zero_border_is_restored_for_the_next_image(monkeypatch):
