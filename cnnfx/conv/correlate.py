@@ -122,9 +122,9 @@ def _correlate_groups(plan: Plan, images: Array, weights: Array, bias: Array | N
     """Correlate each group of channels with its group of filters."""
     filters, channels = len(weights) // plan.groups, weights.shape[1]
     for group in range(plan.groups):
-        some = slice(group * filters, (group + 1) * filters)
+        part = slice(group * filters, (group + 1) * filters)
         padded = PaddedImages(images[:, group * channels : (group + 1) * channels], plan.pads, plan.window.border)
-        plan.method(padded, weights[some], None if bias is None else bias[some], plan.window, out[:, some])
+        plan.method(padded, weights[part], None if bias is None else bias[part], plan.window, out[:, part])
 
 
 class Plan(NamedTuple):

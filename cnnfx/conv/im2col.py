@@ -15,7 +15,7 @@ the filter p times, each time one row lower. With a kernel of three rows a, b, c
 
 Images of a batch are placed side by side in the column buffer if they are narrow.
 
-A zero of the left matrix times infinity is NaN, although the filter has no weight there. `ColumnBuffer.has_zeros` tells
+A zero of the left matrix times infinity is NaN, although the filter has no weight there. `ColumnBuffer.has_zeros` says
 whether that can happen; the direct method then checks the outputs.
 """
 
@@ -70,7 +70,7 @@ class RowPattern(NamedTuple):
 
 @lru_cache(maxsize=256)
 def row_pattern(window: Window, rows_per_product: int) -> RowPattern:
-    """Return the pattern for products of some output rows.
+    """Return the pattern for products of `rows_per_product` output rows.
 
     Output row r reads the input rows ``r·stride + i·dilation``: multiples of the greatest common divisor of the two.
     """
@@ -263,9 +263,9 @@ class ColumnBuffer:
             if self.images == 1:
                 np.matmul(matrix, matrices, out=outputs[..., 0, columns])
             else:
-                some = outputs[..., columns]
-                product = buffer("im2col_product", (*some.shape[:-2], matrices.shape[2]), matrices.dtype)
-                some[...] = np.matmul(matrix, matrices, out=product).reshape(some.shape)
+                part = outputs[..., columns]
+                product = buffer("im2col_product", (*part.shape[:-2], matrices.shape[2]), matrices.dtype)
+                part[...] = np.matmul(matrix, matrices, out=product).reshape(part.shape)
 
     def _by_product(self, target: Array) -> Array:
         """Return `target` as products are shaped: (rows, K, N, columns) if p = 1, else (K, products, p, N, columns)."""

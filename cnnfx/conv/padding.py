@@ -1,4 +1,4 @@
-"""Padding: which pixel each place of the border repeats, and regions of padded images without padding whole images."""
+"""Padding: which pixel each border position repeats, and regions of padded images without padding whole images."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def band(image: Array, window: Window, first: int, last: int) -> Array:
 
 @lru_cache(maxsize=64)
 def source_indices(length: int, before: int, after: int, border: str) -> NDArray[np.intp]:
-    """Return for each place of a padded axis the index of the pixel that it repeats, or `OUTSIDE` for a zero.
+    """Return for each position of a padded axis the index of the pixel that it repeats, or `OUTSIDE` for a zero.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ def source_indices(length: int, before: int, after: int, border: str) -> NDArray
     border : str
         A key of `cnnfx.conv.geometry.BORDERS`.
     """
-    places = np.arange(length)
+    positions = np.arange(length)
     if border == "constant":
-        return np.pad(places, (before, after), constant_values=OUTSIDE)
-    return np.pad(places, (before, after), mode=border)  # type: ignore[no-any-return, call-overload]
+        return np.pad(positions, (before, after), constant_values=OUTSIDE)
+    return np.pad(positions, (before, after), mode=border)  # type: ignore[no-any-return, call-overload]
 
 
 class Overlap(NamedTuple):
@@ -100,9 +100,9 @@ def overlap(size: Pair, pads: Pads, rows: slice, columns: slice) -> Overlap:
     return Overlap(image_rows, image_columns, above, below, left, right)
 
 
-def _overlap(places: slice, before: int, length: int) -> tuple[slice, int, int]:
-    """Return the pixels at some places of a padded axis, and how many of the places lie before and after them."""
-    first, last = places.start - before, places.stop - before
+def _overlap(positions: slice, before: int, length: int) -> tuple[slice, int, int]:
+    """Return the pixels at some positions of a padded axis, and how many of the positions lie before and after them."""
+    first, last = positions.start - before, positions.stop - before
     inside = slice(min(max(first, 0), length), max(min(last, length), 0))
     if inside.start >= inside.stop:  # border only: counted as before the image
         return slice(0, 0), last - first, 0

@@ -184,7 +184,7 @@ class BandedMatrices(NamedTuple):
     Attributes
     ----------
     columns : (K, C, taps, R·rows) array
-        Multiplies input columns: from `taps` input rows to some output rows.
+        Multiplies input columns: from `taps` input rows to the output rows of a product.
     rows : (K, taps, C·R, SIDE) array
         Multiplies intermediate rows: from `taps` input columns to `SIDE` output columns.
     """
@@ -195,7 +195,7 @@ class BandedMatrices(NamedTuple):
 
 @lru_cache(maxsize=32)
 def banded_matrices(factors: Factors, window: Window, rows_per_product: int) -> BandedMatrices:
-    """Return the matrices for products of some output rows."""
+    """Return the matrices for products of `rows_per_product` output rows."""
     columns = _banded(factors.columns, rows_per_product, window.stride[0], window.dilation[0])
     rows = _banded(factors.rows, SIDE, window.stride[1], window.dilation[1])
     filters, channels, rank, taps = columns.shape[:4]
@@ -274,7 +274,7 @@ def _nonfinite_tiles(out: Array, block: OutputBlock) -> Iterator[OutputBlock]:
 
 
 def separable_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window, rank: int) -> float:
-    """Return the cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw) of some rank, in multiplications."""
+    """Return the cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw) of rank `rank`, in multiplications."""
     taps_down, taps_across = (
         (SIDE - 1) * stride + extent for stride, extent in zip(window.stride, window.extent, strict=True)
     )

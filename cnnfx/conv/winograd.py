@@ -188,8 +188,8 @@ def _multiply(inputs: Array, filters: Array, bias: Array | None) -> Array:
     products = buffer("winograd_products", (*by_point.shape[:4], count), inputs.dtype)
     np.matmul(by_point[..., :SUMMED_CHANNELS], filters[..., :SUMMED_CHANNELS, :], out=products)
     for first in range(SUMMED_CHANNELS, channels, SUMMED_CHANNELS):
-        some, more = slice(first, first + SUMMED_CHANNELS), buffer("winograd_more", products.shape, products.dtype)
-        products += np.matmul(by_point[..., some], filters[..., some, :], out=more)
+        part, more = slice(first, first + SUMMED_CHANNELS), buffer("winograd_more", products.shape, products.dtype)
+        products += np.matmul(by_point[..., part], filters[..., part, :], out=more)
     if bias is not None:
         products[0, :, 0] += bias
     return products.reshape(*inputs.shape[:2], groups * count)

@@ -256,9 +256,9 @@ def test_the_result_is_written_to_out(width, method):
 @pytest.mark.parametrize(("height", "width"), [(30, 40), (70, 300), (300, 1500)])
 def test_nonfinite_values_spread_only_to_outputs_whose_kernel_covers_them(height, width, value, method):
     image, weights = random(2, height, width, dtype=np.float32), random(3, 2, 5, 3, dtype=np.float32, seed=1)
-    places = [(0, 0), (height // 2, width // 3), (height - 1, width - 1)]
+    positions = [(0, 0), (height // 2, width // 3), (height - 1, width - 1)]
     nonfinite = np.zeros((height - 4, width - 2), bool)
-    for y, x in places:
+    for y, x in positions:
         image[1, y, x] = value
         nonfinite[max(y - 4, 0) : y + 1, max(x - 2, 0) : x + 1] = True
     maps = correlate(image, weights, method=method)

@@ -23,21 +23,21 @@ def address(array):
 
 def test_the_memory_of_a_dropped_array_is_reused():
     first = memory.recycled_empty((2, 1 << 20), FLOAT)
-    place = address(first)
+    used = address(first)
     del first
-    assert address(memory.recycled_empty((1 << 20, 2), FLOAT)) == place
+    assert address(memory.recycled_empty((1 << 20, 2), FLOAT)) == used
 
 
 def test_a_view_keeps_the_memory_of_its_array_in_use():
     first = memory.recycled_empty((2, 1 << 20), FLOAT)
-    place, view = address(first), first[1, ::2]
+    used, view = address(first), first[1, ::2]
     view[:] = 7
     del first
     others = [memory.recycled_empty((2, 1 << 20), FLOAT) for _ in range(3)]
     for other in others:
         other[:] = 0
     assert (view == 7).all()
-    assert place not in [address(other) for other in others]
+    assert used not in [address(other) for other in others]
 
 
 def test_arrays_in_use_at_the_same_time_do_not_overlap():
@@ -55,9 +55,9 @@ def test_the_memory_of_one_dropped_array_is_kept_at_most():
 
 def test_an_array_does_not_take_memory_more_than_twice_its_size():
     large = memory.recycled_empty((1 << 23,), FLOAT)
-    place = address(large)
+    used = address(large)
     del large
-    assert address(memory.recycled_empty((1 << 20,), FLOAT)) != place
+    assert address(memory.recycled_empty((1 << 20,), FLOAT)) != used
 
 
 def test_recycled_arrays_are_writeable_contiguous_and_of_their_type():
@@ -120,9 +120,9 @@ def test_concurrent_threads_never_get_the_same_memory():
             if len(in_use) == 3:
                 held.discard(address(in_use[0]))
             in_use.append(memory.recycled_empty((size,), FLOAT))  # the first of three goes
-            place = address(in_use[-1])
-            twice.extend([place] if place in held else [])
-            held.add(place)
+            used = address(in_use[-1])
+            twice.extend([used] if used in held else [])
+            held.add(used)
         held.difference_update(map(address, in_use))
 
     interval = sys.getswitchinterval()
