@@ -106,9 +106,10 @@ class Im2colWeights:
 
     def __init__(self, blocks: PoolingBlocks, weights: Array, bias: Array) -> None:
         self.blocks, self.weights, self.bias = blocks, weights, bias
+        self.update()
 
     def update(self) -> None:
-        """Compute the weight matrix from the weights; needed before first use, too."""
+        """Compute the weight matrix again after the weights have changed."""
         self.matrix = self.blocks.weight_matrix(self.weights, self.bias)
 
     def operation(self, needs_input_gradient: bool = True) -> Im2colConv:

@@ -16,8 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cnnfx.nn.layers import Array, Combination
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Array, Combination, Layer
 from cnnfx.system.memory import Workspace
 
 

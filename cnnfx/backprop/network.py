@@ -20,8 +20,7 @@ from cnnfx.backprop.loss import smoothed_cross_entropy
 from cnnfx.backprop.parameters import Parameters
 from cnnfx.backprop.winograd import WinogradTiling, WinogradWeights, cheapest_method
 from cnnfx.conv import run_in_threads
-from cnnfx.nn.layers import Array, Shape
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Array, Layer, Shape
 from cnnfx.system.blas import single_threaded
 
 SHARD_IMAGES = 64
@@ -75,17 +74,17 @@ class TrainableNetwork:
         *pairs, head = parameters.pairs
         layers = parameters.network.layers
         shapes = [shape, *parameters.network.output_shapes(shape)]
-        self._weights = [
-            prepare_weights(layer, input_shape, *pair)
-            for layer, input_shape, pair in zip(layers, shapes, pairs, strict=False)
-        ]
+        with single_threaded():  # the threads of BLAS would stay active for a while and slow down ours
+            self._weights = [
+                prepare_weights(layer, input_shape, *pair)
+                for layer, input_shape, pair in zip(layers, shapes, pairs, strict=False)
+            ]
         first_trainable = [bool(mask.any()) for mask, _ in parameters.split(parameters.trainable)].index(True)
         self._replicas = ReplicaPool(lambda: Replica(layers, self._weights, head, first_trainable))
-        self.update()
 
     def update(self) -> None:
         """Take in that the parameters have changed."""
-        with single_threaded():  # the threads of BLAS would stay active for a while and slow down ours
+        with single_threaded():
             for weights in self._weights:
                 weights.update()
 
@@ -124,7 +123,7 @@ class TrainableNetwork:
 def prepare_weights(layer: Layer, input_shape: Shape, weights: Array, bias: Array) -> ConvWeights:
     """Return the weights (K, C, kh, kw) and the bias (K,) of a layer for the cheaper method.
 
-    The arrays may be changed in place; call `update` of the result before first use and after each change.
+    The arrays may be changed in place; call `update` of the result after each change.
     """
     blocks = PoolingBlocks(layer.conv.window, input_shape, layer.pool.size if layer.pool else 1)
     method = cheapest_method(blocks, len(weights))

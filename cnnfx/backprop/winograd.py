@@ -168,9 +168,10 @@ class WinogradWeights:
         axes = tiling.rows, tiling.columns
         self.input_rows, self.input_columns = (axis.input_transform.astype(weights.dtype) for axis in axes)
         self.output_rows, self.output_columns = (axis.output_transform.astype(weights.dtype) for axis in axes)
+        self.update()
 
     def update(self) -> None:
-        """Transform the filters; needed before first use, too."""
+        """Transform the filters again after they have changed."""
         self.transformed = self.tiling.transform_weights(self.weights)[:, np.newaxis]
 
     def operation(self, needs_input_gradient: bool = True) -> WinogradConv:

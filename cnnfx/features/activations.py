@@ -50,8 +50,6 @@ class ChannelActivations:
             prepare_weights(layer, input_shape, layer.conv.weights.astype(dtype), layer.conv.bias.astype(dtype))
             for layer, input_shape in zip(network.layers, shapes, strict=False)
         ]
-        for layer_weights in weights:
-            layer_weights.update()
         head = None
         if network.head is not None:
             network.head.check(shapes[-1])

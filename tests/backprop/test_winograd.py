@@ -49,15 +49,10 @@ def by_correlate(blocks: PoolingBlocks, weights, bias, images):
     return split.transpose(3, 5, 1, 2, 4, 0)
 
 
-def operation_of(weights):
-    weights.update()
-    return weights.operation()
-
-
 def check(blocks: PoolingBlocks, sides, weights, bias, images) -> None:
     """Compare the outputs of both methods with `correlate`, and their gradients with each other."""
-    winograd = operation_of(WinogradWeights(tiling_of(blocks, sides), weights, bias))
-    im2col = operation_of(Im2colWeights(blocks, weights, bias))
+    winograd = WinogradWeights(tiling_of(blocks, sides), weights, bias).operation()
+    im2col = Im2colWeights(blocks, weights, bias).operation()
     expected = by_correlate(blocks, weights, bias, images)
     for operation in (winograd, im2col):
         np.testing.assert_allclose(operation.forward(images), expected, atol=1e-11)
@@ -94,7 +89,7 @@ def finite_difference(array, index, value) -> float:
 def test_the_gradients_equal_finite_differences(border) -> None:
     blocks, weights, bias, images = example((2, 9, 8), (5, 3), 2, padding=((1, 2), (0, 1)), border=border)
     prepared = WinogradWeights(tiling_of(blocks, (4, 4)), weights, bias)
-    operation = operation_of(prepared)
+    operation = prepared.operation()
     random = np.random.default_rng(6)
     dy = random.normal(size=operation.forward(images).shape)
 
@@ -114,7 +109,7 @@ def test_rounding_errors_in_single_precision_are_small() -> None:
     blocks, *exact = example((24, 12, 12), (5, 5), 2, 48, batch=4)
     single = [array.astype(np.float32) for array in exact]
     expected = by_correlate(blocks, *exact)
-    result = operation_of(WinogradWeights(tiling_of(blocks, (4, 4)), *single[:2])).forward(single[2])
+    result = WinogradWeights(tiling_of(blocks, (4, 4)), *single[:2]).operation().forward(single[2])
     assert result.dtype == np.float32
     error = (result - expected) / expected.std()
     assert error.std() < 1e-5
@@ -123,7 +118,7 @@ def test_rounding_errors_in_single_precision_are_small() -> None:
 
 def test_batches_may_differ_in_size() -> None:
     blocks, weights, bias, images = example((2, 8, 8), (3, 3), 2, batch=5)
-    operation = operation_of(WinogradWeights(tiling_of(blocks, (4, 4)), weights, bias))
+    operation = WinogradWeights(tiling_of(blocks, (4, 4)), weights, bias).operation()
     for count in (5, 2, 5, 3):
         expected = by_correlate(blocks, weights, bias, images[..., :count])
         np.testing.assert_allclose(operation.forward(images[..., :count]), expected, atol=1e-12)
@@ -132,7 +127,7 @@ def test_batches_may_differ_in_size() -> None:
 def test_the_input_is_not_changed() -> None:
     blocks, weights, bias, images = example((2, 8, 8), (3, 3))
     before = images.copy()
-    operation = operation_of(WinogradWeights(tiling_of(blocks, (2, 2)), weights, bias))
+    operation = WinogradWeights(tiling_of(blocks, (2, 2)), weights, bias).operation()
     operation.backward(operation.forward(images))
     np.testing.assert_array_equal(images, before)
 
