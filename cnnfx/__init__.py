@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from cnnfx.formats import load_network
     from cnnfx.formats.kernel_text import parse_kernel
     from cnnfx.images import Image, load_image
-    from cnnfx.nn.network import Layer, Network
+    from cnnfx.nn.layers import Layer
+    from cnnfx.nn.network import Network
     from cnnfx.render.feature_grid import grid, save_grid
 
 __all__ = [
@@ -46,7 +47,7 @@ _HOME = {
     "parse_kernel": "cnnfx.formats.kernel_text",
     "Image": "cnnfx.images",
     "load_image": "cnnfx.images",
-    "Layer": "cnnfx.nn.network",
+    "Layer": "cnnfx.nn.layers",
     "Network": "cnnfx.nn.network",
     "grid": "cnnfx.render.feature_grid",
     "save_grid": "cnnfx.render.feature_grid",

@@ -10,8 +10,8 @@ from cnnfx.conv import set_threads, thread_count
 from cnnfx.errors import ArgumentError, FileError, UsageError
 from cnnfx.formats import load_network
 from cnnfx.nn.concat import concat
-from cnnfx.nn.layers import Activation, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Layer, Pool
+from cnnfx.nn.network import Network
 
 if TYPE_CHECKING:
     from cnnfx.images import Image

@@ -13,7 +13,8 @@ from cnnfx.cli import options, parsers
 from cnnfx.cli.console import put, put_json
 
 if TYPE_CHECKING:
-    from cnnfx.nn.network import Layer, Network
+    from cnnfx.nn.layers import Layer
+    from cnnfx.nn.network import Network
 
 FEW = 8
 """So many filters are drawn large in a terminal, or of a table."""

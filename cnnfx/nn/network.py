@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.nn.layers import Array, Dense, Shape, softmax
-from cnnfx.nn.layers import Layer as Layer
+from cnnfx.nn.layers import Array, Dense, Layer, Shape, softmax
 
 SCORE_BATCH_IMAGES = 256
 """The most images whose feature maps are in memory at a time while only their scores are computed."""

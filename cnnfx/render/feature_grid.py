@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps, Statistics, channel_statistics
-from cnnfx.nn.layers import Shape
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Layer, Shape
 from cnnfx.render.color import ColorScale, LinearScale, apply_colormap, linear_scale
 from cnnfx.render.grid import ENLARGED_SIDE, Grid, Levels, Section, Tiles
 from cnnfx.render.png import write_png

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Layer
 from cnnfx.render.color import linear_scale
 from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste
 from cnnfx.render.number_text import short_number

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.images.image import resize
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Layer
 from cnnfx.render.filters import kernel_levels, used_channels
 from cnnfx.render.grid import Levels, Tiles
 from cnnfx.render.terminal import ColorDepth, half_blocks, min_pixel_scale

@@ -11,8 +11,8 @@ import pytest
 from cnnfx.backprop.network import SHARD_IMAGES, TrainableNetwork
 from cnnfx.backprop.parameters import Parameters, TrainableFilters, all_trainable, initialize
 from cnnfx.conv import set_threads
-from cnnfx.nn.layers import Activation, Combination, Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.network import Network
 
 CLASSES = ("a", "b", "c")
 SHAPE = (2, 13, 12)

@@ -7,8 +7,8 @@ import pytest
 
 from cnnfx.backprop.parameters import Parameters, all_trainable, he_normal
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Conv, Dense
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Conv, Dense, Layer
+from cnnfx.nn.network import Network
 
 
 def test_random_weights_have_a_variance_of_two_over_the_size_of_a_filter() -> None:

@@ -14,8 +14,7 @@ from cnnfx.backprop.network import prepare_weights
 from cnnfx.backprop.winograd import PooledAxis, WinogradTiling, WinogradWeights, cheapest_method
 from cnnfx.conv import correlate, window
 from cnnfx.conv.winograd_transforms import POINTS, axis_tiling
-from cnnfx.nn.layers import Conv
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Conv, Layer
 
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
 

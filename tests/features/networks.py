@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnfx.nn.layers import Activation, Conv, Dense, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Conv, Dense, Layer, Pool
+from cnnfx.nn.network import Network
 
 
 def layer(weights, activation: str = "none", pool: str = "", bias=None, combine=(), **settings) -> Layer:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.formats import load_network
-from cnnfx.nn.layers import Combination
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Combination, Layer
+from cnnfx.nn.network import Network
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.formats.kernel_text import parse_kernel
 from cnnfx.nn.concat import Filters, center, concat, concat_filters
-from cnnfx.nn.layers import Activation, Combination, Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.network import Network
 
 IMAGE = np.random.default_rng(5).random((1, 19, 23))
 

@@ -9,8 +9,8 @@ from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError
 from cnnfx.nn import feature_maps as maps_module
 from cnnfx.nn.feature_maps import FeatureMaps, band_rows, channel_statistics, feature_maps
-from cnnfx.nn.layers import Activation, Combination, Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.network import Network
 
 RANDOM = np.random.default_rng(11)
 

@@ -7,8 +7,8 @@ import pytest
 from scipy import signal
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Activation, Combination, Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.network import Network
 
 RANDOM = np.random.default_rng(7)
 

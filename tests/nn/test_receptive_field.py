@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.nn.layers import Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Conv, Layer, Pool
+from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, field_size, receptive_field
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
-from cnnfx.nn.layers import Activation, Combination, Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.network import Network
 from cnnfx.nn.trace import MAX_CONTRIBUTIONS, explain, values_at
 
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]

@@ -9,8 +9,8 @@ import pytest
 
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
-from cnnfx.nn.layers import Activation, Combination, Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.network import Network
 from cnnfx.nn.trace import explain
 from cnnfx.render.explanation import ExplanationWriter, introduction
 

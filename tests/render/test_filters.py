@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.nn.layers import Conv
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Conv, Layer
 from cnnfx.render.filters import FRAME_LEVEL, GAP, draw_filter, filters_picture, kernel_levels, kernel_tiles
 from cnnfx.render.text import BACKGROUND
 

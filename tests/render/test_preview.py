@@ -6,8 +6,7 @@ import re
 
 import numpy as np
 
-from cnnfx.nn.layers import Conv
-from cnnfx.nn.network import Layer
+from cnnfx.nn.layers import Conv, Layer
 from cnnfx.render.grid import Tiles
 from cnnfx.render.preview import filter_table, preview, shrink
 from cnnfx.render.terminal import min_pixel_scale

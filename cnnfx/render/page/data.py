@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Layer
+from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table
 
 DIGIT_CLASSES = tuple("0123456789")

@@ -13,8 +13,8 @@ import pytest
 
 import cnnfx
 from cnnfx.images import Image
-from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Layer, Pool
+from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid, Section, Tiles
 from cnnfx.render.page import make_page

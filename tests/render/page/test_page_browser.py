@@ -10,8 +10,8 @@ import pytest
 import cnnfx
 from cnnfx.datasets import fit_digit
 from cnnfx.images import Image
-from cnnfx.nn.layers import Activation, Conv, Dense, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Conv, Dense, Layer, Pool
+from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale, linear_scale
 
 pytestmark = pytest.mark.browser

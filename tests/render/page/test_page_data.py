@@ -15,8 +15,8 @@ import pytest
 import cnnfx
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image, shrink_to_pixels
-from cnnfx.nn.layers import Conv
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Conv, Layer
+from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.page import max_image_pixels
 from cnnfx.render.page import page as page_module

@@ -12,8 +12,8 @@ from cnnfx.conv.padding import source_indices
 from cnnfx.datasets import fit_digit
 from cnnfx.datasets.image_folder import resize_to_bytes
 from cnnfx.images import Image
-from cnnfx.nn.layers import Activation, Conv
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Conv, Layer
+from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale
 from cnnfx.render.page.data import pack_array
 from tests.render.page.page_networks import BORDERS, page_data_of, random_case, run_in_node

@@ -13,8 +13,8 @@ from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
-from cnnfx.nn.layers import Activation, Conv, Pool
-from cnnfx.nn.network import Layer, Network
+from cnnfx.nn.layers import Activation, Conv, Layer, Pool
+from cnnfx.nn.network import Network
 from cnnfx.render.sliding.positions import sliding_window, without_pooling
 
 
