@@ -33,7 +33,9 @@ OVERSAMPLING = 4
 DOT_RADIUS = 5
 """The radius of a dot, in pixels."""
 MAX_Y_TICKS = 6
+"""The largest number of ticks of a y axis."""
 MAX_X_TICKS = 8
+"""The largest number of ticks of an x axis."""
 GRID_LEVEL = 225
 """The gray level of the lines through the plot at the ticks."""
 AXIS_LEVEL = 120

@@ -30,7 +30,7 @@ MAX_PREVIEW_SCALE = 24
 """The side of the square of a weight in the small picture of a filter, in pixels, is at most this."""
 FONT_SIZE = 13
 """The font size of names and numbers, in pixels."""
-GAP = 8
+KERNEL_GAP = 8
 """Pixels between the kernels of a table that are `TABLE_KERNEL_WIDTH` wide; fewer between smaller ones."""
 
 
@@ -64,7 +64,7 @@ def filters_picture(layer: Layer, inputs: Sequence[str], largest: float | None =
     if channels == 1:
         tiles = [_single_tile(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
         return Grid([Section(tiles, scale=1)]).pixels()
-    gap = max(2, min(GAP, GAP * width // TABLE_KERNEL_WIDTH))
+    gap = max(2, min(KERNEL_GAP, KERNEL_GAP * width // TABLE_KERNEL_WIDTH))
     return _table(layer.filter_names, [*inputs, "color"][: len(rows[0])], rows, gap)
 
 
@@ -161,7 +161,7 @@ def _write_weights(picture: Levels, kernel: NDArray[Any], scale: int) -> None:
 
 def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[Levels]], gap: int) -> Levels:
     """Draw a table with a row for each filter and a column for each of its pictures, with names left and on top."""
-    names_width = max(text_width(name, FONT_SIZE) for name in names) + GAP
+    names_width = max(text_width(name, FONT_SIZE) for name in names) + KERNEL_GAP
     inputs_width = max(min(text_width(name, FONT_SIZE), TABLE_KERNEL_WIDTH * 2) for name in inputs)
     cell_width = max(rows[0][0].shape[1], inputs_width)
     color = any(picture.ndim == 3 for picture in rows[0])
@@ -175,7 +175,7 @@ def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[
     drawn_rows = [table_row("", headings, line_height(FONT_SIZE))]
     drawn_rows += [table_row(name, pictures, pictures[0].shape[0]) for name, pictures in zip(names, rows, strict=True)]
     table = np.concatenate([part for row in drawn_rows for part in (row, np.full_like(row[:gap], BACKGROUND))])
-    margins = ((GAP, 0), (GAP, GAP), (0, 0))[: table.ndim]
+    margins = ((KERNEL_GAP, 0), (KERNEL_GAP, KERNEL_GAP), (0, 0))[: table.ndim]
     return np.pad(table, margins, constant_values=BACKGROUND)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-GAP = "  "
+SEPARATOR = "  "
 """What separates the parts of an equation."""
 EXPONENT = -1
 """Instead of a number of decimals: numbers too large or too small for decimals, which are written with an exponent."""
@@ -137,7 +137,7 @@ def equation(blocks: Sequence[TextBlock], signs: Sequence[str], width: int | Non
     rows: list[list[tuple[str, TextBlock]]] = [[]]
     filled = 0
     for sign, block in zip(signs, blocks, strict=True):
-        needed = block.width + (len(sign) + 2 * len(GAP) if sign else len(GAP) if rows[-1] else 0)
+        needed = block.width + (len(sign) + 2 * len(SEPARATOR) if sign else len(SEPARATOR) if rows[-1] else 0)
         if width is not None and rows[-1] and filled + needed > width:
             rows.append([])
             filled = 0
@@ -154,5 +154,5 @@ def _join_blocks(row: Sequence[tuple[str, TextBlock]]) -> list[str]:
         padded = [" " * block.width] * (height - len(block.lines)) + block.lines
         for index, text in enumerate(padded):
             shown = sign if index == height - 1 - block.rows // 2 else " " * len(sign)
-            lines[index] += (f"{GAP}{shown}{GAP}" if sign else GAP if position else "") + text
+            lines[index] += (f"{SEPARATOR}{shown}{SEPARATOR}" if sign else SEPARATOR if position else "") + text
     return lines

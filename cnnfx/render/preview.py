@@ -14,7 +14,7 @@ from cnnfx.render.filters import kernel_levels, used_channels
 from cnnfx.render.grid import Levels, Tiles
 from cnnfx.render.terminal import ColorDepth, half_blocks, min_pixel_scale
 
-GAP = 2
+TILE_GAP = 2
 """Characters between tiles."""
 MIN_TILE_WIDTH = 38
 """Tiles wider than this are shrunk to this many characters, or more where there is room, to fit side by side."""
@@ -26,7 +26,7 @@ TABLE_SCALE = 2
 """The factor by which weights in a table are enlarged, if all input channels fit into the width then."""
 
 
-class Cell(NamedTuple):
+class TextCell(NamedTuple):
     """Lines that each fill `width` characters, escape codes not counted."""
 
     width: int
@@ -50,25 +50,25 @@ def preview(tiles: Tiles, width: int, depth: ColorDepth, encoding: str | None, e
     """
     count, longest_label = len(tiles.labels), max(len(label) for label in tiles.labels)
     min_width = min(max(tiles.width * enlarge, longest_label), MIN_TILE_WIDTH)
-    columns = max(1, min(count, (width + GAP) // (min_width + GAP)))
-    max_width = min(max(min_width, (width + GAP) // columns - GAP), width)
+    columns = max(1, min(count, (width + TILE_GAP) // (min_width + TILE_GAP)))
+    max_width = min(max(min_width, (width + TILE_GAP) // columns - TILE_GAP), width)
     cells = [_tile_cell(tiles, index, max_width, depth, encoding, enlarge) for index in range(count)]
     return "\n".join(_join_cells(cells[first : first + columns]) for first in range(0, count, columns))
 
 
-def _tile_cell(tiles: Tiles, index: int, width: int, depth: ColorDepth, encoding: str | None, enlarge: int) -> Cell:
+def _tile_cell(tiles: Tiles, index: int, width: int, depth: ColorDepth, encoding: str | None, enlarge: int) -> TextCell:
     """Return a picture of the tiles under its label, at most `width` characters wide."""
     picture = shrink(tiles, index, width)
     columns = min(width, picture.shape[1] * enlarge)
     lines = half_blocks(picture, width=columns, depth=depth, enlarge=enlarge, encoding=encoding).split("\n")
     label = tiles.labels[index][:width]
     cell_width = max(columns, len(label))
-    return Cell(cell_width, [label.ljust(cell_width), *(line + " " * (cell_width - columns) for line in lines)])
+    return TextCell(cell_width, [label.ljust(cell_width), *(line + " " * (cell_width - columns) for line in lines)])
 
 
-def _join_cells(cells: list[Cell]) -> str:
+def _join_cells(cells: list[TextCell]) -> str:
     """Join cells of one height side by side."""
-    labels, *lines = ((" " * GAP).join(parts) for parts in zip(*(cell.lines for cell in cells), strict=True))
+    labels, *lines = ((" " * TILE_GAP).join(parts) for parts in zip(*(cell.lines for cell in cells), strict=True))
     return "\n".join([labels.rstrip(), *lines])
 
 
@@ -158,7 +158,7 @@ def filter_table(
 
 def _kernel_cells(
     weights: NDArray[Any], largest: float | None, scale: int, depth: ColorDepth, encoding: str | None
-) -> list[Cell]:
+) -> list[TextCell]:
     """Return the kernels of a filter `(C, kh, kw)`; those on channels that it does not use are blank."""
     cells = []
     for kernel, is_used in zip(kernel_levels(weights, largest), used_channels(weights), strict=True):
@@ -166,5 +166,5 @@ def _kernel_cells(
         lines = half_blocks(kernel, width=width, depth=depth, enlarge=scale, encoding=encoding).split("\n")
         if kernel.shape[0] * scale % 2 == 0:  # an odd number of pixels leaves half a line free between filters
             lines.append(" " * width)
-        cells.append(Cell(width, lines if is_used else [" " * width] * len(lines)))
+        cells.append(TextCell(width, lines if is_used else [" " * width] * len(lines)))
     return cells

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnfx.nn.layers import Conv, Layer
-from cnnfx.render.filters import FRAME_LEVEL, GAP, draw_filter, filters_picture, kernel_levels, kernel_tiles
+from cnnfx.render.filters import FRAME_LEVEL, KERNEL_GAP, draw_filter, filters_picture, kernel_levels, kernel_tiles
 from cnnfx.render.text import BACKGROUND
 
 TOP = np.array([[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
@@ -54,7 +54,7 @@ def test_a_table_has_a_row_for_each_filter_and_a_column_for_each_input_channel()
     narrow = filters_picture(layer(3, 4, 5, 5), ["a", "b", "c", "d"])
     higher = filters_picture(layer(4, 4, 5, 5), ["a", "b", "c", "d"])
     wider = filters_picture(layer(3, 5, 5, 5), ["a", "b", "c", "d", "e"])
-    square = 5 * (64 // 5) + 2 + GAP
+    square = 5 * (64 // 5) + 2 + KERNEL_GAP
     assert higher.shape[0] - narrow.shape[0] == square
     assert wider.shape[1] - narrow.shape[1] == square
 
