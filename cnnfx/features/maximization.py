@@ -112,20 +112,21 @@ def maximize(
     """
     smooth_network = _without_last_relu(network)
     starts, offsets = _random_numbers(shape, seed, count)
-    inputs = [(channel, bound, n) for channel, bound in zip(channels, bounds, strict=True) for n in range(count)]
-    computed: list[int] = []
+    tasks = [(channel, bound, start) for channel, bound in zip(channels, bounds, strict=True) for start in range(count)]
+    done: list[int] = []  # the starts of the inputs that are computed, in the order in which threads finish them
 
     def work(activations: ChannelActivations, part: slice) -> list[MaximizedInput]:
-        channels_, bounds_, numbers = zip(*inputs[part], strict=True)
-        noise = np.stack([starts[n] for n in numbers], axis=-1)
-        results = _ascend(activations, noise, np.array(channels_), np.array(bounds_, np.float32), offsets)
-        computed.extend(numbers)
+        noise = np.stack([starts[start] for _, _, start in tasks[part]], axis=-1)
+        part_channels = np.array([channel for channel, _, _ in tasks[part]])
+        part_bounds = np.array([bound for _, bound, _ in tasks[part]], np.float32)
+        ascended = _ascend(activations, noise, part_channels, part_bounds, offsets)
+        done.extend(start for _, _, start in tasks[part])
         if progress:
-            progress(len(computed))
-        return [MaximizedInput(*result, n) for result, n in zip(results, numbers, strict=True)]
+            progress(len(done))
+        return [MaximizedInput(*one, start) for one, (_, _, start) in zip(ascended, tasks[part], strict=True)]
 
     pool = ReplicaPool(lambda: ChannelActivations(smooth_network, shape))
-    results = [result for part in pool.map(work, shards(len(inputs), SHARD_INPUTS)) for result in part]
+    results = [result for part in pool.map(work, shards(len(tasks), SHARD_INPUTS)) for result in part]
     by_channel = [results[first : first + count] for first in range(0, len(results), count)]
     return [sorted(of_channel, key=lambda result: -result.activation) for of_channel in by_channel]
 
