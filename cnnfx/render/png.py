@@ -63,7 +63,8 @@ class Compression(NamedTuple):
 
 
 MAPS = Compression(1, zlib.Z_RLE)
-"""For feature maps and photographs: smaller files in less time than with level 1 and the default strategy."""
+"""For feature maps and photographs. With the default strategy at level 1, files of 9 MB of pixels are 12 to 16 % larger
+and take 1.4 to 2 times as long; at level 6 they are 9 to 12 % larger and take 5 times as long or more."""
 DRAWINGS = Compression(4, zlib.Z_DEFAULT_STRATEGY)
 """For drawings, text and enlarged pictures, whose rows repeat: half the size that `MAPS` gives."""
 DRAWING_SHARE = 0.55

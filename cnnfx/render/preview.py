@@ -46,7 +46,7 @@ def preview(tiles: Tiles, width: int, depth: ColorDepth, encoding: str | None, e
     encoding : str, optional
         The encoding of the terminal; see `half_blocks`.
     enlarge : int
-        The factor by which pictures are enlarged where there is room.
+        The largest whole factor by which small pictures are enlarged.
     """
     count, longest_label = len(tiles.labels), max(len(label) for label in tiles.labels)
     min_width = min(max(tiles.width * enlarge, longest_label), MIN_TILE_WIDTH)
