@@ -170,7 +170,8 @@ def test_the_options_that_it_names_exist(document: Path) -> None:
 
 @each_document
 def test_the_modules_and_folders_that_it_names_exist(document: Path) -> None:
-    named = re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)[`:]", document.read_text(encoding="utf-8"))
+    text = document.read_text(encoding="utf-8")
+    named = [*re.findall(r"`((?:\w+/)+)`", text), *re.findall(r"(?<![\w/.-])(?:\w+/)+\w+\.py\b", text)]
     missing = [path for path in named if not (ROOT / path).exists() and not (ROOT / "cnnfx" / path).exists()]
     assert not [path for path in missing if "NAME" not in path and path != "out/"]
 
