@@ -29,8 +29,9 @@ function drawingCard(page) {
     clear.focus();
   });
   const note = digits
-    ? "It is preprocessed as MNIST's digits were: scaled to 20×20 pixels, its center of mass in the middle of 28×28."
-    : `It is resized to ${width}×${height} pixels.`;
+    ? "The drawing is preprocessed as MNIST's digits were: scaled to 20×20 pixels, " +
+      "with the center of mass in the middle of 28×28."
+    : `The drawing is resized to ${width}×${height} pixels.`;
   return createElement(
     "figure",
     { class: "card" },

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from cnnfx.nn.feature_maps import channel_statistics
 from cnnfx.render.color import ColorScale, LinearScale
-from cnnfx.render.feature_grid import ArrayMaps
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.grid import Levels, suitable_columns
 from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARKER, ORANGE, WHITE, CellStyle
@@ -125,9 +125,8 @@ class FrameLayout:
 
     def _draw_maps(self, color_scale: ColorScale) -> list[Levels]:
         """Draw the whole output channels."""
-        channels = self.sliding.channels
-        values = np.stack([channel.values for channel in channels])
-        scales = color_scale.linear_scales(ArrayMaps(values, [channel.name for channel in channels]).statistics)
+        values = np.stack([channel.values for channel in self.sliding.channels])
+        scales = color_scale.linear_scales(channel_statistics([(0, values)]))
         return [
             self.style.draw(scale.levels(channel), channel, GREEN)
             for scale, channel in zip(scales, values, strict=True)

@@ -11,16 +11,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnfx.conv import Window
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import Activation, Combination, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.suggest import did_you_mean
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

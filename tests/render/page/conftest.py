@@ -13,7 +13,7 @@ import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
-from tests.render.page.page_networks import make_page_text
+from tests.render.page.page_helpers import make_page_text
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 LOCAL = ("file:", "data:")

@@ -20,7 +20,7 @@ from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.page import max_image_pixels
 from cnnfx.render.page import page as page_module
-from tests.render.page.page_networks import make_page_text, random_case
+from tests.render.page.page_helpers import make_page_text, random_case
 
 EVIL = '</script><script>alert("1 & 2")</script><!--<img src=http://example.org>\'@DATA@'
 

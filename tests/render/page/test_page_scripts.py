@@ -16,7 +16,7 @@ from cnnfx.nn.layers import Activation, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale
 from cnnfx.render.page.data import pack_array
-from tests.render.page.page_networks import BORDERS, page_data_of, random_case, run_in_node
+from tests.render.page.page_helpers import BORDERS, page_data_of, random_case, run_in_node
 
 
 def cases(count: int) -> list[tuple[Network, Image]]:
