@@ -1,4 +1,4 @@
-"""The options of the command line that remedy an error, and the exit code of an error."""
+"""Errors as messages and exit codes: the option of the command line that helps is added to what the library says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from cnnfx.cli.console import print_error
 from cnnfx.errors import CnnfxError, UsageError
 
 FAILURE = 1
@@ -79,3 +80,9 @@ def output_option(name: str) -> Iterator[None]:
     except CnnfxError as error:
         error.details.setdefault("option", name)
         raise
+
+
+def report(error: CnnfxError) -> int:
+    """Print the error with its advice, and return its exit code."""
+    print_error(advised(error))
+    return exit_code(error)

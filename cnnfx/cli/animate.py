@@ -1,17 +1,17 @@
-"""`cnnfx animate`: filters sliding over an image, as a moving picture."""
+"""`cnnfx animate`: an animation of filters that slide over an image."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cnnfx.cli import options
-from cnnfx.cli import options as moving
-from cnnfx.cli.console import put_json, tell
-from cnnfx.pipeline.targets import STDOUT
+import typer
+
+from cnnfx.cli import options, parsers
+from cnnfx.cli.console import print_json, print_message
 
 if TYPE_CHECKING:
-    from cnnfx.cli.networks import Settings
+    from cnnfx.cli.inputs import InputImage
     from cnnfx.cli.parsers import Region
     from cnnfx.images import Image
     from cnnfx.nn.network import Network
@@ -21,50 +21,139 @@ if TYPE_CHECKING:
     from cnnfx.render.sliding.frames import FrameLayout
     from cnnfx.render.sliding.positions import SlidingWindow
 
-LONGEST, LONGEST_NUMBERED = 32, 12
-"""The longer side of an image, in pixels, to which larger ones are shrunk."""
-MOST_FRAMES = 1200
-MOST_PIXELS = 400_000_000
-"""Of all frames together."""
-WHOLE, SLOWEST, FASTEST, NUMBERED = 27, 5, 25, 2
-"""The seconds that an animation takes if no less than so many and no more than so many frames are shown in each; and
-the frames per second where there are numbers to be read."""
-LAST = 2000
-"""The milliseconds for which the last frame is seen."""
+DEFAULT_MAX_SIDE = 32
+"""The longer side, in pixels, to which larger images are shrunk by default."""
+DEFAULT_MAX_SIDE_WITH_NUMBERS = 12
+"""The same where numbers are written into the cells."""
+MAX_FRAMES = 1200
+"""The most frames of an animation without `--steps`."""
+MAX_ANIMATION_PIXELS = 400_000_000
+"""The most pixels of all frames together."""
+DEFAULT_SECONDS = 27
+"""The default duration, as far as the limits of frames per second allow it."""
+MIN_DEFAULT_FPS = 5
+"""The least frames per second by default."""
+MAX_DEFAULT_FPS = 25
+"""The most frames per second by default."""
+DEFAULT_FPS_WITH_NUMBERS = 2
+"""Frames per second by default where numbers are to be read."""
+LAST_FRAME_MILLISECONDS = 2000
+"""How long the last frame is shown."""
+ANIMATION = "The animation"
+"""A heading of the help."""
 
 
+@options.with_option_groups
 def animate(
-    image: moving.Picture,
-    filters: options.Filters = None,
-    kernel: options.Kernels = None,
-    then: options.Then = None,
-    only: moving.Only = None,
-    layer: moving.AnimatedLayer = None,
-    stride: options.Stride = None,
-    dilation: options.Dilation = None,
-    padding: options.Padding = None,
-    border: options.Border = None,
-    activation: options.ActivationOption = None,
-    flip: options.Flip = False,
-    channels: options.ChannelsOption = "auto",
-    background: options.Background = "white",
-    max_pixels: options.MaxPixels = None,
-    region: moving.Region = None,
-    size: moving.Size = None,
-    output: moving.AnimationOutput = None,
-    format: moving.AnimationFormat = None,
-    numbers: moving.Numbers = False,
-    fps: moving.Fps = None,
-    steps: moving.Steps = None,
-    scale: moving.CellScale = None,
+    image: options.Image,
+    network_options: options.NetworkOptions,
+    image_options: options.ImageOptions,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="NAME",
+            help="Show this filter only. Can be repeated.  [default: all]",
+            rich_help_panel=options.FILTERS,
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            "--layer",
+            parser=parsers.whole,
+            metavar="N",
+            help="The layer to show, whose input are the feature maps of the layer below. The options for the last "
+            "layer then apply to this one.  [default: 1]",
+            rich_help_panel=options.FILTERS,
+        ),
+    ] = None,
+    region: Annotated[
+        parsers.Region | None,
+        typer.Option(
+            "--region",
+            parser=parsers.region,
+            metavar="X,Y,W,H",
+            help="Crop the image to this region.",
+            rich_help_panel=options.IMAGES,
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            parser=parsers.whole,
+            metavar="N",
+            help="Shrink the image to at most N pixels along its longer side.  [default: 32; 12 with --numbers]",
+            rich_help_panel=options.IMAGES,
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .gif, .webp or .png (animated); - for standard output. {stem} and {filters} stand for the names of "
+            "image and filters.  [default: {stem}.{filters}.gif]",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="ENDING",
+            help="gif, webp or png, if the output's name has no ending.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    numbers: Annotated[
+        bool,
+        typer.Option(
+            "--numbers",
+            help="Write pixels, weights, products and their sum into the cells.",
+            rich_help_panel=ANIMATION,
+        ),
+    ] = False,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            "--fps",
+            parser=parsers.fps,
+            metavar="X",
+            help="Frames per second.  [default: 2 with --numbers; else 5 to 25, for about half a minute]",
+            rich_help_panel=ANIMATION,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            parser=parsers.whole,
+            metavar="N",
+            help="Show all positions in N frames, several per frame. By default one per frame.",
+            rich_help_panel=ANIMATION,
+        ),
+    ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            "--scale",
+            parser=parsers.whole,
+            metavar="N",
+            help="Draw each pixel as a cell of N×N. By default chosen by the sizes.",
+            rich_help_panel=ANIMATION,
+        ),
+    ] = None,
     normalize: options.NormalizeOption = "signed",
     scope: options.ScopeOption = "channel",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show filters at work: how they slide over an image.
+    """Animate how filters slide over an image.
 
-    The input is below in blue, the filter's window shaded over it; above, in
+    The input is below in blue, with the window of the filter shaded; above, in
     green, the feature maps fill position by position. Pooling is left out.
 
     \b
@@ -74,79 +163,94 @@ def animate(
       cnnfx animate photo.png -f edges --region 200,80,24,24
       cnnfx animate digit.png -f model.npz --filter 3 --layer 1
     """
-    from cnnfx.cli.networks import Settings
+    from cnnfx.cli.inputs import InputImage
+    from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
-    from cnnfx.pipeline.targets import Source, moving_target
     from cnnfx.render.color import ColorScale
     from cnnfx.render.sliding.frames import FrameLayout
     from cnnfx.render.sliding.palette import CellStyle
     from cnnfx.render.sliding.positions import sliding_window
 
-    if not filters and not kernel:
-        raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
-    settings = Settings(stride, dilation, padding, border, activation, None, flip)
-    network, left_out = _network(filters or [], kernel or [], then or [], layer or 1, settings)
-    target = moving_target(Source(image), output, format, network.name)
+    network, network_notes = _network(network_options, layer or 1)
+    source = InputImage(image)
+    target = animation_target(source, output, format, network.name)
     if as_json and target.path is None:
         raise UsageError("--json and the animation cannot both go to standard output. Give -o FILE.")
-    work = Pipeline(network, (), channels, background, max_pixels or MAX_PIXELS)
-    shown, notes = _loaded(work, image, region, size or (LONGEST_NUMBERED if numbers else LONGEST))
-    maps = work.maps(shown)[0][1]
+    channels, background = image_options.channels, image_options.background
+    pipeline = Pipeline(network, (), channels, background, image_options.max_pixels or MAX_PIXELS)
+    max_side = size or (DEFAULT_MAX_SIDE_WITH_NUMBERS if numbers else DEFAULT_MAX_SIDE)
+    shown, image_notes = _load(pipeline, source, region, max_side)
+    maps = pipeline.feature_maps(shown)[0][1]
     sliding = sliding_window(maps, shown.channel_names, only or ())
     _check_count(shown, sliding, steps)
-    cell, more = _cell(sliding, scale, numbers)
+    cell, cell_notes = _cell_size(sliding, scale, numbers)
     positions = sliding.frame_positions(steps)
     _check_size(shown, sliding, cell, len(positions) + 1)
-    layout = FrameLayout(sliding, _drawn(shown, sliding), ColorScale(normalize, scope), CellStyle(cell, numbers))
-    written = _write(target, layout, positions, fps or _suitable_fps(positions, numbers))
+    layout = FrameLayout(sliding, _input_scale(shown, sliding), ColorScale(normalize, scope), CellStyle(cell, numbers))
+    written = _write(target, layout, positions, fps or _default_fps(positions, numbers))
     if as_json:
-        put_json({"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(sliding), **written})
+        print_json(
+            {"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(sliding), **written}
+        )
     if not quiet:
-        for note in (*left_out, *notes, *more):
-            tell(note)
+        for note in (*network_notes, *image_notes, *cell_notes):
+            print_message(note)
         if target.path is not None and not as_json:
-            tell(_summary(written))
+            print_message(_summary(written))
 
 
-def _loaded(work: Pipeline, name: str, region: Region | None, longest: int) -> tuple[Image, list[str]]:
-    """The image, cut and shrunk, and what is to be told of that."""
-    from cnnfx.cli.inputs import content
+def _network(network_options: options.NetworkOptions, layer: int) -> tuple[Network, list[str]]:
+    """The network up to the layer that is shown, without its pooling, and notes about it.
+
+    Without pooling, the feature maps are as large as the filters have positions.
+    """
+    from cnnfx.cli.networks import requested_network
+    from cnnfx.render.sliding.positions import without_pooling
+
+    network = requested_network(network_options, layer=layer)
+    pool = network.layers[layer - 1].pool
+    note = f"{network.name}: the maps are those before the pooling of layer {layer}, {pool}, which is left out."
+    return without_pooling(network, layer), [note] if pool else []
+
+
+def _load(pipeline: Pipeline, source: InputImage, region: Region | None, max_side: int) -> tuple[Image, list[str]]:
+    """The image, cropped and shrunk, and notes about it."""
+    from cnnfx.cli.inputs import read_stdin
     from cnnfx.images.image import crop, shrink_to_side
 
-    given = content(name)
-    whole = work.load(given if given is not None else name)
-    part = crop(whole, *region) if region else whole
-    shown = shrink_to_side(part, longest)
-    notes = list(whole.notes)
-    if shown is not part:
+    image = pipeline.load(read_stdin() if source.is_stdin else source.path)
+    cropped = crop(image, *region) if region else image
+    shown = shrink_to_side(cropped, max_side)
+    notes = list(image.notes)
+    if shown is not cropped:
         notes.append(
-            f"{whole.name}: shrunk from {_by(part)} to {_by(shown)} pixels, so that each can be seen. "
-            "--region X,Y,W,H shows a part as it is, --size N more of it."
+            f"{image.name}: shrunk from {_size_text(cropped)} to {_size_text(shown)} pixels, so that each can be seen. "
+            "--region X,Y,W,H shows a part in full size, --size N shrinks less."
         )
     return shown, notes
 
 
-def _by(image: Image) -> str:
+def _size_text(image: Image) -> str:
     return f"{image.shape[2]}×{image.shape[1]}"
 
 
 def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> None:
-    """Refuse more frames than anybody looks at."""
+    """Refuse more frames than anybody would watch."""
     from cnnfx.errors import UsageError
 
-    if (steps or sliding.position_count) > MOST_FRAMES and sliding.position_count > MOST_FRAMES:
+    if (steps or sliding.position_count) > MAX_FRAMES and sliding.position_count > MAX_FRAMES:
         count = f"{sliding.output_size[1]}×{sliding.output_size[0]} = {sliding.position_count} positions"
         raise UsageError(
-            f"{image.name}: the filter has {count} on {_by(image)} pixels; {MOST_FRAMES} frames are the most. "
-            f"Take a part with --region X,Y,W,H, shrink the image with --size {LONGEST}, or go through them in fewer "
+            f"{image.name}: the filter has {count} on {_size_text(image)} pixels; {MAX_FRAMES} frames are the most. "
+            f"Crop the image with --region X,Y,W,H, shrink it with --size {DEFAULT_MAX_SIDE}, or show them in fewer "
             "frames with --steps 300."
         )
 
 
-def _cell(sliding: SlidingWindow, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
-    """The side of a cell, and what is to be told of it."""
+def _cell_size(sliding: SlidingWindow, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
+    """The side of a cell in pixels, and notes about it."""
     from cnnfx.render.sliding.frames import MIN_NUMBER_CELL, suitable_cell_size
 
     if scale is None:
@@ -159,11 +263,11 @@ def _cell(sliding: SlidingWindow, scale: int | None, numbers: bool) -> tuple[int
 
 
 def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) -> None:
-    """Refuse what would take too long to draw and to look at, before it is drawn."""
+    """Refuse an animation that is too large, before it is drawn."""
     from cnnfx.errors import UsageError
 
     cells = len(sliding.inputs) * math.prod(sliding.padded_size) + len(sliding.channels) * sliding.position_count
-    if cells * cell**2 * frames > MOST_PIXELS:
+    if cells * cell**2 * frames > MAX_ANIMATION_PIXELS:
         raise UsageError(
             f"{image.name}: {frames} frames of {cells} cells of {cell}×{cell} pixels are too large an animation. Show "
             "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer "
@@ -171,8 +275,8 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
         )
 
 
-def _drawn(image: Image, sliding: SlidingWindow) -> LinearScale:
-    """How the input's values become levels: as they are where they are a picture's, else by their range."""
+def _input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
+    """The gray levels of the input's values: 0 to 1 for a picture, otherwise their range."""
     from cnnfx.nn.feature_maps import channel_statistics
     from cnnfx.render.color import linear_scale
 
@@ -182,23 +286,26 @@ def _drawn(image: Image, sliding: SlidingWindow) -> LinearScale:
     return linear_scale("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
-def _suitable_fps(positions: list[int], numbers: bool) -> float:
-    return NUMBERED if numbers else min(max(len(positions) / WHOLE, SLOWEST), FASTEST)
+def _default_fps(positions: list[int], numbers: bool) -> float:
+    return (
+        DEFAULT_FPS_WITH_NUMBERS
+        if numbers
+        else min(max(len(positions) / DEFAULT_SECONDS, MIN_DEFAULT_FPS), MAX_DEFAULT_FPS)
+    )
 
 
 def _write(target: Target, layout: FrameLayout, positions: list[int], fps: float) -> dict[str, Any]:
-    """Write the animation; what was written."""
+    """Write the animation, and describe it, ready for JSON."""
     from cnnfx.render.animation import frame_duration, write_animation
     from cnnfx.render.sliding.frames import draw_frames
     from cnnfx.render.sliding.palette import palette
 
     height, width = layout.shape
-    where = STDOUT if target.path is None else str(target.path)
-    durations = [frame_duration(fps)] * len(positions) + [LAST]
+    durations = [frame_duration(fps)] * len(positions) + [LAST_FRAME_MILLISECONDS]
     with target.open() as file:
-        write_animation(file, where, draw_frames(layout, positions), durations, target.format, palette())
+        write_animation(file, target.name, draw_frames(layout, positions), durations, target.format, palette())
     return {
-        "output": where, "format": target.format, "frames": len(durations), "width": width, "height": height,
+        "output": target.name, "format": target.format, "frames": len(durations), "width": width, "height": height,
         "fps": 1000 / durations[0], "seconds": sum(durations) / 1000,
     }  # fmt: skip
 
@@ -216,19 +323,3 @@ def _described(sliding: SlidingWindow) -> dict[str, Any]:
 def _summary(written: dict[str, Any]) -> str:
     size = f"{written['width']}×{written['height']}"
     return f"{written['output']}: {written['frames']} frames of {size}, {written['seconds']:.3g} s"
-
-
-def _network(
-    filters: list[str], kernels: list[str], then: list[str], layer: int, settings: Settings
-) -> tuple[Network, list[str]]:
-    """The network up to the layer at work, and what is to be told of it; the settings are that layer's.
-
-    It is not pooled: its maps are as large as the filters have positions.
-    """
-    from cnnfx.cli.networks import build_upto
-    from cnnfx.render.sliding.positions import without_pooling
-
-    network = build_upto(layer, filters, kernels, then, settings)
-    pool = network.layers[layer - 1].pool
-    told = f"{network.name}: the maps are those before the pooling of layer {layer}, {{}}:{{}}, which is left out."
-    return without_pooling(network, layer), [told.format(pool.kind, pool.size)] if pool else []

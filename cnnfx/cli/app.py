@@ -1,9 +1,9 @@
-"""The commands in the order in which a learner meets them."""
+"""The commands, in the order in which a learner meets them, and their errors as messages and exit codes."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -11,50 +11,78 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from cnnfx.cli.advice import advised, exit_code
-from cnnfx.cli.console import INTERRUPTED, complain, silence_stdout
+from cnnfx.cli.advice import FAILURE, report
+from cnnfx.cli.console import INTERRUPTED, print_error, silence_stdout
 from cnnfx.errors import CnnfxError
 
 if TYPE_CHECKING:
     from typer import Context
 
+COMMANDS = (
+    "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
+    "show-patterns",
+)  # fmt: skip
+"""The commands: `list-filters` is the function `list_filters` of the module `cnnfx.cli.list_filters`."""
 
-_WrongUsage = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+_ClickError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """What Typer raises for every wrong command line; it has no public name."""
 
 
-class Commands(TyperGroup):
-    """A group of commands that turns what they raise into a message and an exit code."""
+class _LazyCommands(Mapping[str, Any]):
+    """The commands by name, each imported when it is first used: a command does not wait for the others."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def __getitem__(self, name: str) -> Any:
+        if self._built[name] is None:
+            function = name.replace("-", "_")
+            group = typer.Typer(add_completion=False, rich_markup_mode=None)
+            group.command(name, cls=_Command)(getattr(import_module(f"cnnfx.cli.{function}"), function))
+            self._built[name] = get_command(group)
+        return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._built)
+
+    def __len__(self) -> int:
+        return len(self._built)
+
+
+class _Commands(TyperGroup):
+    """The group of all commands, which turns what they raise into a message and an exit code."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": _LazyCommands()})
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run the command line and exit; an error of ours is told, not traced."""
+        """Run the command line and exit."""
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False})
         except CnnfxError as error:
-            complain(advised(error))
-            status = exit_code(error)
-        except _WrongUsage as error:
-            complain(_advised(error))
+            status = report(error)
+        except _ClickError as error:
+            print_error(_with_help_hint(error))
             status = error.exit_code
         except MemoryError:
-            complain("not enough memory for an image of this size. Try a smaller one, or fewer filters at a time.")
-            status = 1
+            print_error("not enough memory for an image of this size. Try a smaller one, or fewer filters at a time.")
+            status = FAILURE
         except OSError as error:
             if error.filename is not None or error.errno is None:
                 raise
-            complain(f"standard output cannot be written: {error.strerror}.")
+            print_error(f"standard output cannot be written: {error.strerror}.")
             silence_stdout()
-            status = 1
+            status = FAILURE
         if status == INTERRUPTED:
-            complain("interrupted.")
+            print_error("interrupted.")
         sys.exit(status)
 
-    def list_commands(self, ctx: Context) -> list[str]:  # type: ignore[override] # Typer's own Click has no public name for it
-        """The names of the commands, in order, without looking at the commands themselves."""
+    def list_commands(self, ctx: Context) -> list[str]:  # type: ignore[override] # Click's class, which Typer hides
+        """Return the names of the commands in order, without importing them."""
         return list(self.commands)
 
     def invoke(self, ctx: Context) -> Any:  # type: ignore[override] # as above
-        """Run the command; a reader of our output that went away has had enough, which is no error."""
+        """Run the command; it is not an error if the reader of the output has gone away."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -64,15 +92,15 @@ class Commands(TyperGroup):
             raise typer.Exit(0) from None
 
 
-class Command(TyperCommand):
-    """A command whose help shows its options under the headings that they were given."""
+class _Command(TyperCommand):
+    """A command whose plain help lists its options under their headings."""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # type: ignore[override] # as above
-        """The parts of the usage line, without Typer's braces around what is needed."""
+        """Return the parts of the usage line, without Typer's braces around required ones."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override] # as above
-        """Write the arguments, then the options heading by heading."""
+        """Write the arguments, then the options of each heading."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -85,59 +113,14 @@ class Command(TyperCommand):
                 formatter.write_dl(records)
 
 
-def _advised(error: typer.BadParameter) -> str:
-    """Typer's message, and where to read on."""
+def _with_help_hint(error: typer.BadParameter) -> str:
     if error.ctx is None:
         return error.format_message()
     return f"{error.format_message()}\nTry '{error.ctx.command_path} --help' for help."
 
 
-class OnDemand(Mapping[str, Any]):
-    """Commands by name, in order; a dictionary of them as Typer makes one, except that none is there before its use.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The command `show-filters` is the function `show_filters` of the module `cnnfx.cli.show_filters`.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._built: dict[str, Any] = dict.fromkeys(names)
-
-    def __getitem__(self, name: str) -> Any:
-        self._built[name] = self._built[name] or _build(name)
-        return self._built[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._built)
-
-    def __len__(self) -> int:
-        return len(self._built)
-
-
-def _build(name: str) -> Any:
-    function = name.replace("-", "_")
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name, cls=Command)(getattr(import_module(f"cnnfx.cli.{function}"), function))
-    return get_command(alone)
-
-
-COMMANDS = (
-    "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
-    "show-patterns",
-)  # fmt: skip
-"""Each is a function, `list_filters`, in a module of its own, `cnnfx.cli.list_filters`."""
-
-
-class _Cnnfx(Commands):
-    """Our commands, each imported and built when it is asked for: the one that runs does not wait for the others."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "commands": OnDemand(COMMANDS)})
-
-
 app = typer.Typer(
-    cls=_Cnnfx,
+    cls=_Commands,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help takes longer to import than most commands take to run
@@ -145,8 +128,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(given: bool) -> None:
+    if given:
         from cnnfx import __version__
 
         typer.echo(f"cnnfx {__version__}")
@@ -166,14 +149,14 @@ def cnnfx(
     feature maps.
 
     \b
-      cnnfx list-filters                       the filters that come along
-      cnnfx show-filters edges                 what they look like
-      cnnfx apply photo.png --filters edges    what they detect in an image
-      cnnfx animate digit.png --filters edges  how they slide over it
-      cnnfx explain a.png -f edges --at 9,4    how one number comes about
-      cnnfx train --epochs 3                   filters that are learned
-      cnnfx predict seven.png                  what the network reads
-      cnnfx show-patterns model.npz            what its filters look for
+      cnnfx list-filters                       list the presets
+      cnnfx show-filters edges                 draw filters
+      cnnfx apply photo.png --filters edges    write feature maps
+      cnnfx animate digit.png --filters edges  animate the sliding window
+      cnnfx explain a.png -f edges --at 9,4    explain one value
+      cnnfx train --epochs 3                   train filters on MNIST
+      cnnfx predict seven.png                  classify an image
+      cnnfx show-patterns model.npz            show what filters look for
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help(), err=True)

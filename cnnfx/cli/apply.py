@@ -1,70 +1,146 @@
-"""`cnnfx apply`: images through a network, to grids of feature maps."""
+"""`cnnfx apply`: write the feature maps of images."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from contextlib import closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli import options
-from cnnfx.cli.console import put_json, tell
+from cnnfx.cli import options, parsers
+from cnnfx.cli.console import print_json, print_message
 
 if TYPE_CHECKING:
-    from cnnfx.cli.networks import Settings
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.outputs import Written
     from cnnfx.pipeline.pipeline import Pipeline
-    from cnnfx.pipeline.tasks import Outcome, Recipe, Show, Task
+    from cnnfx.pipeline.tasks import Processor, Result, ShowOutput, Task
     from cnnfx.render.color import ColorScale
 
-WORTH_PROCESSES = 8
-"""From so many images on, starting worker processes pays."""
+MIN_IMAGES_FOR_WORKERS = 8
+"""With fewer images, starting worker processes takes longer than it saves."""
+MAX_PREVIEWED_IMAGES = 4
+"""With more images there is no preview in the terminal."""
 
 
+@options.with_option_groups
 def apply(
     images: options.Images,
-    filters: options.Filters = None,
-    kernel: options.Kernels = None,
-    then: options.Then = None,
-    stride: options.Stride = None,
-    dilation: options.Dilation = None,
-    padding: options.Padding = None,
-    border: options.Border = None,
-    activation: options.ActivationOption = None,
+    network_options: options.NetworkOptions,
+    image_options: options.ImageOptions,
     pool: options.Pooling = None,
-    flip: options.Flip = False,
-    channels: options.ChannelsOption = "auto",
-    background: options.Background = "white",
-    max_pixels: options.MaxPixels = None,
     recursive: options.Recursive = False,
-    jobs: options.Jobs = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            parser=parsers.whole,
+            metavar="N",
+            help="Process N images at a time, each in its own process. By default one per processor for many images.",
+            rich_help_panel=options.IMAGES,
+        ),
+    ] = None,
     threads: options.Threads = None,
-    scheduler: options.Scheduler = None,
-    skip_existing: options.SkipExisting = False,
-    output: options.Output = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="tcp://HOST:PORT",
+            help="Process the images on the workers of this Dask scheduler.",
+            rich_help_panel=options.IMAGES,
+        ),
+    ] = None,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing", help="Skip images whose output exists already.", rich_help_panel=options.IMAGES
+        ),
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A picture; .npy or .npz for arrays; .html for an interactive page; a folder/ for one file per "
+            "channel; - for standard output. {stem} and {filters} stand for the names of image and filters.  "
+            "[default: {stem}.{filters}.png]",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     format: options.Format = None,
-    layer: options.OneLayer = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            "--layer",
+            parser=parsers.layers,
+            metavar="N|all",
+            help="The layer whose output channels are shown, counted from 1; by default the last. "
+            "The options for the last layer then apply to this one.",
+            show_default=False,
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     normalize: options.NormalizeOption = "signed",
     scope: options.ScopeOption = "channel",
     colormap: options.ColormapOption = "gray",
-    columns: options.Columns = None,
-    scale: options.Scale = None,
-    gap: options.Gap = None,
-    labels: options.Labels = True,
-    with_input: options.WithInput = False,
-    with_filters: options.WithFilters = False,
-    preview: options.Preview = True,
+    columns: Annotated[
+        int | None,
+        typer.Option(
+            "--columns", parser=parsers.whole, metavar="N", help="Maps in each row.", rich_help_panel=options.PICTURE
+        ),
+    ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            "--scale",
+            parser=parsers.whole,
+            metavar="N",
+            help="Enlarge N times. By default small maps are enlarged.",
+            rich_help_panel=options.PICTURE,
+        ),
+    ] = None,
+    gap: Annotated[
+        int | None,
+        typer.Option(
+            "--gap",
+            parser=parsers.pixels,
+            metavar="N",
+            help="Pixels between the maps.",
+            rich_help_panel=options.PICTURE,
+        ),
+    ] = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels/--no-labels", help="Write each channel's name above its map.", rich_help_panel=options.PICTURE
+        ),
+    ] = True,
+    with_input: Annotated[
+        bool, typer.Option("--with-input", help="Show the input, too.", rich_help_panel=options.PICTURE)
+    ] = False,
+    with_filters: Annotated[
+        bool, typer.Option("--with-filters", help="Show each filter above its map.", rich_help_panel=options.PICTURE)
+    ] = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview/--no-preview", help="Also show the maps in the terminal.", rich_help_panel=options.MESSAGES
+        ),
+    ] = True,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Slide filters over images and write the feature maps.
+    """Apply filters to images and write the feature maps.
 
-    They are written as a labeled grid, as numbers, as a page to explore in a
-    browser, or one by one into a folder; the name of the output decides.
+    The name of the output decides how they are written: as a labeled grid, as
+    arrays, as an interactive page, or as one file per channel in a folder.
+    Images that fail are reported; the others are still processed.
 
     \b
       cnnfx apply photo.png --filters edges
@@ -77,123 +153,117 @@ def apply(
       cnnfx apply photo.png -f edges -o page.html
     """
     if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
-        from cnnfx.pipeline.processes import prepare
+        from cnnfx.pipeline.processes import start_fork_server
 
-        prepare()  # it loads its modules while this process does
-    from cnnfx.cli.console import MANY
-    from cnnfx.cli.inputs import content, find_sources
-    from cnnfx.cli.networks import Settings, use_threads
+        start_fork_server()  # it loads its modules while this process loads its own
+    from cnnfx.cli.inputs import image_sources, read_stdin
+    from cnnfx.cli.networks import requested_network, use_threads
+    from cnnfx.cli.outputs import image_targets
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
-    from cnnfx.pipeline.targets import PAGES, targets
-    from cnnfx.pipeline.tasks import Recipe, Task
+    from cnnfx.pipeline.targets import PAGE_FORMATS
+    from cnnfx.pipeline.tasks import Processor, Task
     from cnnfx.render.color import ColorScale
     from cnnfx.render.feature_grid import GridOptions
     from cnnfx.system.memory import keep_freed_memory
 
-    if not filters and not kernel:
-        raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
+    layer_number = None if layer in (None, "all") else int(layer)
     use_threads(threads)
+    network = requested_network(network_options, pool, layer_number)
     keep_freed_memory()
-    settings = Settings(stride, dilation, padding, border, activation, pool, flip)
-    network = _network(filters or [], kernel or [], then or [], settings, layer)
-    grid_options = GridOptions(
-        ColorScale(normalize, scope, colormap), columns, scale, labels, gap, with_input, with_filters
-    )
-    sources = find_sources(images, recursive)
-    goals = targets(sources, output, format, network.name)
-    work = Pipeline(network, _layers(network, layer), channels, background, max_pixels or MAX_PIXELS)
-    if goals[0].format in PAGES:
-        work = _for_a_page(work)
-    if as_json and any(goal.path is None for goal in goals):
+    sources = image_sources(images, recursive)
+    targets = image_targets(sources, output, format, network.name)
+    if as_json and any(target.path is None for target in targets):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
-    recipe = Recipe(work, grid_options, as_json, skip_existing)
-    tasks = [Task(source.path, goal, content(source.path)) for source, goal in zip(sources, goals, strict=True)]
-    seen = preview and not quiet and not as_json and len(tasks) < MANY and sys.stdout.isatty() and sys.stderr.isatty()
-    show = partial(_show, color_scale=grid_options.color_scale) if seen and goals[0].path is not None else None
-    _report(_outcomes(recipe, tasks, jobs, scheduler, show), len(tasks), quiet)
+    channels, background = image_options.channels, image_options.background
+    max_pixels = image_options.max_pixels or MAX_PIXELS
+    pipeline = Pipeline(network, _layer_numbers(network, layer), channels, background, max_pixels)
+    if targets[0].format in PAGE_FORMATS:
+        pipeline = _for_page(pipeline)
+    color_scale = ColorScale(normalize, scope, colormap)
+    grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters)
+    processor = Processor(pipeline, grid_options, as_json, skip_existing)
+    tasks = [
+        Task(source.path, target, read_stdin() if source.is_stdin else None)
+        for source, target in zip(sources, targets, strict=True)
+    ]
+    shown = preview and not quiet and not as_json and targets[0].path is not None
+    show = partial(_show, color_scale=color_scale) if shown and _can_preview(len(tasks)) else None
+    _report(_results(processor, tasks, jobs, scheduler, show), len(tasks), quiet)
 
 
 def _seem_many(images: list[str]) -> bool:
-    """Whether worker processes will be wanted, as far as is known before anything is loaded."""
-    import os
-
+    """Whether worker processes will be used, as far as is known before anything is loaded."""
     folders = [name for name in images if os.path.isdir(name)]
     with suppress(OSError):
-        return len(images) + sum(len(os.listdir(name)) for name in folders) >= WORTH_PROCESSES
+        return len(images) + sum(len(os.listdir(name)) for name in folders) >= MIN_IMAGES_FOR_WORKERS
     return False
 
 
-def _outcomes(
-    recipe: Recipe, tasks: list[Task], jobs: int | None, scheduler: str | None, show: Show | None
-) -> Generator[Outcome, None, None]:
-    """The tasks' outcomes: from a cluster, from worker processes if there are many images, or from here."""
-    from cnnfx.conv import thread_count
-    from cnnfx.errors import UsageError
-    from cnnfx.pipeline.tasks import in_turn
-
-    streams = any(task.goal.path is None or task.content is not None for task in tasks)
-    if scheduler is not None:
-        from cnnfx.pipeline.dask import on_cluster
-
-        if streams:
-            raise UsageError("A cluster reads and writes files. Name the images and give -o, or leave --scheduler out.")
-        return on_cluster(recipe, tasks, scheduler)
-    jobs = jobs or (thread_count() if len(tasks) >= WORTH_PROCESSES else 1)
-    if jobs == 1 or len(tasks) == 1 or streams:
-        return in_turn(recipe, tasks, show)
-    from cnnfx.pipeline.processes import in_processes
-
-    return in_processes(recipe, tasks, jobs)
-
-
-def _network(filters: list[str], kernels: list[str], then: list[str], settings: Settings, layer: str | None) -> Network:
-    """The network; where a layer is shown that is not its last, it ends there, and the settings hold for that one."""
-    from cnnfx.cli.networks import build_upto
-
-    number = None if layer in (None, "all") else int(layer)
-    return build_upto(number, filters, kernels, then, settings)
-
-
-def _layers(network: Network, layer: str | None) -> tuple[int, ...]:
-    """The numbers of the layers that `--layer` asks for; none for the last."""
+def _layer_numbers(network: Network, layer: str | None) -> tuple[int, ...]:
+    """The numbers of the layers that `--layer` asks for; empty for the last."""
     if layer is None:
         return ()
     return tuple(range(1, len(network.layers) + 1)) if layer == "all" else (int(layer),)
 
 
-def _for_a_page(work: Pipeline) -> Pipeline:
-    """A page shows every layer up to the wanted one, in a size that a browser can compute."""
+def _for_page(pipeline: Pipeline) -> Pipeline:
+    """The pipeline for a page: all layers up to the last one asked for, on an image that a browser can compute."""
     from cnnfx.render.page import max_image_pixels
 
-    last = max(work.layers, default=len(work.network.layers))
-    layers = tuple(range(1, last + 1))
-    return work._replace(layers=layers, reduce_to=max_image_pixels(work.network))
+    last = max(pipeline.layers, default=len(pipeline.network.layers))
+    return pipeline._replace(layers=tuple(range(1, last + 1)), shrink_to=max_image_pixels(pipeline.network))
 
 
-def _report(outcomes: Generator[Outcome, None, None], count: int, quiet: bool) -> None:
-    """Tell what came of each image; the exit code is 1 if one of several failed, else that of its error."""
-    from cnnfx.cli.advice import advised, exit_code
-    from cnnfx.cli.console import complain, tracked
+def _results(
+    processor: Processor, tasks: list[Task], jobs: int | None, scheduler: str | None, show: ShowOutput | None
+) -> Generator[Result, None, None]:
+    """The results of the tasks: from a cluster, from worker processes if there are many images, or from this one."""
+    from cnnfx.conv import thread_count
+    from cnnfx.errors import UsageError
+    from cnnfx.pipeline.tasks import process_serially
 
-    failed = 0
-    with closing(outcomes):  # at once, whatever happens: worker processes end with it
-        for outcome in tracked(outcomes, count, quiet):
-            for line in () if quiet else outcome.talk:
-                tell(line)
-            for result in outcome.results:
-                put_json(result)
-            if outcome.error is not None:
-                complain(advised(outcome.error))
-                failed = exit_code(outcome.error) if count == 1 else 1
-    if failed:
-        raise typer.Exit(failed)
+    uses_streams = any(task.target.path is None or task.content is not None for task in tasks)
+    if scheduler is not None:
+        from cnnfx.pipeline.dask import process_on_cluster
+
+        if uses_streams:
+            raise UsageError("A cluster reads and writes files. Name the images and give -o, or leave --scheduler out.")
+        return process_on_cluster(processor, tasks, scheduler)
+    jobs = jobs or (thread_count() if len(tasks) >= MIN_IMAGES_FOR_WORKERS else 1)
+    if jobs == 1 or len(tasks) == 1 or uses_streams:
+        return process_serially(processor, tasks, show)
+    from cnnfx.pipeline.processes import process_in_workers
+
+    return process_in_workers(processor, tasks, jobs)
+
+
+def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> None:
+    """Print the result of each image; exit with 1 if one of several failed, or with the exit code of the only one."""
+    from cnnfx.cli.advice import FAILURE, report
+    from cnnfx.cli.console import with_progress
+
+    code = 0
+    with closing(results):  # ends worker processes at once, whatever happens
+        for result in with_progress(results, count, quiet):
+            for note in () if quiet else result.notes:
+                print_message(note)
+            for description in result.outputs:
+                print_json(description)
+            if result.error is not None:
+                error_code = report(result.error)
+                code = error_code if count == 1 else FAILURE
+    if code:
+        raise typer.Exit(code)
+
+
+def _can_preview(count: int) -> bool:
+    return count <= MAX_PREVIEWED_IMAGES and sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def _show(written: list[Written], color_scale: ColorScale) -> None:
     """Show feature maps in the terminal."""
-    import os
     import shutil
 
     from cnnfx.render.feature_grid import map_tiles
@@ -202,4 +272,4 @@ def _show(written: list[Written], color_scale: ColorScale) -> None:
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
     for maps in {output.layer: output.maps for output in written}.values():
-        tell(preview(map_tiles(maps, color_scale), width, depth, sys.stderr.encoding))
+        print_message(preview(map_tiles(maps, color_scale), width, depth, sys.stderr.encoding))

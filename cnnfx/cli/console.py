@@ -1,50 +1,76 @@
-"""Standard output is data, standard error is talk: the two ways to print.
+"""Printing and progress: results on standard output, messages and progress bars on standard error.
 
-Both write to `sys.stdout` and `sys.stderr` as they are at the moment, so that a progress bar can stay below what is
-printed.
+All functions look up `sys.stdout` and `sys.stderr` when they are called, since a progress bar replaces them while it is
+shown.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+MIN_ITEMS_FOR_BAR = 5
+"""With fewer items there is no progress bar."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+BAR_CHARACTERS = 30
+"""The length of the bar for data. With a file's name it must not fill the line, or Ctrl-C would leave it there."""
 
-def tell(text: str) -> None:
-    """Say something on standard error."""
+Item = TypeVar("Item")
+ReportProgress = Callable[[str, int, int | None], None]
+"""Takes what is being done, how much of it is done, and the total, None if it is unknown."""
+
+
+def print_message(text: str) -> None:
+    """Print a message on standard error."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
-def put(text: str) -> None:
+def print_error(message: str) -> None:
+    """Print an error or a warning on standard error, after the name of the program."""
+    print_message(f"cnnfx: {message}")
+
+
+def print_result(text: str) -> None:
     """Print a result on standard output."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
-def put_json(value: object) -> None:
-    """Print a result as one line of strict JSON; signs that standard output cannot take are escaped."""
+def print_json(value: object) -> None:
+    """Print a result as one line of strict JSON; characters that the encoding of standard output lacks are escaped."""
     import json
 
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:  # another encoding, or a file name that is no text
+    except UnicodeEncodeError:  # another encoding, or a file name that is not valid text
         text = json.dumps(value, allow_nan=False)
-    put(text)
+    print_result(text)
 
 
-Item = TypeVar("Item")
+def text_width() -> int | None:
+    """Return the columns of the terminal that standard output is; None where it is a file or a pipe."""
+    import shutil
 
-MANY = 5
-"""From so many items on there is a bar."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def tracked(items: Iterable[Item], count: int, quiet: bool) -> Iterator[Item]:
-    """The items; meanwhile a bar on standard error if there are `MANY` and it is a terminal."""
-    if count < MANY or quiet or not sys.stderr.isatty():
+def silence_stdout() -> None:
+    """Discard what Python still buffers for standard output, whose reader has gone away."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 # a standard output without a file, as in tests
+
+
+def with_progress(items: Iterable[Item], count: int, quiet: bool) -> Iterator[Item]:
+    """Yield the items; for at least `MIN_ITEMS_FOR_BAR`, show a bar meanwhile if standard error is a terminal."""
+    if count < MIN_ITEMS_FOR_BAR or quiet or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console
@@ -52,7 +78,7 @@ def tracked(items: Iterable[Item], count: int, quiet: bool) -> Iterator[Item]:
 
     rate = TextColumn("{task.fields[rate]}")
     columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    # What is printed on the terminal meanwhile stands above the bar; what goes elsewhere is none of Rich's business.
+    # Rich prints lines for the terminal above the bar; it must not touch output that goes to a file or a pipe.
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
         images = bar.add_task("", total=count, rate="")
         for item in items:
@@ -61,17 +87,16 @@ def tracked(items: Iterable[Item], count: int, quiet: bool) -> Iterator[Item]:
             bar.update(images, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
 
 
-INTERRUPTED = 130
+@contextmanager
+def data_progress(quiet: bool) -> Iterator[ReportProgress | None]:
+    """Show a bar while data are downloaded, read or made, if standard error is a terminal; None if there is none."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-
-def complain(message: str) -> None:
-    """Say what is wrong, on standard error."""
-    tell(f"cnnfx: {message}")
-
-
-def silence_stdout() -> None:
-    """Whoever read our output is gone: what Python still holds for it must not be flushed at exit."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 # a standard output without a file, as in tests
+    columns = (TextColumn("{task.description}"), BarColumn(BAR_CHARACTERS), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("data", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

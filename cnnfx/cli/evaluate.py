@@ -1,4 +1,4 @@
-"""`cnnfx evaluate`: how well a model tells the classes of test images, and what it confuses."""
+"""`cnnfx evaluate`: accuracy, precision and recall of a model on test images, and its confusion matrix."""
 
 from __future__ import annotations
 
@@ -7,94 +7,97 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnfx.cli import options
-from cnnfx.cli import options as learning
-from cnnfx.cli.console import put, put_json, tell
+from cnnfx.cli.console import print_error, print_json, print_result
 
 if TYPE_CHECKING:
-    from cnnfx.cli.inputs import Part
+    from cnnfx.cli.inputs import LabeledImages
     from cnnfx.nn.network import Network
     from cnnfx.render.grid import Levels
     from cnnfx.training.evaluate import Evaluation
 
-WORST = 40
-"""So many mistakes are drawn."""
-TABLE_CLASSES = 16
-"""A matrix of more classes does not fit a terminal."""
+MAX_DRAWN_MISTAKES = 40
+"""The most misclassified images in the picture of `--mistakes`."""
+MAX_PRINTED_PAIRS = 5
+"""The most pairs of confused classes in the text."""
+MAX_MATRIX_CLASSES = 16
+"""A confusion matrix of more classes does not fit in a terminal."""
+MAX_CLASS_NAME_CHARACTERS = 6
+"""Longer names of classes are cut in the matrix."""
 
 
 def evaluate(
-    model: learning.Model,
-    data: learning.ModelData = None,
+    model: options.Model,
+    data: options.ModelData = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Draw the confusion matrix, such as confusion.png."),
     ] = None,
     mistakes: Annotated[
         str | None,
-        typer.Option("--mistakes", metavar="FILE", help="Draw the worst mistakes, such as mistakes.png."),
+        typer.Option(
+            "--mistakes",
+            metavar="FILE",
+            help="Draw the misclassified images with the highest probability, such as mistakes.png.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Test a model: accuracy, figures per class, what it confuses.
+    """Evaluate a model on test images.
 
-    A row of the confusion matrix is a true class, a column what the model
-    told. The worst mistakes are those that it was most sure of.
+    Prints the accuracy, precision, recall and support of each class, and the
+    confusion matrix: a row for each true class, a column for each predicted
+    class. The worst mistakes are those with the highest probability.
 
     \b
       cnnfx evaluate model.npz
       cnnfx evaluate model.npz --data mnist --json
       cnnfx evaluate model.npz -o confusion.png --mistakes mistakes.png
     """
-    from cnnfx.cli.inputs import data_of, halves
+    from cnnfx.cli.advice import output_option
+    from cnnfx.cli.inputs import load_data_of_model, train_and_test
     from cnnfx.cli.networks import load_classifier
+    from cnnfx.cli.outputs import check_picture
     from cnnfx.errors import FileError
     from cnnfx.render.charts import confusion_picture
     from cnnfx.system.files import check_writable
-    from cnnfx.training.evaluate import evaluate as tested
+    from cnnfx.training.evaluate import evaluate as evaluate_network
 
-    pictures = [path for path in (output, mistakes) if path is not None]
-    for path in pictures:
-        _check_picture(path)
-        check_writable(path)
+    for path, option in ((output, "-o"), (mistakes, "--mistakes")):
+        if path is not None:
+            check_picture(path, "Give the name of one, such as confusion.png.")
+            with output_option(option):
+                check_writable(path)
     network = load_classifier(model)
-    _, test = halves(data_of(network, data, quiet))
+    _, test = train_and_test(load_data_of_model(network, data, quiet))
     if not len(test.labels):
-        raise FileError(f"{test.name}: it has no images to test with.")
-    result = tested(network, test)
-    put_json(_described(result, test.name)) if as_json else put(_told(result, test.name))
+        raise FileError(f"{test.name}: it contains no test images.")
+    result = evaluate_network(network, test)
+    if as_json:
+        print_json(_described(result, test.name))
+    else:
+        print_result(_text(result, test.name))
     if output is not None:
         _save(output, confusion_picture(result.confusion, result.classes))
     if mistakes is not None:
         _save_mistakes(mistakes, result, test, network)
 
 
-def _check_picture(path: str) -> None:
-    from pathlib import Path
-
-    from cnnfx.errors import UsageError
-    from cnnfx.pipeline.targets import PICTURES
-
-    if Path(path).suffix.lower().removeprefix(".") not in PICTURES:
-        raise UsageError(f"{path} is not the name of a picture file. Give one such as confusion.png.")
-
-
 def _save(path: str, picture: Levels) -> None:
-    from pathlib import Path
-
+    from cnnfx.cli.outputs import file_ending
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.system.files import atomic_write
 
     with atomic_write(path) as file:
-        write_picture(file, path, picture, Path(path).suffix.lower().removeprefix("."))
+        write_picture(file, path, picture, file_ending(path))
 
 
-def _save_mistakes(path: str, result: Evaluation, test: Part, network: Network) -> None:
+def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, network: Network) -> None:
     from cnnfx.render.charts import mistakes_picture
 
-    worst = result.misclassified[:WORST]
+    worst = result.misclassified[:MAX_DRAWN_MISTAKES]
     if not len(worst):
-        tell(f"cnnfx: {path} is not written: there are no mistakes.")
+        print_error(f"{path} is not written: all images are classified correctly.")
         return
     names = result.classes
     labels = [
@@ -109,22 +112,33 @@ def _percent(share: float | None, digits: int = 2) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
-def _told(result: Evaluation, name: str) -> str:
-    right, count = round(result.accuracy * len(result.labels)), len(result.labels)
-    parts = [f"accuracy {_percent(result.accuracy)} ({right} of {count} test images of {name})"]
-    rows = [("class", "images", "found", "right", "F1")]
+def _text(result: Evaluation, name: str) -> str:
+    correct, count = round(result.accuracy * len(result.labels)), len(result.labels)
+    parts = [f"accuracy {_percent(result.accuracy)} ({correct} of {count} test images of {name})"]
+    rows = [("class", "precision", "recall", "F1", "support")]
     for figures in result.per_class():
-        shares = (_percent(figures[key]) for key in ("recall", "precision", "f1"))
-        rows.append((figures["class"], str(figures["images"]), *shares))
-    parts.append(_aligned(rows) + "\nfound: of the images of this class; right: of those told to be of it")
-    if len(result.classes) <= TABLE_CLASSES:
-        parts.append("confusion: a row for each true class, a column for what was told\n" + _matrix(result))
-    pairs = [f"{true} taken for {told} ({times}×)" for true, told, times in result.confused_pairs()[:5]]
-    return "\n\n".join([*parts, *(["most often: " + ", ".join(pairs)] if pairs else [])])
+        shares = (_percent(figures[key]) for key in ("precision", "recall", "f1"))
+        rows.append((figures["class"], *shares, str(figures["support"])))
+    parts.append(_aligned(rows))
+    if len(result.classes) <= MAX_MATRIX_CLASSES:
+        parts.append(
+            "confusion matrix: a row for each true class, a column for each predicted class\n" + _matrix(result)
+        )
+    if len(result.misclassified):
+        parts.append(
+            f"misclassified {len(result.misclassified)}, most often: {confused_text(result, MAX_PRINTED_PAIRS)}"
+        )
+    return "\n\n".join(parts)
+
+
+def confused_text(result: Evaluation, max_pairs: int) -> str:
+    """Return the pairs of classes that are confused most often, as text."""
+    pairs = result.confused_pairs()[:max_pairs]
+    return ", ".join(f"{true} predicted as {predicted} ({count}×)" for true, predicted, count in pairs)
 
 
 def _matrix(result: Evaluation) -> str:
-    names = [name[:6] for name in result.classes]
+    names = [name[:MAX_CLASS_NAME_CHARACTERS] for name in result.classes]
     lines = [(name, *(str(number) if number else "·" for number in row))
              for name, row in zip(names, result.confusion.tolist(), strict=True)]  # fmt: skip
     return _aligned([("", *names), *lines])
@@ -144,7 +158,7 @@ def _described(result: Evaluation, name: str) -> dict[str, Any]:
         "data": name,
         "images": len(result.labels),
         "accuracy": result.accuracy,
-        "mistakes": len(result.misclassified),
+        "misclassified": len(result.misclassified),
         "classes": result.per_class(),
         "confusion": result.confusion.tolist(),
         "confused": [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import put, put_json, tell
+from cnnfx.cli.console import print_json, print_message, print_result, text_width
 
 if TYPE_CHECKING:
     from cnnfx.images import Image
@@ -102,11 +102,17 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-MANY, SOME = 9, 4
-"""So many output channels are all explained in text; of more, this many of the largest outputs."""
+MAX_EXPLAINED_CHANNELS = 9
+"""With more output channels, the text explains only those with the largest outputs."""
+EXPLAINED_OF_MANY = 4
+"""How many of them."""
+MAX_LISTED_NAMES = 12
+"""The most names that a message lists."""
 PIXEL = "The pixel"
+"""A heading of the help."""
 
 
+@options.with_option_groups
 def explain(
     image: Annotated[
         list[str],
@@ -126,23 +132,16 @@ def explain(
             rich_help_panel=PIXEL,
         ),
     ],
-    filters: options.Filters = None,
-    kernel: options.Kernels = None,
-    then: options.Then = None,
-    stride: options.Stride = None,
-    dilation: options.Dilation = None,
-    padding: options.Padding = None,
-    border: options.Border = None,
-    activation: options.ActivationOption = None,
+    network_options: options.NetworkOptions,
+    image_options: options.ImageOptions,
     pool: options.Pooling = None,
-    flip: options.Flip = False,
     layer: Annotated[
         int | None,
         typer.Option(
             "--layer",
             parser=parsers.whole,
             metavar="N",
-            help="Whose outputs to explain, the first layer's being 1; the last one's unless given.",
+            help="The layer whose outputs are explained, counted from 1; by default the last.",
             show_default=False,
             rich_help_panel=PIXEL,
         ),
@@ -152,7 +151,7 @@ def explain(
         typer.Option(
             "--filter",
             metavar="NAME",
-            help="The output channel to explain; all unless given. Can be repeated.",
+            help="The output channel to explain; by default all. Can be repeated.",
             autocompletion=parsers.complete_channels,
             rich_help_panel=PIXEL,
         ),
@@ -163,26 +162,22 @@ def explain(
             "--depth",
             parser=parsers.whole,
             metavar="N",
-            help="Explain N layers down: 2 also shows how the numbers that add most came about in the layer below."
-            "  [default: 1]",
+            help="Explain N layers: 2 also explains the largest contributions of the layer below.  [default: 1]",
             show_default=False,
             rich_help_panel=PIXEL,
         ),
     ] = None,
-    channels: options.ChannelsOption = "auto",
-    background: options.Background = "white",
-    max_pixels: options.MaxPixels = None,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print all numbers: one JSON object per filter.", rich_help_panel=options.TALK),
+        typer.Option("--json", help="Print all numbers: one JSON object per filter.", rich_help_panel=options.MESSAGES),
     ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Show the arithmetic of one output pixel.
 
-    The patch that the filters stand on, times the weights, summed; bias,
-    activation and pooling. Numbers are rounded, sums are not made of rounded
-    numbers; --json has all digits.
+    The patch below the filters times the weights, summed; then bias,
+    activation and pooling. Numbers are rounded for display only; --json has
+    all digits.
 
     \b
       cnnfx explain photo.png --filters edges --at 12,5
@@ -191,32 +186,28 @@ def explain(
       cat photo.png | cnnfx explain - -k '0 -1 0; -1 5 -1; 0 -1 0' --at 0,0
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
     """
-    from cnnfx.cli.networks import Settings, build_upto
+    from cnnfx.cli.networks import requested_network
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
 
     if len(image) > 1:
-        raise UsageError(f"One image is explained at a time, {len(image)} are given: {', '.join(image)}.")
-    if not filters and not kernel:
-        raise UsageError("Say which filters to use, such as -f edges; cnnfx list-filters shows what there is.")
-    settings = Settings(stride, dilation, padding, border, activation, pool, flip)
-    network = build_upto(layer, filters or [], kernel or [], then or [], settings)
-    number = len(network.layers)
-    loaded, maps = _open(Pipeline(network, (number,), channels, background, max_pixels or MAX_PIXELS), image[0], quiet)
+        raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
+    network = requested_network(network_options, pool, layer)
+    channels, background = image_options.channels, image_options.background
+    pipeline = Pipeline(network, (), channels, background, image_options.max_pixels or MAX_PIXELS)
+    loaded, maps = _open(pipeline, image[0], quiet)
     chosen = _chosen(maps, filter or [], at, as_json, quiet)
     _show(loaded, maps, chosen, at, depth or 1, as_json)
 
 
-def _open(work: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMaps]:
-    """The image and the maps of the layer that is explained, none of them computed yet."""
-    from cnnfx.cli.inputs import content
+def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMaps]:
+    """The image, and the feature maps of the layer that is explained, which are not computed yet."""
+    from cnnfx.cli.inputs import InputImage, read_stdin
 
-    given = content(name)
-    image = work.load(name if given is None else given)
+    image, ((_, maps),) = pipeline.run(read_stdin() if InputImage(name).is_stdin else name)
     for note in () if quiet else image.notes:
-        tell(note)
-    ((_, maps),) = work.maps(image)
+        print_message(note)
     return image, maps
 
 
@@ -229,16 +220,16 @@ def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Spot, as_json: 
     if names:
         return [_channel(maps, name) for name in dict.fromkeys(names)]
     count = maps.shape[0]
-    if as_json or count <= MANY or not (at.y < maps.shape[1] and at.x < maps.shape[2]):
+    if as_json or count <= MAX_EXPLAINED_CHANNELS or not (at.y < maps.shape[1] and at.x < maps.shape[2]):
         return list(range(count))
     outputs = values_at(maps, len(maps.network.layers), np.array([at.y]), np.array([at.x])).ravel()
     if not quiet:
-        tell(
-            f"There are {count} output channels; shown are the {SOME} of the largest outputs here. "
-            "Name others with --filter, or get all with --json."
+        print_message(
+            f"Of the {count} output channels, those with the {EXPLAINED_OF_MANY} largest outputs here are explained. "
+            "Choose others with --filter, or print all with --json."
         )
     sizes = np.nan_to_num(np.abs(outputs), nan=np.inf)
-    return sorted(np.argsort(-sizes, kind="stable")[:SOME].tolist())
+    return sorted(np.argsort(-sizes, kind="stable")[:EXPLAINED_OF_MANY].tolist())
 
 
 def _channel(maps: FeatureMaps, name: str) -> int:
@@ -254,9 +245,9 @@ def _channel(maps: FeatureMaps, name: str) -> int:
     raise UsageError(f"There is no output channel {name!r} in layer {len(maps.network.layers)}. {known}")
 
 
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    """The names, or the first of many."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MAX_LISTED_NAMES
+    return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, depth: int, as_json: bool) -> None:
@@ -270,19 +261,17 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, 
         raise UsageError(str(error)) from error
     if as_json:
         for explanation in found:
-            put_json(described(maps, image.name, explanation))
+            print_json(described(maps, image.name, explanation))
         return
     import os
-    import shutil
 
     from cnnfx.render.explanation import ExplanationWriter, introduction
     from cnnfx.render.terminal import color_depth
 
     colors = color_depth(sys.stdout, os.environ)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     normalized = maps.network.mean, maps.network.std
-    writer = ExplanationWriter(width, colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
+    writer = ExplanationWriter(text_width(), colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
     lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in writer.wrapped(text)]
     for explanation in found:
         lines += ["", *writer.lines(explanation)]
-    put("\n".join(lines))
+    print_result("\n".join(lines))

@@ -1,4 +1,4 @@
-"""`cnnfx list-filters`: the presets there are, with their kernels drawn small or the names of their channels."""
+"""`cnnfx list-filters`: the presets, with small pictures of their kernels or the names of their channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli.console import put, put_json
+from cnnfx.cli.console import print_json, print_result, text_width
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +22,12 @@ def list_filters(
         bool, typer.Option("--json", help="Print one JSON object per preset on standard output.")
     ] = False,
 ) -> None:
-    """List the presets with their kernels drawn small.
+    """List the presets with small pictures of their kernels.
 
-    Of a preset of several layers the names of each layer's channels are
-    listed; cnnfx show-filters draws its kernels.
+    For presets of several layers, the names of each layer's channels are
+    listed; cnnfx show-filters draws their kernels.
 
-    Your own presets are found too: .toml files in the folders that
+    Your own presets are listed, too: .toml files in the folders that
     $CNNFX_FILTERS names, and in cnnfx/filters in your configuration folder
     (~/.config on Linux).
 
@@ -35,22 +35,20 @@ def list_filters(
       cnnfx list-filters
       cnnfx list-filters --json
     """
-    from cnnfx.cli.advice import advised
-    from cnnfx.cli.console import complain
+    from cnnfx.cli.advice import report
     from cnnfx.errors import CnnfxError
     from cnnfx.formats import find_presets, load_network
 
-    failed = False
+    code = 0
     for name, path in find_presets():
         try:
             network = load_network(path)
-        except CnnfxError as error:  # one file of the user's that is wrong does not hide the others
-            complain(advised(error))
-            failed = True
+        except CnnfxError as error:  # the other presets are still listed
+            code = report(error)
         else:
-            put_json(_described(name, path, network)) if as_json else put(_drawn(name, network))
-    if failed:
-        raise typer.Exit(1)
+            print_json(_described(name, path, network)) if as_json else print_result(_drawn(name, network))
+    if code:
+        raise typer.Exit(code)
 
 
 def _described(name: str, path: Path, network: Network) -> dict[str, object]:
@@ -71,7 +69,7 @@ def _drawn(name: str, network: Network) -> str:
 
     depth, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
     title = typer.style(name, bold=True) if depth != "none" else name
-    body = _kernels(network, width, depth) if len(network.layers) == 1 else _channels(network, width)
+    body = _kernels(network, width, depth) if len(network.layers) == 1 else _channels(network, text_width())
     return f"{title}  {network.description}\n{body}\n"
 
 
@@ -82,7 +80,7 @@ def _kernels(network: Network, width: int, depth: ColorDepth) -> str:
     return preview(kernel_tiles(network.layers[0]), width, depth, sys.stdout.encoding, enlarge=2)
 
 
-def _channels(network: Network, width: int) -> str:
+def _channels(network: Network, width: int | None) -> str:
     """The names of each layer's channels, in lines of at most `width` characters."""
     import textwrap
 
@@ -90,6 +88,6 @@ def _channels(network: Network, width: int) -> str:
     for number, layer in enumerate(network.layers, 1):
         head = f"layer {number}: "
         names = ", ".join(name.replace(" ", "\xa0") for name in layer.channel_names)  # names stay whole
-        wrapped = textwrap.wrap(names, width, initial_indent=head, subsequent_indent=" " * len(head))
+        wrapped = textwrap.wrap(names, width or sys.maxsize, initial_indent=head, subsequent_indent=" " * len(head))
         lines += [line.replace("\xa0", " ") for line in wrapped]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""From the options of a command line to the network that they ask for."""
+"""From the options of a command line to the network that they name."""
 
 from __future__ import annotations
 
@@ -10,16 +10,25 @@ from cnnfx.conv import set_threads, thread_count
 from cnnfx.errors import ArgumentError, FileError, UsageError
 from cnnfx.formats import load_network
 from cnnfx.nn.concat import concat
-from cnnfx.nn.layers import Activation, Layer, Pool
+from cnnfx.nn.layers import Activation, Pool
 from cnnfx.nn.network import Network
 
 if TYPE_CHECKING:
+    from cnnfx.cli.options import NetworkOptions
+    from cnnfx.cli.parsers import Choice, Pooled
     from cnnfx.images import Image
     from cnnfx.nn.layers import Array
 
+MAX_LISTED_NAMES = 12
+"""The most names that a message lists."""
+DIGITS = tuple("0123456789")
+"""The classes of a model of handwritten digits."""
+DIGIT_SHAPE = (1, 28, 28)
+"""The channels, rows and columns of MNIST's images."""
 
-class Settings(NamedTuple):
-    """Settings of a layer from the command line; None leaves what the file says."""
+
+class LayerSettings(NamedTuple):
+    """Settings of a layer on the command line; None keeps those of its file."""
 
     stride: tuple[int, int] | None = None
     dilation: tuple[int, int] | None = None
@@ -29,92 +38,93 @@ class Settings(NamedTuple):
     pool: tuple[str, int] | None = None
     flip: bool = False
 
-    def of_last_layer(self, network: Network) -> Network:
-        """The network with these settings in its last layer.
+    def apply_to_last_layer(self, network: Network) -> Network:
+        """Return the network with these settings in its last layer.
 
         Raises
         ------
         UsageError
-            If one is not known.
+            If a value is not known.
         """
         *below, last = network.layers
-        named = {"stride": self.stride, "dilation": self.dilation, "border": self.border}
-        changes: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        given = {"stride": self.stride, "dilation": self.dilation, "border": self.border}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if self.padding is not None:
             changes["padding"] = int(self.padding) if self.padding.isdecimal() else self.padding
         if self.flip:
             changes["weights"] = last.conv.weights[..., ::-1, ::-1]
         try:
-            conv = replace(last.conv, **changes)
+            layer = replace(last, conv=replace(last.conv, **changes))
         except ArgumentError as error:
-            raise UsageError(f"{str(error).rstrip('.')}.") from error
-        return replace(network, layers=(*below, self._finish(replace(last, conv=conv))))
-
-    def _finish(self, layer: Layer) -> Layer:
+            raise UsageError(str(error)) from error
         if self.activation is not None:
             layer = replace(layer, activation=Activation(self.activation))
         if self.pool is not None:
             layer = replace(layer, pool=None if self.pool[0] == "none" else Pool(*self.pool))
-        return layer
+        return replace(network, layers=(*below, layer))
 
 
-def build(
-    filters: Sequence[str], kernels: Sequence[str], then: Sequence[str] = (), settings: Settings | None = None
-) -> Network:
-    """The network of `--filters` and `--kernel` (at least one), side by side, with those of `--then` stacked on it.
-
-    Typed kernels take the settings of the first filter file. `settings` change the last layer, before its filters are
-    put side by side: those of files that differ go together when the command line says what is to hold.
+def requested_network(options: NetworkOptions, pool: Pooled | None = None, layer: int | None = None) -> Network:
+    """Return the network of a command line up to a layer (counted from 1, None for the last), with its settings.
 
     Raises
     ------
     UsageError
-        If a kernel or setting cannot be understood.
+        If no filters are given, the network has no such layer, or a kernel or setting cannot be understood.
     FileError
         If a filter file cannot be found or understood.
     ArgumentError
-        If the networks do not fit side by side or on one another.
+        If the networks do not fit together.
     """
-    settings = settings or Settings()
+    filters, kernels, then = options.filters or [], options.kernel or [], options.then or []
+    if not filters and not kernels:
+        raise UsageError("Name the filters, such as -f edges; cnnfx list-filters shows the presets.")
+    settings = LayerSettings(
+        options.stride, options.dilation, options.padding, options.border, options.activation, pool, options.flip
+    )
+    network = build_network(filters, kernels, then, settings)
+    if layer is None or checked_layer(network, layer) == len(network.layers):
+        return network
+    return settings.apply_to_last_layer(build_network(filters, kernels, then).upto(layer))
+
+
+def build_network(
+    filters: Sequence[str], kernels: Sequence[str], then: Sequence[str] = (), settings: LayerSettings | None = None
+) -> Network:
+    """Return the network of `--filters` and `--kernel` (at least one), concatenated, with those of `--then` on it.
+
+    Typed kernels get the settings of the first filter file. `settings` change the last layer before its filters are
+    concatenated, so that files with different settings fit together if the command line gives these settings.
+
+    Raises
+    ------
+    UsageError, FileError, ArgumentError
+        As `requested_network`.
+    """
+    settings = settings or LayerSettings()
     loaded = [load_network(spec) for spec in filters]
-    networks = [*loaded, *(_typed(kernels, loaded[0] if loaded else None) if kernels else ())]
+    networks = [*loaded, *(_typed_kernels(kernels, loaded[0] if loaded else None) if kernels else ())]
     upper = [load_network(spec) for spec in then]
     if upper:
-        upper[-1] = settings.of_last_layer(upper[-1])
+        upper[-1] = settings.apply_to_last_layer(upper[-1])
     else:
-        networks = [settings.of_last_layer(network) for network in networks]
+        networks = [settings.apply_to_last_layer(network) for network in networks]
     network = concat(networks)
     for above in upper:
         network = network.then(above)
     return network
 
 
-def build_upto(
-    layer: int | None, filters: Sequence[str], kernels: Sequence[str], then: Sequence[str], settings: Settings
-) -> Network:
-    """The network up to a layer, by its number (None for the last), whose settings these are; see `build`.
-
-    Raises
-    ------
-    UsageError
-        If it has not so many layers, too.
-    """
-    network = build(filters, kernels, then, settings)
-    if layer is None or checked_layer(network, layer) == len(network.layers):
-        return network
-    return settings.of_last_layer(build(filters, kernels, then).upto(layer))
-
-
-def _typed(kernels: Sequence[str], like: Network | None) -> list[Network]:
-    """The kernels of a command line, by name if there are several, with the settings of another network's layer."""
+def _typed_kernels(kernels: Sequence[str], model: Network | None) -> list[Network]:
+    """The kernels of a command line, numbered if there are several, with the settings of another network's layer."""
     from cnnfx.formats.kernel_text import parse_kernel
 
     networks = [parse_kernel(kernel) for kernel in kernels]
     if len(networks) > 1:
         networks = [_renamed(network, f"kernel{number}") for number, network in enumerate(networks, 1)]
-    if like is None or len(like.layers) > 1:
+    if model is None or len(model.layers) > 1:
         return networks
-    return [_with_settings_of(like, network) for network in networks]
+    return [_with_settings_of(model, network) for network in networks]
 
 
 def _renamed(network: Network, name: str) -> Network:
@@ -122,26 +132,20 @@ def _renamed(network: Network, name: str) -> Network:
     return replace(network, layers=(layer,), name=name)
 
 
-def _with_settings_of(like: Network, network: Network) -> Network:
-    model, layer = like.layers[0], network.layers[0]
-    conv = replace(
-        layer.conv,
-        stride=model.conv.stride,
-        dilation=model.conv.dilation,
-        padding=model.conv.padding,
-        border=model.conv.border,
-    )
-    layer = replace(layer, conv=conv, activation=model.activation, pool=model.pool)
-    return replace(network, layers=(layer,), mean=like.mean, std=like.std)
+def _with_settings_of(model: Network, network: Network) -> Network:
+    source, layer = model.layers[0], network.layers[0]
+    settings = {name: getattr(source.conv, name) for name in ("stride", "dilation", "padding", "border")}
+    layer = replace(layer, conv=replace(layer.conv, **settings), activation=source.activation, pool=source.pool)
+    return replace(network, layers=(layer,), mean=model.mean, std=model.std)
 
 
 def checked_layer(network: Network, number: int) -> int:
-    """The number of a layer that the network has.
+    """Return the number of a layer, counted from 1.
 
     Raises
     ------
     UsageError
-        If it has not so many.
+        If the network has no such layer.
     """
     count = len(network.layers)
     if number > count:
@@ -149,59 +153,102 @@ def checked_layer(network: Network, number: int) -> int:
     return number
 
 
-DIGITS = tuple("0123456789")
-DIGIT_SHAPE = (1, 28, 28)
+def chosen_channels(choice: Choice | None, names: Sequence[str], owner: str) -> list[int]:
+    """Return the indices of the channels of these names; where no name is a number, also of their numbers from 1.
+
+    Parameters
+    ----------
+    choice : Choice or None
+        None for all.
+    names : sequence of str
+        The names of all channels.
+    owner : str
+        What the channels belong to, for messages.
+
+    Raises
+    ------
+    UsageError
+        If there is no such channel.
+    """
+    if choice is None:
+        return list(range(len(names)))
+    indices = {name: index for index, name in enumerate(names)}
+    if not any(name.isdecimal() for name in names):
+        indices |= {str(index + 1): index for index in range(len(names))}
+    chosen: dict[int, None] = {}
+    for first, last in choice:
+        for name in [first] if last is None else map(str, range(int(first), int(last) + 1)):
+            if name not in indices:
+                raise UsageError(f"There is no filter {name} in {owner}: choose from {_listed(names)}.")
+            chosen[indices[name]] = None
+    return list(chosen)
+
+
+def _listed(names: Sequence[str]) -> str:
+    if all(name.isdecimal() for name in names) and len(names) > 2:
+        return f"{names[0]} to {names[-1]}"
+    return ", ".join(names[:MAX_LISTED_NAMES]) + (" ..." if len(names) > MAX_LISTED_NAMES else "")
+
+
+def load_named_network(spec: str) -> Network:
+    """Return a network; a model has the name of its file, since all trained networks have the same name.
+
+    Raises
+    ------
+    FileError
+        If it cannot be found or understood.
+    """
+    from pathlib import Path
+
+    network = load_network(spec)
+    return replace(network, name=Path(spec).stem) if spec.lower().endswith(".npz") else network
 
 
 def load_classifier(path: str) -> Network:
-    """The model of this file, which must tell classes.
+    """Return the model of a file, which must have a classifier head.
 
     Raises
     ------
     UsageError
         If it is a preset or a filter file.
     FileError
-        If it cannot be read, or tells no classes.
+        If it cannot be read, or has no classifier head.
     """
-    from cnnfx.formats import load_network
-
     if not path.lower().endswith(".npz"):
-        raise UsageError(f"{path} is not a model: those are files in .npz, made by cnnfx train.")
+        raise UsageError(f"{path} is not a model. Models are .npz files written by cnnfx train.")
     network = load_network(path)
     if network.head is None:
-        raise FileError(f"{path}: it tells no classes: it has filters only. Give a model made by cnnfx train.")
+        raise FileError(f"{path} has no classifier head. Use a model written by cnnfx train.")
     return network
 
 
 def input_shape(network: Network, path: str) -> tuple[int, int, int]:
-    """The shape of the images that a model has learned on.
+    """Return the shape (C, H, W) of the images that a model was trained on.
 
     Raises
     ------
     FileError
-        If the model does not tell it.
+        If the model does not contain it.
     """
-    told = network.meta.get("input")
-    if not isinstance(told, list) or len(told) != 3 or not all(type(size) is int and size > 0 for size in told):
-        raise FileError(f"{path}: it does not tell the size of the images that it has learned on.")
-    channels, height, width = told
+    shape = network.meta.get("input")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
+        raise FileError(f"{path}: it does not contain the size of its training images.")
+    channels, height, width = shape
     return channels, height, width
 
 
-def fitted(network: Network, shape: tuple[int, int, int], image: Image) -> tuple[Array, tuple[str, ...]]:
-    """An image as a model wants it, `(C, H, W)`, and what was done that its user may not expect.
+def fit_to_model(network: Network, shape: tuple[int, int, int], image: Image) -> tuple[Array, tuple[str, ...]]:
+    """Return an image `(C, H, W)` prepared as the training images of a model, and notes about the changes.
 
-    Digits are fitted as MNIST was made; other images are resized.
+    Digits are prepared as MNIST was made; other images are resized.
 
     Raises
     ------
     ArgumentError
-        If it cannot be made so; the message names the image.
+        If the image cannot be prepared; the message names it.
     """
-    from cnnfx.errors import ArgumentError
-
     if image.shape[0] != shape[0]:
-        raise ArgumentError(f"{image.name}: it has {image.shape[0]} channels; the model has learned on {shape[0]}.")
+        raise ArgumentError(f"{image.name}: it has {image.shape[0]} channels; the model was trained on {shape[0]}.")
     if shape != DIGIT_SHAPE or network.classes != DIGITS:
         return _resized(image, shape)
     from cnnfx.datasets import fit_digit
@@ -209,7 +256,7 @@ def fitted(network: Network, shape: tuple[int, int, int], image: Image) -> tuple
     try:
         digit, notes = fit_digit(image.floats()[0])
     except ArgumentError as error:
-        raise ArgumentError(f"{image.name}: {error}") from error
+        raise error.prefixed(image.name) from error
     return digit[None], notes
 
 
@@ -220,21 +267,21 @@ def _resized(image: Image, shape: tuple[int, int, int]) -> tuple[Array, tuple[st
     pixels = as_floats(resize_to_bytes(image, *shape[1:]))
     if image.shape == shape:
         return pixels, ()
-    sizes = ("×".join(map(str, size[1:])) for size in (image.shape, shape))
-    return pixels, ("resized from {} to {}, the size that the model has learned on".format(*sizes),)
+    old, new = ("×".join(map(str, size[1:])) for size in (image.shape, shape))
+    return pixels, (f"resized from {old} to {new}, the size of the training images",)
 
 
 def use_threads(count: int | None) -> None:
-    """So many, or as many as $CNNFX_THREADS says, or the machine grants.
+    """Set the number of threads; None for $CNNFX_THREADS or the number of processors.
 
     Raises
     ------
     UsageError
-        If $CNNFX_THREADS is no number of threads, before anything is done.
+        If $CNNFX_THREADS is not a number of threads, before any work is done.
     """
     if count is not None:
         set_threads(count)
     try:
         thread_count()
     except ArgumentError as error:
-        raise UsageError(f"{error}.") from None
+        raise UsageError(str(error)) from None

@@ -1,12 +1,15 @@
-"""Options that several commands share."""
+"""Options that several commands share, and groups of them that a command takes as one parameter."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from cnnfx.cli import options, parsers
+from cnnfx.cli import parsers
 
 Normalize = Literal["signed", "minmax", "positive", "absolute", "none"]
 Scope = Literal["channel", "all"]
@@ -14,9 +17,43 @@ Colormap = Literal["gray", "diverging", "heat", "viridis"]
 Channels = Literal["auto", "gray", "rgb", "each"]
 Activation = Literal["none", "relu", "abs"]
 
-FILTERS, LAST, IMAGES = "Filters", "The last layer", "Images"
-OUTPUT, LOOK, TALK = "Output", "The picture", "What is said"
-"""The headings of the help."""
+FILTERS = "Filters"
+LAST_LAYER = "The last layer"
+IMAGES = "Images"
+OUTPUT = "Output"
+PICTURE = "The picture"
+MESSAGES = "Messages"
+DATA = "Data"
+"""The headings of the help that several commands share."""
+
+
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose parameters that are groups of options are replaced by these options, for Typer.
+
+    A group is a dataclass whose fields are options. The command gets an instance of it.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name in groups:
+            group = groups[parameter.name]
+            annotations = get_type_hints(group, include_extras=True)
+            for option in inspect.signature(group).parameters.values():
+                parameters.append(option.replace(annotation=annotations[option.name], kind=option.KEYWORD_ONLY))
+        else:
+            parameters.append(parameter.replace(annotation=hints[parameter.name], kind=parameter.KEYWORD_ONLY))
+
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # read by inspect.signature
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
 
 Images = Annotated[
     list[str],
@@ -26,13 +63,18 @@ Images = Annotated[
         show_default=False,
     ),
 ]
+Image = Annotated[
+    str,
+    typer.Argument(metavar="IMAGE", help="A picture, an array (.npy, .npz, .csv), or - for standard input."),
+]
+
 Filters = Annotated[
     list[str] | None,
     typer.Option(
         "--filters",
         "-f",
         metavar="SPEC",
-        help="A preset's name, a .toml file or a model (.npz). Repeat it for several, side by side in one layer.",
+        help="A preset's name, a .toml file or a model (.npz). Can be repeated; their filters form one layer.",
         autocompletion=parsers.complete_filters,
         rich_help_panel=FILTERS,
     ),
@@ -52,20 +94,19 @@ Then = Annotated[
     typer.Option(
         "--then",
         metavar="SPEC",
-        help="Stack further layers: their input channels are the output channels so far. Can be repeated.",
+        help="Add layers that read the output channels of the layers before. Can be repeated.",
         autocompletion=parsers.complete_filters,
         rich_help_panel=FILTERS,
     ),
 ]
-
 Stride = Annotated[
     parsers.Pair | None,
     typer.Option(
         "--stride",
         parser=parsers.pair,
         metavar="N",
-        help="The step of the filters: N, or VERTICAL,HORIZONTAL.",
-        rich_help_panel=LAST,
+        help="Pixels between the positions of a filter: N, or VERTICAL,HORIZONTAL.",
+        rich_help_panel=LAST_LAYER,
     ),
 ]
 Dilation = Annotated[
@@ -74,8 +115,8 @@ Dilation = Annotated[
         "--dilation",
         parser=parsers.pair,
         metavar="N",
-        help="The distance of the pixels under neighboring weights: N, or VERTICAL,HORIZONTAL.",
-        rich_help_panel=LAST,
+        help="Pixels between the inputs of neighboring weights: N, or VERTICAL,HORIZONTAL.",
+        rich_help_panel=LAST_LAYER,
     ),
 ]
 Padding = Annotated[
@@ -85,7 +126,7 @@ Padding = Annotated[
         parser=parsers.padding,
         metavar="P",
         help="valid (none), same (the maps keep the image's size), or P pixels on every side.",
-        rich_help_panel=LAST,
+        rich_help_panel=LAST_LAYER,
     ),
 ]
 Border = Annotated[
@@ -93,17 +134,17 @@ Border = Annotated[
     typer.Option(
         "--border",
         metavar="B",
-        help="What the padding holds: constant (zeros), edge, reflect, symmetric or wrap.",
-        rich_help_panel=LAST,
+        help="The values of the padding: constant (zeros), edge, reflect, symmetric or wrap.",
+        rich_help_panel=LAST_LAYER,
     ),
 ]
 ActivationOption = Annotated[
     Activation | None,
     typer.Option(
         "--activation",
-        help="What is done to each value: relu makes negative ones 0, abs positive.",
+        help="The function applied to each value: relu sets negative ones to 0, abs takes the magnitude.",
         show_default=False,
-        rich_help_panel=LAST,
+        rich_help_panel=LAST_LAYER,
     ),
 ]
 Pooling = Annotated[
@@ -112,32 +153,37 @@ Pooling = Annotated[
         "--pool",
         parser=parsers.pool,
         metavar="KIND:N",
-        help="max:N or mean:N keeps one value of each N×N pixels; none keeps all.",
-        rich_help_panel=LAST,
+        help="max:N or mean:N reduces each N×N block to one value; none keeps all.",
+        rich_help_panel=LAST_LAYER,
     ),
 ]
 Flip = Annotated[
-    bool, typer.Option("--flip", help="True convolution: turn each kernel by 180° first.", rich_help_panel=LAST)
+    bool,
+    typer.Option("--flip", help="Compute a true convolution: rotate each kernel by 180°.", rich_help_panel=LAST_LAYER),
 ]
 
-OneLayer = Annotated[
-    str | None,
-    typer.Option(
-        "--layer",
-        parser=parsers.layers,
-        metavar="N|all",
-        help="Whose output channels to show, the first layer's being 1; the last one's unless given. "
-        "Settings of the last layer are then those of this one.",
-        show_default=False,
-        rich_help_panel=OUTPUT,
-    ),
-]
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The network, and the settings of its last layer; None leaves what its file says."""
+
+    filters: Filters = None
+    kernel: Kernels = None
+    then: Then = None
+    stride: Stride = None
+    dilation: Dilation = None
+    padding: Padding = None
+    border: Border = None
+    activation: ActivationOption = None
+    flip: Flip = False
+
+
 ChannelsOption = Annotated[
     Channels,
     typer.Option(
         "--channels",
-        help="What the filters see of a picture: its brightness (gray), the three colors summed over (rgb), "
-        "each color apart (each), or what the filters ask for (auto).",
+        help="The input channels of a color image: luminance (gray), three channels (rgb), each color "
+        "filtered separately (each), or what the filters need (auto).",
         rich_help_panel=IMAGES,
     ),
 ]
@@ -147,7 +193,7 @@ Background = Annotated[
         "--background",
         parser=parsers.color,
         metavar="COLOR",
-        help="What transparent parts are laid over: a name or #rrggbb.",
+        help="The color behind transparent pixels: a name or #rrggbb.",
         rich_help_panel=IMAGES,
     ),
 ]
@@ -161,63 +207,24 @@ MaxPixels = Annotated[
         rich_help_panel=IMAGES,
     ),
 ]
-Recursive = Annotated[
-    bool, typer.Option("--recursive", "-r", help="Look through folders within folders too.", rich_help_panel=IMAGES)
-]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=IMAGES)]
 
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs",
-        "-j",
-        parser=parsers.whole,
-        metavar="N",
-        help="Work on N images at a time, each in a process; as many as there are processors for many images.",
-        rich_help_panel=IMAGES,
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        parser=parsers.whole,
-        metavar="N",
-        help="Threads in all, instead of $CNNFX_THREADS or what the machine grants.",
-        rich_help_panel=IMAGES,
-    ),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler",
-        metavar="tcp://HOST:PORT",
-        help="Have the images done by the workers of this Dask scheduler.",
-        rich_help_panel=IMAGES,
-    ),
-]
-SkipExisting = Annotated[
-    bool,
-    typer.Option("--skip-existing", help="Pass over images whose output is there already.", rich_help_panel=IMAGES),
-]
 
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="A picture; .npy or .npz for the numbers; .html for a page to explore; a folder/ for one file per "
-        "channel; - for standard output. "
-        "{stem} and {filters} stand for the names of image and filters.  [default: {stem}.{filters}.png]",
-        rich_help_panel=OUTPUT,
-    ),
-]
+@dataclass(frozen=True)
+class ImageOptions:
+    """How images are read."""
+
+    channels: ChannelsOption = "auto"
+    background: Background = "white"
+    max_pixels: MaxPixels = None
+
+
 Format = Annotated[
     str | None,
     typer.Option(
         "--format",
         metavar="ENDING",
-        help="png, npz ... where the output's name does not tell.",
+        help="The format, such as png or npz, if the output's name has no ending.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -225,342 +232,44 @@ NormalizeOption = Annotated[
     Normalize,
     typer.Option(
         "--normalize",
-        help="signed: zero is mid-gray; minmax: smallest black, largest white; positive: zero and less is black; "
-        "absolute: zero is black, magnitudes are bright; none: clipped at 0 and 1.",
-        rich_help_panel=LOOK,
+        help="signed: 0 is mid-gray; minmax: the smallest value is black, the largest white; positive: 0 and less is "
+        "black; absolute: 0 is black, large magnitudes are white; none: clip to 0..1.",
+        rich_help_panel=PICTURE,
     ),
 ]
 ScopeOption = Annotated[
     Scope,
     typer.Option(
-        "--scope", help="Draw each channel by its own range, or all by the range of all.", rich_help_panel=LOOK
+        "--scope", help="Scale each channel by its own range, or all by the range of all.", rich_help_panel=PICTURE
     ),
 ]
-ColormapOption = Annotated[Colormap, typer.Option("--colormap", help="The colors of the values.", rich_help_panel=LOOK)]
-Columns = Annotated[
-    int | None,
-    typer.Option("--columns", parser=parsers.whole, metavar="N", help="Maps in a row.", rich_help_panel=LOOK),
-]
-Scale = Annotated[
-    int | None,
-    typer.Option(
-        "--scale",
-        parser=parsers.whole,
-        metavar="N",
-        help="Enlarge N times; small maps are enlarged by themselves.",
-        rich_help_panel=LOOK,
-    ),
-]
-Gap = Annotated[
-    int | None,
-    typer.Option("--gap", parser=parsers.pixels, metavar="N", help="Pixels between the maps.", rich_help_panel=LOOK),
-]
-Labels = Annotated[
-    bool, typer.Option("--labels/--no-labels", help="Write each channel's name over its map.", rich_help_panel=LOOK)
-]
-WithInput = Annotated[bool, typer.Option("--with-input", help="Show the input too.", rich_help_panel=LOOK)]
-WithFilters = Annotated[
-    bool, typer.Option("--with-filters", help="Show each filter over its map.", rich_help_panel=LOOK)
-]
-Preview = Annotated[
-    bool,
-    typer.Option("--preview/--no-preview", help="On a terminal, show the maps there too.", rich_help_panel=TALK),
-]
+ColormapOption = Annotated[Colormap, typer.Option("--colormap", help="The colors of values.", rich_help_panel=PICTURE)]
+
 Json = Annotated[
     bool,
-    typer.Option("--json", help="Print one JSON object per result on standard output.", rich_help_panel=TALK),
+    typer.Option("--json", help="Print one JSON object per result on standard output.", rich_help_panel=MESSAGES),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=TALK)]
-
-MOTION = "The animation"
-"""A heading of the help."""
-
-Picture = Annotated[
-    str,
-    typer.Argument(metavar="IMAGE", help="A picture, an array (.npy, .npz, .csv), or - for standard input."),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--filter",
-        metavar="NAME",
-        help="Show this filter only. Can be repeated.  [default: all, side by side]",
-        rich_help_panel=options.FILTERS,
-    ),
-]
-AnimatedLayer = Annotated[
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=MESSAGES)]
+Threads = Annotated[
     int | None,
     typer.Option(
-        "--layer",
+        "--threads",
         parser=parsers.whole,
         metavar="N",
-        help="The layer at work, whose input are the feature maps below it; --stride and the like are for this layer.  "
-        "[default: 1]",
-        rich_help_panel=options.FILTERS,
-    ),
-]
-Region = Annotated[
-    parsers.Region | None,
-    typer.Option(
-        "--region",
-        parser=parsers.region,
-        metavar="X,Y,W,H",
-        help="Take this part of the image, as if it were the whole.",
-        rich_help_panel=options.IMAGES,
-    ),
-]
-Size = Annotated[
-    int | None,
-    typer.Option(
-        "--size",
-        parser=parsers.whole,
-        metavar="N",
-        help="Shrink the image to N pixels along its longer side if it has more.  [default: 32; 12 with --numbers]",
-        rich_help_panel=options.IMAGES,
-    ),
-]
-Numbers = Annotated[
-    bool,
-    typer.Option(
-        "--numbers",
-        help="Write pixels, weights, products and their sum into the cells.",
-        rich_help_panel=MOTION,
-    ),
-]
-Fps = Annotated[
-    float | None,
-    typer.Option(
-        "--fps",
-        parser=parsers.fps,
-        metavar="X",
-        help="Frames per second.  [default: 2 with --numbers; else 5 to 25, for half a minute in all]",
-        rich_help_panel=MOTION,
-    ),
-]
-Steps = Annotated[
-    int | None,
-    typer.Option(
-        "--steps",
-        parser=parsers.whole,
-        metavar="N",
-        help="Go through all positions in N frames, several at a time; one at a time unless given.",
-        rich_help_panel=MOTION,
-    ),
-]
-CellScale = Annotated[
-    int | None,
-    typer.Option(
-        "--scale",
-        parser=parsers.whole,
-        metavar="N",
-        help="Draw each pixel as a cell of N×N; what suits the sizes unless given.",
-        rich_help_panel=MOTION,
-    ),
-]
-AnimationOutput = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="A .gif, .webp or .png (animated); - for standard output. {stem} and {filters} stand for the names of "
-        "image and filters.  [default: {stem}.{filters}.gif]",
-        rich_help_panel=options.OUTPUT,
-    ),
-]
-AnimationFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="ENDING",
-        help="gif, webp or png, where the output's name does not tell.",
-        rich_help_panel=options.OUTPUT,
+        help="Total number of threads, instead of $CNNFX_THREADS or the number of processors.",
+        rich_help_panel=IMAGES,
     ),
 ]
 
-DATA, NETWORK, RUN, PICTURES, TRAINING_OUTPUT = "Data", "The network", "The run", "Pictures", "What is said"
-"""The headings of the help."""
-
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model made by cnnfx train (.npz).", show_default=False)]
-ModelOption = Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="A model made by cnnfx train (.npz).")]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        metavar="DATA",
-        help="mnist; drawn, or drawn:N for N digits that cnnfx draws itself; a folder of IDX files; Keras' mnist.npz; "
-        "a folder with a sub-folder of images per class. MNIST if it can be had, else drawn, unless given.",
-        show_default=False,
-        rich_help_panel=DATA,
-    ),
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model (.npz) written by cnnfx train.", show_default=False)
 ]
 ModelData = Annotated[
     str | None,
     typer.Option(
         "--data",
         metavar="DATA",
-        help="As that of cnnfx train; its test images are read. What the model has learned on unless given.",
+        help="A data set as for cnnfx train, of which the test images are used. By default the model's own.",
         show_default=False,
     ),
-]
-ImageSize = Annotated[
-    int | None,
-    typer.Option(
-        "--image-size",
-        parser=parsers.whole,
-        metavar="N",
-        help="Make the images of class folders N×N pixels; as large as the first one unless given.",
-        rich_help_panel=DATA,
-    ),
-]
-Color = Annotated[
-    bool, typer.Option("--color", help="Read the images of class folders in color, not gray.", rich_help_panel=DATA)
-]
-Arch = Annotated[
-    str | None,
-    typer.Option(
-        "--arch",
-        metavar="FILE",
-        help="A network in the language of filter files, with filters = 16 and size = 5 for filters to be learned.",
-        rich_help_panel=NETWORK,
-    ),
-]
-FilterCounts = Annotated[
-    parsers.Counts | None,
-    typer.Option(
-        "--filters",
-        parser=parsers.counts,
-        metavar="N,N",
-        help="So many filters in each layer.  [default: 24,48]",
-        rich_help_panel=NETWORK,
-    ),
-]
-FilterSize = Annotated[
-    int | None,
-    typer.Option(
-        "--size",
-        parser=parsers.whole,
-        metavar="N",
-        help="Filters of N×N weights.  [default: 5]",
-        rich_help_panel=NETWORK,
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        "--epochs",
-        parser=parsers.whole,
-        metavar="N",
-        help="How often every image is seen.  [default: 3]",
-        rich_help_panel=RUN,
-    ),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        "--batch-size",
-        parser=parsers.whole,
-        metavar="N",
-        help="Images for each step.  [default: 128, or all if there are fewer]",
-        rich_help_panel=RUN,
-    ),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--lr",
-        parser=parsers.rate,
-        metavar="X",
-        help="The largest learning rate, reached early in the run.  [default: 0.01]",
-        rich_help_panel=RUN,
-    ),
-]
-Augment = Annotated[
-    bool | None,
-    typer.Option(
-        "--augment/--no-augment",
-        help="Shift the images by up to a pixel at random.  [default: augment]",
-        show_default=False,
-        rich_help_panel=RUN,
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        parser=parsers.pixels,
-        metavar="N",
-        help="The same seed gives the same model.  [default: 0]",
-        rich_help_panel=RUN,
-    ),
-]
-Resume = Annotated[
-    str | None,
-    typer.Option(
-        "--resume",
-        metavar="MODEL",
-        help="Go on where the run that wrote this model was stopped, with its settings.",
-        rich_help_panel=RUN,
-    ),
-]
-TrainingThreads = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        parser=parsers.whole,
-        metavar="N",
-        help="Threads in all, instead of $CNNFX_THREADS or what the machine grants; the result is the same.",
-        rich_help_panel=RUN,
-    ),
-]
-ModelOutput = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Where the model is written, after every epoch.  [default: model.npz]",
-        rich_help_panel=RUN,
-    ),
-]
-Log = Annotated[
-    str | None,
-    typer.Option(
-        "--log",
-        metavar="FILE",
-        help="Write one JSON object per epoch into a file too, such as run.jsonl.",
-        rich_help_panel=TRAINING_OUTPUT,
-    ),
-]
-Filmstrip = Annotated[
-    str | None,
-    typer.Option(
-        "--filmstrip",
-        metavar="FILE",
-        help="Show how the filters emerge, in a .gif, .webp or .png (animated) that is written at the end.",
-        rich_help_panel=PICTURES,
-    ),
-]
-FilmstripLayer = Annotated[
-    int | None,
-    typer.Option(
-        "--filmstrip-layer",
-        parser=parsers.whole,
-        metavar="N",
-        help="Whose filters.  [default: 1]",
-        rich_help_panel=PICTURES,
-    ),
-]
-Curve = Annotated[
-    str | None,
-    typer.Option(
-        "--curve",
-        metavar="FILE",
-        help="Plot loss and accuracy into a picture, such as curve.png, at the end.",
-        rich_help_panel=PICTURES,
-    ),
-]
-EpochJson = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON object per epoch on standard output.", rich_help_panel=TRAINING_OUTPUT),
 ]

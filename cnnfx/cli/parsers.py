@@ -117,12 +117,12 @@ def complete_filters(incomplete: str) -> list[str]:
 
 def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
     """The output channels of the network that the command line names so far, those whose names begin so."""
-    from cnnfx.cli.networks import build, checked_layer
+    from cnnfx.cli.networks import build_network, checked_layer
     from cnnfx.errors import CnnfxError
 
     given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
     try:
-        network = build(given["filters"], given["kernel"], given["then"])
+        network = build_network(given["filters"], given["kernel"], given["then"])
         number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
     except CnnfxError:  # told when the command is run
         return []

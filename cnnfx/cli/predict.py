@@ -1,4 +1,4 @@
-"""`cnnfx predict`: what a model takes images for."""
+"""`cnnfx predict`: the most probable classes of images."""
 
 from __future__ import annotations
 
@@ -7,81 +7,81 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli import options as learning
-from cnnfx.cli.console import put, put_json, tell
+from cnnfx.cli.console import print_error, print_json, print_result
 
 if TYPE_CHECKING:
+    from cnnfx.cli.inputs import InputImage
     from cnnfx.nn.network import Network
-    from cnnfx.pipeline.targets import Source
 
 
 def predict(
     images: options.Images,
-    model: learning.ModelOption = "model.npz",
+    model: Annotated[
+        str, typer.Option("--model", "-m", metavar="MODEL", help="A model (.npz) written by cnnfx train.")
+    ] = "model.npz",
     top: Annotated[
         int | None,
         typer.Option(
-            "--top", parser=parsers.whole, metavar="N", help="Tell the N most probable classes.  [default: 3]"
+            "--top", parser=parsers.whole, metavar="N", help="Print the N most probable classes.  [default: 3]"
         ),
     ] = None,
     recursive: options.Recursive = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tell what digits images show, with probabilities.
+    """Classify images, with probabilities.
 
-    Images of any size are fitted as MNIST was made: dark on light is noticed
-    and inverted, the digit scaled to 20×20 and centerd. A model of other
-    classes gets them in the size that it has learned on.
+    For a model of digits, images are prepared as MNIST was: dark digits on
+    light ground are inverted, the digit is scaled to 20×20 and centered. For
+    other models they are resized to the size of the training images.
 
     \b
       cnnfx predict seven.png
       cnnfx predict digits/ --model small.npz --top 1
       cat seven.png | cnnfx predict - --json
     """
-    from cnnfx.cli.advice import advised, exit_code
-    from cnnfx.cli.console import complain
-    from cnnfx.cli.inputs import find_sources
+    from cnnfx.cli.advice import FAILURE, report
+    from cnnfx.cli.inputs import image_sources
     from cnnfx.cli.networks import input_shape, load_classifier
     from cnnfx.errors import CnnfxError
 
     network = load_classifier(model)
     shape = input_shape(network, model)
-    sources = find_sources(images, recursive)
-    failed = 0
+    sources = image_sources(images, recursive)
+    code = 0
     for source in sources:
         try:
             result = _predicted(network, shape, source, top or 3)
-        except CnnfxError as error:  # the others are done all the same
-            complain(advised(error))
-            failed = exit_code(error) if len(sources) == 1 else 1
+        except CnnfxError as error:  # the other images are still classified
+            error_code = report(error)
+            code = error_code if len(sources) == 1 else FAILURE
             continue
-        _tell(result, as_json, quiet)
-    if failed:
-        raise typer.Exit(failed)
+        _print(result, as_json, quiet)
+    if code:
+        raise typer.Exit(code)
 
 
-def _predicted(network: Network, shape: tuple[int, int, int], source: Source, top: int) -> dict[str, Any]:
-    """What the model takes an image for."""
-    from cnnfx.cli.inputs import content
-    from cnnfx.cli.networks import fitted
+def _predicted(network: Network, shape: tuple[int, int, int], source: InputImage, top: int) -> dict[str, Any]:
+    """The most probable classes of an image, ready for JSON."""
+    from cnnfx.cli.inputs import read_stdin
+    from cnnfx.cli.networks import fit_to_model
     from cnnfx.images import load_image
 
-    given = content(source.path)
-    image = load_image(source.path if given is None else given, channels="rgb" if shape[0] == 3 else "gray")
-    pixels, notes = fitted(network, shape, image)
+    content = read_stdin() if source.is_stdin else source.path
+    image = load_image(content, channels="rgb" if shape[0] == 3 else "gray")
+    pixels, notes = fit_to_model(network, shape, image)
     probabilities = network.probabilities(pixels).tolist()
     order = sorted(range(len(probabilities)), key=lambda k: -probabilities[k])
     found = [{"class": network.classes[k], "probability": probabilities[k]} for k in order[:top]]
     return {"image": image.name, **found[0], "top": found, "notes": [*image.notes, *notes]}
 
 
-def _tell(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def _print(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
     if as_json:
-        put_json(result)
+        print_json(result)
         return
     if not quiet:
         for note in result["notes"]:
-            tell(f"cnnfx: {result['image']}: {note.removeprefix(result['image'] + ': ').rstrip('.')}.")
+            print_error(f"{result['image']}: {note.removeprefix(result['image'] + ': ').rstrip('.')}.")
     first, *others = (f"{found['class']} ({100 * found['probability']:.2f} %)" for found in result["top"])
-    put(f"{result['image']}: {first}" + (f"; or {', '.join(others)}" if others else ""))
+    print_result(f"{result['image']}: {first}" + (f"; or {', '.join(others)}" if others else ""))

@@ -1,4 +1,4 @@
-"""`cnnfx show-filters`: the filters of a network, drawn."""
+"""`cnnfx show-filters`: pictures and values of the filters of a network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import put, put_json
+from cnnfx.cli.console import print_json, print_result
 
 if TYPE_CHECKING:
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
 
-FEW = 8
-"""So many filters are drawn large in a terminal, or of a table."""
+MAX_LARGE_FILTERS = 8
+"""The most filters that a terminal shows enlarged, or with a column for each input channel."""
 
 
 def show_filters(
@@ -37,7 +37,10 @@ def show_filters(
         ),
     ] = None,
     layer: Annotated[
-        str, typer.Option("--layer", parser=parsers.layers, metavar="N|all", help="Whose filters, the first being 1.")
+        str,
+        typer.Option(
+            "--layer", parser=parsers.layers, metavar="N|all", help="The layer whose filters are shown, counted from 1."
+        ),
     ] = "all",
     only: Annotated[
         parsers.Counts | None,
@@ -45,28 +48,28 @@ def show_filters(
             "--only",
             parser=parsers.numbers,
             metavar="N-N|all",
-            help="Which of a layer's filters, the first being 1: 1-8,12. All, or as many as a terminal has room for, "
-            "unless given.",
+            help="The filters of a layer, counted from 1, such as 1-8,12. By default all, or as many as fit on a "
+            "terminal.",
             show_default=False,
         ),
     ] = None,
-    before: Annotated[
-        bool, typer.Option("--before", help="Of a model: the filters as they were before they learned.")
-    ] = False,
+    before: Annotated[bool, typer.Option("--before", help="Show the filters of a model before training.")] = False,
     values: Annotated[
-        bool, typer.Option("--values", help="Print the numbers; with -o, write them into the squares.")
+        bool, typer.Option("--values", help="Print the weights; with -o, write them into the picture.")
     ] = False,
     scope: Annotated[
         options.Scope,
-        typer.Option("--scope", help="What is white: each filter's own largest weight, or the largest of all."),
+        typer.Option("--scope", help="Scale each filter by its own largest weight, or all by the largest of all."),
     ] = "channel",
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write a picture instead; - for one on standard output."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write a picture; - for standard output."),
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", metavar="ENDING", help="png, jpg ... where the output's name does not tell."),
+        typer.Option(
+            "--format", metavar="ENDING", help="The format, such as png or jpg, if the output's name has no ending."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per layer on standard output.")
@@ -74,9 +77,9 @@ def show_filters(
 ) -> None:
     """Draw filters: -1 is black, 0 gray, 1 white.
 
-    They are drawn in the terminal, or with -o into a picture. A filter of
-    several input channels is a row of kernels, one for each; of many such
-    filters the terminal shows the first ones.
+    They are drawn in the terminal, or with -o as a picture. A filter of
+    several input channels is a row of kernels, one per channel. The terminal
+    shows only the first of many such filters.
 
     \b
       cnnfx show-filters edges
@@ -86,33 +89,33 @@ def show_filters(
       cnnfx show-filters model.npz --layer 2 --only 9-16
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
-    from cnnfx.cli.networks import build
+    from cnnfx.cli.networks import build_network
     from cnnfx.errors import UsageError
 
     if not spec and not kernel:
-        raise UsageError("Say which filters to show, such as edges; cnnfx list-filters shows what there is.")
+        raise UsageError("Name the filters, such as edges; cnnfx list-filters shows the presets.")
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
-    network = build([spec] if spec else [], kernel or [])
+    network = build_network([spec] if spec else [], kernel or [])
     network = _start(network, spec) if before else network
     chosen = [(number, _some(number, one, only)) for number, one in _chosen(network, layer)]
     if as_json:
         for number, shown in chosen:
-            put_json(_described(network, number, shown))
+            print_json(_described(network, number, shown))
     if output is not None:
         _save(network, chosen, output, format, scope, values)
     elif values:
-        put("\n\n".join(_values(network, number, shown) for number, shown in chosen))
+        print_result("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
-        put("\n\n".join(_drawn(network, number, shown, scope, only is None) for number, shown in chosen))
+        print_result("\n\n".join(_drawn(network, number, shown, scope, only is None) for number, shown in chosen))
 
 
 def _start(network: Network, spec: str | None) -> Network:
-    """The network as it was before it learned."""
+    """The network before training."""
     from cnnfx.errors import UsageError
 
     if network.start is None:
-        raise UsageError(f"{spec or network.name} has not learned: --before is for models made by cnnfx train.")
+        raise UsageError(f"{spec or network.name} has not been trained: --before is for models written by cnnfx train.")
     return network.start
 
 
@@ -124,7 +127,7 @@ def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
 
 
 def _some(number: int, layer: Layer, only: Sequence[int] | None) -> Layer:
-    """The layer with some of its filters only, and without what is combined of them; with all unless any are given."""
+    """The layer with the filters of these numbers only, without combinations; unchanged if none are given."""
     from cnnfx.errors import UsageError
 
     if not only:
@@ -138,7 +141,7 @@ def _some(number: int, layer: Layer, only: Sequence[int] | None) -> Layer:
 
 
 def slice_names(network: Network, number: int) -> list[str]:
-    """The names of the slices of a layer's filters: the channels that they lie on."""
+    """Return the names of the input channels that the slices of a layer's filters read."""
     conv = network.layers[number - 1].conv
     if conv.inputs is not None:
         return ["every channel" if name == "*" else name for name in conv.inputs]
@@ -151,18 +154,13 @@ def slice_names(network: Network, number: int) -> list[str]:
 def _save(
     network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, scope: str, values: bool
 ) -> None:
-    import os
-
-    from cnnfx.errors import UsageError
+    from cnnfx.cli.inputs import InputImage
+    from cnnfx.cli.outputs import picture_target
     from cnnfx.pipeline.outputs import write_picture
-    from cnnfx.pipeline.targets import PICTURES, Source, targets
     from cnnfx.render.filters import filters_picture, vstack_pictures
 
-    if output.endswith(("/", os.sep)) or os.path.isdir(output):
-        raise UsageError(f"{output} is a folder. Filters are written to one picture: give -o filters.png.")
-    (target,) = targets([Source(network.name)], output, format, network.name)
-    if target.format not in PICTURES:
-        raise UsageError(f"{output} is not a picture file. Filters are written to one picture: give -o filters.png.")
+    advice = "Filters are written to one picture: give -o filters.png."
+    target = picture_target(InputImage(network.name), output, format, advice)
     pictures = []
     for number, layer in chosen:
         pictures.append(filters_picture(layer, slice_names(network, number), _largest(layer, scope), values))
@@ -176,7 +174,7 @@ def _largest(layer: Layer, scope: str) -> float | None:
 
 
 def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool) -> str:
-    """The filters as lines for the terminal; of those that make a table, the `first` ones only if so wanted."""
+    """The filters as lines for the terminal; with `first`, only the first ones of a large table."""
     import os
     import shutil
 
@@ -187,15 +185,15 @@ def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool)
     depth, encoding = color_depth(sys.stdout, os.environ), sys.stdout.encoding
     width, largest = shutil.get_terminal_size().columns, _largest(layer, scope)
     if layer.conv.weights.shape[1] == 1:
-        tiles, enlarge = kernel_tiles(layer, largest), 4 if len(layer.filter_names) <= FEW else 2
+        tiles, enlarge = kernel_tiles(layer, largest), 4 if len(layer.filter_names) <= MAX_LARGE_FILTERS else 2
         return "\n".join([*_heading(network, number), preview(tiles, width, depth, encoding, enlarge)])
     inputs = slice_names(network, number)
-    title = f"{_heading(network, number)[0]}, a row for each; a column for each of {len(inputs)} input channels"
+    title = f"{_heading(network, number)[0]}, one row each; one column for each of {len(inputs)} input channels"
     count = len(layer.filter_names)
-    if first and count > FEW:
-        others = f"{FEW + 1}-{min(count, 2 * FEW)}"
-        title += f"\nfilters 1 to {FEW}; --only {others} shows others, --only all all of them, -o FILE.png a picture"
-        layer = _some(number, layer, range(1, FEW + 1))
+    if first and count > MAX_LARGE_FILTERS:
+        others = f"{MAX_LARGE_FILTERS + 1}-{min(count, 2 * MAX_LARGE_FILTERS)}"
+        title += f"\nfilters 1 to {MAX_LARGE_FILTERS} of {count}; --only {others} shows others, --only all shows all"
+        layer = _some(number, layer, range(1, MAX_LARGE_FILTERS + 1))
     return f"{title}\n\n{filter_table(layer, inputs, width, depth, encoding, largest)}"
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli import options as learning
-from cnnfx.cli.console import put, put_json, tell
+from cnnfx.cli.console import print_error, print_json, print_result
 
 if TYPE_CHECKING:
     from cnnfx.features import ImageSource, LayerPatterns, Pattern
@@ -32,10 +31,10 @@ def show_patterns(
         typer.Option(
             "--data",
             metavar="DATA",
-            help="The images that are looked through: as of cnnfx train, or any folder of pictures. What a model has "
-            "learned on, or else MNIST or drawn digits, unless given.",
+            help="The images to search: a data set as for cnnfx train, or any folder of pictures. By default the "
+            "training images of a model, otherwise MNIST or drawn digits.",
             show_default=False,
-            rich_help_panel=learning.DATA,
+            rich_help_panel=options.DATA,
         ),
     ] = None,
     layer: Annotated[
@@ -44,7 +43,7 @@ def show_patterns(
             "--layer",
             parser=parsers.layer_or_classes,
             metavar="N|classes",
-            help="Whose filters, the first layer being 1, or what tells the classes; the last layer's unless given.",
+            help="The layer whose filters are shown, counted from 1, or the classes. By default the last layer.",
             show_default=False,
             rich_help_panel=options.FILTERS,
         ),
@@ -56,7 +55,7 @@ def show_patterns(
             "-f",
             parser=parsers.choice,
             metavar="LIST",
-            help="Which of them, by the names that stand over them: 1,4,7-9 or top,left.  [default: all]",
+            help="The filters, by number or name: 1,4,7-9 or top,left.  [default: all]",
             show_default=False,
             rich_help_panel=options.FILTERS,
         ),
@@ -67,10 +66,10 @@ def show_patterns(
             "--method",
             parser=parsers.methods,
             metavar="LIST",
-            help="What to show: patches, those that excite a filter most; deconvolution, what in them does; "
-            "maximization, inputs made to excite it. Several with commas.  [default: all]",
+            help="What to show: patches, the nine with the highest activation; deconvolution of these; maximization, "
+            "inputs that maximize the activation. Several are separated by commas.  [default: all]",
             show_default=False,
-            rich_help_panel=options.LOOK,
+            rich_help_panel=options.PICTURE,
         ),
     ] = None,
     columns: Annotated[
@@ -79,8 +78,8 @@ def show_patterns(
             "--columns",
             parser=parsers.whole,
             metavar="N",
-            help="Filters side by side.",
-            rich_help_panel=options.LOOK,
+            help="Filters in each row.",
+            rich_help_panel=options.PICTURE,
         ),
     ] = None,
     output: Annotated[
@@ -89,7 +88,7 @@ def show_patterns(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write a picture of all; - for one on standard output. Without it the best of each is drawn in the "
+            help="Write a picture; - for standard output. By default the best pattern of each filter is drawn in the "
             "terminal.",
             rich_help_panel=options.OUTPUT,
         ),
@@ -99,7 +98,7 @@ def show_patterns(
         typer.Option(
             "--format",
             metavar="ENDING",
-            help="png, jpg ... where the output's name does not tell.",
+            help="The format, such as png or jpg, if the output's name has no ending.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
@@ -109,24 +108,24 @@ def show_patterns(
             "--seed",
             parser=parsers.pixels,
             metavar="N",
-            help="Of the noise that maximization starts from.  [default: 0]",
-            rich_help_panel=options.LOOK,
+            help="The seed of the noise that maximization starts from.  [default: 0]",
+            rich_help_panel=options.PICTURE,
         ),
     ] = None,
-    threads: learning.TrainingThreads = None,
+    threads: options.Threads = None,
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print one JSON object per filter on standard output.", rich_help_panel=options.TALK
+            "--json", help="Print one JSON object per filter on standard output.", rich_help_panel=options.MESSAGES
         ),
     ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Show what filters look for.
 
-    For each filter: the nine patches of images that excite it most; what in
-    them does, by Zeiler and Fergus's deconvolution; and inputs that climb from
-    noise to what excites it at least as much as any patch.
+    For each filter: the nine image patches with the highest activation; their
+    deconvolution after Zeiler and Fergus; and activation maximization, which
+    changes noise until the activation is at least that of any patch.
 
     \b
       cnnfx show-patterns model.npz -o patterns.png
@@ -135,31 +134,38 @@ def show_patterns(
       cnnfx show-patterns sobel --data photos/ --method patches -o sobel.png
       cnnfx show-patterns model.npz --json > patterns.jsonl
     """
-    from cnnfx.cli.inputs import checked_target, chosen_filters, gallery_of, network_of
-    from cnnfx.cli.networks import use_threads
+    from cnnfx.cli.inputs import InputImage, load_image_source
+    from cnnfx.cli.networks import chosen_channels, load_named_network, use_threads
+    from cnnfx.cli.outputs import picture_target
     from cnnfx.errors import UsageError
     from cnnfx.features.search import METHODS, channel_names, network_up_to
+    from cnnfx.system.files import check_writable
 
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     use_threads(threads)
-    network = network_of(spec)
-    target = None if output is None else checked_target(output, format, network.name)
+    network = load_named_network(spec)
+    target = None
+    if output is not None:
+        advice = "Patterns are written to one picture: give -o patterns.png."
+        target = picture_target(InputImage(network.name), output, format, advice)
+        if target.path is not None:
+            check_writable(target.path)
     part = network_up_to(network, layer)
-    channels = chosen_filters(filters, channel_names(part), _named(part, layer))
-    gallery = gallery_of(network, data, quiet)
+    channels = chosen_channels(filters, channel_names(part), _named(part, layer))
+    images = load_image_source(network, data, quiet)
     methods = [name for name in METHODS if method is None or name in method]
-    found = _found(network, gallery, layer, channels, methods, seed or 0, quiet)
-    _tell(found, gallery, quiet)
+    found = _found(network, images, layer, channels, methods, seed or 0, quiet)
+    _tell(found, images, quiet)
     if as_json:
         for pattern in found.patterns:
-            put_json(_described(network, found, pattern))
+            print_json(_described(network, found, pattern))
     if target is not None:
-        _save(target, output or "", found, _title(network, found, gallery), columns)
+        _save(target, output or "", found, _title(network, found, images), columns)
     elif not as_json:
-        put(_drawn(network, found, gallery))
+        print_result(_drawn(network, found, images))
         if not quiet:
-            tell("cnnfx: these are the best of each; -o FILE.png draws all.")
+            print_error("the best pattern of each filter is shown; -o FILE.png draws all.")
 
 
 def _named(part: Network, layer: str | None) -> str:
@@ -169,48 +175,48 @@ def _named(part: Network, layer: str | None) -> str:
 
 def _found(
     network: Network,
-    gallery: ImageSource,
+    images: ImageSource,
     layer: str | None,
     channels: list[int],
     methods: list[str],
     seed: int,
     quiet: bool,
 ) -> LayerPatterns:
-    from cnnfx.cli.inputs import showing_progress
+    from cnnfx.cli.console import data_progress
     from cnnfx.features import find_patterns
 
     wanted = int(layer) if layer is not None and layer != "classes" else cast(Literal["classes"] | None, layer)
-    with showing_progress(quiet) as progress:
-        return find_patterns(network, gallery, wanted, channels, methods=methods, seed=seed, progress=progress)
+    with data_progress(quiet) as progress:
+        return find_patterns(network, images, wanted, channels, methods=methods, seed=seed, progress=progress)
 
 
-def _tell(found: LayerPatterns, gallery: ImageSource, quiet: bool) -> None:
+def _tell(found: LayerPatterns, images: ImageSource, quiet: bool) -> None:
     """Say what was passed over, and which filters are excited by fewer images than there are patches."""
     from cnnfx.features.search import PATCHES
 
-    for note in gallery.notes:
-        tell(f"cnnfx: {note}")
+    for note in images.notes:
+        print_error(f"{note}")
     if quiet:
         return
     if found.images < PATCHES:
-        tell(f"cnnfx: {gallery.name}: it holds {_images(found.images)}, so there are fewer than {PATCHES} patches.")
+        print_error(f"{images.name}: it holds {_images(found.images)}, so there are fewer than {PATCHES} patches.")
     dead = [pattern.name for pattern in found.patterns if not pattern.patches]
     if dead:
-        tell(f"cnnfx: never active in {_images(found.images)} of {gallery.name}: {', '.join(dead)}.")
-    most = min(PATCHES, found.images - len(gallery.notes))
+        print_error(f"never active in {_images(found.images)} of {images.name}: {', '.join(dead)}.")
+    most = min(PATCHES, found.images - len(images.notes))
     few = [f"{p.name} ({len(p.patches)})" for p in found.patterns if 0 < len(p.patches) < most]
     if few:
-        tell(f"cnnfx: active in fewer than {PATCHES} images: {', '.join(few)}.")
+        print_error(f"active in fewer than {PATCHES} images: {', '.join(few)}.")
 
 
 def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
 
 
-def _title(network: Network, found: LayerPatterns, gallery: ImageSource) -> str:
+def _title(network: Network, found: LayerPatterns, images: ImageSource) -> str:
     what = "classes" if found.layer == "classes" else f"layer {found.layer}"
     height, width = found.size
-    return f"{network.name}, {what}: {width} by {height} pixels each, of {_images(found.images)} of {gallery.name}"
+    return f"{network.name}, {what}: {width} by {height} pixels each, of {_images(found.images)} of {images.name}"
 
 
 def _save(target: Target, where: str, found: LayerPatterns, title: str, columns: int | None) -> None:
@@ -222,7 +228,7 @@ def _save(target: Target, where: str, found: LayerPatterns, title: str, columns:
         write_picture(file, where, picture, target.format)
 
 
-def _drawn(network: Network, found: LayerPatterns, gallery: ImageSource) -> str:
+def _drawn(network: Network, found: LayerPatterns, images: ImageSource) -> str:
     import os
     import shutil
 
@@ -233,7 +239,7 @@ def _drawn(network: Network, found: LayerPatterns, gallery: ImageSource) -> str:
     depth = color_depth(sys.stdout, os.environ)
     width = shutil.get_terminal_size().columns
     picture = preview(best_tiles(found), width, depth, sys.stdout.encoding, enlarge=2)
-    return "\n".join([_title(network, found, gallery), ", ".join(found.methods), picture])
+    return "\n".join([_title(network, found, images), ", ".join(found.methods), picture])
 
 
 def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`cnnfx summary`: the layers of a network, their shapes, and how each number of parameters comes about."""
+"""`cnnfx summary`: the layers of a network, their shapes, and how their parameters are counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import parsers
-from cnnfx.cli.console import put, put_json
+from cnnfx.cli.console import print_json, print_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from cnnfx.nn.network import Network
     from cnnfx.nn.summary import Step
 
-DEFAULT = (1, 28, 28)
+DEFAULT_INPUT = (1, 28, 28)
+"""Channels, rows and columns of the input where a network does not contain them: those of MNIST."""
+DEFAULT_CLASSES = 10
+"""The classes of an arch file unless given."""
 
 
 def summary(
@@ -38,7 +41,7 @@ def summary(
             "--input",
             parser=parsers.shape,
             metavar="CxHxW",
-            help="Channels, rows and columns of the input; those that a model has learned on, or 1x28x28.",
+            help="Channels, rows and columns of the input. By default those of the training images, or 1x28x28.",
             show_default=False,
         ),
     ] = None,
@@ -48,7 +51,7 @@ def summary(
             "--classes",
             parser=parsers.whole,
             metavar="N",
-            help="Classes that an arch file is to tell.  [default: 10]",
+            help="The number of classes of an arch file.  [default: 10]",
             show_default=False,
         ),
     ] = None,
@@ -68,13 +71,13 @@ def summary(
 
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
-    shape: tuple[int, ...] = input or tuple(network.meta.get("input", DEFAULT))
+    shape: tuple[int, ...] = input or tuple(network.meta.get("input", DEFAULT_INPUT))
     learned = arch.learned if arch else _learned(spec, network)
-    steps = summarize(network, shape, learned, (classes or 10) if arch else 0)  # type: ignore[arg-type]
+    steps = summarize(network, shape, learned, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
     if as_json:
-        put_json({"network": network.name, "input": list(shape), **_described(steps)})
+        print_json({"network": network.name, "input": list(shape), **_described(steps)})
     else:
-        put(f"{spec}: {_title(network)}\ninput {'×'.join(map(str, shape))}\n\n{table(steps)}")
+        print_result(f"{spec}: {_title(network)}\ninput {'×'.join(map(str, shape))}\n\n{table(steps)}")
 
 
 def _arch(spec: str) -> Arch | None:

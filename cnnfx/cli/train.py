@@ -1,4 +1,4 @@
-"""`cnnfx train`: filters that are learned from labeled images."""
+"""`cnnfx train`: train a network on labeled images."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnfx.cli import options
-from cnnfx.cli import options as learning
-from cnnfx.cli.console import tell
+from cnnfx.cli import options, training_options
+from cnnfx.cli.console import INTERRUPTED, print_error, print_message
 from cnnfx.errors import UsageError
 
 if TYPE_CHECKING:
-    from cnnfx.cli.inputs import Part
+    from cnnfx.cli.inputs import LabeledImages
     from cnnfx.cli.parsers import Counts
-    from cnnfx.cli.training_pictures import Pictures
-    from cnnfx.cli.training_report import Talk
+    from cnnfx.cli.training_pictures import TrainingPictures
+    from cnnfx.cli.training_report import TrainingReporter
     from cnnfx.formats.arch import Arch
     from cnnfx.training import Trainer
 
-OUTPUT = "model.npz"
+DEFAULT_OUTPUT = "model.npz"
+"""The file of a new model."""
 
 
 def train(
-    epochs: learning.Epochs = None,
-    data: learning.Data = None,
-    image_size: learning.ImageSize = None,
-    color: learning.Color = False,
-    arch: learning.Arch = None,
-    filters: learning.FilterCounts = None,
-    size: learning.FilterSize = None,
-    batch_size: learning.BatchSize = None,
-    lr: learning.Rate = None,
-    augment: learning.Augment = None,
-    seed: learning.Seed = None,
-    output: learning.ModelOutput = None,
-    resume: learning.Resume = None,
-    log: learning.Log = None,
-    filmstrip: learning.Filmstrip = None,
-    filmstrip_layer: learning.FilmstripLayer = None,
-    curve: learning.Curve = None,
-    threads: learning.TrainingThreads = None,
-    as_json: learning.EpochJson = False,
+    epochs: training_options.Epochs = None,
+    data: training_options.Data = None,
+    image_size: training_options.ImageSize = None,
+    color: training_options.Color = False,
+    arch: training_options.Arch = None,
+    filters: training_options.FilterCounts = None,
+    size: training_options.FilterSize = None,
+    batch_size: training_options.BatchSize = None,
+    lr: training_options.Rate = None,
+    augment: training_options.Augment = None,
+    seed: training_options.Seed = None,
+    output: training_options.ModelOutput = None,
+    resume: training_options.Resume = None,
+    log: training_options.Log = None,
+    filmstrip: training_options.Filmstrip = None,
+    filmstrip_layer: training_options.FilmstripLayer = None,
+    curve: training_options.Curve = None,
+    threads: training_options.Threads = None,
+    as_json: training_options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Learn filters from labeled images.
+    """Train a network on labeled images.
 
-    The network is: filters, ReLU and max-pooling, twice; then a dense layer
-    that tells the classes. It starts from random numbers and is written after
-    every epoch; Ctrl-C keeps what was written.
+    The default network has two layers of filters, each with ReLU and max
+    pooling, and a dense layer that predicts the classes. It starts with random
+    weights. The model is written after every epoch; Ctrl-C keeps it.
 
     \b
       cnnfx train --epochs 3
@@ -62,32 +62,32 @@ def train(
       cnnfx train --resume model.npz
     """
     from cnnfx.cli.networks import use_threads
-    from cnnfx.cli.training_pictures import Pictures
-    from cnnfx.cli.training_report import Talk, tell_end
+    from cnnfx.cli.training_pictures import TrainingPictures
+    from cnnfx.cli.training_report import TrainingReporter, print_summary
 
-    began = time.monotonic()
-    chosen = Chosen(epochs, batch_size, lr, augment, seed, arch, filters, size)
-    path = _output(output, resume)
-    pictures = Pictures(filmstrip, filmstrip_layer, curve, quiet)
+    start = time.monotonic()
+    run_options = RunOptions(epochs, batch_size, lr, augment, seed, arch, filters, size)
+    path = _model_path(output, resume)
+    pictures = TrainingPictures(filmstrip, filmstrip_layer, curve, quiet)
     use_threads(threads)
-    with Talk(as_json, log, quiet, resume is not None) as talk:
+    with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:
         if resume is None:
-            trainer = _begun(chosen, data, image_size, color, quiet)
+            trainer = _new_trainer(run_options, data, image_size, color, quiet)
         else:
-            trainer = _resumed(resume, chosen, data, quiet)
+            trainer = _resumed_trainer(resume, run_options, data, quiet)
         if trainer.finished:
-            tell(f"cnnfx: {resume}: all of its {trainer.settings.epochs} epochs are done; there is nothing to resume.")
+            print_error(f"{resume}: all of its {trainer.settings.epochs} epochs are done: there is nothing to resume.")
             return
-        pictures.begin(trainer)
+        pictures.start(trainer)
         with pictures:
-            _run(trainer, path, talk, pictures, quiet)
+            _run(trainer, path, reporter, pictures, quiet)
     if not quiet:
-        tell_end(trainer, path, time.monotonic() - began)
+        print_summary(trainer, path, time.monotonic() - start)
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What the command line says of network and run; None leaves the default."""
+class RunOptions:
+    """The options of network and run; None for the default."""
 
     epochs: int | None
     batch_size: int | None
@@ -98,86 +98,86 @@ class Chosen:
     filters: Counts | None
     size: int | None
 
-    def check_none(self, resume: str) -> None:
-        """A resumed run has its settings already."""
+    def check_none_given(self, resume: str) -> None:
+        """Check that no option is given: a resumed run keeps its settings."""
         names = {"rate": "lr", "batch_size": "batch-size"}
         for name, value in vars(self).items():
             if value is not None:
                 raise UsageError(
-                    f"--{names.get(name, name)} cannot be given with --resume: the run of {resume} goes on as it began."
+                    f"--{names.get(name, name)} cannot be given with --resume: the run of {resume} keeps its settings."
                 )
 
     def settings(self) -> dict[str, Any]:
-        """The settings of the run that are not left to their defaults."""
+        """Return the settings of the run that are given."""
         shift = None if self.augment is None else int(self.augment)
         given = {"epochs": self.epochs, "batch_size": self.batch_size, "rate": self.rate, "seed": self.seed}
         return {name: value for name, value in {**given, "shift": shift}.items() if value is not None}
 
     def network(self) -> Arch:
-        """The network that is to learn."""
+        """Return the network to train."""
         from cnnfx.formats.arch import default_arch, load_arch
 
         if self.arch is None:
             given = {"filters": self.filters, "size": self.size}
             return default_arch(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
         if self.filters is not None or self.size is not None:
-            raise UsageError("--filters and --size are for the default network; --arch says its own.")
+            raise UsageError("--filters and --size are for the default network; --arch describes its own.")
         return load_arch(self.arch)
 
 
-def _output(output: str | None, resume: str | None) -> str:
-    """Where the model goes, seen to be possible before any work is done."""
+def _model_path(output: str | None, resume: str | None) -> str:
+    """The file of the model, which is checked to be writable before any work is done."""
     from cnnfx.system.files import check_writable
 
-    path = output or resume or OUTPUT
+    path = output or resume or DEFAULT_OUTPUT
     if path == "-" or not path.lower().endswith(".npz"):
-        raise UsageError(f"{path}: the model is written after every epoch, to a file in .npz, such as -o {OUTPUT}.")
+        raise UsageError(f"{path}: the model is written to a .npz file after every epoch, such as -o {DEFAULT_OUTPUT}.")
     check_writable(path)
     return path
 
 
-def _begun(chosen: Chosen, data: str | None, image_size: int | None, color: bool, quiet: bool) -> Trainer:
-    from cnnfx.cli.inputs import get_data, halves
+def _new_trainer(
+    run_options: RunOptions, data: str | None, image_size: int | None, color: bool, quiet: bool
+) -> Trainer:
+    from cnnfx.cli.inputs import load_data, train_and_test
     from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
 
-    settings, arch = TrainingSettings(**chosen.settings()), chosen.network()
-    learned, test = halves(get_data(data, settings.seed, quiet, image_size, color))
-    if chosen.batch_size is None and 0 < len(learned.labels) < settings.batch_size:
-        settings = replace(settings, batch_size=len(learned.labels))
+    settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
+    train, test = train_and_test(load_data(data, settings.seed, quiet, image_size, color))
+    if run_options.batch_size is None and 0 < len(train.labels) < settings.batch_size:
+        settings = replace(settings, batch_size=len(train.labels))
     filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
-    return Trainer.begin(arch.network, filters, learned, _none_if_empty(test), settings)
+    return Trainer.begin(arch.network, filters, train, _none_if_empty(test), settings)
 
 
-def _resumed(resume: str, chosen: Chosen, data: str | None, quiet: bool) -> Trainer:
-    from cnnfx.cli.inputs import data_of, halves
+def _resumed_trainer(resume: str, run_options: RunOptions, data: str | None, quiet: bool) -> Trainer:
+    from cnnfx.cli.inputs import load_data_of_model, train_and_test
     from cnnfx.formats.model_npz import load_model
     from cnnfx.training import Trainer
 
-    chosen.check_none(resume)
-    learned, test = halves(data_of(load_model(resume), data, quiet))
-    return Trainer.resume(resume, learned, _none_if_empty(test))
+    run_options.check_none_given(resume)
+    train, test = train_and_test(load_data_of_model(load_model(resume), data, quiet))
+    return Trainer.resume(resume, train, _none_if_empty(test))
 
 
-def _none_if_empty(test: Part) -> Part | None:
+def _none_if_empty(test: LabeledImages) -> LabeledImages | None:
     return test if len(test.labels) else None
 
 
-def _introduced(trainer: Trainer) -> str:
+def _introduction(trainer: Trainer) -> str:
     data, test = trainer.data, trainer.test
     shape = "×".join(map(str, data.images.shape[1:]))
-    tested = f", {len(test.labels)} to test with" if test is not None else ""
+    test_images = f" and {len(test.labels)} test images" if test is not None else ""
     count = len(trainer.history)
-    done = (
-        f" {count} of {trainer.settings.epochs} epochs {'is' if count == 1 else 'are'} done already." if count else ""
-    )
+    done = f" {count} of {trainer.settings.epochs} epochs {'is' if count == 1 else 'are'} done." if count else ""
     return (
-        f"learning on {data.name}: {len(data.labels)} images of {shape}{tested}; {len(data.classes)} classes; "
+        f"training on {data.name}: {len(data.labels)} images of {shape}{test_images}; {len(data.classes)} classes; "
         f"{int(trainer.parameters.trainable.sum())} parameters.{done}"
     )
 
 
-def _run(trainer: Trainer, path: str, talk: Talk, pictures: Pictures, quiet: bool) -> None:
-    """Learn, writing the model after every epoch."""
+def _run(trainer: Trainer, path: str, reporter: TrainingReporter, pictures: TrainingPictures, quiet: bool) -> None:
+    """Train, and write the model after every epoch."""
     import numpy as np
 
     from cnnfx.training import EpochReport
@@ -185,25 +185,26 @@ def _run(trainer: Trainer, path: str, talk: Talk, pictures: Pictures, quiet: boo
     saved = len(trainer.history)
     try:
         if not quiet:
-            tell(_introduced(trainer))
-        with np.errstate(all="ignore"):  # a loss that is no number is told, once
+            print_message(_introduction(trainer))
+        with np.errstate(all="ignore"):  # the trainer reports a loss that is not finite
             for report in trainer.run():
                 if isinstance(report, EpochReport):
                     trainer.save(path)
                     saved = report.epoch
-                talk.hear(report)
-                pictures.hear(report)
+                reporter.update(report)
+                pictures.update(report)
     except KeyboardInterrupt:
-        talk.close()
-        tell(_stopped(saved, trainer.settings.epochs, path))
-        raise typer.Exit(130) from None
+        reporter.close()
+        print_error(_interrupted(saved, trainer.settings.epochs, path))
+        raise typer.Exit(INTERRUPTED) from None
 
 
-def _stopped(saved: int, epochs: int, path: str) -> str:
+def _interrupted(saved: int, epochs: int, path: str) -> str:
+    """What is saved after Ctrl-C, and how to continue."""
     if not saved:
-        earlier = f" {path} is still that of an earlier run." if os.path.exists(path) else ""
-        return f"cnnfx: stopped in the first epoch: nothing is saved yet.{earlier}"
+        earlier = f" {path} is still the model of an earlier run." if os.path.exists(path) else ""
+        return f"stopped in the first epoch: nothing is saved yet.{earlier}"
     return (
-        f"cnnfx: stopped. {path} holds the model after epoch {saved} of {epochs}.\n"
-        f"Go on with: cnnfx train --resume {path}"
+        f"stopped. {path} contains the model after epoch {saved} of {epochs}.\n"
+        f"Continue with: cnnfx train --resume {path}"
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnfx.cli.advice import output_option
-from cnnfx.cli.console import tell
+from cnnfx.cli.console import print_message
+from cnnfx.cli.outputs import check_animated, check_picture, file_ending
 from cnnfx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,34 +22,40 @@ if TYPE_CHECKING:
     from cnnfx.render.filmstrip import Snapshot
     from cnnfx.training import BatchReport, EpochReport, Trainer
 
-RECENT = 20
-"""Batches over whose mean loss and accuracy are told. The curve is smoothed over half as many on either side, and over
-a fiftieth of longer runs."""
-MOST_PIXELS = 200_000_000
-"""Of all frames of a filmstrip together."""
-BLUE, ORANGE = (38, 104, 196), (222, 100, 10)
+AVERAGED_BATCHES = 20
+"""Batches over which loss and accuracy are averaged: in the filmstrip the last ones, in the curve those around each
+step (in longer runs a fiftieth of all)."""
+MAX_FILMSTRIP_PIXELS = 200_000_000
+"""The most pixels of all frames of a filmstrip together."""
+TRAINING_COLOR = (38, 104, 196)
+"""The color of training batches in the curve, red, green and blue."""
+TEST_COLOR = (222, 100, 10)
+"""The color of test images in the curve."""
 
 
-class Pictures:
-    """Hears a trainer's reports, takes down what is needed, and writes the pictures when the run ends, however it ends.
+class TrainingPictures:
+    """Collects the reports of a trainer, and writes the pictures when the run ends, also where it is interrupted.
 
     Parameters
     ----------
-    filmstrip, curve : files, or None
-    layer : whose filters, the first being 1; None for the first
-    quiet : whether nothing is said of them
+    filmstrip, curve : str or None
+        The files of the pictures.
+    layer : int or None
+        The layer whose filters the filmstrip shows, counted from 1. By default the first.
+    quiet : bool
+        Whether no messages are printed.
 
     Raises
     ------
     UsageError
-        If a file's ending is not that of a moving or still picture, or both are one file.
+        If a file's ending is not that of an animation or a picture, or both are the same file.
     FileError
         If one cannot be written.
     """
 
     def __init__(self, filmstrip: str | None, layer: int | None, curve: str | None, quiet: bool) -> None:
         if layer is not None and filmstrip is None:
-            raise UsageError("--filmstrip-layer says whose filters --filmstrip FILE shows. Give that too.")
+            raise UsageError("--filmstrip-layer is for --filmstrip FILE. Give both.")
         self.filmstrip, self.layer, self.curve, self._quiet = filmstrip, layer or 1, curve, quiet
         self._check()
         self.losses: list[float] = []
@@ -58,13 +65,13 @@ class Pictures:
         self._snapshots: list[Snapshot] = []
         self._totals = (0.0, 0.0, 0)
 
-    def begin(self, trainer: Trainer) -> None:
-        """The run begins, or is resumed.
+    def start(self, trainer: Trainer) -> None:
+        """Start with a new or resumed run.
 
         Raises
         ------
         UsageError
-            If it has no such layer.
+            If the network has no such layer.
         """
         from cnnfx.render.filmstrip import snapshot_steps
 
@@ -73,29 +80,35 @@ class Pictures:
             raise UsageError(f"--filmstrip-layer {self.layer}: the network has {count} layer{'s' * (count > 1)}.")
         self._trainer = trainer
         self._batches = -(-len(trainer.data.labels) // trainer.settings.batch_size)
-        self._begun = len(trainer.history) * self._batches
+        self._steps_before = len(trainer.history) * self._batches
         self._steps = trainer.settings.epochs * self._batches
-        self._wanted = frozenset(snapshot_steps(max(1, self._steps - self._begun))) if self.filmstrip else frozenset()
-        if self._begun:
-            self._add_test(self._begun, trainer.history[-1])
+        self._snapshot_steps = (
+            frozenset(snapshot_steps(max(1, self._steps - self._steps_before))) if self.filmstrip else frozenset()
+        )
+        if self._steps_before:
+            self._add_test(self._steps_before, trainer.history[-1])
         if self.filmstrip:
-            self._take("random start" if not self._begun else f"step {self._begun} of {self._steps}, resumed here")
+            self._take_snapshot(
+                "random start"
+                if not self._steps_before
+                else f"step {self._steps_before} of {self._steps}, resumed here"
+            )
             self._check_size()
 
-    def hear(self, report: BatchReport | EpochReport) -> None:
-        """Take down a report."""
+    def update(self, report: BatchReport | EpochReport) -> None:
+        """Collect the loss and accuracy of a report, and the filters for the filmstrip."""
         from cnnfx.training import BatchReport
 
         if not isinstance(report, BatchReport):
             self._add_test(report.epoch * self._batches, report)
             return
-        # A report holds the means over its epoch so far: what they add to the sums before is this batch's own.
+        # A report has the means over its epoch so far: the difference of the sums belongs to this batch.
         loss, correct, images = self._totals if report.batch > 1 else (0.0, 0.0, 0)
         self._totals = report.loss * report.images, report.accuracy * report.images, report.images
         self.losses.append((self._totals[0] - loss) / (report.images - images))
         self.accuracies.append((self._totals[1] - correct) / (report.images - images))
-        if len(self.losses) in self._wanted:
-            self._take(self._told())
+        if len(self.losses) in self._snapshot_steps:
+            self._take_snapshot(self._caption())
 
     def _add_test(self, step: int, report: EpochReport) -> None:
         if report.test_loss is not None:
@@ -103,7 +116,7 @@ class Pictures:
         if report.test_accuracy is not None:
             self._test_accuracies.append((step, report.test_accuracy))
 
-    def __enter__(self) -> Pictures:
+    def __enter__(self) -> TrainingPictures:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -111,38 +124,41 @@ class Pictures:
             self._write()
 
     def _write(self) -> None:
-        """Write what there is so far."""
+        """Write the pictures of the steps so far."""
         if self.filmstrip:
-            if len(self.losses) not in self._wanted:  # stopped in between
-                self._take(self._told())
+            if len(self.losses) not in self._snapshot_steps:  # stopped in between
+                self._take_snapshot(self._caption())
             self._write_filmstrip(self.filmstrip)
         if self.curve:
             self._write_curve(self.curve)
 
-    def _take(self, told: str) -> None:
+    def _take_snapshot(self, caption: str) -> None:
         import numpy as np
 
         from cnnfx.render.filmstrip import Snapshot
 
         weights = self._trainer.current.layers[self.layer - 1].conv.weights
         if np.isfinite(weights).all():
-            self._snapshots.append(Snapshot(weights, told))
+            self._snapshots.append(Snapshot(weights, caption))
 
-    def _told(self) -> str:
-        recent = slice(-RECENT, None)
+    def _caption(self) -> str:
+        recent = slice(-AVERAGED_BATCHES, None)
         loss, accuracy = (sum(values[recent]) / len(values[recent]) for values in (self.losses, self.accuracies))
-        step = self._begun + len(self.losses)
+        step = self._steps_before + len(self.losses)
         return f"step {step} of {self._steps}   loss {loss:.3f}   accuracy {100 * accuracy:.1f} %"
 
     def _check_size(self) -> None:
-        """See, before anything is learned, that the frames can be written."""
+        """Check before training that the frames are not too large."""
         from cnnfx.render.animation import MAX_SIDE_PIXELS
 
         height, width = next(self._strip()).shape[:2]
-        if max(height, width) > MAX_SIDE_PIXELS or height * width * (len(self._wanted) + 2) > MOST_PIXELS:
+        if (
+            max(height, width) > MAX_SIDE_PIXELS
+            or height * width * (len(self._snapshot_steps) + 2) > MAX_FILMSTRIP_PIXELS
+        ):
             raise UsageError(
                 f"--filmstrip: the filters of layer {self.layer} make frames of {width}×{height} pixels, which are too "
-                "large. Choose a layer of fewer filters with --filmstrip-layer."
+                "large. Choose a layer with fewer filters with --filmstrip-layer."
             )
 
     def _strip(self) -> Iterator[NDArray[np.uint8]]:
@@ -157,27 +173,27 @@ class Pictures:
 
         times = frame_durations(len(self._snapshots))
         with atomic_write(path) as file:
-            write_animation(file, path, self._strip(), times, _ending(path))
-        resumed = f", from step {self._begun} on, where the run was resumed" if self._begun else ""
-        self._say(f"{path}: the filters of layer {self.layer} in {len(times)} frames{resumed}")
+            write_animation(file, path, self._strip(), times, file_ending(path))
+        resumed = f", from step {self._steps_before} on, where the run was resumed" if self._steps_before else ""
+        self._report(f"{path}: the filters of layer {self.layer} in {len(times)} frames{resumed}")
 
     def _write_curve(self, path: str) -> None:
         from cnnfx.pipeline.outputs import write_picture
         from cnnfx.render.charts import draw_plots
         from cnnfx.system.files import atomic_write
 
-        end = self._begun + len(self.losses)
+        end = self._steps_before + len(self.losses)
         with atomic_write(path) as file:
-            write_picture(file, path, draw_plots(self._plots(), self._begun, end), _ending(path))
-        self._say(f"{path}: loss and accuracy of steps {self._begun + 1} to {end}")
+            write_picture(file, path, draw_plots(self._plots(), self._steps_before, end), file_ending(path))
+        self._report(f"{path}: loss and accuracy of steps {self._steps_before + 1} to {end}")
 
     def _plots(self) -> list[Plot]:
         import numpy as np
 
         from cnnfx.render.charts import Plot, moving_average
 
-        steps = np.arange(len(self.losses), dtype=np.float64) + (self._begun + 1)
-        reach = max(RECENT, len(steps) // 50) // 2
+        steps = np.arange(len(self.losses), dtype=np.float64) + (self._steps_before + 1)
+        reach = max(AVERAGED_BATCHES, len(steps) // 50) // 2
         loss, accuracy = np.array(self.losses, np.float64), 100 * np.array(self.accuracies, np.float64)
         losses, accuracies = moving_average(loss, reach), moving_average(accuracy, reach)
         test_losses = np.array(self._test_losses, np.float64).reshape(-1, 2)
@@ -195,26 +211,19 @@ class Pictures:
     def _counted(self) -> str:
         return f"step; an epoch has {self._batches}"
 
-    def _say(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         if not self._quiet:
-            tell(text)
+            print_message(text)
 
     def _check(self) -> None:
-        from cnnfx.pipeline.targets import PICTURES, check_moves
-
         if self.filmstrip is not None:
-            check_moves(self.filmstrip, Path(self.filmstrip).suffix)
+            check_animated(self.filmstrip, Path(self.filmstrip).suffix)
             _check_writable(self.filmstrip, "--filmstrip")
         if self.curve is not None:
-            if _ending(self.curve) not in PICTURES:
-                raise UsageError(f"{self.curve} is not a picture file. Write the curve to a .png: --curve curve.png.")
+            check_picture(self.curve, "Write the curve to a .png: --curve curve.png.")
             _check_writable(self.curve, "--curve")
             if self.filmstrip is not None and os.path.realpath(self.curve) == os.path.realpath(self.filmstrip):
-                raise UsageError(f"{self.curve}: filmstrip and curve would be one file. Give each its own name.")
-
-
-def _ending(path: str) -> str:
-    return Path(path).suffix.lower().removeprefix(".")
+                raise UsageError(f"{self.curve}: filmstrip and curve would be the same file. Give each its own name.")
 
 
 def _check_writable(path: str, option: str) -> None:
@@ -228,14 +237,17 @@ def _with_batches(steps: NDArray[np.float64], values: NDArray[np.float64], means
     """Single batches, faint, behind their smoothed line."""
     from cnnfx.render.charts import Series
 
-    return [Series("batches", steps, values, BLUE, faint=True), Series("training", steps, means, BLUE)]
+    return [
+        Series("batches", steps, values, TRAINING_COLOR, faint=True),
+        Series("training", steps, means, TRAINING_COLOR),
+    ]
 
 
 def _test_series(points: NDArray[np.float64]) -> list[Series]:
     """The values (step, value) of the test images; no series without any."""
     from cnnfx.render.charts import Series
 
-    return [Series("test", points[:, 0], points[:, 1], ORANGE, dots=True)] if len(points) else []
+    return [Series("test", points[:, 0], points[:, 1], TEST_COLOR, dots=True)] if len(points) else []
 
 
 def _top(losses: NDArray[np.float64]) -> float:

@@ -1,4 +1,4 @@
-"""What is said while a network learns: a live bar on a terminal, a line after each epoch, objects for programs."""
+"""Reports of a training run: a progress bar, a line and a JSON object per epoch, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
 from cnnfx.cli.advice import output_option
-from cnnfx.cli.console import put_json, tell
+from cnnfx.cli.console import print_json, print_message
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,88 +18,95 @@ if TYPE_CHECKING:
     from cnnfx.nn.network import Network
     from cnnfx.training import BatchReport, EpochReport, Trainer
 
-SHORTEST, LONGEST, REST = 4, 40, 73
-"""The bar's characters, and those of the line around it at most."""
+MIN_BAR_CHARACTERS = 4
+"""The shortest progress bar."""
+MAX_BAR_CHARACTERS = 40
+"""The longest progress bar."""
+MAX_TEXT_CHARACTERS = 73
+"""The most characters of the line around the bar."""
+MAX_PRINTED_PAIRS = 5
+"""The most pairs of confused classes in the summary."""
 
 
-class Talk:
-    """Hears a trainer's reports and tells them.
+class TrainingReporter:
+    """Prints the reports of a trainer and writes them to a log.
 
     Parameters
     ----------
-    as_json : whether each epoch is an object on standard output
-    log : a file for the same objects
-    quiet : whether nothing else is said
-    append : whether the log goes on
+    as_json : bool
+        Whether each epoch is printed as a JSON object on standard output.
+    log : str or None
+        A file for these objects.
+    quiet : bool
+        Whether nothing is printed on standard error.
+    append : bool
+        Whether the log is continued.
     """
 
     def __init__(self, as_json: bool, log: str | None, quiet: bool, append: bool) -> None:
-        self._json, self._quiet = as_json, quiet
-        self._stack = ExitStack()
-        self._log = self._open(log, append)
-        self._bar: Progress | None = None
-        self._began = time.monotonic()
+        from cnnfx.system.files import open_log
 
-    def __enter__(self) -> Talk:
+        self._as_json, self._quiet = as_json, quiet
+        self._stack = ExitStack()
+        with output_option("--log"):
+            self._log = None if log is None else self._stack.enter_context(open_log(log, append))
+        self._bar: Progress | None = None
+        self._epoch_start = time.monotonic()
+
+    def __enter__(self) -> TrainingReporter:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Take the bar away, and close the log."""
-        self._end_bar()
+        """Remove the progress bar, and close the log."""
+        self._remove_bar()
         self._stack.close()
 
-    def hear(self, report: BatchReport | EpochReport) -> None:
-        """Tell a report."""
+    def update(self, report: BatchReport | EpochReport) -> None:
+        """Show a batch in the progress bar; print and log an epoch."""
         from cnnfx.training import BatchReport
 
         if isinstance(report, BatchReport):
             if report.batch == 1:
-                self._began = time.monotonic()
+                self._epoch_start = time.monotonic()
             if not self._quiet and sys.stderr.isatty():
                 self._show(report)
             return
-        self._end_bar()
-        seconds = time.monotonic() - self._began
-        told = describe(report, seconds)
+        self._remove_bar()
+        seconds = time.monotonic() - self._epoch_start
+        description = describe(report, seconds)
         if not self._quiet:
-            tell(epoch_line(report, seconds))
-        if self._json:
-            put_json(told)
+            print_message(epoch_line(report, seconds))
+        if self._as_json:
+            print_json(description)
         if self._log:
-            with output_option("--log"):
-                self._write(self._log, f"{json.dumps(told)}\n")
-
-    def _open(self, log: str | None, append: bool) -> IO[str] | None:
-        from cnnfx.system.files import open_log
-
-        with output_option("--log"):
-            return None if log is None else self._stack.enter_context(open_log(log, append))
-
-    @staticmethod
-    def _write(log: IO[str], line: str) -> None:
-        from cnnfx.system.files import write_error
-
-        try:
-            log.write(line)
-            log.flush()
-        except OSError as error:
-            raise write_error(log.name, error) from error
+            _write_line(self._log, json.dumps(description))
 
     def _show(self, report: BatchReport) -> None:
         if self._bar is None:
             self._bar = _epoch_bar(report)
             self._bar.start()
-        speed = report.images / max(1e-9, time.monotonic() - self._began)
+        speed = report.images / max(1e-9, time.monotonic() - self._epoch_start)
         numbers = f"loss {report.loss:.4f}  accuracy {100 * report.accuracy:.2f} %  {speed:,.0f} images/s"
         self._bar.update(self._bar.task_ids[0], completed=report.batch, numbers=numbers)
 
-    def _end_bar(self) -> None:
+    def _remove_bar(self) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _write_line(log: IO[str], line: str) -> None:
+    from cnnfx.system.files import write_error
+
+    try:
+        log.write(f"{line}\n")
+        log.flush()
+    except OSError as error:
+        with output_option("--log"):
+            raise write_error(log.name, error) from error
 
 
 def _epoch_bar(report: BatchReport) -> Progress:
@@ -107,8 +114,8 @@ def _epoch_bar(report: BatchReport) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    # A bar that filled the line would be left there by Ctrl-C, whose ^C the terminal writes behind it.
-    length = min(max(console.width - REST, SHORTEST), LONGEST)
+    # After Ctrl-C the terminal writes ^C behind the bar: a bar as wide as the line would then stay there.
+    length = min(max(console.width - MAX_TEXT_CHARACTERS, MIN_BAR_CHARACTERS), MAX_BAR_CHARACTERS)
     columns = (
         TextColumn("{task.description}"), BarColumn(length), TextColumn("{task.fields[numbers]}"),
         TimeRemainingColumn(),
@@ -128,7 +135,7 @@ def epoch_line(report: EpochReport, seconds: float) -> str:
 
 
 def describe(report: EpochReport, seconds: float) -> dict[str, Any]:
-    """An epoch as an object."""
+    """Return the report of an epoch, ready for JSON."""
     return {
         **vars(report),
         "seconds": round(seconds, 3),
@@ -136,41 +143,39 @@ def describe(report: EpochReport, seconds: float) -> dict[str, Any]:
     }
 
 
-MOST_CONFUSED = 5
-
-
-def tell_end(trainer: Trainer, path: str, seconds: float) -> None:
-    """Tell how a run ended; draw the first layer's filters on a terminal."""
+def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
+    """Print the network and its mistakes after a run, and draw the first layer's filters on a terminal."""
     from cnnfx.cli.summary import table
     from cnnfx.nn.summary import summarize
 
     network = trainer.network
-    learned = [which.trainable for which in trainer.filters]
-    tell("\n" + table(summarize(network, trainer.data.images.shape[1:], learned)))
+    trainable = [which.trainable for which in trainer.filters]
+    print_message("\n" + table(summarize(network, trainer.data.images.shape[1:], trainable)))
     if trainer.test is not None:
-        tell("\n" + _confused(trainer))
+        print_message("\n" + _confused(trainer))
     if sys.stderr.isatty():
-        tell("\n" + _before_and_after(network))
+        print_message("\n" + _before_and_after(network))
     minutes, rest = divmod(round(seconds), 60)
-    tell(f"\n{path} holds the model; all took {f'{minutes} min ' if minutes else ''}{rest} s.")
-    tell(f"Look at it: cnnfx show-filters {path}, or evaluate, predict, apply --filters {path}.")
+    print_message(f"\nThe model is in {path}. The run took {f'{minutes} min ' if minutes else ''}{rest} s.")
+    print_message(f"Next: cnnfx show-filters {path}, cnnfx evaluate {path}, or cnnfx apply IMAGE --filters {path}.")
 
 
 def _confused(trainer: Trainer) -> str:
-    """The confusion of classes in brief."""
+    """The number of misclassified test images, and the classes that are confused most often."""
+    from cnnfx.cli.evaluate import confused_text
     from cnnfx.training.evaluate import evaluate
 
     assert trainer.test is not None
     result = evaluate(trainer.network, trainer.test)
-    pairs = result.confused_pairs()[:MOST_CONFUSED]
-    wrong = len(result.misclassified)
-    if not wrong:
-        return f"all of the {len(result.labels)} test images are told rightly"
-    names = ", ".join(f"{true} taken for {told} ({count}×)" for true, told, count in pairs)
-    return f"{wrong} of the {len(result.labels)} test images are told wrongly, most often: {names}"
+    count, misclassified = len(result.labels), len(result.misclassified)
+    if not misclassified:
+        return f"all of the {count} test images are classified correctly"
+    pairs = confused_text(result, MAX_PRINTED_PAIRS)
+    return f"{misclassified} of the {count} test images are misclassified, most often: {pairs}"
 
 
 def _before_and_after(network: Network) -> str:
+    """The filters of the first layer before and after training."""
     assert network.start is not None
     before, after = (_drawn(one) for one in (network.start, network))
     return f"the first layer's filters before:\n{before}\n\nand after:\n{after}"

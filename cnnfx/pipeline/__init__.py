@@ -1,2 +1,1 @@
-"""Many images: what is done to each (`task`), in this process or in worker processes (`processes`), or on a Dask
-cluster (`cluster`). The outcomes come in the order of the tasks."""
+"""Many images in, files out: the pipeline of one image, its tasks and results, worker processes and Dask clusters."""

@@ -1,6 +1,7 @@
-"""Tasks on a Dask cluster: Dask distributes them, repeats what a lost worker had, and says when a task kills workers.
+"""Tasks on a Dask cluster.
 
-Images and outputs are on storage that all workers see under the same paths.
+Dask distributes the tasks, repeats those of a worker that is lost, and reports a task that kills workers. Images and
+outputs must be on storage that all workers reach under the same paths.
 """
 
 from __future__ import annotations
@@ -20,53 +21,52 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.pipeline.tasks import Outcome, Recipe, Task, killer_message, perform
+from cnnfx.pipeline.tasks import Processor, Result, Task, worker_killed
 from cnnfx.system.files import remove_partial_files
 
 if TYPE_CHECKING:
     from distributed import Client
 
-PATIENCE = 5.0
-"""Seconds that a scheduler, and each worker, has to answer in at the start."""
-DESERTED = 30.0
-"""Seconds without a worker, or without a word from the scheduler, after which no help is expected: a nanny needs some
-to start its worker again."""
-BEAT = 1.0
-"""Seconds of waiting for an outcome after which it is seen whether there are workers."""
-HASTE = 0.4
-"""Seconds that workers have at the end, when somebody may be waiting for the prompt to come back."""
+ANSWER_SECONDS = 5.0
+"""Seconds that the scheduler, and each worker, has to answer at the start."""
+NO_WORKERS_SECONDS = 30.0
+"""Seconds without a worker, or without an answer from the scheduler, until the work is aborted. Dask's nanny needs some
+of them to restart its worker."""
+POLL_SECONDS = 1.0
+"""Seconds to wait for a result before the workers are counted."""
+SHUTDOWN_ANSWER_SECONDS = 0.4
+"""Seconds that workers have to answer at the end, when the user may wait for the prompt."""
 LOGGERS = "distributed", "tornado", "asyncio"
-"""Who else speaks where a cluster is lost: Dask, and what it stands on."""
-IN_FLIGHT = 3
-"""Tasks per worker thread that the scheduler knows of at a time."""
+"""The loggers, by the beginning of their names, that report a lost cluster in their own words."""
+TASKS_PER_THREAD = 3
+"""Tasks per worker thread that the scheduler has at a time."""
 
 
-def on_cluster(recipe: Recipe, tasks: Sequence[Task], address: str) -> Generator[Outcome, None, None]:
-    """Do the tasks on the cluster whose scheduler is at `address`; the outcomes in the order of the tasks.
+def process_on_cluster(processor: Processor, tasks: Sequence[Task], address: str) -> Generator[Result, None, None]:
+    """Process the tasks on the cluster whose scheduler is at `address`; the results are in the order of the tasks.
 
     Raises
     ------
     ArgumentError
         If Dask is not installed here, or the address is no scheduler's.
     CnnfxError
-        If no scheduler answers or it goes away, it has no workers or loses all, or these do not answer, have no cnnfx
-        or another version of it.
+        If no scheduler answers or it is lost, it has no workers or loses all of them, or these do not answer, have no
+        cnnfx or another version of it.
     """
     with _connected(address) as client:
-        cluster = _Cluster(client, address, recipe)
-        room = IN_FLIGHT * cluster.threads
-        everywhere = client.submit(_ready, recipe, pure=False)  # a result that Dask makes again where it is lost
-        here, flying = os.path.join(os.getcwd(), ""), deque[tuple[Task, Any]]()
+        cluster = _Cluster(client, address, processor)
+        shared = client.submit(_identity, processor, pure=False)  # a result that Dask computes again where it is lost
+        folder, pending = os.path.join(os.getcwd(), ""), deque[tuple[Task, Any]]()
         try:
             for task in tasks:
-                flying.append((task, client.submit(_work, everywhere, _absolute(task, here), pure=False)))
-                if len(flying) >= room:
-                    yield cluster.landed(flying, here)
-            while flying:
-                yield cluster.landed(flying, here)
+                pending.append((task, client.submit(_process, shared, _absolute(task, folder), pure=False)))
+                if len(pending) >= TASKS_PER_THREAD * cluster.threads:
+                    yield cluster.next_result(pending, folder)
+            while pending:
+                yield cluster.next_result(pending, folder)
         finally:
-            client.cancel([future for _, future in flying])
-            cluster.clear(tasks)
+            client.cancel([future for _, future in pending])
+            cluster.clean_up(tasks)
 
 
 def _connected(address: str) -> Client:
@@ -77,52 +77,52 @@ def _connected(address: str) -> Client:
     if not _is_address(address):
         raise _no_scheduler(address)
     for name in [name for name in logging.root.manager.loggerDict if name.startswith(LOGGERS)]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns the user is told by us
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # our messages say what concerns the user
     promise = Promise[Client]()
 
     def connect() -> None:
         try:
-            promise.set_result(Client(address, timeout=PATIENCE, set_as_default=False))  # type: ignore[no-untyped-call]
+            promise.set_result(Client(address, timeout=ANSWER_SECONDS, set_as_default=False))  # type: ignore[no-untyped-call]
         except BaseException as error:
             promise.set_exception(error)
 
-    # Dask waits for ever for a listener that is silent: that is left to a thread which does not outlive this process.
+    # Dask waits forever for a listener that does not answer: a daemon thread ends with this process.
     threading.Thread(target=connect, daemon=True).start()
     try:
-        return promise.result(PATIENCE)
-    except OSError:  # a time-out is one
+        return promise.result(ANSWER_SECONDS)
+    except OSError:  # a timeout is an OSError
         raise CnnfxError(
-            f"{address}: no Dask scheduler answers there within {PATIENCE:.0f} seconds. "
+            f"{address}: no Dask scheduler answers there within {ANSWER_SECONDS:.0f} seconds. "
             "Start one with dask scheduler, and give the address that it prints."
         ) from None
-    except Exception:  # the many ways of not understanding what something else answers
+    except Exception:  # what Dask raises when a server of another kind answers
         raise _no_scheduler(address) from None
 
 
 def _is_address(address: str) -> bool:
-    """Whether Dask reads a host and a port in it; seen before a client is made, as one that fails leaves threads."""
+    """Whether Dask finds a host and a port in it; checked first, since a client that fails leaves threads."""
     from distributed.comm.addressing import parse_address, parse_host_port
     from distributed.comm.registry import get_backend
 
     try:
-        scheme, place = parse_address(address)
+        scheme, location = parse_address(address)
         get_backend(scheme)
-        host, port = parse_host_port(place)
+        host, port = parse_host_port(location)
     except ValueError:
         return False
     return bool(host) and 0 < port < 65536
 
 
 def _no_scheduler(address: str) -> ArgumentError:
-    told = address or "''"
+    shown = address or "''"
     return ArgumentError(
-        f"{told} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.",
+        f"{shown} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.",
         remedy="scheduler_address",
     )
 
 
 class _Worker(NamedTuple):
-    """What a worker says of itself: its cnnfx, if it has one, and the number of its process."""
+    """The version of cnnfx that a worker has, None without cnnfx, and the number of its process."""
 
     version: str | None
     process: int
@@ -131,36 +131,36 @@ class _Worker(NamedTuple):
 class _Cluster:
     """A scheduler whose workers have this version of cnnfx."""
 
-    def __init__(self, client: Any, address: str, recipe: Recipe) -> None:
-        self.client, self.address, self.recipe = client, address, recipe
+    def __init__(self, client: Any, address: str, processor: Processor) -> None:
+        self.client, self.address, self.processor = client, address, processor
         try:
             self.threads = sum(self._threads().values())
-            self.workers = self._ask_workers()
+            self.workers = self._ask_workers(ANSWER_SECONDS)
         except OSError:
-            raise self._gone() from None
+            raise self._lost() from None
         self._check_workers()
 
     def _threads(self) -> dict[str, int]:
-        """The threads that each worker has."""
-        threads: dict[str, int] = self.client.sync(self.client.scheduler.ncores, callback_timeout=DESERTED)
+        """The number of threads of each worker, by its address."""
+        threads: dict[str, int] = self.client.sync(self.client.scheduler.ncores, callback_timeout=NO_WORKERS_SECONDS)
         return threads
 
-    def _ask_workers(self, patience: float = PATIENCE) -> dict[str, _Worker | None]:
-        """What each worker says of itself; None for those that do not answer in so many seconds."""
+    def _ask_workers(self, seconds: float) -> dict[str, _Worker | None]:
+        """Version and process of each worker, by its address; None for those that do not answer in time."""
 
-        def about() -> tuple[str | None, int]:  # sent as it stands: a worker without cnnfx could not import it
+        def version_and_process() -> tuple[str | None, int]:  # pickled by value: a worker may have no cnnfx to import
             import os
 
             try:
-                from cnnfx import __version__ as found
+                from cnnfx import __version__ as version
             except ImportError:
                 return None, os.getpid()
-            return found, os.getpid()
+            return version, os.getpid()
 
-        async def ask() -> dict[str, _Worker | None]:  # each by itself, so that it is known who is silent
+        async def ask() -> dict[str, _Worker | None]:  # each worker by itself, to know which ones do not answer
             names = await self.client.scheduler.ncores()
-            asked = {name: create_task(self.client.run(about, workers=[name])) for name in names}
-            silent = (await wait(asked.values(), timeout=patience))[1] if asked else set()
+            asked = {name: create_task(self.client.run(version_and_process, workers=[name])) for name in names}
+            silent = (await wait(asked.values(), timeout=seconds))[1] if asked else set()
             for task in silent:
                 task.cancel()
             return {name: None if task in silent else answer(task, name) for name, task in asked.items()}
@@ -168,10 +168,10 @@ class _Cluster:
         def answer(task: Any, name: str) -> _Worker | None:
             try:
                 return _Worker(*task.result()[name])
-            except OSError:  # it has just gone
+            except OSError:  # the worker has just exited
                 return None
 
-        workers: dict[str, _Worker | None] = self.client.sync(ask, callback_timeout=2 * patience)
+        workers: dict[str, _Worker | None] = self.client.sync(ask, callback_timeout=2 * seconds)
         return workers
 
     def _check_workers(self) -> None:
@@ -183,105 +183,107 @@ class _Cluster:
             )
         for name, worker in sorted(self.workers.items()):
             if worker is None:
-                told = f"its worker {name} does not answer within {PATIENCE:.0f} seconds. Restart it."
-                raise CnnfxError(f"{self.address}: {told}")
+                raise CnnfxError(
+                    f"{self.address}: its worker {name} does not answer within {ANSWER_SECONDS:.0f} seconds. "
+                    "Restart it."
+                )
             if worker.version != __version__:
                 has = "no cnnfx" if worker.version is None else f"cnnfx {worker.version}"
                 raise CnnfxError(
                     f"{self.address}: its worker {name} has {has}, this is {__version__}. Install it there."
                 )
 
-    def landed(self, flying: deque[tuple[Task, Any]], here: str) -> Outcome:
-        """The outcome of the first of the tasks that are in flight, in the words of this folder.
+    def next_result(self, pending: deque[tuple[Task, Any]], folder: str) -> Result:
+        """Wait for the first pending task, and return its result with paths relative to `folder`.
 
-        Dask accuses every task that a worker had when it died, also those that waited there: what is accused is done
-        once more with nothing beside it.
+        Dask reports every task that a worker had when it died as killed, also those that waited there. Such a task is
+        repeated while no other one is in work.
         """
         from distributed import KilledWorker
 
-        task, future = flying.popleft()
-        ended = self._ended(future)
+        task, future = pending.popleft()
+        ended = self._wait(future)
         if isinstance(ended, KilledWorker):
-            for _, other in flying:
-                self._ended(other)
-            ended = self._ended(self.client.submit(_work, self.recipe, _absolute(task, here), pure=False))
+            for _, other in pending:
+                self._wait(other)
+            ended = self._wait(self.client.submit(_process, self.processor, _absolute(task, folder), pure=False))
         if isinstance(ended, KilledWorker):
-            return Outcome(task.source, error=killer_message(task.source))
-        if isinstance(ended, Exception):  # what a worker raises that came later, without cnnfx
-            told = f"{task.source}: a worker of {self.address} could not do it: {type(ended).__name__}: {ended}."
-            return Outcome(task.source, error=CnnfxError(told))
-        return ended if here == os.sep else _shortened(ended, here)
+            return Result(task.source, error=worker_killed(task.source))
+        if isinstance(ended, Exception):  # what a worker raises that started later, without cnnfx
+            message = f"{task.source}: a worker of {self.address} failed: {type(ended).__name__}: {ended}."
+            return Result(task.source, error=CnnfxError(message))
+        return ended if folder == os.sep else _relative(ended, folder)
 
-    def _ended(self, future: Any) -> Outcome | Exception:
-        """What came of a task, or what was raised instead, as long as there is somebody to do it."""
-        seen = time.monotonic()
+    def _wait(self, future: Any) -> Result | Exception:
+        """Return the result of a task or what it raised, as long as there are workers."""
+        last_seen = time.monotonic()
         while future.status != "error":
             try:
-                outcome: Outcome = future.result(timeout=BEAT)
-                return outcome
+                result: Result = future.result(timeout=POLL_SECONDS)
+                return result
             except TimeoutError:
-                seen = self._last_seen(seen)
+                last_seen = self._last_seen(last_seen)
             except Exception as error:
                 if future.status != "error":
-                    raise self._gone() from error
+                    raise self._lost() from error
         raised: Exception = future.exception()
         return raised
 
-    def _last_seen(self, seen: float) -> float:
-        """When there were workers: now, or before, if that is not too long ago."""
+    def _last_seen(self, before: float) -> float:
+        """Return when there were workers: now, or before, if that is not too long ago."""
         try:
             workers = self._threads()
         except OSError as error:
-            raise self._gone() from error
-        if not workers and time.monotonic() - seen > DESERTED:
+            raise self._lost() from error
+        if not workers and time.monotonic() - before > NO_WORKERS_SECONDS:
             raise CnnfxError(
-                f"{self.address}: all its workers are gone. What was done is written. "
+                f"{self.address}: all its workers are gone. The finished outputs are written. "
                 f"Start some with dask worker {self.address}.",
                 remedy="skip_existing",
             )
-        return time.monotonic() if workers else seen
+        return time.monotonic() if workers else before
 
-    def _gone(self) -> CnnfxError:
-        return CnnfxError(f"{self.address}: the Dask scheduler is gone. What was done is written.")
+    def _lost(self) -> CnnfxError:
+        return CnnfxError(f"{self.address}: the Dask scheduler is gone. The finished outputs are written.")
 
-    def clear(self, tasks: Iterable[Task]) -> None:
-        """Remove what workers that are gone have left half-written; where the scheduler is gone too, nobody knows."""
+    def clean_up(self, tasks: Iterable[Task]) -> None:
+        """Remove the unfinished files of workers that have died; without a scheduler, nobody knows which have."""
         if self.client.status != "running":
             return
         try:
-            now = self._ask_workers(HASTE)
+            now = self._ask_workers(SHUTDOWN_ANSWER_SECONDS)
         except OSError:
             return
         alive = {worker.process for worker in now.values() if worker}
         silent = {name for name, worker in now.items() if worker is None}
-        begun = {worker.process for name, worker in self.workers.items() if worker and name not in silent}
-        if lost := begun - alive:
-            files = [file for task in tasks for file in task.goal.files([""])]
+        started = {worker.process for name, worker in self.workers.items() if worker and name not in silent}
+        if dead := started - alive:
+            files = [file for task in tasks for file in task.target.files([""])]
             for file in {os.path.dirname(os.path.realpath(file)): file for file in files}.values():
-                for process in lost:
+                for process in dead:
                     remove_partial_files(file, process)
 
 
-def _absolute(task: Task, here: str) -> Task:
-    """The task with whole paths, as workers may run in another folder."""
-    goal = task.goal._replace(path=task.goal.path and Path(here) / task.goal.path)
-    return replace(task, path=os.path.join(here, task.source), goal=goal)
+def _absolute(task: Task, folder: str) -> Task:
+    """The task with absolute paths, as workers may run in another folder."""
+    target = task.target._replace(path=task.target.path and Path(folder) / task.target.path)
+    return replace(task, path=os.path.join(folder, task.source), target=target)
 
 
-def _shortened(outcome: Outcome, here: str) -> Outcome:
-    """The outcome without the path of the folder `here`."""
-    talk = tuple(line.replace(here, "") for line in outcome.talk)
-    error = copy(outcome.error)
+def _relative(result: Result, folder: str) -> Result:
+    """The result with paths relative to a folder."""
+    notes = tuple(note.replace(folder, "") for note in result.notes)
+    outputs = tuple({**output, "output": output["output"].removeprefix(folder)} for output in result.outputs)
+    error = copy(result.error)
     if error is not None:
-        error.args = (str(error).replace(here, ""),)
-    results = tuple({**result, "output": result["output"].removeprefix(here)} for result in outcome.results)
-    return outcome._replace(talk=talk, results=results, error=error)
+        error.args = (str(error).replace(folder, ""),)
+    return result._replace(notes=notes, outputs=outputs, error=error)
 
 
-def _ready(recipe: Recipe) -> Recipe:
-    return recipe
+def _identity(processor: Processor) -> Processor:
+    return processor
 
 
-def _work(recipe: Recipe, task: Task) -> Outcome:
-    set_threads(1)  # Dask runs as many tasks at once as it was told to
-    return perform(recipe, task)
+def _process(processor: Processor, task: Task) -> Result:
+    set_threads(1)  # Dask runs as many tasks at a time as its workers have threads
+    return processor.process(task)

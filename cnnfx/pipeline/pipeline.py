@@ -1,4 +1,4 @@
-"""The way of one image: load it, run a network over it, lay out its feature maps."""
+"""The pipeline of one image: read it, and compute the feature maps of a network."""
 
 from __future__ import annotations
 
@@ -11,25 +11,31 @@ from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 
 CHANNELS = ("auto", "gray", "rgb", "each")
-"""What a picture's color channels become: what the filters ask for, luminance, three input channels, each on its
-own."""
+"""What the color channels of an image become: what the filters need, luminance, three input channels, or three images
+of one channel."""
+COLOR_NAMES = frozenset(("red", "green", "blue"))
+"""The names of the channels of a color image, as filters may use them."""
 
-COLORS = frozenset(("red", "green", "blue"))
-"""The channels of a color picture, as filters may name them."""
+Layers = list[tuple[int, FeatureMaps]]
+"""Layers with their numbers, counted from 1."""
 
 
 class Pipeline(NamedTuple):
-    """What is done to each image.
+    """The steps that are the same for every image.
 
     Parameters
     ----------
     network : Network
     layers : tuple of int
-        Whose output channels are wanted, counted from 1; empty for the last.
-    channels : one of `CHANNELS`
-    background : color that transparent parts are laid over
-    max_pixels : images with more pixels are refused
-    reduce_to : images with more pixels are made smaller, and a note says so; None to leave them as they are
+        The layers whose output channels are returned, counted from 1; empty for the last.
+    channels : str
+        One of `CHANNELS`.
+    background : str
+        The color behind transparent pixels: a name or #rrggbb.
+    max_pixels : int
+        Images with more pixels are refused.
+    shrink_to : int, optional
+        Images with more pixels are shrunk, and get a note about that.
     """
 
     network: Network
@@ -37,49 +43,52 @@ class Pipeline(NamedTuple):
     channels: str = "auto"
     background: str = "white"
     max_pixels: int = MAX_PIXELS
-    reduce_to: int | None = None
+    shrink_to: int | None = None
+
+    def run(self, source: str | os.PathLike[str] | bytes) -> tuple[Image, Layers]:
+        """Read an image and return it with the feature maps of the layers; see `load` and `feature_maps`."""
+        image = self.load(source)
+        return image, self.feature_maps(image)
 
     def load(self, source: str | os.PathLike[str] | bytes) -> Image:
-        """The image in the channels that the network is to see.
+        """Read an image, `(C, H, W)`, with the channels that `channels` asks for.
 
         Raises
         ------
         FileError
             If it cannot be read.
         """
-        channels = {"auto": asked_for(self.network), "each": "auto"}.get(self.channels, self.channels)
+        channels = {"auto": color_mode(self.network), "each": "auto"}.get(self.channels, self.channels)
         image = load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
-        return image if self.reduce_to is None else shrink_to_pixels(image, self.reduce_to)
+        return image if self.shrink_to is None else shrink_to_pixels(image, self.shrink_to)
 
-    def names(self) -> list[tuple[int, tuple[str, ...]]] | None:
-        """The wanted layers' numbers and channel names; None where these depend on the image's channels."""
-        if self.channels == "each":
-            return None
-        return [(number, self.network.layers[number - 1].channel_names) for number in self._wanted()]
-
-    def _wanted(self) -> tuple[int, ...]:
-        """The numbers of the layers to show."""
-        return self.layers or (len(self.network.layers),)
-
-    def maps(self, image: Image) -> list[tuple[int, FeatureMaps]]:
-        """The wanted layers, each with its number and feature maps.
+    def feature_maps(self, image: Image) -> Layers:
+        """Return the feature maps of each layer; they are computed when they are used.
 
         Raises
         ------
         ArgumentError
-            If the image's channels or size do not fit the network; the message names the image.
+            If the channels or the size of the image do not fit the network; the message names the image.
         """
         names, network = image.channel_names, self.network
         try:
             if self.channels == "each":
                 network = network.per_channel(names)
-            return [(number, feature_maps(network, image, names, number)) for number in self._wanted()]
+            return [(number, feature_maps(network, image, names, number)) for number in self._layer_numbers()]
         except ArgumentError as error:
             raise error.prefixed(image.name) from error
 
+    def channel_names(self) -> list[tuple[int, tuple[str, ...]]] | None:
+        """Return each layer's number and channel names; None where they depend on the channels of the image."""
+        if self.channels == "each":
+            return None
+        return [(number, self.network.layers[number - 1].channel_names) for number in self._layer_numbers()]
 
-def asked_for(network: Network) -> str:
-    """What a picture's colors are to become for a network: "rgb" if its first layer's filters ask for that, or
-    "gray"."""
+    def _layer_numbers(self) -> tuple[int, ...]:
+        return self.layers or (len(self.network.layers),)
+
+
+def color_mode(network: Network) -> str:
+    """Return "rgb" if the filters of a network's first layer read color channels, otherwise "gray"."""
     conv = network.layers[0].conv
-    return "rgb" if conv.in_channels == 3 or not COLORS.isdisjoint(conv.inputs or ()) else "gray"
+    return "rgb" if conv.in_channels == 3 or not COLOR_NAMES.isdisjoint(conv.inputs or ()) else "gray"

@@ -1,4 +1,4 @@
-"""The work on one image, as a value that can be sent to another process, and what came of it."""
+"""The task and the result of one image, which can be sent to another process, and the processor between them."""
 
 from __future__ import annotations
 
@@ -14,164 +14,167 @@ from cnnfx.render.feature_grid import GridOptions
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
-    """What is done to every image alike.
-
-    Parameters
-    ----------
-    work : Pipeline
-    grid_options : GridOptions
-    described : bool
-        Whether the channels are to be described in numbers.
-    skip_existing : bool
-        Whether nothing is done where the output is there already.
-    """
-
-    work: Pipeline
-    grid_options: GridOptions
-    described: bool = False
-    skip_existing: bool = False
-
-
-@dataclass(frozen=True, eq=False)
 class Task:
-    """One image to work on.
+    """One image to process.
 
     Parameters
     ----------
     source : str
-        What the image is called: its path as given, or `-`.
-    goal : Target
-        Where its feature maps go.
+        The name of the image: its path as given, or `-`.
+    target : Target
+        Where its feature maps are written.
     content : bytes, optional
-        The image itself, where it is in no file.
+        The image itself, where it is not in a file.
     path : str, optional
         Where the image is, if not at `source`.
     """
 
     source: str
-    goal: Target
+    target: Target
     content: bytes | None = None
     path: str | None = None
 
 
-class Outcome(NamedTuple):
-    """What came of a task.
+class Result(NamedTuple):
+    """What a task resulted in.
 
     Parameters
     ----------
     source : str
-        The task's.
-    talk : tuple of str
-        What to tell the user: what was lost in reading, and what was written.
-    results : tuple of dict
-        A description of each output, ready for JSON, if the task asked for it.
+        The name of the image.
+    notes : tuple of str
+        Messages for the user: what was lost in reading, and what was written.
+    outputs : tuple of dict
+        A description of each output, ready for JSON, if the processor was asked for it.
     error : CnnfxError, optional
-        Why it failed.
+        Why the task failed.
     """
 
     source: str
-    talk: tuple[str, ...] = ()
-    results: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    outputs: tuple[dict[str, Any], ...] = ()
     error: CnnfxError | None = None
 
 
-Show = Callable[[list[Written]], None]
-"""What shows an output to the user at once, where that is possible."""
+ShowOutput = Callable[[list[Written]], None]
+"""Shows feature maps that were written, where this process has a terminal."""
 
 
-def perform(recipe: Recipe, task: Task, show: Show | None = None) -> Outcome:
-    """Do the work; an error of ours becomes the outcome's."""
-    try:
-        return _done(recipe, task, show)
-    except CnnfxError as error:
-        return Outcome(task.source, error=error)
-    except MemoryError:
-        told = f"{task.source}: there is not enough memory for it. Try a smaller image, or fewer filters at a time."
-        return Outcome(task.source, error=CnnfxError(told))
+@dataclass(frozen=True, eq=False)
+class Processor:
+    """Processes one image after the other in the same way.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    grid_options : GridOptions
+    describe : bool
+        Whether results describe each output.
+    skip_existing : bool
+        Whether images whose output exists are skipped.
+    """
+
+    pipeline: Pipeline
+    grid_options: GridOptions
+    describe: bool = False
+    skip_existing: bool = False
+
+    def process(self, task: Task, show: ShowOutput | None = None) -> Result:
+        """Read an image, compute its feature maps and write them; an error becomes part of the result."""
+        try:
+            return self._process(task, show)
+        except CnnfxError as error:
+            return Result(task.source, error=error)
+        except MemoryError:
+            message = f"{task.source}: there is not enough memory. Try a smaller image, or fewer filters at a time."
+            return Result(task.source, error=CnnfxError(message))
+
+    def _process(self, task: Task, show: ShowOutput | None) -> Result:
+        if self.skip_existing and _is_written(task, self.pipeline.channel_names()):
+            return _skipped(task)
+        image, layers = self.pipeline.run(task.content if task.content is not None else task.path or task.source)
+        image = replace(image, name=task.source) if task.path else image
+        if self.skip_existing and _is_written(task, [(number, maps.names) for number, maps in layers]):
+            return _skipped(task)
+        written = write(task.target, image, layers, self.grid_options)
+        if show is not None:
+            show(written)
+        notes = [*image.notes, *(note for output in written for note in output.notes)]
+        if self.describe:
+            return Result(task.source, tuple(notes), tuple(_described(task.source, output) for output in written))
+        if task.target.path is not None:
+            notes += [_summary(written), *_notes_on_zero_maps(written)]
+        return Result(task.source, tuple(notes))
 
 
-def in_turn(recipe: Recipe, tasks: Iterable[Task], show: Show | None = None) -> Generator[Outcome, None, None]:
-    """Do the tasks one by one in this process."""
-    return (perform(recipe, task, show) for task in tasks)
+def process_serially(
+    processor: Processor, tasks: Iterable[Task], show: ShowOutput | None = None
+) -> Generator[Result, None, None]:
+    """Process the tasks one after the other in this process."""
+    return (processor.process(task, show) for task in tasks)
 
 
-def killer_message(source: str) -> CnnfxError:
-    """What to say of an image that ends the process that works on it."""
+def worker_killed(source: str) -> CnnfxError:
+    """Return the error of an image that makes worker processes die, also when it is the only one in work."""
     return CnnfxError(
-        f"{source}: it ends the process that works on it. The file may be damaged, or too large for the memory. "
+        f"{source}: it crashes the process that works on it. The file may be damaged, or too large for the memory. "
         "Get the file again, or make it smaller."
     )
 
 
-def _done(recipe: Recipe, task: Task, show: Show | None) -> Outcome:
-    if recipe.skip_existing and _is_written(task, recipe.work.names()):
-        return _passed_over(task)
-    image = recipe.work.load(task.content if task.content is not None else task.path or task.source)
-    image = replace(image, name=task.source) if task.path else image
-    layers = recipe.work.maps(image)
-    if recipe.skip_existing and _is_written(task, [(number, maps.names) for number, maps in layers]):
-        return _passed_over(task)
-    written = write(task.goal, image, layers, recipe.grid_options)
-    if show is not None:
-        show(written)
-    results = tuple(_described(task.source, output) for output in written) if recipe.described else ()
-    talk = () if recipe.described or task.goal.path is None else (_summary(written), *_empty(written))
-    notes = [note for output in written for note in output.notes]
-    return Outcome(task.source, (*image.notes, *notes, *talk), results)
-
-
-def _passed_over(task: Task) -> Outcome:
-    return Outcome(task.source, (f"{task.source}: its output is there already.",))
-
-
 def _is_written(task: Task, layers: Sequence[tuple[int, Sequence[str]]] | None) -> bool:
-    """Whether every file that the task would write is there; files are written whole or not at all."""
-    if layers is None and task.goal.folder:
+    """Whether every file of a task exists; files are written completely or not at all."""
+    if layers is None and task.target.folder:
         return False
-    files = task.goal.files(layer_names(layers or []))
+    files = task.target.files(layer_names(layers or []))
     return bool(files) and all(file.is_file() for file in files)
 
 
+def _skipped(task: Task) -> Result:
+    return Result(task.source, (f"{task.source}: its output exists already.",))
+
+
 def _summary(written: list[Written]) -> str:
-    outputs = dict.fromkeys(output.output for output in written)
+    """The files that were written, and the sizes of their feature maps."""
+    files = dict.fromkeys(output.output for output in written)
     layers = {output.layer: output.maps for output in written}
-    where = written[0].output if len(outputs) == 1 else f"{len(outputs)} files, {written[0].output} the first"
-    return f"{where}: {', '.join(_size(*maps.shape) for maps in layers.values())}"
+    first = written[0].output
+    name = first if len(files) == 1 else f"{len(files)} files, {first} the first"
+    return f"{name}: {', '.join(_channels_text(*maps.shape) for maps in layers.values())}"
 
 
-def _empty(written: list[Written]) -> Iterator[str]:
-    """Tells of maps that hold nothing, which look as if something had gone wrong."""
-    for layer, maps in {output.layer: output.maps for output in written}.items():
-        if maps.network.layers[-1].activation.kind != "relu" or "statistics" not in vars(maps):
-            continue  # numbers are written without a look at them
-        empty = sum(channel.range == (0, 0) for channel in maps.statistics)
-        if empty:
-            verb = "is" if empty == 1 else "are"
-            yield (
-                f"{empty} of {len(maps.statistics)} maps {verb} 0 everywhere: ReLU let nothing pass. "
-                f"--layer {layer} --activation none shows what it takes away."
-            )
-
-
-def _size(channels: int, height: int, width: int) -> str:
+def _channels_text(channels: int, height: int, width: int) -> str:
     return f"{channels} channel{'s' * (channels > 1)} of {width}×{height}"
 
 
+def _notes_on_zero_maps(written: list[Written]) -> Iterator[str]:
+    """Explain maps that are 0 everywhere, which look like a fault."""
+    for layer, maps in {output.layer: output.maps for output in written}.items():
+        if maps.network.layers[-1].activation.kind != "relu" or "statistics" not in vars(maps):
+            continue  # arrays are written without statistics
+        count = sum(channel.range == (0, 0) for channel in maps.statistics)
+        if count:
+            verb = "is" if count == 1 else "are"
+            yield (
+                f"{count} of {len(maps.statistics)} maps {verb} 0 everywhere: ReLU set all values to 0. "
+                f"With the activation none, layer {layer} shows the values before."
+            )
+
+
 def _described(source: str, written: Written) -> dict[str, Any]:
-    channels = [_channel(written, index) for index in written.channels]
+    channels = [_described_channel(written, index) for index in written.channels]
     return {"input": source, "output": written.output, "layer": written.layer, "channels": channels}
 
 
-def _channel(written: Written, index: int) -> dict[str, Any]:
-    values = written.maps.statistics[index]
-    low, high = values.range if values.count else (None, None)
+def _described_channel(written: Written, index: int) -> dict[str, Any]:
+    statistics = written.maps.statistics[index]
+    low, high = statistics.range if statistics.count else (None, None)
     return {
         "name": written.maps.names[index],
         "shape": list(written.maps.shape[1:]),
         "min": low,
         "max": high,
-        "mean": values.mean,
-        "peak": values.peak and list(values.peak),
-        "nonfinite": values.nonfinite,
+        "mean": statistics.mean,
+        "peak": statistics.peak and list(statistics.peak),
+        "nonfinite": statistics.nonfinite,
     }

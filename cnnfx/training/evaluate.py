@@ -102,7 +102,7 @@ class Evaluation:
         Returns
         -------
         list of dict
-            "class" is the name and "images" the number of images (the support). "recall" is the fraction of these
+            "class" is the name and "support" the number of images of the class. "recall" is the fraction of these
             images that is predicted to be of this class, "precision" the fraction of the images predicted to be of
             this class that is, and "f1" the harmonic mean of both. A figure is None where its denominator is 0.
         """
@@ -110,7 +110,7 @@ class Evaluation:
         return [
             {
                 "class": name,
-                "images": int(true[k]),
+                "support": int(true[k]),
                 "recall": _ratio(correct[k], true[k]),
                 "precision": _ratio(correct[k], predicted[k]),
                 "f1": _ratio(2 * correct[k], true[k] + predicted[k]),

@@ -22,24 +22,25 @@ def test_the_accuracy_is_that_which_training_told(model):
 def test_json_holds_the_figures_of_each_class_and_the_confusion(model):
     told = json.loads(done("evaluate", model, "--data", "drawn:300", "--json").stdout)
     matrix = np.array(told["confusion"])
-    assert list(told) == ["data", "images", "accuracy", "mistakes", "classes", "confusion", "confused"]
+    assert list(told) == ["data", "images", "accuracy", "misclassified", "classes", "confusion", "confused"]
     assert (told["data"], told["images"], matrix.shape) == ("drawn:300", 50, (10, 10))
     assert told["accuracy"] == matrix.trace() / 50
-    assert told["mistakes"] == 50 - matrix.trace() == sum(pair["count"] for pair in told["confused"])
+    assert told["misclassified"] == 50 - matrix.trace() == sum(pair["count"] for pair in told["confused"])
     third = told["classes"][3]
-    assert (third["class"], third["images"], third["recall"]) == ("3", 5, matrix[3, 3] / 5)
+    assert (third["class"], third["support"], third["recall"]) == ("3", 5, matrix[3, 3] / 5)
 
 
 def test_the_text_holds_accuracy_classes_and_matrix(model):
     lines = done("evaluate", model).stdout.splitlines()
     assert lines[0].startswith("accuracy ")
     assert lines[0].endswith(" of 1000 test images of drawn:6000)")
-    assert lines[2].split() == ["class", "images", "found", "right", "F1"]
-    assert lines[3].split()[:2] == ["0", "100"]
-    assert lines[15] == "confusion: a row for each true class, a column for what was told"
-    assert lines[16].split() == [*"0123456789"]
-    assert lines[28].startswith("most often: ")
-    assert max(map(len, lines[:28])) <= 80
+    assert lines[2].split() == ["class", "precision", "recall", "F1", "support"]
+    assert (lines[3].split()[0], lines[3].split()[-1]) == ("0", "100")
+    assert lines[14] == "confusion matrix: a row for each true class, a column for each predicted class"
+    assert lines[15].split() == [*"0123456789"]
+    assert lines[27].startswith("misclassified ")
+    assert ", most often: " in lines[27]
+    assert max(map(len, lines[:27])) <= 80
 
 
 def test_the_confusion_matrix_and_the_mistakes_are_drawn(model):
@@ -53,17 +54,17 @@ def test_the_confusion_matrix_and_the_mistakes_are_drawn(model):
 def test_a_picture_that_cannot_be_written_is_refused_before_the_work(model):
     assert refused("evaluate", model, "-o", "none/confusion.png") == (
         "cnnfx: none/confusion.png: it cannot be written: its folder does not exist. "
-        "Make it first, or choose another with -o."
+        "Create it, or choose another with -o."
     )
     assert refused("evaluate", model, "--mistakes", "mistakes.txt", code=2) == (
-        "cnnfx: mistakes.txt is not the name of a picture file. Give one such as confusion.png."
+        "cnnfx: mistakes.txt is not a picture file. Give the name of one, such as confusion.png."
     )
     assert os.listdir() == []
 
 
 def test_a_model_without_classes_is_refused():
     assert refused("evaluate", "edges", code=2) == (
-        "cnnfx: edges is not a model: those are files in .npz, made by cnnfx train."
+        "cnnfx: edges is not a model. Models are .npz files written by cnnfx train."
     )
 
 

@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 
 import cnnfx
-from cnnfx.pipeline.targets import NUMBERS, PAGES, PICTURES
+from cnnfx.pipeline.targets import ARRAY_FORMATS, PAGE_FORMATS, PICTURE_FORMATS
 from tests.cli.commands import SAMPLES, SEVEN, done, refused, run
 
 
@@ -54,15 +54,15 @@ def test_a_name_may_be_as_odd_as_the_system_takes():
 # --- formats
 
 
-@pytest.mark.parametrize("ending", PICTURES)
+@pytest.mark.parametrize("ending", PICTURE_FORMATS)
 def test_the_ending_chooses_the_kind_of_picture(ending):
     done("apply", SEVEN, "-f", "edges", "-o", f"a.{ending}")
     with PIL.Image.open(f"a.{ending}") as picture:
-        assert picture.format == PICTURES[ending]
+        assert picture.format == PICTURE_FORMATS[ending]
         picture.load()
 
 
-@pytest.mark.parametrize("ending", [ending for ending in PICTURES if ending not in ("gif", "pgm")])
+@pytest.mark.parametrize("ending", [ending for ending in PICTURE_FORMATS if ending not in ("gif", "pgm")])
 def test_a_picture_in_colors_can_have_every_ending(ending):
     done("apply", SEVEN, "-f", "edges", "--colormap", "diverging", "-o", f"a.{ending}")
     with PIL.Image.open(f"a.{ending}") as picture:
@@ -92,7 +92,7 @@ def test_a_format_may_not_contradict_the_name():
     assert files() == []
 
 
-KNOWN = ", ".join([*PICTURES, *NUMBERS, *PAGES])
+KNOWN = ", ".join([*PICTURE_FORMATS, *ARRAY_FORMATS, *PAGE_FORMATS])
 
 
 def test_an_unknown_ending_is_refused():
@@ -242,7 +242,7 @@ def test_a_folder_that_exists_needs_no_slash(tmp_path):
     assert files() == ["maps/seven.box.png"]
 
 
-@pytest.mark.parametrize("ending", NUMBERS)
+@pytest.mark.parametrize("ending", ARRAY_FORMATS)
 def test_a_folder_can_take_numbers(ending):
     done("apply", SEVEN, "-f", "edges", "-o", "maps/", "--format", ending)
     done("apply", SEVEN, "-f", "edges", "-o", "all.npy")

@@ -141,7 +141,7 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
         (("--batch-size", "301"),
          "drawn:300: a batch of 301 is larger than the data, 300 images. Choose a smaller one.", 1),
         (("-o", "none/model.npz"),
-         "none/model.npz: it cannot be written: its folder does not exist. Make it first, or choose another with -o.",
+         "none/model.npz: it cannot be written: its folder does not exist. Create it, or choose another with -o.",
          1),
         (("-o", "model.txt"),
          "model.txt: the model is written after every epoch, to a file in .npz, such as -o model.npz.", 2),
@@ -150,7 +150,7 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
         (("--size", "13"), "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
         (("--arch", "edges"), "edges: there is no such file. Give the path of an arch file, such as arch.toml.", 1),
         (("--log", "none/run.jsonl"),
-         "none/run.jsonl: it cannot be written: its folder does not exist. Make it first, or choose another with "
+         "none/run.jsonl: it cannot be written: its folder does not exist. Create it, or choose another with "
          "--log.", 1),
         (("--image-size", "9"),
          "drawn:300: a size can be given for folders of images only.", 1),
@@ -169,7 +169,7 @@ def test_a_log_on_a_full_disk_is_named():
     result = run(*TINY, "--epochs", "1", "--log", "/dev/full")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
-        "cnnfx: /dev/full: it cannot be written: the disk is full. Make room, or choose another place with --log."
+        "cnnfx: /dev/full: it cannot be written: the disk is full. Free space, or choose another output with --log."
     )
     assert meta("model.npz")["epochs"] == 1
 
@@ -186,7 +186,8 @@ def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved():
     result = run(*TINY, "--lr", "1e30")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].endswith(
-        "the learning rate 1e+30 is too large. Choose a smaller one, such as 1e+29. Nothing was saved yet."
+        "the learning rate 1e+30 is too large. Choose a smaller one, such as 1e+29. Nothing was saved yet. "
+        "The option is --lr."
     )
     assert "Warning" not in result.stderr
     np.testing.assert_array_equal(arrays("model.npz")["layers.0.weight"], before["layers.0.weight"])

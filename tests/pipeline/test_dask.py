@@ -114,7 +114,7 @@ def many_photos() -> None:
         os.link("photos/0.png", f"photos/{number}.png")
 
 
-IMPATIENT = "from cnnfx.__main__ import main; from cnnfx.pipeline import dask as cluster; cluster.DESERTED = 2; main()"
+IMPATIENT = "from cnnfx.__main__ import main; from cnnfx.pipeline import dask; dask.NO_WORKERS_SECONDS = 2; main()"
 
 
 def test_the_loss_of_all_workers_ends_the_work(another):
