@@ -146,9 +146,10 @@ def write_page(file: IO[bytes], name: str, image: Image, layers: Layers, grid_op
     except CnnfxError as error:
         raise error.prefixed(image.name) from error
     file.write(page)
-    if len(page) <= LARGE:
+    if len(page) <= LARGE_PAGE_BYTES:
         return ()
-    return (f"{name}: it has {len(page) / 1e6:.1f} MB, more than the {LARGE / 1e6:.0f} MB that open quickly anywhere.",)
+    size, limit = f"{len(page) / 1e6:.1f} MB", f"{LARGE_PAGE_BYTES / 1e6:.0f} MB"
+    return (f"{name}: it has {size}, more than the {limit} that open quickly anywhere.",)
 
 
 def write_grid(file: IO[bytes], name: str, grid: Grid, format: str = "png") -> None:
