@@ -123,10 +123,10 @@ def explain(
         ),
     ],
     at: Annotated[
-        parsers.Spot,
+        parsers.Position,
         typer.Option(
             "--at",
-            parser=parsers.spot,
+            parser=parsers.position,
             metavar="X,Y",
             help="The position in the feature maps, after pooling: 0,0 is at the top left.",
             rich_help_panel=PIXEL,
@@ -211,7 +211,7 @@ def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMap
     return image, maps
 
 
-def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Spot, as_json: bool, quiet: bool) -> list[int]:
+def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Position, as_json: bool, quiet: bool) -> list[int]:
     """The numbers of the output channels to explain: those named, or all, or those of the largest outputs."""
     import numpy as np
 
@@ -250,7 +250,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Spot, depth: int, as_json: bool) -> None:
+def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Position, depth: int, as_json: bool) -> None:
     """Print the explanations of the chosen output channels."""
     from cnnfx.errors import ArgumentError, UsageError
     from cnnfx.nn.trace import explain

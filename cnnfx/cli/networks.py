@@ -15,7 +15,7 @@ from cnnfx.nn.network import Network
 
 if TYPE_CHECKING:
     from cnnfx.cli.options import NetworkOptions
-    from cnnfx.cli.parsers import Choice, Pooled
+    from cnnfx.cli.parsers import Choice, Pooling
     from cnnfx.images import Image
     from cnnfx.nn.layers import Array
 
@@ -64,7 +64,7 @@ class LayerSettings(NamedTuple):
         return replace(network, layers=(*below, layer))
 
 
-def requested_network(options: NetworkOptions, pool: Pooled | None = None, layer: int | None = None) -> Network:
+def requested_network(options: NetworkOptions, pool: Pooling | None = None, layer: int | None = None) -> Network:
     """Return the network of a command line up to a layer (counted from 1, None for the last), with its settings.
 
     Raises

@@ -148,7 +148,7 @@ ActivationOption = Annotated[
     ),
 ]
 Pooling = Annotated[
-    parsers.Pooled | None,
+    parsers.Pooling | None,
     typer.Option(
         "--pool",
         parser=parsers.pool,

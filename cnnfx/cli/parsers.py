@@ -1,4 +1,8 @@
-"""How the texts of options become values; what cannot be understood is wrong usage."""
+"""Parsers of option values, and the completion of names in a shell.
+
+A parser raises `typer.BadParameter` if it does not understand the text, which is wrong usage. The classes of values are
+there because Typer takes a plain tuple for an option with several values.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +10,39 @@ from typing import NamedTuple
 
 import typer
 
-MOST_DIGITS = 9
-"""No option takes a number as long as that of all pixels."""
-MOST_CHOSEN = 100_000
-"""No range of filters is as long."""
+MAX_DIGITS = 9
+"""The most digits of a whole number."""
+MAX_NUMBER_DIGITS = 5
+"""The most digits of a filter's number in `numbers`."""
+MAX_RANGE = 100_000
+"""The most filters in a range."""
+METHODS = ("patches", "deconvolution", "maximization")
+"""The methods of `cnnfx show-patterns`."""
 
 
 class Pair(NamedTuple):
-    """Two whole numbers; a class of its own because Typer takes a plain tuple for an option with two values."""
+    """Two whole numbers from 1 on."""
 
     vertical: int
     horizontal: int
 
 
-class Spot(NamedTuple):
-    """A position in a picture, counted from the left and the top; a class of its own as `Pair` is."""
+class Position(NamedTuple):
+    """A column and a row of an image, counted from 0."""
 
     x: int
     y: int
 
 
-class Pooled(NamedTuple):
-    """A kind of pooling and the size of its blocks."""
+class Pooling(NamedTuple):
+    """The kind of pooling, max, mean or none, and the side of its blocks in pixels."""
 
     kind: str
     size: int
 
 
 class Region(NamedTuple):
-    """A part of an image: its left and top pixel, counted from 0, and its size."""
+    """A region of an image: column and row of its top left pixel, counted from 0, and its size in pixels."""
 
     x: int
     y: int
@@ -42,26 +50,38 @@ class Region(NamedTuple):
     height: int
 
 
+class Counts(tuple[int, ...]):
+    """Whole numbers from 1 on."""
+
+
+class Choice(tuple[tuple[str, str | None], ...]):
+    """Names, each with None, and ranges of numbers (first, last)."""
+
+
+class Methods(tuple[str, ...]):
+    """Some of `METHODS`."""
+
+
 def whole(text: str) -> int:
-    """A whole number from 1 on."""
+    """Parse a whole number from 1 on."""
     if not _is_whole(text) or int(text) < 1:
         raise typer.BadParameter(f"{text!r} is not a whole number of 1 or more.")
     return int(text)
 
 
 def pixels(text: str) -> int:
-    """A whole number from 0 on."""
+    """Parse a whole number from 0 on."""
     if not _is_whole(text):
         raise typer.BadParameter(f"{text!r} is not a whole number of 0 or more.")
     return int(text)
 
 
 def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
 
 
 def pair(text: str) -> Pair:
-    """A number, or "vertical,horizontal", as a pair of whole numbers from 1 on."""
+    """Parse N or VERTICAL,HORIZONTAL: whole numbers from 1 on."""
     parts = text.replace("x", ",").split(",")
     numbers = [int(part) for part in parts if _is_whole(part.strip())]
     if len(numbers) != len(parts) or len(parts) > 2 or min(numbers) < 1:
@@ -71,33 +91,33 @@ def pair(text: str) -> Pair:
     return Pair(numbers[0], numbers[-1])
 
 
-def spot(text: str) -> Spot:
-    """ "x,y" as two whole numbers from 0 on."""
+def position(text: str) -> Position:
+    """Parse X,Y: whole numbers from 0 on."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2 or not all(map(_is_whole, parts)):
         raise typer.BadParameter(f"{text!r} is not X,Y: two whole numbers of 0 or more, such as 12,5.")
-    return Spot(int(parts[0]), int(parts[1]))
+    return Position(int(parts[0]), int(parts[1]))
 
 
 def padding(text: str) -> str:
-    """ "valid", "same" or a number of pixels; kept as text."""
+    """Check that the text is valid, same or a number of pixels."""
     if text not in ("valid", "same") and not _is_whole(text):
         raise typer.BadParameter(f"{text!r} is not valid, same or a whole number of pixels.")
     return text
 
 
-def pool(text: str) -> Pooled:
-    """ "max:2" or "mean:2" as a kind and a size; "none" takes the pooling away."""
+def pool(text: str) -> Pooling:
+    """Parse max:N, mean:N or none."""
     kind, _, size = text.partition(":")
     if text == "none":
-        return Pooled("none", 1)
+        return Pooling("none", 1)
     if kind not in ("max", "mean") or not _is_whole(size) or int(size) < 1:
         raise typer.BadParameter(f"{text!r} is not max:N, mean:N (N of 1 or more) or none.")
-    return Pooled(kind, int(size))
+    return Pooling(kind, int(size))
 
 
 def color(text: str) -> str:
-    """A color that Pillow knows; kept as text."""
+    """Check that the text is a color that Pillow knows."""
     if text != "white":
         from PIL import ImageColor
 
@@ -108,40 +128,15 @@ def color(text: str) -> str:
     return text
 
 
-def complete_filters(incomplete: str) -> list[str]:
-    """The presets whose names begin so."""
-    from cnnfx.formats import preset_names
-
-    return [name for name in preset_names() if name.startswith(incomplete)]
-
-
-def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The output channels of the network that the command line names so far, those whose names begin so."""
-    from cnnfx.cli.networks import build_network, checked_layer
-    from cnnfx.errors import CnnfxError
-
-    given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
-    try:
-        network = build_network(given["filters"], given["kernel"], given["then"])
-        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
-    except CnnfxError:  # told when the command is run
-        return []
-    return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
-
-
 def layers(text: str) -> str:
-    """ "all" or a layer's number from 1 on; kept as text."""
+    """Check that the text is all or a layer's number from 1 on."""
     if text != "all" and not (_is_whole(text) and int(text) >= 1):
         raise typer.BadParameter(f"{text!r} is not all or the number of a layer, 1 or more.")
     return text
 
 
-class Counts(tuple[int, ...]):
-    """Whole numbers from 1 on; a class of its own because Typer takes a plain tuple for an option with many values."""
-
-
 def counts(text: str) -> Counts:
-    """ "16,32" as whole numbers from 1 on."""
+    """Parse a list of whole numbers from 1 on, such as 16,32."""
     parts = [part.strip() for part in text.split(",")]
     if not all(_is_whole(part) and int(part) >= 1 for part in parts):
         raise typer.BadParameter(f"{text!r} is not a list of whole numbers of 1 or more, such as 16,32.")
@@ -149,12 +144,14 @@ def counts(text: str) -> Counts:
 
 
 def numbers(text: str) -> Counts:
-    """ "1-8,12" as whole numbers from 1 on, in order; "all" as none."""
+    """Parse numbers from 1 on and ranges of them, such as 1-8,12; return none for all."""
     found: list[int] = []
     for part in [] if text == "all" else text.split(","):
         first, dash, last = (one.strip() for one in part.partition("-"))
         ends = (first, last if dash else first)
-        if not all(_is_whole(end) and len(end) <= 5 for end in ends) or not 1 <= int(ends[0]) <= int(ends[1]):
+        if not all(_is_whole(end) and len(end) <= MAX_NUMBER_DIGITS for end in ends) or not 1 <= int(ends[0]) <= int(
+            ends[1]
+        ):
             raise typer.BadParameter(
                 f"{text!r} is not all, nor numbers of 1 or more and ranges of them, such as 1-8,12."
             )
@@ -163,7 +160,7 @@ def numbers(text: str) -> Counts:
 
 
 def rate(text: str) -> float:
-    """A positive number."""
+    """Parse a positive number."""
     try:
         value = float(text)
     except ValueError:
@@ -174,7 +171,7 @@ def rate(text: str) -> float:
 
 
 def shape(text: str) -> Counts:
-    """ "1x28x28" as channels, rows and columns."""
+    """Parse channels, rows and columns, such as 1x28x28."""
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) != 3 or not all(_is_whole(part) and int(part) >= 1 for part in parts):
         raise typer.BadParameter(f"{text!r} is not CHANNELSxROWSxCOLUMNS, such as 1x28x28.")
@@ -182,25 +179,21 @@ def shape(text: str) -> Counts:
 
 
 def layer_or_classes(text: str) -> str:
-    """ "classes" or a layer's number from 1 on; kept as text."""
+    """Check that the text is classes or a layer's number from 1 on."""
     if text != "classes" and not (_is_whole(text) and int(text) >= 1):
         raise typer.BadParameter(f"{text!r} is not classes or the number of a layer, 1 or more.")
     return text
 
 
-class Choice(tuple[tuple[str, str | None], ...]):
-    """Names, and ranges of numbers (first, last); a class of its own as `Counts` is."""
-
-
 def choice(text: str) -> Choice:
-    """ "1,4,7-9" or "top,left" as names and ranges of numbers."""
+    """Parse names and ranges of numbers, such as 1,4,7-9 or top,left."""
     found: list[tuple[str, str | None]] = []
     for part in (part.strip() for part in text.split(",")):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
         if not part:
             raise typer.BadParameter(f"{text!r} is not a list of filters, such as 1,4,7-9 or top,left.")
         if dash and _is_whole(first) and _is_whole(last):
-            if int(first) > int(last) or int(last) - int(first) >= MOST_CHOSEN:
+            if int(first) > int(last) or int(last) - int(first) >= MAX_RANGE:
                 raise typer.BadParameter(f"{part!r} is not a range of filters, from a smaller number to a larger one.")
             found.append((first, last))
         elif dash and (not first or not last):
@@ -210,15 +203,8 @@ def choice(text: str) -> Choice:
     return Choice(found)
 
 
-METHODS = ("patches", "deconvolution", "maximization")
-
-
-class Methods(tuple[str, ...]):
-    """Some of `METHODS`; a class of its own as `Counts` is."""
-
-
 def methods(text: str) -> Methods:
-    """ "patches,maximization" as names of methods."""
+    """Parse names of methods, such as patches,maximization."""
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
         if part not in METHODS:
@@ -227,7 +213,7 @@ def methods(text: str) -> Methods:
 
 
 def region(text: str) -> Region:
-    """ "x,y,w,h" as a part of an image."""
+    """Parse X,Y,WIDTH,HEIGHT."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 4 or not all(map(_is_whole, parts)) or min(map(int, parts[2:])) < 1:
         raise typer.BadParameter(
@@ -237,7 +223,7 @@ def region(text: str) -> Region:
 
 
 def fps(text: str) -> float:
-    """A number of frames per second, 0.1 to 50."""
+    """Parse frames per second, 0.1 to 50."""
     try:
         value = float(text)
     except ValueError:
@@ -245,3 +231,24 @@ def fps(text: str) -> float:
     if not 0.1 <= value <= 50:
         raise typer.BadParameter(f"{text!r} is not a number of frames per second, from 0.1 to 50.")
     return value
+
+
+def complete_filters(incomplete: str) -> list[str]:
+    """Return the presets whose names begin with the text."""
+    from cnnfx.formats import preset_names
+
+    return [name for name in preset_names() if name.startswith(incomplete)]
+
+
+def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the output channels of the network that the command line names, if their names begin with the text."""
+    from cnnfx.cli.networks import build_network, checked_layer
+    from cnnfx.errors import CnnfxError
+
+    given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
+    try:
+        network = build_network(given["filters"], given["kernel"], given["then"])
+        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
+    except CnnfxError:  # reported when the command is run
+        return []
+    return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]

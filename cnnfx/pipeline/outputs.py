@@ -138,7 +138,7 @@ def write_page(file: IO[bytes], name: str, image: Image, layers: Layers, grid_op
     CnnfxError
         If it would be too large for a browser; the message names the image.
     """
-    from cnnfx.render.page import make_page
+    from cnnfx.render.page import LARGE_PAGE_BYTES, make_page
 
     picture = feature_grid(image, layers, grid_options._replace(with_input=True, with_filters=True))
     try:

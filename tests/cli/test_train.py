@@ -42,7 +42,7 @@ def test_in_a_pipe_there_is_a_plain_line_for_each_epoch():
     assert result.stdout == ""
     assert "\x1b" not in result.stderr
     lines = result.stderr.splitlines()
-    assert lines[0] == ("learning on drawn:300: 300 images of 1×28×28, 50 to test with; 10 classes; 695 parameters.")
+    assert lines[0] == ("training on drawn:300: 300 images of 1×28×28 and 50 test images; 10 classes; 695 parameters.")
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
     assert lines[1].split("  ")[2].startswith("training accuracy ")
     assert lines[2].split("  ")[3].startswith("test accuracy ")
@@ -52,8 +52,8 @@ def test_at_the_end_the_layers_and_their_parameters_are_told():
     text = done(*TINY, "--epochs", "1").stderr
     assert "2 filters 5×5      2×24×24          52  2 × 1 × 5 × 5 + 2 = 52\n" in text
     assert "total                              695\n" in text
-    assert "of the 50 test images are told wrongly, most often: " in text
-    assert "\nmodel.npz holds the model; all took " in text
+    assert "of the 50 test images are misclassified, most often: " in text
+    assert "\nThe model is in model.npz. The run took " in text
 
 
 def test_quiet_says_nothing():
@@ -117,7 +117,7 @@ def test_without_mnist_it_says_so_and_learns_on_drawn_digits(monkeypatch, tmp_pa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     text = done("train", "--epochs", "1", "--filters", "2,2").stderr
     assert text.startswith("cnnfx: Digits that cnnfx draws itself are used instead of MNIST. MNIST is not available. ")
-    assert "\nlearning on drawn: 300 images" in text
+    assert "\ntraining on drawn: 300 images" in text
     assert meta("model.npz")["dataset"] == "drawn"
 
 
@@ -176,7 +176,7 @@ def test_a_log_on_a_full_disk_is_named():
 
 def test_filters_and_an_arch_file_are_one_too_many():
     assert refused(*TINY, "--arch", "a.toml", code=2) == (
-        "cnnfx: --filters and --size are for the default network; --arch says its own."
+        "cnnfx: --filters and --size are for the default network; --arch describes its own."
     )
 
 
@@ -228,8 +228,8 @@ def test_ctrl_c_says_where_the_model_is_and_how_to_go_on():
     assert code == 130
     done_epochs = meta("model.npz")["epochs"]
     assert said.endswith(
-        f"cnnfx: stopped. model.npz holds the model after epoch {done_epochs} of 60.\n"
-        "Go on with: cnnfx train --resume model.npz\ncnnfx: interrupted.\n"
+        f"cnnfx: stopped. model.npz contains the model after epoch {done_epochs} of 60.\n"
+        "Continue with: cnnfx train --resume model.npz\ncnnfx: interrupted.\n"
     )
 
 
@@ -239,7 +239,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_saved(earlier):
         done(*TINY, "--epochs", "1")
     command = [*COMMAND, "train", "--data", "drawn:2000", "--filters", "48,96", "--epochs", "1"]
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
-        assert run.stderr.readline().startswith("learning on ")
+        assert run.stderr.readline().startswith("training on ")
         run.send_signal(signal.SIGINT)
         said = run.stderr.read()
     assert run.returncode == 130
@@ -258,7 +258,7 @@ def test_a_log_goes_on_where_the_run_was_stopped():
 def test_a_run_that_is_resumed_takes_no_other_settings():
     done(*TINY, "--epochs", "1")
     assert refused("train", "--resume", "model.npz", "--epochs", "2", code=2) == (
-        "cnnfx: --epochs cannot be given with --resume: the run of model.npz goes on as it began."
+        "cnnfx: --epochs cannot be given with --resume: the run of model.npz keeps its settings."
     )
 
 

@@ -81,7 +81,7 @@ def stopped(*args, ready):
 def test_ctrl_c_writes_what_was_there_so_far_and_a_resumed_run_begins_there():
     code, said = stopped(*LONG, "--filmstrip", "a.gif", "--curve", "a.png", ready="model.npz")
     assert code == 130
-    assert "\nGo on with: cnnfx train --resume model.npz\n" in said
+    assert "\nContinue with: cnnfx train --resume model.npz\n" in said
     assert "\na.gif: the filters of layer 1 in " in said
     assert picture("a.gif")[1] >= 2
     assert picture("a.png") == ("PNG", 1)
