@@ -1,8 +1,7 @@
 """cnnfx: a convolutional layer from the shell, and its parts as a library.
 
-`correlate` slides filters over arrays; `load_image` and `load_network` read what the command line reads;
-`Network.feature_maps` gives
-the output channels of every layer; `grid` draws them.
+`correlate` computes the cross-correlation of arrays with filters; `load_image` and `load_network` read what the command
+line reads; `Network.feature_maps` returns the output channels of every layer; `grid` draws them.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ __all__ = [
     "save_grid",
 ]
 
-_HOME = {
+_MODULES = {
     "correlate": "cnnfx.conv",
     "ArgumentError": "cnnfx.errors",
     "CnnfxError": "cnnfx.errors",
@@ -55,12 +54,12 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name where it is first used, so that the command line starts without what it does not need."""
-    if name not in _HOME:
+    """Import a public name when it is first used, so that the command line starts without NumPy."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""`python -m cnnfx`, and where the `cnnfx` command starts."""
+"""The start and the end of the program: `python -m cnnfx` and the `cnnfx` command."""
 
 from __future__ import annotations
 
@@ -8,53 +8,49 @@ import os
 import sys
 from contextlib import suppress
 
+BLAS_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""The variables that BLAS libraries read once, when NumPy is imported."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+OBJECTS_PER_COLLECTION = 100_000
+"""New objects after which garbage is collected. A short command makes fewer, and saves a tenth of its time."""
+
 
 def main() -> None:
-    """Run the command line, and end the program with its exit code."""
-    leaving = _Leaving()
-    # A short command would spend a tenth of its time in looking for garbage: only a long one leaves enough of it.
-    gc.set_threshold(100_000, *gc.get_threshold()[1:])
-    # The engine's own threads do the work; BLAS reads these once, when NumPy is loaded, and would start threads of
-    # its own.
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    """Run the command line, and exit with its code."""
+    exit_codes: list[object] = []
+    if not getattr(atexit, "_ncallbacks", lambda: 1)():  # what others registered before would not be called
+        atexit.register(_exit_at_once, exit_codes)
+    gc.set_threshold(OBJECTS_PER_COLLECTION, *gc.get_threshold()[1:])
+    for variable in BLAS_THREAD_VARIABLES:
+        os.environ.setdefault(variable, "1")  # cnnfx starts its own threads
     try:
         _prepare_streams()
         from cnnfx.cli import app
 
         app(prog_name="cnnfx")
-    except KeyboardInterrupt:  # before the command line was there to hear it, or after it was done
-        leaving.status = 130
-        sys.exit(130)
+    except KeyboardInterrupt:  # before the command line handles it, or after it is done
+        exit_codes.append(INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except SystemExit as end:
-        leaving.status = end.code or 0
+        exit_codes.append(end.code or 0)
         raise
 
 
-class _Leaving:
-    """The end of the program, once all else that is to be done at its end is done.
+def _exit_at_once(exit_codes: list[object]) -> None:
+    """Exit without freeing every object, which takes a seventh of a short command. Registered first, it is called last.
 
-    The interpreter would then take apart, object by object, what the system takes back at once: a twentieth of the time
-    of a short command.
+    An error that is not handled appends no code, and ends as usual.
     """
-
-    def __init__(self) -> None:
-        self.status: str | int | None = None  # as long as nothing has ended as it should
-        # What is registered first is called last: what somebody registered before this would never be called.
-        if not getattr(atexit, "_ncallbacks", lambda: 1)():
-            atexit.register(self)
-
-    def __call__(self) -> None:
-        if isinstance(self.status, int):
-            with suppress(OSError, ValueError):  # a full disk, a closed pipe: the interpreter says so in its own way
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(self.status)
+    if exit_codes and isinstance(exit_codes[0], int):
+        with suppress(OSError, ValueError):  # the interpreter reports a full disk or a closed pipe itself
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(exit_codes[0])
 
 
 def _prepare_streams() -> None:
-    """Streams that are there, also where they were closed as by `>&-`, and take every text: a sign that an encoding
-    lacks becomes `?`."""
+    """Open the streams that are closed, as by `>&-`, and replace characters that the encoding lacks by `?`."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 # open as long as the program runs
     if sys.stderr is None:

@@ -1,4 +1,4 @@
-"""Errors as messages and exit codes: the option of the command line that helps is added to what the library says."""
+"""Errors as messages and exit codes: a message of the library is completed with the option that helps."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ BAR_CHARACTERS = 30
 
 Item = TypeVar("Item")
 ReportProgress = Callable[[str, int, int | None], None]
-"""Takes what is being done, how much of it is done, and the total, None if it is unknown."""
+"""Called with the name of a step, how much of it is done, and the total, None if it is unknown."""
 
 
 def print_message(text: str) -> None:

@@ -38,7 +38,7 @@ def described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[s
 
 def _output(explanation: Explanation) -> dict[str, Any]:
     pool, below = explanation.pool, explanation.contributions
-    told: dict[str, Any] = {
+    output: dict[str, Any] = {
         "layer": explanation.layer,
         "filter": explanation.channel,
         "at": [explanation.column, explanation.row],
@@ -48,11 +48,11 @@ def _output(explanation: Explanation) -> dict[str, Any]:
         "value": _number(explanation.value),
     }
     if below is not None:
-        told["contributions"] = [
+        output["contributions"] = [
             {"adds": _numbers(found.amounts), "output": _output(found.explanation)} for found in below
         ]
-        told["others"] = {"count": explanation.others, "add": _numbers(explanation.other_amounts)}
-    return told
+        output["others"] = {"count": explanation.others, "add": _numbers(explanation.other_amounts)}
+    return output
 
 
 def _point(point: Point) -> dict[str, Any]:

@@ -165,7 +165,7 @@ Flip = Annotated[
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """The network, and the settings of its last layer; None leaves what its file says."""
+    """The network, and the settings of its last layer; None keeps those of its file."""
 
     filters: Filters = None
     kernel: Kernels = None

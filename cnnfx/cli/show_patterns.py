@@ -1,4 +1,4 @@
-"""`cnnfx show-patterns`: what the filters of a network look for."""
+"""`cnnfx show-patterns`: the image patches and inputs with the highest activation of each filter."""
 
 from __future__ import annotations
 
@@ -152,28 +152,28 @@ def show_patterns(
         if target.path is not None:
             check_writable(target.path)
     part = network_up_to(network, layer)
-    channels = chosen_channels(filters, channel_names(part), _named(part, layer))
+    channels = chosen_channels(filters, channel_names(part), _layer_text(part, layer))
     images = load_image_source(network, data, quiet)
     methods = [name for name in METHODS if method is None or name in method]
-    found = _found(network, images, layer, channels, methods, seed or 0, quiet)
-    _tell(found, images, quiet)
+    found = _search(network, images, layer, channels, methods, seed or 0, quiet)
+    _print_notes(found, images, quiet)
     if as_json:
         for pattern in found.patterns:
             print_json(_described(network, found, pattern))
     if target is not None:
-        _save(target, output or "", found, _title(network, found, images), columns)
+        _save(target, found, _title(network, found, images), columns)
     elif not as_json:
         print_result(_drawn(network, found, images))
         if not quiet:
             print_error("the best pattern of each filter is shown; -o FILE.png draws all.")
 
 
-def _named(part: Network, layer: str | None) -> str:
-    """What the layer is called in messages."""
+def _layer_text(part: Network, layer: str | None) -> str:
+    """The name of the layer in messages."""
     return f"the classes of {part.name}" if layer == "classes" else f"layer {len(part.layers)} of {part.name}"
 
 
-def _found(
+def _search(
     network: Network,
     images: ImageSource,
     layer: str | None,
@@ -190,21 +190,21 @@ def _found(
         return find_patterns(network, images, wanted, channels, methods=methods, seed=seed, progress=progress)
 
 
-def _tell(found: LayerPatterns, images: ImageSource, quiet: bool) -> None:
-    """Say what was passed over, and which filters are excited by fewer images than there are patches."""
+def _print_notes(found: LayerPatterns, images: ImageSource, quiet: bool) -> None:
+    """Print which images were skipped, and which filters are active in fewer images than there are patches."""
     from cnnfx.features.search import PATCHES
 
     for note in images.notes:
-        print_error(f"{note}")
+        print_error(note)
     if quiet:
         return
     if found.images < PATCHES:
-        print_error(f"{images.name}: it holds {_images(found.images)}, so there are fewer than {PATCHES} patches.")
+        print_error(f"{images.name}: it contains {_images(found.images)}, so there are fewer than {PATCHES} patches.")
     dead = [pattern.name for pattern in found.patterns if not pattern.patches]
     if dead:
         print_error(f"never active in {_images(found.images)} of {images.name}: {', '.join(dead)}.")
-    most = min(PATCHES, found.images - len(images.notes))
-    few = [f"{p.name} ({len(p.patches)})" for p in found.patterns if 0 < len(p.patches) < most]
+    complete = min(PATCHES, found.images - len(images.notes))
+    few = [f"{p.name} ({len(p.patches)})" for p in found.patterns if 0 < len(p.patches) < complete]
     if few:
         print_error(f"active in fewer than {PATCHES} images: {', '.join(few)}.")
 
@@ -214,18 +214,18 @@ def _images(count: int) -> str:
 
 
 def _title(network: Network, found: LayerPatterns, images: ImageSource) -> str:
-    what = "classes" if found.layer == "classes" else f"layer {found.layer}"
+    layer = "classes" if found.layer == "classes" else f"layer {found.layer}"
     height, width = found.size
-    return f"{network.name}, {what}: {width} by {height} pixels each, of {_images(found.images)} of {images.name}"
+    return f"{network.name}, {layer}: {width} by {height} pixels each, of {_images(found.images)} of {images.name}"
 
 
-def _save(target: Target, where: str, found: LayerPatterns, title: str, columns: int | None) -> None:
+def _save(target: Target, found: LayerPatterns, title: str, columns: int | None) -> None:
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.features import patterns_picture
 
     picture = patterns_picture(found, title, columns)
     with target.open() as file:
-        write_picture(file, where, picture, target.format)
+        write_picture(file, target.name, picture, target.format)
 
 
 def _drawn(network: Network, found: LayerPatterns, images: ImageSource) -> str:

@@ -72,8 +72,8 @@ def summary(
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
     shape: tuple[int, ...] = input or tuple(network.meta.get("input", DEFAULT_INPUT))
-    learned = arch.learned if arch else _learned(spec, network)
-    steps = summarize(network, shape, learned, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
+    trainable = arch.learned if arch else _trainable(spec, network)
+    steps = summarize(network, shape, trainable, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
     if as_json:
         print_json({"network": network.name, "input": list(shape), **_described(steps)})
     else:
@@ -93,8 +93,8 @@ def _load(spec: str) -> Network:
     return load_network(spec)
 
 
-def _learned(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
-    """Which filters a model has learned, where it knows: some may have been held fixed."""
+def _trainable(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
+    """Which filters of a model were trained; None if the file does not contain that."""
     if Path(spec).suffix.lower() != ".npz":
         return None
     from cnnfx.formats.model_npz import load_checkpoint
@@ -108,23 +108,23 @@ def _learned(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
 
 
 def _title(network: Network) -> str:
-    """What a network tells of itself in a line."""
+    """The training of a model or the description of a network, in one line."""
     meta = network.meta
     if "dataset" not in meta:
         return network.description or network.name
     epochs, accuracy = meta.get("epochs"), [value for value in meta.get("accuracy", []) if value is not None]
-    told = f", test accuracy {100 * accuracy[-1]:.2f} %" if accuracy else ""
-    return f"learned on {meta['dataset']}, {epochs} epoch{'s' * (epochs != 1)}{told}"
+    tested = f", test accuracy {100 * accuracy[-1]:.2f} %" if accuracy else ""
+    return f"trained on {meta['dataset']}, {epochs} epoch{'s' * (epochs != 1)}{tested}"
 
 
 def table(steps: Sequence[Step]) -> str:
-    """Steps as lines in columns."""
+    """Return the steps of a network as lines in columns."""
     rows = [(step.name, _shape(step), str(step.parameters or ""), step.sum) for step in steps]
     total, learnable = (sum(getattr(step, name) for step in steps) for name in ("parameters", "learnable"))
-    rows = [("layer", "output", "parameters", "how they come about"), *rows, ("total", "", str(total), "")]
+    rows = [("layer", "output", "parameters", "calculation"), *rows, ("total", "", str(total), "")]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
-    return "\n".join(lines) + (f"\n{learnable} of them are learned" if learnable != total else "")
+    return "\n".join(lines) + (f"\n{learnable} of them are trainable" if learnable != total else "")
 
 
 def _shape(step: Step) -> str:

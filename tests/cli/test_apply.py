@@ -185,8 +185,8 @@ def test_maps_that_hold_nothing_are_told():
     with open("none.toml", "w") as file:
         file.write('activation = "relu"\n[[filter]]\nweights = [[-1]]\nbias = -1\n[[filter]]\nweights = [[1]]\n')
     assert done("apply", SEVEN, "-f", "none.toml", "-o", "a.png").stderr == (
-        "a.png: 2 channels of 28×28\n1 of 2 maps is 0 everywhere: ReLU let nothing pass. "
-        "--layer 1 --activation none shows what it takes away.\n"
+        "a.png: 2 channels of 28×28\n1 of 2 maps is 0 everywhere: ReLU set all values to 0. "
+        "With the activation none, layer 1 shows the values before.\n"
     )
     assert done("apply", SEVEN, "-f", "none.toml", "--activation", "none", "-o", "a.png").stderr.count("\n") == 1
     assert done("apply", SEVEN, "-f", "none.toml", "-o", "a.npz").stderr == "a.npz: 2 channels of 28×28\n"

@@ -117,7 +117,7 @@ def test_a_message_of_several_images_names_each():
 
 def test_no_filters_at_all():
     assert refused("apply", SEVEN, code=2) == (
-        "cnnfx: Say which filters to use, such as -f edges; cnnfx list-filters shows what there is."
+        "cnnfx: Name the filters, such as -f edges; cnnfx list-filters shows the presets."
     )
 
 
@@ -330,7 +330,7 @@ def test_too_little_memory(monkeypatch):
 
     monkeypatch.setattr("cnnfx.pipeline.pipeline.feature_maps", exhausted)
     assert refusal(SEVEN) == (
-        f"cnnfx: {SEVEN}: there is not enough memory for it. Try a smaller image, or fewer filters at a time."
+        f"cnnfx: {SEVEN}: there is not enough memory. Try a smaller image, or fewer filters at a time."
     )
 
 

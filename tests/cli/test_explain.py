@@ -116,8 +116,8 @@ def test_of_many_channels_the_largest_outputs_are_shown_and_it_is_said(model):
     shown = [title.split()[1] for title in titles]
     assert set(shown) == set(sorted(outputs, key=lambda name: -abs(outputs[name]))[:4])
     assert result.stderr == (
-        "There are 12 output channels; shown are the 4 of the largest outputs here. "
-        "Name others with --filter, or get all with --json.\n"
+        "Of the 12 output channels, those with the 4 largest outputs here are explained. "
+        "Choose others with --filter, or print all with --json.\n"
     )
     assert done("explain", SEVEN, "-f", model, "--at", "1,1", "-q").stderr == ""
 
@@ -157,8 +157,8 @@ def test_a_reader_that_has_had_enough_is_no_error():
          "A depth of 3 is not possible: layer 2 can be explained to a depth of 1 to 2, the first layer being the "
          "deepest."),
         (("other.png", "-f", "edges", "--at", "1,1"),
-         f"One image is explained at a time, 2 are given: {SEVEN}, other.png."),
-        (("--at", "1,1"), "Say which filters to use, such as -f edges; cnnfx list-filters shows what there is."),
+         f"Only one image can be explained, 2 are given: {SEVEN}, other.png."),
+        (("--at", "1,1"), "Name the filters, such as -f edges; cnnfx list-filters shows the presets."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_wrong_usage(options, message):

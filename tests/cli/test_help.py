@@ -64,7 +64,7 @@ def test_the_options_of_apply_stand_under_headings():
     lines = done("apply", "--help").stdout.splitlines()
     headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert headings == [
-        "Arguments:", "Filters:", "The last layer:", "Images:", "Output:", "The picture:", "What is said:", "Options:",
+        "Arguments:", "Filters:", "The last layer:", "Images:", "Output:", "The picture:", "Messages:", "Options:",
     ]  # fmt: skip
 
 

@@ -35,15 +35,24 @@ def test_json_tells_of_source_file_layers_and_channels():
     assert (sobel["layers"], sobel["channels"]) == (1, ["x", "y", "magnitude"])
 
 
-def test_of_a_deeper_preset_the_channels_are_listed_layer_by_layer(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+def test_of_a_deeper_preset_the_channels_are_listed_layer_by_layer():
     text = done("list-filters").stdout
     assert (
         "layer 1: top, left, bottom, right\n"
+        "layer 2: top to the right, top to the left, bottom to the right, bottom to the left, left downwards, "
+        "left upwards, right downwards, right upwards\n"
+        "layer 3: top-left, top-right, bottom-left, bottom-right\n"
+    ) in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_on_a_terminal_the_channels_of_a_deeper_preset_are_wrapped():
+    code, text = on_a_terminal("list-filters", NO_COLOR="1")
+    assert code == 0
+    assert (
         "layer 2: top to the right, top to the left, bottom to the right,\n"
         "         bottom to the left, left downwards, left upwards, right downwards,\n"
         "         right upwards\n"
-        "layer 3: top-left, top-right, bottom-left, bottom-right\n"
     ) in text
     deep = text[text.index("corners  ") :].splitlines()
     assert all(len(line) <= 80 for line in deep if line.startswith(("layer", " ")))

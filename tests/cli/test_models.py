@@ -15,7 +15,7 @@ from tests.cli.commands import SAMPLES, SEVEN, done, refused
 def test_all_learned_layers_are_shown(model):
     text = done("show-filters", model).stdout
     assert "layer 1: 6 filters of 5×5\n" in text
-    assert "layer 2: 12 filters of 5×5, a row for each; a column for each of 6 input channels\n" in text
+    assert "layer 2: 12 filters of 5×5, one row each; one column for each of 6 input channels\n" in text
 
 
 def test_one_layer_is_shown_as_it_was_before_it_learned(model):
@@ -30,7 +30,7 @@ def test_one_layer_is_shown_as_it_was_before_it_learned(model):
 
 def test_a_preset_has_no_before():
     assert refused("show-filters", "edges", "--before", code=2) == (
-        "cnnfx: edges has not learned: --before is for models made by cnnfx train."
+        "cnnfx: edges has not been trained: --before is for models written by cnnfx train."
     )
 
 

@@ -124,11 +124,14 @@ def test_a_npz_holds_maps_names_and_settings():
         "filters": "sobel",
         "layers": [
             {
+                "kind": "conv",
                 "filters": ["x", "y"],
                 "stride": [2, 2],
                 "dilation": [1, 1],
                 "padding": [[0, 0], [0, 0]],
                 "border": "constant",
+                "groups": 1,
+                "combine": [],
                 "activation": "none",
                 "pool": "max:2",
             }
@@ -138,7 +141,7 @@ def test_a_npz_holds_maps_names_and_settings():
 
 def test_a_npy_cannot_take_several_layers():
     assert refused("apply", SEVEN, "-f", "box", "--then", "box", "--layer", "all", "-o", "a.npy", code=2) == (
-        "cnnfx: A .npy file holds one array, so it cannot take several layers. Write a .npz instead."
+        "cnnfx: A .npy file holds one array, so it cannot hold several layers. Write a .npz instead."
     )
     assert files() == []
 

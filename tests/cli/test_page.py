@@ -84,7 +84,7 @@ def test_a_page_in_json_is_described_layer_by_layer():
 def test_what_is_there_can_be_skipped():
     done("apply", SEVEN, "-f", "edges", "-o", "page.html")
     result = done("apply", SEVEN, "-f", "edges", "-o", "page.html", "--skip-existing")
-    assert result.stderr == f"{SEVEN}: its output is there already.\n"
+    assert result.stderr == f"{SEVEN}: its output exists already.\n"
 
 
 def test_a_large_image_is_reduced_and_it_is_said():

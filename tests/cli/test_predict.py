@@ -75,7 +75,7 @@ def test_an_image_that_shows_nothing_is_refused(model):
 
 def test_a_preset_is_not_a_model():
     assert refused("predict", SEVEN, "-m", "edges", code=2) == (
-        "cnnfx: edges is not a model: those are files in .npz, made by cnnfx train."
+        "cnnfx: edges is not a model. Models are .npz files written by cnnfx train."
     )
 
 
@@ -99,8 +99,8 @@ def test_a_model_of_colored_classes_gets_its_images_in_its_own_size():
     PIL.Image.new("RGB", (30, 20), (250, 10, 20)).save("a.png")
     result = done("predict", "a.png", "--top", "1")
     assert result.stdout.startswith("a.png: red (")
-    assert result.stderr == ("cnnfx: a.png: resized from 20×30 to 12×12, the size that the model has learned on.\n")
+    assert result.stderr == ("cnnfx: a.png: resized from 20×30 to 12×12, the size of the training images.\n")
     assert json.loads(done("evaluate", "model.npz", "--data", "photos", "--json").stdout)["accuracy"] == 1
     assert refused("evaluate", "model.npz", code=2) == (
-        "cnnfx: The model has learned on photos. Say with --data where its images are."
+        "cnnfx: The model was trained on photos. Name the data set with --data."
     )

@@ -80,7 +80,7 @@ def test_values_of_a_deeper_network_name_layers_channels_biases_and_combinations
 def test_layer_chooses_one(deep):
     shown = done("show-filters", deep, "--layer", "2").stdout
     assert shown == (
-        "layer 2: 2 filters of 1×1, a row for each; a column for each of 2 input channels\n\n  a  b\nc ██\n\nd    ██\n"
+        "layer 2: 2 filters of 1×1, one row each; one column for each of 2 input channels\n\n  a  b\nc ██\n\nd    ██\n"
     )
 
 
@@ -97,8 +97,8 @@ def wide(tmp_path):
 def test_of_a_layer_of_many_deep_filters_the_first_are_a_table(wide):
     lines = done("show-filters", wide, "--layer", "2").stdout.splitlines()
     assert lines[:3] == [
-        "layer 2: 10 filters of 5×5, a row for each; a column for each of 12 input channels",
-        "filters 1 to 8; --only 9-10 shows others, --only all all of them, -o FILE.png a picture",
+        "layer 2: 10 filters of 5×5, one row each; one column for each of 12 input channels",
+        "filters 1 to 8 of 10; --only 9-10 shows others, --only all shows all",
         "",
     ]
     assert lines[3].split() == ["in0", "in1", "in2", "in3", "in4", "in5"]
@@ -227,7 +227,7 @@ def test_json_and_a_picture_do_not_both_go_to_standard_output():
 
 def test_nothing_to_show_is_refused():
     assert refused("show-filters", code=2) == (
-        "cnnfx: Say which filters to show, such as edges; cnnfx list-filters shows what there is."
+        "cnnfx: Name the filters, such as edges; cnnfx list-filters shows the presets."
     )
 
 

@@ -99,7 +99,7 @@ def test_without_output_the_best_of_each_are_drawn_as_text():
     assert names.startswith("top: ")
     assert ", maximized " in names
     assert len(rest) >= 2
-    assert result.stderr == "cnnfx: these are the best of each; -o FILE.png draws all.\n"
+    assert result.stderr == "cnnfx: the best pattern of each filter is shown; -o FILE.png draws all.\n"
 
 
 def test_a_terminal_gets_colors_and_a_bar():

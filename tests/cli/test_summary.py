@@ -26,7 +26,7 @@ def test_a_model_is_listed_with_how_each_number_comes_about(model):
     assert lines[1:] == [
         "input 1×28×28",
         "",
-        "layer              output   parameters  how they come about",
+        "layer              output   parameters  calculation",
         "6 filters 5×5      6×24×24         156  6 × 1 × 5 × 5 + 6 = 156",
         "ReLU               6×24×24",
         "max-pool 2×2       6×12×12",
@@ -73,9 +73,9 @@ def test_filters_held_fixed_are_not_counted_as_learned():
         )
     text = done("summary", "arch.toml").stdout
     assert "2 × 1 × 3 × 3 + 2 = 20; 1 of 2 filters held fixed\n" in text
-    assert text.endswith("\n13540 of them are learned\n")
+    assert text.endswith("\n13540 of them are trainable\n")
     done("train", "--arch", "arch.toml", "--data", "drawn:300", "--epochs", "1")
-    assert done("summary", "model.npz").stdout.endswith("\n13540 of them are learned\n")
+    assert done("summary", "model.npz").stdout.endswith("\n13540 of them are trainable\n")
 
 
 def test_an_image_that_is_too_small_says_at_which_layer(model):

@@ -144,8 +144,8 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
          "none/model.npz: it cannot be written: its folder does not exist. Create it, or choose another with -o.",
          1),
         (("-o", "model.txt"),
-         "model.txt: the model is written after every epoch, to a file in .npz, such as -o model.npz.", 2),
-        (("-o", "-"), "-: the model is written after every epoch, to a file in .npz, such as -o model.npz.", 2),
+         "model.txt: the model is written to a .npz file after every epoch, such as -o model.npz.", 2),
+        (("-o", "-"), "-: the model is written to a .npz file after every epoch, such as -o model.npz.", 2),
         (("--size", "29"), "layer 1 of network: kernel of 29×29 (rows × columns) is larger than the image of 28×28", 1),
         (("--size", "13"), "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
         (("--arch", "edges"), "edges: there is no such file. Give the path of an arch file, such as arch.toml.", 1),
@@ -196,7 +196,7 @@ def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved():
 def test_a_finished_run_has_nothing_to_resume():
     done(*TINY, "--epochs", "1")
     assert done("train", "--resume", "model.npz").stderr == (
-        "cnnfx: model.npz: all of its 1 epochs are done; there is nothing to resume.\n"
+        "cnnfx: model.npz: all of its 1 epochs are done: there is nothing to resume.\n"
     )
 
 
@@ -243,7 +243,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_saved(earlier):
         run.send_signal(signal.SIGINT)
         said = run.stderr.read()
     assert run.returncode == 130
-    still = " model.npz is still that of an earlier run." if earlier else ""
+    still = " model.npz is still the model of an earlier run." if earlier else ""
     assert said == f"cnnfx: stopped in the first epoch: nothing is saved yet.{still}\ncnnfx: interrupted.\n"
 
 

@@ -117,7 +117,7 @@ def test_filters_that_are_too_many_for_a_filmstrip_are_refused_before_anything_i
         "train", "--data", "drawn:300", "--filters", "1300,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
     )
     assert text.startswith("cnnfx: --filmstrip: the filters of layer 2 make frames of ")
-    assert text.endswith(" pixels, which are too large. Choose a layer of fewer filters with --filmstrip-layer.")
+    assert text.endswith(" pixels, which are too large. Choose a layer with fewer filters with --filmstrip-layer.")
     assert os.listdir() == []
 
 
@@ -137,9 +137,9 @@ def test_filters_that_are_too_many_for_a_filmstrip_are_refused_before_anything_i
         (("--curve", "a.npz"), "a.npz is not a picture file. Write the curve to a .png: --curve curve.png.", 2),
         (("--filmstrip", "a.gif", "--filmstrip-layer", "3"), "--filmstrip-layer 3: the network has 2 layers.", 2),
         (("--filmstrip-layer", "2"),
-         "--filmstrip-layer says whose filters --filmstrip FILE shows. Give that too.", 2),
+         "--filmstrip-layer is for --filmstrip FILE. Give both.", 2),
         (("--filmstrip", "a.png", "--curve", "./a.png"),
-         "./a.png: filmstrip and curve would be one file. Give each its own name.", 2),
+         "./a.png: filmstrip and curve would be the same file. Give each its own name.", 2),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_said_before_anything_is_learned(given, said, code):

@@ -132,8 +132,8 @@ def test_the_loss_of_all_workers_ends_the_work(another):
         code, _, told = command("-q", "--scheduler", another.address, program=(sys.executable, "-c", IMPATIENT))
     assert code == 1
     assert told.removeprefix("cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n") == (
-        f"cnnfx: {another.address}: all its workers are gone. What was done is written. "
-        f"Start some with dask worker {another.address}, and go on with --skip-existing.\n"
+        f"cnnfx: {another.address}: all its workers are gone. The finished outputs are written. "
+        f"Start some with dask worker {another.address}. Go on with --skip-existing.\n"
     )
     assert len(os.listdir("out")) < 299
     assert not [name for name in os.listdir("out") if not name.endswith(".npz")]
@@ -149,7 +149,7 @@ def test_only_the_image_that_kills_workers_is_named(another):
     assert command("--quiet", "--scheduler", another.address) == (
         1,
         "",
-        "cnnfx: photos/killer.png: it ends the process that works on it. The file may be damaged, or too large for the "
+        "cnnfx: photos/killer.png: it crashes the process that works on it. The file may be damaged, or too large for the "
         "memory. Get the file again, or make it smaller.\n"
         "cnnfx: photos/later4.png: it is empty. The program that made it may have failed.\n",
     )
@@ -232,7 +232,7 @@ def test_a_malformed_address_is_no_schedulers(address):
 def test_dask_that_is_not_installed_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert refused("apply", SEVEN, "-f", "edges", "--scheduler", "tcp://127.0.0.1:1", code=2) == (
-        "cnnfx: --scheduler needs Dask. Install it with pip install 'cnnfx[dask]'."
+        "cnnfx: Dask is not installed. --scheduler needs Dask. Install it with pip install 'cnnfx[dask]'."
     )
 
 

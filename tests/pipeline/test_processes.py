@@ -42,7 +42,7 @@ def test_an_image_that_ends_its_process_is_named():
     shutil.copy(SEVEN, "photos/killer.png")
     result = command("--jobs", "2", "--quiet", program=DYING)
     assert result.stderr == (
-        "cnnfx: photos/killer.png: it ends the process that works on it. The file may be damaged, or too large for the "
+        "cnnfx: photos/killer.png: it crashes the process that works on it. The file may be damaged, or too large for the "
         "memory. Get the file again, or make it smaller.\n"
     )
     assert result.returncode == 1
@@ -66,9 +66,9 @@ def test_existing_outputs_are_passed_over():
     Path("out/4.png").unlink()
     told = command("--jobs", "2", "--skip-existing").stderr.splitlines()
     assert told[3:6] == [
-        "photos/3.png: its output is there already.",
+        "photos/3.png: its output exists already.",
         "out/4.png: 4 channels of 26×26",
-        "photos/5.png: its output is there already.",
+        "photos/5.png: its output exists already.",
     ]
 
 
