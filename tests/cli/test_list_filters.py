@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+
+import pytest
 
 from cnnfx.formats import load_network, preset_names
 from cnnfx.formats.presets import TEACHING_ORDER

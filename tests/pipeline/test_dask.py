@@ -149,8 +149,8 @@ def test_only_the_image_that_kills_workers_is_named(another):
     assert command("--quiet", "--scheduler", another.address) == (
         1,
         "",
-        "cnnfx: photos/killer.png: it crashes the process that works on it. The file may be damaged, or too large for the "
-        "memory. Get the file again, or make it smaller.\n"
+        "cnnfx: photos/killer.png: it crashes the process that works on it. The file may be damaged, or too large for "
+        "the memory. Get the file again, or make it smaller.\n"
         "cnnfx: photos/later4.png: it is empty. The program that made it may have failed.\n",
     )
     assert len(os.listdir("out")) == 8

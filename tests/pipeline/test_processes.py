@@ -42,8 +42,8 @@ def test_an_image_that_ends_its_process_is_named():
     shutil.copy(SEVEN, "photos/killer.png")
     result = command("--jobs", "2", "--quiet", program=DYING)
     assert result.stderr == (
-        "cnnfx: photos/killer.png: it crashes the process that works on it. The file may be damaged, or too large for the "
-        "memory. Get the file again, or make it smaller.\n"
+        "cnnfx: photos/killer.png: it crashes the process that works on it. The file may be damaged, or too large for "
+        "the memory. Get the file again, or make it smaller.\n"
     )
     assert result.returncode == 1
 
