@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageSequence
 import pytest
 from typer.main import get_command
 
@@ -100,9 +101,16 @@ def test_its_pictures_are_what_its_commands_make(document: Path, name: str, fold
     made_path, shown_path = folder_of(document) / "out" / name, documents.PICTURES / name
     with PIL.Image.open(made_path) as made, PIL.Image.open(shown_path) as shown:
         assert made.size == shown.size
-        difference = np.abs(np.asarray(made, int) - np.asarray(shown, int))
-    # Labels may differ by the version of the library that draws letters; the maps may not.
-    assert difference.mean() < 0.5
+        made_frames, shown_frames = list(frames(made)), list(frames(shown))
+    assert len(made_frames) == len(shown_frames)
+    for made_frame, shown_frame in zip(made_frames, shown_frames, strict=True):
+        # Labels may differ by the version of the library that draws letters; the maps may not.
+        assert np.abs(made_frame - shown_frame).mean() < 0.5
+
+
+def frames(picture: PIL.Image.Image) -> Iterator[np.ndarray]:
+    """The pixels of each frame of an animation, or of a picture."""
+    return (np.asarray(frame.convert("RGB"), int) for frame in PIL.ImageSequence.Iterator(picture))
 
 
 def test_every_picture_of_the_documents_is_shown_in_one() -> None:
