@@ -95,7 +95,7 @@ class FrameLayout:
         self.input_corners: list[Corner] = []
         self.map_corners: list[Corner] = []
         self.panel_corners: list[Corner] = []
-        self._placed: list[tuple[int, int, Levels]] = []  # top, left and pixels of each part
+        self._placed: list[tuple[Corner, Levels]] = []
         self._place_inputs(self._place_outputs())
         self.background = self._paste_all()
 
@@ -160,12 +160,10 @@ class FrameLayout:
     def _place_output(self, index: int, corner: Corner, panel: Levels, panel_offset: Corner) -> None:
         """Place an output channel: its name, its map below that, and its panel at an offset from the corner."""
         (top, left), width = corner, max(self.maps[index].shape[1], panel.shape[1])
-        name = GRAY.indices(draw_text(self.sliding.channels[index].name, FONT, width))
-        self._placed.append((top, left, name))
-        self.map_corners.append((top + line_height(FONT), left))
-        self._placed.append((*self.map_corners[-1], self.style.draw_empty(*self.sliding.output_size)))
-        self.panel_corners.append((top + panel_offset[0], left + panel_offset[1]))
-        self._placed.append((*self.panel_corners[-1], panel))
+        self._place(GRAY.indices(draw_text(self.sliding.channels[index].name, FONT, width)), corner)
+        empty_map = self.style.draw_empty(*self.sliding.output_size)
+        self.map_corners.append(self._place(empty_map, (top + line_height(FONT), left)))
+        self.panel_corners.append(self._place(panel, (top + panel_offset[0], left + panel_offset[1])))
 
     def _draw_panel(self, index: int) -> Levels:
         """Draw what is beside a map at all positions: the products without values, the kernels, or the formula."""
@@ -183,7 +181,7 @@ class FrameLayout:
         names = [title] if len(self.inputs) == 1 else [f"{title}: {name}" for name in self.sliding.input_names]
         height, input_width = self.inputs[0].shape
         width = max(input_width, *(min(text_width(name, FONT), 2 * KERNEL_WIDTH) for name in names))
-        right = max(left + picture.shape[1] for _, left, picture in self._placed)
+        right = self._placed_size()[1]
         fitting = min(len(names), (right - MARGIN + GAP) // (width + GAP))
         columns = max(fitting, suitable_columns(len(names), width, height))
         spare = right - MARGIN - columns * (width + GAP) + GAP if len(self.maps) > 1 else 0
@@ -191,16 +189,25 @@ class FrameLayout:
             row, column = divmod(index, columns)
             left = MARGIN + max(0, spare // 2) + column * (width + GAP)
             name_top = top + row * (height + line_height(FONT) + GAP)
-            self._placed.append((name_top, left, GRAY.indices(draw_text(name, FONT, width))))
-            self.input_corners.append((name_top + line_height(FONT), left))
-            self._placed.append((*self.input_corners[-1], self.inputs[index]))
+            self._place(GRAY.indices(draw_text(name, FONT, width)), (name_top, left))
+            self.input_corners.append(self._place(self.inputs[index], (name_top + line_height(FONT), left)))
+
+    def _place(self, picture: Levels, corner: Corner) -> Corner:
+        """Place a picture at a corner, which is returned."""
+        self._placed.append((corner, picture))
+        return corner
+
+    def _placed_size(self) -> tuple[int, int]:
+        """Return the height and width that the placed pictures need, with the margins at the top and left."""
+        bottoms = [top + picture.shape[0] for (top, _), picture in self._placed]
+        rights = [left + picture.shape[1] for (_, left), picture in self._placed]
+        return max(bottoms), max(rights)
 
     def _paste_all(self) -> Levels:
-        height = max(top + picture.shape[0] for top, _, picture in self._placed) + MARGIN
-        width = max(left + picture.shape[1] for _, left, picture in self._placed) + MARGIN
-        sheet = np.full((height, width), WHITE, np.uint8)
-        for top, left, picture in self._placed:
-            _part(sheet, (top, left), picture)[:] = picture
+        height, width = self._placed_size()
+        sheet = np.full((height + MARGIN, width + MARGIN), WHITE, np.uint8)
+        for corner, picture in self._placed:
+            _part(sheet, corner, picture)[:] = picture
         return sheet
 
 
