@@ -1,4 +1,4 @@
-"""What the deeper presets answer to: all parts of a pattern together, light on dark, and not the picture's border."""
+"""The presets with several layers respond to all parts of a light pattern together, and not to the image's border."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.detectors.scenes import SIZE, draw, kinds
 
 
 def response(preset, kind, image):
-    """The highest value of a kind's map of a gray image `(H, W)`."""
+    """Return the largest value of a kind's map of a gray image `(H, W)`."""
     return load_network(preset).feature_maps(image[None])[-1][kinds(preset).index(kind)].max()
 
 
 def alone(preset, kind, contrast):
-    """A pattern without clutter or noise, 128×128, on a ground of 0.45."""
+    """Return a pattern without distractors or noise, 128×128, on a background of 0.45."""
     rng = np.random.default_rng(4)
     y, x = np.mgrid[:SIZE, :SIZE] - 63.5
     drawing = draw(preset, kind, rng)
@@ -30,14 +30,14 @@ def test_the_corners_of_a_dark_square_are_less_than_half_as_bright_as_a_light_on
 
 
 @pytest.mark.parametrize("preset", ["squares", "lines", "curves", "circles"])
-def test_the_dark_pattern_on_light_is_not_found(preset):
+def test_a_dark_pattern_on_light_is_not_detected(preset):
     for kind in kinds(preset):
         light = response(preset, kind, alone(preset, kind, 0.45))
         assert light > 0.1, kind
         assert response(preset, kind, alone(preset, kind, -0.45)) < 0.5 * light
 
 
-def test_one_piece_however_strong_is_no_line():
+def test_a_single_segment_of_any_contrast_is_no_line():
     spot = np.zeros((64, 64))
     spot[31:34, 30:35] = 1
     assert response("lines", "line 0°", spot) == 0
@@ -47,7 +47,7 @@ def test_one_piece_however_strong_is_no_line():
 
 
 @pytest.mark.parametrize("kind", kinds("corners"))
-def test_an_edge_that_leaves_the_picture_has_no_corner(kind):
+def test_an_edge_that_leaves_the_image_has_no_corner(kind):
     edge = np.zeros((64, 64))
     edge[32:] = 1
     for turns in range(4):
@@ -70,51 +70,51 @@ def test_half_a_circle_is_darker_than_half_the_circle():
 
 
 @pytest.mark.parametrize("kind", kinds("spots"))
-def test_a_line_that_leaves_the_picture_is_no_spot(kind):
+def test_a_line_that_leaves_the_image_is_no_spot(kind):
     line = np.zeros((64, 64))
     line[30:34] = 1
     assert response("spots", kind, line) == 0
     assert response("spots", kind, line.T) == 0
 
 
-# The places of the parts in the files
+# The offsets of the parts in the filter files
 
 
 def parts(network, layer, name):
-    """Where the weights of a filter lie on each input channel: rows of (down, right) from its middle."""
+    """Return the offsets (down, right) of a filter's weights from its center, by input channel."""
     own = network.layers[layer]
     weights = own.conv.weights[own.filter_names.index(name)]
     middle = (np.array(weights.shape[1:]) - 1) // 2
     return {channel: np.argwhere(kernel) - middle for channel, kernel in zip(own.conv.inputs, weights, strict=True)}
 
 
-def test_the_twelve_parts_of_a_circle_lie_on_it_and_along_it():
+def test_the_twelve_segments_of_a_circle_are_on_it():
     network = load_network("circles")
     for name in kinds("circles"):
         radius, found = int(name.split()[1]), parts(network, 1, name)
-        for channel, places in found.items():
+        for channel, offsets in found.items():
             angle = np.radians(int(channel.rstrip("°")))
-            outwards = np.array([np.cos(angle), np.sin(angle)])  # down and right, at right angles to the piece
+            outwards = np.array([np.cos(angle), np.sin(angle)])  # down and right, perpendicular to the segment
             for side in (1, -1):
-                near = places[np.hypot(*(places - side * radius * outwards).T) < 2.5]
+                near = offsets[np.hypot(*(offsets - side * radius * outwards).T) < 2.5]
                 assert len(near) == 9
                 assert np.hypot(*(near.mean(axis=0) - side * radius * outwards)) < 0.75
 
 
-def test_the_five_parts_of_a_curve_lie_on_a_circle_of_ten_pixels():
+def test_the_five_segments_of_a_curve_are_on_a_circle_of_10_pixels():
     network = load_network("curves")
     centers = {"opens down": (10, 0), "opens up": (-10, 0), "opens left": (0, -10), "opens right": (0, 10)}
     for name, center in centers.items():
-        middles = [places.mean(axis=0) for places in parts(network, 1, name).values() if len(places)]
+        middles = [offsets.mean(axis=0) for offsets in parts(network, 1, name).values() if len(offsets)]
         assert len(middles) == 5
         assert np.allclose([np.hypot(*(middle - center)) for middle in middles], 10, atol=0.7)
 
 
-def test_the_five_pieces_of_a_line_lie_in_a_row():
+def test_the_five_segments_of_a_line_are_in_a_row():
     network = load_network("lines")
     for angle in (0, 30, 60, 90, 120, 150):
-        places = parts(network, 1, f"line {angle}°")[f"{angle}°"]
+        offsets = parts(network, 1, f"line {angle}°")[f"{angle}°"]
         turn = np.radians(angle)
-        along = places @ [-np.sin(turn), np.cos(turn)]
-        assert np.allclose(places @ [np.cos(turn), np.sin(turn)], 0, atol=0.75)
+        along = offsets @ [-np.sin(turn), np.cos(turn)]
+        assert np.allclose(offsets @ [np.cos(turn), np.sin(turn)], 0, atol=0.75)
         assert np.allclose(np.sort(along), [-12, -6, 0, 6, 12], atol=0.75)
