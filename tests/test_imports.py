@@ -1,4 +1,4 @@
-"""Imports run one way: from the command line at the top to the errors at the bottom."""
+"""Imports go one way, from the command line down to the errors, and the command line loads only what it needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEVELS = [
     "system",
     "errors",
 ]
-"""The parts of cnnfx from top to bottom: each may import its own modules and what stands below it."""
+"""The parts of cnnfx from top to bottom: each may import its own modules and those below it."""
 
 ROOT = Path(cnnfx.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
@@ -49,7 +49,7 @@ def imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_what_stands_below_it(path: Path) -> None:
+def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
     own = LEVELS.index(path.relative_to(ROOT).parts[0].removesuffix(".py"))
     above = {name for name in imported(path) if LEVELS.index(name) < own}
     assert not above
@@ -92,7 +92,7 @@ APPLY = {
     "system": {"blas", "files", "memory", "suggest", "threads"},
     "errors": set(),
 }  # fmt: skip
-"""What a preset on a picture needs of cnnfx, part by part: what is not here would make each start slower."""
+"""The modules that a preset on a picture needs, by part: any other would make each start slower."""
 
 
 RUN = """
@@ -129,17 +129,17 @@ def test_apply_loads_pillows_reader_of_the_one_format_only(apply_loads: set[str]
     assert {name for name in apply_loads if name.endswith("ImagePlugin")} == {"PIL.PngImagePlugin"}
 
 
-def test_a_short_command_does_not_look_for_garbage(tmp_path: Path) -> None:
+def test_a_short_command_collects_no_garbage(tmp_path: Path) -> None:
     looks = "import gc\nlooks = [stage['collections'] for stage in gc.get_stats()]\n"
     run = RUN.replace("try:", f"{looks}before = looks\ntry:")
     assert "True" in loaded_by(f"{run}\n{looks}print(before == looks)", SEVEN, str(tmp_path / "grid.png"))
 
 
-def test_every_public_name_can_be_had_from_the_package() -> None:
+def test_every_public_name_can_be_imported_from_the_package() -> None:
     for name in cnnfx.__all__:
         assert getattr(cnnfx, name) is not None
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'cnnfx' has no attribute 'convolve'"):
         cnnfx.convolve  # noqa: B018

@@ -1,7 +1,7 @@
-"""How long the whole command takes beside the same job in OpenCV, ImageMagick and libvips: ratios, below 1 is faster.
+"""Benchmark of `cnnfx apply` against the same job in OpenCV, ImageMagick and libvips: ratios, below 1 is faster.
 
     python tests/bench/apply.py            a color photograph of 512×512 and of 12 megapixels
-    python tests/bench/apply.py --start    what starting costs, beside importing the libraries alone
+    python tests/bench/apply.py --start    the time to start, against importing the libraries alone
     python tests/bench/apply.py --growth   time per pixel and peak memory from 1 to 100 megapixels
 
 Whole processes, in turns; each ratio is the median of pairs. The photograph is `samples/still-life.png` enlarged, with
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "peers"
 CNNFX = [sys.executable, "-m", "cnnfx"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start would compile cnnfx, which an installed one does not
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # otherwise each start compiles cnnfx, unlike an installed one
 
 PHOTO = """
 import sys
@@ -43,14 +43,14 @@ PIL.Image.fromarray(np.clip(pixels.astype(np.int16) + noise, 0, 255).astype(np.u
 
 
 def photo(path: Path, width: int, height: int, mode: str = "RGB") -> Path:
-    """Make a photograph, in a process of its own: what this one has held counts as the peak memory of its children."""
+    """Make a photograph in a new process: memory that this process used counts as peak memory of its children."""
     source = str(ROOT / "samples" / "still-life.png")
     subprocess.run([sys.executable, "-c", PHOTO, source, str(path), str(width), str(height), mode], check=True)
     return path
 
 
 def run(command: list[str], folder: Path) -> tuple[float, int]:
-    """The seconds that a command takes, and its peak memory in KiB."""
+    """Return the seconds that a command takes, and its peak memory in KiB."""
     start = time.perf_counter()
     child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
@@ -66,7 +66,7 @@ def seconds(command: list[str], folder: Path) -> float:
 
 
 def in_turns(ours: list[str], theirs: list[str], folder: Path, pairs: int) -> tuple[float, float]:
-    """The median of our seconds, and of the ratios of ours to theirs."""
+    """Run both commands in turns; return the median of our seconds, and of the ratios of ours to theirs."""
     seconds(ours, folder), seconds(theirs, folder)
     taken = [(seconds(ours, folder), seconds(theirs, folder)) for _ in range(pairs)]
     return statistics.median(a for a, _ in taken), statistics.median(a / b for a, b in taken)
@@ -105,7 +105,7 @@ def start(folder: Path, pairs: int) -> None:
 
 
 def growth(folder: Path, pairs: int) -> None:
-    """Time per pixel and the largest memory, gray pictures, four filters, grid to PNG; starting measured in turns."""
+    """Print the time per pixel and the peak memory for gray pictures, four filters, grid to PNG, and the time to start."""
     for width, height in ((1155, 866), (3651, 2739), (11547, 8660)):
         source, pixels = photo(folder / "gray.png", width, height, "L"), width * height
         times, starts, peaks = [], [], []
@@ -121,7 +121,7 @@ def growth(folder: Path, pairs: int) -> None:
 
 
 def versions() -> str:
-    """The kind of machine, and the versions of what is compared."""
+    """Return the kind of machine, and the versions of the compared libraries."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pillow", "opencv-python-headless"))
     processors = len(os.sched_getaffinity(0))
     return f"{platform.machine()}, {processors} processors, Python {platform.python_version()}, {libraries}"

@@ -1,4 +1,4 @@
-"""Many images beside the same job in OpenCV and a pool of as many processes: ratios of times, below 1 is faster.
+"""Benchmark of many images against OpenCV in a pool of as many processes: ratios of times, below 1 is faster.
 
     python tests/bench/many.py             200 color photographs of 512×512, and 16 of 12 megapixels
 
@@ -18,7 +18,7 @@ from apply import CNNFX, PEERS, in_turns, photo, versions
 
 
 def photos(folder: Path, count: int, width: int, height: int) -> Path:
-    """A folder with as many copies of a photograph."""
+    """Make a folder with copies of a photograph."""
     folder.mkdir()
     first = photo(folder / "photo0.png", width, height)
     for number in range(1, count):

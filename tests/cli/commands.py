@@ -1,4 +1,4 @@
-"""The ways in which a command line is run: in this process, in a shell's pipes, and on a terminal."""
+"""Helpers that run a command line in this process, in the pipes of a shell, or on a terminal."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ COMMAND = (sys.executable, "-m", "cnnfx")
 
 
 def run(*args: str | Path, stdin: bytes | None = None) -> Result:
-    """A command in this process, as a script would see it."""
+    """Run a command in this process."""
     return CliRunner().invoke(app, [str(arg) for arg in args], input=stdin, prog_name="cnnfx", catch_exceptions=False)
 
 
 def done(*args: str | Path, stdin: bytes | None = None) -> Result:
-    """A command that must succeed."""
+    """Run a command that must succeed."""
     result = run(*args, stdin=stdin)
     assert result.exit_code == 0, result.stderr
     return result
 
 
 def refused(*args: str | Path, code: int = 1, stdin: bytes | None = None) -> str:
-    """What a command that must fail says."""
+    """Run a command that must fail, and return its message."""
     result = run(*args, stdin=stdin)
     assert result.exit_code == code, result.stderr
     assert result.stdout_bytes == b""
@@ -42,13 +42,13 @@ def refused(*args: str | Path, code: int = 1, stdin: bytes | None = None) -> str
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The variables for another process, which finds this checkout wherever it runs."""
+    """Return the environment of another process that imports this checkout."""
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "80", **more}
 
 
 def shell(command: str) -> subprocess.CompletedProcess[bytes]:
-    """A line for bash, in which `cnnfx` is this checkout's."""
+    """Run a line of bash in which `cnnfx` is that of this checkout."""
     name = " ".join(f"'{part}'" for part in COMMAND)
     script = f'set -o pipefail; cnnfx() {{ {name} "$@"; }}\n{command}'
     return subprocess.run(
@@ -59,7 +59,7 @@ def shell(command: str) -> subprocess.CompletedProcess[bytes]:
 def on_a_terminal(
     *args: str | Path, stdout: int | None = None, started: Callable[[int], None] | None = None, **variables: str
 ) -> tuple[int, str]:
-    """The exit code, and what a terminal shows that is a command's standard input, output and error.
+    """Run a command on a terminal; return its exit code and what the terminal shows.
 
     `stdout` is a file to take standard output instead; `started` is called with the number of the process.
     """
@@ -90,7 +90,7 @@ def _read(terminal: int) -> bytes:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Return as soon as something holds."""
+    """Return as soon as a condition is true."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

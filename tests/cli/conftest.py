@@ -1,4 +1,4 @@
-"""Every test of the command line works in an empty folder of its own."""
+"""Fixtures of the command line: every test runs in its own empty folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def in_a_folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
-    """A small model that has learned on drawn digits, and reads most of them."""
+    """A small model trained on drawn digits, most of which it classifies correctly."""
     path = tmp_path_factory.mktemp("model") / "small.npz"
     done("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "3", "-o", path, "-q")
     return path

@@ -1,4 +1,4 @@
-"""Pictures as they are read again, with no file left open."""
+"""Helpers that read pictures and close their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cnnfx animate`: what it writes and says, and what it refuses."""
+"""`cnnfx animate`: animations, messages and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.cli.pictures import frames, opened
 PART = ("--region", "4,7,6,5")
 
 
-def test_it_is_called_after_image_and_filters_unless_told_otherwise():
+def test_the_default_name_contains_image_and_filters():
     result = done("animate", SEVEN, "-f", "edges", "--filter", "top", *PART)
     assert result.stdout == ""
     assert len(frames("seven.edges.gif")) == 4 * 3 + 1
@@ -27,7 +27,7 @@ def test_it_is_called_after_image_and_filters_unless_told_otherwise():
 
 
 @pytest.mark.parametrize(("ending", "kind"), [("gif", "GIF"), ("webp", "WEBP"), ("png", "PNG")])
-def test_the_ending_says_the_format(ending, kind):
+def test_the_ending_determines_the_format(ending, kind):
     done("animate", SEVEN, "-f", "edges", *PART, "-o", f"slide.{ending}")
     picture = opened(f"slide.{ending}")
     assert (picture.format, picture.n_frames) == (kind, 13)
@@ -61,7 +61,7 @@ def test_its_last_frame_shows_what_apply_computes():
     assert any(np.array_equal(picture, colors) for picture in shown)
 
 
-def test_json_says_what_was_written():
+def test_json_describes_what_was_written():
     shown = done("animate", SEVEN, "-f", "edges", "--padding", "same", *PART, "-o", "a.png", "--fps", "10", "--json")
     assert shown.stderr == ""
     told = json.loads(shown.stdout)
@@ -73,12 +73,12 @@ def test_json_says_what_was_written():
     }  # fmt: skip
 
 
-def test_quiet_says_nothing():
+def test_quiet_prints_nothing():
     result = done("animate", SAMPLES / "still-life.png", "-f", "sobel", "--size", "6", "--quiet")
     assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_a_large_image_is_shrunk_and_it_says_so():
+def test_a_large_image_is_shrunk_with_a_message():
     path = SAMPLES / "still-life.png"
     text = done("animate", path, "-f", "edges", "--filter", "top", "-o", "a.gif").stderr
     assert text.splitlines()[0] == (
@@ -100,7 +100,7 @@ def test_numbers_are_written_into_cells_that_are_large_enough():
     assert frames("a.gif")[0][1] == 500
 
 
-def test_a_model_is_shown_by_its_first_layer(model):
+def test_the_first_layer_of_a_model_is_animated(model):
     told = json.loads(done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2", "--json").stdout)
     assert (told["layer"], len(told["channels"]), told["positions"]) == (1, 6, [24, 24])
     told = json.loads(
@@ -109,23 +109,23 @@ def test_a_model_is_shown_by_its_first_layer(model):
     assert (told["layer"], len(told["channels"]), told["positions"]) == (2, 12, [8, 8])
 
 
-def test_pooling_is_left_out_and_it_says_so(model):
+def test_pooling_is_left_out_with_a_message(model):
     text = done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2").stderr
     assert text.startswith("small: the maps are those before the pooling of layer 1, max:2, which is left out.\n")
 
 
-def test_settings_are_those_of_the_layer_at_work(model):
+def test_settings_apply_to_the_animated_layer(model):
     told = done("animate", SEVEN, "-f", model, "--stride", "4", "-o", "a.gif", "--steps", "2", "--json").stdout
     assert json.loads(told)["positions"] == [6, 6]
 
 
-def test_it_reads_and_writes_pipes():
+def test_pipes_are_read_and_written():
     shown = shell(f"cat {SEVEN} | cnnfx animate - -f edges --filter top --size 8 | cat")
     assert shown.returncode == 0
     assert len(frames(shown.stdout)) == 37
 
 
-def test_float_channels_come_through_a_pipe():
+def test_float_channels_pass_through_a_pipe():
     shown = shell(
         f"cnnfx apply {SEVEN} -f sobel -o - --format npz | "
         "cnnfx animate - -f gaussian --channels each --size 9 -o a.gif"
@@ -174,7 +174,7 @@ def test_a_terminal_gets_no_binary_data():
          'kernel, a larger image or padding="same".', 1),
     ],
 )  # fmt: skip
-def test_what_is_refused_is_said(given, said, code):
+def test_a_bad_command_is_refused_with_a_message(given, said, code):
     assert refused("animate", SEVEN, *given, code=code) == f"cnnfx: {said}"
     assert os.listdir() == []
 
@@ -193,7 +193,7 @@ def test_what_is_refused_is_said(given, said, code):
          "'--region': '1,2,0,3' is not X,Y,WIDTH,HEIGHT in pixels, such as 4,7,10,10; width and height of 1 or more."),
     ],
 )  # fmt: skip
-def test_what_is_not_understood_is_wrong_usage(given, said):
+def test_an_unknown_value_is_wrong_usage(given, said):
     text = refused("animate", SEVEN, "-f", "edges", *given, code=2)
     assert text == f"cnnfx: Invalid value for {said}\nTry 'cnnfx animate --help' for help."
 
@@ -206,7 +206,7 @@ def test_an_animation_that_would_be_too_large_is_refused():
     )
 
 
-def test_its_input_is_not_written_over():
+def test_an_animation_does_not_overwrite_its_input():
     with open("a.gif", "wb") as file:
         opened(SEVEN).save(file, "GIF")
     assert refused("animate", "a.gif", "-f", "edges", "-o", "a.gif", code=2) == (
@@ -214,7 +214,7 @@ def test_its_input_is_not_written_over():
     )
 
 
-def test_what_was_there_stays_where_nothing_can_be_written(tmp_path):
+def test_a_failed_animation_leaves_an_older_file_unchanged(tmp_path):
     (tmp_path / "a.gif").write_bytes(b"before")
     refused("animate", SEVEN, "-f", "edges", "-o", "a.gif", "--region", "0,0,99,9", code=2)
     assert (tmp_path / "a.gif").read_bytes() == b"before"

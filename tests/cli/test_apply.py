@@ -1,4 +1,4 @@
-"""`cnnfx apply`: which filters see which channels of which images, and what is said of it."""
+"""`cnnfx apply`: filters, channels, images, JSON and messages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def described(*args):
 # --- filters
 
 
-def test_the_main_job_writes_a_grid_named_by_image_and_filters():
+def test_apply_writes_a_grid_named_by_image_and_filters():
     result = done("apply", SEVEN, "--filters", "edges")
     assert result.stderr == "seven.edges.png: 4 channels of 26×26\n"
     assert result.stdout == ""
@@ -65,7 +65,7 @@ def test_a_kernel_can_be_typed():
     assert names == ["kernel"]
 
 
-def test_imagemagicks_way_to_write_a_kernel_is_understood():
+def test_a_kernel_in_the_syntax_of_imagemagick_is_parsed():
     ours, _ = maps(SEVEN, "-k", "-1 0 1; -2 0 2; -1 0 1")
     theirs, _ = maps(SEVEN, "-k", "3x3: -1,0,1 -2,0,2 -1,0,1")
     np.testing.assert_array_equal(theirs, ours)
@@ -75,7 +75,7 @@ def test_several_kernels_are_numbered():
     assert maps(SEVEN, "-k", "1 2", "-k", "3 4", "-f", "box")[1] == ["box", "kernel1", "kernel2"]
 
 
-def test_a_typed_kernel_takes_the_settings_of_the_filter_file_beside_it(tmp_path):
+def test_a_typed_kernel_gets_the_settings_of_the_filter_file(tmp_path):
     (tmp_path / "strided.toml").write_text(STRIDED)
     found, names = maps(SEVEN, "-f", "strided.toml", "-k", "1 -1")
     assert names == ["pair", "kernel"]
@@ -88,7 +88,7 @@ def test_options_make_files_with_different_settings_fit(tmp_path):
     assert_same_up_to_rounding(found[1:], maps(SEVEN, "-f", "edges")[0])
 
 
-def test_then_stacks_a_network_on_what_stands_so_far():
+def test_then_adds_layers_to_the_network():
     stacked = cnnfx.load_network("sobel").then(cnnfx.load_network("gaussian"))
     np.testing.assert_array_equal(
         maps(SEVEN, "-f", "sobel", "--then", "gaussian")[0], stacked.feature_maps(seven())[-1]
@@ -118,23 +118,23 @@ def test_then_can_be_repeated():
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_setting_shapes_the_maps(options, shape):
+def test_a_setting_changes_the_size_of_the_maps(options, shape):
     assert maps(SEVEN, "-f", "box", *options)[0].shape == shape
 
 
-def test_the_border_is_what_the_padding_holds():
+def test_the_border_determines_the_values_of_the_padding():
     found, _ = maps(SEVEN, "-f", "edges", "--padding", "same", "--border", "reflect")
     weights = cnnfx.load_network("edges").bind(["gray"]).layers[0].conv.weights
     np.testing.assert_allclose(found, cnnfx.correlate(seven(), weights, padding="same", border="reflect"), atol=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "function"), [("relu", lambda x: np.maximum(x, 0)), ("abs", np.abs)])
-def test_an_activation_is_done_to_each_value(kind, function):
+def test_an_activation_is_applied_to_each_value(kind, function):
     plain, _ = maps(SEVEN, "-f", "edges")
     np.testing.assert_array_equal(maps(SEVEN, "-f", "edges", "--activation", kind)[0], function(plain))
 
 
-def test_no_activation_and_no_pooling_take_those_of_the_file_away(tmp_path):
+def test_none_removes_activation_and_pooling_of_the_file(tmp_path):
     (tmp_path / "own.toml").write_text('activation = "abs"\npool = "max:2"\n[[filter]]\nweights = [[-1]]\n')
     found, _ = maps(SEVEN, "-f", "own.toml", "--activation", "none", "--pool", "none")
     np.testing.assert_array_equal(found, -seven())
@@ -145,7 +145,7 @@ def test_flip_is_true_convolution():
     np.testing.assert_array_equal(flipped, maps(SEVEN, "-k", "9 8 7; 6 5 4; 3 2 1")[0])
 
 
-def test_flip_turns_each_of_several_kernels_about_its_own_middle():
+def test_flip_rotates_each_of_several_kernels_about_its_own_center():
     both, _ = maps(SEVEN, "-k", "1 2", "-k", "1 2 3", "--flip")
     turned, _ = maps(SEVEN, "-k", "2 1", "-k", "3 2 1")
     np.testing.assert_array_equal(both, turned)
@@ -165,13 +165,13 @@ def test_layer_chooses_whose_channels_are_shown():
     )
 
 
-def test_settings_hold_for_the_layer_that_is_shown():
+def test_settings_apply_to_the_shown_layer():
     settings = ["--activation", "relu", "--pool", "max:2"]
     shown = maps(SEVEN, "-f", "edges", "--then", "box", "--layer", "1", *settings)[0]
     np.testing.assert_array_equal(shown, maps(SEVEN, "-f", "edges", *settings)[0])
 
 
-def test_of_a_layer_that_is_not_the_last_activation_and_pooling_can_be_taken_away():
+def test_activation_and_pooling_of_an_inner_layer_can_be_removed():
     with open("two.toml", "w") as file:
         file.write(
             '[[layer]]\nactivation = "relu"\npool = "max:2"\n[[layer.filter]]\nweights = [[-1, 1]]\n'
@@ -181,7 +181,7 @@ def test_of_a_layer_that_is_not_the_last_activation_and_pooling_can_be_taken_awa
     np.testing.assert_array_equal(shown, maps(SEVEN, "-k", "-1 1")[0])
 
 
-def test_maps_that_hold_nothing_are_told():
+def test_maps_that_are_0_everywhere_are_reported():
     with open("none.toml", "w") as file:
         file.write('activation = "relu"\n[[filter]]\nweights = [[-1]]\nbias = -1\n[[filter]]\nweights = [[1]]\n')
     assert done("apply", SEVEN, "-f", "none.toml", "-o", "a.png").stderr == (
@@ -200,7 +200,7 @@ def test_all_layers_are_numbered_in_a_npz():
         assert list(file["names1"]) == ["top", "left", "bottom", "right"]
 
 
-def test_all_layers_are_told():
+def test_all_layers_are_reported():
     result = done("apply", SEVEN, "-f", "edges", "--then", "box", "--layer", "all", "-o", "a.png")
     assert result.stderr == "a.png: 4 channels of 26×26, 1 channel of 24×24\n"
 
@@ -208,7 +208,7 @@ def test_all_layers_are_told():
 # --- channels
 
 
-def test_flat_kernels_see_the_luminance_of_a_color_picture():
+def test_kernels_of_one_channel_read_the_luminance_of_a_color_picture():
     found, names = maps(SAMPLES / "colors.png", "-k", "1")
     with PIL.Image.open(SAMPLES / "colors.png") as picture:
         np.testing.assert_allclose(found[0], np.asarray(picture.convert("L")) / 255, atol=1e-6)
@@ -231,24 +231,24 @@ def test_each_filters_every_color_apart():
     assert names == ["red kernel", "green kernel", "blue kernel"]
 
 
-def test_each_goes_through_all_layers():
+def test_each_filters_every_color_apart_in_all_layers():
     _, names = maps(SAMPLES / "colors.png", "-f", "box", "--then", "sobel", "--channels", "each")
     assert len(names) == 9
 
 
-def test_filters_three_deep_ask_for_colors(tmp_path):
+def test_filters_of_three_channels_read_colors(tmp_path):
     (tmp_path / "deep.toml").write_text("[[filter]]\nweights = [[[1]], [[0]], [[-1]]]\n")
     found, _ = maps(SAMPLES / "colors.png", "-f", "deep.toml")
     np.testing.assert_allclose(found[0], colors()[0] - colors()[2], atol=1e-6)
 
 
-def test_filters_that_name_colors_ask_for_them(tmp_path):
+def test_filters_that_name_colors_read_them(tmp_path):
     (tmp_path / "named.toml").write_text("[[filter]]\ninputs = { red = [[1]], green = [[-1]] }\n")
     found, _ = maps(SAMPLES / "colors.png", "-f", "named.toml")
     np.testing.assert_allclose(found[0], colors()[0] - colors()[1], atol=1e-6)
 
 
-def test_transparent_parts_are_laid_over_the_background():
+def test_transparent_pixels_show_the_background():
     PIL.Image.new("LA", (4, 4), (200, 0)).save("clear.png")
     assert maps("clear.png", "-k", "1", "--background", "black")[0].max() == 0
     assert maps("clear.png", "-k", "1")[0].min() == 1
@@ -264,7 +264,7 @@ def test_a_npy_is_an_image(shape):
     np.testing.assert_array_equal(maps("a.npy", "-k", "1")[0], values.reshape(1, 5, 7))
 
 
-def test_the_channels_of_an_array_are_input_channels_as_they_stand():
+def test_the_channels_of_an_array_are_input_channels():
     values = np.random.default_rng(0).normal(size=(2, 5, 7)).astype(np.float32)
     np.savez("a.npz", values)
     np.testing.assert_allclose(maps("a.npz", "-k", "1")[0][0], values.sum(axis=0), atol=1e-6)
@@ -278,7 +278,7 @@ def test_a_csv_is_an_image(tmp_path):
 # --- several images
 
 
-def test_images_and_folders_go_together(tmp_path):
+def test_images_and_folders_can_be_given_together(tmp_path):
     (tmp_path / "photos" / "deeper").mkdir(parents=True)
     shutil.copy(SEVEN, "photos/a.png")
     shutil.copy(SEVEN, "photos/deeper/b.png")
@@ -287,7 +287,7 @@ def test_images_and_folders_go_together(tmp_path):
     assert result.stderr == "a.box.png: 1 channel of 26×26\nc.box.png: 1 channel of 26×26\n"
 
 
-def test_recursive_looks_through_deeper_folders(tmp_path):
+def test_recursive_searches_subfolders(tmp_path):
     (tmp_path / "photos" / "deeper").mkdir(parents=True)
     shutil.copy(SEVEN, "photos/a.png")
     shutil.copy(SEVEN, "photos/deeper/b.png")
@@ -295,7 +295,7 @@ def test_recursive_looks_through_deeper_folders(tmp_path):
     assert result.stderr == "a.box.png: 1 channel of 26×26\nb.box.png: 1 channel of 26×26\n"
 
 
-def test_an_image_that_fails_does_not_hold_up_the_others(tmp_path):
+def test_other_images_are_processed_after_one_fails(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
     result = run("apply", "bad.png", SEVEN, "-f", "box")
     assert result.exit_code == 1
@@ -307,7 +307,7 @@ def test_an_image_that_fails_does_not_hold_up_the_others(tmp_path):
 # --- JSON
 
 
-def test_json_tells_each_channels_numbers():
+def test_json_describes_each_channel():
     (found,) = described(SEVEN, "-f", "edges", "-o", "a.png")
     assert (found["input"], found["output"], found["layer"]) == (str(SEVEN), "a.png", 1)
     values = maps(SEVEN, "-f", "edges")[0]
@@ -349,12 +349,12 @@ def test_json_is_strict_where_nothing_is_finite():
     }  # fmt: skip
 
 
-def test_json_keeps_letters_as_they_are():
+def test_json_does_not_escape_letters():
     shutil.copy(SEVEN, "é.png")
     assert '"input": "é.png"' in done("apply", "é.png", "-f", "box", "--json").stdout
 
 
-def test_json_leaves_nothing_else_to_say():
+def test_with_json_nothing_else_is_printed():
     assert done("apply", SEVEN, "-f", "box", "--json").stderr == ""
 
 
@@ -367,12 +367,12 @@ def test_json_and_a_picture_do_not_both_go_to_standard_output():
 # --- what is said
 
 
-def test_quiet_says_nothing():
+def test_quiet_prints_nothing():
     result = done("apply", SEVEN, "-f", "box", "--quiet")
     assert result.output == ""
 
 
-def test_a_depth_that_is_lost_is_told():
+def test_a_lost_bit_depth_is_reported():
     values = np.zeros((2, 2, 3), ">u2")
     with open("deep.ppm", "wb") as file:
         file.write(b"P6 2 2 65535\n" + values.tobytes())
@@ -396,7 +396,7 @@ def test_a_terminal_without_colors_gets_a_preview_in_shades():
 
 
 @pytest.mark.parametrize("options", [["--no-preview"], ["--preview", "--no-preview"]])
-def test_a_preview_can_be_declined(options):
+def test_no_preview_turns_the_preview_off(options):
     _, shown = on_a_terminal("apply", SEVEN, "-f", "edges", *options)
     assert shown == "seven.edges.png: 4 channels of 26×26\n"
 
@@ -443,12 +443,12 @@ def test_the_progress_bar_leaves_json_on_standard_output(tmp_path):
     assert "{" not in shown
 
 
-def test_a_message_stands_above_the_progress_bar():
+def test_a_message_is_printed_above_the_progress_bar():
     _, shown = on_a_terminal("apply", *many(5), "nofile", "-f", "box")
     assert "\x1b[2Kcnnfx: nofile: there is no such file.\n" in shown
 
 
-def test_channels_apart_stand_in_a_row_for_each():
+def test_each_separate_channel_gets_its_own_row():
     done(
         "apply",
         SAMPLES / "colors.png",

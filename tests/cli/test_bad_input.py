@@ -1,4 +1,4 @@
-"""What is wrong is told in a message that says where, what and how to mend it; nothing is left half-written."""
+"""Messages for bad input: where and what is wrong and how to fix it. No file is left incomplete."""
 
 # ruff: noqa: E501 # a message stands on one line with what it answers
 
@@ -40,7 +40,7 @@ def test_a_missing_image():
     assert refusal("nofile.png") == "cnnfx: nofile.png: there is no such file."
 
 
-def test_a_missing_image_whose_name_is_near_to_another():
+def test_a_missing_image_with_a_name_similar_to_another():
     written("photo.png", "")
     assert refusal("foto.png") == "cnnfx: foto.png: there is no such file. Did you mean photo.png?"
 
@@ -52,7 +52,7 @@ def test_a_folder_without_images(tmp_path):
     )
 
 
-def test_a_folder_with_images_in_deeper_ones_only(tmp_path):
+def test_a_folder_with_images_in_subfolders_only(tmp_path):
     (tmp_path / "photos" / "deeper").mkdir(parents=True)
     written("photos/deeper/a.png", SEVEN.read_bytes())
     assert refusal("photos") == (
@@ -92,7 +92,7 @@ def test_an_image_at_the_limit_of_pixels():
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "abc", "1.2.3"])
-def test_a_table_with_something_else_than_numbers(cell):
+def test_a_table_with_text_in_it(cell):
     assert refusal(written("a.csv", f"1,2\n3,{cell}\n")) == (
         f"cnnfx: a.csv, line 2, column 2: '{cell}' is not a number."
     )
@@ -145,7 +145,7 @@ FILES = [
 @pytest.mark.parametrize(
     ("content", "message"), FILES, ids=["syntax", "ragged", "wrong type", "unknown key", "stride 0"]
 )
-def test_a_filter_file_that_is_wrong(content, message):
+def test_an_invalid_filter_file(content, message):
     assert refusal(SEVEN, "-f", written("own.toml", content)) == f"cnnfx: {message}"
 
 
@@ -158,7 +158,7 @@ KERNELS = [
 
 
 @pytest.mark.parametrize(("text", "message"), KERNELS, ids=["ragged", "text", "empty", "too few"])
-def test_a_typed_kernel_that_is_wrong(text, message):
+def test_an_invalid_typed_kernel(text, message):
     assert refusal(SEVEN, "-k", text, code=2) == f"cnnfx: {message}"
 
 
@@ -226,7 +226,7 @@ OPTIONS = [
 @pytest.mark.parametrize(
     ("option", "value", "message"), OPTIONS, ids=[f"{option}={value}" for option, value, _ in OPTIONS]
 )
-def test_an_option_whose_value_is_wrong(option, value, message):
+def test_an_invalid_value_of_an_option(option, value, message):
     assert refusal(SEVEN, "-f", "edges", option, value, code=2) == (
         f"cnnfx: Invalid value for '{option}': {message}\nTry 'cnnfx apply --help' for help."
     )
@@ -234,7 +234,7 @@ def test_an_option_whose_value_is_wrong(option, value, message):
 
 @pytest.mark.parametrize("command", [("apply", SEVEN, SEVEN, "-f", "edges"), ("show-patterns", "edges"), ("train",)])
 @pytest.mark.parametrize("value", ["0", "two"])
-def test_an_environment_that_names_no_number_of_threads(command, value, monkeypatch):
+def test_an_invalid_number_of_threads_in_the_environment(command, value, monkeypatch):
     monkeypatch.setenv("CNNFX_THREADS", value)
     assert refused(*command, code=2) == (
         f"cnnfx: the environment variable CNNFX_THREADS must be a whole number, 1 or more, not '{value}'."
@@ -247,7 +247,7 @@ def test_an_unknown_border():
     )
 
 
-def test_a_layer_that_is_not_there():
+def test_a_layer_that_does_not_exist():
     assert refusal(SEVEN, "-f", "edges", "--layer", "2", code=2) == ("cnnfx: There is no layer 2: edges has 1 layer.")
 
 
@@ -284,7 +284,7 @@ def test_an_output_folder_that_is_not_writable(tmp_path):
     assert refused("apply", SEVEN, "-f", "edges", "-o", "locked/out.png") == NOT_ALLOWED
 
 
-def test_an_output_folder_of_which_the_system_says_so(tmp_path, monkeypatch):
+def test_an_output_folder_that_the_system_refuses(tmp_path, monkeypatch):
     def denied(*_args):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -317,7 +317,7 @@ def test_a_full_device():
     )
 
 
-def test_a_failure_leaves_an_older_output_as_it_was(monkeypatch):
+def test_a_failure_leaves_an_older_output_unchanged(monkeypatch):
     written("kept.png", "older")
     np.save("a.npy", np.zeros((2, 2), np.float32))
     assert run("apply", "a.npy", "-f", "edges", "-o", "kept.png").exit_code == 1
@@ -336,7 +336,7 @@ def test_too_little_memory(monkeypatch):
 
 @pytest.mark.parametrize("format", ["npy", "npz", "png"])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_file_that_the_system_cuts_off(format, jobs, tmp_path):
+def test_a_file_larger_than_the_system_allows(format, jobs, tmp_path):
     """A limit on the size of files stands for a full disk: writing ends in the middle, and the system says why."""
     (tmp_path / "in").mkdir()
     for name in "ab":

@@ -1,4 +1,4 @@
-"""`cnnfx evaluate`: accuracy, figures per class, the confusion matrix, the worst mistakes."""
+"""`cnnfx evaluate`: accuracy, scores of each class, the confusion matrix and the worst mistakes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import PIL.Image
 from tests.cli.commands import done, refused
 
 
-def test_the_accuracy_is_that_which_training_told(model):
+def test_the_accuracy_equals_that_reported_by_training(model):
     told = json.loads(done("evaluate", model, "--json").stdout)
     with np.load(model) as content:
         meta = json.loads(str(content["meta"]))
@@ -19,7 +19,7 @@ def test_the_accuracy_is_that_which_training_told(model):
     assert 0.6 < told["accuracy"] < 1
 
 
-def test_json_holds_the_figures_of_each_class_and_the_confusion(model):
+def test_json_contains_the_scores_of_each_class_and_the_confusion_matrix(model):
     told = json.loads(done("evaluate", model, "--data", "drawn:300", "--json").stdout)
     matrix = np.array(told["confusion"])
     assert list(told) == ["data", "images", "accuracy", "misclassified", "classes", "confusion", "confused"]
@@ -30,7 +30,7 @@ def test_json_holds_the_figures_of_each_class_and_the_confusion(model):
     assert (third["class"], third["support"], third["recall"]) == ("3", 5, matrix[3, 3] / 5)
 
 
-def test_the_text_holds_accuracy_classes_and_matrix(model):
+def test_the_text_contains_accuracy_classes_and_matrix(model):
     lines = done("evaluate", model).stdout.splitlines()
     assert lines[0].startswith("accuracy ")
     assert lines[0].endswith(" of 1000 test images of drawn:6000)")

@@ -1,4 +1,4 @@
-"""`cnnfx explain`: the arithmetic of one output pixel, the same number that `cnnfx apply` writes."""
+"""`cnnfx explain`: the arithmetic of one output pixel, with the value that `cnnfx apply` writes."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ SPECS = {
 
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (100, 60)])
-def test_the_value_is_what_apply_writes(spec, x, y):
+def test_the_value_equals_that_of_apply(spec, x, y):
     maps = applied(SCENE, *SPECS[spec])
     found = explained(SCENE, *SPECS[spec], "--at", f"{x},{y}")
     np.testing.assert_allclose([one["value"] for one in found], maps[:, y, x], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", ["1", "2"])
-def test_the_value_of_a_model_is_what_apply_writes(model, layer):
+def test_the_value_of_a_model_equals_that_of_apply(model, layer):
     maps = applied(SEVEN, "-f", model, "--layer", layer)
     found = explained(SEVEN, "-f", model, "--layer", layer, "--at", "2,1")
     np.testing.assert_allclose([one["value"] for one in found], maps[:, 1, 2], rtol=1e-4, atol=1e-4)
 
 
-def test_the_seven_in_words():
+def test_the_text_shows_patch_weights_products_and_sum():
     assert done("explain", SEVEN, "-f", "edges", "--filter", "bottom", "--at", "13,9").stdout.splitlines() == [
         f"{SEVEN} (28×28) through edges: position 13,9 of 26×26",
         "Its receptive field is columns 13 to 15 and rows 9 to 11 of the image.",
@@ -66,7 +66,7 @@ def test_the_seven_in_words():
     ]
 
 
-def test_json_holds_every_number():
+def test_json_contains_every_number():
     (one,) = explained(SEVEN, "-f", "edges", "--filter", "top", "--padding", "1", "--at", "0,0")
     (point,) = one["points"]
     (total,) = point["sums"]
@@ -80,7 +80,7 @@ def test_json_holds_every_number():
     assert "contributions" not in one
 
 
-def test_json_goes_as_deep_as_is_asked():
+def test_json_contains_as_many_layers_as_the_depth():
     (one,) = explained(SEVEN, "-f", "edges", "--then", "box", "--at", "10,7", "--depth", "2")
     adds = [below["adds"][0] for below in one["contributions"]]
     assert len(adds) == 3
@@ -103,12 +103,12 @@ def test_standard_input_is_read():
     assert told.startswith("standard input (28×28) through edges: position 3,4 of 26×26\n")
 
 
-def test_filters_are_shown_in_the_order_asked_for_and_once():
+def test_filters_are_explained_once_and_in_the_given_order():
     options = ("--filter", "right", "--filter", "top", "--filter", "right")
     assert [one["filter"] for one in explained(SEVEN, "-f", "edges", *options, "--at", "1,1")] == ["right", "top"]
 
 
-def test_of_many_channels_the_largest_outputs_are_shown_and_it_is_said(model):
+def test_of_many_channels_those_with_the_largest_outputs_are_explained(model):
     result = done("explain", SEVEN, "-f", model, "--at", "1,1")
     titles = [line for line in result.stdout.splitlines() if line.startswith("channel ")]
     outputs = {one["filter"]: one["value"] for one in explained(SEVEN, "-f", model, "--at", "1,1")}
@@ -122,7 +122,7 @@ def test_of_many_channels_the_largest_outputs_are_shown_and_it_is_said(model):
     assert done("explain", SEVEN, "-f", model, "--at", "1,1", "-q").stderr == ""
 
 
-def test_on_a_terminal_the_patch_is_drawn_unless_colors_are_unwanted():
+def test_a_terminal_with_colors_shows_a_picture_of_the_patch():
     command = ("explain", SEVEN, "-f", "edges", "--filter", "top", "--at", "13,9")
     status, shown = on_a_terminal(*command, COLORTERM="truecolor")
     assert status == 0
@@ -131,7 +131,7 @@ def test_on_a_terminal_the_patch_is_drawn_unless_colors_are_unwanted():
     assert on_a_terminal(*command, NO_COLOR="1")[1] == done(*command).stdout
 
 
-def test_a_reader_that_has_had_enough_is_no_error():
+def test_a_reader_that_closes_the_pipe_is_no_error():
     shown = shell(f"cnnfx explain '{SCENE}' -f sobel --channels each --at 3,3 | head -1")
     assert (shown.returncode, shown.stderr) == (0, b"")
 
@@ -161,19 +161,19 @@ def test_a_reader_that_has_had_enough_is_no_error():
         (("--at", "1,1"), "Name the filters, such as -f edges; cnnfx list-filters shows the presets."),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_wrong_usage(options, message):
+def test_an_impossible_command_is_wrong_usage(options, message):
     assert refused("explain", SEVEN, *options, code=2) == f"cnnfx: {message}"
 
 
 @pytest.mark.parametrize("text", ["3", "1,2,3", "a,b", "-1,2", "1.5,2", ""])
-def test_a_position_that_cannot_be_understood(text):
+def test_an_invalid_position(text):
     assert refused("explain", SEVEN, "-f", "edges", f"--at={text}", code=2) == (
         f"cnnfx: Invalid value for '--at': {text!r} is not X,Y: two whole numbers of 0 or more, such as 12,5.\n"
         "Try 'cnnfx explain --help' for help."
     )
 
 
-def test_a_position_is_needed():
+def test_a_position_is_required():
     assert refused("explain", SEVEN, "-f", "edges", code=2).startswith("cnnfx: Missing option '--at'.\n")
 
 
@@ -196,7 +196,7 @@ def test_a_folder_and_a_missing_file():
     assert refused("explain", "no.png", "-f", "edges", "--at", "0,0") == "cnnfx: no.png: there is no such file."
 
 
-def test_settings_hold_for_the_layer_that_is_shown_as_they_do_in_apply():
+def test_settings_apply_to_the_explained_layer():
     spec = ("-f", "edges", "--then", "box", "--layer", "1", "--activation", "relu", "--pool", "max:2")
     maps = applied(SEVEN, *spec)
     found = explained(SEVEN, *spec, "--at", "5,4")

@@ -22,14 +22,14 @@ COMMANDS = typer.main.get_command(app).commands
 PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parameter in command.params]
 
 
-def test_the_commands_stand_in_the_order_in_which_a_learner_meets_them():
+def test_the_commands_are_in_the_order_of_learning():
     assert list(COMMANDS) == [
         "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
         "show-patterns",
     ]  # fmt: skip
 
 
-def test_the_command_list_cuts_no_summary():
+def test_the_list_of_commands_shortens_no_summary():
     text = done("--help").stdout
     assert "..." not in text[text.index("Commands:") :]
 
@@ -60,7 +60,7 @@ def test_an_optional_argument_is_shown_in_brackets():
     assert done("show-filters", "--help").stdout.startswith("Usage: cnnfx show-filters [OPTIONS] [SPEC]\n")
 
 
-def test_the_options_of_apply_stand_under_headings():
+def test_the_options_of_apply_have_headings():
     lines = done("apply", "--help").stdout.splitlines()
     headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert headings == [
@@ -85,13 +85,13 @@ def test_python_m_cnnfx_is_called_cnnfx():
     assert shown.startswith("Usage: cnnfx [OPTIONS] COMMAND [ARGS]...\n")
 
 
-def test_a_command_that_is_mistyped_is_offered():
+def test_the_closest_command_is_suggested():
     assert refused("aply", code=2) == (
         "cnnfx: No such command 'aply'. Did you mean 'apply'?\nTry 'cnnfx --help' for help."
     )
 
 
-def test_an_option_that_is_mistyped_is_offered():
+def test_the_closest_option_is_suggested():
     text = refused("apply", "a.png", "--strid", "2", code=2)
     assert text.startswith("cnnfx: No such option: --strid")
     assert "--stride" in text
@@ -108,11 +108,11 @@ def test_an_option_that_is_mistyped_is_offered():
     ],
     ids=["normalize", "colormap", "activation", "channels"],
 )
-def test_the_choices_of_an_option_are_those_that_there_are(choices, known):
+def test_the_choices_of_an_option_equal_those_of_the_library(choices, known):
     assert list(typing.get_args(choices)) == list(known)
 
 
-def test_the_default_limit_of_pixels_is_the_one_in_the_help():
+def test_the_help_shows_the_default_limit_of_pixels():
     assert f"Refuse images with more pixels. [default: {MAX_PIXELS}]" in " ".join(
         done("apply", "--help").stdout.split()
     )
@@ -164,7 +164,7 @@ def test_the_shell_completes_the_channels_of_the_filters(line, names):
     assert completed(line) == names
 
 
-def test_the_shell_can_be_taught_to_complete():
+def test_completion_can_be_installed():
     shown = shell("cnnfx --show-completion; true")  # what follows keeps bash there, to be found as the parent process
     assert b"_CNNFX_COMPLETE=complete_bash" in shown.stdout
 

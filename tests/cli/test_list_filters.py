@@ -1,4 +1,4 @@
-"""`cnnfx list-filters`: the presets there are, shipped and the user's own."""
+"""`cnnfx list-filters`: the presets, shipped ones and the user's own."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ def listed() -> list[dict[str, object]]:
     return [json.loads(line) for line in done("list-filters", "--json").stdout.splitlines()]
 
 
-def test_every_preset_is_listed_with_what_it_is():
+def test_every_preset_is_listed_with_its_description():
     text = done("list-filters").stdout
     for name in preset_names():
         assert f"{name}  {load_network(name).description}\n" in text
 
 
-def test_the_shipped_presets_stand_in_the_order_of_teaching():
+def test_the_shipped_presets_are_in_the_order_of_teaching():
     assert [one["name"] for one in listed()] == [
         "edges", "sobel", "scharr", "prewitt", "laplacian", "box", "gaussian", "sharpen", "emboss", "identity",
         "corners", "squares", "lines", "curves", "circles", "spots", "textures", "colors",
     ]  # fmt: skip
 
 
-def test_json_tells_of_source_file_layers_and_channels():
+def test_json_contains_source_file_layers_and_channels():
     sobel = listed()[1]
     assert sobel["source"] == load_network("sobel").source
     assert str(sobel["path"]).endswith("filters/sobel.toml")
     assert (sobel["layers"], sobel["channels"]) == (1, ["x", "y", "magnitude"])
 
 
-def test_of_a_deeper_preset_the_channels_are_listed_layer_by_layer():
+def test_the_channels_of_a_preset_of_several_layers_are_listed_by_layer():
     text = done("list-filters").stdout
     assert (
         "layer 1: top, left, bottom, right\n"
@@ -49,7 +49,7 @@ def test_of_a_deeper_preset_the_channels_are_listed_layer_by_layer():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
-def test_on_a_terminal_the_channels_of_a_deeper_preset_are_wrapped():
+def test_a_terminal_wraps_the_channels_of_a_preset_of_several_layers():
     code, text = on_a_terminal("list-filters", NO_COLOR="1")
     assert code == 0
     assert (
@@ -61,7 +61,7 @@ def test_on_a_terminal_the_channels_of_a_deeper_preset_are_wrapped():
     assert all(len(line) <= 80 for line in deep if line.startswith(("layer", " ")))
 
 
-def test_json_tells_of_the_last_layer_of_a_deeper_preset():
+def test_json_contains_the_channels_of_the_last_layer():
     squares = next(one for one in listed() if one["name"] == "squares")
     assert (squares["layers"], squares["channels"]) == (4, ["side 13", "side 21", "side 29", "side 41"])
 
@@ -77,7 +77,7 @@ def test_a_pipe_gets_no_escape_codes():
     assert b"\x1b" not in shell("cnnfx list-filters | cat").stdout
 
 
-def test_an_encoding_that_lacks_signs_is_no_error():
+def test_an_encoding_that_lacks_characters_is_no_error():
     result = shell("PYTHONIOENCODING=ascii cnnfx list-filters")
     assert result.returncode == 0
     assert b"Four 3?3 edge detectors" in result.stdout
@@ -101,7 +101,7 @@ def test_presets_in_the_configuration_folder_are_found(tmp_path):
     assert listed()[-1]["description"] == "My own."
 
 
-def test_a_preset_that_is_wrong_does_not_hide_the_others(tmp_path, monkeypatch):
+def test_other_presets_are_listed_after_an_invalid_one(tmp_path, monkeypatch):
     (tmp_path / "bad.toml").write_text("[[filter]]\n")
     monkeypatch.setenv("CNNFX_FILTERS", str(tmp_path))
     result = run("list-filters", "--json")

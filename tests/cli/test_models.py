@@ -1,4 +1,4 @@
-"""Models as filters: `show-filters` and `apply` on what was learned."""
+"""Trained models as filters of `show-filters` and `apply`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import cnnfx
 from tests.cli.commands import SAMPLES, SEVEN, done, refused
 
 
-def test_all_learned_layers_are_shown(model):
+def test_all_trained_layers_are_shown(model):
     text = done("show-filters", model).stdout
     assert "layer 1: 6 filters of 5×5\n" in text
     assert "layer 2: 12 filters of 5×5, one row each; one column for each of 6 input channels\n" in text
 
 
-def test_one_layer_is_shown_as_it_was_before_it_learned(model):
+def test_one_layer_is_shown_before_training(model):
     before, after = (
         json.loads(done("show-filters", model, "--layer", "1", "--json", *more).stdout) for more in (("--before",), ())
     )
@@ -34,13 +34,13 @@ def test_a_preset_has_no_before():
     )
 
 
-def test_learned_filters_are_drawn_as_a_picture(model):
+def test_trained_filters_are_drawn_as_a_picture(model):
     done("show-filters", model, "-o", "filters.png")
     with PIL.Image.open("filters.png") as picture:
         assert picture.height > picture.width / 4
 
 
-def test_learned_maps_of_an_image_of_any_size_are_those_of_the_network(model):
+def test_a_model_is_applied_to_an_image_of_any_size(model):
     done("apply", SAMPLES / "still-life.png", "--filters", model, "--layer", "1", "-o", "maps.npz")
     image = cnnfx.load_image(SAMPLES / "still-life.png", channels="gray")
     with np.load(model) as content:
@@ -54,13 +54,13 @@ def test_learned_maps_of_an_image_of_any_size_are_those_of_the_network(model):
         np.testing.assert_allclose(written["maps"], blocks.max(axis=(2, 4)), rtol=1e-4, atol=1e-4)
 
 
-def test_a_model_whose_input_is_normalized_is_stacked_on_nothing(model):
+def test_a_model_that_normalizes_its_input_cannot_be_an_upper_layer(model):
     assert refused("apply", SAMPLES / "seven.png", "-f", "edges", "--then", model).startswith(
         "cnnfx: small normalizes its input"
     )
 
 
-def test_what_a_model_made_is_called_after_its_file(model):
+def test_the_output_of_a_model_is_named_after_its_file(model):
     done("apply", SEVEN, "-f", model)
     assert os.path.exists("seven.small.png")
     assert refused("apply", SEVEN, "-f", model, "--layer", "3", code=2) == (

@@ -1,4 +1,4 @@
-"""Where results go: files, folders, patterns and standard output, and never over an input."""
+"""Outputs: files, folders, templates and standard output; inputs are never overwritten."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def size(name: str) -> tuple[int, int]:
 # --- names
 
 
-def test_the_default_name_holds_image_and_filters():
+def test_the_default_name_contains_image_and_filters():
     done("apply", SEVEN, "-f", "sobel", "-f", "box", "--then", "gaussian")
     assert files() == ["seven.sobel+box-gaussian.png"]
 
@@ -39,13 +39,13 @@ def test_the_default_name_has_the_ending_of_the_format():
     assert files() == ["seven.box.npy"]
 
 
-def test_a_pattern_is_filled_with_image_and_filters(tmp_path):
+def test_a_template_is_filled_with_image_and_filters(tmp_path):
     (tmp_path / "out").mkdir()
     done("apply", SEVEN, SAMPLES / "scene.png", "-f", "box", "-o", "out/{filters} of {stem}.png")
     assert files() == ["out/box of scene.png", "out/box of seven.png"]
 
 
-def test_a_name_may_be_as_odd_as_the_system_takes():
+def test_an_unusual_name_is_accepted():
     shutil.copy(SEVEN, "a b's (é).png")
     done("apply", "a b's (é).png", "-f", "box")
     assert "a b's (é).box.png" in files()
@@ -69,23 +69,23 @@ def test_a_picture_in_colors_can_have_every_ending(ending):
         assert picture.mode == "RGB"
 
 
-def test_an_ending_in_capitals_is_understood():
+def test_an_ending_in_capitals_is_recognized():
     done("apply", SEVEN, "-f", "edges", "-o", "A.NPY")
     assert np.load("A.NPY").shape == (4, 26, 26)
 
 
-def test_a_format_serves_a_name_that_does_not_tell():
+def test_a_format_is_used_for_a_name_without_ending():
     done("apply", SEVEN, "-f", "edges", "-o", "maps.dat", "--format", "npy")
     assert np.load("maps.dat").shape == (4, 26, 26)
 
 
 @pytest.mark.parametrize(("name", "format"), [("a.jpg", "jpeg"), ("a.tif", ".TIFF"), ("a.png", "png")])
-def test_a_format_may_repeat_what_the_name_says(name, format):
+def test_a_format_may_repeat_the_ending(name, format):
     done("apply", SEVEN, "-f", "edges", "-o", name, "--format", format)
     assert files() == [name]
 
 
-def test_a_format_may_not_contradict_the_name():
+def test_a_format_may_not_contradict_the_ending():
     assert refused("apply", SEVEN, "-f", "edges", "-o", "a.png", "--format", "npz", code=2) == (
         "cnnfx: a.png ends in .png, but --format is npz. Give one of the two."
     )
@@ -113,7 +113,7 @@ def test_a_name_without_ending_is_refused():
     )
 
 
-def test_a_npz_holds_maps_names_and_settings():
+def test_a_npz_contains_maps_names_and_settings():
     done("apply", SEVEN, "-f", "sobel", "--stride", "2", "--pool", "max:2", "-o", "a.npz")
     with np.load("a.npz") as file:
         assert sorted(file) == ["maps", "meta", "names"]
@@ -139,7 +139,7 @@ def test_a_npz_holds_maps_names_and_settings():
     }
 
 
-def test_a_npy_cannot_take_several_layers():
+def test_a_npy_cannot_hold_several_layers():
     assert refused("apply", SEVEN, "-f", "box", "--then", "box", "--layer", "all", "-o", "a.npy", code=2) == (
         "cnnfx: A .npy file holds one array, so it cannot hold several layers. Write a .npz instead."
     )
@@ -175,7 +175,7 @@ def test_the_input_is_one_more_tile():
     assert size("a.png") == (5 * 28, 28)
 
 
-def test_filters_stand_above_their_maps():
+def test_filters_are_drawn_above_their_maps():
     done("apply", SEVEN, "-f", "edges", "-o", "bare.png")
     done("apply", SEVEN, "-f", "edges", "--with-filters", "-o", "filters.png")
     assert size("filters.png")[1] > size("bare.png")[1]
@@ -198,7 +198,7 @@ def shown(*options: str) -> np.ndarray:
         ("none", [0, 0, 255]),
     ],
 )
-def test_a_normalization_makes_values_into_levels(mode, levels):
+def test_a_normalization_maps_values_to_gray_levels(mode, levels):
     assert shown("--normalize", mode).tolist() == [levels]
 
 
@@ -210,7 +210,7 @@ def test_the_scope_of_all_makes_channels_comparable():
         assert np.asarray(picture).tolist() == [[255, 191]]
 
 
-def test_a_color_map_gives_colors():
+def test_a_color_map_colors_the_values():
     assert shown("--colormap", "diverging").tolist()[0][1:] == [[247, 246, 246], [127, 0, 0]]
 
 
@@ -246,18 +246,18 @@ def test_a_folder_that_exists_needs_no_slash(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ARRAY_FORMATS)
-def test_a_folder_can_take_numbers(ending):
+def test_a_folder_can_hold_arrays(ending):
     done("apply", SEVEN, "-f", "edges", "-o", "maps/", "--format", ending)
     done("apply", SEVEN, "-f", "edges", "-o", "all.npy")
     np.testing.assert_array_equal(cnnfx.load_image(f"maps/seven.left.{ending}").floats(), np.load("all.npy")[1:2])
 
 
-def test_layers_are_told_apart_in_a_folder():
+def test_files_of_layers_have_different_names_in_a_folder():
     done("apply", SEVEN, "-f", "box", "--then", "box", "--layer", "all", "-o", "maps/")
     assert files() == ["maps/seven.layer1.box.png", "maps/seven.layer2.box.png"]
 
 
-def test_a_folder_repeats_the_folders_in_which_images_are_found(tmp_path):
+def test_a_folder_repeats_the_subfolders_of_the_images(tmp_path):
     (tmp_path / "photos" / "deeper").mkdir(parents=True)
     shutil.copy(SEVEN, "photos/a.png")
     shutil.copy(SEVEN, "photos/deeper/a.png")
@@ -265,7 +265,7 @@ def test_a_folder_repeats_the_folders_in_which_images_are_found(tmp_path):
     assert files("maps") == ["a.box.png", "deeper/a.box.png"]
 
 
-def test_images_that_differ_in_their_ending_are_told_apart_in_a_folder():
+def test_images_that_differ_in_their_ending_get_different_files_in_a_folder():
     shutil.copy(SEVEN, "a.png")
     shutil.copy(SEVEN, "a.bmp")
     done("apply", "a.png", "a.bmp", "-f", "box", "-o", "maps/")
@@ -281,7 +281,7 @@ def test_images_of_one_name_are_refused_in_one_folder(tmp_path):
     )
 
 
-def test_channels_whose_names_look_alike_get_numbers(tmp_path):
+def test_channels_whose_file_names_would_be_equal_are_numbered(tmp_path):
     (tmp_path / "own.toml").write_text(
         '[[filter]]\nname = "a/b"\nweights = [[1]]\n[[filter]]\nname = "A b"\nweights = [[2]]\n'
     )
@@ -289,13 +289,13 @@ def test_channels_whose_names_look_alike_get_numbers(tmp_path):
     assert files("maps") == ["seven.A_b.2.png", "seven.a_b.1.png"]
 
 
-def test_a_folder_in_one_that_does_not_exist_is_refused():
+def test_a_folder_in_a_missing_folder_is_refused():
     assert refused("apply", SEVEN, "-f", "box", "-o", "no/maps/") == (
         "cnnfx: no/maps: the folder that should contain it does not exist. Create it first."
     )
 
 
-def test_a_file_is_not_made_a_folder(tmp_path):
+def test_a_file_as_output_folder_is_refused(tmp_path):
     (tmp_path / "maps").write_text("")
     assert refused("apply", SEVEN, "-f", "box", "-o", "maps/") == (
         "cnnfx: maps: it is a file, so it cannot be made a folder. Choose another output with -o."
@@ -306,7 +306,7 @@ def test_a_file_is_not_made_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "./a.png", "link.png", "hard.png"])
-def test_an_input_is_never_written_over(name):
+def test_an_input_is_never_overwritten(name):
     shutil.copy(SEVEN, "a.png")
     os.symlink("a.png", "link.png")
     os.link("a.png", "hard.png")
@@ -316,7 +316,7 @@ def test_an_input_is_never_written_over(name):
     assert Path("a.png").read_bytes() == SEVEN.read_bytes()
 
 
-def test_an_input_named_like_the_output_of_another_is_not_written_over():
+def test_an_input_named_like_the_output_of_another_is_not_overwritten():
     shutil.copy(SEVEN, "a.png")
     shutil.copy(SEVEN, "a.box.png")
     assert refused("apply", "a.png", "a.box.png", "-f", "box", code=2) == (
@@ -325,7 +325,7 @@ def test_an_input_named_like_the_output_of_another_is_not_written_over():
     assert files() == ["a.box.png", "a.png"]
 
 
-def test_an_input_is_not_written_over_by_a_channel_in_a_folder(tmp_path):
+def test_an_input_is_not_overwritten_by_a_channel_in_a_folder(tmp_path):
     (tmp_path / "photos").mkdir()
     shutil.copy(SEVEN, "photos/a.png")
     shutil.copy(SEVEN, "photos/a.right.png")
@@ -370,6 +370,6 @@ def test_standard_output_gets_the_same_bytes_as_a_file():
     assert result.stderr == ""
 
 
-def test_standard_output_can_take_numbers():
+def test_standard_output_can_be_an_array():
     result = done("apply", SEVEN, "-f", "edges", "-o", "-", "--format", "npy")
     assert np.load(io.BytesIO(result.stdout_bytes)).shape == (4, 26, 26)

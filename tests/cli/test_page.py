@@ -26,7 +26,7 @@ def picture(name: str, height: int, width: int, channels: int = 3) -> str:
     return name
 
 
-def test_the_ending_makes_a_page_and_the_summary_says_so():
+def test_the_ending_html_writes_a_page_and_a_summary():
     result = done("apply", SEVEN, "-f", "edges", "-o", "page.html")
     assert result.stderr == "page.html: 4 channels of 26×26\n"
     assert result.stdout == ""
@@ -39,7 +39,7 @@ def test_a_page_shows_every_layer():
     assert [layer["pool"] for layer in told("page.html")["network"]["layers"]] == [None, "max:2"]
 
 
-def test_a_layer_shows_what_leads_to_it():
+def test_a_page_of_a_layer_shows_the_layers_below():
     done("apply", SEVEN, "-f", "edges", "--then", "box", "--layer", "1", "-o", "page.html")
     assert len(told("page.html")["network"]["layers"]) == 1
 
@@ -67,7 +67,7 @@ def test_pages_of_many_images_have_names_of_their_own():
     assert told("b.html")["image"]["pixels"]["shape"] == [1, 8, 9]
 
 
-def test_a_page_can_go_down_a_pipe():
+def test_a_page_can_be_written_to_a_pipe():
     result = shell(f"cat '{SEVEN}' | cnnfx apply - -f edges --format html | head -c 15")
     assert result.stdout == b"<!doctype html>"
 
@@ -81,13 +81,13 @@ def test_a_page_in_json_is_described_layer_by_layer():
     ]
 
 
-def test_what_is_there_can_be_skipped():
+def test_existing_pages_can_be_skipped():
     done("apply", SEVEN, "-f", "edges", "-o", "page.html")
     result = done("apply", SEVEN, "-f", "edges", "-o", "page.html", "--skip-existing")
     assert result.stderr == f"{SEVEN}: its output exists already.\n"
 
 
-def test_a_large_image_is_reduced_and_it_is_said():
+def test_a_large_image_is_shrunk_with_a_message():
     picture("large.png", 600, 800, 1)
     result = done("apply", "large.png", "-f", "box", "-o", "page.html")
     assert result.stderr == (
@@ -105,7 +105,7 @@ def test_512_by_512_with_16_channels_is_under_2_mb(channels):
     assert result.stderr == "page.html: 16 channels of 510×510\n"
 
 
-def test_a_page_of_more_than_2_mb_says_so():
+def test_a_page_of_more_than_2_mb_is_reported():
     np.save("floats.npy", np.random.default_rng(0).random((3, 512, 512), np.float32))
     result = done("apply", "floats.npy", "-f", "box", "-o", "page.html")
     size = Path("page.html").stat().st_size / 1e6

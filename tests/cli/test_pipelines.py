@@ -1,4 +1,4 @@
-"""Pipes in a real shell: standard output is data, standard error is talk."""
+"""Pipes in a real shell: standard output is for data, standard error for messages."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def test_json_passes_to_the_next_program():
         "cnnfx apply --help",
     ],
 )
-def test_a_reader_that_goes_away_ends_a_command_quietly(command):
+def test_a_command_ends_quietly_when_its_reader_exits(command):
     result = shell(f"{command} | head -c 10")
     assert len(result.stdout) == 10
     assert result.stderr == b""
 
 
-def test_a_reader_that_goes_away_is_no_error():
+def test_a_reader_that_exits_is_no_error():
     result = shell(f"cnnfx apply '{SAMPLES}/still-life.png' -f edges -o - --format npy | head -c 10 > start")
     assert result.returncode == 0
 
@@ -123,20 +123,20 @@ def test_a_table_can_be_read_from_a_pipe():
 # --- what standard input and output cannot be
 
 
-def test_an_empty_standard_input_is_told():
+def test_an_empty_standard_input_is_reported():
     result = shell("true | cnnfx apply - -f edges > out")
     assert result.returncode == 1
     assert result.stderr == b"cnnfx: standard input: it is empty. The command before the pipe may have failed.\n"
     assert Path("out").read_bytes() == b""
 
 
-def test_a_closed_standard_input_is_told():
+def test_a_closed_standard_input_is_reported():
     result = shell("cnnfx apply - -f edges -o a.png <&-")
     assert result.returncode == 1
     assert result.stderr == b"cnnfx: standard input: it is closed. Send an image into it, or name a file.\n"
 
 
-def test_a_closed_standard_output_is_nothing_to_a_command_that_writes_a_file():
+def test_a_closed_standard_output_does_not_matter_to_a_command_that_writes_a_file():
     result = shell(f"cnnfx apply '{SEVEN}' -f edges -o a.png >&-")
     assert (result.returncode, result.stderr.decode()) == (0, "a.png: 4 channels of 26×26\n")
 
@@ -186,7 +186,7 @@ FULL = "cnnfx: standard output cannot be written: No space left on device.\n"
         "apply --help",
     ],
 )
-def test_a_full_standard_output_is_told(command):
+def test_a_full_standard_output_is_reported(command):
     result = shell(f"cnnfx {command} > /dev/full")
     assert (result.returncode, result.stderr.decode()) == (1, FULL)
 
@@ -216,7 +216,7 @@ def test_ctrl_c_while_a_file_is_written_leaves_nothing(tmp_path):
     assert os.listdir() == ["large.npy"]
 
 
-def test_ctrl_c_while_standard_input_is_awaited_is_heard():
+def test_ctrl_c_works_while_standard_input_is_awaited():
     with subprocess.Popen(
         [*COMMAND, "apply", "-", "-f", "edges"],
         stdin=subprocess.PIPE,
@@ -262,12 +262,12 @@ main()
 @pytest.mark.parametrize(
     ("args", "status"), [(["list-filters"], 0), (["apply", "no.png", "-f", "edges"], 1), (["-x"], 2)]
 )
-def test_what_others_do_at_the_end_is_done(code, args, status):
+def test_exit_functions_of_others_are_called(code, args, status):
     result = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, env=environment(), check=False)
     assert (result.returncode, result.stdout[-16:]) == (status, b"done at the end\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_a_command_ends_well_without_standard_streams(closed):
+def test_a_command_succeeds_without_standard_streams(closed):
     assert shell(f"cnnfx apply '{SEVEN}' -f edges -o a.png {closed}").returncode == 0
     assert shell(f"cnnfx apply no.png -f edges -o a.png {closed}").returncode == 1

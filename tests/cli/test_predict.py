@@ -21,18 +21,18 @@ def dark():
     return "dark.png"
 
 
-def test_a_digit_is_told_with_the_most_probable_others(model):
+def test_a_digit_is_printed_with_the_most_probable_classes(model):
     shown = done("predict", SEVEN, "--model", model).stdout
     assert shown.startswith(f"{SEVEN}: 7 (")
     assert shown.count("%") == 3
 
 
-def test_top_says_how_many_are_told(model):
+def test_top_limits_the_number_of_classes(model):
     assert done("predict", SEVEN, "-m", model, "--top", "1").stdout.count("%") == 1
     assert done("predict", SEVEN, "-m", model, "--top", "99").stdout.count("%") == 10
 
 
-def test_json_holds_classes_and_probabilities_as_numbers(model):
+def test_json_contains_classes_and_probabilities(model):
     told = json.loads(done("predict", SEVEN, "-m", model, "--json", "--top", "10").stdout)
     assert list(told) == ["image", "class", "probability", "top", "notes"]
     assert (told["image"], told["class"]) == (str(SEVEN), "7")
@@ -40,7 +40,7 @@ def test_json_holds_classes_and_probabilities_as_numbers(model):
     assert sum(one["probability"] for one in told["top"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_dark_on_light_of_another_size_is_inverted_and_fitted_and_said(model, dark):
+def test_a_dark_digit_on_light_ground_is_inverted_and_resized_with_a_note(model, dark):
     result = done("predict", dark, "-m", model, "--top", "1")
     assert result.stdout.startswith("dark.png: 7 (")
     assert result.stderr.splitlines() == [
@@ -50,23 +50,23 @@ def test_dark_on_light_of_another_size_is_inverted_and_fitted_and_said(model, da
     assert json.loads(done("predict", dark, "-m", model, "--json").stdout)["notes"][0] == "dark on light: inverted"
 
 
-def test_quiet_tells_no_notes(model, dark):
+def test_quiet_prints_no_notes(model, dark):
     assert done("predict", dark, "-m", model, "-q").stderr == ""
 
 
-def test_one_of_several_that_fails_leaves_the_others_done(model):
+def test_other_images_are_classified_after_one_fails(model):
     result = run("predict", "none.png", SEVEN, "-m", model)
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{SEVEN}: 7 (")
     assert result.stderr == "cnnfx: none.png: there is no such file.\n"
 
 
-def test_standard_input_is_an_image_too(model):
+def test_standard_input_can_be_an_image(model):
     shown = done("predict", "-", "-m", model, stdin=SEVEN.read_bytes()).stdout
     assert shown.startswith("standard input: 7 (")
 
 
-def test_an_image_that_shows_nothing_is_refused(model):
+def test_an_image_of_one_color_is_refused(model):
     PIL.Image.new("L", (40, 40), 200).save("blank.png")
     assert refused("predict", "blank.png", "-m", model) == (
         "cnnfx: blank.png: the image has no contrast: all of it has the same brightness."
@@ -79,13 +79,13 @@ def test_a_preset_is_not_a_model():
     )
 
 
-def test_without_a_model_it_says_how_to_make_one():
+def test_a_missing_model_is_reported_with_advice():
     assert refused("predict", SEVEN) == (
         "cnnfx: model.npz: there is no such file. Check the path; cnnfx train makes a model."
     )
 
 
-def test_a_model_of_colored_classes_gets_its_images_in_its_own_size():
+def test_images_are_resized_to_the_input_of_a_color_model():
     rng = np.random.default_rng(0)
     for name, color in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
         (folder := Path("photos") / name).mkdir(parents=True)

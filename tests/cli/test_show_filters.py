@@ -1,4 +1,4 @@
-"""`cnnfx show-filters`: filters in the terminal, as numbers, as a picture, as JSON."""
+"""`cnnfx show-filters`: filters in the terminal, as values, as a picture and as JSON."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def levels(*args):
         return np.asarray(picture)
 
 
-def test_filters_are_drawn_in_text_where_there_is_no_terminal():
+def test_filters_are_drawn_as_text_without_a_terminal():
     text = done("show-filters", "-k", "-1 0 1").stdout
     assert text.splitlines()[:2] == ["kernel: 1 filter of 3×1", "kernel"]
     assert "\x1b" not in text
@@ -60,7 +60,7 @@ def test_filters_are_drawn_in_colors_in_a_terminal():
     assert "48;2;255;255;255" in shown
 
 
-def test_no_color_holds():
+def test_no_color_is_respected():
     assert "\x1b" not in on_a_terminal("show-filters", "edges", NO_COLOR="1")[1]
 
 
@@ -77,7 +77,7 @@ def test_values_of_a_deeper_network_name_layers_channels_biases_and_combinations
     )
 
 
-def test_layer_chooses_one(deep):
+def test_layer_selects_one_layer(deep):
     shown = done("show-filters", deep, "--layer", "2").stdout
     assert shown == (
         "layer 2: 2 filters of 1×1, one row each; one column for each of 2 input channels\n\n  a  b\nc ██\n\nd    ██\n"
@@ -94,7 +94,7 @@ def wide(tmp_path):
     return "wide.toml"
 
 
-def test_of_a_layer_of_many_deep_filters_the_first_are_a_table(wide):
+def test_the_first_of_many_filters_with_several_channels_are_a_table(wide):
     lines = done("show-filters", wide, "--layer", "2").stdout.splitlines()
     assert lines[:3] == [
         "layer 2: 10 filters of 5×5, one row each; one column for each of 12 input channels",
@@ -105,7 +105,7 @@ def test_of_a_layer_of_many_deep_filters_the_first_are_a_table(wide):
     assert [line.split()[0] for line in lines if line.startswith("out")] == [f"out{k}" for k in range(1, 9)] * 2
 
 
-def test_only_chooses_filters(wide):
+def test_only_selects_filters(wide):
     def names(*only):
         lines = done("show-filters", wide, "--layer", "2", "--only", *only).stdout.splitlines()
         return [line.split()[0] for line in lines if line.startswith("out")]
@@ -114,7 +114,7 @@ def test_only_chooses_filters(wide):
     assert names("all") == [f"out{k}" for k in range(1, 11)] * 2
 
 
-def test_only_holds_for_numbers_json_and_pictures(deep):
+def test_only_applies_to_values_json_and_pictures(deep):
     assert done("show-filters", deep, "--layer", "2", "--only", "2", "--values").stdout == (
         "layer 2: 2 filters of 1×1\nd on a:\n  0\nd on b:\n  3\n"
     )
@@ -124,14 +124,14 @@ def test_only_holds_for_numbers_json_and_pictures(deep):
     assert levels(deep, "--layer", "2", "--only", "1").shape[0] < levels(deep, "--layer", "2").shape[0]
 
 
-def test_a_filter_that_is_not_there_is_refused(deep):
+def test_a_filter_that_does_not_exist_is_refused(deep):
     assert refused("show-filters", deep, "--only", "1-3", code=2) == (
         "cnnfx: There is no filter 3 in layer 1: it has 2. See --layer and --only."
     )
 
 
 @pytest.mark.parametrize("text", ["0", "3-1", "1-", "top", "", "1,,2", "1-999999"])
-def test_what_is_no_range_of_filters_is_refused(text):
+def test_an_invalid_range_of_filters_is_refused(text):
     assert refused("show-filters", "edges", "--only", text, code=2) == (
         f"cnnfx: Invalid value for '--only': {text!r} is not all, nor numbers of 1 or more and ranges of them, "
         "such as 1-8,12.\nTry 'cnnfx show-filters --help' for help."
@@ -146,7 +146,7 @@ def test_many_filters_are_drawn_smaller():
     assert drawn(9).startswith("▒▒██ ")
 
 
-def test_a_layer_that_is_not_there_is_refused(deep):
+def test_a_layer_that_does_not_exist_is_refused(deep):
     assert refused("show-filters", deep, "--layer", "3", code=2) == "cnnfx: There is no layer 3: deep has 2 layers."
 
 
@@ -159,7 +159,7 @@ def test_the_scope_of_all_makes_filters_comparable():
     assert (own == 191).sum() < 100 < (common == 191).sum()
 
 
-def test_the_scope_of_all_holds_in_the_terminal():
+def test_the_scope_of_all_applies_in_the_terminal():
     options = ["show-filters", "-k", "1", "-k", "0"]
     one, other = on_a_terminal(*options), on_a_terminal(*options, "--scope", "all")
     assert one == other
@@ -167,16 +167,16 @@ def test_the_scope_of_all_holds_in_the_terminal():
     assert on_a_terminal(*options) != on_a_terminal(*options, "--scope", "all")
 
 
-def test_values_are_written_into_the_squares():
+def test_values_are_written_into_the_picture():
     assert not np.array_equal(levels("-k", "1 2"), levels("-k", "1 2", "--values"))
 
 
-def test_several_layers_stand_in_one_picture(deep):
+def test_several_layers_are_drawn_in_one_picture(deep):
     first, second, both = levels(deep, "--layer", "1"), levels(deep, "--layer", "2"), levels(deep)
     assert both.shape[0] == first.shape[0] + second.shape[0]
 
 
-def test_three_input_channels_are_shown_in_color_too(tmp_path):
+def test_three_input_channels_are_also_drawn_in_color(tmp_path):
     (tmp_path / "rgb.toml").write_text("[[filter]]\nweights = [[[1]], [[-1]], [[0]]]\n")
     assert levels("rgb.toml").shape[2:] == (3,)
 
@@ -208,7 +208,7 @@ def test_json_has_an_object_for_each_layer(deep):
     assert second["channels"][-1] == {"name": "both", "kind": "max", "of": ["c", "d"]}
 
 
-def test_json_holds_the_weights_of_the_library():
+def test_json_contains_the_weights_of_the_library():
     (shown,) = map(json.loads, done("show-filters", "sobel", "--json").stdout.splitlines())
     weights = cnnfx.load_network("sobel").layers[0].conv.weights
     np.testing.assert_array_equal([one["weights"] for one in shown["filters"]], weights)
@@ -231,13 +231,13 @@ def test_nothing_to_show_is_refused():
     )
 
 
-def test_numbers_are_no_picture():
+def test_an_array_as_output_is_refused():
     assert refused("show-filters", "edges", "-o", "a.npz", code=2) == (
         "cnnfx: a.npz is not a picture file. Filters are written to one picture: give -o filters.png."
     )
 
 
-def test_a_folder_is_no_picture():
+def test_a_folder_as_output_is_refused():
     assert refused("show-filters", "edges", "-o", "out/", code=2) == (
         "cnnfx: out/ is a folder. Filters are written to one picture: give -o filters.png."
     )

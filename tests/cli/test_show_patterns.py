@@ -1,4 +1,4 @@
-"""`cnnfx show-patterns`: pictures, JSON, the terminal, and what is refused."""
+"""`cnnfx show-patterns`: pictures, JSON, the terminal and errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_all_methods_of_a_model_are_drawn(model):
     assert (narrow < 300, high > 2000) == (True, True)
 
 
-def test_json_tells_activation_image_position_and_box(model):
+def test_json_contains_activation_image_position_and_box(model):
     first = lines(model, *DATA, "--layer", 1, "--filters", 1)[0]
     assert (first["network"], first["layer"], first["filter"], first["images"]) == ("small", 1, "1", 200)
     assert first["receptive_field"] == {"height": 6, "width": 6}
@@ -63,7 +63,7 @@ def test_json_tells_activation_image_position_and_box(model):
     assert first["maximization"][0]["activation"] >= activations[0] * 0.999
 
 
-def test_classes_are_chosen_by_their_names(model):
+def test_classes_are_selected_by_name(model):
     found = lines(model, *DATA, "--layer", "classes", "--filters", "0,3,5-8", "--method", "patches")
     assert [one["filter"] for one in found] == ["0", "3", "5", "6", "7", "8"]
     assert {one["layer"] for one in found} == {"classes"}
@@ -78,7 +78,7 @@ def test_a_seed_gives_the_same_picture_and_numbers(model):
     assert first != other
 
 
-def test_a_preset_looks_through_a_folder_of_pictures_of_any_size(pictures):
+def test_a_preset_searches_a_folder_of_pictures_of_any_size(pictures):
     found = lines("sobel", "--data", pictures, "--filters", "y,1")
     assert [one["filter"] for one in found] == ["y", "x"]
     assert {Path(patch["image"]).name for patch in found[0]["patches"]} == {"seven.png", "scene.png", "colors.png"}
@@ -87,7 +87,7 @@ def test_a_preset_looks_through_a_folder_of_pictures_of_any_size(pictures):
     )
 
 
-def test_one_picture_is_enough(pictures):
+def test_a_single_picture_can_be_searched(pictures):
     assert len(lines("edges", "--data", pictures / "scene.png")[0]["patches"]) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_picture_goes_into_a_pipe():
     assert result.stdout == b"PNG"
 
 
-def test_a_filter_that_is_never_active_is_told(tmp_path):
+def test_a_filter_that_is_never_active_is_reported(tmp_path):
     Path("never.toml").write_text(
         'activation = "relu"\n[[filter]]\nname = "white"\nweights = [[1]]\n'
         '[[filter]]\nname = "never"\nweights = [[1]]\nbias = -2\n'
@@ -126,7 +126,7 @@ def test_a_filter_that_is_never_active_is_told(tmp_path):
     assert (never["active"], never["patches"], never["maximization"]) == (False, [], [])
 
 
-def test_a_filter_that_few_images_excite_is_told():
+def test_a_filter_that_is_active_in_few_images_is_reported():
     Path("images").mkdir()
     for number in range(10):
         save(f"images/{number}.png", np.full((4, 4), 255 * (number < 2)))
@@ -135,7 +135,7 @@ def test_a_filter_that_few_images_excite_is_told():
     assert result.stderr == "cnnfx: active in fewer than 9 images: white (2).\n"
 
 
-def test_a_picture_that_does_not_fit_is_passed_over_and_told():
+def test_a_picture_that_does_not_fit_is_skipped_and_reported():
     Path("images").mkdir()
     save("images/small.png", np.full((2, 2), 9))
     save("images/white.png", np.tile([0, 255], (9, 5)))
@@ -148,7 +148,7 @@ def test_a_picture_that_does_not_fit_is_passed_over_and_told():
     )
 
 
-def test_colors_are_seen_by_a_network_that_wants_them(pictures):
+def test_a_network_of_three_channels_reads_colors(pictures):
     Path("red.toml").write_text('[[filter]]\nname = "red"\ninputs = { red = [[1]], green = [[-1]] }\n')
     done("show-patterns", "red.toml", "--data", pictures, "-o", "red.png", "-q")
     with PIL.Image.open("red.png") as picture:
@@ -175,7 +175,7 @@ RGB = '[[filter]]\nname = "red"\nweights = [[[1]], [[0]], [[0]]]\n'
         (["-o", "-", "--json"], 2, "--json and the picture cannot both go to standard output. Give -o FILE."),
     ],
 )
-def test_what_a_model_does_not_have_is_refused(model, args, code, message):
+def test_a_missing_layer_or_filter_of_a_model_is_refused(model, args, code, message):
     assert refused("show-patterns", model, *DATA, *args, code=code) == f"cnnfx: {message}"
 
 
@@ -190,11 +190,11 @@ def test_what_a_model_does_not_have_is_refused(model, args, code, message):
         ("--seed", "-1", "'-1' is not a whole number of 0 or more."),
     ],
 )
-def test_what_cannot_be_understood_is_wrong_usage(option, value, message):
+def test_an_invalid_option_value_is_wrong_usage(option, value, message):
     assert message in " ".join(refused("show-patterns", "edges", option, value, code=2).split())
 
 
-def test_a_preset_tells_no_classes():
+def test_a_preset_has_no_classes():
     assert refused("show-patterns", "edges", *DATA, "--layer", "classes") == (
         "cnnfx: edges has no classifier head. Choose a layer by its number."
     )
@@ -206,14 +206,14 @@ def test_a_name_that_no_filter_has_is_refused():
     )
 
 
-def test_gray_images_are_not_for_a_network_that_wants_three_channels():
+def test_gray_images_are_refused_by_a_network_of_three_channels():
     Path("rgb.toml").write_text(RGB)
     assert refused("show-patterns", "rgb.toml", *DATA) == (
         "cnnfx: drawn:200: it has 1 channel; the first layer of rgb takes 3."
     )
 
 
-def test_images_of_another_size_are_not_for_classes(model, pictures):
+def test_images_of_another_size_are_refused_for_classes(model, pictures):
     message = refused("show-patterns", model, "--data", pictures / "scene.png", "--layer", "classes")
     assert message.endswith("the image must have the size of the training images.")
     assert "scene.png: the classifier reads feature maps of 12×4×4 (channels, rows, columns), not" in message

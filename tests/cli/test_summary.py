@@ -20,7 +20,7 @@ padding = "same"
 """
 
 
-def test_a_model_is_listed_with_how_each_number_comes_about(model):
+def test_a_model_is_listed_with_the_calculation_of_its_parameters(model):
     lines = done("summary", model).stdout.splitlines()
     assert lines[0].startswith(f"{model}: learned on drawn:6000, 3 epochs, test accuracy ")
     assert lines[1:] == [
@@ -38,20 +38,20 @@ def test_a_model_is_listed_with_how_each_number_comes_about(model):
     ]
 
 
-def test_a_model_on_a_larger_input_says_what_does_not_fit(model):
+def test_a_model_on_a_larger_input_shows_the_layer_that_does_not_fit(model):
     lines = done("summary", model, "--input", "1x48x64").stdout.splitlines()
     assert lines[9] == "max-pool 2×2       12×9×13"
     assert lines[10].endswith("10 × (12 × 4 × 4) + 10 = 1930; it takes maps of 12×4×4, not 12×9×13")
     assert "does not fit" in lines[10]
 
 
-def test_a_preset_takes_any_input():
+def test_a_preset_accepts_any_input():
     text = done("summary", "sobel", "--input", "3x480x640").stdout
     assert "2 filters 3×3        2×478×638          56  2 × 3 × 3 × 3 + 2 = 56\n" in text
     assert "3 channels combined  3×478×638\n" in text
 
 
-def test_an_arch_file_gets_the_dense_layer_that_train_would_make():
+def test_an_arch_file_gets_the_dense_layer_of_training():
     with open("arch.toml", "w") as file:
         file.write(ARCH)
     told = json.loads(done("summary", "arch.toml", "--classes", "26", "--json").stdout)
@@ -65,7 +65,7 @@ def test_an_arch_file_gets_the_dense_layer_that_train_would_make():
     assert told["parameters"] == told["learnable"] == 416 + 7712 + 26 * 32 * 36 + 26
 
 
-def test_filters_held_fixed_are_not_counted_as_learned():
+def test_fixed_filters_are_not_counted_as_trainable():
     with open("arch.toml", "w") as file:
         file.write(
             '[[layer]]\nfilters = 1\nsize = 3\n[[layer.filter]]\nname = "a"\nlearn = false\n'
@@ -78,13 +78,13 @@ def test_filters_held_fixed_are_not_counted_as_learned():
     assert done("summary", "model.npz").stdout.endswith("\n13540 of them are trainable\n")
 
 
-def test_an_image_that_is_too_small_says_at_which_layer(model):
+def test_an_input_that_is_too_small_is_reported_with_the_layer(model):
     assert refused("summary", model, "--input", "1x8x8").startswith(
         "cnnfx: layer 2 of small: kernel of 5×5 (rows × columns) is larger than the image of 2×2"
     )
 
 
-def test_an_input_that_cannot_be_understood_is_wrong_usage():
+def test_an_invalid_input_is_wrong_usage():
     assert refused("summary", "edges", "--input", "28x28", code=2).startswith(
         "cnnfx: Invalid value for '--input': '28x28' is not CHANNELSxROWSxCOLUMNS, such as 1x28x28.\n"
     )

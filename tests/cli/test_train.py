@@ -1,4 +1,4 @@
-"""`cnnfx train`: what it says and writes, what it refuses, and how it is stopped and resumed."""
+"""`cnnfx train`: messages, files, errors, and stopping and resuming."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def same(first, second):
     return list(first) == list(second) and all(np.array_equal(first[name], second[name]) for name in first)
 
 
-def test_the_model_goes_to_model_npz_unless_told_otherwise():
+def test_the_default_file_of_the_model_is_model_npz():
     done(*TINY, "--epochs", "1")
     assert arrays("model.npz")["layers.0.weight"].shape == (2, 1, 5, 5)
 
 
-def test_in_a_pipe_there_is_a_plain_line_for_each_epoch():
+def test_a_pipe_gets_a_plain_line_for_each_epoch():
     result = done(*TINY, "--epochs", "2")
     assert result.stdout == ""
     assert "\x1b" not in result.stderr
@@ -48,7 +48,7 @@ def test_in_a_pipe_there_is_a_plain_line_for_each_epoch():
     assert lines[2].split("  ")[3].startswith("test accuracy ")
 
 
-def test_at_the_end_the_layers_and_their_parameters_are_told():
+def test_the_summary_lists_the_layers_and_their_parameters():
     text = done(*TINY, "--epochs", "1").stderr
     assert "2 filters 5×5      2×24×24          52  2 × 1 × 5 × 5 + 2 = 52\n" in text
     assert "total                              695\n" in text
@@ -56,12 +56,12 @@ def test_at_the_end_the_layers_and_their_parameters_are_told():
     assert "\nThe model is in model.npz. The run took " in text
 
 
-def test_quiet_says_nothing():
+def test_quiet_prints_nothing():
     result = done(*TINY, "--epochs", "1", "--quiet")
     assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_json_and_log_hold_the_same_object_for_each_epoch():
+def test_json_and_log_contain_the_same_object_for_each_epoch():
     shown = done(*TINY, "--epochs", "2", "--json", "--log", "run.jsonl").stdout
     with open("run.jsonl") as log:
         assert log.read() == shown
@@ -73,7 +73,7 @@ def test_json_and_log_hold_the_same_object_for_each_epoch():
     ]  # fmt: skip
 
 
-def test_the_model_knows_what_it_learned_on():
+def test_the_model_contains_the_name_of_its_data():
     done(*TINY, "--epochs", "2", "--seed", "5", "--no-augment", "--lr", "0.02", "--batch-size", "50")
     told = meta("model.npz")
     assert (told["dataset"], told["seed"], told["epochs"], told["input"]) == ("drawn:300", 5, 2, [1, 28, 28])
@@ -93,7 +93,7 @@ def test_few_images_are_one_batch():
     assert meta("model.npz")["settings"]["batch_size"] == 20
 
 
-def test_an_arch_file_says_the_network():
+def test_an_arch_file_describes_the_network():
     with open("arch.toml", "w") as file:
         file.write(
             '[[layer]]\nactivation = "relu"\npool = "max:2"\nlearn = false\n[[layer.filter]]\nname = "top"\n'
@@ -107,7 +107,7 @@ def test_an_arch_file_says_the_network():
     assert not np.array_equal(learned["layers.1.weight"], learned["start.layers.1.weight"])
 
 
-def test_without_mnist_it_says_so_and_learns_on_drawn_digits(monkeypatch, tmp_path):
+def test_drawn_digits_replace_missing_mnist_with_a_message(monkeypatch, tmp_path):
     from cnnfx.datasets import synthetic_digits as drawn
 
     monkeypatch.setattr(drawn, "TRAIN", 300)
@@ -121,7 +121,7 @@ def test_without_mnist_it_says_so_and_learns_on_drawn_digits(monkeypatch, tmp_pa
     assert meta("model.npz")["dataset"] == "drawn"
 
 
-def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monkeypatch, tmp_path):
+def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "none"))
     monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -156,7 +156,7 @@ def test_with_mnist_asked_for_it_is_an_error_that_tells_the_ways_to_mend_it(monk
          "drawn:300: a size can be given for folders of images only.", 1),
     ],
 )  # fmt: skip
-def test_what_is_refused_is_said(given, said, code):
+def test_a_bad_command_is_refused_with_a_message(given, said, code):
     epochs = () if "--epochs" in given else ("--epochs", "1")
     arguments = () if given[0] in ("--filters", "--arch") else ("--filters", "2,3")
     text = refused("train", "--data", "drawn:300", *epochs, *arguments, *given, code=code)
@@ -174,13 +174,13 @@ def test_a_log_on_a_full_disk_is_named():
     assert meta("model.npz")["epochs"] == 1
 
 
-def test_filters_and_an_arch_file_are_one_too_many():
+def test_filters_and_an_arch_file_exclude_each_other():
     assert refused(*TINY, "--arch", "a.toml", code=2) == (
         "cnnfx: --filters and --size are for the default network; --arch describes its own."
     )
 
 
-def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_what_was_saved():
+def test_a_loss_that_is_not_finite_stops_with_advice_and_keeps_the_saved_model():
     done(*TINY, "--epochs", "1")
     before = arrays("model.npz")
     result = run(*TINY, "--lr", "1e30")
@@ -211,7 +211,7 @@ def stopped_after_an_epoch(how: int, *args: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_stopped_and_resumed_equals_one_at_a_stretch(how):
+def test_a_resumed_run_equals_an_uninterrupted_one(how):
     args = [*SLOW[:-1], "12"]
     stopped_after_an_epoch(how, *args)
     assert 1 <= meta("model.npz")["epochs"] < 12
@@ -223,7 +223,7 @@ def test_a_run_that_is_stopped_and_resumed_equals_one_at_a_stretch(how):
     assert [name for name in os.listdir() if name.startswith(".cnnfx")] == [] or how == signal.SIGKILL
 
 
-def test_ctrl_c_says_where_the_model_is_and_how_to_go_on():
+def test_ctrl_c_prints_where_the_model_is_and_how_to_continue():
     code, said = stopped_after_an_epoch(signal.SIGINT, *SLOW)
     assert code == 130
     done_epochs = meta("model.npz")["epochs"]
@@ -234,7 +234,7 @@ def test_ctrl_c_says_where_the_model_is_and_how_to_go_on():
 
 
 @pytest.mark.parametrize("earlier", [False, True])
-def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_saved(earlier):
+def test_ctrl_c_in_the_first_epoch_reports_that_nothing_is_saved(earlier):
     if earlier:
         done(*TINY, "--epochs", "1")
     command = [*COMMAND, "train", "--data", "drawn:2000", "--filters", "48,96", "--epochs", "1"]
@@ -247,7 +247,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_saved(earlier):
     assert said == f"cnnfx: stopped in the first epoch: nothing is saved yet.{still}\ncnnfx: interrupted.\n"
 
 
-def test_a_log_goes_on_where_the_run_was_stopped():
+def test_the_log_of_a_resumed_run_is_continued():
     args = [*SLOW[:-1], "12", "--log", "run.jsonl"]
     stopped_after_an_epoch(signal.SIGINT, *args)
     done("train", "--resume", "model.npz", "--log", "run.jsonl")
@@ -255,14 +255,14 @@ def test_a_log_goes_on_where_the_run_was_stopped():
         assert [json.loads(line)["epoch"] for line in log] == list(range(1, 13))
 
 
-def test_a_run_that_is_resumed_takes_no_other_settings():
+def test_a_resumed_run_accepts_no_other_settings():
     done(*TINY, "--epochs", "1")
     assert refused("train", "--resume", "model.npz", "--epochs", "2", code=2) == (
         "cnnfx: --epochs cannot be given with --resume: the run of model.npz keeps its settings."
     )
 
 
-def test_a_run_that_is_resumed_with_other_data_is_refused():
+def test_a_run_resumed_with_other_data_is_refused():
     done(*TINY, "--epochs", "1")
     assert refused("train", "--resume", "model.npz", "--data", "drawn:500") == (
         "cnnfx: drawn:500: these are not the 500 images that the run began with. "
@@ -270,7 +270,7 @@ def test_a_run_that_is_resumed_with_other_data_is_refused():
     )
 
 
-def test_on_a_terminal_a_bar_moves_and_the_filters_are_drawn_before_and_after():
+def test_a_terminal_shows_a_bar_and_the_filters_before_and_after():
     code, shown = on_a_terminal(*TINY, "--epochs", "1")
     assert code == 0
     assert "images/s" in shown
@@ -283,7 +283,7 @@ def test_on_a_terminal_a_bar_moves_and_the_filters_are_drawn_before_and_after():
 
 @pytest.mark.mnist
 @pytest.mark.skipif("CNNFX_DATA" not in os.environ, reason="CNNFX_DATA does not say where MNIST is")
-def test_an_epoch_on_mnist_reads_98_percent():
+def test_an_epoch_on_mnist_reaches_an_accuracy_of_98_percent():
     result = done("train", "--data", "mnist", "--epochs", "1", "--json")
     assert json.loads(result.stdout)["test_accuracy"] > 0.98
     told = json.loads(done("evaluate", "model.npz", "--json").stdout)

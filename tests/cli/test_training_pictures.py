@@ -1,4 +1,4 @@
-"""`cnnfx train --filmstrip --curve`: pictures of a run, however it ends, and what is refused before it begins."""
+"""`cnnfx train --filmstrip --curve`: pictures of finished and interrupted runs, and errors before training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def picture(path):
 
 
 @pytest.mark.parametrize(("ending", "kind"), [("gif", "GIF"), ("webp", "WEBP"), ("png", "PNG")])
-def test_the_filmstrip_begins_at_random_and_ends_at_the_last_step(ending, kind):
+def test_the_filmstrip_begins_with_random_filters_and_ends_at_the_last_step(ending, kind):
     text = done(*TINY, "--epochs", "2", "--filmstrip", f"a.{ending}").stderr
     assert picture(f"a.{ending}") == (kind, 7)  # 300 images are 3 batches; the start and every one of 6 steps
     assert f"\na.{ending}: the filters of layer 1 in 7 frames\n" in text
@@ -53,14 +53,14 @@ def test_the_curve_is_a_picture_with_the_test_accuracy_in_it():
     assert orange[:, : pixels.shape[1] * 2 // 3].any(), "the first epoch's test, apart from the legend"
 
 
-def test_quiet_holds_for_pictures():
+def test_quiet_prints_nothing_about_pictures():
     result = done(*TINY, "--epochs", "1", "--filmstrip", "a.gif", "--curve", "a.png", "--quiet")
     assert (result.stdout, result.stderr) == ("", "")
     assert os.path.exists("a.gif")
     assert os.path.exists("a.png")
 
 
-def test_pictures_change_nothing_of_what_is_learned():
+def test_pictures_do_not_change_the_trained_model():
     done(*TINY, "--epochs", "2", "-o", "plain.npz")
     done(*TINY, "--epochs", "2", "-o", "seen.npz", "--filmstrip", "a.gif", "--curve", "a.png")
     with np.load("plain.npz") as plain, np.load("seen.npz") as seen:
@@ -78,7 +78,7 @@ def stopped(*args, ready):
     return process.returncode, said
 
 
-def test_ctrl_c_writes_what_was_there_so_far_and_a_resumed_run_begins_there():
+def test_ctrl_c_writes_the_pictures_so_far_and_a_resumed_run_begins_there():
     code, said = stopped(*LONG, "--filmstrip", "a.gif", "--curve", "a.png", ready="model.npz")
     assert code == 130
     assert "\nContinue with: cnnfx train --resume model.npz\n" in said
@@ -98,7 +98,7 @@ def test_ctrl_c_writes_what_was_there_so_far_and_a_resumed_run_begins_there():
     assert ", where the run was resumed\n" in said
 
 
-def test_a_run_that_fails_leaves_pictures_of_what_was_before():
+def test_a_failed_run_writes_the_pictures_so_far():
     result = run(*TINY, "--epochs", "9", "--lr", "1e30", "--filmstrip", "a.gif", "--curve", "a.png")
     assert result.exit_code == 1
     assert "The loss is no longer a number" in result.stderr
@@ -112,7 +112,7 @@ def test_a_run_that_ends_before_its_first_step_writes_no_pictures():
     assert not os.path.exists("a.gif")
 
 
-def test_filters_that_are_too_many_for_a_filmstrip_are_refused_before_anything_is_learned():
+def test_too_many_filters_for_a_filmstrip_are_refused_before_training():
     text = refused(
         "train", "--data", "drawn:300", "--filters", "1300,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
     )
@@ -142,6 +142,6 @@ def test_filters_that_are_too_many_for_a_filmstrip_are_refused_before_anything_i
          "./a.png: filmstrip and curve would be the same file. Give each its own name.", 2),
     ],
 )  # fmt: skip
-def test_what_is_refused_is_said_before_anything_is_learned(given, said, code):
+def test_a_bad_picture_is_refused_before_training(given, said, code):
     assert refused(*TINY, "--epochs", "1", *given, code=code) == f"cnnfx: {said}"
     assert os.listdir() == []

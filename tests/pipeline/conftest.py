@@ -1,4 +1,4 @@
-"""Every test of many images works in a folder of its own, with nine photos and a place for what is made of them."""
+"""Fixtures of many images: every test runs in its own folder with nine photos and a folder for outputs."""
 
 from __future__ import annotations
 

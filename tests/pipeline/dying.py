@@ -1,4 +1,4 @@
-"""A command line, or a module that Dask workers load first, whose workers die at every image named `killer.png`."""
+"""A command line, or a module preloaded by Dask workers, whose workers die at every image named `killer.png`."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Many images on a Dask cluster: real schedulers and workers on the loopback."""
+"""Many images on a Dask cluster: real schedulers and workers on the loopback interface."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_the_loss_of_all_workers_ends_the_work(another):
     assert not [name for name in os.listdir("out") if not name.endswith(".npz")]
 
 
-def test_only_the_image_that_kills_workers_is_named(another):
+def test_only_the_image_that_crashes_workers_is_reported(another):
     for number in range(9):
         os.rename(
             f"photos/{number}.png", f"photos/later{number}.png"
@@ -186,17 +186,17 @@ def no_scheduler(address: str) -> str:
 
 
 @pytest.mark.parametrize("listens", [False, True])
-def test_a_scheduler_that_does_not_answer_is_told_with_its_address(listens):
+def test_a_scheduler_that_does_not_answer_is_reported_with_its_address(listens):
     with peer(None, listens) as address:
         assert command("--scheduler", address) == (1, "", no_answer(address))
 
 
-def test_a_scheduler_that_has_stopped_is_told_with_its_address(another):
+def test_a_stopped_scheduler_is_reported_with_its_address(another):
     another.scheduler.send_signal(signal.SIGSTOP)
     assert command("--scheduler", another.address) == (1, "", no_answer(another.address))
 
 
-def test_a_worker_that_has_stopped_is_told_with_its_address(another):
+def test_a_stopped_worker_is_reported_with_its_address(another):
     another.start_workers(2, "--no-nanny")
     another.workers[0].send_signal(signal.SIGSTOP)
     code, _, told = command("--scheduler", another.address)
@@ -207,12 +207,12 @@ def test_a_worker_that_has_stopped_is_told_with_its_address(another):
     assert code == 1
 
 
-def test_another_servers_answer_is_no_schedulers():
+def test_a_server_of_another_kind_is_not_a_scheduler():
     with peer(b"HTTP/1.0 400 Bad Request\r\n\r\n") as address:
         assert command("--scheduler", address) == (2, "", no_scheduler(address))
 
 
-def test_the_address_of_a_worker_is_no_schedulers(cluster):
+def test_the_address_of_a_worker_is_not_that_of_a_scheduler(cluster):
     from distributed import Client
 
     with Client(cluster.address, set_as_default=False) as client:
@@ -224,19 +224,19 @@ def test_the_address_of_a_worker_is_no_schedulers(cluster):
     "address",
     ["", "tcp://host", "tcp://host:port", "http://host:80", "tcp://host:80:80", "tcp://:80", "host:0", "host:65536"],
 )
-def test_a_malformed_address_is_no_schedulers(address):
+def test_a_malformed_address_is_refused(address):
     told = refused("apply", SEVEN, "-f", "edges", "-o", "out/seven.png", "--scheduler", address, code=2)
     assert told + "\n" == no_scheduler(address or "''")
 
 
-def test_dask_that_is_not_installed_is_told(monkeypatch):
+def test_missing_dask_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert refused("apply", SEVEN, "-f", "edges", "--scheduler", "tcp://127.0.0.1:1", code=2) == (
         "cnnfx: Dask is not installed. --scheduler needs Dask. Install it with pip install 'cnnfx[dask]'."
     )
 
 
-def test_a_scheduler_without_workers_is_told(another):
+def test_a_scheduler_without_workers_is_reported(another):
     assert command("--scheduler", another.address) == (
         1,
         "",

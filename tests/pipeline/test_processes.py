@@ -22,7 +22,7 @@ def command(*options: str, program: tuple[str, ...] = COMMAND) -> subprocess.Com
     return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=60, check=False)
 
 
-def test_the_outcomes_come_in_the_order_of_the_images():
+def test_the_results_are_in_the_order_of_the_images():
     told = command("--jobs", "3").stderr.splitlines()
     assert told == [f"out/{number}.png: 4 channels of 26×26" for number in range(9)]
 
@@ -38,7 +38,7 @@ def test_the_files_are_those_of_one_process():
     assert Path("out/8.png").read_bytes() == expected
 
 
-def test_an_image_that_ends_its_process_is_named():
+def test_an_image_that_crashes_its_process_is_reported():
     shutil.copy(SEVEN, "photos/killer.png")
     result = command("--jobs", "2", "--quiet", program=DYING)
     assert result.stderr == (
@@ -48,20 +48,20 @@ def test_an_image_that_ends_its_process_is_named():
     assert result.returncode == 1
 
 
-def test_an_image_that_ends_its_process_does_not_hold_up_the_others():
+def test_other_images_are_processed_after_one_crashes_its_process():
     shutil.copy(SEVEN, "photos/killer.png")
     command("--jobs", "2", program=DYING)
     assert sorted(os.listdir("out")) == [f"{number}.png" for number in range(9)]
 
 
-def test_an_image_that_is_no_image_is_named():
+def test_an_empty_file_is_reported():
     Path("photos/4.png").write_bytes(b"")
     result = command("--jobs", "2", "--quiet")
     assert result.stderr == "cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n"
     assert result.returncode == 1
 
 
-def test_existing_outputs_are_passed_over():
+def test_existing_outputs_are_skipped():
     command("--jobs", "2")
     Path("out/4.png").unlink()
     told = command("--jobs", "2", "--skip-existing").stderr.splitlines()
@@ -72,7 +72,7 @@ def test_existing_outputs_are_passed_over():
     ]
 
 
-def test_an_interrupt_leaves_only_whole_files_and_one_message():
+def test_an_interrupt_leaves_only_complete_files_and_one_message():
     for number in range(9, 1500):
         os.link("photos/0.png", f"photos/{number}.png")
     line = [*COMMAND, "apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "--jobs", "2", "--quiet"]
