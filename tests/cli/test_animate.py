@@ -82,8 +82,8 @@ def test_a_large_image_is_shrunk_with_a_message():
     path = SAMPLES / "still-life.png"
     text = done("animate", path, "-f", "edges", "--filter", "top", "-o", "a.gif").stderr
     assert text.splitlines()[0] == (
-        f"{path}: shrunk from 512×384 to 32×24 pixels, so that each can be seen. --region X,Y,W,H shows a part as it "
-        "is, --size N more of it."
+        f"{path}: shrunk from 512×384 to 32×24 pixels, so that each can be seen. --region X,Y,W,H shows a part in "
+        "full size, --size N shrinks less."
     )
     assert len(frames("a.gif")) == 30 * 22 + 1
 

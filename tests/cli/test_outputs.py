@@ -131,7 +131,11 @@ def test_a_npz_contains_maps_names_and_settings():
                 "padding": [[0, 0], [0, 0]],
                 "border": "constant",
                 "groups": 1,
-                "combine": [],
+                "combine": [
+                    {"name": "x", "kind": "take", "of": [0]},
+                    {"name": "y", "kind": "take", "of": [1]},
+                    {"name": "magnitude", "kind": "norm", "of": [0, 1]},
+                ],
                 "activation": "none",
                 "pool": "max:2",
             }

@@ -127,7 +127,7 @@ def test_many_images_do_not_fit_one_page():
 
 
 def test_an_ending_and_a_format_that_differ_are_refused():
-    assert "page.html ends in .html, but --format says png" in refused(
+    assert "page.html ends in .html, but --format is png" in refused(
         "apply", SEVEN, "-f", "edges", "-o", "page.html", "--format", "png", code=2
     )
 

@@ -22,7 +22,7 @@ padding = "same"
 
 def test_a_model_is_listed_with_the_calculation_of_its_parameters(model):
     lines = done("summary", model).stdout.splitlines()
-    assert lines[0].startswith(f"{model}: learned on drawn:6000, 3 epochs, test accuracy ")
+    assert lines[0].startswith(f"{model}: trained on drawn:6000, 3 epochs, test accuracy ")
     assert lines[1:] == [
         "input 1×28×28",
         "",
