@@ -138,7 +138,7 @@ def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], thread
             remaining.clear()
             helpers.close()
     if errors:
-        raise errors[0]
+        raise errors.pop(0)  # removed, as its traceback refers to this list
 
 
 def _next(tasks: deque[Task]) -> Task:
