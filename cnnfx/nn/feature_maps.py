@@ -47,6 +47,11 @@ class FeatureMaps:
         Bound to the image's channels (`Network.bind`).
     image : RowReader
 
+    Attributes
+    ----------
+    sizes : list of (C, H, W)
+        The shape of the image, then of each layer's output channels.
+
     Raises
     ------
     ArgumentError
@@ -91,7 +96,7 @@ class FeatureMaps:
             yield first, self.rows(first, min(first + step, height))
 
     def part(self, first: int, last: int) -> FeatureMaps:
-        """Return the feature maps of the output channels `first` to `last` (exclusive)."""
+        """Return the feature maps of the output channels `first` to `last` (exclusive) only."""
         maps = FeatureMaps(_select_outputs(self.network, range(first, last)), self.image)
         if self._cached is not None:
             maps.__dict__["_cached"] = self._cached[first:last]

@@ -11,10 +11,9 @@ from cnnfx.nn.network import Network
 def layer(weights, activation: str = "none", pool: str = "", bias=None, combine=(), **settings) -> Layer:
     weights = np.asarray(weights, float)
     names = tuple(f"f{k}" for k in range(len(weights)))
-    kind, _, size = pool.partition(":")
     biases = np.zeros(len(weights)) if bias is None else np.asarray(bias, float)
     conv = Conv(weights, biases, **settings)
-    return Layer(conv, names, combine, Activation(activation), Pool(kind, int(size)) if pool else None)
+    return Layer(conv, names, combine, Activation(activation), Pool.parse(pool) if pool else None)
 
 
 def random_layer(random, shape, **settings) -> Layer:

@@ -14,9 +14,8 @@ from cnnfx.nn.receptive_field import Box, field_size, receptive_field
 
 
 def layer(weights, pool: str = "", **settings) -> Layer:
-    kind, _, size = pool.partition(":")
     conv = Conv(weights, np.zeros(len(weights)), **settings)
-    return Layer(conv, tuple(map(str, range(len(weights)))), pool=Pool(kind, int(size)) if pool else None)
+    return Layer(conv, tuple(map(str, range(len(weights)))), pool=Pool.parse(pool) if pool else None)
 
 
 def network(*layers: Layer) -> Network:
