@@ -219,7 +219,7 @@ def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
     except CnnfxError as error:
         field_height, field_width = field_size(network)
         if height >= field_height and width >= field_width:
-            raise ArgumentError(f"{name}: {str(error).rstrip('.')}.") from error
+            raise error.prefixed(name) from error
         raise ArgumentError(
             f"{name}: {width}×{height} pixels are smaller than the receptive field of layer {len(network.layers)} of "
             f"{network.name}, {field_width}×{field_height}."
@@ -228,7 +228,7 @@ def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
         try:
             network.head.check(maps)
         except ArgumentError as error:
-            raise ArgumentError(f"{name}: {error}") from error
+            raise error.prefixed(name) from error
 
 
 def check_channels(network: Network, count: int, name: str) -> None:

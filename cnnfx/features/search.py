@@ -158,7 +158,7 @@ def _bind(network: Network, images: ImageSource) -> Network:
     try:
         return network.bind(images.channel_names)
     except ArgumentError as error:
-        raise ArgumentError(f"{images.name}: {error}.") from error
+        raise error.prefixed(images.name) from error
 
 
 def _with_projections(

@@ -43,7 +43,7 @@ def evaluate(network: Network, data: LabeledImages) -> Evaluation:
     except ArgumentError as error:
         if network.head is None:
             raise
-        raise ArgumentError(f"{data.name}: {error}") from error
+        raise error.prefixed(data.name) from error
     return Evaluation(tuple(data.classes), data.labels, probabilities)
 
 
