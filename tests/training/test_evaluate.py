@@ -29,6 +29,6 @@ def test_confused_pairs_name_the_true_class_first():
 
 def test_each_class_has_its_recall_and_precision():
     first, second, third = RESULT.per_class()
-    assert first == {"class": "a", "images": 3, "recall": 2 / 3, "precision": 1.0, "f1": pytest.approx(0.8)}
+    assert first == {"class": "a", "support": 3, "recall": 2 / 3, "precision": 1.0, "f1": pytest.approx(0.8)}
     assert (second["recall"], second["precision"]) == (1.0, 1 / 3)
     assert (third["recall"], third["precision"], third["f1"]) == (0.0, None, 0.0)
