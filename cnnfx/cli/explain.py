@@ -234,13 +234,12 @@ def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Position, as_js
 
 def _channel(maps: FeatureMaps, name: str) -> int:
     """The number of the output channel of this name."""
-    from difflib import get_close_matches
-
     from cnnfx.errors import UsageError
+    from cnnfx.system.suggest import closest_names
 
     if name in maps.names:
         return maps.names.index(name)
-    near = get_close_matches(name, maps.names, 3)
+    near = closest_names(name, maps.names, 3)
     known = f"Did you mean {' or '.join(near)}?" if near else f"Its channels are {_listed(maps.names)}."
     raise UsageError(f"There is no output channel {name!r} in layer {len(maps.network.layers)}. {known}")
 
