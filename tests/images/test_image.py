@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
-from cnnfx.images.image import crop, shrink_to_side
+from cnnfx.images.image import crop, shrink_to_pixels, shrink_to_side
 
 WIDE = Image("wide.png", np.arange(48, dtype=np.uint8).reshape(1, 6, 8), ("gray",))
 
@@ -40,3 +40,28 @@ def test_a_small_image_is_returned_unchanged():
 def test_a_side_has_at_least_one_pixel():
     strip = Image("strip", np.ones((1, 2, 500), np.float32), ("gray",))
     assert shrink_to_side(strip, 20).shape == (1, 1, 20)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_an_image_is_shrunk_to_a_number_of_pixels_in_its_own_dtype(kind):
+    ramp = np.linspace(0, 1 if kind == "float32" else np.iinfo(kind).max, 300)
+    stored = (ramp if kind == "float32" else np.rint(ramp)).astype(kind)
+    image = Image("a", np.broadcast_to(stored, (2, 200, 300)), ("x", "y"))
+    small = shrink_to_pixels(image, 6000)
+    assert small.values.dtype == kind
+    assert small.shape == (2, 63, 94)
+    assert small.notes == ("a: reduced from 300×200 to 94×63 for the page.",)
+    wanted = (np.arange(94) + 0.5) / 94
+    np.testing.assert_allclose(small.floats()[1, 30, 2:-2], wanted[2:-2], atol=0.005)
+
+
+def test_an_image_with_few_enough_pixels_is_returned_unchanged():
+    image = Image("a", np.zeros((1, 20, 30), np.uint8), ("x",))
+    assert shrink_to_pixels(image, 600) is image
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 100_000), (1, 100_000, 1), (1, 3, 50_000)])
+def test_a_narrow_image_is_shrunk_to_at_least_one_row_and_column(shape):
+    small = shrink_to_pixels(Image("a", np.zeros(shape, np.uint8), ("x",)), 1000)
+    assert small.shape[1] * small.shape[2] <= 1000
+    assert min(small.shape) >= 1

@@ -14,7 +14,7 @@ import pytest
 
 import cnnfx
 from cnnfx.errors import CnnfxError
-from cnnfx.images import Image, shrink_to_pixels
+from cnnfx.images import Image
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
@@ -127,31 +127,3 @@ def test_networks_with_many_channels_have_a_lower_image_limit():
     assert max_image_pixels(cnnfx.load_network("edges")) == 512 * 512
     wide = Network((Layer(Conv(np.ones((256, 1, 1, 1), "f4"), np.zeros(256, "f4")), tuple(map(str, range(256)))),))
     assert max_image_pixels(wide) * 256 <= 2**24
-
-
-# --- reduced images
-
-
-@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
-def test_a_large_image_is_reduced_in_its_own_depth(kind):
-    ramp = np.linspace(0, 1 if kind == "float32" else np.iinfo(kind).max, 300)
-    stored = (ramp if kind == "float32" else np.rint(ramp)).astype(kind)
-    image = Image("a", np.broadcast_to(stored, (2, 200, 300)), ("x", "y"))
-    small = shrink_to_pixels(image, 6000)
-    assert small.values.dtype == kind
-    assert small.shape == (2, 63, 94)
-    assert small.notes == ("a: reduced from 300×200 to 94×63 for the page.",)
-    wanted = (np.arange(94) + 0.5) / 94
-    np.testing.assert_allclose(small.floats()[1, 30, 2:-2], wanted[2:-2], atol=0.005)
-
-
-def test_an_image_that_is_small_enough_is_the_same():
-    image = Image("a", np.zeros((1, 20, 30), np.uint8), ("x",))
-    assert shrink_to_pixels(image, 600) is image
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 100_000), (1, 100_000, 1), (1, 3, 50_000)])
-def test_a_strip_keeps_a_row_and_a_column(shape):
-    small = shrink_to_pixels(Image("a", np.zeros(shape, np.uint8), ("x",)), 1000)
-    assert small.shape[1] * small.shape[2] <= 1000
-    assert min(small.shape) >= 1
