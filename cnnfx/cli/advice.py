@@ -49,7 +49,7 @@ ADVICE = {
     "region": Advice(usage=True),
     "scheduler_address": Advice(usage=True),
     "several_layers": Advice(usage=True),
-    "skip_existing": Advice("Go on with --skip-existing."),
+    "skip_existing": Advice("Continue with --skip-existing."),
     "stack": Advice("Stack networks with --then."),
     "subfolders": Advice("Add --recursive to read these."),
     "terminal": Advice("Give -o FILE, or send the output into a pipe or file.", usage=True),
@@ -60,10 +60,17 @@ ADVICE = {
 def advised(error: CnnfxError) -> str:
     """Return the error's message, followed by the option that helps."""
     message = str(error)
+    if isinstance(error, UsageError):  # it names its options already, and may end in a command
+        return message
     if not message.endswith((".", "?")):
         message += "."
     advice = ADVICE.get(error.remedy, Advice())
     return f"{message} {advice.text.format_map({'option': '-o', **error.details})}".rstrip()
+
+
+def usage_error(error: CnnfxError) -> UsageError:
+    """Return an error of the library that the values of options cause as an error of the command line."""
+    return UsageError(advised(error))
 
 
 def exit_code(error: CnnfxError) -> int:

@@ -251,13 +251,14 @@ def _listed(names: Sequence[str]) -> str:
 
 def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Position, depth: int, as_json: bool) -> None:
     """Print the explanations of the chosen output channels."""
-    from cnnfx.errors import ArgumentError, UsageError
+    from cnnfx.cli.advice import usage_error
+    from cnnfx.errors import ArgumentError
     from cnnfx.nn.trace import explain
 
     try:
         found = explain(maps, image.channel_names, at.y, at.x, chosen, depth)
     except ArgumentError as error:
-        raise UsageError(str(error)) from error
+        raise usage_error(error) from error
     if as_json:
         for explanation in found:
             print_json(described(maps, image.name, explanation))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnnfx.cli.advice import usage_error
 from cnnfx.conv import set_threads, thread_count
 from cnnfx.errors import ArgumentError, FileError, UsageError
 from cnnfx.formats import load_network
@@ -56,7 +57,7 @@ class LayerSettings(NamedTuple):
         try:
             layer = replace(last, conv=replace(last.conv, **changes))
         except ArgumentError as error:
-            raise UsageError(str(error)) from error
+            raise usage_error(error) from error
         if self.activation is not None:
             layer = replace(layer, activation=Activation(self.activation))
         if self.pool is not None:
@@ -284,4 +285,4 @@ def use_threads(count: int | None) -> None:
     try:
         thread_count()
     except ArgumentError as error:
-        raise UsageError(str(error)) from None
+        raise usage_error(error) from None

@@ -128,7 +128,7 @@ def test_a_terminal_with_colors_shows_a_picture_of_the_patch():
     assert status == 0
     assert "\x1b[1mtop at 13,9 = " in shown
     assert "\x1b[48;2;" in shown
-    assert on_a_terminal(*command, NO_COLOR="1")[1] == done(*command).stdout
+    assert on_a_terminal(*command, NO_COLOR="1", COLUMNS="400")[1] == done(*command).stdout
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error():

@@ -83,7 +83,7 @@ def test_a_preset_searches_a_folder_of_pictures_of_any_size(pictures):
     assert [one["filter"] for one in found] == ["y", "x"]
     assert {Path(patch["image"]).name for patch in found[0]["patches"]} == {"seven.png", "scene.png", "colors.png"}
     assert done("show-patterns", "sobel", "--data", pictures, "--json").stderr == (
-        "cnnfx: photos: it holds 3 images, so there are fewer than 9 patches.\n"
+        "cnnfx: photos: it contains 3 images, so there are fewer than 9 patches.\n"
     )
 
 

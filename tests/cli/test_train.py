@@ -110,7 +110,7 @@ def test_an_arch_file_describes_the_network():
 def test_drawn_digits_replace_missing_mnist_with_a_message(monkeypatch, tmp_path):
     from cnnfx.datasets import synthetic_digits as drawn
 
-    monkeypatch.setattr(drawn, "TRAIN", 300)
+    monkeypatch.setattr(drawn, "TRAIN_COUNT", 300)
     monkeypatch.setattr(drawn.draw_dataset, "__kwdefaults__", {"train": 300, "test": 50, "progress": None})
     monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "none"))
     monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
@@ -217,7 +217,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(how):
     assert 1 <= meta("model.npz")["epochs"] < 12
     epochs = meta("model.npz")["epochs"]
     said = done("train", "--resume", "model.npz").stderr
-    assert f" parameters. {epochs} of 12 epochs {'is' if epochs == 1 else 'are'} done already.\n" in said
+    assert f" parameters. {epochs} of 12 epochs {'is' if epochs == 1 else 'are'} done.\n" in said
     done(*args, "-o", "whole.npz")
     assert same("model.npz", "whole.npz")
     assert [name for name in os.listdir() if name.startswith(".cnnfx")] == [] or how == signal.SIGKILL

@@ -133,7 +133,7 @@ def test_the_loss_of_all_workers_ends_the_work(another):
     assert code == 1
     assert told.removeprefix("cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n") == (
         f"cnnfx: {another.address}: all its workers are gone. The finished outputs are written. "
-        f"Start some with dask worker {another.address}. Go on with --skip-existing.\n"
+        f"Start some with dask worker {another.address}. Continue with --skip-existing.\n"
     )
     assert len(os.listdir("out")) < 299
     assert not [name for name in os.listdir("out") if not name.endswith(".npz")]
