@@ -46,7 +46,7 @@ def list_filters(
         except CnnfxError as error:  # the other presets are still listed
             code = report(error)
         else:
-            print_json(_described(name, path, network)) if as_json else print_result(_drawn(name, network))
+            print_json(_described(name, path, network)) if as_json else print_result(_picture_text(name, network))
     if code:
         raise typer.Exit(code)
 
@@ -62,7 +62,7 @@ def _described(name: str, path: Path, network: Network) -> dict[str, object]:
     }
 
 
-def _drawn(name: str, network: Network) -> str:
+def _picture_text(name: str, network: Network) -> str:
     import shutil
 
     from cnnfx.render.terminal import color_depth

@@ -98,7 +98,7 @@ def show_filters(
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = build_network([spec] if spec else [], kernel or [])
     network = _start(network, spec) if before else network
-    chosen = [(number, _some(number, one, only)) for number, one in _chosen(network, layer)]
+    chosen = [(number, _selected(number, one, only)) for number, one in _chosen(network, layer)]
     if as_json:
         for number, shown in chosen:
             print_json(_described(network, number, shown))
@@ -107,7 +107,10 @@ def show_filters(
     elif values:
         print_result("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
-        print_result("\n\n".join(_drawn(network, number, shown, scope, only is None) for number, shown in chosen))
+        texts = (_picture_text(network, number, shown, scope, only is None) for number, shown in chosen)
+        print_result("\n\n".join(texts))
+            "\n\n".join(_picture_text(network, number, shown, scope, only is None) for number, shown in chosen)
+        )
 
 
 def _start(network: Network, spec: str | None) -> Network:
@@ -126,7 +129,7 @@ def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
     return numbered if layer == "all" else [numbered[checked_layer(network, int(layer)) - 1]]
 
 
-def _some(number: int, layer: Layer, only: Sequence[int] | None) -> Layer:
+def _selected(number: int, layer: Layer, only: Sequence[int] | None) -> Layer:
     """The layer with the filters of these numbers only, without combinations; unchanged if none are given."""
     from cnnfx.errors import UsageError
 
@@ -173,7 +176,7 @@ def _largest(layer: Layer, scope: str) -> float | None:
     return float(abs(layer.conv.weights).max()) if scope == "all" else None
 
 
-def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool) -> str:
+def _picture_text(network: Network, number: int, layer: Layer, scope: str, first: bool) -> str:
     """The filters as lines for the terminal; with `first`, only the first ones of a large table."""
     import os
     import shutil
@@ -193,7 +196,7 @@ def _drawn(network: Network, number: int, layer: Layer, scope: str, first: bool)
     if first and count > MAX_LARGE_FILTERS:
         others = f"{MAX_LARGE_FILTERS + 1}-{min(count, 2 * MAX_LARGE_FILTERS)}"
         title += f"\nfilters 1 to {MAX_LARGE_FILTERS} of {count}; --only {others} shows others, --only all shows all"
-        layer = _some(number, layer, range(1, MAX_LARGE_FILTERS + 1))
+        layer = _selected(number, layer, range(1, MAX_LARGE_FILTERS + 1))
     return f"{title}\n\n{filter_table(layer, inputs, width, depth, encoding, largest)}"
 
 

@@ -163,7 +163,7 @@ def show_patterns(
     if target is not None:
         _save(target, found, _title(network, found, images), columns)
     elif not as_json:
-        print_result(_drawn(network, found, images))
+        print_result(_picture_text(network, found, images))
         if not quiet:
             print_error("the best pattern of each filter is shown; -o FILE.png draws all.")
 
@@ -228,7 +228,7 @@ def _save(target: Target, found: LayerPatterns, title: str, columns: int | None)
         write_picture(file, target.name, picture, target.format)
 
 
-def _drawn(network: Network, found: LayerPatterns, images: ImageSource) -> str:
+def _picture_text(network: Network, found: LayerPatterns, images: ImageSource) -> str:
     import os
     import shutil
 

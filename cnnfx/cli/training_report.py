@@ -177,11 +177,11 @@ def _confused(trainer: Trainer) -> str:
 def _before_and_after(network: Network) -> str:
     """The filters of the first layer before and after training."""
     assert network.start is not None
-    before, after = (_drawn(one) for one in (network.start, network))
+    before, after = (_picture_text(one) for one in (network.start, network))
     return f"the first layer's filters before:\n{before}\n\nand after:\n{after}"
 
 
-def _drawn(network: Network) -> str:
+def _picture_text(network: Network) -> str:
     import shutil
 
     from cnnfx.render.filters import kernel_tiles
