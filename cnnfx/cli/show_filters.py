@@ -109,8 +109,6 @@ def show_filters(
     elif not as_json:
         texts = (_picture_text(network, number, shown, scope, only is None) for number, shown in chosen)
         print_result("\n\n".join(texts))
-            "\n\n".join(_picture_text(network, number, shown, scope, only is None) for number, shown in chosen)
-        )
 
 
 def _start(network: Network, spec: str | None) -> Network:
