@@ -19,9 +19,9 @@ from cnnfx.backprop.layers import Linear, Operation, operations_after_filters
 from cnnfx.backprop.loss import smoothed_cross_entropy
 from cnnfx.backprop.parameters import Parameters
 from cnnfx.backprop.winograd import WinogradTiling, WinogradWeights, cheapest_method
-from cnnfx.conv import run_in_threads
 from cnnfx.nn.layers import Array, Layer, Shape
 from cnnfx.system.blas import single_threaded
+from cnnfx.system.threads import run_in_threads
 
 SHARD_IMAGES = 64
 """Images of a training batch that a thread takes at a time. Threads wait for each other between calls of NumPy, so a

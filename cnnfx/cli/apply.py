@@ -220,9 +220,9 @@ def _results(
     processor: Processor, tasks: list[Task], jobs: int | None, scheduler: str | None, show: ShowOutput | None
 ) -> Generator[Result, None, None]:
     """The results of the tasks: from a cluster, from worker processes if there are many images, or from this one."""
-    from cnnfx.conv import thread_count
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.tasks import process_serially
+    from cnnfx.system.threads import thread_count
 
     uses_streams = any(task.target.path is None or task.content is not None for task in tasks)
     if scheduler is not None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfx.cli.advice import usage_error
-from cnnfx.conv import set_threads, thread_count
 from cnnfx.errors import ArgumentError, FileError, UsageError
 from cnnfx.formats import load_network
 from cnnfx.nn.concat import concat
 from cnnfx.nn.layers import Activation, Pool
 from cnnfx.nn.network import Network
+from cnnfx.system.threads import set_threads, thread_count
 
 if TYPE_CHECKING:
     from cnnfx.cli.options import NetworkOptions

@@ -9,7 +9,6 @@ from cnnfx.conv.correlate import correlate
 from cnnfx.conv.cost_model import choose_method
 from cnnfx.conv.geometry import BORDERS, InputRows, Window, window
 from cnnfx.conv.padding import BAND_ROWS, band
-from cnnfx.system.threads import run_in_threads, set_threads, thread_count
 
 __all__ = [
     "BAND_ROWS",
@@ -19,8 +18,5 @@ __all__ = [
     "band",
     "choose_method",
     "correlate",
-    "run_in_threads",
-    "set_threads",
-    "thread_count",
     "window",
 ]

@@ -14,10 +14,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.conv import BAND_ROWS, run_in_threads
+from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Shape
 from cnnfx.nn.network import Network
+from cnnfx.system.threads import run_in_threads
 
 Floats = NDArray[np.float32]
 

@@ -19,10 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.pipeline.tasks import Processor, Result, Task, worker_killed
 from cnnfx.system.files import remove_partial_files
+from cnnfx.system.threads import set_threads
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -18,10 +18,10 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from cnnfx.conv import set_threads, thread_count
 from cnnfx.pipeline.tasks import Processor, Result, Task, worker_killed
 from cnnfx.system.files import remove_partial_files
 from cnnfx.system.memory import keep_freed_memory
+from cnnfx.system.threads import set_threads, thread_count
 
 TASKS_PER_WORKER = 2
 """Tasks that a worker has: one in work and the next one, so that the worker need not wait for this process."""

@@ -10,9 +10,9 @@ import pytest
 
 from cnnfx.backprop.network import SHARD_IMAGES, TrainableNetwork
 from cnnfx.backprop.parameters import Parameters, TrainableFilters, all_trainable, initialize
-from cnnfx.conv import set_threads
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.system.threads import set_threads
 
 CLASSES = ("a", "b", "c")
 SHAPE = (2, 13, 12)

@@ -33,7 +33,8 @@ import torch
 from scipy import ndimage
 
 import cnnfx
-from cnnfx.conv import choose_method, correlate, thread_count, window
+from cnnfx.conv import choose_method, correlate, window
+from cnnfx.system.threads import thread_count
 
 SIZES = [(28, 28), (512, 512), (1080, 1920), (3000, 4000)]
 CHANNELS = 1, 3

@@ -24,8 +24,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from cnnfx.conv import thread_count
 from cnnfx.formats.arch import default_arch
+from cnnfx.system.threads import thread_count
 from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
 
 FILES = {

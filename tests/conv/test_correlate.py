@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.conv import correlate, direct, set_threads
+from cnnfx.conv import correlate, direct
 from cnnfx.errors import ArgumentError
+from cnnfx.system.threads import set_threads
 from tests.conv.reference import error, reference
 
 METHODS = ["direct", "separable", "fft", "winograd"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.conv import set_threads
 from cnnfx.features import ImageArray, find_patterns
 from cnnfx.features.maximization import _project_to_bounds, maximize
+from cnnfx.system.threads import set_threads
 from tests.features.networks import layer, network, random_layer
 
 RANDOM = np.random.default_rng(8)

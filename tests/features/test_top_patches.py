@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError
 from cnnfx.features import ImageArray, ImageFiles
 from cnnfx.features import images as image_sources
 from cnnfx.features.top_patches import find_top_activations
 from cnnfx.images import Image
 from cnnfx.nn.receptive_field import Box
+from cnnfx.system.threads import set_threads
 from tests.features.networks import layer, network, random_layer, with_head
 
 RANDOM = np.random.default_rng(5)

@@ -11,10 +11,10 @@ import threading
 import numpy as np
 import pytest
 
-from cnnfx.conv import correlate, run_in_threads, set_threads, thread_count
+from cnnfx.conv import correlate
 from cnnfx.errors import ArgumentError
 from cnnfx.system import blas
-from cnnfx.system.threads import available_processors, cpu_quota
+from cnnfx.system.threads import available_processors, cpu_quota, run_in_threads, set_threads, thread_count
 
 
 @pytest.fixture(autouse=True)

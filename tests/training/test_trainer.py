@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cnnfx.conv import set_threads
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import default_arch, load_arch
 from cnnfx.formats.model_npz import load_model
+from cnnfx.system.threads import set_threads
 from cnnfx.training import BatchReport, EpochReport, TrainableFilters, Trainer, TrainingSettings
 from tests.training.bars import LabeledArrays, bars
 
