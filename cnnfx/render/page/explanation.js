@@ -169,8 +169,7 @@ function numberTable(caption, width, cells) {
   return table;
 }
 
-/** A cell. The data attributes say which pixel of the input, or which value of the pooled block, it leads to when
-    clicked. */
+/** A cell. Its data attributes name the pixel of the input, or the value of the pooled block, that a click selects. */
 function numberCell({ text, color, isPadding, isChosen, row, column, layer, channel, blockIndex }) {
   const cell = createElement("td", {}, text);
   cell.style.background = cssColor(color);

@@ -136,7 +136,7 @@ function inputChannel(layer, filter, slice) {
   return Math.floor((filter * layer.groups) / count) * depth + slice;
 }
 
-/** Add weight (i, j) of a kernel times the input pixel that it meets to the sum of each output. */
+/** Add weight (i, j) of a kernel times the input pixel under it to the sum of each output. */
 function addShifted(sums, padded, weight, i, j, rows, columns) {
   const width = columns.sources.length;
   const step = columns.stride;

@@ -1,4 +1,4 @@
-/* The page: read the data, compute the maps, create the elements, and keep all of them in agreement. */
+/* The page: read the data, compute the maps, create the elements, and update them after each user action. */
 
 /** The state of the page, and what user actions do to it. */
 const page = {
@@ -102,7 +102,8 @@ const page = {
     this.refresh();
   },
 
-  /** Move the focus to the same channel of another layer: `offset` layers up or, if negative, down. */
+  /** Move the focus to the same channel of another layer: `offset` layers further from the input or, if negative,
+      closer to it. */
   focusLayer(view, offset) {
     const views = this.views[view.layer + offset];
     if (views) views[Math.min(view.channel, views.length - 1)].canvas.focus({ focusVisible: true });
@@ -163,7 +164,7 @@ function createControls(page) {
   });
 }
 
-/** Go to what a clicked number stands for: a pixel of the layer below, or another value of the pooled block. */
+/** Select what a clicked number shows: a pixel of the layer below, or another value of the pooled block. */
 function followCell(page, { row, column, layer, channel, blockIndex }) {
   if (blockIndex !== undefined) {
     page.blockIndex = Number(blockIndex);
@@ -175,7 +176,7 @@ function followCell(page, { row, column, layer, channel, blockIndex }) {
   }
 }
 
-/** Compute the maps and replace the fallback image by them, if this browser has a canvas. */
+/** Compute the maps and show them instead of the fallback image, if this browser supports canvas elements. */
 async function start() {
   if (!document.createElement("canvas").getContext?.("2d")) return;
   const status = byId("status");

@@ -29,7 +29,7 @@ SCRIPTS = (
 )  # fmt: skip
 """The scripts of the page, each of which uses only those before it."""
 LARGE_PAGE_BYTES = 2_000_000
-"""Larger pages take long to send and open, so the user gets a note."""
+"""The command line notes that larger pages are slow to send and open."""
 MAX_PAGE_BYTES = 64_000_000
 """The largest page that browsers open."""
 MAX_IMAGE_PIXELS = 512 * 512
@@ -37,9 +37,9 @@ MAX_IMAGE_PIXELS = 512 * 512
 MAX_MAP_VALUES = 2**24
 """The largest number of values in all feature maps together, which the browser holds in memory."""
 MAX_NAME_LENGTH = 40
-"""The longest name of a network, in characters, that is used in the page's title."""
+"""The longest name of a network, in characters, that is part of the page's title."""
 MAX_NAMES_IN_ALT_TEXT = 12
-"""Channels that the text for the fallback image names; more are counted."""
+"""The most channels that the alternative text of the fallback image names; the others are counted."""
 FALLBACK_MAX_WIDTH = 1000
 """The largest width of the fallback image, in pixels."""
 FALLBACK_MAX_PNG_BYTES = 150_000
@@ -88,7 +88,7 @@ def make_page(network: Network, image: Image, color_scale: ColorScale, grid: Gri
     ).encode()
     if len(page) > MAX_PAGE_BYTES:
         raise CnnfxError(
-            f"the page would have {len(page) / 1e6:.0f} MB, {MAX_PAGE_BYTES / 1e6:.0f} MB are the most.",
+            f"the page would have {len(page) / 1e6:.0f} MB; the limit is {MAX_PAGE_BYTES / 1e6:.0f} MB.",
             remedy="page_size",
         )
     return page
@@ -116,7 +116,7 @@ def _encode(picture: PIL.Image.Image, format: str) -> bytes:
 
 def _fill_template(template: str, **values: str) -> str:
     """Replace each `@NAME@` by its value; names in the values are not replaced."""
-    return re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], template)
+    return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], template)
 
 
 def _paragraph(text: str, css_class: str = "") -> str:

@@ -178,6 +178,17 @@ def test_clicking_a_value_of_the_pooled_block_shows_its_sum(visit, digit_model, 
     assert float(chosen.text_content().replace("−", "-")) == pytest.approx(float(activation), rel=5e-3)
 
 
+def test_numbers_that_select_something_have_a_pointer_cursor(visit, digit_model, seven):
+    page = visit(digit_model, seven)
+    point(page, map_named(page, "Feature map 3,"), 1, 4, (5, 5))
+    shown_value(page)
+    cursors = [
+        page.locator(f"#sum td[{attribute}]").first.evaluate("(cell) => getComputedStyle(cell).cursor")
+        for attribute in ("data-row", "data-block-index")
+    ]
+    assert cursors == ["pointer", "pointer"]
+
+
 # --- pinning
 
 
@@ -378,10 +389,10 @@ def test_light_and_dark_colors_follow_the_system(visit, edges, seven):
         colors = page.evaluate("['color', 'backgroundColor'].map((name) => getComputedStyle(document.body)[name])")
         return [sum(map(int, color[4:-1].split(","))) for color in colors]
 
-    ink, paper = brightness("light")
-    assert paper - ink > 500
-    ink, paper = brightness("dark")
-    assert ink - paper > 500
+    text, background = brightness("light")
+    assert background - text > 500
+    text, background = brightness("dark")
+    assert text - background > 500
 
 
 def test_without_javascript_the_fallback_image_is_shown(visit, edges, seven):

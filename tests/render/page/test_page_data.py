@@ -118,7 +118,7 @@ def model(shape) -> tuple[Network, Image]:
 
 def test_a_page_larger_than_the_limit_raises_an_error(monkeypatch):
     monkeypatch.setattr(page_module, "MAX_PAGE_BYTES", 50_000)
-    with pytest.raises(CnnfxError, match=r"^the page would have 0 MB, 0 MB are the most\.$") as caught:
+    with pytest.raises(CnnfxError, match=r"^the page would have 0 MB; the limit is 0 MB\.$") as caught:
         make_page_text()
     assert caught.value.remedy == "page_size"
 
