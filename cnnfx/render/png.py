@@ -1,4 +1,4 @@
-"""PNG and animated PNG files: rows are filtered and deflated in threads, block by block, and written as they are ready.
+"""PNG and animated PNG files: blocks of rows are filtered and deflated in threads, and written in order.
 
 A PNG file holds one zlib stream of filtered rows. The picture is cut into blocks of rows whose size depends only on the
 size of the picture. Each block is filtered and deflated on its own, so that several threads can work, and the
@@ -8,7 +8,6 @@ and for bands of any height.
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,9 +36,9 @@ BLOCK_COUNT = 8
 """How many blocks a picture is cut into, if they are neither too small nor too large. More blocks cost time: each has
 its own overhead, and threads wait for each other between short tasks."""
 MIN_BLOCK_BYTES = 2**20
-"""The size of the smallest blocks, about."""
+"""The approximate size of the smallest blocks."""
 MAX_BLOCK_BYTES = 2**21
-"""The size of the largest blocks, about. It bounds the memory that is held."""
+"""The approximate size of the largest blocks, which bounds the memory in use."""
 FILTER_BYTES = 2**18
 """How many bytes are filtered at a time, so that they stay in the processor's cache."""
 
@@ -62,11 +61,11 @@ class Compression(NamedTuple):
     strategy: int
 
 
-MAPS = Compression(1, zlib.Z_RLE)
+MAP_COMPRESSION = Compression(1, zlib.Z_RLE)
 """For feature maps and photographs. With the default strategy at level 1, files of 9 MB of pixels are 12 to 16 % larger
 and take 1.4 to 2 times as long; at level 6 they are 9 to 12 % larger and take 5 times as long or more."""
-DRAWINGS = Compression(4, zlib.Z_DEFAULT_STRATEGY)
-"""For drawings, text and enlarged pictures, whose rows repeat: half the size that `MAPS` gives."""
+DRAWING_COMPRESSION = Compression(4, zlib.Z_DEFAULT_STRATEGY)
+"""For drawings, text and enlarged pictures, whose rows repeat: half the size that `MAP_COMPRESSION` gives."""
 DRAWING_SHARE = 0.55
 """The share of bytes that must equal the byte to their left, and that must equal the byte above, in a drawing."""
 
@@ -91,27 +90,8 @@ class Writable(Protocol):
         """Write some bytes."""
 
 
-def encode_png(pixels: Bytes) -> bytes:
-    """Return a picture as the bytes of a PNG file.
-
-    Parameters
-    ----------
-    pixels : uint8 array (H, W) or (H, W, 3)
-
-    Raises
-    ------
-    ArgumentError
-        If the array has another type or shape, or has no pixels.
-    """
-    file = io.BytesIO()
-    if pixels.ndim not in (2, 3):
-        raise ArgumentError(f"a picture has the shape (H, W) or (H, W, 3), not {pixels.shape}")
-    write_png(file, pixels.shape[1], pixels.shape[0], [pixels], color="gray" if pixels.ndim == 2 else "rgb")
-    return file.getvalue()
-
-
 def write_png(file: Writable, width: int, height: int, bands: Iterable[Bytes], *, color: str = "gray") -> None:
-    """Write a picture of 8 bits per value as PNG, band by band. Only a few bands are held in memory at any time.
+    """Write a picture of 8 bits per value as PNG, band by band. Only a few bands are in memory at any time.
 
     Parameters
     ----------
@@ -119,8 +99,8 @@ def write_png(file: Writable, width: int, height: int, bands: Iterable[Bytes], *
     width, height : int
         Pixels, 1 to 2³¹ - 1.
     bands : iterable of uint8 arrays (rows, width) or (rows, width, 3)
-        The picture from top to bottom, in bands of any heights. Threads read a band while the next is made, so a band
-        must not be changed after it was handed over.
+        The picture from top to bottom, in bands of any heights. Threads read a band while the next one is made, so a
+        band must not be changed after it is yielded.
     color : "gray" or "rgb"
         The kind of pixel: one value, or three.
 
@@ -179,20 +159,20 @@ def _checked(bands: Iterable[Bytes], width: int, height: int, depth: int) -> Ite
 
 def _blocks(bands: Iterable[Bytes], rows: int) -> Iterator[tuple[Bytes, Bytes]]:
     """Cut the bands into blocks of `rows` rows, of which the last may have fewer, each with the row above it."""
-    held: list[Bytes] = []
+    parts: list[Bytes] = []
     above: Bytes | None = None
     for band in bands:
         above = np.zeros(band.shape[1], np.uint8) if above is None else above
         while len(band):
-            missing = rows - sum(map(len, held))
-            held.append(band[:missing])
+            missing = rows - sum(map(len, parts))
+            parts.append(band[:missing])
             band = band[missing:]
-            if len(held[-1]) == missing:
-                block = held[0] if len(held) == 1 else np.concatenate(held)
+            if len(parts[-1]) == missing:
+                block = parts[0] if len(parts) == 1 else np.concatenate(parts)
                 yield block, above
-                held, above = [], block[-1]
-    if held and above is not None:
-        yield np.concatenate(held), above
+                parts, above = [], block[-1]
+    if parts and above is not None:
+        yield np.concatenate(parts), above
 
 
 # PNG's filters
@@ -248,7 +228,7 @@ def _choose(rows: Bytes, depth: int) -> tuple[int, Compression]:
     repeated = min(np.count_nonzero(filtered[FILTER_SUB] == 0), np.count_nonzero(filtered[FILTER_UP] == 0))
     # In a smooth photograph most neighbors are equal too, but there the average is the best filter.
     is_drawing = number != FILTER_AVERAGE and repeated > DRAWING_SHARE * here.size
-    return number, DRAWINGS if is_drawing else MAPS
+    return number, DRAWING_COMPRESSION if is_drawing else MAP_COMPRESSION
 
 
 def _samples(rows: Bytes, depth: int) -> tuple[Bytes, Bytes, Bytes]:
@@ -290,9 +270,9 @@ def zlib_stream(blocks: Iterable[T], prepare: Callable[[T], tuple[Bytes, Compres
 
 
 def adler32_combine(first: int, second: int, size: int) -> int:
-    """Return the Adler-32 checksum of two pieces of data from the checksum of each; the second has `size` bytes.
+    """Return the Adler-32 checksum of data in two parts from the checksum of each; the second part has `size` bytes.
 
-    As zlib's function of the same name, which Python does not offer.
+    zlib has a function of the same name, which Python does not expose.
     """
     low = (first & 0xFFFF) + (second & 0xFFFF) - 1
     high = (first >> 16) + (second >> 16) + ((first & 0xFFFF) - 1) * size
@@ -303,17 +283,18 @@ def adler32_combine(first: int, second: int, size: int) -> int:
 
 PALETTE_TYPE = 3
 """The number in the PNG header of pictures whose pixels are indices into a palette."""
-KEEP = 0
-"""Disposal of a frame: it stays on the canvas."""
-REPLACE = 0
-"""Blending of a frame: it replaces the canvas."""
-OVER = 1
-"""Blending of a frame: its opaque pixels are laid over the canvas."""
+DISPOSE_NONE = 0
+"""The frame stays on the canvas."""
+BLEND_SOURCE = 0
+"""The frame replaces the pixels of the canvas."""
+BLEND_OVER = 1
+"""Only the opaque pixels of the frame replace those of the canvas."""
 ANIMATION_LEVEL = 6
 """The level of zlib for animations, which are small and compress well."""
 
 FrameRegion = tuple["NDArray[np.uint8]", int, int]
-"""The part of a frame that changes: palette indices `(rows, columns)`, and the row and column of its corner."""
+"""The part of a frame that differs from the previous one: palette indices `(rows, columns)`, and the top row and left
+column of the part."""
 
 
 def write_apng(
@@ -325,7 +306,7 @@ def write_apng(
     ----------
     file : object with ``write``
     regions : iterable of FrameRegion
-        For each frame what is laid over the frame before; the first is the whole picture.
+        For each frame, the part that differs from the previous frame; the first is the whole picture.
     durations : sequence of int
         Milliseconds of each frame.
     palette : uint8 array (N, 3)
@@ -337,7 +318,7 @@ def write_apng(
         if index == 0:
             _write_apng_header(file, height, width, len(durations), palette)
         position = struct.pack(">5I", next(numbers), width, height, left, top)
-        timing = struct.pack(">2H2B", duration, 1000, KEEP, OVER if index else REPLACE)
+        timing = struct.pack(">2H2B", duration, 1000, DISPOSE_NONE, BLEND_OVER if index else BLEND_SOURCE)
         _write_chunk(file, b"fcTL", position, timing)
         unfiltered_rows = np.pad(pixels, ((0, 0), (1, 0)), constant_values=FILTER_NONE)
         data = zlib.compress(unfiltered_rows.tobytes(), ANIMATION_LEVEL)
