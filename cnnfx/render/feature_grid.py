@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,7 +47,7 @@ def grid(
         Whether each map is drawn by its own range, or all maps by their common range.
     colormap : "gray", "diverging", "heat" or "viridis"
     columns, scale, gap : int, optional
-        Maps in a row, factor of enlargement, and pixels between maps. By default they suit the sizes.
+        Maps in a row, factor of enlargement, and pixels between maps. By default they depend on the sizes.
     labels : bool
         Whether names are drawn above the maps.
 
@@ -144,7 +144,7 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
 
 
 def channel_grids(maps: FeatureMaps, options: GridOptions) -> list[Grid]:
-    """Return a grid of each channel alone, without label and margin, in its own size unless `options` has a scale."""
+    """Return a grid for each channel, without label and margin, not enlarged unless `options` has a scale."""
     tiles = map_tiles(maps, options.color_scale)
     return [
         Grid([Section([tiles.pick(index)], 1, options.scale or 1)], labels=False, gap=0)
@@ -172,30 +172,8 @@ def input_tiles(image: Image) -> Tiles:
     return Tiles(("input",), image.shape[1], image.shape[2], rows, color)
 
 
-class Maps(Protocol):
-    """Channels that can be drawn: `cnnfx.nn.feature_maps.FeatureMaps` or `ArrayMaps`."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """A name for each of the K channels."""
-
-    @property
-    def shape(self) -> Shape:
-        """(K, H, W)."""
-
-    @property
-    def statistics(self) -> Statistics:
-        """The statistics of each channel."""
-
-    def rows(self, first: int, last: int) -> NDArray[Any]:
-        """Return rows of all channels, `(K, last - first, W)`."""
-
-    def part(self, first: int, last: int) -> Maps:
-        """Return some of the channels."""
-
-
 class ArrayMaps:
-    """The channels of an array `(K, H, W)`, with their names."""
+    """The channels of an array `(K, H, W)` with the methods of `FeatureMaps` that drawing needs."""
 
     def __init__(self, array: NDArray[Any], names: Sequence[str]) -> None:
         self.array, self.names = array, names
@@ -212,28 +190,28 @@ class ArrayMaps:
         return channel_statistics([(0, self.array)])
 
     def rows(self, first: int, last: int) -> NDArray[Any]:
-        """Return rows of all channels, `(K, last - first, W)`."""
+        """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""
         return self.array[:, first:last]
 
     def part(self, first: int, last: int) -> ArrayMaps:
-        """Return some of the channels."""
+        """Return the channels `first` to `last` (exclusive)."""
         return ArrayMaps(self.array[first:last], self.names[first:last])
 
 
-def map_tiles(maps: Maps, color_scale: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
+def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
     """Return the channels as tiles, each labeled with its name.
 
-    The statistics of the channels are asked for when the first row is drawn.
+    The statistics of the channels are computed when the first row is drawn.
 
     Parameters
     ----------
-    maps : Maps
+    maps : FeatureMaps or ArrayMaps
     color_scale : ColorScale
     above : sequence of pictures or None
         Small pictures to draw above the channels, such as their filters.
     """
     scales: list[LinearScale] = []
-    parts: dict[tuple[int, int], Maps] = {}
+    parts: dict[tuple[int, int], FeatureMaps | ArrayMaps] = {}
 
     def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
         if not scales:
@@ -250,7 +228,7 @@ def map_tiles(maps: Maps, color_scale: ColorScale, above: Sequence[Levels | None
 
 
 def _default_columns(maps: FeatureMaps, options: GridOptions) -> int | None:
-    """Return a row for each channel of the image if they are filtered separately; else None, which suits the sizes."""
+    """Return the number of maps of an image channel, for a row each, if channels are filtered separately; or None."""
     groups = maps.network.layers[-1].conv.groups
     return maps.shape[0] // groups if groups > 1 and not options.with_input else None
 

@@ -23,11 +23,11 @@ TABLE_KERNEL_WIDTH = 64
 MAX_TABLE_SIDE = 1200
 """Kernels in a table are drawn smaller if it would be wider or higher than about this many pixels."""
 MIN_WEIGHT_SIDE = 4
-"""The side of the square of a weight in a table, in pixels, is at least this, even if the table gets larger then."""
-NUMBER_SIDE = 30
-"""The side of the square of a weight, in pixels, is at least this if the weight is written into it."""
-MAX_PREVIEW_SCALE = 24
-"""The side of the square of a weight in the small picture of a filter, in pixels, is at most this."""
+"""The smallest side of the square of a weight in a table, in pixels, even if it makes the table larger."""
+MIN_NUMBER_SIDE = 30
+"""The smallest side of the square of a weight, in pixels, if the weight is written into it."""
+MAX_WEIGHT_SIDE = 24
+"""The largest side of the square of a weight in the small picture of a filter, in pixels."""
 FONT_SIZE = 13
 """The font size of names and numbers, in pixels."""
 KERNEL_GAP = 8
@@ -85,10 +85,10 @@ def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
     """Draw the C kernels of a filter `(C, kh, kw)` side by side, enlarged by the largest factor that fits the size.
 
-    Kernels that do not fit `width` at one pixel per weight are left out from the end.
+    If they do not fit `width` at one pixel per weight, the last ones are left out.
     """
     count, kh, kw = weights.shape
-    scale = max(1, min((width + 2 - 4 * count) // count // kw, (height - 2) // kh, MAX_PREVIEW_SCALE))
+    scale = max(1, min((width + 2 - 4 * count) // count // kw, (height - 2) // kh, MAX_WEIGHT_SIDE))
     shown = max(1, min(count, (width + 2) // (kw * scale + 4)))
     return hstack_pictures([add_frame(enlarge(levels, scale)) for levels in kernel_levels(weights)[:shown]], 2)
 
@@ -139,7 +139,7 @@ def _kernel_pictures(weights: NDArray[Any], width: int, largest: float | None, v
     """
     levels = kernel_levels(weights, largest)
     scale = max(1, width // max(weights.shape[1:]))
-    scale = max(scale, NUMBER_SIDE) if values else scale
+    scale = max(scale, MIN_NUMBER_SIDE) if values else scale
     enlarged = [enlarge(kernel, scale) for kernel in levels]
     if values:
         for picture, kernel in zip(enlarged, weights, strict=True):

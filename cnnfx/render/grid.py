@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -41,8 +41,8 @@ class Tiles(NamedTuple):
     height, width : int
         The size in pixels, before enlargement.
     rows : function (first picture, last picture, first row, last row) to pictures
-        Returns the given rows of the given pictures, each `(rows, width)` or, in color, `(rows, width, 3)`. Both "last"
-        are exclusive.
+        Returns some rows of some pictures, each `(rows, width)` or, in color, `(rows, width, 3)`. Both "last" are
+        exclusive.
     color : bool
         Whether `rows` or `above` are in color.
     above : sequence of pictures or None
@@ -57,7 +57,7 @@ class Tiles(NamedTuple):
     above: Sequence[Levels | None] = ()
 
     def pick(self, index: int) -> Tiles:
-        """Return one of the pictures alone."""
+        """Return tiles with only one of the pictures."""
 
         def rows(_first: int, _last: int, top: int, bottom: int) -> Iterable[Levels]:
             return self.rows(index, index + 1, top, bottom)
@@ -95,7 +95,7 @@ class Grid:
     labels : bool
         Whether the label of each picture is drawn above it.
     gap : int, optional
-        Pixels between pictures and around them; by default what suits their size.
+        Pixels between pictures and around them; by default it depends on their size.
 
     Raises
     ------
@@ -106,17 +106,15 @@ class Grid:
     sections: Sequence[Section]
     labels: bool = True
     gap: int | None = None
-    _layouts: list[_SectionLayout] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_layouts", [_SectionLayout.of(section) for section in self.sections])
-        # Labels are drawn to know the full height, so the height without them is checked first.
+        # The full height is known once the labels are drawn, so the height without them is checked first.
         tiles_height = sum(layout.row_count * layout.cell_height for layout in self._layouts)
         height = tiles_height if self.width * tiles_height > MAX_GRID_PIXELS else self.height
         if self.width * height > MAX_GRID_PIXELS:
             raise CnnfxError(
-                f"the grid would have {self.width}×{height} pixels, {MAX_GRID_PIXELS / 1e6:.0f} megapixels are the "
-                "most.",
+                f"the grid would have {self.width}×{height} pixels; the limit is {MAX_GRID_PIXELS / 1e6:.0f} "
+                "megapixels.",
                 remedy="grid_size",
             )
 
@@ -178,6 +176,10 @@ class Grid:
         return band
 
     @cached_property
+    def _layouts(self) -> list[_SectionLayout]:
+        return [_SectionLayout.of(section) for section in self.sections]
+
+    @cached_property
     def _rows(self) -> list[_Row]:
         return [row for layout in self._layouts for row in self._rows_of(layout)]
 
@@ -189,7 +191,7 @@ class Grid:
             yield _Row(header, list(_runs(pictures)), layout.scale, layout.cell_width)
 
     def _header_parts(self, title: str, pictures: Sequence[tuple[Tiles, int]], cell_width: int) -> Iterator[Levels]:
-        """Yield what is above the pictures of a row: the title, their labels, and the small pictures above them."""
+        """Yield the parts above the pictures of a row: the title, the labels, and the small pictures."""
         width = self.width - 2 * self.spacing
         yield self._blank(0, width)
         if title:
@@ -216,7 +218,7 @@ class Grid:
 
 
 class _SectionLayout(NamedTuple):
-    """The pictures of a section one by one, and the size and number of the cells that they are drawn in."""
+    """The pictures of a section, and the size and number of the cells in which they are drawn."""
 
     section: Section
     pictures: list[tuple[Tiles, int]]
@@ -255,7 +257,7 @@ class _Row(NamedTuple):
 
 
 def _runs(pictures: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, int]]:
-    """Join neighboring pictures of the same tiles: `(tiles, first, last)`."""
+    """Yield runs of neighboring pictures of the same tiles, `(tiles, first, last)`."""
     start = 0
     for end in range(1, len(pictures) + 1):
         if end == len(pictures) or pictures[end][0] is not pictures[start][0]:

@@ -17,7 +17,7 @@ from cnnfx.render.terminal import ColorDepth, half_blocks, min_pixel_scale
 TILE_GAP = 2
 """Characters between tiles."""
 MIN_TILE_WIDTH = 38
-"""Tiles wider than this are shrunk to this many characters, or more where there is room, to fit side by side."""
+"""Tiles wider than this many characters are shrunk to fit side by side, but not to fewer characters."""
 SHRINK_ROWS = 1024
 """About how many rows of a picture are shrunk at a time."""
 MAX_NAME_WIDTH = 12
@@ -73,7 +73,7 @@ def _join_cells(cells: list[TextCell]) -> str:
 
 
 def shrink(tiles: Tiles, index: int, width: int) -> Levels:
-    """Return a picture of the tiles shrunk by a whole factor to not much more than `width` pixels.
+    """Return a picture of the tiles, shrunk by the largest whole factor that leaves at least `width` pixels.
 
     Each pixel is the mean of a block of pixels. The picture is computed and shrunk in bands, which bounds the memory.
     """
@@ -164,7 +164,7 @@ def _kernel_cells(
     for kernel, is_used in zip(kernel_levels(weights, largest), used_channels(weights), strict=True):
         width = kernel.shape[1] * scale
         lines = half_blocks(kernel, width=width, depth=depth, enlarge=scale, encoding=encoding).split("\n")
-        if kernel.shape[0] * scale % 2 == 0:  # an odd number of pixels leaves half a line free between filters
+        if kernel.shape[0] * scale % 2 == 0:  # after an odd number of pixels, the half line left over is the gap
             lines.append(" " * width)
         cells.append(TextCell(width, lines if is_used else [" " * width] * len(lines)))
     return cells

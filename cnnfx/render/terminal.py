@@ -47,7 +47,7 @@ def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth
 
     `NO_COLOR` disables them (https://no-color.org). `FORCE_COLOR` enables them even if the stream is not a terminal:
     `2` for 256 colors, `3` for 24-bit colors, `0` for none, any other value for those that `COLORTERM` and `TERM`
-    promise, but at least 256.
+    declare, but at least 256.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth
         return "truecolor" if forced == "3" else "256"
     if not forced and not _is_terminal(stream):
         return "none"
-    promised = _promised_depth(environ)
-    return "256" if forced and promised == "none" else promised
+    declared = _declared_depth(environ)
+    return "256" if forced and declared == "none" else declared
 
 
 def half_blocks(
@@ -127,8 +127,8 @@ def _is_terminal(stream: Stream | None) -> bool:
         return False
 
 
-def _promised_depth(environ: Mapping[str, str]) -> ColorDepth:
-    """Return the colors that the environment variables of a terminal promise."""
+def _declared_depth(environ: Mapping[str, str]) -> ColorDepth:
+    """Return the colors that the environment variables of a terminal declare."""
     term = environ.get("TERM", "").lower()
     if term == "dumb":
         return "none"
@@ -183,7 +183,7 @@ def _area_means(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[
 
 
 def _overlaps(size: int, parts: int) -> Iterable[tuple[int, NDArray[np.float64]]]:
-    """Cut `size` pixels into equal parts; yield the first pixel of each, and its share of each pixel in 1/parts."""
+    """Cut `size` pixels into equal parts; yield the first pixel of each, and its overlap with each pixel in 1/parts."""
     for part in range(parts):
         begin, end = part * size, (part + 1) * size
         edges = np.arange(begin // parts, -(-end // parts) + 1) * parts
@@ -191,7 +191,7 @@ def _overlaps(size: int, parts: int) -> Iterable[tuple[int, NDArray[np.float64]]
 
 
 def _pair_means(pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the mean of each two rows; a single last row is returned unchanged."""
+    """Return the means of pairs of rows; an odd last row is returned unchanged."""
     rows = pixels.astype(float)
     means = (rows[0:-1:2] + rows[1::2]) / 2
     return np.concatenate([means, rows[-1:]]) if len(rows) % 2 else means
@@ -244,7 +244,7 @@ def _xterm_colors(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
 
 
 def _encodes(encoding: str | None, characters: str) -> bool:
-    """Return whether an encoding has these characters; None has every character, an unknown encoding none."""
+    """Return whether an encoding has these characters; None is UTF-8, and an unknown encoding has none."""
     try:
         characters.encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):

@@ -1,4 +1,4 @@
-"""Text in pictures, drawn in the typeface that Pillow brings, so that it looks the same on every machine."""
+"""Text in pictures, drawn in the font bundled with Pillow, so that it looks the same on every machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXT_LEVEL = 0
 BACKGROUND = 255
 """The gray level of the background of pictures."""
 LIGHT_TEXT_BELOW = 110
-"""Text on a square of a lower level than this is white instead of black."""
+"""Text on a square of a lower mean level than this is white instead of black."""
 
 
 @lru_cache(maxsize=256)
@@ -31,8 +31,8 @@ def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint
     size : int
         The font size in pixels.
     width : int, optional
-        The width of the result in pixels. Text that does not fit is shortened; see `shorten`. The width of the text
-        unless given.
+        The width of the result in pixels, by default that of the text. Text that does not fit is shortened; see
+        `shorten`.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint
 
 
 def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_below: int = LIGHT_TEXT_BELOW) -> None:
-    """Draw a text into the middle of a square of one level or color: black on a light square, white on a dark one.
+    """Draw a text in the middle of a square of one level or color: black on a light square, white on a dark one.
 
     A text that does not fit is drawn two pixels smaller. If it still does not fit, it is shortened.
 
@@ -75,7 +75,7 @@ def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_belo
 
 
 def shorten(text: str, size: int, width: int) -> str:
-    """Return the text, or as much of its start as fits into `width` pixels together with "..."."""
+    """Return the text, or its longest prefix that fits into `width` pixels with "..." after it."""
     if text_width(text, size) <= width:
         return text
     while text and text_width(text + "...", size) > width:

@@ -221,7 +221,7 @@ def test_a_color_map_colors_the_values():
 def test_a_huge_grid_is_refused_with_advice():
     text = refused("apply", SEVEN, "-f", "edges", "--scale", "10000", "-o", "a.png")
     assert text == (
-        f"cnnfx: {SEVEN}: the grid would have 535600×520000 pixels, 600 megapixels are the most. "
+        f"cnnfx: {SEVEN}: the grid would have 535600×520000 pixels; the limit is 600 megapixels. "
         "Write one picture per channel with -o FOLDER/, or use a smaller --scale."
     )
     assert files() == []

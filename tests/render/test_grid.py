@@ -102,7 +102,7 @@ def test_a_grid_of_too_many_pixels_is_an_error_before_anything_is_computed() -> 
 
     with pytest.raises(
         CnnfxError,
-        match=r"^the grid would have 40000×40000 pixels, 600 megapixels are the most\.$",
+        match=r"^the grid would have 40000×40000 pixels; the limit is 600 megapixels\.$",
     ):
         Grid([Section([Tiles(["a"], 40000, 40000, never)])], labels=False, gap=0)
 
