@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,26 +34,36 @@ ROOT = Path(cnnfx.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
-def part(module: str) -> str:
-    return module.split(".")[1]
+def name_of(path: Path) -> str:
+    """Return the name of a module, such as `cnnfx.conv.fft`; that of a package for its `__init__.py`."""
+    return ".".join(("cnnfx", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+NAMES = frozenset(map(name_of, MODULES))
 
 
 def imported(path: Path) -> set[str]:
-    """The parts of cnnfx that a module imports anywhere in it, functions and type checking included."""
+    """Return the modules of cnnfx that a module imports anywhere in it, functions and type checking included."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {member if member in NAMES else node.module for member in members}
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-    return {part(name) for name in names if name.startswith("cnnfx.")}
+    return names & NAMES
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
     own = LEVELS.index(path.relative_to(ROOT).parts[0].removesuffix(".py"))
-    above = {name for name in imported(path) if LEVELS.index(name) < own}
+    parts = {name.split(".")[1] for name in imported(path)}
+    above = {name for name in parts if LEVELS.index(name) < own}
     assert not above
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    TopologicalSorter({name_of(path): imported(path) for path in MODULES}).prepare()  # raises CycleError
 
 
 def test_every_level_is_a_part_of_the_package() -> None:

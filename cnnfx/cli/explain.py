@@ -112,6 +112,20 @@ PIXEL = "The pixel"
 """A heading of the help."""
 
 
+def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the output channels of the network that the command line names, if their names begin with the text."""
+    from cnnfx.cli.networks import build_network, checked_layer
+    from cnnfx.errors import CnnfxError
+
+    given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
+    try:
+        network = build_network(given["filters"], given["kernel"], given["then"])
+        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
+    except CnnfxError:  # reported when the command is run
+        return []
+    return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
+
+
 @options.with_option_groups
 def explain(
     image: Annotated[
@@ -152,7 +166,7 @@ def explain(
             "--filter",
             metavar="NAME",
             help="The output channel to explain; by default all. Can be repeated.",
-            autocompletion=parsers.complete_channels,
+            autocompletion=complete_channels,
             rich_help_panel=PIXEL,
         ),
     ] = None,

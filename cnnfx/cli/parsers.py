@@ -238,17 +238,3 @@ def complete_filters(incomplete: str) -> list[str]:
     from cnnfx.formats import preset_names
 
     return [name for name in preset_names() if name.startswith(incomplete)]
-
-
-def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the output channels of the network that the command line names, if their names begin with the text."""
-    from cnnfx.cli.networks import build_network, checked_layer
-    from cnnfx.errors import CnnfxError
-
-    given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
-    try:
-        network = build_network(given["filters"], given["kernel"], given["then"])
-        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
-    except CnnfxError:  # reported when the command is run
-        return []
-    return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
