@@ -16,7 +16,7 @@ from cnnfx.system.threads import set_threads, thread_count
 
 if TYPE_CHECKING:
     from cnnfx.cli.options import NetworkOptions
-    from cnnfx.cli.parsers import Choice, Pooling
+    from cnnfx.cli.parsers import Choice
     from cnnfx.images import Image
     from cnnfx.nn.layers import Array
 
@@ -36,7 +36,7 @@ class LayerSettings(NamedTuple):
     padding: str | None = None
     border: str | None = None
     activation: str | None = None
-    pool: tuple[str, int] | None = None
+    pool: str | None = None
     flip: bool = False
 
     def apply_to_last_layer(self, network: Network) -> Network:
@@ -61,11 +61,11 @@ class LayerSettings(NamedTuple):
         if self.activation is not None:
             layer = replace(layer, activation=Activation(self.activation))
         if self.pool is not None:
-            layer = replace(layer, pool=None if self.pool[0] == "none" else Pool(*self.pool))
+            layer = replace(layer, pool=None if self.pool == "none" else Pool.parse(self.pool))
         return replace(network, layers=(*below, layer))
 
 
-def requested_network(options: NetworkOptions, pool: Pooling | None = None, layer: int | None = None) -> Network:
+def requested_network(options: NetworkOptions, pool: str | None = None, layer: int | None = None) -> Network:
     """Return the network of a command line up to a layer (counted from 1, None for the last), with its settings.
 
     Raises

@@ -148,7 +148,7 @@ ActivationOption = Annotated[
     ),
 ]
 Pooling = Annotated[
-    parsers.Pooling | None,
+    str | None,
     typer.Option(
         "--pool",
         parser=parsers.pool,

@@ -34,13 +34,6 @@ class Position(NamedTuple):
     y: int
 
 
-class Pooling(NamedTuple):
-    """The kind of pooling, max, mean or none, and the side of its blocks in pixels."""
-
-    kind: str
-    size: int
-
-
 class Region(NamedTuple):
     """A region of an image: column and row of its top left pixel, counted from 0, and its size in pixels."""
 
@@ -106,14 +99,17 @@ def padding(text: str) -> str:
     return text
 
 
-def pool(text: str) -> Pooling:
-    """Parse max:N, mean:N or none."""
-    kind, _, size = text.partition(":")
-    if text == "none":
-        return Pooling("none", 1)
-    if kind not in ("max", "mean") or not _is_whole(size) or int(size) < 1:
-        raise typer.BadParameter(f"{text!r} is not max:N, mean:N (N of 1 or more) or none.")
-    return Pooling(kind, int(size))
+def pool(text: str) -> str:
+    """Check that the text is max:N, mean:N or none."""
+    from cnnfx.errors import ArgumentError
+    from cnnfx.nn.layers import Pool
+
+    if text != "none":
+        try:
+            Pool.parse(text)
+        except ArgumentError:
+            raise typer.BadParameter(f"{text!r} is not max:N, mean:N (N of 1 or more) or none.") from None
+    return text
 
 
 def color(text: str) -> str:
