@@ -1,13 +1,13 @@
 """Labeled images for training and testing.
 
-`dataset` has the class `Dataset`; `load` finds a dataset by name or path. `mnist` and `download` get MNIST; `idx`,
-`keras_npz` and `image_folder` read the kinds of files; `synthetic_digits` and `glyphs` draw digits;
+`dataset` has the classes `LabeledImages` and `Dataset`; `load` finds a dataset by name or path. `mnist` and `download`
+get MNIST; `idx`, `keras_npz` and `image_folder` read the kinds of files; `synthetic_digits` and `glyphs` draw digits;
 `digit_preprocessing` fits an image of a digit to the format of MNIST.
 """
 
-from cnnfx.datasets.dataset import Dataset
+from cnnfx.datasets.dataset import Dataset, LabeledImages
 from cnnfx.datasets.digit_preprocessing import fit_digit
 from cnnfx.datasets.load import load_dataset
 from cnnfx.datasets.synthetic_digits import draw_digits
 
-__all__ = ["Dataset", "draw_digits", "fit_digit", "load_dataset"]
+__all__ = ["Dataset", "LabeledImages", "draw_digits", "fit_digit", "load_dataset"]

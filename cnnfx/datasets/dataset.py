@@ -1,9 +1,10 @@
-"""The class `Dataset`: labeled images for training and for testing, and checks that its readers share."""
+"""Labeled images, data sets of them for training and testing, and checks that the readers share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,28 @@ Progress = Callable[[str, int, int | None], None]
 
 MAX_BYTES = 2**31
 """The most bytes of images that a dataset may declare."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledImages:
+    """Images and their classes.
+
+    Parameters
+    ----------
+    name : str
+        The name of the data set, used in messages.
+    images : array (N, C, H, W)
+        uint8, or float32 from 0 to 1.
+    labels : array (N,) of int
+        Indices into `classes`.
+    classes : tuple of str
+        The names of the classes.
+    """
+
+    name: str
+    images: NDArray[Any]
+    labels: Labels
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +67,16 @@ class Dataset:
     test_labels: Labels
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def train(self) -> LabeledImages:
+        """The training images."""
+        return LabeledImages(self.name, self.train_images, self.train_labels, self.classes)
+
+    @property
+    def test(self) -> LabeledImages:
+        """The test images; there may be none."""
+        return LabeledImages(self.name, self.test_images, self.test_labels, self.classes)
 
     def with_notes(self, notes: tuple[str, ...]) -> Dataset:
         """Return the same dataset with notes before its own."""

@@ -1,12 +1,11 @@
 """Training of networks on labeled images.
 
-`Trainer` runs the loop. Its parts: `labeled_images` (the data), `batches` (sampling and augmentation), `optim` (Adam
-and its learning rate), `settings`, `reports` and `state` (what a checkpoint keeps). `evaluate` tests a network. The
-forward and backward passes are in `cnnfx.backprop`.
+`Trainer` runs the loop. Its parts: `labeled_images` (checks of the data), `batches` (sampling, augmentation), `optim`
+(Adam and its learning rate), `settings`, `reports` and `state` (what a checkpoint keeps). `evaluate` tests a network.
+The forward and backward passes are in `cnnfx.backprop`.
 """
 
 from cnnfx.backprop.parameters import TrainableFilters, all_trainable, initialize
-from cnnfx.training.labeled_images import LabeledImages
 from cnnfx.training.reports import BatchReport, EpochReport
 from cnnfx.training.settings import TrainingSettings
 from cnnfx.training.trainer import Trainer
@@ -14,7 +13,6 @@ from cnnfx.training.trainer import Trainer
 __all__ = [
     "BatchReport",
     "EpochReport",
-    "LabeledImages",
     "TrainableFilters",
     "Trainer",
     "TrainingSettings",

@@ -10,9 +10,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.datasets import LabeledImages
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
-from cnnfx.training.labeled_images import LabeledImages
 
 Integers = NDArray[np.int64]
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.datasets import LabeledImages
 from cnnfx.errors import ArgumentError
 from cnnfx.images import as_floats
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
-from cnnfx.training.labeled_images import LabeledImages, check_labeled_images
+from cnnfx.training.labeled_images import check_labeled_images
 
 BATCH_IMAGES = 512
 """Images that are classified at a time."""

@@ -1,39 +1,14 @@
-"""Labeled images: the data that a network is trained and tested on, with checks and statistics."""
+"""Checks, statistics and checksums of labeled images."""
 
 from __future__ import annotations
 
-from typing import Protocol
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cnnfx.datasets import LabeledImages
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
-
-
-class LabeledImages(Protocol):
-    """Images and their classes.
-
-    Attributes
-    ----------
-    images : array (N, C, H, W)
-        uint8, or float32 from 0 to 1.
-    labels : array (N,) of int
-        Indices into `classes`.
-    classes : tuple of K str
-    name : str
-        The name of the data set, used in messages.
-    """
-
-    @property
-    def images(self) -> Array: ...  # noqa: D102 # described above
-    @property
-    def labels(self) -> NDArray[np.integer]: ...  # noqa: D102
-    @property
-    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
 
 
 def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 from cnnfx.backprop.loss import smoothed_cross_entropy
 from cnnfx.backprop.network import TrainableNetwork
 from cnnfx.backprop.parameters import Parameters, TrainableFilters, all_trainable, initialize
+from cnnfx.datasets import LabeledImages
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.network import Network
 from cnnfx.training.batches import BatchLoader
 from cnnfx.training.labeled_images import (
-    LabeledImages,
     check_labeled_images,
     check_test_images,
     fingerprint,

@@ -17,13 +17,14 @@ import platform
 import resource
 import statistics
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 
+from cnnfx.datasets import LabeledImages
 from cnnfx.formats.arch import default_arch
 from cnnfx.system.threads import thread_count
 from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
@@ -35,19 +36,19 @@ FILES = {
 
 
 def mnist(part):
-    """The training or test images of MNIST."""
+    """Return the training or test images of MNIST."""
     folder = Path(os.environ["CNNFX_DATA"])
     images, labels = (gzip.decompress((folder / f"{name}.gz").read_bytes()) for name in FILES[part])
-    return SimpleNamespace(
+    return LabeledImages(
+        name="mnist",
         images=np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28),
         labels=np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
         classes=tuple("0123456789"),
-        name="mnist",
     )
 
 
 def train_cnnfx(data, test, settings):
-    """The seconds that training takes, and the trainer."""
+    """Return the seconds that training takes, and the trainer."""
     arch = default_arch()
     filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
     trainer = Trainer.begin(arch.network, filters, data, test, settings)
@@ -58,7 +59,7 @@ def train_cnnfx(data, test, settings):
 
 
 def train_pytorch(data, settings, layout):
-    """The seconds that training takes with PyTorch."""
+    """Return the seconds that training takes with PyTorch."""
     filters = [len(layer.filter_names) for layer in default_arch().network.layers]
     nn = torch.nn
     net = nn.Sequential(
@@ -97,7 +98,7 @@ def train_pytorch(data, settings, layout):
 
 def compare(data, pairs, images):
     """Print the times of both for the first `images` images, measured in turns `pairs` times."""
-    part = SimpleNamespace(**{**vars(data), "images": data.images[:images], "labels": data.labels[:images]})
+    part = replace(data, images=data.images[:images], labels=data.labels[:images])
     settings = TrainingSettings(epochs=1)
     layouts = {"PyTorch": torch.contiguous_format, "PyTorch, channels last": torch.channels_last}
     times = {"cnnfx": [], **{name: [] for name in layouts}}

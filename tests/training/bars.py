@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from cnnfx.datasets import LabeledImages
 
 CLASSES = ("—", "|", "\\", "/")
 
 
-@dataclass(frozen=True)
-class LabeledArrays:
-    """Labeled images in arrays."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...] = CLASSES
-    name: str = "bars"
-
-
-def bars(count: int = 256, seed: int = 0, size: int = 12, channels: int = 1) -> LabeledArrays:
+def bars(count: int = 256, seed: int = 0, size: int = 12, channels: int = 1) -> LabeledImages:
     """`count` images of `size`×`size` pixels."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 4, count)
@@ -30,4 +20,4 @@ def bars(count: int = 256, seed: int = 0, size: int = 12, channels: int = 1) -> 
         diagonal = np.clip(along + offset, 0, size - 1)
         rows, columns = [(across, along), (along, across), (along, diagonal), (along[::-1], diagonal)][label]
         image[:, rows, columns] = random.integers(150, 256)
-    return LabeledArrays(images, labels)
+    return LabeledImages("bars", images, labels, CLASSES)

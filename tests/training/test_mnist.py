@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnfx.datasets import LabeledImages
 from cnnfx.formats.arch import default_arch
 from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
-from tests.training.bars import LabeledArrays
 
 
-def read(part: str, count: int) -> LabeledArrays:
+def read(part: str, count: int) -> LabeledImages:
     folder = Path(os.environ["CNNFX_DATA"])
     images = np.frombuffer(gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16)
     labels = np.frombuffer(gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes()), np.uint8, offset=8)
-    return LabeledArrays(
-        images.reshape(-1, 1, 28, 28)[:count], labels[:count].astype(int), tuple("0123456789"), "mnist"
+    return LabeledImages(
+        "mnist", images.reshape(-1, 1, 28, 28)[:count], labels[:count].astype(int), tuple("0123456789")
     )
 
 

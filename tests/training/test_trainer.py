@@ -14,7 +14,7 @@ from cnnfx.formats.arch import default_arch, load_arch
 from cnnfx.formats.model_npz import load_model
 from cnnfx.system.threads import set_threads
 from cnnfx.training import BatchReport, EpochReport, TrainableFilters, Trainer, TrainingSettings
-from tests.training.bars import LabeledArrays, bars
+from tests.training.bars import bars
 
 DATA, TEST = bars(), bars(96, seed=1)
 SETTINGS = TrainingSettings(epochs=3, batch_size=100, rate=0.02)
@@ -210,7 +210,7 @@ def test_only_trainable_filters_change(tmp_path) -> None:
 
 def test_color_images_of_floats_can_be_trained_on() -> None:
     color = bars(64, channels=3)
-    data = LabeledArrays((color.images / np.float32(255)).astype(np.float32), color.labels)
+    data = replace(color, images=(color.images / np.float32(255)).astype(np.float32))
     trainer = finish(begin(data=data, test=None, settings=replace(SETTINGS, batch_size=16)))
     assert trainer.network.layers[0].conv.weights.shape == (4, 3, 3, 3)
     assert trainer.history[-1].test_accuracy is None
@@ -219,7 +219,7 @@ def test_color_images_of_floats_can_be_trained_on() -> None:
 def test_an_epoch_uses_every_image_once() -> None:
     numbered = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 12, 12), np.uint8)
     seen: list[int] = []
-    trainer = begin(data=LabeledArrays(numbered, DATA.labels), settings=replace(SETTINGS, epochs=1))
+    trainer = begin(data=replace(DATA, images=numbered), settings=replace(SETTINGS, epochs=1))
     loss_and_grad = trainer._trainable.loss_and_grad
 
     def recording(count, collate):
