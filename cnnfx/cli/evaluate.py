@@ -10,7 +10,7 @@ from cnnfx.cli import options
 from cnnfx.cli.console import print_error, print_json, print_result
 
 if TYPE_CHECKING:
-    from cnnfx.cli.inputs import LabeledImages
+    from cnnfx.datasets import LabeledImages
     from cnnfx.nn.network import Network
     from cnnfx.render.grid import Levels
     from cnnfx.training.evaluate import Evaluation
@@ -55,7 +55,7 @@ def evaluate(
       cnnfx evaluate model.npz -o confusion.png --mistakes mistakes.png
     """
     from cnnfx.cli.advice import output_option
-    from cnnfx.cli.inputs import load_data_of_model, train_and_test
+    from cnnfx.cli.inputs import load_data_of_model
     from cnnfx.cli.networks import load_classifier
     from cnnfx.cli.outputs import check_picture
     from cnnfx.errors import FileError
@@ -69,7 +69,7 @@ def evaluate(
             with output_option(option):
                 check_writable(path)
     network = load_classifier(model)
-    _, test = train_and_test(load_data_of_model(network, data, quiet))
+    test = load_data_of_model(network, data, quiet).test
     if not len(test.labels):
         raise FileError(f"{test.name}: it contains no test images.")
     result = evaluate_network(network, test)

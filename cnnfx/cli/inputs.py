@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +11,7 @@ from cnnfx.cli.console import data_progress, print_error
 from cnnfx.errors import ArgumentError, FileError, UsageError
 
 if TYPE_CHECKING:
-    from cnnfx.datasets.dataset import Dataset, Images, Labels
+    from cnnfx.datasets.dataset import Dataset
     from cnnfx.features import ImageSource
     from cnnfx.nn.network import Network
 
@@ -92,33 +91,6 @@ def read_stdin() -> bytes:
     return content
 
 
-@dataclass(frozen=True, eq=False)
-class LabeledImages:
-    """The training or the test images of a data set.
-
-    Parameters
-    ----------
-    name : str
-        The name of the data set.
-    images : array (N, C, H, W)
-    labels : array (N,)
-    classes : tuple of str
-    """
-
-    name: str
-    images: Images
-    labels: Labels
-    classes: tuple[str, ...]
-
-
-def train_and_test(dataset: Dataset) -> tuple[LabeledImages, LabeledImages]:
-    """Return the training images and the test images of a data set."""
-    return (
-        LabeledImages(dataset.name, dataset.train_images, dataset.train_labels, dataset.classes),
-        LabeledImages(dataset.name, dataset.test_images, dataset.test_labels, dataset.classes),
-    )
-
-
 def load_data(spec: str | None, seed: int, quiet: bool, size: int | None = None, color: bool = False) -> Dataset:
     """Return the data set of `--data`, and print its notes, also where `quiet` is given."""
     from cnnfx.datasets import load_dataset
@@ -172,7 +144,7 @@ def load_image_source(network: Network, spec: str | None, quiet: bool) -> ImageS
         channels = color_mode(network)
         return ImageFiles(path.name or str(path), find_images([path]), lambda file: load_image(file, channels=channels))
     dataset = load_data_of_model(network, spec, quiet) if network.meta else load_data(spec, 0, quiet)
-    return ImageArray(dataset.name, train_and_test(dataset)[0].images)
+    return ImageArray(dataset.name, dataset.train_images)
 
 
 def _contains_pictures(folder: Path) -> bool:

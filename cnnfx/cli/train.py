@@ -14,10 +14,10 @@ from cnnfx.cli.console import INTERRUPTED, print_error, print_message
 from cnnfx.errors import UsageError
 
 if TYPE_CHECKING:
-    from cnnfx.cli.inputs import LabeledImages
     from cnnfx.cli.parsers import Counts
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter
+    from cnnfx.datasets import Dataset, LabeledImages
     from cnnfx.formats.arch import Arch
     from cnnfx.training import Trainer
 
@@ -139,29 +139,29 @@ def _model_path(output: str | None, resume: str | None) -> str:
 def _new_trainer(
     run_options: RunOptions, data: str | None, image_size: int | None, color: bool, quiet: bool
 ) -> Trainer:
-    from cnnfx.cli.inputs import load_data, train_and_test
+    from cnnfx.cli.inputs import load_data
     from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
 
     settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
-    train, test = train_and_test(load_data(data, settings.seed, quiet, image_size, color))
-    if run_options.batch_size is None and 0 < len(train.labels) < settings.batch_size:
-        settings = replace(settings, batch_size=len(train.labels))
+    dataset = load_data(data, settings.seed, quiet, image_size, color)
+    if run_options.batch_size is None and 0 < len(dataset.train_labels) < settings.batch_size:
+        settings = replace(settings, batch_size=len(dataset.train_labels))
     filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
-    return Trainer.begin(arch.network, filters, train, _none_if_empty(test), settings)
+    return Trainer.begin(arch.network, filters, dataset.train, _test_images(dataset), settings)
 
 
 def _resumed_trainer(resume: str, run_options: RunOptions, data: str | None, quiet: bool) -> Trainer:
-    from cnnfx.cli.inputs import load_data_of_model, train_and_test
+    from cnnfx.cli.inputs import load_data_of_model
     from cnnfx.formats.model_npz import load_model
     from cnnfx.training import Trainer
 
     run_options.check_none_given(resume)
-    train, test = train_and_test(load_data_of_model(load_model(resume), data, quiet))
-    return Trainer.resume(resume, train, _none_if_empty(test))
+    dataset = load_data_of_model(load_model(resume), data, quiet)
+    return Trainer.resume(resume, dataset.train, _test_images(dataset))
 
 
-def _none_if_empty(test: LabeledImages) -> LabeledImages | None:
-    return test if len(test.labels) else None
+def _test_images(dataset: Dataset) -> LabeledImages | None:
+    return dataset.test if len(dataset.test_labels) else None
 
 
 def _introduction(trainer: Trainer) -> str:
