@@ -1,4 +1,4 @@
-"""Loading of a network by the name of a preset, or from a filter file or a model."""
+"""Load a network: a preset by its name, or a filter file or a model by its path."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _is_path(spec: str | os.PathLike[str]) -> bool:
     if not isinstance(spec, str):
         return True
     separators = [sign for sign in (os.sep, os.altsep) if sign]
-    return Path(spec).suffix.lower() in (".toml", *READERS) or any(sign in spec for sign in separators)
+    return Path(spec).suffix.lower() in READERS or any(sign in spec for sign in separators)
 
 
 def _read_filter_file(path: Path) -> Network:
@@ -53,5 +53,5 @@ def _read_model(path: Path) -> Network:
     return replace(network, name=path.stem) if network.name == Network.name else network
 
 
-READERS: dict[str, Callable[[Path], Network]] = {".npz": _read_model}
+READERS: dict[str, Callable[[Path], Network]] = {".toml": _read_filter_file, ".npz": _read_model}
 """The reader of each file name suffix. Files with other suffixes are read as filter files."""
