@@ -241,10 +241,12 @@ def conv_step(conv: Conv, axis: int, size: tuple[int, int] | None = None) -> Axi
     return AxisStep(kernel, stride, dilation, size[axis], *window.pads(size)[axis], window.border)
 
 
+def pool_step(layer: Layer, length: int = 0) -> AxisStep:
+    """Return what the pooling of a layer reads along either axis, of `length` rows or columns."""
+    return AxisStep(layer.pool_size, layer.pool_size, length=length)
+
+
 def _layer_steps(layer: Layer, axis: int, size: tuple[int, int] | None = None) -> list[AxisStep]:
-    """Return the steps of a layer along an axis, from the top: its pooling, if any, then its kernels."""
-    step = conv_step(layer.conv, axis, size)
-    if layer.pool is None:
-        return [step]
+    """Return the steps of a layer along an axis, from the top: its pooling, then its kernels."""
     length = layer.conv.window.output_size(size)[axis] if size else 0
-    return [AxisStep(layer.pool.size, layer.pool.size, length=length), step]
+    return [pool_step(layer, length), conv_step(layer.conv, axis, size)]

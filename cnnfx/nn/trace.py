@@ -18,7 +18,7 @@ from cnnfx.conv.padding import OUTSIDE
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Array, Layer, Pool
-from cnnfx.nn.receptive_field import Indexes, conv_step
+from cnnfx.nn.receptive_field import Indexes, conv_step, pool_step
 
 Position = tuple[int, int]
 """(row, column)."""
@@ -309,7 +309,7 @@ def _patches(maps: FeatureMaps, number: int, at: Position) -> Iterator[Patch]:
     """Yield the patches of the positions that an output is pooled from, row by row."""
     layer, (_, height, width) = maps.network.layers[number - 1], maps.sizes[number - 1]
     side, (kh, kw) = layer.pool_size, layer.conv.window.kernel
-    rows, columns = (_unpooled(np.array([index]), side)[0] for index in at)
+    rows, columns = (pool_step(layer).positions(np.array([index]))[0] for index in at)
     down, across = (conv_step(layer.conv, axis, (height, width)) for axis in (0, 1))
     from_rows, from_columns = down.sources(rows), across.sources(columns)
     values = _gather_patches(maps, number, from_rows, from_columns)
@@ -391,7 +391,7 @@ def values_at(maps: FeatureMaps, number: int, rows: Indexes, columns: Indexes) -
         return maps.network.normalize(image)
     layer, size = maps.network.layers[number - 1], maps.sizes[number - 1][1:]
     row_sources, column_sources = (
-        conv_step(layer.conv, axis, size).sources(_unpooled(outputs, layer.pool_size).ravel())
+        conv_step(layer.conv, axis, size).sources(pool_step(layer).positions(outputs).ravel())
         for axis, outputs in enumerate((rows, columns))
     )
     patches = _gather_patches(maps, number, row_sources, column_sources)
@@ -417,8 +417,3 @@ def _gather_patches(maps: FeatureMaps, number: int, row_sources: Indexes, column
     values[:, rows == OUTSIDE] = 0
     values[:, :, columns == OUTSIDE] = 0
     return values
-
-
-def _unpooled(outputs: Indexes, size: int) -> Indexes:
-    """Return the rows or columns `(N, size)` that a pooling of a size computes N outputs from."""
-    return outputs[:, np.newaxis] * size + np.arange(size)

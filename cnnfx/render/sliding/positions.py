@@ -107,9 +107,9 @@ class SlidingWindow:
 
     def kernel_slices(self, row: int, column: int) -> tuple[slice, slice]:
         """Return the rows and columns of the padded input that the weights are multiplied with at a position."""
-        (sv, sh), (dv, dh), (eh, ew) = self.window.stride, self.window.dilation, self.window.extent
-        top, left = row * sv, column * sh
-        return slice(top, top + eh, dv), slice(left, left + ew, dh)
+        rows, columns = self.window.input_region(slice(row, row + 1), slice(column, column + 1))
+        vertical, horizontal = self.window.dilation
+        return slice(rows.start, rows.stop, vertical), slice(columns.start, columns.stop, horizontal)
 
     def patch(self, channel: OutputChannel, row: int, column: int) -> Floats:
         """Return the patch `(C, kh, kw)` of the input that a filter is multiplied with at a position."""
