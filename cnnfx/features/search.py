@@ -137,14 +137,11 @@ def network_up_to(network: Network, layer: int | str | None) -> Network:
     ArgumentError
         If the layer does not exist.
     """
-    count = len(network.layers)
     if layer == CLASSES:
         if network.head is None:
             raise ArgumentError(f"{network.name} has no classifier head. Choose a layer by its number.")
         return network
-    number = count if layer is None else int(layer)
-    if not 1 <= number <= count:
-        raise ArgumentError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
+    number = len(network.layers) if layer is None else int(layer)
     return replace(network.upto(number), head=None, classes=())
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv import BAND_ROWS
-from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Shape
 from cnnfx.nn.network import Network
 from cnnfx.system.threads import run_in_threads
@@ -158,10 +157,8 @@ def feature_maps(
     ArgumentError
         If the layer does not exist, or the channels or sizes do not fit.
     """
-    count = len(network.layers)
-    if layer is not None and not 1 <= layer <= count:
-        raise ArgumentError(f"There is no layer {layer}: {network.name} has {count} layer{'s' * (count > 1)}.")
-    return FeatureMaps(network.bind(channel_names).upto(layer or count), image)
+    bound = network.bind(channel_names)
+    return FeatureMaps(bound if layer is None else bound.upto(layer), image)
 
 
 def band_rows(values_per_row: int) -> int:

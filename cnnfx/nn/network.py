@@ -89,9 +89,28 @@ class Network:
         return replace(stacked, head=upper.head, classes=upper.classes, start=None)
 
     def upto(self, number: int) -> Network:
-        """Return a network of the first `number` layers; the head is kept with all of them only."""
-        head = self.head if number >= len(self.layers) else None
+        """Return a network of the first `number` layers; the head is kept with all of them only.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no layer `number`; 1 is the first.
+        """
+        self.check_layer(number)
+        head = self.head if number == len(self.layers) else None
         return replace(self, layers=self.layers[:number], head=head, start=self.start and self.start.upto(number))
+
+    def check_layer(self, number: int) -> None:
+        """Check that there is a layer `number`; 1 is the first.
+
+        Raises
+        ------
+        ArgumentError
+            If not.
+        """
+        count = len(self.layers)
+        if not 1 <= number <= count:
+            raise ArgumentError(f"There is no layer {number}: {self.name} has {count} layer{'s' * (count > 1)}.")
 
     def normalize(self, image: Array) -> Array:
         """Return the image as the first layer reads it: `(image - mean) / std`, of the image's type."""
