@@ -148,9 +148,10 @@ def checked_layer(network: Network, number: int) -> int:
     UsageError
         If the network has no such layer.
     """
-    count = len(network.layers)
-    if number > count:
-        raise UsageError(f"There is no layer {number}: {network.name} has {count} layer{'s' * (count > 1)}.")
+    try:
+        network.check_layer(number)
+    except ArgumentError as error:
+        raise usage_error(error) from error
     return number
 
 
