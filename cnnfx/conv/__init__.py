@@ -8,14 +8,13 @@ Reading order: `geometry` (which pixels an output reads), `padding` (the border)
 from cnnfx.conv.correlate import correlate
 from cnnfx.conv.cost_model import choose_method
 from cnnfx.conv.geometry import BORDERS, InputRows, Window, window
-from cnnfx.conv.padding import BAND_ROWS, band
+from cnnfx.conv.padding import BAND_ROWS
 
 __all__ = [
     "BAND_ROWS",
     "BORDERS",
     "InputRows",
     "Window",
-    "band",
     "choose_method",
     "correlate",
     "window",

@@ -80,8 +80,8 @@ def correlate(
     -------
     (K, Ho, Wo) or (N, K, Ho, Wo) array
         float64 if the image is, else float32. The result does not depend on the number of threads. With the same
-        method, bands of an image that begin at a multiple of `cnnfx.conv.BAND_ROWS` output rows give the same bits as
-        the whole image (see `band`).
+        method, a band of the output that begins at a multiple of `cnnfx.conv.BAND_ROWS` rows has the same bits if it is
+        computed from the rows that it reads (`Window.input_rows`) instead of the whole image.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Padding: which pixel each border position repeats, and regions of padded images without padding whole images."""
+"""Padding: the source pixel of each border position, and regions of padded images without padding whole images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnfx.system.memory import buffer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnfx.conv.geometry import Pads, Pair, Window
+    from cnnfx.conv.geometry import Pads, Pair
 
     Array = NDArray[Any]
 
@@ -20,53 +20,23 @@ OUTSIDE = -1
 """The index that `source_indices` gives to a padding pixel of value zero."""
 
 BAND_ROWS = 256
-"""Output rows: bands of an image that begin at a multiple of this give the same bits as the whole image."""
-
-
-def band(image: Array, window: Window, first: int, last: int) -> Array:
-    """Return the rows of `image`, with the border above and below, that the output rows ``first:last`` read.
-
-    With it an image is processed in bands: `correlate` of the band, with the same arguments except
-    ``padding=((0, 0), window.pads(size)[1])``, gives the output rows ``first:last`` of the whole image.
-
-    Parameters
-    ----------
-    image : (..., H, W) array of any type
-    window : Window
-    first, last : int
-        Rows of the output.
-
-    Returns
-    -------
-    (..., rows, W) array
-        A view of `image` where it needs no border.
-    """
-    height = image.shape[-2]
-    top, bottom = window.pads((height, image.shape[-1]))[0]
-    start, stop = first * window.stride[0], (last - 1) * window.stride[0] + window.extent[0]
-    rows, above, below = _overlap(slice(start, stop), top, height)
-    inside = image[..., rows, :]
-    if not (above or below):
-        return inside
-    padded = np.zeros((*image.shape[:-2], stop - start, image.shape[-1]), image.dtype)
-    padded[..., above : stop - start - below, :] = inside
-    if window.border != "constant":
-        sources = source_indices(height, top, bottom, window.border)[start:stop]
-        padded[..., :above, :] = image[..., sources[:above], :]
-        padded[..., stop - start - below :, :] = image[..., sources[stop - start - below :], :]
-    return padded
+"""Bands of an output that begin at a multiple of this number of rows have the same bits as in the whole output."""
 
 
 @lru_cache(maxsize=64)
 def source_indices(length: int, before: int, after: int, border: str) -> NDArray[np.intp]:
-    """Return for each position of a padded axis the index of the pixel that it repeats, or `OUTSIDE` for a zero.
+    """Return the index of the source pixel for each position of a padded axis, or `OUTSIDE` where it is zero.
 
     Parameters
     ----------
     length, before, after : int
-        Pixels of the axis, and of the padding before and after them.
+        Pixels of the axis, and of the padding before and after it.
     border : str
         A key of `cnnfx.conv.geometry.BORDERS`.
+
+    Returns
+    -------
+    (before + length + after,) array
     """
     positions = np.arange(length)
     if border == "constant":
@@ -75,7 +45,7 @@ def source_indices(length: int, before: int, after: int, border: str) -> NDArray
 
 
 class Overlap(NamedTuple):
-    """The part of a region of padded images that is not border.
+    """The part of a region of padded images that is inside the images.
 
     Attributes
     ----------
@@ -94,23 +64,23 @@ class Overlap(NamedTuple):
 
 
 def overlap(size: Pair, pads: Pads, rows: slice, columns: slice) -> Overlap:
-    """Return which part of the region `rows`, `columns` of padded images of `size` (height, width) is not border."""
+    """Return the part of the region `rows`, `columns` of padded images that is inside the images of `size` (H, W)."""
     image_rows, above, below = _overlap(rows, pads[0][0], size[0])
     image_columns, left, right = _overlap(columns, pads[1][0], size[1])
     return Overlap(image_rows, image_columns, above, below, left, right)
 
 
 def _overlap(positions: slice, before: int, length: int) -> tuple[slice, int, int]:
-    """Return the pixels at some positions of a padded axis, and how many of the positions lie before and after them."""
+    """Return the pixels at some positions of a padded axis, and the number of border positions before and after them."""
     first, last = positions.start - before, positions.stop - before
     inside = slice(min(max(first, 0), length), max(min(last, length), 0))
-    if inside.start >= inside.stop:  # border only: counted as before the image
+    if inside.start >= inside.stop:  # only border positions: all are counted as before the image
         return slice(0, 0), last - first, 0
     return inside, inside.start - first, last - inside.stop
 
 
 class PaddedImages:
-    """Images (N, C, H, W) and their padding, of which only the regions that are read are computed."""
+    """Images (N, C, H, W) with padding that is computed only for the regions that are read."""
 
     def __init__(self, images: Array, pads: Pads, border: str) -> None:
         self.images, self.pads, self.border = images, pads, border
@@ -121,7 +91,7 @@ class PaddedImages:
         return self.images.shape[2], self.images.shape[3]
 
     def region(self, images: slice, rows: slice, columns: slice, copy: bool = False) -> Array:
-        """Return the padded `images` at `rows` and `columns`, counted from the first padding pixel, all channels.
+        """Return all channels of the padded `images` at `rows` and `columns`, counted from the first padding pixel.
 
         The result is a view where it holds no border and `copy` is false. Otherwise it is a buffer that the next call
         in the same thread overwrites.
@@ -136,7 +106,7 @@ class PaddedImages:
         return result
 
     def write_region(self, target: Array, images: slice, rows: slice, columns: slice, where: Overlap) -> None:
-        """Write a region, whose `overlap` with the images is `where`, to `target`."""
+        """Write a region to `target`. `where` is the `overlap` of the region with the images."""
         pixels, (down, across, above, below, left, right) = self.images[images], where
         bottom, end = target.shape[2] - below, target.shape[3] - right
         target[:, :, above:bottom, left:end] = pixels[:, :, down, across]
