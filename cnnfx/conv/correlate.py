@@ -1,4 +1,4 @@
-"""`correlate`, the public function: checks of its arguments and the dispatch to a method."""
+"""The public function `correlate`: checks of its arguments and the dispatch to a method."""
 
 from __future__ import annotations
 
@@ -59,22 +59,22 @@ def correlate(
     stride, dilation : int or (int, int)
         (vertical, horizontal), 1 or more.
     padding : "valid", "same", int, (int, int) or ((int, int), (int, int))
-        Pixels added around the image. "valid": none. "same": as many as give ceil(size/stride) output rows and columns;
-        an odd remainder goes to the bottom and right. An int: on each side. Two: (vertical, horizontal). Two pairs:
+        Pixels added around the image. "valid": none. "same": the output has ceil(size/stride) rows and columns; an odd
+        remainder goes to the bottom and right. An int: on each side. Two ints: (vertical, horizontal). Two pairs:
         ((top, bottom), (left, right)).
     border : str
         The values of the padding: "constant" (zeros), "edge", "reflect", "symmetric" or "wrap", as in `numpy.pad`, or
         an alias in `cnnfx.conv.geometry.BORDERS`.
     groups : int
-        The input channels and the filters are divided into this many equal groups; each filter reads the channels of
-        its group only.
+        Number of equal groups into which the input channels and the filters are divided. Each filter reads only the
+        channels of its group.
     method : "auto", "direct", "separable", "fft" or "winograd"
-        How to compute it. "direct": im2col and matrix products. "separable": kernels as sums of outer products, applied
+        The algorithm. "direct": im2col and matrix products. "separable": kernels as sums of outer products, applied
         to columns and then to rows. "fft": Fourier transforms of tiles. "winograd": fewer multiplications for many
         channels and filters; kernels of up to 8×8 without stride and dilation, others by "direct". "auto": the method
         with the least estimated time (see `cnnfx.conv.cost_model`).
     out : array, optional
-        Where to write the result, an array of its shape and type.
+        The array to which the result is written; it has the shape and type of the result.
 
     Returns
     -------
@@ -86,15 +86,15 @@ def correlate(
     Raises
     ------
     ArgumentError
-        If an argument has the wrong type, shape or range, or the arguments do not fit one another.
+        If an argument has the wrong type, shape or range, or the arguments do not match.
 
     Notes
     -----
     The relative error against `scipy.signal.correlate` is below 1e-5 in float32 and 1e-12 in float64. The last bits may
     differ between methods, and between calls with other shapes: of the batch, the filters or the image.
 
-    NaN and infinity spread only to the outputs whose kernel covers them: parts of an image that hold them are computed
-    by the direct method.
+    NaN and infinity spread only to the outputs whose kernel covers them: parts of an image that contain them are
+    computed by the direct method.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def correlate(
     array([[[5., 3.],
             [2., 5.]]])
     """
-    pixels, filters, added = _arrays(image, weights, bias)
+    pixels, filters, offsets = _arrays(image, weights, bias)
     options = pixels.shape, filters.shape, stride, dilation, padding, border, groups, method
     try:
         plan = _plan(*options)
@@ -112,9 +112,9 @@ def correlate(
     result = _result(out, plan.shape, pixels.dtype)
     batch, maps = (pixels, result) if pixels.ndim == 4 else (pixels[None], result[None])
     if plan.groups == 1:
-        plan.method(PaddedImages(batch, plan.pads, plan.window.border), filters, added, plan.window, maps)
+        plan.method(PaddedImages(batch, plan.pads, plan.window.border), filters, offsets, plan.window, maps)
     else:
-        _correlate_groups(plan, batch, filters, added, maps)
+        _correlate_groups(plan, batch, filters, offsets, maps)
     return result
 
 
@@ -128,7 +128,7 @@ def _correlate_groups(plan: Plan, images: Array, weights: Array, bias: Array | N
 
 
 class Plan(NamedTuple):
-    """What depends on the shapes and options of a call alone; `shape` is that of the result."""
+    """Everything about a call that depends only on its shapes and options. `shape` is the shape of the result."""
 
     window: Window
     pads: Pads
@@ -149,18 +149,19 @@ def _plan(
     method: object,
 ) -> Plan:
     """Check the options and the shapes of `image` and `weights`, and choose a method."""
-    slide = window(weights[2:], stride=stride, dilation=dilation, padding=padding, border=border)
-    group_count = _groups(groups, image[-3], weights)
+    geometry = window(weights[2:], stride=stride, dilation=dilation, padding=padding, border=border)
+    group_count = _check_groups(groups, image[-3], weights)
     size = image[-2], image[-1]
-    shape = (*image[:-3], weights[0], *slide.output_size(size))
+    shape = (*image[:-3], weights[0], *geometry.output_size(size))
     name = choose_name("method", method, METHODS)
     group_weights = (weights[0] // group_count, *weights[1:])
     group_out = image[0] if len(image) == 4 else 1, group_weights[0], *shape[-2:]
-    return Plan(slide, slide.pads(size), group_count, shape, _method(name, size, group_out, group_weights, slide))
+    function = _method(name, size, group_out, group_weights, geometry)
+    return Plan(geometry, geometry.pads(size), group_count, shape, function)
 
 
 def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Method:
-    """Return the function of a method. Modules that small images do not need are imported here."""
+    """Return the function that computes a method. Methods for larger images are imported only when they are used."""
     if name == "auto":
         name, max_rank = choose_by_shape(out, weights, window)
         method = _method(name, size, out, weights, window)
@@ -181,7 +182,7 @@ def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...
 
 
 def _separable_up_to(max_rank: int, other: Method) -> Method:
-    """Return the separable method for weights of at most this rank, and the other method for all others."""
+    """Return a method that is separable for weights of rank `max_rank` or less, and `other` for all others."""
     from cnnfx.conv.separable import correlate_factors, factorize
 
     def method(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
@@ -207,16 +208,16 @@ def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tup
             raise ArgumentError(f"{name} must not be empty, but has the shape {_shape(array)}")
     if bias is None:
         return pixels, filters, None
-    added = _floats(bias, "bias").astype(pixels.dtype, copy=False)
-    if added.shape != (len(filters),):
+    offsets = _floats(bias, "bias").astype(pixels.dtype, copy=False)
+    if offsets.shape != (len(filters),):
         raise ArgumentError(
-            f"bias must have one number for each of the {len(filters)} filters, but has the shape {_shape(added)}"
+            f"bias must have one number for each of the {len(filters)} filters, but has the shape {_shape(offsets)}"
         )
-    return pixels, filters, added
+    return pixels, filters, offsets
 
 
 def _floats(values: ArrayLike, name: str) -> Array:
-    """Return `values` as an array of float32, or of float64 where they need it."""
+    """Return `values` as a float32 array; 64-bit and longer floats become float64."""
     try:
         array: Array = np.asarray(values)
     except ValueError:
@@ -228,8 +229,8 @@ def _floats(values: ArrayLike, name: str) -> Array:
     return array.astype(np.float64 if array.dtype.kind == "f" and array.dtype.itemsize > 4 else np.float32)
 
 
-def _groups(groups: object, channels: int, filters: tuple[int, ...]) -> int:
-    """Check the number of groups against the image's channels and the shape of the filters."""
+def _check_groups(groups: object, channels: int, filters: tuple[int, ...]) -> int:
+    """Return the number of groups, checked against the image's channels and the shape of the filters."""
     if isinstance(groups, bool) or not isinstance(groups, int | np.integer) or groups < 1:
         raise ArgumentError(f"groups must be a whole number, 1 or more, not {groups!r}")
     if channels % groups or filters[0] % groups:
@@ -245,7 +246,7 @@ def _groups(groups: object, channels: int, filters: tuple[int, ...]) -> int:
 
 
 def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return `out` if it is given and fits, else a new array."""
+    """Return `out` if it is given, after a check of its shape and type, else a new array."""
     if out is None:
         return recycled_empty(shape, dtype)
     if out.shape != shape or out.dtype != dtype:

@@ -1,7 +1,7 @@
-"""The choice of a method: each method estimates its cost, and the least is taken.
+"""The choice of a method: the one with the least estimated cost.
 
-Costs are times in units of a multiplication in a large matrix product. They depend on the shapes of the arguments
-alone, except that the separable method needs weights of low rank.
+Costs are times in units of a multiplication in a large matrix product. They depend only on the shapes of the arguments,
+except that the separable method needs weights of low rank.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ METHODS: dict[str, tuple[str, ...]] = {
 """The names of `correlate`'s argument `method`, and aliases."""
 
 MIN_WINOGRAD_CHANNELS = 4
-"""Filters, and input channels, below which Winograd's transforms take longer than its products save."""
+"""With fewer filters or input channels, Winograd's transforms take longer than its products save."""
 
 
 def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -> str:

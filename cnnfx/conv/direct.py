@@ -1,7 +1,7 @@
 """The direct method: the output is divided into blocks, and each is computed by `im2col` matrix products.
 
-The blocking keeps the products small enough that OpenBLAS does not copy their operands, and what a block reads and
-copies in the cache. It depends on the shapes alone, so that equal calls give equal bits.
+The products are small enough that OpenBLAS does not copy their operands, and the input and the column buffer of a block
+stay in the cache. Blocks depend only on the shapes of the arguments, so that equal calls give equal bits.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ ROW_COPY_COST = 350
 """Time to start copying a row to the column buffer, in multiplications."""
 
 ROWS_PER_PRODUCT = 4
-"""Output rows per product for a single filter. A divisor of `BAND_ROWS`, so that bands have the blocks of the whole."""
+"""Output rows per product for a single filter. A divisor of `BAND_ROWS`, so that bands and whole images have the same
+products."""
 
 ROWS_PER_PRODUCT_SHORT_FILTER = 2
-"""The same for a filter with at most `SHORT_FILTER_COLUMN_WEIGHTS`. A divisor of `BAND_ROWS`."""
+"""Output rows per product for a single short filter; see `SHORT_FILTER_COLUMN_WEIGHTS`. A divisor of `BAND_ROWS`."""
 
 SHORT_FILTER_COLUMN_WEIGHTS = 3
-"""Weights in one column of a filter, all channels together."""
+"""Weights in one column of a short filter, of all channels together, at most."""
 
 CHEAP_ROW_COST = 6_000
-"""Multiplications of one output row of a single filter that take no longer than the call of the product: several rows
-per product would not be faster."""
+"""Multiplications of one output row that take no longer than the call of its product. Several rows per product would be
+no faster."""
 
 SMALL_PRODUCT_COST = 1_000_000
 """Multiplications of the largest product that OpenBLAS computes without copying its operands."""
@@ -55,25 +56,25 @@ CACHED_MATRIX_ELEMENTS = 1 << 16
 """Elements of an im2col matrix that stay in the second-level cache for the next product."""
 
 SMALL_PRODUCT_MIN_COLUMNS = 16
-"""Columns of a product below which it is not worth keeping it small."""
+"""Columns of a small product, at least. With fewer, a product that OpenBLAS copies is faster."""
 
 CACHED_PRODUCT_MIN_COLUMNS = 64
-"""Columns of a product below which it is not worth keeping its matrix in the cache."""
+"""`CACHED_MATRIX_ELEMENTS` does not reduce a product to fewer columns than this."""
 
 LARGE_PRODUCT_COLUMNS = 512
-"""Columns of a product that cannot be small."""
+"""Columns of a product that exceeds `SMALL_PRODUCT_COST`, at most."""
 
 MAX_PRODUCT_COLUMNS = 2048
-"""Columns of a product at most. Narrow images are placed side by side in it."""
+"""Columns of a small product, at most. Narrow images are placed side by side in it."""
 
 BLOCK_INPUT_BYTES = 1 << 21
-"""Bytes of a block's input: memory is read in long rows, and what has been read stays in the cache."""
+"""Bytes of a block's input, about: its rows are long, and it stays in the cache."""
 
 UNTHREADED_COST = 200_000
-"""Multiplications of a product for which OpenBLAS starts no threads of its own."""
+"""Multiplications of a product below which OpenBLAS starts no threads."""
 
 UNTHREADED_COST_ONE_FILTER = 9_000
-"""The same for a product with a single filter."""
+"""Multiplications of a product with a single filter below which OpenBLAS starts no threads."""
 
 
 def correlate_direct(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
@@ -83,7 +84,7 @@ def correlate_direct(images: PaddedImages, weights: Array, bias: Array | None, w
 
 
 class DirectPlan:
-    """The direct method for images of one size and filters of one shape, with what is the same in all calls."""
+    """The direct method for images of one size and filters of one shape. Later calls reuse the division into blocks."""
 
     def __init__(self, size: Pair, pads: Pads, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> None:
         self.size, self.pads, self.out, self.weights, self.window = size, pads, out, weights, window
@@ -93,7 +94,7 @@ class DirectPlan:
         self.inputs: dict[tuple[int, str], tuple[BlockInput, ...]] = {}
 
     def __call__(self, images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
-        """As `correlate_direct`."""
+        """Cross-correlate as `correlate_direct`."""
         threads = threads_for(self.cost)
         inputs = self.inputs.get((threads, out.dtype.char)) or self._inputs(threads, out.dtype)
         if len(inputs) == 1 and self.unthreaded:
@@ -136,13 +137,14 @@ class DirectPlan:
         if bias is not None and bias.any():
             target += bias[:, None, None]
         if columns.has_zeros:
-            # A non-finite pixel makes all rows of a product non-finite in its column, so the first row shows it.
+            # A non-finite pixel makes all rows of a product non-finite in its column, so checking the first is enough.
             nonfinite = _nonfinite_rows(target[:, 0, :: block.rows_per_product])
             if nonfinite is not None:
                 correlate_rows(images, weights, bias, self.window, block, nonfinite.T, out)
 
 
 direct_plan = lru_cache(maxsize=256)(DirectPlan)
+"""Return the `DirectPlan` of these arguments, a new one or that of an earlier call."""
 
 
 def correlate_rows(
@@ -181,7 +183,7 @@ def correlate_block(
 
 
 def _nonfinite_rows(rows: Array) -> Array | None:
-    """Return which of the rows (N, products, columns) hold a non-finite value, or None if none does, by their sums."""
+    """Return a mask (N, products) of the rows (N, products, columns) whose sum is non-finite, or None if none is."""
     sums = rows @ _ones(rows.shape[2], rows.dtype)
     return None if math.isfinite(sums.sum()) else np.logical_not(np.isfinite(sums))
 
@@ -216,7 +218,7 @@ class Blocking(NamedTuple):
 def choose_blocking(weights: tuple[int, ...], window: Window, width: int, batch: int) -> Blocking:
     """Return the blocking for filters (K, C, kh, kw) and an output of `width` columns and `batch` images.
 
-    The products are small where that is possible. It does not depend on the output's height or the number of threads.
+    The blocking does not depend on the output's height or the number of threads.
     """
     filters, channels, kh, kw = weights
     rows_per_product = 1
@@ -242,7 +244,7 @@ def choose_blocking(weights: tuple[int, ...], window: Window, width: int, batch:
 
 
 def split_output(out: tuple[int, ...], blocking: Blocking, threads: int) -> Iterator[OutputBlock]:
-    """Divide an output (N, K, Ho, Wo) into blocks, at least as many as there are threads where possible.
+    """Divide an output (N, K, Ho, Wo) into blocks, at least one for each thread if possible.
 
     The shapes of the products do not depend on the number of threads, and on the output's height only in its last rows.
     """
@@ -256,14 +258,14 @@ def split_output(out: tuple[int, ...], blocking: Blocking, threads: int) -> Iter
                 yield OutputBlock(images, rows, columns, rows_per_product)
 
 
-def _row_ranges(height: int, blocking: Blocking, least: int) -> Iterator[tuple[slice, int]]:
-    """Yield the rows of blocks, at least `least` ranges if possible, and their rows per product.
+def _row_ranges(height: int, blocking: Blocking, min_ranges: int) -> Iterator[tuple[slice, int]]:
+    """Yield the rows of each block and its rows per product, at least `min_ranges` times if possible.
 
-    The rows that are left at the end make a product of their own.
+    Remaining rows at the end, fewer than `blocking.rows_per_product`, form one block with one product.
     """
     p = blocking.rows_per_product
     products = height // p
-    ranges = least * max(1, round(products / (blocking.products * least)))
+    ranges = min_ranges * max(1, round(products / (blocking.products * min_ranges)))
     rows = p * max(1, -(-products // ranges))
     whole = products * p
     for row in range(0, whole, rows):

@@ -1,12 +1,12 @@
 """The FFT method: cross-correlation by Fourier transforms of tiles (overlap–save).
 
 The transform of a cross-correlation is the image's transform times the conjugate of the kernel's. The correlation is
-circular, so only those outputs of a tile are used whose kernel does not extend past the tile's end: tiles overlap by
-the kernel's extent minus 1. One transform of an input tile serves all filters, and the products are summed over input
+circular, so only the outputs whose kernel does not extend past the tile's end are used: tiles overlap by the kernel's
+extent minus 1. One transform of an input tile serves all filters, and the products are summed over input
 channels before the one inverse transform of each filter.
 
-Rounding errors are relative to the largest values of a tile, not to each output. Tiles that hold non-finite values, or
-values whose sum overflows, are computed by the direct method, and so are all tiles if the weights are non-finite.
+Rounding errors are relative to the largest values of a tile, not to each output. Tiles that contain non-finite values,
+or values whose sum overflows, are computed by the direct method, and so are all tiles if the weights are non-finite.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 TILE_LENGTH = 256
-"""Rows and columns of a tile's input, about: its transform fits in the cache."""
+"""Approximate number of rows and of columns of a tile's input. Its transform fits in the cache."""
 
 SPECTRUM_ELEMENTS = 1 << 23
-"""Elements of the filters' transforms that are held at one time."""
+"""Elements of the filters' transforms in memory at one time, at most."""
 
 FORWARD_COST = 190
 """Time of a transform per pixel and channel, in multiplications."""
@@ -56,14 +56,14 @@ SETUP_COST = 4_000_000
 
 
 def scipy_fft() -> Any:
-    """Return the module `scipy.fft`, which is imported here because it takes long and other methods do not need it."""
+    """Return the module `scipy.fft`. Its import is slow, and other methods do not need it."""
     from scipy import fft
 
     return fft
 
 
 class FftTile(NamedTuple):
-    """A block of one image's output, and the (rows, columns) of the transform that computes it."""
+    """A block of one image's output, and the size (rows, columns) of its transform."""
 
     block: OutputBlock
     size: Pair
@@ -84,7 +84,7 @@ def correlate_fft(images: PaddedImages, weights: Array, bias: Array | None, wind
 def _correlate(
     images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, tiles: list[FftTile]
 ) -> None:
-    """As `correlate_fft`, for as many filters as are transformed at one time."""
+    """Cross-correlate as `correlate_fft`, with all filters transformed at one time."""
     filters = transform_filters(weights, window, {tile.size for tile in tiles})
 
     def work(tile: FftTile) -> None:
@@ -104,7 +104,7 @@ def _correlate(
 
 
 def transform_filters(weights: Array, window: Window, sizes: set[Pair]) -> dict[Pair, Array]:
-    """Return the conjugate transforms (K, C, rows, columns/2 + 1) of the filters, for each size of a transform."""
+    """Return the conjugate transforms (K, C, rows, columns//2 + 1) of the filters, for each size (rows, columns)."""
     fft, (dh, dw), (eh, ew) = scipy_fft(), window.dilation, window.extent
     dtype = np.result_type(weights, np.complex64)
     spectra = {size: np.empty((*weights.shape[:2], size[0], size[1] // 2 + 1), dtype) for size in sizes}
@@ -152,8 +152,8 @@ def split_output(out: tuple[int, ...], window: Window) -> Iterator[FftTile]:
 def axis_tiles(length: int, stride: int, extent: int) -> list[tuple[slice, int]]:
     """Return the tiles of an output's rows (or columns), and the length of the transform of each.
 
-    A transform should be several times as long as the overlap of tiles. Powers of two up to `BAND_ROWS` divide a band
-    as they divide the whole image.
+    A transform should be several times as long as the overlap of tiles. The number of rows of a tile is a divisor of
+    `BAND_ROWS`, so that bands and whole images have the same tiles.
     """
     step = next((n for n in (64, 128) if n * stride >= max(TILE_LENGTH, 4 * extent)), 256)
     outputs = (slice(start, min(start + step, length)) for start in range(0, length, step))
@@ -166,7 +166,7 @@ def fft_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> 
     """Return the cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw), in multiplications.
 
     Each pixel of a tile is transformed once for each of C channels and K filters, and multiplied C·K times. The filters
-    are transformed too.
+    are also transformed.
     """
     filters, channels = weights[:2]
     edges = [min(length, TILE_LENGTH) for length in out[2:]]

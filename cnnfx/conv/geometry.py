@@ -1,7 +1,7 @@
-"""Sizes and positions: kernel, stride, dilation and padding, and which pixels each output reads.
+"""Kernel size, stride, dilation and padding; the output size and the pixels that each output reads.
 
 Along one axis, with padded size ``P``, kernel size ``k``, dilation ``d`` and stride ``s``, the kernel covers
-``e = (k - 1)·d + 1`` pixels (its extent), and the output has ``(P - e) // s + 1`` of them.
+``e = (k - 1)·d + 1`` pixels (its extent), and the output has ``(P - e) // s + 1`` pixels.
 Output row ``r`` reads the padded rows ``r·s, r·s + d, …, r·s + (k - 1)·d``.
 """
 
@@ -27,8 +27,8 @@ BORDERS = {
 }
 """The border modes of ``numpy.pad``, and the names of the same modes in OpenCV, SciPy and PyTorch.
 
-"reflect" is that of NumPy and PyTorch, which does not repeat the edge pixel. OpenCV's BORDER_REFLECT and SciPy's
-"reflect", which repeat it, are "symmetric" here.
+"reflect" does not repeat the edge pixel, as in NumPy and PyTorch. OpenCV's BORDER_REFLECT and SciPy's "reflect" repeat
+the edge pixel; this mode is "symmetric" here.
 """
 
 
@@ -42,7 +42,7 @@ class InputRows(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Kernel size, stride, dilation, padding and border, as checked by `window`.
+    """Kernel size, stride, dilation, padding and border. `window` creates it from checked arguments.
 
     Attributes
     ----------
@@ -61,12 +61,12 @@ class Window(NamedTuple):
 
     @property
     def extent(self) -> Pair:
-        """Rows and columns that the kernel covers, with dilation."""
+        """Rows and columns that the dilated kernel covers."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return (kh - 1) * dh + 1, (kw - 1) * dw + 1
 
     def input_region(self, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """Return the padded input's rows and columns that these output rows and columns read."""
+        """Return the rows and columns of the padded input that the output's `rows` and `columns` read."""
         (sh, sw), (eh, ew) = self.stride, self.extent
         return (
             slice(rows.start * sh, (rows.stop - 1) * sh + eh),
@@ -77,13 +77,12 @@ class Window(NamedTuple):
         """Return the padding ((top, bottom), (left, right)), in pixels, for an image of `size` (height, width)."""
         if self.padding != "same":
             return self.padding
-        return self._same(size, 0), self._same(size, 1)
+        return self._same_padding(size, 0), self._same_padding(size, 1)
 
-    def _same(self, size: Pair, axis: int) -> Pair:
-        wanted = -(-size[axis] // self.stride[axis])
-        missing = (wanted - 1) * self.stride[axis] + self.extent[axis] - size[axis]
-        before = max(missing, 0) // 2
-        return before, max(missing, 0) - before
+    def _same_padding(self, size: Pair, axis: int) -> Pair:
+        outputs = -(-size[axis] // self.stride[axis])
+        missing = max((outputs - 1) * self.stride[axis] + self.extent[axis] - size[axis], 0)
+        return missing // 2, missing - missing // 2
 
     def output_size(self, size: Pair) -> Pair:
         """Return the output's rows and columns for an image of `size` (height, width).
@@ -96,25 +95,22 @@ class Window(NamedTuple):
         pads, extent = self.pads(size), self.extent
         padded = size[0] + sum(pads[0]), size[1] + sum(pads[1])
         if padded[0] < extent[0] or padded[1] < extent[1]:
-            raise ArgumentError(self._too_large(size, padded))
+            raise ArgumentError(self._too_large_message(size, padded))
         self._check_border(size, pads)
         return (padded[0] - extent[0]) // self.stride[0] + 1, (padded[1] - extent[1]) // self.stride[1] + 1
 
     def input_rows(self, first: int, last: int, height: int) -> InputRows:
-        """Return the rows that the output rows ``first:last`` read, of an image of `height` rows.
-
-        Rows of padding are only counted; `band` fills them as the border mode says.
-        """
+        """Return the image and padding rows that the output rows ``first:last`` read, for an image of `height` rows."""
         (top, _), stride = self.pads((height, 1))[0], self.stride[0]
         begin, end = first * stride - top, (last - 1) * stride - top + self.extent[0]
         inside = min(max(begin, 0), height), max(min(end, height), 0)
         above = max(min(end, 0) - begin, 0)
         return InputRows(inside[0], max(inside), above, max(end - max(begin, height), 0))
 
-    def _too_large(self, size: Pair, padded: Pair) -> str:
-        dilated = f", dilated {_by(self.extent)}" if self.dilation != (1, 1) else ""
-        kernel = f"kernel of {_by(self.kernel)} (rows × columns{dilated})"
-        image = f"image of {_by(size)}" + (f" (padded {_by(padded)})" if padded != size else "")
+    def _too_large_message(self, size: Pair, padded: Pair) -> str:
+        dilated = f", dilated {_format_size(self.extent)}" if self.dilation != (1, 1) else ""
+        kernel = f"kernel of {_format_size(self.kernel)} (rows × columns{dilated})"
+        image = f"image of {_format_size(size)}" + (f" (padded {_format_size(padded)})" if padded != size else "")
         return f'{kernel} is larger than the {image}; use a smaller kernel, a larger image or padding="same"'
 
     def _check_border(self, size: Pair, pads: Pads) -> None:
@@ -130,13 +126,13 @@ class Window(NamedTuple):
 
 
 class OutputBlock(NamedTuple):
-    """A part of the output (N, K, Ho, Wo) that one task computes, all K channels.
+    """A part of the output (N, K, Ho, Wo), with all K channels, that one task computes.
 
     Attributes
     ----------
     images, rows, columns : slice
     rows_per_product : int
-        Rows that one matrix product computes; it divides the number of rows.
+        Rows that one matrix product computes; a divisor of the number of rows.
     """
 
     images: slice
@@ -158,7 +154,7 @@ def window(
     padding: object = "valid",
     border: object = "constant",
 ) -> Window:
-    """Check the arguments as `cnnfx.correlate` takes them and return them as a `Window`.
+    """Return a `Window` of checked arguments; see `cnnfx.correlate` for their meaning. `kernel` is (height, width).
 
     Raises
     ------
@@ -196,25 +192,25 @@ def _padding(value: object) -> Literal["same"] | Pads:
     return (vertical, vertical), (horizontal, horizontal)
 
 
-def _pair(name: str, value: object, least: int) -> Pair:
+def _pair(name: str, value: object, minimum: int) -> Pair:
     parts = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
     if len(parts) != 2:
         raise ArgumentError(f"{name} must be a whole number or two of them, not {value!r}")
-    first, second = (_whole(name, part, least) for part in parts)
+    first, second = (_whole(name, part, minimum) for part in parts)
     return first, second
 
 
-def _whole(name: str, value: object, least: int) -> int:
+def _whole(name: str, value: object, minimum: int) -> int:
     try:
         if isinstance(value, bool):
             raise TypeError
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise ArgumentError(f"{name} must be a whole number, {least} or more, not {value!r}") from None
-    if number < least:
-        raise ArgumentError(f"{name} must be {least} or more, not {number}")
+        raise ArgumentError(f"{name} must be a whole number, {minimum} or more, not {value!r}") from None
+    if number < minimum:
+        raise ArgumentError(f"{name} must be {minimum} or more, not {number}")
     return number
 
 
-def _by(size: Pair) -> str:
+def _format_size(size: Pair) -> str:
     return f"{size[0]}×{size[1]}"

@@ -1,12 +1,12 @@
 """im2col: cross-correlation with a block of the output as products of two matrices.
 
-For one output row, each filter's weights form a row of the left matrix. The right matrix, the im2col matrix, holds the
-input rows that the output row reads, each kw times, shifted by 0 … kw−1 columns. The im2col matrix of the next output
-row differs in one input row. So each input row is copied to the column buffer once (kw times, shifted), and the
-matrices of all output rows are overlapping views of the buffer, each one stride lower than the one before.
+For one output row, each filter's weights form a row of the left matrix. The right matrix, the im2col matrix, contains
+the input rows that the output row reads, each kw times, shifted by 0 … kw−1 columns. The matrices of neighboring output
+rows share all but one of their input rows. So each input row is copied to the column buffer only once (kw times,
+shifted), and the matrices of all output rows are overlapping views of the buffer, each one stride below the previous.
 
-A single filter gives a product of one row, which BLAS is slow at. With p output rows per product the left matrix holds
-the filter p times, each time one row lower. With a kernel of three rows a, b, c (each kw wide) and p = 2:
+A single filter gives a product of one row, which is slow in BLAS. With p output rows per product the left matrix
+contains the filter p times, each time one row lower. With a kernel of three rows a, b, c (each kw wide) and p = 2:
 
     ⎡ a b c 0 ⎤     ⎡ input row 0, shifted by 0 … kw−1 ⎤     ⎡ output row 0 ⎤
     ⎣ 0 a b c ⎦  ·  ⎢ input row 1, shifted by 0 … kw−1 ⎥  =  ⎣ output row 1 ⎦
@@ -15,14 +15,15 @@ the filter p times, each time one row lower. With a kernel of three rows a, b, c
 
 Images of a batch are placed side by side in the column buffer if they are narrow.
 
-A zero of the left matrix times infinity is NaN, although the filter has no weight there. `ColumnBuffer.has_zeros` says
-whether that can happen; the direct method then checks the outputs.
+A zero of the left matrix times infinity is NaN, although the filter has no weight at this position. If
+`ColumnBuffer.has_zeros` is true, this can happen, and the direct method checks the outputs.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -43,15 +44,15 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 COLUMN_BUFFER_BYTES = 1 << 21
-"""Bytes of the column buffer of one block: more would not stay in the cache, and fewer would take more NumPy calls,
-between which threads wait for the interpreter lock."""
+"""Bytes of the column buffer of one block. More would not stay in the cache; fewer would need more NumPy calls, between
+which threads wait for the interpreter lock."""
 
 KEPT_INPUT_BYTES = 1 << 24
-"""Bytes of padded input that a thread keeps for later calls. The last block's input is kept in any case."""
+"""Bytes of padded input that a thread keeps for later calls. The input of the last block is always kept."""
 
 
 class RowPattern(NamedTuple):
-    """Which input rows are copied to the column buffer.
+    """The pattern of input rows that are copied to the column buffer.
 
     Attributes
     ----------
@@ -86,7 +87,7 @@ def filter_matrix(weights: Array, window: Window, rows_per_product: int) -> Arra
     Returns
     -------
     (K, taps·C·kw) array if p = 1, else (K, 1, p, taps·C·kw)
-        Row r of a filter's matrix holds its weights, r strides lower than row 0.
+        Row r of a filter's matrix contains its weights, r strides lower than row 0.
     """
     p = rows_per_product
     (filters, channels, kh, kw), (step, taps, _) = weights.shape, row_pattern(window, p)
@@ -95,31 +96,24 @@ def filter_matrix(weights: Array, window: Window, rows_per_product: int) -> Arra
         return by_row.reshape(filters, -1)
     matrix = np.zeros((filters, p, taps, channels, kw), weights.dtype)
     to_filter, to_row, to_tap, to_channel, to_weight = matrix.strides
-    # A view of the elements that hold weights: each row starts one stride lower, its weights are one dilation apart.
+    # A view of the elements that are weights: each row starts one stride lower, and weights are one dilation apart.
     next_row = to_row + window.stride[0] // step * to_tap
     next_weight = window.dilation[0] // step * to_tap
-    nonzero = np.ndarray(
-        (filters, p, kh, channels, kw),
-        matrix.dtype,
-        matrix,
-        0,
-        (to_filter, next_row, next_weight, to_channel, to_weight),
-    )
+    strides = to_filter, next_row, next_weight, to_channel, to_weight
+    nonzero = np.ndarray((filters, p, kh, channels, kw), matrix.dtype, buffer=matrix, strides=strides)
     nonzero[...] = by_row[:, np.newaxis]
     return matrix.reshape((filters, -1) if p == 1 else (filters, 1, p, -1))
 
 
+@dataclass(frozen=True, eq=False)  # compared by identity, which is faster
 class BufferLayout:
-    """What one column buffer is made for: blocks of one size and border columns, product columns, channels and type.
+    """The properties that blocks must share to use one column buffer; `block` is the first of these blocks."""
 
-    Layouts are compared by identity, which is faster than by value.
-    """
-
-    def __init__(
-        self, block: OutputBlock, product_columns: int, channels: int, window: Window, dtype: np.dtype[Any]
-    ) -> None:
-        self.block, self.product_columns, self.channels = block, product_columns, channels
-        self.window, self.dtype = window, dtype
+    block: OutputBlock
+    product_columns: int
+    channels: int
+    window: Window
+    dtype: np.dtype[Any]
 
 
 class BlockInput(NamedTuple):
@@ -132,9 +126,9 @@ class BlockInput(NamedTuple):
     rows, columns : slice
         Of the padded images.
     overlap : Overlap
-        The part of them that is not border.
+        The part of this region that is inside the images.
     image_index, buffer_index : tuple of slices
-        That part in the images (N, C, H, W) and in the buffer's input (N, C, rows, columns).
+        The same part as an index of the images (N, C, H, W) and of the buffer's input (N, C, rows, columns).
     """
 
     block: OutputBlock
@@ -165,11 +159,10 @@ def block_inputs(
         key = (*lengths, block.rows_per_product, where.left, where.right)
         if key not in layouts:
             layouts[key] = BufferLayout(block, product_columns, channels, window, dtype)
-        all_of = slice(None)
         inside_rows = slice(where.above, rows.stop - rows.start - where.below)
         inside_columns = slice(where.left, columns.stop - columns.start - where.right)
-        image_index = block.images, all_of, where.rows, where.columns
-        buffer_index = all_of, all_of, inside_rows, inside_columns
+        image_index = block.images, slice(None), where.rows, where.columns
+        buffer_index = slice(None), slice(None), inside_rows, inside_columns
         inputs.append(BlockInput(block, layouts[key], rows, columns, where, image_index, buffer_index))
     return tuple(inputs)
 
@@ -182,7 +175,7 @@ class ProductViews(NamedTuple):
     columns : slice
         Of the block's output.
     shifted : (rows, C, kw, N, columns) array
-        A view of the input: its rows, each kw times, shifted.
+        A view of the input with each row kw times, shifted.
     copied : (rows, C, kw, N, columns) array
         The column buffer, to which `shifted` is copied.
     matrices : (products, taps·C·kw, N·columns) array
@@ -210,7 +203,7 @@ class ColumnBuffer:
         self.has_zeros = taps != window.kernel[0]
         copied_rows = (block.products - 1) * advance + taps
         self.shape = (copied_rows, layout.channels, window.kernel[1], self.images)
-        # The contents are computed for each block, so all layouts share one buffer, large enough for most of them.
+        # The contents are computed for each block, so all layouts share one memory, which is large enough for most.
         size = max(prod(self.shape) * min(layout.product_columns, self.width), COLUMN_BUFFER_BYTES // 4)
         memory = buffer("im2col_columns", (size,), dtype)
         starts = range(0, self.width, layout.product_columns)
@@ -224,20 +217,20 @@ class ColumnBuffer:
         stride, dilation = window.stride[1], window.dilation[1]
         shape = (*self.shape, stop - start)
         strides = step * to_row, to_channel, dilation * to_column, to_image, stride * to_column
-        shifted = np.ndarray(shape, memory.dtype, self.input, start * stride * to_column, strides)
+        offset = start * stride * to_column
+        shifted = np.ndarray(shape, memory.dtype, buffer=self.input, offset=offset, strides=strides)
         copied = memory[: prod(shape)].reshape(shape)
         to_copied_row, _, to_matrix_row, _, to_element = copied.strides
         matrices = np.ndarray(
             (self.block.products, taps * prod(shape[1:3]), prod(shape[3:])),
             memory.dtype,
-            copied,
-            0,
-            (advance * to_copied_row, to_matrix_row, to_element),
+            buffer=copied,
+            strides=(advance * to_copied_row, to_matrix_row, to_element),
         )
         return ProductViews(slice(start, stop), shifted, copied, matrices)
 
     def load(self, images: PaddedImages, block_input: BlockInput) -> None:
-        """Write the input of a block; zeros of the border that are there already are left."""
+        """Copy the input of a block to the buffer. Border rows that are already zero are not written again."""
         if images.border != "constant":
             where = block_input.block.images, block_input.rows, block_input.columns, block_input.overlap
             images.write_region(self.input, *where)
@@ -268,7 +261,7 @@ class ColumnBuffer:
                 part[...] = np.matmul(matrix, matrices, out=product).reshape(part.shape)
 
     def _by_product(self, target: Array) -> Array:
-        """Return `target` as products are shaped: (rows, K, N, columns) if p = 1, else (K, products, p, N, columns)."""
+        """Return `target` in the shape of products: (rows, K, N, columns), or (K, products, p, N, columns) if p > 1."""
         if self.block.rows_per_product == 1:
             return target.transpose(2, 1, 0, 3)
         shape = *target.shape[:2], self.block.products, self.block.rows_per_product, self.width

@@ -71,7 +71,7 @@ def overlap(size: Pair, pads: Pads, rows: slice, columns: slice) -> Overlap:
 
 
 def _overlap(positions: slice, before: int, length: int) -> tuple[slice, int, int]:
-    """Return the pixels at some positions of a padded axis, and the number of border positions before and after them."""
+    """Return the pixels at some positions of a padded axis, and the number of positions before and after them."""
     first, last = positions.start - before, positions.stop - before
     inside = slice(min(max(first, 0), length), max(min(last, length), 0))
     if inside.start >= inside.stop:  # only border positions: all are counted as before the image

@@ -1,19 +1,20 @@
 """The separable method: kernels as sums of R outer products, applied to the columns and then to the rows.
 
-For a column u and a row v, the sum over u[i]·v[j]·x[y + i, x + j] is the sum over u[i] of rows, and then the sum over
-v[j] of columns of the result: kh + kw multiplications instead of kh·kw. Both are products with banded matrices, which
-hold u (or v) once for each of some output rows (or columns), each time one lower. With kh = 2 and three rows:
+The sum of u[i]·v[j]·image[y + i, x + j] over i and j, with a column u and a row v, is computed in two steps: the sum of
+u[i]·image[y + i, x] over i gives an intermediate array, and the sum of v[j]·intermediate[y, x + j] over j the output.
+This takes kh + kw multiplications instead of kh·kw. Both steps are products with banded matrices, which contain u (or
+v) once for each of some output rows (or columns), each time one row lower. With kh = 2 and three output rows:
 
     ⎡ u₀ u₁ 0  0  ⎤     ⎡ input row 0 ⎤     ⎡ intermediate row 0 ⎤
     ⎢ 0  u₀ u₁ 0  ⎥  ·  ⎢ input row 1 ⎥  =  ⎢ intermediate row 1 ⎥
     ⎣ 0  0  u₀ u₁ ⎦     ⎢ input row 2 ⎥     ⎣ intermediate row 2 ⎦
                         ⎣ input row 3 ⎦
 
-The intermediate array is stored column by column. So the elements of all outer products and input channels under some
-output columns are one matrix without copying, and its product with the rows v sums over all of them.
+The intermediate array is stored column by column. So the elements of all outer products and input channels that some
+output columns read form one matrix without copying, and its product with the rows v sums over all of them.
 
 A zero of the banded matrices times a non-finite value is NaN. All outputs of a tile of `SIDE` rows and columns are then
-non-finite, which its first output shows, and the tile is computed by the direct method.
+non-finite. If its first output is, the tile is computed by the direct method.
 """
 
 from __future__ import annotations
@@ -42,18 +43,19 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 SIDE = 16
-"""Output rows of a product along columns, and output columns of a product along rows: few zeros in the banded matrices,
-yet products that BLAS is fast at. A divisor of `BAND_ROWS`, so that bands have the products of the whole image."""
+"""Output rows of a product along columns, and output columns of a product along rows. More would add zeros to the
+banded matrices; fewer would slow BLAS down. A divisor of `BAND_ROWS`, so that bands and whole images have the same
+products."""
 
 ROUNDING_FACTOR = 4
-"""The remainder of a kernel that is ignored: its sum of magnitudes relative to that of the kernel, in units of the
-float type's precision."""
+"""The largest remainder of a kernel that is ignored: the sum of its magnitudes relative to the sum of the kernel's, in
+units of the float type's machine epsilon."""
 
 INTERMEDIATE_ROW_ELEMENTS = 1 << 16
-"""Intermediate elements of `SIDE` output rows, at most: wider images are divided into blocks of columns."""
+"""Intermediate elements of `SIDE` output rows, at most. Wider images are divided into blocks of columns."""
 
 INTERMEDIATE_ELEMENTS = 1 << 19
-"""Intermediate elements of a block, at most: more would not stay in the cache."""
+"""Intermediate elements of a block, at most. More would not stay in the cache."""
 
 INTERMEDIATE_COST = 16
 """Time to write and read an intermediate element, in multiplications."""
@@ -106,7 +108,7 @@ def _factorize(data: bytes, shape: tuple[int, ...], dtype: str, max_rank: int) -
 def _subtract_outer_product(kernels: Array) -> tuple[Array, Array]:
     """Subtract from each of the kernels (n, kh, kw) the outer product of the column and row of its largest element.
 
-    This is one step of Gaussian elimination with complete pivoting. Factors of whole numbers are exact.
+    This is one step of Gaussian elimination with complete pivoting.
     """
     each, size = np.arange(len(kernels)), kernels.shape[2]
     pivot = np.abs(kernels).reshape(len(kernels), -1).argmax(axis=1)
@@ -131,13 +133,13 @@ def correlate_separable(images: PaddedImages, weights: Array, bias: Array | None
 def correlate_factors(
     images: PaddedImages, weights: Array, factors: Factors, bias: Array | None, window: Window, out: Array
 ) -> None:
-    """As `correlate_separable`, with the factors of the weights."""
+    """Cross-correlate as `correlate_separable`, with the given factors of the weights."""
     threads = threads_for(separable_cost(out.shape, weights.shape, window, factors.rank))
     blocks = split_output(out.shape, weights.shape[1] * factors.rank, threads)
     matrices = {rows: banded_matrices(factors, window, rows) for rows in {block.rows_per_product for block in blocks}}
 
     def work(block: OutputBlock) -> None:
-        pixels, matrix = _input(images, block, window), matrices[block.rows_per_product]
+        pixels, matrix = _read_input(images, block, window), matrices[block.rows_per_product]
         target = out[block.images.start, :, block.rows, block.columns]
         elements_per_filter = block.products * pixels.shape[2] * matrix.rows.shape[2] * SIDE
         step = max(1, INTERMEDIATE_ELEMENTS // elements_per_filter)
@@ -155,9 +157,9 @@ def correlate_factors(
 
 @lru_cache(maxsize=256)
 def split_output(out: tuple[int, ...], maps: int, threads: int) -> tuple[OutputBlock, ...]:
-    """Divide an output (N, K, Ho, Wo) into blocks of one image, at least as many as there are threads where possible.
+    """Divide an output (N, K, Ho, Wo) into blocks of one image, at least one for each thread if possible.
 
-    `maps` is C·R, the number of intermediate maps per filter. The columns depend on the output's width alone.
+    `maps` is C·R, the number of intermediate maps per filter. The columns of blocks depend only on the output's width.
     """
     return tuple(_blocks(out, maps, threads))
 
@@ -179,7 +181,7 @@ def _blocks(out: tuple[int, ...], maps: int, threads: int) -> Iterator[OutputBlo
 
 
 class BandedMatrices(NamedTuple):
-    """The banded matrices of both products.
+    """The banded matrices of both steps.
 
     Attributes
     ----------
@@ -205,18 +207,18 @@ def banded_matrices(factors: Factors, window: Window, rows_per_product: int) -> 
 
 
 def _banded(factors: Array, count: int, stride: int, dilation: int) -> Array:
-    """Return matrices (K, C, R, taps, count) that hold the factors (K, C, R, k) in each column, each a stride lower."""
+    """Return matrices (K, C, R, taps, count) with the factors (K, C, R, k) in each column, each a stride lower."""
     taps = (count - 1) * stride + (factors.shape[3] - 1) * dilation + 1
     matrices = np.zeros((*factors.shape[:3], taps, count), factors.dtype)
     *outer, to_tap, to_column = matrices.strides
     strides = *outer, dilation * to_tap, stride * to_tap + to_column
-    diagonals = np.ndarray((*factors.shape, count), matrices.dtype, matrices, 0, strides)
+    diagonals = np.ndarray((*factors.shape, count), matrices.dtype, buffer=matrices, strides=strides)
     diagonals[...] = factors[..., np.newaxis]
     return matrices
 
 
-def _input(images: PaddedImages, block: OutputBlock, window: Window) -> Array:
-    """Return the input (C, rows, columns) of a block, copied where BLAS could not read its rows in place."""
+def _read_input(images: PaddedImages, block: OutputBlock, window: Window) -> Array:
+    """Return the input (C, rows, columns) of a block, copied if BLAS cannot read its rows in place."""
     to_row, to_column = images.images.strides[2:]
     readable = (
         to_column == images.images.itemsize and to_row >= images.images.shape[3] * to_column and to_row % to_column == 0

@@ -1,4 +1,4 @@
-"""The Winograd method: fewer multiplications where many channels meet many filters.
+"""The Winograd method: fewer multiplications for layers of many channels and filters.
 
 A tile of m×m outputs of an r×r kernel takes (m + r − 1)² products for each filter and channel instead of m²r²: 64
 instead of 400 for 4×4 outputs of a 5×5 kernel (`winograd_transforms` has the derivation). The output is divided into
@@ -7,11 +7,12 @@ the n² points, the transformed filters U (C, K) then multiply the transformed i
 channels, and the products are transformed to outputs. The matrix products read and write the axes in the order that the
 next step needs, so no array is transposed in memory.
 
-Rounding errors are relative to the largest values under a group, not to each output, and grow with the number of points
+Rounding errors are relative to the largest inputs of a group, not to each output, and grow with the number of points
 and channels: about 3·10⁻⁶ of the outputs' standard deviation in float32, 10⁻¹⁴ in float64.
 
-A non-finite value, or an overflow in a transform, makes all outputs of its group non-finite, so the first output shows
-it. That row of groups is computed by the direct method, and so are rows at the end that are fewer than a tile.
+A non-finite value, or an overflow in a transform, makes all outputs of its group non-finite. If the first output of a
+group is non-finite, its row of groups is computed by the direct method, and so are rows at the end that do not fill a
+tile.
 """
 
 from __future__ import annotations
@@ -43,23 +44,23 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 SUMMED_CHANNELS = 32
-"""Channels that one product sums. The rounding error of a longer float32 sum, which the output transform multiplies,
-would be too large."""
+"""Channels that one product sums, at most. The output transform multiplies the rounding error of a float32 sum, which
+would be too large for more channels."""
 
 MAX_TILE_EXCESS = 1
-"""Outputs of a tile minus taps of the kernel, at most: larger tiles exceed an error of 10⁻⁵ in float32."""
+"""Outputs of a tile minus taps of the kernel, at most. The error of larger tiles exceeds 10⁻⁵ in float32."""
 
 TILES_PER_GROUP = 1, 2, 4
-"""Tiles of a group along an axis, one of these."""
+"""Possible numbers of tiles of a group along an axis."""
 
 MAX_GROUPS = 64
-"""Groups of a block, at most: enough for products of full speed."""
+"""Groups of a block, at most. Products of more groups are no faster."""
 
 MIN_GROUPS_ACROSS = 4
-"""Groups side by side in a block, at least: short rows are slow to copy."""
+"""Groups side by side in a block, at least. Short rows are slow to copy."""
 
 TRANSFORMED_ELEMENTS = 1 << 19
-"""Elements between two products of a block, at most: more would not stay in the cache."""
+"""Elements of the transformed arrays of a block, at most. More would not stay in the cache."""
 
 INPUT_ELEMENTS = 1 << 18
 """Elements of a block's input, at most, unless `MIN_GROUPS_ACROSS` needs more."""
@@ -77,11 +78,11 @@ PRODUCT_COST = 2
 """Time to write an element of a product over channels, in multiplications."""
 
 VECTOR_ELEMENTS = 16
-"""Elements that a product computes at a time. The rest of a row takes as long as this many."""
+"""Elements that a product computes at a time. Fewer elements at the end of a row take the same time."""
 
 TRANSFORM_SLOWDOWN = 1.75
-"""Time of the transforms relative to their multiplications in the direct method, as measured: such small products wait
-for memory."""
+"""Measured time of the transforms relative to the same number of multiplications in the direct method. Their products
+are small, so the time is limited by the memory."""
 
 CALL_COST = 1_500_000
 """Time of the NumPy calls for a column of groups in a block, in multiplications."""
@@ -94,7 +95,7 @@ def correlate_winograd(images: PaddedImages, weights: Array, bias: Array | None,
     """Cross-correlate `images` with `weights` (K, C, kh, kw), add `bias` (K,), and write it to `out` (N, K, Ho, Wo)."""
     if supports(window):
         tiling = choose_tiling(out.shape, weights.shape)
-        with single_threaded(), np.errstate(all="ignore"):  # BLAS's own threads would compete with ours
+        with single_threaded(), np.errstate(all="ignore"):  # threads of BLAS would compete with those of the pool
             transformed = transform_filters(weights, tiling)
             finite = math.isfinite(transformed.sum())
         if finite:
@@ -140,8 +141,8 @@ def _correlate(
 def _correlate_block(
     images: PaddedImages, transformed: Array, bias: Array | None, block: OutputBlock, tiling: OutputTiling, out: Array
 ) -> None:
-    """Write a block of the output, one column of groups after the other."""
-    pixels = _input(images, block, tiling)
+    """Write a block of the output, one column of groups at a time."""
+    pixels = _read_input(images, block, tiling)
     target = out[block.images, :, block.rows, block.columns]
     batch, filters, _, width = target.shape
     shape = batch, filters, block.products, block.rows_per_product, width
@@ -152,7 +153,7 @@ def _correlate_block(
         _transform_output(_multiply(_transform_input(inputs, tiling), transformed, bias), outputs, tiling)
 
 
-def _input(images: PaddedImages, block: OutputBlock, tiling: OutputTiling) -> Array:
+def _read_input(images: PaddedImages, block: OutputBlock, tiling: OutputTiling) -> Array:
     """Return a block's input (N·products·C, rows, columns), copied unless it is contiguous."""
     rows = slice(block.rows.start, block.rows.stop + tiling.rows.taps - 1)
     columns = slice(block.columns.start, block.columns.stop + tiling.columns.taps - 1)
@@ -181,15 +182,16 @@ def _transform_input(pixels: Array, tiling: OutputTiling) -> Array:
 
 
 def _multiply(inputs: Array, filters: Array, bias: Array | None) -> Array:
-    """Return the products summed over channels, (ny·tiles, nx·tiles, groups·K), with the bias in the first point's."""
+    """Return the products summed over channels, (ny·tiles, nx·tiles, groups·K), with the bias at the first point."""
     ny, _, nx, channels, count = filters.shape
     groups = inputs.shape[2] // channels
     by_point = inputs.reshape(ny, len(inputs) // ny, nx, -1, channels)
     products = buffer("winograd_products", (*by_point.shape[:4], count), inputs.dtype)
     np.matmul(by_point[..., :SUMMED_CHANNELS], filters[..., :SUMMED_CHANNELS, :], out=products)
     for first in range(SUMMED_CHANNELS, channels, SUMMED_CHANNELS):
-        part, more = slice(first, first + SUMMED_CHANNELS), buffer("winograd_more", products.shape, products.dtype)
-        products += np.matmul(by_point[..., part], filters[..., part, :], out=more)
+        part = slice(first, first + SUMMED_CHANNELS)
+        partial = buffer("winograd_partial_products", products.shape, products.dtype)
+        products += np.matmul(by_point[..., part], filters[..., part, :], out=partial)
     if bias is not None:
         products[0, :, 0] += bias
     return products.reshape(*inputs.shape[:2], groups * count)
@@ -220,14 +222,14 @@ def _nonfinite_rows(block: OutputBlock, tiling: OutputTiling, out: Array) -> Ite
 
 
 class OutputTiling(NamedTuple):
-    """How an output is divided.
+    """The division of an output into tiles, groups and blocks.
 
     Attributes
     ----------
     rows, columns : AxisTiling
         The tiles of one group.
     groups : int
-        Groups in a column of a block, those of all its images, at most.
+        Groups in a column of a block, of all its images together, at most.
     block_columns : int
         Output columns of a block, at most.
     """
@@ -242,7 +244,7 @@ class OutputTiling(NamedTuple):
 def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> OutputTiling:
     """Return the tiling of least cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw).
 
-    That of a single image does not depend on its height, so that a band is tiled as the whole image.
+    The tiling of a single image does not depend on its height, so that bands and whole images have the same tiles.
     """
     if out[0] == 1 and out[2] != BAND_ROWS:
         return choose_tiling((*out[:2], BAND_ROWS, out[3]), weights)
@@ -267,12 +269,12 @@ def axis_tilings(length: int, taps: int) -> list[AxisTiling]:
 
 
 def groups_per_block(out: tuple[int, ...], weights: tuple[int, ...], rows: AxisTiling, columns: AxisTiling) -> int:
-    """Return the number of groups in a column of a block: more where each is a whole image, as calls dominate then."""
+    """Return the number of groups in a column of a block, at least 1."""
     filters, channels = weights[:2]
     elements = rows.elements * columns.elements * (channels + filters) + columns.elements * rows.outputs * filters
     whole_image = rows.outputs >= out[2] and columns.outputs >= out[3]
-    most = 2 * TRANSFORMED_ELEMENTS if whole_image else TRANSFORMED_ELEMENTS
-    return max(1, min(most // elements, MAX_GROUPS))
+    limit = 2 * TRANSFORMED_ELEMENTS if whole_image else TRANSFORMED_ELEMENTS  # calls take most of the time then
+    return max(1, min(limit // elements, MAX_GROUPS))
 
 
 def winograd_cost(out: tuple[int, ...], weights: tuple[int, ...]) -> float:
@@ -299,6 +301,7 @@ def tiling_cost(out: tuple[int, ...], weights: tuple[int, ...], rows: AxisTiling
 
 
 def _whole_vectors(count: int) -> int:
+    """Return `count` rounded up to a multiple of `VECTOR_ELEMENTS`."""
     return -(-count // VECTOR_ELEMENTS) * VECTOR_ELEMENTS
 
 
@@ -314,7 +317,7 @@ def split_output(out: tuple[int, ...], tiling: OutputTiling) -> Iterator[OutputB
 
 
 def _row_ranges(first: int, last: int, tiling: OutputTiling) -> Iterator[tuple[slice, int]]:
-    """Yield the rows of blocks and the rows of a group: fewer for the rows that are left at the end."""
+    """Yield the rows of each block and the rows of its groups. Groups of the remaining rows at the end have fewer."""
     group_rows = tiling.rows.outputs
     end = last - (last - first) % group_rows
     step = group_rows * _even_share(max(1, (end - first) // group_rows), tiling.groups)
@@ -324,6 +327,6 @@ def _row_ranges(first: int, last: int, tiling: OutputTiling) -> Iterator[tuple[s
         yield slice(end, last), last - end
 
 
-def _even_share(count: int, most: int) -> int:
-    """Return the size of equal shares of `count`, at most `most` each."""
-    return -(-count // -(-count // most))
+def _even_share(count: int, largest: int) -> int:
+    """Return the size of equal shares of `count`, each at most `largest`."""
+    return -(-count // -(-count // largest))

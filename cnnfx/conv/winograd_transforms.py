@@ -11,7 +11,7 @@ The correlation y_j = Σ_k d_(j+k) g_k of n inputs d appears in
 
     Σ_j u_j y_j = Σ_j Σ_k u_j g_k d_(j+k) = dᵀ V_n⁻¹ (V_m u ⊙ V_r g) = uᵀ V_mᵀ (V_r g ⊙ V_n⁻ᵀ d)
 
-and as that holds for every u,
+and because this holds for every u,
 
     y = Aᵀ (G g ⊙ B d),        A = V_m,   G = V_r,   B = V_n⁻ᵀ.
 
@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 
 POINTS = np.array([(1, 1), (-1, 1), (0, 1), (1, 0), (0.5, 1), (-0.5, 1), (1, 0.5), (1, -0.5)])
-"""The points x = a/b, as pairs (a, b): 1, −1, 0, ∞, ±1/2, ±2; none is larger than 1, so that powers stay small.
+"""The points x = a/b as pairs (a, b): 1, −1, 0, ∞, ±1/2, ±2. No a or b is larger than 1, so powers stay small.
 
-Powers are a^j b^(k−1−j); for b = 0 only the highest one is not zero: the point at infinity. Rounding errors grow fast
-with the number of points: these eight lose one or two digits, more would lose many. The first point is 1, where all
-powers are 1, so a constant added to its product is added to each output.
+Powers are a^j b^(k−1−j). For b = 0, the point at infinity, only the highest power is not zero. Rounding errors grow
+quickly with the number of points: these eight lose one or two digits, more points would lose many. All powers of the
+first point are 1, so a constant added to its product is added to each output.
 """
 
 
@@ -78,7 +78,7 @@ class AxisTiling(NamedTuple):
 
 
 def axis_tiling(tile: int, taps: int, outputs: int) -> AxisTiling:
-    """Return as many tiles as cover some outputs; the last one may extend past the end."""
+    """Return the tiling that covers `outputs` outputs. The last tile may extend past the end."""
     return AxisTiling(tile, taps, -(-outputs // tile))
 
 
@@ -109,7 +109,7 @@ def tile_transforms(tile: int, taps: int) -> Transforms:
     count = tile + taps - 1
     if not max(tile, taps) <= count <= len(POINTS):
         raise ValueError(f"{tile} outputs of {taps} taps need {count} points, of which there are {len(POINTS)}")
-    if tile == 1:  # the plain sum, without rounding errors of transforms
+    if tile == 1:  # the plain sum has no rounding errors of transforms
         return Transforms(np.ones((taps, 1)), np.eye(taps), np.eye(taps))
     points = POINTS[:count]
     inputs: Matrix = np.asarray(np.linalg.inv(_powers(points, count)).T, np.float64)
@@ -117,7 +117,7 @@ def tile_transforms(tile: int, taps: int) -> Transforms:
 
 
 def _powers(points: Matrix, count: int) -> Matrix:
-    """Return V: for each point (a, b) its powers a^j b^(count−1−j), j = 0 … count − 1."""
+    """Return V, the powers a^j b^(count−1−j), j = 0 … count − 1, of each point (a, b)."""
     exponents = np.arange(count)
     powers: Matrix = points[:, :1] ** exponents * points[:, 1:] ** exponents[::-1]
     return powers
@@ -125,13 +125,13 @@ def _powers(points: Matrix, count: int) -> Matrix:
 
 @lru_cache(maxsize=64)
 def kernel_transform(rows: tuple[int, int], columns: tuple[int, int]) -> Matrix:
-    """Return G for rows and columns at once, an array (ny·nx, kh·kw), given (tile, taps) of each axis."""
+    """Return G of rows and columns as one matrix (ny·nx, kh·kw), for the (tile, taps) of each axis."""
     return np.asarray(np.kron(tile_transforms(*rows).kernel, tile_transforms(*columns).kernel), np.float64)
 
 
 @lru_cache(maxsize=64)
 def input_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64) -> NDArray[Any]:
-    """Return B for all tiles of a run of outputs, as one matrix.
+    """Return B of all tiles along an axis as one matrix.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def input_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[A
 
 @lru_cache(maxsize=64)
 def output_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64) -> NDArray[Any]:
-    """Return A for all tiles of a run of outputs, as one matrix (n·tiles, outputs), with rows as `input_transform`."""
+    """Return A of all tiles along an axis as one matrix (n·tiles, outputs), with rows as in `input_transform`."""
     matrix_a, tiles = tile_transforms(tile, taps).output, axis_tiling(tile, taps, outputs).tiles
     matrix = np.zeros((len(matrix_a), tiles, tiles, tile), dtype)
     for index in range(tiles):
