@@ -38,7 +38,6 @@ MAX_SIZE_PIXELS = 255
 ARCH_KEYS = ("filters", "size", "learn")
 """The keys of a layer that filter files do not have."""
 
-
 Flags = NDArray[np.bool_]
 """An array (K,) with a value for each filter of a layer."""
 
@@ -135,7 +134,7 @@ def _read_size(values: Mapping[str, Any], location: Location) -> tuple[int, list
     """Return the number of filters without weights, and zeros of their size."""
     for key, other in (("filters", "size"), ("size", "filters")):
         if key in values and other not in values:
-            raise location.error(f"{key} needs {other} beside it: filters = 16 and size = 5.")
+            raise location.error(f"{key} needs {other} too, such as filters = 16 and size = 5.")
     if "filters" not in values:
         return 0, []
     size = values["size"]

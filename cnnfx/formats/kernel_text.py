@@ -11,13 +11,13 @@ from cnnfx.formats.toml_weights import parse_fraction, ragged_rows
 from cnnfx.nn.layers import ALL_CHANNELS, Conv, Layer
 from cnnfx.nn.network import Network
 
-NAME = "kernel"
+KERNEL_NAME = "kernel"
 """The name of the network and of its filter; messages begin with it."""
 MAX_NUMBERS = 2**16
 """The most numbers of a kernel."""
 MAX_SHOWN_CHARACTERS = 40
 """The most characters of the text that a message repeats."""
-EXAMPLE = 'Write rows of numbers, as in "-1 0 1; -2 0 2; -1 0 1".'
+EXAMPLE_ADVICE = 'Write rows of numbers, as in "-1 0 1; -2 0 2; -1 0 1".'
 """The advice at the end of messages."""
 
 _SIZE = re.compile(r"(\d{1,5})(?:[xX](\d{1,5}))?([+-]\d{1,5}[+-]\d{1,5})?", re.ASCII)
@@ -48,21 +48,21 @@ def parse_kernel(text: str) -> Network:
     rows = _parse_sized(size.strip(), body) if colon else _parse_rows(plain)
     weights = np.array(rows, np.float64)[np.newaxis, np.newaxis]
     conv = Conv(weights, np.zeros(1), inputs=(ALL_CHANNELS,))
-    return Network((Layer(conv, (NAME,)),), name=NAME, description="A kernel from the command line.")
+    return Network((Layer(conv, (KERNEL_NAME,)),), name=KERNEL_NAME, description="A kernel from the command line.")
 
 
 def _error(message: str, remedy: str = "kernel", **details: object) -> ArgumentError:
-    return ArgumentError(f"{NAME}: {message}", remedy=remedy, **details)
+    return ArgumentError(f"{KERNEL_NAME}: {message}", remedy=remedy, **details)
 
 
 def _parse_rows(text: str) -> list[list[float]]:
     """Return the numbers of rows separated by `;` or a new line."""
     if re.fullmatch(r"[A-Za-z][\w-]*", text) and text.lower() not in ("nan", "inf", "infinity"):
         shown = text[:MAX_SHOWN_CHARACTERS]
-        raise _error(f'"{shown}" is a word. {EXAMPLE}', remedy="preset_name", name=shown)
+        raise _error(f'"{shown}" is a word. {EXAMPLE_ADVICE}', remedy="preset_name", name=shown)
     rows = _split(text)
     if not rows:
-        raise _error(f"there are no numbers. {EXAMPLE}")
+        raise _error(f"there are no numbers. {EXAMPLE_ADVICE}")
     if problem := ragged_rows(rows):
         raise _error(problem)
     return [
@@ -92,7 +92,9 @@ def _parse_size(text: str) -> tuple[int, int]:
     match = _SIZE.fullmatch(text)
     if match is None or int(match[1]) < 1 or int(match[2] or 1) < 1:
         hint = " Rotated kernels (@, <, >) are not supported." if text[-1:] in ("@", "<", ">") else ""
-        raise _error(f'"{text[:MAX_SHOWN_CHARACTERS]}" before the colon is not a size such as 3x3.{hint} {EXAMPLE}')
+        raise _error(
+            f'"{text[:MAX_SHOWN_CHARACTERS]}" before the colon is not a size such as 3x3.{hint} {EXAMPLE_ADVICE}'
+        )
     width, height = int(match[1]), int(match[2] or match[1])
     if width * height > MAX_NUMBERS:
         raise _error(_too_many(width * height))

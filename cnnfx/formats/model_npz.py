@@ -5,7 +5,7 @@
     start.layers.0.weight, …                 the same before training
     training.…                               what is needed to resume
 
-A file may come from anyone: shapes and sizes are checked before memory is allocated, and pickles are never opened.
+Files are not trusted: shapes and sizes are checked before memory is allocated, and pickles are never opened.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def save_model(path: str | os.PathLike[str], network: Network, training: Mapping
     Raises
     ------
     FileError
-        If it cannot be written; an existing file stays unchanged.
+        If the file cannot be written; an existing file stays unchanged.
     """
     arrays = {"meta": np.array(json.dumps(_network_to_meta(network)))}
     arrays |= _parameters(network, "layers")
@@ -119,7 +119,7 @@ def _parameters(network: Network, prefix: str) -> dict[str, Array]:
 # Reading. Wrong content raises NpzError, or while `meta` is interpreted one of the errors in META_ERRORS.
 
 META_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-"""What is raised where `meta` lacks a key or has a value of the wrong type; ArgumentError is a ValueError."""
+"""The errors raised if `meta` lacks a key or has a value of the wrong type; ArgumentError is a ValueError."""
 
 
 @contextmanager
@@ -240,7 +240,7 @@ def _read_head(archive: NpzReader, name: str, data: dict[str, Any], layers: list
 
 
 def _read_array(archive: NpzReader, name: str, shape: tuple[int | None, ...]) -> Array:
-    """Read an array of finite float32 of a shape, in which None stands for any size from 1."""
+    """Read an array of finite float32 of a given shape, in which None is any size of 1 or more."""
     if name not in archive.names:
         raise NpzError(f"the array {name} is missing. The file is damaged")
     header = archive.header(name)

@@ -36,7 +36,7 @@ FILTER_KEYS = ("name", "weights", "inputs", "bias", "scale")
 COMBINATION_KEYS = ("name", "kind", "of")
 """The keys of an entry of `combine`."""
 COMBINATION_KINDS = tuple(kind for kind in COMBINATIONS if kind != "take")
-"""The kinds of combination that a file can ask for."""
+"""The kinds of combination that a file can have; "take" is used internally for the filters' own channels."""
 
 
 def parse_network(values: Mapping[str, Any], location: Location, name: str) -> Network:
@@ -74,7 +74,7 @@ def has_untrained_filters(values: Mapping[str, Any]) -> bool:
 def _parse_network_name(top: Table, default: str) -> str:
     name = top.name("name", default)
     if any(sign in name for sign in "/\\:"):
-        raise top.at("name").error(f"{name!r} becomes part of file names, so it cannot have / or \\ or : in it.")
+        raise top.at("name").error(f"{name!r} is used in file names, so it cannot contain / or \\ or :.")
     return name
 
 
@@ -82,7 +82,9 @@ def _layer_tables(top: Table) -> list[Any]:
     """Return the table of each layer. In a file with `[[filter]]`, the top table is that of its only layer."""
     if "layer" not in top:
         if "filter" not in top:
-            raise top.location.error("there are no filters. Write [[filter]], or in a deeper file [[layer]].")
+            raise top.location.error(
+                "there are no filters. Write [[filter]], or [[layer]] in a file with several layers."
+            )
         return [{key: value for key, value in top.values.items() if key in LAYER_KEYS}]
     for key in LAYER_KEYS:
         if key in top:
@@ -164,7 +166,7 @@ def _parse_filter(values: Mapping[str, Any], layer: Location, number: int, below
         _check_inputs(table, weights.shape[1], inputs, below)
     scaled = weights * _parse_scale(table)
     if np.abs(scaled).max() > MAX_FLOAT32:
-        raise table.at("scale").error("the weights become larger than 3.4e38 with it.")
+        raise table.at("scale").error("the scaled weights are larger than 3.4e38.")
     return _Filter(name, scaled, inputs, table.number("bias", 0.0))
 
 
@@ -172,7 +174,7 @@ def _parse_weights(table: Table) -> tuple[NDArray[np.float64], Names | None]:
     """Return the weights `(1, C, kh, kw)` of a filter, and the channels that the slices are for."""
     if "weights" in table and "inputs" in table:
         raise table.location.error(
-            "weights and inputs are both there. Write weights for all channels, or inputs by name."
+            "weights and inputs are both given. Write weights for all channels, or inputs by name."
         )
     if "inputs" in table:
         return _parse_inputs(table)
@@ -207,7 +209,7 @@ def _check_inputs(table: Table, count: int, inputs: Names | None, below: Names) 
     if inputs is None and count != len(below):
         matrices = f"{count} matrices" if count != 1 else "1 matrix"
         channels = f"{len(below)} channel" + "s" * (len(below) != 1)
-        raise table.at("weights").error(f"{matrices} for a layer below of {channels} ({', '.join(below)}).")
+        raise table.at("weights").error(f"{matrices} for the {channels} of the layer below ({', '.join(below)}).")
     for name in inputs or ():
         if name not in below and name != ALL_CHANNELS:
             hint = did_you_mean(name, below, "The layer below has")

@@ -14,7 +14,7 @@ from cnnfx.system.suggest import did_you_mean
 MAX_FILE_BYTES = 10_000_000
 """The size of the largest TOML file that is read, in bytes."""
 MAX_SHOWN_CHARACTERS = 40
-"""The longest text of a file that a message repeats in full, in characters."""
+"""The most characters of a text in a file that a message repeats."""
 MAX_FLOAT32 = 3.4028234663852886e38
 """The largest magnitude of a number in a file: larger ones would be infinite as float32."""
 
@@ -52,7 +52,9 @@ def _read_bytes(path: Path) -> bytes:
             ) from None
         raise FileError(f"{path}: the file cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if len(data) > MAX_FILE_BYTES:
-        raise FileError(f"{path}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; no filter file is.")
+        raise FileError(
+            f"{path}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB, the limit for filter files."
+        )
     return data
 
 
@@ -189,14 +191,14 @@ def finite(value: Any, location: Location) -> float:
 
 
 def describe(value: Any) -> str:
-    """Describe a value of a TOML file in a message: its type, and the value if it is short."""
+    """Return the description of a value of a TOML file for a message: its type, and the value if it is short."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         shown = value if len(value) <= MAX_SHOWN_CHARACTERS else f"{value[:MAX_SHOWN_CHARACTERS]}…"
         return f'the text "{shown}"'
     if isinstance(value, int) and value.bit_length() > 4 * MAX_SHOWN_CHARACTERS:
-        return "a number of very many digits"
+        return "a number with too many digits"
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, list):

@@ -74,9 +74,9 @@ def ragged_rows(rows: Sequence[Sequence[Any]]) -> str | None:
 
 
 def parse_fraction(text: str) -> float | None:
-    """Return the number that a text such as "-1", ".5", "1e-3" or "1/9" stands for.
+    """Return the value of a number or fraction such as "-1", ".5", "1e-3" or "1/9".
 
-    None if it is no number, or larger than `MAX_FLOAT32`.
+    None if the text is not a number, or its magnitude is larger than `MAX_FLOAT32`.
     """
     match = re.fullmatch(_FRACTION, text.strip(), re.ASCII)
     divisor = float(match[2] or 1) if match else 0.0

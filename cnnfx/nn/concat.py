@@ -15,7 +15,7 @@ from cnnfx.nn.layers import ALL_CHANNELS, Combination, Conv, Layer
 from cnnfx.nn.network import Network
 
 MAX_LAYER_WEIGHTS = 2**26
-"""The most weights of a concatenated layer: small kernels beside a large one are padded with zeros to its size."""
+"""The most weights of a concatenated layer: all kernels are padded with zeros to the size of the largest."""
 
 
 def concat(networks: Sequence[Network]) -> Network:

@@ -1,7 +1,7 @@
 """Feature maps of one layer for one image, computed in bands of rows on demand, and their statistics.
 
 The feature maps of a 100-megapixel image take gigabytes. They are not held in memory unless they are small: each band
-of output rows is computed from the input rows that it needs, layer by layer, with the result of the whole image.
+of output rows is computed from the input rows that it needs, layer by layer. The values are those of the whole image.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BAND_BYTES = 8 * 2**20
 
 
 class RowReader(Protocol):
-    """An image that is read by rows, as float32: all that feature maps are computed from."""
+    """An image whose rows are read as float32."""
 
     @property
     def shape(self) -> Shape:

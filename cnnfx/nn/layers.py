@@ -1,7 +1,7 @@
 """Layers: filters, then combination of channels, activation and pooling; the classifier head; softmax.
 
 Each part is an immutable value that maps input channels to output channels. Arrays are `(C, H, W)` or `(N, C, H, W)`:
-channels are always the third axis from the end, so one rule serves an image and a batch.
+channels are always the third axis from the end, so the same code handles an image and a batch.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Layer:
         Raises
         ------
         ArgumentError
-            If the filters have another number of input channels, or name a channel that is not among `names`.
+            If the filters have a different number of input channels, or read a channel that is not among `names`.
         """
         wanted, have = self.conv.inputs, f"{len(names)} ({', '.join(names)})"
         if wanted is None:
@@ -132,7 +132,7 @@ class Layer:
         ----------
         data : mapping
         weights : array (K, C, kh, kw)
-            With one slice per input channel of the filter's group.
+            One slice per input channel of the filter's group.
         bias : array (K,)
 
         Raises
@@ -176,8 +176,8 @@ class Conv:
     bias : array (K,)
         Added to every position of the filter's feature map.
     inputs : tuple of str, optional
-        The names of the channels that the C slices are for, or `"*"` for a slice on every channel, where the slices are
-        not simply for the channels of the layer below in order. `Layer.bind` resolves the names.
+        The name of the input channel of each of the C slices; `"*"` applies a slice to every channel. By default the
+        slices are for the input channels in order. `Layer.bind` resolves the names.
     stride, dilation, padding, border, groups
         As in `cnnfx.correlate`.
     """
@@ -204,7 +204,7 @@ class Conv:
 
     @property
     def in_channels(self) -> int | None:
-        """The number of input channels, or None while that depends on the layer below."""
+        """The number of input channels; None until `Layer.bind` has resolved `inputs`."""
         return None if self.inputs is not None else self.weights.shape[1] * self.groups
 
     def forward(self, image: Array) -> Array:
@@ -218,7 +218,7 @@ class Conv:
         ----------
         band : array (..., C, rows, W)
         padding
-            Of the band: of rows in the middle of an image only the columns are padded.
+            The padding of the band. Rows in the middle of an image have padding at their sides only.
         method : str
             A method of `cnnfx.correlate`.
         """
@@ -235,7 +235,7 @@ class Conv:
         )
 
     def choose_method(self, shape: Shape) -> str:
-        """Return the method of `cnnfx.correlate` for an input of shape `(C, H, W)`; it serves all bands alike."""
+        """Return the method of `cnnfx.correlate` for all bands of an input of shape `(C, H, W)`."""
         return choose_method((1, *self.output_shape(shape)), self.weights, self.window)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -327,9 +327,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         if self.kind not in POOLS or self.size < 1:
-            raise ArgumentError(
-                f"pool {self.kind}:{self.size} is not known. Write max:N or mean:N with N of 1 or more."
-            )
+            raise _unknown_pool(str(self))
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.size}"
@@ -341,13 +339,13 @@ class Pool:
         Raises
         ------
         ArgumentError
-            If it describes none.
+            If the text does not describe a pooling.
         """
         kind, _, size = text.partition(":")
         try:
             return cls(kind.strip(), int(size))
         except ValueError:  # an ArgumentError is one too
-            raise ArgumentError(f"pool {text} is not known. Write max:N or mean:N with N of 1 or more.") from None
+            raise _unknown_pool(text) from None
 
     def forward(self, maps: Array) -> Array:
         """Return the pooled maps `(..., H // size, W // size)` of maps `(..., H, W)`."""
@@ -366,6 +364,10 @@ class Pool:
         if min(height, width) < self.size:
             raise ArgumentError(f"pool {self} does not fit into maps of {width}×{height} pixels.")
         return channels, height // self.size, width // self.size
+
+
+def _unknown_pool(text: str) -> ArgumentError:
+    return ArgumentError(f"pool {text} is not known. Write max:N or mean:N with N of 1 or more.")
 
 
 # Ufuncs of strided slices are about 20 times as fast as the reduction over two axes of a 5-D view of the blocks.
@@ -390,7 +392,7 @@ POOLS: dict[str, Callable[[Array, int], Array]] = {"max": _max_pool, "mean": _me
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """The classifier head of a network: the score of a class is a weighted sum of all feature maps plus a bias.
+    """The classifier head of a network: the score of a class is a weighted sum of all values of the maps, plus a bias.
 
     Parameters
     ----------
@@ -411,7 +413,7 @@ class Dense:
         Raises
         ------
         ArgumentError
-            If the maps have another shape than `shape`.
+            If the maps do not have this shape.
         """
         self.check(maps.shape[-3:])
         flat = maps.reshape(*maps.shape[:-3], -1)
@@ -423,7 +425,7 @@ class Dense:
         Raises
         ------
         ArgumentError
-            If they have another.
+            If the shape differs.
         """
         if shape != self.shape:
             wanted, given = ("×".join(map(str, sizes)) for sizes in (self.shape, shape))

@@ -15,7 +15,7 @@ from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.nn.layers import Array, Dense, Layer, Shape, softmax
 
 SCORE_BATCH_IMAGES = 256
-"""The most images whose feature maps are in memory at a time while only their scores are computed."""
+"""The most images in a batch when scores are computed, which bounds the memory of the feature maps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Network:
     source: str = ""
     mean: float = 0.0
     std: float = 1.0
-    classes: tuple[str, ...] = field(default=())
+    classes: tuple[str, ...] = ()
     head: Dense | None = None
     start: Network | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Network:
         return replace(stacked, head=upper.head, classes=upper.classes, start=None)
 
     def upto(self, number: int) -> Network:
-        """Return a network of the first `number` layers; the head is kept with all of them only.
+        """Return a network of the first `number` layers; the head is kept only with all layers.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class Network:
         Raises
         ------
         ArgumentError
-            If the network has no head, or the images have other channels or another size than the training images.
+            If the network has no head, or the channels or the size of the images are not those of the training images.
         """
         if self.head is None:
             raise ArgumentError(f"{self.name} has no classifier head. Use a model written by cnnfx train.")

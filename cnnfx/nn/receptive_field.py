@@ -10,7 +10,7 @@ of (size, stride, offset) = (1, 1, 0) becomes, with each step below,
 
     size ← (size − 1)·s + (k − 1)·d + 1        stride ← stride·s        offset ← offset·s − b
 
-so that output r has the field that starts at offset + r·stride and is `size` long; parts of it may lie in the padding.
+so that output r has the field that starts at offset + r·stride and is `size` long; parts of it may be in the padding.
 Source: Araujo, Norris and Sim, 2019, "Computing receptive fields of convolutional neural networks".
 """
 
@@ -42,7 +42,7 @@ class Box(NamedTuple):
     right: int
 
     def clipped(self, height: int, width: int) -> Box:
-        """Return the part that lies in an image of a size."""
+        """Return the part inside an image of `height` rows and `width` columns."""
         top, bottom = (min(max(row, 0), height) for row in (self.top, self.bottom))
         left, right = (min(max(column, 0), width) for column in (self.left, self.right))
         return Box(top, left, bottom, right)
@@ -50,7 +50,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What the outputs of a layer are computed from, in the image or in the maps of a layer below.
+    """The positions, in the image or in the maps of a layer below, that the outputs of a layer are computed from.
 
     Output (row, column) reads every pixel whose row is in `rows.indexes(row)` and whose column is in
     `columns.indexes(column)`.
@@ -75,7 +75,7 @@ class ReceptiveField:
         return self.rows.offset, self.columns.offset
 
     def box(self, row: int, column: int) -> Box:
-        """Return the field of an output. Parts of it may lie in the padding: see `Box.clipped`."""
+        """Return the field of an output. Parts of it may be in the padding: see `Box.clipped`."""
         (top, bottom), (left, right) = self.rows.interval(row), self.columns.interval(column)
         return Box(top, left, bottom, right)
 
@@ -91,7 +91,7 @@ def receptive_field(network: Network, shape: Shape, layer: int | None = None, of
     layer : int, optional
         The number of the layer; 1 is the first. By default the last.
     of : int
-        Where the field lies: 0 for the image, or the number of a layer below for its outputs.
+        0 for the field in the image, or the number of a layer below for the field in its outputs.
 
     Raises
     ------
@@ -141,7 +141,7 @@ class AxisField:
     steps : tuple of AxisStep
         From the layer down.
     length : int
-        The number of rows or columns of the image, or of the maps, that the field lies in.
+        The number of rows or columns of the image, or of the maps of the layer below.
     """
 
     steps: tuple[AxisStep, ...]
@@ -175,11 +175,11 @@ class AxisField:
 
     def indexes(self, output: int) -> Indexes:
         """Return exactly the positions that an output reads, sorted: without padding and gaps of a dilation."""
-        found = np.array([output])
+        positions = np.array([output])
         for step in self.steps:
-            read = step.sources(found)
-            found = np.unique(read[read != OUTSIDE])
-        return found
+            sources = step.sources(positions)
+            positions = np.unique(sources[sources != OUTSIDE])
+        return positions
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class AxisStep:
     kernel, stride, dilation : int
         `kernel` is the number of elements.
     length : int
-        The number of rows or columns that it slides over.
+        The number of rows or columns of the input.
     before, after : int
         The padding at both ends.
     border : str
@@ -218,8 +218,7 @@ class AxisStep:
     def sources(self, outputs: Indexes) -> Indexes:
         """Return the positions `(N, kernel)` whose values N outputs read.
 
-        They differ from `positions` in the padding: there it is the position that the border repeats, or `OUTSIDE` for
-        a zero.
+        In the padding this is the position that the border repeats, or `OUTSIDE` for a zero.
         """
         return source_indices(self.length, self.before, self.after, self.border)[self.positions(outputs) + self.before]
 

@@ -26,7 +26,8 @@ class Step:
     parameters, learnable : int
         The number of parameters, and of those that training changes.
     sum : str
-        The calculation of the number of parameters: "16 × 1 × 5 × 5 + 16 = 416"; and what does not fit.
+        The calculation of the number of parameters, such as "16 × 1 × 5 × 5 + 16 = 416", and a note if the input has
+        the wrong shape or filters are held fixed.
     """
 
     name: str

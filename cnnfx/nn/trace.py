@@ -38,7 +38,7 @@ class Patch:
     rows, columns : (kh,) and (kw,) arrays
         The rows and columns of the input that the kernels read; negative, or beyond the last, in the padding.
     from_rows, from_columns : (kh,) and (kw,) arrays
-        The rows and columns whose values are there; `OUTSIDE` for a zero.
+        The rows and columns that the values are from; `OUTSIDE` for a zero of the padding.
     values : (C, kh, kw) array
     size : (int, int)
         Rows and columns of the input.
@@ -58,7 +58,7 @@ class Patch:
 
     @property
     def padding(self) -> NDArray[np.bool_]:
-        """Whether each value lies in the padding, `(kh, kw)`."""
+        """Whether each value is in the padding, `(kh, kw)`."""
         rows, columns = (
             (indexes < 0) | (indexes >= length)
             for indexes, length in zip((self.rows, self.columns), self.size, strict=True)
@@ -67,8 +67,8 @@ class Patch:
 
     def source(self, row: int, column: int) -> Position | None:
         """Return the input position of the value at an element of the kernel; None for a zero of the padding."""
-        found = int(self.from_rows[row]), int(self.from_columns[column])
-        return None if OUTSIDE in found else found
+        position = int(self.from_rows[row]), int(self.from_columns[column])
+        return None if OUTSIDE in position else position
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ class Point:
     @cached_property
     def combined(self) -> float:
         """The sum itself, or the combination of the sums."""
-        values = np.array([found.value for found in self.sums])
+        values = np.array([filter_sum.value for filter_sum in self.sums])
         with np.errstate(over="ignore", invalid="ignore"):
             return float(COMBINATIONS[self.combination](values[:, np.newaxis, np.newaxis])[0, 0])
 
@@ -245,7 +245,7 @@ def explain(
     Raises
     ------
     ArgumentError
-        If the position lies outside the maps, or there are fewer layers than `depth`.
+        If the position is outside the maps, or there are fewer layers than `depth`.
 
     Examples
     --------
@@ -255,11 +255,11 @@ def explain(
     >>> from cnnfx.nn.feature_maps import feature_maps
     >>> image = Image("ramp", np.arange(9, dtype=np.float32).reshape(1, 3, 3), ("gray",))
     >>> maps = feature_maps(parse_kernel("0 1; 2 3"), image, image.channel_names)
-    >>> (found,) = explain(maps, image.channel_names, row=0, column=1)
-    >>> found.points[0].sums[0].terms[0].products
+    >>> (explanation,) = explain(maps, image.channel_names, row=0, column=1)
+    >>> explanation.points[0].sums[0].terms[0].products
     array([[ 0.,  2.],
            [ 8., 15.]])
-    >>> found.value
+    >>> explanation.value
     25.0
     """
     number = len(maps.network.layers)
@@ -273,12 +273,12 @@ def explain(
 
 
 def check_position(maps: FeatureMaps, row: int, column: int) -> None:
-    """Check that a position lies in the maps.
+    """Check that a position is in the maps.
 
     Raises
     ------
     ArgumentError
-        If it lies outside; the message gives the range of x and y.
+        If it is outside; the message gives the range of x and y.
     """
     _, height, width = maps.shape
     if not (0 <= row < height and 0 <= column < width):
@@ -293,7 +293,7 @@ def _explain_channels(
 ) -> list[Explanation]:
     layer = maps.network.layers[number - 1]
     names = maps.network.layers[number - 2].channel_names if number > 1 else inputs
-    patches, found = list(_patches(maps, number, at)), []
+    patches, explanations = list(_patches(maps, number, at)), []
     for channel in channels:
         output = layer.outputs[channel]
         points = tuple(
@@ -301,8 +301,8 @@ def _explain_channels(
             for patch in patches
         )
         explanation = Explanation(number, output.name, *at, points, layer.pool)
-        found.append(_with_contributions(maps, inputs, explanation, depth) if depth > 1 else explanation)
-    return found
+        explanations.append(_with_contributions(maps, inputs, explanation, depth) if depth > 1 else explanation)
+    return explanations
 
 
 def _patches(maps: FeatureMaps, number: int, at: Position) -> Iterator[Patch]:
@@ -342,7 +342,7 @@ def _sum(layer: Layer, index: int, patch: Patch, names: Sequence[str]) -> Sum:
 def _with_contributions(maps: FeatureMaps, inputs: Sequence[str], explanation: Explanation, depth: int) -> Explanation:
     """Return the explanation with those of its largest contributions."""
     amounts = _amounts(explanation.points[explanation.shown])
-    sizes = {key: np.abs(np.nan_to_num(found, nan=np.inf)).max() for key, found in amounts.items()}
+    sizes = {key: np.abs(np.nan_to_num(amount, nan=np.inf)).max() for key, amount in amounts.items()}
     order = sorted((key for key in sizes if sizes[key] > 0), key=lambda key: -sizes[key])
     contributions = []
     for channel, row, column in order[:MAX_CONTRIBUTIONS]:
@@ -361,8 +361,8 @@ def _amounts(point: Point) -> dict[tuple[int, int, int], NDArray[np.float64]]:
     A value that the border repeats is added several times.
     """
     amounts: dict[tuple[int, int, int], NDArray[np.float64]] = {}
-    for number, found in enumerate(point.sums):
-        for term in found.terms:
+    for number, filter_sum in enumerate(point.sums):
+        for term in filter_sum.terms:
             for (row, column), product in np.ndenumerate(term.products):
                 source = point.patch.source(row, column)
                 if source is not None:

@@ -85,8 +85,8 @@ def test_an_arch_file_is_not_a_filter_file(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("filters = 3", r"layer 1: filters needs size beside it: filters = 16 and size = 5"),
-        ("size = 3", r"layer 1: size needs filters beside it"),
+        ("filters = 3", r"layer 1: filters needs size too, such as filters = 16 and size = 5"),
+        ("size = 3", r"layer 1: size needs filters too"),
         ("filters = 0\nsize = 3", r"layer 1, filters: a whole number from 1 to 4096 is needed here"),
         ("filters = true\nsize = 3", r"layer 1, filters: a whole number"),
         ("filters = 3\nsize = 2.5", r"layer 1, size: a whole number from 1 to 255"),

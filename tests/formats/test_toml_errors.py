@@ -48,7 +48,7 @@ def combined(entry: str) -> str:
 
 
 FILES = [
-    ("", "bad.toml: there are no filters. Write [[filter]], or in a deeper file [[layer]]."),
+    ("", "bad.toml: there are no filters. Write [[filter]], or [[layer]] in a file with several layers."),
     ("filter = []", "bad.toml: layer 1: there are no filters. Write at least one [[filter]] with weights."),
     ("layer = []", "bad.toml: layer: there are no layers. Write at least one [[layer]]."),
     ("[[layer]]\n", "bad.toml: layer 1: there are no filters. Write at least one [[filter]] with weights."),
@@ -65,7 +65,7 @@ FILES = [
     ("[[layer]]\nzzz = 1", 'bad.toml: layer 1: unknown key "zzz". Allowed here are filter, stride, dilation, padding, border, activation, pool, combine.'),
     ("name = 3\n" + ONE, "bad.toml: name: found the number 3; a text is needed here."),
     ("name = ''\n" + ONE, "bad.toml: name: '' cannot be a name. A name is a line of text, and not \"*\"."),
-    ("name = 'a/b'\n" + ONE, "bad.toml: name: 'a/b' becomes part of file names, so it cannot have / or \\ or : in it."),
+    ("name = 'a/b'\n" + ONE, "bad.toml: name: 'a/b' is used in file names, so it cannot contain / or \\ or :."),
     ("description = [1, 2]\n" + ONE, "bad.toml: description: found an array of 2 values; a text is needed here."),
     ("source = 2017-12-09\n" + ONE, "bad.toml: source: found a date or time; a text is needed here."),
 ]  # fmt: skip
@@ -74,7 +74,7 @@ FILTERS = [
     (with_filter("wieghts = [[1]]"), f'{A}: unknown key "wieghts". Did you mean "weights"?'),
     (with_filter(""), f"{A}: weights are missing. Write a matrix: weights = [[-1, 0, 1]]."),
     ("[[filter]]", "bad.toml: layer 1, filter 1: weights are missing. Write a matrix: weights = [[-1, 0, 1]]."),
-    (with_filter("weights = [[1]]\ninputs = { x = [[1]] }"), f"{A}: weights and inputs are both there. Write weights for all channels, or inputs by name."),
+    (with_filter("weights = [[1]]\ninputs = { x = [[1]] }"), f"{A}: weights and inputs are both given. Write weights for all channels, or inputs by name."),
     (with_filter("weights = [[1, 2, 3], [4, 5]]"), f"{A}, weights: row 2 has 2 numbers, row 1 has 3. Every row needs the same number."),
     (with_filter("weights = [[1, 2], []]"), f"{A}, weights: row 2 has 0 numbers, row 1 has 2. Every row needs the same number."),
     (with_filter("weights = [[[1]], [[1, 2], [3]]]"), f"{A}, weights, matrix 2: row 2 has 1 number, row 1 has 2. Every row needs the same number."),
@@ -89,8 +89,8 @@ FILTERS = [
     (with_filter("weights = [[1], [nan]]"), f"{A}, weights, row 2, number 1: found nan; a finite number is needed here."),
     (with_filter("weights = [[-inf]]"), f"{A}, weights, row 1, number 1: found -inf; a finite number is needed here."),
     (with_filter("weights = [[1e39]]"), f"{A}, weights, row 1, number 1: found the number 1e+39; a number of magnitude 3.4e38 or less is needed here."),
-    (with_filter("weights = [[1" + "0" * 400 + "]]"), f"{A}, weights, row 1, number 1: found a number of very many digits; a number of magnitude 3.4e38 or less is needed here."),
-    (with_filter("weights = [[1e30]]\nscale = 1e30"), f"{A}, scale: the weights become larger than 3.4e38 with it."),
+    (with_filter("weights = [[1" + "0" * 400 + "]]"), f"{A}, weights, row 1, number 1: found a number with too many digits; a number of magnitude 3.4e38 or less is needed here."),
+    (with_filter("weights = [[1e30]]\nscale = 1e30"), f"{A}, scale: the scaled weights are larger than 3.4e38."),
     (with_filter("weights = [[1]]\nscale = 'x'"), f'{A}, scale: found the text "x"; a number or a fraction such as "1/9" is needed here.'),
     (with_filter("weights = [[1]]\nbias = '1'"), f'{A}, bias: found the text "1"; a number is needed here.'),
     (with_filter("inputs = [[1]]"), f"{A}, inputs: found an array of 1 value; a table of matrices by channel name, {{ top = [[1]] }}, is needed here."),
@@ -113,9 +113,9 @@ DEEPER = [
     (ABOVE + "inputs = { x = [[1]] }", f'{C}, inputs: unknown channel "x". The layer below has top, left.'),
     (
         ABOVE + "weights = [[[1]], [[1]], [[1]]]",
-        f"{C}, weights: 3 matrices for a layer below of 2 channels (top, left).",
+        f"{C}, weights: 3 matrices for the 2 channels of the layer below (top, left).",
     ),
-    (ABOVE + "weights = [[[1]]]", f"{C}, weights: 1 matrix for a layer below of 2 channels (top, left)."),
+    (ABOVE + "weights = [[[1]]]", f"{C}, weights: 1 matrix for the 2 channels of the layer below (top, left)."),
 ]
 
 SETTINGS = [
@@ -194,7 +194,7 @@ def test_an_impossible_path_is_refused():
 
 
 def test_a_huge_file_is_refused():
-    assert refusal(b"#" * 10_000_001) == "bad.toml: the file is larger than 10 MB; no filter file is."
+    assert refusal(b"#" * 10_000_001) == "bad.toml: the file is larger than 10 MB, the limit for filter files."
 
 
 def test_a_missing_model_is_named():
