@@ -27,7 +27,7 @@ def floats(*shape: int):
 
 
 def model() -> Network:
-    """Two layers with all kinds of settings, and a head."""
+    """Return a network of two layers with many settings, and a head."""
     first = Layer(
         Conv(floats(2, 1, 3, 5), floats(2), stride=(1, 2), padding=((1, 0), (2, 2)), border="edge"),
         ("a", "b"),
@@ -71,7 +71,7 @@ def parts(path) -> dict[str, np.ndarray]:
 
 
 def rewrite(path, meta=None, **changes) -> None:
-    """The file again, with another meta (changed by a function) and other arrays (None to leave one out)."""
+    """Write the file again, with its meta changed by a function and arrays replaced, or removed if None."""
     arrays = parts(path)
     if meta is not None:
         data = json.loads(str(arrays["meta"]))
@@ -319,7 +319,7 @@ def test_a_file_cut_short_anywhere_is_refused(saved, path) -> None:
 
 def test_a_damaged_byte_is_refused_or_does_no_harm(saved, path) -> None:
     data = path.read_bytes()
-    for place in range(0, len(data), 23):
-        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+    for offset in range(0, len(data), 23):
+        path.write_bytes(data[:offset] + bytes([data[offset] ^ 0x55]) + data[offset + 1 :])
         with suppress(FileError):
             load_checkpoint(path)

@@ -115,11 +115,16 @@ def test_a_dark_spot_is_bright_in_the_laplacian():
 def test_each_edge_of_a_square_is_brightest_in_its_own_map(edge):
     square = np.zeros((12, 12))
     square[3:9, 3:9] = 1
-    places = {"top": (2, slice(3, 7)), "left": (slice(3, 7), 2), "bottom": (7, slice(3, 7)), "right": (slice(3, 7), 7)}
+    edge_pixels = {
+        "top": (2, slice(3, 7)),
+        "left": (slice(3, 7), 2),
+        "bottom": (7, slice(3, 7)),
+        "right": (slice(3, 7), 7),
+    }
     found = maps("edges", square)
-    assert (found[edge][places[edge]] == found[edge].max()).all()
+    assert (found[edge][edge_pixels[edge]] == found[edge].max()).all()
     assert found[edge].max() == 3
-    assert all(found[other][places[edge]].max() < 3 for other in places if other != edge)
+    assert all(found[other][edge_pixels[edge]].max() < 3 for other in edge_pixels if other != edge)
 
 
 def test_embossed_shapes_are_bright_on_their_upper_left_side():
@@ -181,9 +186,9 @@ def test_named_folders_take_precedence_over_the_users_and_these_over_the_shipped
     for name in ("box", "sobel"):
         (folder / f"{name}.toml").write_text(ONE_FILTER.format("user"))
     named = [tmp_path / "one", tmp_path / "two", tmp_path / "missing"]
-    for place in named[:2]:
-        place.mkdir()
-        (place / "box.toml").write_text(ONE_FILTER.format(place.name))
+    for folder_path in named[:2]:
+        folder_path.mkdir()
+        (folder_path / "box.toml").write_text(ONE_FILTER.format(folder_path.name))
     monkeypatch.setenv("CNNFX_FILTERS", os.pathsep.join(["", *map(str, named)]))
     assert load_network("box").layers[0].channel_names == ("one",)
     assert load_network("sobel").layers[0].channel_names == ("user",)

@@ -234,7 +234,7 @@ weights = [[1]]
 
 
 def containers(value):
-    """Every table and array within a value, itself included."""
+    """Yield every table and array in a value, including the value itself."""
     if isinstance(value, dict | list) and value:
         yield value
         for inner in value.values() if isinstance(value, dict) else value:

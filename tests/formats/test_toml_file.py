@@ -182,7 +182,7 @@ def matrix_of(rows: int, columns: int) -> st.SearchStrategy[list[list[float]]]:
 
 @st.composite
 def random_layers(draw):
-    """(names, (K, C, kh, kw) weights as lists, biases), one for each layer; the first sees two channels."""
+    """Draw (names, weights (K, C, kh, kw) as lists, biases) for each layer; the first reads two channels."""
     layers, depth = [], 2
     for _ in range(draw(st.integers(1, 3))):
         own, rows, columns = draw(names), draw(st.integers(1, 3)), draw(st.integers(1, 3))
@@ -197,7 +197,7 @@ def quoted(name: str) -> str:
 
 
 def written(layers, below: list[str] | None) -> str:
-    """The layers as TOML, each slice by its place where `below` is None, else by its channel's name."""
+    """Return the layers as TOML; slices are in the order of the channels if `below` is None, otherwise by name."""
     lines = []
     for own, weights, biases in layers:
         lines.append("[[layer]]")

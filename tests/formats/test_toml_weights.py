@@ -51,7 +51,6 @@ def test_an_offset_of_0_changes_nothing():
 
 
 def test_an_even_matrix_has_its_middle_left_of_its_center():
-    """As a plain matrix among larger ones has."""
     ruler = "{ weights = [[0, 0, 0, 0, 0]], at = [0, 0] }"
     assert parsed(f"[{ruler}, {{ weights = [[2, 3]], at = [0, 0] }}]") == [[0, 0, 2, 3, 0]]
     assert parsed(f"[{ruler}, {{ weights = [[2, 3]], at = [0, 1] }}]") == [[0, 0, 0, 2, 3]]
@@ -82,7 +81,9 @@ def test_each_named_channel_can_have_its_own_form(tmp_path):
     assert conv.weights[0].tolist() == [[[2, 0, 0]], [[0, 6, 0]]]
     image = np.zeros((1, 1, 5))
     image[0, 0, 2] = 1
-    assert network.feature_maps(image)[-1].tolist() == [[[0, 6, 2]]]  # what lay at the left is found one further right
+    assert network.feature_maps(image)[-1].tolist() == [
+        [[0, 6, 2]]
+    ]  # the weight at offset -1 gives the pixel one column to the right
 
 
 matrices = st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), min_size=1, max_size=1)

@@ -16,17 +16,17 @@ RANDOM = np.random.default_rng(11)
 
 
 class ArrayImage:
-    """An array as an image, which remembers the most rows that were asked for at once."""
+    """An array as an image, with the largest number of rows that were read at once."""
 
     def __init__(self, array: np.ndarray) -> None:
-        self.array, self.most = array.astype(np.float32), 0
+        self.array, self.max_rows = array.astype(np.float32), 0
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.array.shape
 
     def floats(self, first: int, last: int) -> np.ndarray:
-        self.most = max(self.most, last - first)
+        self.max_rows = max(self.max_rows, last - first)
         return self.array[:, first:last]
 
 
@@ -39,7 +39,7 @@ def layer(count: int, depth: int, **settings: object) -> Layer:
 
 @pytest.fixture
 def banded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every image counts as too large to keep its maps, and bands are as low as they can be."""
+    """Keep no maps in memory, and make bands as low as possible."""
     monkeypatch.setattr(maps_module, "MAX_CACHED_BYTES", 0)
     monkeypatch.setattr(maps_module, "BAND_BYTES", 1)
 
@@ -80,11 +80,11 @@ def test_bands_of_one_layer_have_the_same_bits_as_the_whole_maps() -> None:
 
 
 @pytest.mark.usefixtures("banded")
-def test_a_band_reads_few_rows_more_than_its_own() -> None:
+def test_a_band_reads_only_the_input_rows_of_its_kernels() -> None:
     source = ArrayImage(np.zeros((2, 20 * BAND_ROWS, 9)))
     for _ in feature_maps(Network((layer(3, 2), layer(2, 3))), source, ("a", "b")).bands():
         pass
-    assert source.most == BAND_ROWS + 4  # two layers, each two rows more
+    assert source.max_rows == BAND_ROWS + 4  # two layers with kernels of three rows
 
 
 @pytest.mark.usefixtures("banded")
@@ -109,10 +109,10 @@ def test_small_maps_are_computed_once() -> None:
     source = ArrayImage(np.zeros((2, 30, 20)))
     maps = feature_maps(Network((layer(3, 2),)), source, ("a", "b"))
     maps.whole()
-    source.most = 0
+    source.max_rows = 0
     maps.part(0, 1).rows(3, 9)
     assert maps.statistics[0].count == 28 * 16
-    assert source.most == 0
+    assert source.max_rows == 0
 
 
 def test_the_maps_of_an_earlier_layer_can_be_computed() -> None:

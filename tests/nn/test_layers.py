@@ -81,7 +81,7 @@ def test_max_pooling_keeps_nan() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "max", "max:", "max:x", "max:0", "min:2", "2"])
-def test_a_text_that_is_no_pooling_is_refused(text: str) -> None:
+def test_an_invalid_text_of_a_pooling_is_refused(text: str) -> None:
     with pytest.raises(ArgumentError, match=r"^pool .*is not known\. Write max:N or mean:N with N of 1 or more\.$"):
         Pool.parse(text)
 
@@ -163,7 +163,7 @@ def test_weights_of_another_number_of_filters_are_refused() -> None:
         Layer.from_dict(LAYER.to_dict(), np.ones((3, 1, 3, 5)), LAYER.conv.bias)
 
 
-def test_softmax_gives_probabilities_whatever_the_size_of_the_scores() -> None:
+def test_softmax_gives_probabilities_for_scores_of_any_magnitude() -> None:
     probabilities = softmax(np.array([[1000.0, 1000.0], [0.0, -1000.0]]))
     np.testing.assert_allclose(probabilities, [[0.5, 0.5], [1, 0]])
     np.testing.assert_allclose(softmax(np.zeros((4, 3)), axis=0), np.full((4, 3), 0.25))

@@ -13,25 +13,25 @@ from cnnfx.nn.network import Network
 RANDOM = np.random.default_rng(7)
 
 
-def flat(*names: str, size: int = 3) -> Layer:
-    """A layer of filters with one kernel each, used on every input channel."""
+def shared_layer(*names: str, size: int = 3) -> Layer:
+    """Return a layer of filters with one kernel each, used on every input channel."""
     weights = RANDOM.normal(size=(len(names), 1, size, size))
     return Layer(Conv(weights, np.zeros(len(names)), inputs=("*",)), names)
 
 
-def deep(count: int, depth: int) -> Layer:
-    """A layer of filters with a kernel for each of `depth` input channels."""
-    weights = RANDOM.normal(size=(count, depth, 3, 3))
+def per_channel_layer(count: int, channels: int) -> Layer:
+    """Return a layer of filters with a kernel for each of `channels` input channels."""
+    weights = RANDOM.normal(size=(count, channels, 3, 3))
     return Layer(Conv(weights, RANDOM.normal(size=count)), tuple(f"f{k}" for k in range(count)))
 
 
 def test_a_3x3_filter_makes_26x26_maps_of_28x28_pixels() -> None:
-    network = Network((flat("a", "b"),))
+    network = Network((shared_layer("a", "b"),))
     assert network.feature_maps(np.zeros((1, 28, 28)))[0].shape == (2, 26, 26)
 
 
 def test_the_output_channels_of_a_layer_are_the_input_channels_of_the_next() -> None:
-    lower, upper = deep(3, 2), deep(4, 3)
+    lower, upper = per_channel_layer(3, 2), per_channel_layer(4, 3)
     image = RANDOM.normal(size=(2, 9, 12))
     first, second = Network((lower, upper)).feature_maps(image)
     expected = [
@@ -41,15 +41,15 @@ def test_the_output_channels_of_a_layer_are_the_input_channels_of_the_next() -> 
     np.testing.assert_allclose(second, expected)
 
 
-def test_a_flat_kernel_is_summed_over_all_channels() -> None:
+def test_a_kernel_for_all_channels_is_applied_to_their_sum() -> None:
     image = RANDOM.normal(size=(3, 6, 7))
-    network = Network((flat("a"),))
+    network = Network((shared_layer("a"),))
     (maps,) = network.feature_maps(image)
     np.testing.assert_allclose(maps, network.feature_maps(image.sum(axis=0, keepdims=True))[0])
 
 
 def test_a_batch_gives_the_maps_of_each_image() -> None:
-    network, batch = Network((deep(3, 2), flat("a"))), RANDOM.normal(size=(5, 2, 9, 8))
+    network, batch = Network((per_channel_layer(3, 2), shared_layer("a"))), RANDOM.normal(size=(5, 2, 9, 8))
     np.testing.assert_allclose(network.feature_maps(batch)[1][3], network.feature_maps(batch[3])[1])
 
 
@@ -68,7 +68,7 @@ def test_combination_comes_before_activation_and_pooling_after_it() -> None:
 
 def test_an_input_is_found_by_its_name_at_any_index() -> None:
     upper = Layer(Conv(np.array([[[[2.0]]]]), np.zeros(1), inputs=("right",)), ("twice",))
-    network = Network((flat("left", "right"), upper))
+    network = Network((shared_layer("left", "right"), upper))
     below, above = network.feature_maps(RANDOM.normal(size=(1, 5, 5)))
     np.testing.assert_allclose(above[0], 2 * below[1])
 
@@ -85,7 +85,7 @@ def test_both_numbers_of_channels_are_named_where_they_differ() -> None:
         ArgumentError,
         match=r"^layer 2 of net: its filters have 3 input channels, its input has 2 \(a, b\)$",
     ):
-        Network((flat("a", "b"), deep(1, 3)), name="net").bind(["gray"])
+        Network((shared_layer("a", "b"), per_channel_layer(1, 3)), name="net").bind(["gray"])
 
 
 def test_an_unknown_channel_is_named() -> None:
@@ -93,26 +93,26 @@ def test_an_unknown_channel_is_named() -> None:
     with pytest.raises(
         ArgumentError, match=r"^layer 2 of net: its filters read a channel 'c', its input has 2 \(a, b\)$"
     ):
-        Network((flat("a", "b"), upper), name="net").bind(["gray"])
+        Network((shared_layer("a", "b"), upper), name="net").bind(["gray"])
 
 
 def test_a_kernel_larger_than_its_input_is_refused_with_its_layer() -> None:
     with pytest.raises(
         ArgumentError, match=r"^layer 2 of net: kernel of 3×3 \(rows × columns\) is larger than the image of 2×3"
     ):
-        Network((flat("a"), flat("b")), name="net").output_shapes((1, 4, 5))
+        Network((shared_layer("a"), shared_layer("b")), name="net").output_shapes((1, 4, 5))
 
 
 def test_output_shapes_are_those_of_the_feature_maps() -> None:
-    layer = Layer(deep(5, 2).conv, tuple("abcde"), pool=Pool("max", 2))
-    network = Network((layer, flat("x", "y")))
+    layer = Layer(per_channel_layer(5, 2).conv, tuple("abcde"), pool=Pool("max", 2))
+    network = Network((layer, shared_layer("x", "y")))
     maps = network.feature_maps(np.zeros((2, 13, 17)))
     assert network.output_shapes((2, 13, 17)) == [channels.shape for channels in maps]
 
 
 def test_per_channel_applies_the_whole_network_to_each_channel() -> None:
-    lower = Layer(deep(3, 1).conv, ("a", "b", "c"), combine=(Combination("n", "norm", (0, 2)),))
-    network, image = Network((lower, deep(2, 1))), RANDOM.normal(size=(3, 9, 8))
+    lower = Layer(per_channel_layer(3, 1).conv, ("a", "b", "c"), combine=(Combination("n", "norm", (0, 2)),))
+    network, image = Network((lower, per_channel_layer(2, 1))), RANDOM.normal(size=(3, 9, 8))
     apart = network.per_channel(["red", "green", "blue"])
     assert apart.layers[-1].channel_names[:3] == ("red f0", "red f1", "green f0")
     each = [network.feature_maps(channel[None])[-1] for channel in image]
@@ -120,20 +120,20 @@ def test_per_channel_applies_the_whole_network_to_each_channel() -> None:
 
 
 def test_normalization_comes_first() -> None:
-    network = Network((flat("a"),), mean=0.5, std=0.25)
+    network = Network((shared_layer("a"),), mean=0.5, std=0.25)
     image = RANDOM.random((1, 6, 6))
     plain = Network(network.layers)
     np.testing.assert_allclose(network.feature_maps(image)[0], plain.feature_maps((image - 0.5) / 0.25)[0])
 
 
 def test_then_stacks_networks_and_joins_their_names() -> None:
-    stacked = Network((flat("a"),), "lower").then(Network((flat("b"),), "upper"))
+    stacked = Network((shared_layer("a"),), "lower").then(Network((shared_layer("b"),), "upper"))
     assert (stacked.name, len(stacked.layers)) == ("lower-upper", 2)
 
 
 def test_a_network_with_normalization_cannot_be_stacked_on_another() -> None:
-    model = Network((flat("a"),), "model", mean=0.1)
+    model = Network((shared_layer("a"),), "model", mean=0.1)
     with pytest.raises(
         ArgumentError, match=r"^model normalizes its input, so it must be the first network, not a later one\.$"
     ):
-        Network((flat("a"),)).then(model)
+        Network((shared_layer("a"),)).then(model)

@@ -99,7 +99,9 @@ def test_exactly_the_pixels_in_the_field_change_the_output(layers, seed):
     except CnnfxError:
         return  # the layers do not fit so small an image
     row, column = (int(random.integers(0, size)) for size in maps.shape)
-    pixels = np.eye(height * width).reshape(-1, 1, height, width)  # positive weights: whatever is read adds to it
+    pixels = np.eye(height * width).reshape(
+        -1, 1, height, width
+    )  # the weights are positive, so each pixel that is read increases the output
     changed = net.feature_maps(pixels)[-1][:, 0, row, column].reshape(height, width) > 1e-12
     expected = np.zeros((height, width), bool)
     expected[np.ix_(field.rows.indexes(row), field.columns.indexes(column))] = True

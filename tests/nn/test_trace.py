@@ -29,7 +29,7 @@ COMBINED = [
 
 @st.composite
 def layers(draw: st.DrawFn, channels: int) -> Layer:
-    """A layer on so many channels, whatever it may be set to."""
+    """Draw a layer for a number of input channels, with any settings."""
     random = np.random.default_rng(draw(st.integers(0, 2**20)))
     groups = draw(st.sampled_from([count for count in (1, channels) if channels % count == 0]))
     count = groups * draw(st.integers(1, 2))
@@ -51,7 +51,7 @@ def layers(draw: st.DrawFn, channels: int) -> Layer:
 
 @st.composite
 def cases(draw: st.DrawFn, least: int = 1) -> tuple[FeatureMaps, Image]:
-    """A network of up to three layers on an image that is large enough for it."""
+    """Draw a network of one to three layers, and an image that is large enough for it."""
     count = draw(st.integers(least, 3))
     side = st.integers(6 * count, 30)
     image = picture(draw(st.tuples(st.integers(1, 3), side, side)))
@@ -116,8 +116,8 @@ def check_below(one):
     for below in one.contributions:
         values = [
             term.patch[i, j]
-            for found in shown.sums
-            for term in found.terms
+            for filter_sum in shown.sums
+            for term in filter_sum.terms
             for i, j in np.ndindex(term.patch.shape)
             if shown.patch.source(i, j) == (below.explanation.row, below.explanation.column)
         ]
@@ -125,14 +125,14 @@ def check_below(one):
         check_below(below.explanation)
     if one.contributions:
         added = np.sum([below.amounts for below in one.contributions], axis=0) + one.other_amounts
-        np.testing.assert_allclose(added, [found.total for found in shown.sums], rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(added, [filter_sum.total for filter_sum in shown.sums], rtol=1e-6, atol=1e-6)
 
 
-# --- by hand
+# Values computed by hand
 
 
 def network(*weights, **settings):
-    """A network with a filter on one channel in each layer."""
+    """Return a network with one filter on one channel in each layer."""
     return Network(
         tuple(
             Layer(Conv(np.array([[kernel]], np.float32), np.zeros(1, np.float32)), (f"k{number}",))
