@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_message
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
@@ -42,110 +41,88 @@ LAST_FRAME_MILLISECONDS = 2000
 ANIMATION = "The animation"
 """A heading of the help."""
 
+Only = Annotated[
+    list[str] | None,
+    option("--filter NAME", "Show this filter only. Can be repeated.  [default: all]", options.FILTERS),
+]
+Layer = Annotated[
+    int | None,
+    option(
+        "--layer N",
+        "The layer to show, whose input are the feature maps of the layer below. The options for the last "
+        "layer then apply to this one.  [default: 1]",
+        options.FILTERS,
+        parsers.whole,
+    ),
+]
+RegionOption = Annotated[
+    parsers.Region | None,
+    option("--region X,Y,W,H", "Crop the image to this region.", options.IMAGES, parsers.region),
+]
+Size = Annotated[
+    int | None,
+    option(
+        "--size N",
+        "Shrink the image to at most N pixels along its longer side.  [default: 32; 12 with --numbers]",
+        options.IMAGES,
+        parsers.whole,
+    ),
+]
+Output = Annotated[
+    str | None,
+    option(
+        "--output -o FILE",
+        "A .gif, .webp or .png (animated); - for standard output. {stem} and {filters} stand for the names of "
+        "image and filters.  [default: {stem}.{filters}.gif]",
+        options.OUTPUT,
+    ),
+]
+Format = Annotated[
+    str | None,
+    option("--format ENDING", "gif, webp or png, if the output's name has no ending.", options.OUTPUT),
+]
+Numbers = Annotated[
+    bool, option("--numbers", "Write pixels, weights, products and their sum into the cells.", ANIMATION)
+]
+Fps = Annotated[
+    float | None,
+    option(
+        "--fps X",
+        "Frames per second.  [default: 2 with --numbers; else 5 to 25, for about half a minute]",
+        ANIMATION,
+        parsers.fps,
+    ),
+]
+Steps = Annotated[
+    int | None,
+    option(
+        "--steps N",
+        "Show all positions in N frames, several per frame. By default one per frame.",
+        ANIMATION,
+        parsers.whole,
+    ),
+]
+Scale = Annotated[
+    int | None,
+    option("--scale N", "Draw each pixel as a cell of N×N. By default chosen by the sizes.", ANIMATION, parsers.whole),
+]
+
 
 @options.with_option_groups
 def animate(
     image: options.Image,
     network_options: options.NetworkOptions,
     image_options: options.ImageOptions,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filter",
-            metavar="NAME",
-            help="Show this filter only. Can be repeated.  [default: all]",
-            rich_help_panel=options.FILTERS,
-        ),
-    ] = None,
-    layer: Annotated[
-        int | None,
-        typer.Option(
-            "--layer",
-            parser=parsers.whole,
-            metavar="N",
-            help="The layer to show, whose input are the feature maps of the layer below. The options for the last "
-            "layer then apply to this one.  [default: 1]",
-            rich_help_panel=options.FILTERS,
-        ),
-    ] = None,
-    region: Annotated[
-        parsers.Region | None,
-        typer.Option(
-            "--region",
-            parser=parsers.region,
-            metavar="X,Y,W,H",
-            help="Crop the image to this region.",
-            rich_help_panel=options.IMAGES,
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            parser=parsers.whole,
-            metavar="N",
-            help="Shrink the image to at most N pixels along its longer side.  [default: 32; 12 with --numbers]",
-            rich_help_panel=options.IMAGES,
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="A .gif, .webp or .png (animated); - for standard output. {stem} and {filters} stand for the names of "
-            "image and filters.  [default: {stem}.{filters}.gif]",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="ENDING",
-            help="gif, webp or png, if the output's name has no ending.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    numbers: Annotated[
-        bool,
-        typer.Option(
-            "--numbers",
-            help="Write pixels, weights, products and their sum into the cells.",
-            rich_help_panel=ANIMATION,
-        ),
-    ] = False,
-    fps: Annotated[
-        float | None,
-        typer.Option(
-            "--fps",
-            parser=parsers.fps,
-            metavar="X",
-            help="Frames per second.  [default: 2 with --numbers; else 5 to 25, for about half a minute]",
-            rich_help_panel=ANIMATION,
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            "--steps",
-            parser=parsers.whole,
-            metavar="N",
-            help="Show all positions in N frames, several per frame. By default one per frame.",
-            rich_help_panel=ANIMATION,
-        ),
-    ] = None,
-    scale: Annotated[
-        int | None,
-        typer.Option(
-            "--scale",
-            parser=parsers.whole,
-            metavar="N",
-            help="Draw each pixel as a cell of N×N. By default chosen by the sizes.",
-            rich_help_panel=ANIMATION,
-        ),
-    ] = None,
+    only: Only = None,
+    layer: Layer = None,
+    region: RegionOption = None,
+    size: Size = None,
+    output: Output = None,
+    format: Format = None,
+    numbers: Numbers = False,
+    fps: Fps = None,
+    steps: Steps = None,
+    scale: Scale = None,
     normalize: options.NormalizeOption = "signed",
     scope: options.ScopeOption = "channel",
     as_json: options.Json = False,

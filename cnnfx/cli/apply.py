@@ -13,6 +13,7 @@ import typer
 
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_message
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.nn.network import Network
@@ -26,6 +27,51 @@ MIN_IMAGES_FOR_WORKERS = 8
 MAX_PREVIEWED_IMAGES = 4
 """With more images there is no preview in the terminal."""
 
+Jobs = Annotated[
+    int | None,
+    option(
+        "--jobs -j N",
+        "Process N images at a time, each in its own process. By default one per processor for many images.",
+        options.IMAGES,
+        parsers.whole,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    option("--scheduler tcp://HOST:PORT", "Process the images on the workers of this Dask scheduler.", options.IMAGES),
+]
+SkipExisting = Annotated[bool, option("--skip-existing", "Skip images whose output exists already.", options.IMAGES)]
+Output = Annotated[
+    str | None,
+    option(
+        "--output -o FILE",
+        "A picture; .npy or .npz for arrays; .html for an interactive page; a folder/ for one file per "
+        "channel; - for standard output. {stem} and {filters} stand for the names of image and filters.  "
+        "[default: {stem}.{filters}.png]",
+        options.OUTPUT,
+    ),
+]
+Layer = Annotated[
+    str | None,
+    option(
+        "--layer N|all",
+        "The layer whose output channels are shown, counted from 1; by default the last. "
+        "The options for the last layer then apply to this one.",
+        options.OUTPUT,
+        parsers.layers,
+    ),
+]
+Columns = Annotated[int | None, option("--columns N", "Maps in each row.", options.PICTURE, parsers.whole)]
+Scale = Annotated[
+    int | None,
+    option("--scale N", "Enlarge N times. By default small maps are enlarged.", options.PICTURE, parsers.whole),
+]
+Gap = Annotated[int | None, option("--gap N", "Pixels between the maps.", options.PICTURE, parsers.pixels)]
+Labels = Annotated[bool, option("--labels/--no-labels", "Write each channel's name above its map.", options.PICTURE)]
+WithInput = Annotated[bool, option("--with-input", "Show the input, too.", options.PICTURE)]
+WithFilters = Annotated[bool, option("--with-filters", "Show each filter above its map.", options.PICTURE)]
+Preview = Annotated[bool, option("--preview/--no-preview", "Also show the maps in the terminal.", options.MESSAGES)]
+
 
 @options.with_option_groups
 def apply(
@@ -34,105 +80,23 @@ def apply(
     image_options: options.ImageOptions,
     pool: options.Pooling = None,
     recursive: options.Recursive = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            parser=parsers.whole,
-            metavar="N",
-            help="Process N images at a time, each in its own process. By default one per processor for many images.",
-            rich_help_panel=options.IMAGES,
-        ),
-    ] = None,
+    jobs: Jobs = None,
     threads: options.Threads = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler",
-            metavar="tcp://HOST:PORT",
-            help="Process the images on the workers of this Dask scheduler.",
-            rich_help_panel=options.IMAGES,
-        ),
-    ] = None,
-    skip_existing: Annotated[
-        bool,
-        typer.Option(
-            "--skip-existing", help="Skip images whose output exists already.", rich_help_panel=options.IMAGES
-        ),
-    ] = False,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="A picture; .npy or .npz for arrays; .html for an interactive page; a folder/ for one file per "
-            "channel; - for standard output. {stem} and {filters} stand for the names of image and filters.  "
-            "[default: {stem}.{filters}.png]",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
+    scheduler: Scheduler = None,
+    skip_existing: SkipExisting = False,
+    output: Output = None,
     format: options.Format = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(
-            "--layer",
-            parser=parsers.layers,
-            metavar="N|all",
-            help="The layer whose output channels are shown, counted from 1; by default the last. "
-            "The options for the last layer then apply to this one.",
-            show_default=False,
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
+    layer: Layer = None,
     normalize: options.NormalizeOption = "signed",
     scope: options.ScopeOption = "channel",
     colormap: options.ColormapOption = "gray",
-    columns: Annotated[
-        int | None,
-        typer.Option(
-            "--columns", parser=parsers.whole, metavar="N", help="Maps in each row.", rich_help_panel=options.PICTURE
-        ),
-    ] = None,
-    scale: Annotated[
-        int | None,
-        typer.Option(
-            "--scale",
-            parser=parsers.whole,
-            metavar="N",
-            help="Enlarge N times. By default small maps are enlarged.",
-            rich_help_panel=options.PICTURE,
-        ),
-    ] = None,
-    gap: Annotated[
-        int | None,
-        typer.Option(
-            "--gap",
-            parser=parsers.pixels,
-            metavar="N",
-            help="Pixels between the maps.",
-            rich_help_panel=options.PICTURE,
-        ),
-    ] = None,
-    labels: Annotated[
-        bool,
-        typer.Option(
-            "--labels/--no-labels", help="Write each channel's name above its map.", rich_help_panel=options.PICTURE
-        ),
-    ] = True,
-    with_input: Annotated[
-        bool, typer.Option("--with-input", help="Show the input, too.", rich_help_panel=options.PICTURE)
-    ] = False,
-    with_filters: Annotated[
-        bool, typer.Option("--with-filters", help="Show each filter above its map.", rich_help_panel=options.PICTURE)
-    ] = False,
-    preview: Annotated[
-        bool,
-        typer.Option(
-            "--preview/--no-preview", help="Also show the maps in the terminal.", rich_help_panel=options.MESSAGES
-        ),
-    ] = True,
+    columns: Columns = None,
+    scale: Scale = None,
+    gap: Gap = None,
+    labels: Labels = True,
+    with_input: WithInput = False,
+    with_filters: WithFilters = False,
+    preview: Preview = True,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from cnnfx.cli import options
 from cnnfx.cli.console import print_error, print_json, print_result
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.datasets import LabeledImages
@@ -24,23 +23,19 @@ MAX_MATRIX_CLASSES = 16
 MAX_CLASS_NAME_CHARACTERS = 6
 """Longer names of classes are cut in the matrix."""
 
+Output = Annotated[str | None, option("--output -o FILE", "Draw the confusion matrix, such as confusion.png.")]
+Mistakes = Annotated[
+    str | None,
+    option("--mistakes FILE", "Draw the misclassified images with the highest probability, such as mistakes.png."),
+]
+
 
 def evaluate(
     model: options.Model,
     data: options.ModelData = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Draw the confusion matrix, such as confusion.png."),
-    ] = None,
-    mistakes: Annotated[
-        str | None,
-        typer.Option(
-            "--mistakes",
-            metavar="FILE",
-            help="Draw the misclassified images with the highest probability, such as mistakes.png.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    output: Output = None,
+    mistakes: Mistakes = None,
+    as_json: options.JsonObject = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Evaluate a model on test images.
@@ -63,10 +58,10 @@ def evaluate(
     from cnnfx.system.files import check_writable
     from cnnfx.training.evaluate import evaluate as evaluate_network
 
-    for path, option in ((output, "-o"), (mistakes, "--mistakes")):
+    for path, name in ((output, "-o"), (mistakes, "--mistakes")):
         if path is not None:
             check_picture(path, "Give the name of one, such as confusion.png.")
-            with output_option(option):
+            with output_option(name):
                 check_writable(path)
     network = load_classifier(model)
     test = load_data_of_model(network, data, quiet).test

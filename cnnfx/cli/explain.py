@@ -11,96 +11,13 @@ import typer
 
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_message, print_result, text_width
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.images import Image
     from cnnfx.nn.feature_maps import FeatureMaps
     from cnnfx.nn.trace import Explanation, Patch, Point, Sum
     from cnnfx.pipeline.pipeline import Pipeline
-
-
-def described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:
-    """One output of the last layer of `maps`, and what it was made from."""
-    from cnnfx.nn.receptive_field import receptive_field
-
-    network, (_, height, width) = maps.network, maps.sizes[0]
-    box = receptive_field(network, maps.sizes[0]).box(explanation.row, explanation.column)
-    return {
-        "image": image,
-        "size": [width, height],
-        "network": network.name,
-        "normalization": {"mean": network.mean, "std": network.std},
-        "map": [maps.shape[2], maps.shape[1]],
-        "receptive_field": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
-        **_output(explanation),
-    }
-
-
-def _output(explanation: Explanation) -> dict[str, Any]:
-    pool, below = explanation.pool, explanation.contributions
-    output: dict[str, Any] = {
-        "layer": explanation.layer,
-        "filter": explanation.channel,
-        "at": [explanation.column, explanation.row],
-        "points": [_point(point) for point in explanation.points],
-        "pool": pool and {"kind": pool.kind, "size": pool.size},
-        "shown": explanation.shown,
-        "value": _number(explanation.value),
-    }
-    if below is not None:
-        output["contributions"] = [
-            {"adds": _numbers(found.amounts), "output": _output(found.explanation)} for found in below
-        ]
-        output["others"] = {"count": explanation.others, "add": _numbers(explanation.other_amounts)}
-    return output
-
-
-def _point(point: Point) -> dict[str, Any]:
-    patch = point.patch
-    return {
-        "at": [patch.column, patch.row],
-        "columns": patch.columns.tolist(),
-        "rows": patch.rows.tolist(),
-        "border": patch.border,
-        "sums": [_sum(found, patch) for found in point.sums],
-        "combination": point.combination,
-        "combined": _number(point.combined),
-        "activation": point.activation,
-        "value": _number(point.value),
-    }
-
-
-def _sum(found: Sum, patch: Patch) -> dict[str, Any]:
-    return {
-        "filter": found.filter,
-        "inputs": [
-            {
-                "channel": term.channel,
-                "patch": _matrix(term.patch.tolist()),
-                "padding": patch.padding.tolist(),
-                "weights": _matrix(term.weights.tolist()),
-                "products": _matrix(term.products.tolist()),
-                "sum": _number(term.sum),
-            }
-            for term in found.terms
-        ],
-        "sum": _number(found.total),
-        "bias": found.bias,
-        "value": _number(found.value),
-    }
-
-
-def _matrix(rows: Iterable[Iterable[float]]) -> list[list[float | None]]:
-    return [_numbers(row) for row in rows]
-
-
-def _numbers(values: Iterable[float]) -> list[float | None]:
-    return [_number(value) for value in values]
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
 
 MAX_EXPLAINED_CHANNELS = 9
 """With more output channels, the text explains only those with the largest outputs."""
@@ -126,65 +43,58 @@ def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
 
 
+ImageOption = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGE",
+        help="A picture, an array (.npy, .npz, .csv), or - for standard input.",
+        show_default=False,
+    ),
+]
+At = Annotated[
+    parsers.Position,
+    option(
+        "--at X,Y", "The position in the feature maps, after pooling: 0,0 is at the top left.", PIXEL, parsers.position
+    ),
+]
+Layer = Annotated[
+    int | None,
+    option(
+        "--layer N", "The layer whose outputs are explained, counted from 1; by default the last.", PIXEL, parsers.whole
+    ),
+]
+Filter = Annotated[
+    list[str] | None,
+    option(
+        "--filter NAME",
+        "The output channel to explain; by default all. Can be repeated.",
+        PIXEL,
+        autocompletion=complete_channels,
+    ),
+]
+Depth = Annotated[
+    int | None,
+    option(
+        "--depth N",
+        "Explain N layers: 2 also explains the largest contributions of the layer below.  [default: 1]",
+        PIXEL,
+        parsers.whole,
+    ),
+]
+Json = Annotated[bool, option("--json", "Print all numbers: one JSON object per filter.", options.MESSAGES)]
+
+
 @options.with_option_groups
 def explain(
-    image: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IMAGE",
-            help="A picture, an array (.npy, .npz, .csv), or - for standard input.",
-            show_default=False,
-        ),
-    ],
-    at: Annotated[
-        parsers.Position,
-        typer.Option(
-            "--at",
-            parser=parsers.position,
-            metavar="X,Y",
-            help="The position in the feature maps, after pooling: 0,0 is at the top left.",
-            rich_help_panel=PIXEL,
-        ),
-    ],
+    image: ImageOption,
+    at: At,
     network_options: options.NetworkOptions,
     image_options: options.ImageOptions,
     pool: options.Pooling = None,
-    layer: Annotated[
-        int | None,
-        typer.Option(
-            "--layer",
-            parser=parsers.whole,
-            metavar="N",
-            help="The layer whose outputs are explained, counted from 1; by default the last.",
-            show_default=False,
-            rich_help_panel=PIXEL,
-        ),
-    ] = None,
-    filter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filter",
-            metavar="NAME",
-            help="The output channel to explain; by default all. Can be repeated.",
-            autocompletion=complete_channels,
-            rich_help_panel=PIXEL,
-        ),
-    ] = None,
-    depth: Annotated[
-        int | None,
-        typer.Option(
-            "--depth",
-            parser=parsers.whole,
-            metavar="N",
-            help="Explain N layers: 2 also explains the largest contributions of the layer below.  [default: 1]",
-            show_default=False,
-            rich_help_panel=PIXEL,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print all numbers: one JSON object per filter.", rich_help_panel=options.MESSAGES),
-    ] = False,
+    layer: Layer = None,
+    filter: Filter = None,
+    depth: Depth = None,
+    as_json: Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Show the arithmetic of one output pixel.
@@ -289,3 +199,86 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Positi
     for explanation in found:
         lines += ["", *writer.lines(explanation)]
     print_result("\n".join(lines))
+
+
+def described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:
+    """One output of the last layer of `maps`, and what it was made from."""
+    from cnnfx.nn.receptive_field import receptive_field
+
+    network, (_, height, width) = maps.network, maps.sizes[0]
+    box = receptive_field(network, maps.sizes[0]).box(explanation.row, explanation.column)
+    return {
+        "image": image,
+        "size": [width, height],
+        "network": network.name,
+        "normalization": {"mean": network.mean, "std": network.std},
+        "map": [maps.shape[2], maps.shape[1]],
+        "receptive_field": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
+        **_output(explanation),
+    }
+
+
+def _output(explanation: Explanation) -> dict[str, Any]:
+    pool, below = explanation.pool, explanation.contributions
+    output: dict[str, Any] = {
+        "layer": explanation.layer,
+        "filter": explanation.channel,
+        "at": [explanation.column, explanation.row],
+        "points": [_point(point) for point in explanation.points],
+        "pool": pool and {"kind": pool.kind, "size": pool.size},
+        "shown": explanation.shown,
+        "value": _number(explanation.value),
+    }
+    if below is not None:
+        output["contributions"] = [
+            {"adds": _numbers(found.amounts), "output": _output(found.explanation)} for found in below
+        ]
+        output["others"] = {"count": explanation.others, "add": _numbers(explanation.other_amounts)}
+    return output
+
+
+def _point(point: Point) -> dict[str, Any]:
+    patch = point.patch
+    return {
+        "at": [patch.column, patch.row],
+        "columns": patch.columns.tolist(),
+        "rows": patch.rows.tolist(),
+        "border": patch.border,
+        "sums": [_sum(found, patch) for found in point.sums],
+        "combination": point.combination,
+        "combined": _number(point.combined),
+        "activation": point.activation,
+        "value": _number(point.value),
+    }
+
+
+def _sum(found: Sum, patch: Patch) -> dict[str, Any]:
+    return {
+        "filter": found.filter,
+        "inputs": [
+            {
+                "channel": term.channel,
+                "patch": _matrix(term.patch.tolist()),
+                "padding": patch.padding.tolist(),
+                "weights": _matrix(term.weights.tolist()),
+                "products": _matrix(term.products.tolist()),
+                "sum": _number(term.sum),
+            }
+            for term in found.terms
+        ],
+        "sum": _number(found.total),
+        "bias": found.bias,
+        "value": _number(found.value),
+    }
+
+
+def _matrix(rows: Iterable[Iterable[float]]) -> list[list[float | None]]:
+    return [_numbers(row) for row in rows]
+
+
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

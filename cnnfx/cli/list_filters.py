@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli.console import print_json, print_result, text_width
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from cnnfx.render.terminal import ColorDepth
 
 
+Json = Annotated[bool, option("--json", "Print one JSON object per preset on standard output.")]
+
+
 def list_filters(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per preset on standard output.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """List the presets with small pictures of their kernels.
 

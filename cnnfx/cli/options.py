@@ -55,6 +55,34 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def option(
+    declaration: str,
+    help: str,
+    heading: str | None = None,
+    parser: Callable[[str], Any] | None = None,
+    autocompletion: Callable[..., list[str]] | None = None,
+) -> Any:
+    """Return the declaration of an option, for `Annotated`.
+
+    Parameters
+    ----------
+    declaration : str
+        Its names and the placeholder of its value, separated by spaces: "--output -o FILE".
+    help : str
+    heading : str, optional
+        The heading of the help under which the option is listed.
+    parser : callable, optional
+        Converts the text to a value.
+    autocompletion : callable, optional
+        Returns the values that a shell suggests.
+    """
+    names = declaration.split()
+    metavar = None if names[-1].startswith("-") else names.pop()
+    return typer.Option(
+        *names, metavar=metavar, help=help, rich_help_panel=heading, parser=parser, autocompletion=autocompletion
+    )
+
+
 Images = Annotated[
     list[str],
     typer.Argument(
@@ -70,97 +98,72 @@ Image = Annotated[
 
 Filters = Annotated[
     list[str] | None,
-    typer.Option(
-        "--filters",
-        "-f",
-        metavar="SPEC",
-        help="A preset's name, a .toml file or a model (.npz). Can be repeated; their filters form one layer.",
+    option(
+        "--filters -f SPEC",
+        "A preset's name, a .toml file or a model (.npz). Can be repeated; their filters form one layer.",
+        FILTERS,
         autocompletion=parsers.complete_filters,
-        rich_help_panel=FILTERS,
     ),
 ]
 Kernels = Annotated[
     list[str] | None,
-    typer.Option(
-        "--kernel",
-        "-k",
-        metavar="NUMBERS",
-        help="A kernel, row by row: '-1 0 1; -2 0 2; -1 0 1'. Can be repeated.",
-        rich_help_panel=FILTERS,
-    ),
+    option("--kernel -k NUMBERS", "A kernel, row by row: '-1 0 1; -2 0 2; -1 0 1'. Can be repeated.", FILTERS),
 ]
 Then = Annotated[
     list[str] | None,
-    typer.Option(
-        "--then",
-        metavar="SPEC",
-        help="Add layers that read the output channels of the layers before. Can be repeated.",
+    option(
+        "--then SPEC",
+        "Add layers that read the output channels of the layers before. Can be repeated.",
+        FILTERS,
         autocompletion=parsers.complete_filters,
-        rich_help_panel=FILTERS,
     ),
 ]
 Stride = Annotated[
     parsers.Pair | None,
-    typer.Option(
-        "--stride",
-        parser=parsers.pair,
-        metavar="N",
-        help="Pixels between the positions of a filter: N, or VERTICAL,HORIZONTAL.",
-        rich_help_panel=LAST_LAYER,
+    option(
+        "--stride N", "Pixels between the positions of a filter: N, or VERTICAL,HORIZONTAL.", LAST_LAYER, parsers.pair
     ),
 ]
 Dilation = Annotated[
     parsers.Pair | None,
-    typer.Option(
-        "--dilation",
-        parser=parsers.pair,
-        metavar="N",
-        help="Pixels between the inputs of neighboring weights: N, or VERTICAL,HORIZONTAL.",
-        rich_help_panel=LAST_LAYER,
+    option(
+        "--dilation N",
+        "Pixels between the inputs of neighboring weights: N, or VERTICAL,HORIZONTAL.",
+        LAST_LAYER,
+        parsers.pair,
     ),
 ]
 Padding = Annotated[
     str | None,
-    typer.Option(
-        "--padding",
-        parser=parsers.padding,
-        metavar="P",
-        help="valid (none), same (the maps keep the image's size), or P pixels on every side.",
-        rich_help_panel=LAST_LAYER,
+    option(
+        "--padding P",
+        "valid (none), same (the maps keep the image's size), or P pixels on every side.",
+        LAST_LAYER,
+        parsers.padding,
     ),
 ]
 Border = Annotated[
     str | None,
-    typer.Option(
-        "--border",
-        metavar="B",
-        help="The values of the padding: constant (zeros), edge, reflect, symmetric or wrap.",
-        rich_help_panel=LAST_LAYER,
-    ),
+    option("--border B", "The values of the padding: constant (zeros), edge, reflect, symmetric or wrap.", LAST_LAYER),
 ]
 ActivationOption = Annotated[
     Activation | None,
-    typer.Option(
+    option(
         "--activation",
-        help="The function applied to each value: relu sets negative ones to 0, abs takes the magnitude.",
-        show_default=False,
-        rich_help_panel=LAST_LAYER,
+        "The function applied to each value: relu sets negative ones to 0, abs takes the magnitude.",
+        LAST_LAYER,
     ),
 ]
 Pooling = Annotated[
     str | None,
-    typer.Option(
-        "--pool",
-        parser=parsers.pool,
-        metavar="KIND:N",
-        help="max:N or mean:N reduces each N×N block to one value; none keeps all.",
-        rich_help_panel=LAST_LAYER,
+    option(
+        "--pool KIND:N",
+        "max:N or mean:N reduces each N×N block to one value; none keeps all.",
+        LAST_LAYER,
+        parsers.pool,
     ),
 ]
-Flip = Annotated[
-    bool,
-    typer.Option("--flip", help="Compute a true convolution: rotate each kernel by 180°.", rich_help_panel=LAST_LAYER),
-]
+Flip = Annotated[bool, option("--flip", "Compute a true convolution: rotate each kernel by 180°.", LAST_LAYER)]
 
 
 @dataclass(frozen=True)
@@ -180,34 +183,20 @@ class NetworkOptions:
 
 ChannelsOption = Annotated[
     Channels,
-    typer.Option(
+    option(
         "--channels",
-        help="The input channels of a color image: luminance (gray), three channels (rgb), each color "
+        "The input channels of a color image: luminance (gray), three channels (rgb), each color "
         "filtered separately (each), or what the filters need (auto).",
-        rich_help_panel=IMAGES,
+        IMAGES,
     ),
 ]
 Background = Annotated[
-    str,
-    typer.Option(
-        "--background",
-        parser=parsers.color,
-        metavar="COLOR",
-        help="The color behind transparent pixels: a name or #rrggbb.",
-        rich_help_panel=IMAGES,
-    ),
+    str, option("--background COLOR", "The color behind transparent pixels: a name or #rrggbb.", IMAGES, parsers.color)
 ]
 MaxPixels = Annotated[
-    int | None,
-    typer.Option(
-        "--max-pixels",
-        parser=parsers.whole,
-        metavar="N",
-        help="Refuse images with more pixels.  [default: 200000000]",
-        rich_help_panel=IMAGES,
-    ),
+    int | None, option("--max-pixels N", "Refuse images with more pixels.  [default: 200000000]", IMAGES, parsers.whole)
 ]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=IMAGES)]
+Recursive = Annotated[bool, option("--recursive -r", "Search subfolders, too.", IMAGES)]
 
 
 @dataclass(frozen=True)
@@ -220,44 +209,32 @@ class ImageOptions:
 
 
 Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="ENDING",
-        help="The format, such as png or npz, if the output's name has no ending.",
-        rich_help_panel=OUTPUT,
-    ),
+    str | None, option("--format ENDING", "The format, such as png or npz, if the output's name has no ending.", OUTPUT)
 ]
 NormalizeOption = Annotated[
     Normalize,
-    typer.Option(
+    option(
         "--normalize",
-        help="signed: 0 is mid-gray; minmax: the smallest value is black, the largest white; positive: 0 and less is "
+        "signed: 0 is mid-gray; minmax: the smallest value is black, the largest white; positive: 0 and less is "
         "black; absolute: 0 is black, large magnitudes are white; none: clip to 0..1.",
-        rich_help_panel=PICTURE,
+        PICTURE,
     ),
 ]
 ScopeOption = Annotated[
-    Scope,
-    typer.Option(
-        "--scope", help="Scale each channel by its own range, or all by the range of all.", rich_help_panel=PICTURE
-    ),
+    Scope, option("--scope", "Scale each channel by its own range, or all by the range of all.", PICTURE)
 ]
-ColormapOption = Annotated[Colormap, typer.Option("--colormap", help="The colors of values.", rich_help_panel=PICTURE)]
+ColormapOption = Annotated[Colormap, option("--colormap", "The colors of values.", PICTURE)]
 
-Json = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON object per result on standard output.", rich_help_panel=MESSAGES),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=MESSAGES)]
+Json = Annotated[bool, option("--json", "Print one JSON object per result on standard output.", MESSAGES)]
+JsonObject = Annotated[bool, option("--json", "Print one JSON object on standard output.")]
+Quiet = Annotated[bool, option("--quiet -q", "Print errors only.", MESSAGES)]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        "--threads",
-        parser=parsers.whole,
-        metavar="N",
-        help="Total number of threads, instead of $CNNFX_THREADS or the number of processors.",
-        rich_help_panel=IMAGES,
+    option(
+        "--threads N",
+        "Total number of threads, instead of $CNNFX_THREADS or the number of processors.",
+        IMAGES,
+        parsers.whole,
     ),
 ]
 
@@ -266,10 +243,7 @@ Model = Annotated[
 ]
 ModelData = Annotated[
     str | None,
-    typer.Option(
-        "--data",
-        metavar="DATA",
-        help="A data set as for cnnfx train, of which the test images are used. By default the model's own.",
-        show_default=False,
+    option(
+        "--data DATA", "A data set as for cnnfx train, of which the test images are used. By default the model's own."
     ),
 ]

@@ -8,23 +8,21 @@ import typer
 
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_error, print_json, print_result
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
     from cnnfx.nn.network import Network
 
 
+Model = Annotated[str, option("--model -m MODEL", "A model (.npz) written by cnnfx train.")]
+Top = Annotated[int | None, option("--top N", "Print the N most probable classes.  [default: 3]", parser=parsers.whole)]
+
+
 def predict(
     images: options.Images,
-    model: Annotated[
-        str, typer.Option("--model", "-m", metavar="MODEL", help="A model (.npz) written by cnnfx train.")
-    ] = "model.npz",
-    top: Annotated[
-        int | None,
-        typer.Option(
-            "--top", parser=parsers.whole, metavar="N", help="Print the N most probable classes.  [default: 3]"
-        ),
-    ] = None,
+    model: Model = "model.npz",
+    top: Top = None,
     recursive: options.Recursive = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -11,6 +11,7 @@ import typer
 
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_result
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.nn.layers import Layer
@@ -19,61 +20,54 @@ if TYPE_CHECKING:
 MAX_LARGE_FILTERS = 8
 """The most filters that a terminal shows enlarged, or with a column for each input channel."""
 
+Spec = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SPEC",
+        help="A preset's name, a .toml file or a model (.npz).",
+        show_default=False,
+        autocompletion=parsers.complete_filters,
+    ),
+]
+Kernel = Annotated[
+    list[str] | None,
+    option("--kernel -k NUMBERS", "A kernel, row by row: '-1 0 1; -2 0 2; -1 0 1'. Can be repeated."),
+]
+LayerOption = Annotated[
+    str, option("--layer N|all", "The layer whose filters are shown, counted from 1.", parser=parsers.layers)
+]
+Only = Annotated[
+    parsers.Counts | None,
+    option(
+        "--only N-N|all",
+        "The filters of a layer, counted from 1, such as 1-8,12. By default all, or as many as fit on a terminal.",
+        parser=parsers.numbers,
+    ),
+]
+Before = Annotated[bool, option("--before", "Show the filters of a model before training.")]
+Values = Annotated[bool, option("--values", "Print the weights; with -o, write them into the picture.")]
+Scope = Annotated[
+    options.Scope,
+    option("--scope", "Scale each filter by its own largest weight, or all by the largest of all."),
+]
+Output = Annotated[str | None, option("--output -o FILE", "Write a picture; - for standard output.")]
+Format = Annotated[
+    str | None, option("--format ENDING", "The format, such as png or jpg, if the output's name has no ending.")
+]
+Json = Annotated[bool, option("--json", "Print one JSON object per layer on standard output.")]
+
 
 def show_filters(
-    spec: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SPEC",
-            help="A preset's name, a .toml file or a model (.npz).",
-            show_default=False,
-            autocompletion=parsers.complete_filters,
-        ),
-    ] = None,
-    kernel: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--kernel", "-k", metavar="NUMBERS", help="A kernel, row by row: '-1 0 1; -2 0 2; -1 0 1'. Can be repeated."
-        ),
-    ] = None,
-    layer: Annotated[
-        str,
-        typer.Option(
-            "--layer", parser=parsers.layers, metavar="N|all", help="The layer whose filters are shown, counted from 1."
-        ),
-    ] = "all",
-    only: Annotated[
-        parsers.Counts | None,
-        typer.Option(
-            "--only",
-            parser=parsers.numbers,
-            metavar="N-N|all",
-            help="The filters of a layer, counted from 1, such as 1-8,12. By default all, or as many as fit on a "
-            "terminal.",
-            show_default=False,
-        ),
-    ] = None,
-    before: Annotated[bool, typer.Option("--before", help="Show the filters of a model before training.")] = False,
-    values: Annotated[
-        bool, typer.Option("--values", help="Print the weights; with -o, write them into the picture.")
-    ] = False,
-    scope: Annotated[
-        options.Scope,
-        typer.Option("--scope", help="Scale each filter by its own largest weight, or all by the largest of all."),
-    ] = "channel",
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write a picture; - for standard output."),
-    ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="ENDING", help="The format, such as png or jpg, if the output's name has no ending."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per layer on standard output.")
-    ] = False,
+    spec: Spec = None,
+    kernel: Kernel = None,
+    layer: LayerOption = "all",
+    only: Only = None,
+    before: Before = False,
+    values: Values = False,
+    scope: Scope = "channel",
+    output: Output = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
     """Draw filters: -1 is black, 0 gray, 1 white.
 

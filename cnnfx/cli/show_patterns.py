@@ -9,6 +9,7 @@ import typer
 
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_error, print_json, print_result
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.features import ImageSource, LayerPatterns, Pattern
@@ -16,109 +17,89 @@ if TYPE_CHECKING:
     from cnnfx.pipeline.targets import Target
 
 
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A model (.npz), a preset's name or a .toml file.",
+        show_default=False,
+        autocompletion=parsers.complete_filters,
+    ),
+]
+Data = Annotated[
+    str | None,
+    option(
+        "--data DATA",
+        "The images to search: a data set as for cnnfx train, or any folder of pictures. By default the "
+        "training images of a model, otherwise MNIST or drawn digits.",
+        options.DATA,
+    ),
+]
+Layer = Annotated[
+    str | None,
+    option(
+        "--layer N|classes",
+        "The layer whose filters are shown, counted from 1, or the classes. By default the last layer.",
+        options.FILTERS,
+        parsers.layer_or_classes,
+    ),
+]
+Filters = Annotated[
+    parsers.Choice | None,
+    option(
+        "--filters -f LIST",
+        "The filters, by number or name: 1,4,7-9 or top,left.  [default: all]",
+        options.FILTERS,
+        parsers.choice,
+    ),
+]
+Method = Annotated[
+    parsers.Methods | None,
+    option(
+        "--method LIST",
+        "What to show: patches, the nine with the highest activation; deconvolution of these; maximization, "
+        "inputs that maximize the activation. Several are separated by commas.  [default: all]",
+        options.PICTURE,
+        parsers.methods,
+    ),
+]
+Columns = Annotated[int | None, option("--columns N", "Filters in each row.", options.PICTURE, parsers.whole)]
+Output = Annotated[
+    str | None,
+    option(
+        "--output -o FILE",
+        "Write a picture; - for standard output. By default the best pattern of each filter is drawn in the terminal.",
+        options.OUTPUT,
+    ),
+]
+Format = Annotated[
+    str | None,
+    option("--format ENDING", "The format, such as png or jpg, if the output's name has no ending.", options.OUTPUT),
+]
+Seed = Annotated[
+    int | None,
+    option(
+        "--seed N",
+        "The seed of the noise that maximization starts from.  [default: 0]",
+        options.PICTURE,
+        parsers.pixels,
+    ),
+]
+Json = Annotated[bool, option("--json", "Print one JSON object per filter on standard output.", options.MESSAGES)]
+
+
 def show_patterns(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK",
-            help="A model (.npz), a preset's name or a .toml file.",
-            show_default=False,
-            autocompletion=parsers.complete_filters,
-        ),
-    ],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="DATA",
-            help="The images to search: a data set as for cnnfx train, or any folder of pictures. By default the "
-            "training images of a model, otherwise MNIST or drawn digits.",
-            show_default=False,
-            rich_help_panel=options.DATA,
-        ),
-    ] = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(
-            "--layer",
-            parser=parsers.layer_or_classes,
-            metavar="N|classes",
-            help="The layer whose filters are shown, counted from 1, or the classes. By default the last layer.",
-            show_default=False,
-            rich_help_panel=options.FILTERS,
-        ),
-    ] = None,
-    filters: Annotated[
-        parsers.Choice | None,
-        typer.Option(
-            "--filters",
-            "-f",
-            parser=parsers.choice,
-            metavar="LIST",
-            help="The filters, by number or name: 1,4,7-9 or top,left.  [default: all]",
-            show_default=False,
-            rich_help_panel=options.FILTERS,
-        ),
-    ] = None,
-    method: Annotated[
-        parsers.Methods | None,
-        typer.Option(
-            "--method",
-            parser=parsers.methods,
-            metavar="LIST",
-            help="What to show: patches, the nine with the highest activation; deconvolution of these; maximization, "
-            "inputs that maximize the activation. Several are separated by commas.  [default: all]",
-            show_default=False,
-            rich_help_panel=options.PICTURE,
-        ),
-    ] = None,
-    columns: Annotated[
-        int | None,
-        typer.Option(
-            "--columns",
-            parser=parsers.whole,
-            metavar="N",
-            help="Filters in each row.",
-            rich_help_panel=options.PICTURE,
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write a picture; - for standard output. By default the best pattern of each filter is drawn in the "
-            "terminal.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="ENDING",
-            help="The format, such as png or jpg, if the output's name has no ending.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            parser=parsers.pixels,
-            metavar="N",
-            help="The seed of the noise that maximization starts from.  [default: 0]",
-            rich_help_panel=options.PICTURE,
-        ),
-    ] = None,
+    spec: Spec,
+    data: Data = None,
+    layer: Layer = None,
+    filters: Filters = None,
+    method: Method = None,
+    columns: Columns = None,
+    output: Output = None,
+    format: Format = None,
+    seed: Seed = None,
     threads: options.Threads = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print one JSON object per filter on standard output.", rich_help_panel=options.MESSAGES
-        ),
-    ] = False,
+    as_json: Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Show what filters look for.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli import parsers
+from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_result
+from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,38 +25,34 @@ DEFAULT_INPUT = (1, 28, 28)
 DEFAULT_CLASSES = 10
 """The classes of an arch file unless given."""
 
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL|SPEC",
+        help="A model, a preset's name, a filter file or an arch file.",
+        show_default=False,
+        autocompletion=parsers.complete_filters,
+    ),
+]
+Input = Annotated[
+    parsers.Counts | None,
+    option(
+        "--input CxHxW",
+        "Channels, rows and columns of the input. By default those of the training images, or 1x28x28.",
+        parser=parsers.shape,
+    ),
+]
+Classes = Annotated[
+    int | None,
+    option("--classes N", "The number of classes of an arch file.  [default: 10]", parser=parsers.whole),
+]
+
 
 def summary(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL|SPEC",
-            help="A model, a preset's name, a filter file or an arch file.",
-            show_default=False,
-            autocompletion=parsers.complete_filters,
-        ),
-    ],
-    input: Annotated[
-        parsers.Counts | None,
-        typer.Option(
-            "--input",
-            parser=parsers.shape,
-            metavar="CxHxW",
-            help="Channels, rows and columns of the input. By default those of the training images, or 1x28x28.",
-            show_default=False,
-        ),
-    ] = None,
-    classes: Annotated[
-        int | None,
-        typer.Option(
-            "--classes",
-            parser=parsers.whole,
-            metavar="N",
-            help="The number of classes of an arch file.  [default: 10]",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    spec: Spec,
+    input: Input = None,
+    classes: Classes = None,
+    as_json: options.JsonObject = False,
 ) -> None:
     """List a network's layers, shapes and parameters.
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from cnnfx.cli import parsers
-from cnnfx.cli.options import DATA, MESSAGES
+from cnnfx.cli.options import DATA, MESSAGES, option
 
 NETWORK = "The network"
 RUN = "The run"
@@ -16,173 +14,85 @@ PICTURES = "Pictures"
 
 Data = Annotated[
     str | None,
-    typer.Option(
-        "--data",
-        metavar="DATA",
-        help="mnist; drawn, or drawn:N for N digits that cnnfx draws itself; a folder of IDX files; Keras' mnist.npz; "
+    option(
+        "--data DATA",
+        "mnist; drawn, or drawn:N for N digits that cnnfx draws itself; a folder of IDX files; Keras' mnist.npz; "
         "a folder with a subfolder of images per class. By default MNIST if it is available, otherwise drawn.",
-        show_default=False,
-        rich_help_panel=DATA,
+        DATA,
     ),
 ]
 ImageSize = Annotated[
     int | None,
-    typer.Option(
-        "--image-size",
-        parser=parsers.whole,
-        metavar="N",
-        help="Resize the images of class folders to N×N pixels. By default to the size of the first one.",
-        rich_help_panel=DATA,
+    option(
+        "--image-size N",
+        "Resize the images of class folders to N×N pixels. By default to the size of the first one.",
+        DATA,
+        parsers.whole,
     ),
 ]
-Color = Annotated[
-    bool, typer.Option("--color", help="Read the images of class folders in color, not gray.", rich_help_panel=DATA)
-]
+Color = Annotated[bool, option("--color", "Read the images of class folders in color, not gray.", DATA)]
 Arch = Annotated[
     str | None,
-    typer.Option(
-        "--arch",
-        metavar="FILE",
-        help="A network as a filter file, with filters = 16 and size = 5 for filters to train.",
-        rich_help_panel=NETWORK,
-    ),
+    option("--arch FILE", "A network as a filter file, with filters = 16 and size = 5 for filters to train.", NETWORK),
 ]
 FilterCounts = Annotated[
     parsers.Counts | None,
-    typer.Option(
-        "--filters",
-        parser=parsers.counts,
-        metavar="N,N",
-        help="The number of filters in each layer.  [default: 24,48]",
-        rich_help_panel=NETWORK,
-    ),
+    option("--filters N,N", "The number of filters in each layer.  [default: 24,48]", NETWORK, parsers.counts),
 ]
-FilterSize = Annotated[
-    int | None,
-    typer.Option(
-        "--size",
-        parser=parsers.whole,
-        metavar="N",
-        help="Filters of N×N weights.  [default: 5]",
-        rich_help_panel=NETWORK,
-    ),
-]
+FilterSize = Annotated[int | None, option("--size N", "Filters of N×N weights.  [default: 5]", NETWORK, parsers.whole)]
 Epochs = Annotated[
-    int | None,
-    typer.Option(
-        "--epochs",
-        parser=parsers.whole,
-        metavar="N",
-        help="Passes over the training images.  [default: 3]",
-        rich_help_panel=RUN,
-    ),
+    int | None, option("--epochs N", "Passes over the training images.  [default: 3]", RUN, parsers.whole)
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(
-        "--batch-size",
-        parser=parsers.whole,
-        metavar="N",
-        help="Images per step.  [default: 128, or all if there are fewer]",
-        rich_help_panel=RUN,
-    ),
+    option("--batch-size N", "Images per step.  [default: 128, or all if there are fewer]", RUN, parsers.whole),
 ]
 Rate = Annotated[
     float | None,
-    typer.Option(
-        "--lr",
-        parser=parsers.rate,
-        metavar="X",
-        help="The largest learning rate, reached early in the run.  [default: 0.01]",
-        rich_help_panel=RUN,
-    ),
+    option("--lr X", "The largest learning rate, reached early in the run.  [default: 0.01]", RUN, parsers.rate),
 ]
 Augment = Annotated[
     bool | None,
-    typer.Option(
-        "--augment/--no-augment",
-        help="Shift the images by up to a pixel at random.  [default: augment]",
-        show_default=False,
-        rich_help_panel=RUN,
-    ),
+    option("--augment/--no-augment", "Shift the images by up to a pixel at random.  [default: augment]", RUN),
 ]
 Seed = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        parser=parsers.pixels,
-        metavar="N",
-        help="The same seed gives the same model.  [default: 0]",
-        rich_help_panel=RUN,
-    ),
+    int | None, option("--seed N", "The same seed gives the same model.  [default: 0]", RUN, parsers.pixels)
 ]
 Resume = Annotated[
-    str | None,
-    typer.Option(
-        "--resume",
-        metavar="MODEL",
-        help="Continue the run that wrote this model, with its settings.",
-        rich_help_panel=RUN,
-    ),
+    str | None, option("--resume MODEL", "Continue the run that wrote this model, with its settings.", RUN)
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        "--threads",
-        parser=parsers.whole,
-        metavar="N",
-        help="Total number of threads, instead of $CNNFX_THREADS or the number of processors. The result is the same.",
-        rich_help_panel=RUN,
+    option(
+        "--threads N",
+        "Total number of threads, instead of $CNNFX_THREADS or the number of processors. The result is the same.",
+        RUN,
+        parsers.whole,
     ),
 ]
 ModelOutput = Annotated[
     str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="The file to which the model is written after every epoch.  [default: model.npz]",
-        rich_help_panel=RUN,
-    ),
+    option("--output -o FILE", "The file to which the model is written after every epoch.  [default: model.npz]", RUN),
 ]
 Log = Annotated[
-    str | None,
-    typer.Option(
-        "--log",
-        metavar="FILE",
-        help="Also write one JSON object per epoch to a file, such as run.jsonl.",
-        rich_help_panel=MESSAGES,
-    ),
+    str | None, option("--log FILE", "Also write one JSON object per epoch to a file, such as run.jsonl.", MESSAGES)
 ]
 Filmstrip = Annotated[
     str | None,
-    typer.Option(
-        "--filmstrip",
-        metavar="FILE",
-        help="Animate how the filters change: a .gif, .webp or animated .png, written at the end.",
-        rich_help_panel=PICTURES,
+    option(
+        "--filmstrip FILE",
+        "Animate how the filters change: a .gif, .webp or animated .png, written at the end.",
+        PICTURES,
     ),
 ]
 FilmstripLayer = Annotated[
     int | None,
-    typer.Option(
-        "--filmstrip-layer",
-        parser=parsers.whole,
-        metavar="N",
-        help="The layer whose filters the filmstrip shows.  [default: 1]",
-        rich_help_panel=PICTURES,
+    option(
+        "--filmstrip-layer N", "The layer whose filters the filmstrip shows.  [default: 1]", PICTURES, parsers.whole
     ),
 ]
 Curve = Annotated[
     str | None,
-    typer.Option(
-        "--curve",
-        metavar="FILE",
-        help="Plot loss and accuracy into a picture, such as curve.png, at the end.",
-        rich_help_panel=PICTURES,
-    ),
+    option("--curve FILE", "Plot loss and accuracy into a picture, such as curve.png, at the end.", PICTURES),
 ]
-Json = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON object per epoch on standard output.", rich_help_panel=MESSAGES),
-]
+Json = Annotated[bool, option("--json", "Print one JSON object per epoch on standard output.", MESSAGES)]
