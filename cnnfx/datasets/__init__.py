@@ -1,8 +1,8 @@
 """Labeled images for training and testing.
 
-`dataset` has the classes `LabeledImages` and `Dataset`; `load` finds a dataset by name or path. `mnist` and `download`
-get MNIST; `idx`, `keras_npz` and `image_folder` read the kinds of files; `synthetic_digits` and `glyphs` draw digits;
-`digit_preprocessing` fits an image of a digit to the format of MNIST.
+`dataset` contains the classes `LabeledImages` and `Dataset`; `load` loads a dataset by name or path. `mnist` and
+`download` download MNIST; `idx`, `keras_npz` and `image_folder` read files; `synthetic_digits` and `glyphs` draw
+digits; `digit_preprocessing` converts an image of a digit to the format of MNIST.
 """
 
 from cnnfx.datasets.dataset import Dataset, LabeledImages

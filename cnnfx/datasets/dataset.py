@@ -1,4 +1,4 @@
-"""Labeled images, data sets of them for training and testing, and checks that the readers share."""
+"""The classes `LabeledImages` and `Dataset`, and checks that all readers of datasets use."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cnnfx.errors import FileError
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Progress = Callable[[str, int, int | None], None]
-"""Called with what is being read, how much of it is done, and how much there is in all, or None if that is unknown."""
+"""Called with the name of what is loaded, the amount loaded so far, and the total amount, or None if it is unknown."""
 
 MAX_BYTES = 2**31
-"""The most bytes of images that a dataset may declare."""
+"""The most bytes of images of a dataset, in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Dataset:
     Parameters
     ----------
     name : str
-        "mnist", "drawn", or the name of the file or folder that was read.
+        "mnist", "drawn", "drawn:N", or the name of a file or folder.
     train_images, test_images : array (N, C, H, W), uint8
         0 is black, 255 white. Digits are white on black.
     train_labels, test_labels : array (N,), int64
@@ -79,18 +79,12 @@ class Dataset:
         return LabeledImages(self.name, self.test_images, self.test_labels, self.classes)
 
     def with_notes(self, notes: tuple[str, ...]) -> Dataset:
-        """Return the same dataset with notes before its own."""
+        """Return the dataset with these notes before the existing ones."""
         return replace(self, notes=(*notes, *self.notes))
 
 
 def check_counts(images_name: str, images: Images, labels_name: str, labels: Labels) -> None:
-    """Check that there are as many labels as images.
-
-    Raises
-    ------
-    FileError
-        With both counts.
-    """
+    """Raise `FileError` if the numbers of images and labels differ."""
     if len(images) != len(labels):
         raise FileError(
             f"{labels_name}: it holds {len(labels)} labels for the {len(images)} images of {images_name}. "
@@ -113,13 +107,7 @@ def numbered_classes(name: str, train_labels: Labels, test_labels: Labels) -> tu
 
 
 def check_memory(name: str, count: int, image_bytes: int) -> None:
-    """Check that `count` images of `image_bytes` bytes each fit into `MAX_BYTES`, before memory is allocated.
-
-    Raises
-    ------
-    FileError
-        With the size and the limit.
-    """
+    """Raise `FileError` if `count` images of `image_bytes` bytes each exceed `MAX_BYTES`."""
     if count * image_bytes > MAX_BYTES:
         raise FileError(
             f"{name}: it declares {count} images of {image_bytes} bytes, {count * image_bytes / 2**30:.1f} GiB in all; "

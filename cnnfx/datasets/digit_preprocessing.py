@@ -1,7 +1,7 @@
-"""Preprocessing of an image of a digit as MNIST's images were made.
+"""Conversion of an image of a digit to the format of MNIST's images.
 
-A digit is bright on black, scaled into a box of 20×20 pixels and placed in 28×28 with its center of mass in the middle;
-see http://yann.lecun.com/exdb/mnist/.
+The digit is bright on black, scaled to a box of 20×20 pixels, and placed in 28×28 pixels with its center of mass in the
+middle; see http://yann.lecun.com/exdb/mnist/.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ Pixels = NDArray[np.float32]
 IMAGE_SIDE = 28
 """The side of MNIST's images, in pixels."""
 BOX_SIDE = 20
-"""The longer side of a digit in them, in pixels."""
+"""The longer side of a digit in MNIST's images, in pixels."""
 CENTER = 14.5
-"""Row and column of the center of mass in MNIST's images: the middle of pixel 14, counted from 0."""
+"""Row and column of the center of mass in MNIST's images: the center of pixel 14, counted from 0."""
 MIN_CONTRAST = 0.03
-"""The least difference of the brightest and the darkest level, in 0..1, of an image that shows a digit."""
+"""The least difference between the brightest and the darkest level of an image of a digit, in 0..1."""
 MIN_STROKE = 0.2
-"""The least level of a stroke, as a share of the brightest; the rest is background."""
+"""The least level of a stroke, relative to the brightest; pixels below it are background."""
 MAX_BOX_ERROR = 2
-"""How far the longer side of a digit that is already fitted may be from `BOX_SIDE`, in pixels."""
+"""The largest difference of the longer side from `BOX_SIDE`, in pixels, for which an image is returned unchanged."""
 MAX_CENTER_ERROR = 1.0
-"""How far its center of mass may be from `CENTER`, in pixels."""
+"""The largest distance of the center of mass from `CENTER`, in pixels, for which an image is returned unchanged."""
 
 
 def fit_digit(image: ArrayLike) -> tuple[Pixels, tuple[str, ...]]:
     """Fit an image of a digit to the format of MNIST.
 
-    A dark digit on a light background is inverted. The strokes are cropped and scaled, keeping their aspect, so that
-    the longer side of their box is 20 pixels; the box is placed in 28×28 so that the center of mass is in the middle.
-    An image that already has this format is returned unchanged.
+    A dark digit on a light background is inverted. The strokes are cropped and scaled, with the same aspect ratio, so
+    that the longer side of their box is 20 pixels; the box is placed in 28×28 pixels so that the center of mass is in
+    the middle. An image that already has this format is returned unchanged.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def fit_digit(image: ArrayLike) -> tuple[Pixels, tuple[str, ...]]:
     digit : array (28, 28), float32
         0 is background, 1 the brightest stroke.
     notes : tuple of str
-        What was changed that the user may not expect.
+        Messages about changes that the user may not expect.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _is_fitted(pixels: Pixels) -> bool:
 
 
 def _bounding_box(strokes: Pixels) -> tuple[slice, slice]:
-    """Return the rows and columns from the first to the last that hold a stroke."""
+    """Return the rows and columns from the first to the last that contain a stroke."""
     rows, columns = (np.flatnonzero((strokes >= MIN_STROKE).any(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
@@ -119,7 +119,7 @@ def _scale(strokes: Pixels) -> Pixels:
 
 
 def _place_centered(strokes: Pixels) -> Pixels:
-    """Place the strokes in 28×28, their center of mass as near the middle as whole pixels and the frame allow."""
+    """Place the strokes in 28×28 pixels, with their center of mass as close to the middle as possible."""
     top, left = (
         int(np.clip(round(CENTER - center), 0, IMAGE_SIDE - size))
         for center, size in zip(_center_of_mass(strokes), strokes.shape, strict=True)
@@ -131,7 +131,7 @@ def _place_centered(strokes: Pixels) -> Pixels:
 
 
 def _center_of_mass(pixels: Pixels) -> tuple[float, float]:
-    """Return the row and column of the center of mass; the edges of pixels have whole coordinates."""
+    """Return the row and column of the center of mass; pixel centers have half-integer coordinates."""
     mass = float(pixels.sum())
     rows, columns = (np.arange(size) + 0.5 for size in pixels.shape)
     return float(pixels.sum(axis=1) @ rows) / mass, float(pixels.sum(axis=0) @ columns) / mass

@@ -16,9 +16,9 @@ from cnnfx.datasets.idx import GZIP_SIGNATURE
 from cnnfx.errors import FileError
 
 TIMEOUT_SECONDS = 10.0
-"""How long a mirror may send nothing."""
+"""The longest time without data from a mirror."""
 MAX_SECONDS = 300.0
-"""How long the download of one file from one mirror may take."""
+"""The longest time of the download of one file from one mirror."""
 CHUNK_BYTES = 2**16
 """The most bytes that are received at a time."""
 
@@ -30,11 +30,11 @@ class RemoteFile:
     Parameters
     ----------
     name : str
-        Its name on every mirror.
+        The name of the file on every mirror.
     size : int
-        The size of its decompressed content, in bytes.
+        The size of the decompressed content, in bytes.
     sha256 : str
-        The SHA-256 of its decompressed content, in hexadecimal digits. Mirrors may compress in different ways.
+        The SHA-256 of the decompressed content, in hexadecimal digits. The compression of mirrors may differ.
     """
 
     name: str
@@ -43,7 +43,7 @@ class RemoteFile:
 
 
 class _MirrorError(Exception):
-    """Why a mirror cannot be used. The text is a clause without a final period."""
+    """The reason why a mirror cannot be used, a clause without a final period."""
 
 
 def fetch(remote: RemoteFile, mirrors: Sequence[str], progress: Progress | None = None) -> bytes:
@@ -55,17 +55,17 @@ def fetch(remote: RemoteFile, mirrors: Sequence[str], progress: Progress | None 
     mirrors : sequence of str
         HTTP or HTTPS addresses of folders.
     progress : callable, optional
-        Called with the file's name, the bytes received, and the bytes in all or None.
+        Called with the file's name, the bytes received, and the total bytes or None.
 
     Returns
     -------
     bytes
-        The file as it was sent, still compressed.
+        The compressed file.
 
     Raises
     ------
     FileError
-        If no mirror sends it; the message has the reason for each.
+        If no mirror sends it; the message contains the reason for each mirror.
     """
     failures = []
     for mirror in mirrors:
@@ -112,7 +112,7 @@ def _download(url: str, remote: RemoteFile, progress: Progress | None) -> bytes:
 
 
 def _check_content(data: bytes, remote: RemoteFile) -> None:
-    """Decompress what a mirror sent, no further than the expected size, and compare its SHA-256."""
+    """Decompress at most the expected size of the data and compare the SHA-256."""
     if not data:
         raise _MirrorError("it sent nothing")
     if not data.startswith(GZIP_SIGNATURE):

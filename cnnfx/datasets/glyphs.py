@@ -12,10 +12,10 @@ class Glyph(NamedTuple):
     ----------
     digit : int
     frequency : float
-        How often the digit has this shape, relative to its other glyphs.
+        The frequency of this shape relative to the other glyphs of the digit.
     strokes : str
         Strokes separated by `/`: smooth curves through control points `x,y` in hundredths of the digit's box, y down. A
-        point that occurs twice is one control point: a stroke that begins where another ends makes a corner there.
+        point that occurs twice is one control point: a stroke that begins at the end of another forms a corner.
     """
 
     digit: int

@@ -1,7 +1,7 @@
-"""IDX files, the format of MNIST and datasets like it: a magic number, the sizes of the axes, then the values.
+"""IDX files, the format of MNIST and similar datasets: a magic number, the sizes of the axes, then the values.
 
-The magic number is two zero bytes, the type of the values and the number of axes. Each size is a big-endian unsigned
-32-bit integer. http://yann.lecun.com/exdb/mnist/ describes it.
+The magic number is two zero bytes, the code of the values' type and the number of axes. Each size is a big-endian
+unsigned 32-bit integer. See http://yann.lecun.com/exdb/mnist/.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ VALUE_TYPES = {
 }
 """The types of values by their codes in the magic number."""
 CONTENTS = {3: "images", 1: "labels"}
-"""What files hold, by their number of axes."""
+"""The contents of a file by its number of axes."""
 FILE_NAME = re.compile(
     r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<content>images|labels)[-.]idx[13]-ubyte(\.gz)?", re.IGNORECASE
 )
@@ -64,8 +64,8 @@ def find_idx(folder: Path) -> dict[str, dict[str, Path]]:
     Returns
     -------
     dict of str to dict of str to Path
-        For each prefix of file names ("" for MNIST) the files by the fields of `IdxFiles`. Where a file is there both
-        plain and gzipped, the plain one is returned.
+        The files by prefix of their names ("" for MNIST) and field of `IdxFiles`. If a file exists both plain and
+        gzipped, the plain one is returned.
 
     Raises
     ------
@@ -95,13 +95,13 @@ def load_idx(path: Path) -> Dataset:
     Returns
     -------
     Dataset
-        The classes are called "0", "1" … as the labels. EMNIST's images are transposed in its files; they are set
-        upright.
+        The class names are the labels "0", "1" …. EMNIST's images, which are transposed in its files, are transposed
+        back.
 
     Raises
     ------
     FileError
-        If files are missing or damaged, or do not fit each other.
+        If files are missing, damaged or do not match.
     """
     files = _find_four(path)
     train, train_labels = _read_pair(files.train_images, files.train_labels)
@@ -112,7 +112,7 @@ def load_idx(path: Path) -> Dataset:
     notes: tuple[str, ...] = ()
     if files.train_images.name.lower().startswith("emnist"):
         train, test = np.ascontiguousarray(train.swapaxes(2, 3)), np.ascontiguousarray(test.swapaxes(2, 3))
-        notes = (f"{path}: EMNIST's images are transposed in its files; they were set upright.",)
+        notes = (f"{path}: EMNIST's images are transposed in its files; they were transposed back.",)
     classes = numbered_classes(str(files.test_labels), train_labels, test_labels)
     return Dataset(path.name or str(path), train, train_labels, test, test_labels, classes, notes)
 
@@ -135,8 +135,8 @@ def read_idx(name: str, stream: IO[bytes], axes: int) -> Images:
     Raises
     ------
     FileError
-        If the file is not IDX, holds other values or axes, is damaged, shorter or longer than its sizes say, or too
-        large. The sizes are checked before memory is allocated.
+        If the file is not IDX, contains other values or axes, is damaged, shorter or longer than its header says, or
+        too large. The sizes are checked before memory is allocated.
     """
     file_size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
@@ -155,13 +155,15 @@ def read_idx(name: str, stream: IO[bytes], axes: int) -> Images:
 
 
 def _find_four(path: Path) -> IdxFiles:
-    """Find the four files of the dataset in a folder, or of the one that a file belongs to."""
+    """Return the files of the only dataset in a folder, or of the dataset to which a file belongs."""
     found = find_idx(path if path.is_dir() else path.parent)
     if not path.is_dir() and (match := FILE_NAME.fullmatch(path.name)):
         found = {match["prefix"]: found[match["prefix"]]}
     if len(found) > 1:
         names = ", ".join(sorted(prefix.rstrip("-_.") or "one without a prefix" for prefix in found))
-        raise FileError(f"{path}: it holds several datasets ({names}). Give the file of one's images for training.")
+        raise FileError(
+            f"{path}: it holds several datasets ({names}). Give the file of training images of one of them."
+        )
     prefix, files = next(iter(found.items()), ("", {}))
     missing = ", ".join(_expected_name(prefix, field) for field in IdxFiles._fields if field not in files)
     if missing:
@@ -191,7 +193,7 @@ def _read_file(path: Path, axes: int) -> Images:
 
 
 def _read_shape(name: str, content: IO[bytes], axes: int) -> tuple[int, ...]:
-    """Read the magic number and the sizes of the axes."""
+    """Read the magic number and return the sizes of the axes."""
     magic = content.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in VALUE_TYPES:
         expected = bytes([0, 0, UINT8, axes])
@@ -209,7 +211,7 @@ def _read_shape(name: str, content: IO[bytes], axes: int) -> tuple[int, ...]:
 
 
 def _read_values(name: str, content: IO[bytes], shape: tuple[int, ...], max_bytes: int) -> Images:
-    """Read exactly the bytes of an array to the end of the file; `max_bytes` is the most that the file can hold."""
+    """Read the values to the end of the file, which contains at most `max_bytes` bytes of values."""
     if 0 in shape:
         raise FileError(f"{name}: it holds no {CONTENTS[len(shape)]}: its sizes are {_join_sizes(shape)}.")
     check_memory(name, shape[0], math.prod(shape[1:]))

@@ -15,23 +15,23 @@ ClassFiles = dict[str, list[Path]]
 """The image files of each class."""
 
 TRAIN_NAMES = ("train", "training")
-"""Names of a folder that has the class folders for training."""
+"""Names of the folder that contains the class folders for training."""
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
-"""Names of a folder that has the class folders for testing."""
+"""Names of the folder that contains the class folders for testing."""
 MAX_SIDE = 64
-"""Images get the size of the first one unless a side of it is longer than this, in pixels."""
+"""The longest side of the first image, in pixels, for which all images get its size."""
 DEFAULT_SIDE = 28
-"""Otherwise they become as high and wide as MNIST's, in pixels."""
+"""Height and width of all images if the first one is larger, in pixels: those of MNIST."""
 FILES_PER_TEST = 6
-"""The number of images in a class to each one for testing, if there is no folder for testing."""
+"""Images of a class per image for testing, if there is no folder for testing."""
 
 
 def load_class_folders(
     path: Path, *, size: int | None = None, color: bool = False, seed: int = 0, progress: Progress | None = None
 ) -> Dataset:
-    """Load the dataset of a folder with one sub-folder of images per class; the classes are named as these.
+    """Load the dataset of a folder with one sub-folder of images per class. The names of sub-folders are class names.
 
-    If the folder has the sub-folders `train` and `test`, each of them has the class folders. Else about one of six
+    If the folder has the sub-folders `train` and `test`, they contain the class folders. Otherwise about one in six
     images of each class is for testing.
 
     Parameters
@@ -41,16 +41,17 @@ def load_class_folders(
         Height and width to which images are resized, in pixels; by default those of the first image, or 28×28 if it is
         larger than 64×64.
     color : bool
-        Whether images have three channels, red, green and blue; else one, their luma.
+        Whether images have the channels red, green and blue rather than one, their luma.
     seed : int
         Determines the images for testing.
     progress : callable, optional
-        Called with "images", the number of those read, and of all.
+        Called with "images", the number of images read, and their total number.
 
     Raises
     ------
     FileError
-        If there are fewer than two classes, one without images, or images that cannot be read.
+        If there are fewer than two classes, a class has no image, or one image if it is split, or an image cannot be
+        read.
     """
     train, test = _find_files(path, seed)
     files = [file for part in (train, test) for class_files in part.values() for file in class_files]
@@ -68,7 +69,7 @@ def load_class_folders(
 
 
 def class_folders(path: Path) -> list[Path]:
-    """Return the sub-folders of a folder, those with numbers as names first, in numerical order.
+    """Return the sub-folders of a folder, in numerical order of names that are numbers, followed by the others.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def class_folders(path: Path) -> list[Path]:
 
 
 def resize_to_bytes(image: Image, height: int, width: int) -> Images:
-    """Return the pixels of an image resized as those of class folders: (C, height, width), uint8."""
+    """Return the pixels of an image as an array (C, height, width) of uint8, resized bilinearly."""
     if image.shape[1:] == (height, width) and image.values.dtype == np.uint8:
         return image.values
     resized = resize(image.floats(), height, width, "bilinear")
@@ -122,7 +123,7 @@ def _find_classes(folder: Path) -> ClassFiles:
 
 
 def _split(classes: ClassFiles, seed: int) -> tuple[ClassFiles, ClassFiles]:
-    """Split each class at random into files for training and, at least one, for testing."""
+    """Split each class at random into files for training and at least one for testing."""
     train, test = {}, {}
     for index, (name, files) in enumerate(classes.items()):
         if len(files) < 2:
@@ -144,7 +145,7 @@ def _labels(classes: ClassFiles) -> Labels:
 def _load_images(
     path: Path, files: list[Path], size: int | None, color: bool, progress: Progress | None
 ) -> tuple[Images, tuple[str, ...]]:
-    """Load all images into one array (N, C, H, W); a note says how many were resized."""
+    """Load all images into one array (N, C, H, W); return it with a note of the number of resized images."""
     channels = "rgb" if color else "gray"
     height, width = (size, size) if size else _default_size(load_image(files[0], channels=channels))
     shape = (3 if color else 1, height, width)
@@ -162,6 +163,6 @@ def _load_images(
 
 
 def _default_size(first: Image) -> tuple[int, int]:
-    """Return the height and width of all images where no size is given."""
+    """Return the height and width of all images if no size is given."""
     _, height, width = first.shape
     return (height, width) if max(height, width) <= MAX_SIDE else (DEFAULT_SIDE, DEFAULT_SIDE)

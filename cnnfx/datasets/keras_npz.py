@@ -1,4 +1,4 @@
-"""Datasets in the layout of Keras: `mnist.npz` and other `.npz` files with x_train, y_train, x_test and y_test."""
+"""Datasets in the format of Keras: `mnist.npz` and other `.npz` files with x_train, y_train, x_test and y_test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnnfx.system.npz import NpzError, NpzReader, read_header, read_values
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 """The names of the arrays of images (x) and labels (y)."""
 MAX_LABEL = 10_000
-"""Larger labels are refused as damage."""
+"""The largest label; a file with a larger one is refused as damaged."""
 
 
 def load_keras(path: Path) -> Dataset:
@@ -27,8 +27,8 @@ def load_keras(path: Path) -> Dataset:
     Raises
     ------
     FileError
-        If arrays are missing, damaged, of other types or shapes, too large, or do not fit each other. Sizes are checked
-        before memory is allocated.
+        If arrays are missing, damaged, of other types or shapes, too large, or do not match. Sizes are checked before
+        memory is allocated.
     """
     try:
         with NpzReader(path) as archive:

@@ -11,18 +11,18 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.load import ZIP_SIGNATURE
 
 KERAS_NAME = "mnist.npz"
-"""The file that makes a folder a dataset in the layout of Keras."""
+"""The name of the file in a folder with a dataset in the format of Keras."""
 MIN_DIGITS = 10
-"""The fewest drawn digits for training, and the fewest for testing."""
+"""The fewest drawn digits for training, and for testing."""
 MAX_DIGITS = 9_999_999
 """The most drawn digits for training."""
 TRAIN_PER_TEST = 6
-"""Drawn digits for training to each one for testing, as MNIST has."""
+"""Drawn digits for training per digit for testing, as in MNIST."""
 KNOWN_KINDS = (
     "four IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; "
     "gzipped or not), Keras' mnist.npz, or one sub-folder of images per class"
 )
-"""The kinds of files and folders that are read, for messages."""
+"""The kinds of files and folders that can be read, for messages."""
 MNIST_SOURCES = (
     "Put its four IDX files or Keras' mnist.npz into a folder and name that with $CNNFX_DATA, "
     "or name mirrors that can be reached with $CNNFX_MIRRORS."
@@ -43,20 +43,19 @@ def load_dataset(
     Parameters
     ----------
     spec : str or path, optional
-        "mnist": from the folder that `$CNNFX_DATA` names, the user's cache folder, or the web. "drawn": synthetic
-        digits, as many as MNIST has, or "drawn:N" for N training images and N / 6 test images. A path: a folder of IDX
-        files as MNIST's, or one of these files; Keras' `mnist.npz`; a folder with a sub-folder of images per class. A
-        file or folder called mnist is given as `./mnist`.
-        None: MNIST if it is available, else drawn digits, with a note.
+        "mnist": MNIST from the folder `$CNNFX_DATA`, the user's cache folder, or the web. "drawn": 60,000 and 10,000
+        synthetic digits, or "drawn:N" for N training images and N / 6 test images. A path: a folder of four IDX files,
+        or one of these files; Keras' `mnist.npz`; a folder with one sub-folder of images per class. Write `./mnist` for
+        a file or folder with the name mnist. None: MNIST if it is available, else drawn digits, with a note.
     size : int, optional
         Height and width to which the images of class folders are resized, in pixels; by default those of the first
         image, or 28×28 if it is larger than 64×64.
     color : bool
-        Whether the images of class folders have three channels, red, green and blue, rather than one.
+        Whether the images of class folders have the channels red, green and blue rather than one, their luma.
     seed : int
-        Determines the digits of "drawn", and which images are for testing in class folders without a test folder.
+        Determines the digits of "drawn", and the images for testing in class folders without a test folder.
     progress : callable, optional
-        Called with what is being read, how much of it is done, and how much there is in all or None.
+        Called with the name of what is loaded, the amount loaded so far, and the total amount or None.
 
     Returns
     -------
@@ -65,7 +64,7 @@ def load_dataset(
     Raises
     ------
     FileError
-        If the data are not available or damaged.
+        If the data are missing or damaged.
     ArgumentError
         If the size is not positive, or a size or color is given for a dataset other than class folders.
     """
@@ -89,13 +88,7 @@ def is_name(spec: str | os.PathLike[str]) -> bool:
 def load_path(
     path: Path, *, size: int | None = None, color: bool = False, seed: int = 0, progress: Progress | None = None
 ) -> Dataset:
-    """Load the dataset of a file or folder. For the arguments see `load_dataset`.
-
-    Raises
-    ------
-    FileError
-        If there is none, or it is damaged.
-    """
+    """Load the dataset of a file or folder. Arguments and errors are those of `load_dataset`."""
     from cnnfx.datasets.idx import find_idx, is_idx_name, load_idx
     from cnnfx.datasets.image_folder import class_folders, load_class_folders
     from cnnfx.datasets.keras_npz import load_keras
@@ -147,7 +140,7 @@ def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Prog
 
 
 def _draw_count(spec: str, seed: int, progress: Progress | None) -> Dataset:
-    """Draw the digits of "drawn:N". The dataset keeps this name, so that it can be loaded by it again."""
+    """Draw the digits of "drawn:N". The name of the dataset is `spec`, so that it can be loaded again by its name."""
     from cnnfx.datasets.synthetic_digits import draw_dataset
 
     count = spec.removeprefix("drawn:")
@@ -161,12 +154,12 @@ def _draw_count(spec: str, seed: int, progress: Progress | None) -> Dataset:
 
 
 def _load_mnist(progress: Progress | None) -> Dataset:
-    """Load MNIST from where `$CNNFX_DATA` says; if that fails, with a note from the cache or the web."""
+    """Load MNIST from the path `$CNNFX_DATA`, or else, with a note of its error, from the cache or the web."""
     from cnnfx.datasets.mnist import load_mnist
 
     notes: tuple[str, ...] = ()
     try:
-        if dataset := _load_named_mnist():
+        if dataset := _load_mnist_from_variable():
             return dataset
     except FileError as error:
         notes = (str(error),)
@@ -176,8 +169,8 @@ def _load_mnist(progress: Progress | None) -> Dataset:
         raise FileError(f"MNIST is not available. {' '.join((*notes, str(error)))} {MNIST_SOURCES}") from error
 
 
-def _load_named_mnist() -> Dataset | None:
-    """Load MNIST from where `$CNNFX_DATA` says; None if it is not set."""
+def _load_mnist_from_variable() -> Dataset | None:
+    """Load MNIST from the path `$CNNFX_DATA`; return None if it is not set."""
     from cnnfx.datasets.mnist import DIGITS, is_mnist
 
     path = os.environ.get("CNNFX_DATA")

@@ -1,4 +1,4 @@
-"""MNIST from the user's cache folder, or from the web into it."""
+"""Loading of MNIST from the user's cache folder, and its download."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cnnfx.errors import FileError
 from cnnfx.system.files import atomic_write
 
 MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist")
-"""Folders on the web that have MNIST's four files; `$CNNFX_MIRRORS` names others, separated by blanks."""
+"""Addresses of MNIST's four files. `$CNNFX_MIRRORS`, addresses separated by blanks, replaces them."""
 FILES = {
     "train_images": RemoteFile(
         "train-images-idx3-ubyte.gz", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
@@ -35,13 +35,13 @@ FILES = {
         "t10k-labels-idx1-ubyte.gz", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-"""MNIST's files by the arrays of `Dataset` that they hold."""
+"""MNIST's files by the names of their arrays in `Dataset`."""
 DIGITS = tuple("0123456789")
 """The names of MNIST's classes."""
 
 
 def load_mnist(*, mirrors: Sequence[str] | None = None, progress: Progress | None = None) -> Dataset:
-    """Load MNIST from the cache folder; download what is missing there or damaged.
+    """Load MNIST from the cache folder. Missing and damaged files are downloaded.
 
     All content is compared with the published SHA-256 sums.
 
@@ -50,12 +50,12 @@ def load_mnist(*, mirrors: Sequence[str] | None = None, progress: Progress | Non
     mirrors : sequence of str, optional
         Addresses of folders on the web; by default those of `$CNNFX_MIRRORS`, or `MIRRORS`.
     progress : callable, optional
-        Called with a file's name, the bytes received, and the bytes in all or None.
+        Called with a file's name, the bytes received, and the total bytes or None.
 
     Returns
     -------
     Dataset
-        60,000 training images (1, 28, 28) and 10,000 test images. A note says if they could not be cached.
+        60,000 training images (1, 28, 28) and 10,000 test images, with a note if they could not be cached.
 
     Raises
     ------
@@ -88,12 +88,12 @@ def load_mnist(*, mirrors: Sequence[str] | None = None, progress: Progress | Non
 
 
 def is_mnist(dataset: Dataset) -> bool:
-    """Return whether a dataset has MNIST's content, by the published SHA-256 sums."""
+    """Return whether the images and labels of a dataset have MNIST's published SHA-256 sums."""
     return all(_has_published_sum(getattr(dataset, name), remote) for name, remote in FILES.items())
 
 
 def cache_folder() -> Path:
-    """Return the folder in which cnnfx keeps downloads, in the system's folder for caches."""
+    """Return the folder of downloads, in the user's cache folder of the platform."""
     home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -106,7 +106,7 @@ def cache_folder() -> Path:
 
 
 def _read_cached(path: Path, remote: RemoteFile) -> Images | None:
-    """Read a file of the cache folder; None if it is missing or its content is not the published one."""
+    """Read a file of the cache folder; return None if it is missing or does not have the published SHA-256."""
     with suppress(OSError, FileError), path.open("rb") as stream:
         array = _read(str(path), stream, remote)
         if _has_published_sum(array[:, np.newaxis] if array.ndim == 3 else array, remote):
@@ -120,7 +120,7 @@ def _read(name: str, stream: IO[bytes], remote: RemoteFile) -> Images:
 
 
 def _has_published_sum(array: Images | Labels, remote: RemoteFile) -> bool:
-    """Return whether an array (N, 1, H, W) or (N,), as an IDX file, has the SHA-256 that is published."""
+    """Return whether an array (N, 1, H, W) or (N,), written as an IDX file, has the published SHA-256."""
     sizes = array.shape[:1] + array.shape[2:]
     header = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, ">u4").tobytes()
     digest = hashlib.sha256(header)
@@ -129,7 +129,7 @@ def _has_published_sum(array: Images | Labels, remote: RemoteFile) -> bool:
 
 
 def _cache(path: Path, data: bytes) -> list[str]:
-    """Write a downloaded file into the cache folder; return a note if that fails, since the data can be used anyway."""
+    """Write a downloaded file to the cache folder; return a note if this fails, since the data can still be used."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:

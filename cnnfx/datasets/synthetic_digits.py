@@ -1,4 +1,4 @@
-"""Synthetic digits that resemble MNIST's: any number of them, determined by a seed.
+"""Synthetic digits that resemble MNIST's, determined by a seed.
 
 Each digit is one of the glyphs of its class, with control points moved at random. The curves through these points are
 bent, stretched, slanted and rotated, and drawn with a pen of random width.
@@ -29,23 +29,23 @@ TRAIN_COUNT = 60_000
 TEST_COUNT = 10_000
 """The number of test images, as in MNIST."""
 BLOCK_DIGITS = 100
-"""The digits that are drawn at a time; each block has its own random numbers."""
+"""Digits of a block, which is drawn at a time with its own random number generator."""
 MAX_CONTROL_POINTS = 16
 """The most control points of a glyph."""
 SAMPLES = 72
-"""The points that are sampled along all strokes of a glyph: they are less than a pixel apart."""
+"""Sample points along all strokes of a glyph. Their distance is less than a pixel."""
 CHORD_EXPONENT = 0.7
-"""The parameter of a spline grows between control points by this power of their distance. With a value between 0
-(uniform) and 1 (chord length), short segments bend as gently as long ones."""
+"""The exponent of the distance between control points in the parameter of a spline: 0 is a uniform spline, 1 a
+chord-length spline. Between them, short segments have no higher curvature than long ones."""
 
 # The variation of digits. The values were found by comparing the digits with MNIST's, and by the accuracy on MNIST's
 # training images of a network trained on the digits; MNIST's test images were not used.
 JITTER_STD = 0.065
-"""The mean standard deviation of a glyph's control points, in the unit of its box."""
+"""The mean standard deviation of a glyph's control points, relative to the size of its box."""
 JITTER_SHAPE = 3.0
-"""The shape parameter of the gamma distribution by which this standard deviation varies between digits."""
+"""The shape parameter of the gamma distribution of this standard deviation over digits."""
 BEND_STD = np.array([1, 1, 1, 0.7, 0.7, 0.7, 0.7], np.float32) * 0.08
-"""The standard deviations of the coefficients of xx, xy, yy, xxx, xxy, xyy and yyy by which curves are bent."""
+"""The standard deviations of the coefficients of x², xy, y², x³, x²y, xy² and y³ in the bending polynomials."""
 LOG_ASPECT_MEAN = -0.22
 """The mean of the logarithm of width over height."""
 LOG_ASPECT_STD = 0.27
@@ -65,12 +65,12 @@ PEN_RADIUS_LIMITS = (0.6, 2.8)
 EDGE_WIDTH = 1.0
 """The mean width of the soft edge of a stroke, in pixels."""
 EDGE_WIDTH_STD = 0.1
-"""The standard deviation of this width, in pixels."""
+"""The standard deviation of the width of the soft edge, in pixels."""
 EDGE_WIDTH_LIMITS = (0.7, 1.3)
-"""The range of this width, in pixels."""
+"""The range of the width of the soft edge, in pixels."""
 
 INK_REACH = 0.95
-"""How far the ink reaches beyond the ends of the strokes, in radii of the pen."""
+"""The distance between the end of a stroke and the edge of its ink, in radii of the pen."""
 SIGMA_PER_RADIUS = 0.5
 """The σ of the Gaussian around sample points, in radii of the pen. Larger values would fill small loops."""
 MIN_SIGMA = 0.45
@@ -89,11 +89,11 @@ def draw_dataset(
     Parameters
     ----------
     seed : int
-        The same seed gives the same digits.
+        Equal seeds give equal digits.
     train, test : int
         The numbers of training and test images.
     progress : callable, optional
-        Called with "digits", the number of those drawn, and of all training or test images.
+        Called with "digits", the number of digits drawn, and the total number of training or test images.
 
     Returns
     -------
@@ -113,10 +113,10 @@ def draw_digits(labels: ArrayLike, seed: int | Sequence[int] = 0, *, progress: P
     labels : array (N,) of int
         The digits, 0 to 9.
     seed : int or sequence of int
-        The same seed and labels give the same pixels, for any number of threads. Further labels do not change the
-        digits of complete blocks of `BLOCK_DIGITS` before them.
+        Equal seeds and labels give equal pixels, for any number of threads. Appended labels do not change the digits of
+        complete blocks of `BLOCK_DIGITS` before them.
     progress : callable, optional
-        Called with "digits", the number of those drawn, and of all.
+        Called with "digits", the number of digits drawn, and their total number.
 
     Returns
     -------
@@ -146,8 +146,8 @@ def draw_digits(labels: ArrayLike, seed: int | Sequence[int] = 0, *, progress: P
 def rasterize(positions: Floats, steps: Floats, radius: Floats, edge_width: Floats) -> Images:
     """Draw strokes in the format of MNIST: 20 pixels on the longer side, the center of mass in the middle of 28×28.
 
-    A Gaussian around each sample point gives a density, from which the distance of each pixel from the strokes follows;
-    the pen covers what is nearer than its radius.
+    The sum of Gaussians around the sample points gives the distance of each pixel from the strokes. Pixels whose
+    distance is less than the radius of the pen are inked.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def _draw_block(digits: Labels, rng: np.random.Generator) -> Images:
 
 
 def _sample_glyphs(digits: Labels, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return positions and steps (N, SAMPLES, 2) along a random glyph of each digit, its control points moved."""
+    """Return positions and steps (N, SAMPLES, 2) along a random glyph of each digit with moved control points."""
     count = len(digits)
     glyphs = _choose_glyphs(digits, rng.random(count))
     jitter_std = JITTER_STD * rng.gamma(JITTER_SHAPE, 1 / JITTER_SHAPE, count).astype(np.float32)
@@ -288,7 +288,7 @@ def _normal(rng: np.random.Generator, *shape: int, std: float = 1.0) -> Floats:
 
 
 def _center(boxed: Floats, lengths: Floats) -> Floats:
-    """Move digits by whole pixels, as MNIST's boxes are, so that the center of mass is nearest to the middle."""
+    """Move digits by whole pixels, as in MNIST, so that the center of mass is closest to the middle."""
     center_of_mass = (boxed * lengths[..., None]).sum(axis=1) / lengths.sum(axis=1)[:, None]
     centered: Floats = boxed + np.rint(np.float32(CENTER) - center_of_mass)[:, None]
     return centered
@@ -297,8 +297,8 @@ def _center(boxed: Floats, lengths: Floats) -> Floats:
 def _distance_from_strokes(positions: Floats, lengths: Floats, sigma: Floats) -> Floats:
     """Return the distance (N, 28, 28) of each pixel from the strokes, in pixels.
 
-    Along a straight stroke, Gaussians of σ whose weights are the lengths of its steps over √(2π)·σ sum up to
-    exp(−d² / 2σ²) at the distance d. A Gaussian is a product of a function of x and one of y, and so the sum over the
+    At the distance d from a straight stroke, the sum of Gaussians with standard deviation σ and weights of step length
+    / (√(2π)·σ) is exp(−d² / 2σ²). A Gaussian is a product of a function of x and a function of y, so the sum over the
     sample points is a matrix product.
     """
     pixel_centers = np.arange(IMAGE_SIDE, dtype=np.float32) + np.float32(0.5)
@@ -324,7 +324,7 @@ def _parse_point(pair: str) -> Coordinates:
 
 
 def _glyph_curves(strokes: list[list[Coordinates]]) -> GlyphCurves:
-    """Compute splines through the control points of each stroke. A point that occurs twice is one control point."""
+    """Return splines through the control points of each stroke. A point that occurs twice is one control point."""
     points = list(dict.fromkeys(point for stroke in strokes for point in stroke))
     positions, steps = [], []
     for stroke, count in zip(strokes, _samples_per_stroke(strokes), strict=True):
@@ -345,7 +345,7 @@ def _samples_per_stroke(strokes: list[list[Coordinates]]) -> list[int]:
 def _spline(points: Matrix, times: Matrix) -> tuple[Matrix, Matrix]:
     """Return the values and derivatives, at times in 0..1, of the cubic Hermite spline through n points.
 
-    Both are matrices (T, n) that give them from the points. See
+    Both are matrices (T, n) that are multiplied by the points. See
     https://en.wikipedia.org/wiki/Cubic_Hermite_spline#Interpolation_on_an_arbitrary_interval.
     """
     gaps = np.hypot(*np.diff(points, axis=0).T) ** CHORD_EXPONENT

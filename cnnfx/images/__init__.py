@@ -1,7 +1,7 @@
 """Images from files and streams, as arrays with channel names.
 
-`image` has the class `Image`, cropping and resizing; `load` finds and loads images; `pillow` decodes pictures, `arrays`
-reads numbers (`.npy`, `.npz`, `.csv`).
+`image` contains the class `Image`, cropping and resizing; `load` finds and loads images; `pillow` decodes pictures;
+`arrays` reads arrays of numbers (`.npy`, `.npz`, `.csv`).
 """
 
 from cnnfx.images.image import MAX_PIXELS, Image, as_floats, resize, shrink_to_pixels

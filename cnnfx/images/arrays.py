@@ -1,6 +1,7 @@
-"""Arrays of numbers as images: `.npy`, `.npz` and `.csv` files.
+"""Reading of `.npy`, `.npz` and `.csv` files as images.
 
-An array is `(C, H, W)`, `(H, W)` or `(W,)`; missing axes have the size 1. Values become float32 and are not scaled.
+Arrays have the shape `(C, H, W)`, `(H, W)` or `(W,)`; missing axes get the size 1. Values become float32 and are not
+scaled.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ MAPS = "maps"
 NAMES = "names"
 """The array of the maps' names in such a file."""
 MAX_NAMES_BYTES = 2**24
-"""Names that take more bytes are ignored."""
+"""The most bytes of the maps' names; longer names are ignored."""
 REAL_KINDS = "biuf"
 """The kinds of dtype that become an image: boolean, integers, floats."""
 MAX_CELL_BYTES = 25
-"""The bytes of a number as text, with its separator; with the limit of numbers it bounds the size of a `.csv` file."""
+"""The most bytes of a number as text with its separator. Times the limit of numbers, it is the largest `.csv` file."""
 SEPARATORS = (";", ",", "\t")
-"""The separators of a `.csv` file. A line is split at the first that it contains: 1,5;2,5 is refused, not misread."""
+"""The separators of a `.csv` file, in order of precedence: `1,5;2,5` is split at `;`, and its cells are refused."""
 
 
 def load_npy(name: str, stream: IO[bytes], max_pixels: int) -> Image:
@@ -39,7 +40,7 @@ def load_npy(name: str, stream: IO[bytes], max_pixels: int) -> Image:
         The name of the image, for messages.
     stream : binary file
     max_pixels : int
-        The most numbers, over all channels.
+        The most numbers of all channels together.
 
     Returns
     -------
@@ -49,8 +50,8 @@ def load_npy(name: str, stream: IO[bytes], max_pixels: int) -> Image:
     Raises
     ------
     FileError
-        If the file is damaged, or its array is not real, has more than 3 axes, is empty or too large. The header is
-        checked before the values are read.
+        If the file is damaged, or its array is not real, has no axis or more than 3, is empty or too large. The header
+        is checked before the values are read.
     """
     try:
         return _to_image(name, _read_array(name, stream, max_pixels, "the array"))
@@ -59,10 +60,9 @@ def load_npy(name: str, stream: IO[bytes], max_pixels: int) -> Image:
 
 
 def load_npz(name: str, stream: IO[bytes], max_pixels: int) -> Image:
-    """Read the feature maps of a `.npz` file with their names, or its only array of real numbers, as an image.
+    """Read a `.npz` file as an image: its feature maps with their names, or else its only array of real numbers.
 
-    Parameters, result and errors are those of `load_npy`; a `.npz` file of several arrays without feature maps is
-    refused as well.
+    Parameters, result and errors are as in `load_npy`. A file of several arrays without feature maps is an error too.
     """
     try:
         with NpzReader(stream) as archive:
@@ -102,7 +102,7 @@ def load_csv(name: str, stream: IO[bytes], max_pixels: int) -> Image:
 
 
 def _read_array(name: str, stream: IO[bytes], max_pixels: int, subject: str) -> NDArray[Any]:
-    """Read an array after a check of its header; `subject` is what messages call it."""
+    """Read an array after a check of its header. Messages begin with `name` and `subject`."""
     header = read_header(stream)
     _check_header(f"{name}: {subject}", header)
     check_size(name, header.shape if len(header.shape) > 1 else (1, *header.shape), max_pixels, "numbers")
@@ -120,7 +120,7 @@ def _check_header(where: str, header: NpyHeader) -> None:
 
 
 def _to_image(name: str, array: NDArray[Any], names: tuple[str, ...] = ()) -> Image:
-    """Make an image of an array of 1 to 3 axes. Names that do not fit its channels are replaced."""
+    """Return an array of 1 to 3 axes as an image. Names whose number differs from its channels are replaced."""
     try:
         with np.errstate(over="raise", invalid="ignore"):
             values = array.astype(np.float32, copy=False)
@@ -134,7 +134,7 @@ def _to_image(name: str, array: NDArray[Any], names: tuple[str, ...] = ()) -> Im
 
 
 def _only_real_array(name: str, archive: NpzReader) -> str:
-    """Return the name of the one array of real numbers in a `.npz` file."""
+    """Return the name of the only array of real numbers in a `.npz` file."""
     real = [member for member in archive.names if _is_real(archive, member)]
     if len(real) == 1:
         return real[0]
@@ -153,7 +153,7 @@ def _is_real(archive: NpzReader, member: str) -> bool:
 
 
 def _read_names(archive: NpzReader) -> tuple[str, ...]:
-    """Read the names of feature maps; empty if there are none that can be used."""
+    """Return the names of feature maps; empty if they are missing or cannot be read."""
     if NAMES not in archive.names:
         return ()
     try:
@@ -168,7 +168,7 @@ def _damaged(name: str) -> FileError:
 
 
 def _csv_lines(name: str, stream: IO[bytes]) -> Iterator[tuple[int, str]]:
-    """Yield the lines that hold numbers, each with its line number from 1."""
+    """Yield each line that is neither blank nor a comment, with its line number from 1."""
     try:
         with io.TextIOWrapper(stream, "utf-8-sig") as text:
             for number, line in enumerate(text, 1):
@@ -180,10 +180,10 @@ def _csv_lines(name: str, stream: IO[bytes]) -> Iterator[tuple[int, str]]:
 
 
 def _csv_row(name: str, number: int, line: str) -> NDArray[np.float32]:
-    """Parse the numbers of one line."""
+    """Return the numbers of one line."""
     separator = next((mark for mark in SEPARATORS if mark in line), None)
     cells = [cell.strip() for cell in line.split(separator)]
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
+    with np.errstate(over="ignore"):  # numbers too large for float32 become infinite and are refused
         row = np.array(list(map(_parse_cell, cells))).astype(np.float32)
     refused = ~np.isfinite(row)
     if refused.any():
@@ -194,7 +194,7 @@ def _csv_row(name: str, number: int, line: str) -> NDArray[np.float32]:
 
 
 def _parse_cell(cell: str) -> float:
-    """Parse a number; NaN if it is none. Python's digit groups, as in `1_000`, are not accepted."""
+    """Return the number in a cell, or NaN if there is none. Python's digit groups, as in `1_000`, are not accepted."""
     try:
         return float("nan") if "_" in cell else float(cell)
     except ValueError:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, FileError
 
 MAX_PIXELS = 200_000_000
-"""The default limit for the pixels of a picture, and for the numbers of an array over all channels."""
+"""The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in luma, after Rec. 601."""
 
@@ -28,14 +28,14 @@ class Image:
     Parameters
     ----------
     name : str
-        Its path as given, or "standard input".
+        The path as given, or "standard input".
     values : array (C, H, W), uint8, uint16 or float32
         The numbers of the file: pixels in 0..255 or 0..65535, or floats of any range.
     channel_names : tuple of C str
     is_array : bool
-        Whether the values are numbers of an array file, not the pixels of a picture.
+        Whether the values are the numbers of an array file rather than the pixels of a picture.
     notes : tuple of str
-        Messages for the user, such as that some of the file's depth is lost.
+        Messages for the user, such as a loss of bit depth.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Image:
         return channels, height, width
 
     def floats(self, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
-        """Return the rows from `first` to `last` (exclusive; by default to the end) as float32, `(C, rows, W)`.
+        """Return the rows ``first:last`` (by default to the end) as a float32 array `(C, rows, W)`.
 
         Pixels are scaled to 0..1; floats are returned unchanged and without a copy.
         """
@@ -59,7 +59,7 @@ class Image:
 
 
 def as_floats(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Scale unsigned integers from the range of their dtype to 0..1, as float32. Float32 is returned without a copy."""
+    """Return unsigned integers scaled from the range of their dtype to 0..1, as float32; float32 is not changed."""
     if values.dtype == np.float32:
         return values
     scaled: NDArray[np.float32] = np.divide(values, np.float32(np.iinfo(values.dtype).max), dtype=np.float32)
@@ -67,13 +67,7 @@ def as_floats(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels") -> None:
-    """Check that an image has at most `limit` pixels (or numbers, over all channels), before it is decoded.
-
-    Raises
-    ------
-    FileError
-        With the size and the limit.
-    """
+    """Raise `FileError` if an image of this shape has more than `limit` pixels, or numbers of all channels together."""
     if math.prod(shape) > limit:
         raise FileError(
             f"{name}: it has {'×'.join(map(str, shape))} = {math.prod(shape)} {unit}, the limit is {limit}.",
@@ -87,7 +81,7 @@ def crop(image: Image, x: int, y: int, width: int, height: int) -> Image:
     Raises
     ------
     ArgumentError
-        If it reaches outside the image.
+        If the part extends outside the image.
     """
     _, rows, columns = image.shape
     if x + width > columns or y + height > rows:
@@ -100,9 +94,9 @@ def crop(image: Image, x: int, y: int, width: int, height: int) -> Image:
 
 
 def shrink_to_side(image: Image, max_side: int) -> Image:
-    """Return the image with at most `max_side` pixels along its longer side, in its proportions, by box averages.
+    """Return the image with at most `max_side` pixels along its longer side, shrunk by box averages, aspect ratio kept.
 
-    A smaller image is returned unchanged. Pixels become float32 in 0..1.
+    A smaller image is returned unchanged. The pixels of a shrunk image are float32 in 0..1.
     """
     _, height, width = image.shape
     if max(height, width) <= max_side:
@@ -112,9 +106,9 @@ def shrink_to_side(image: Image, max_side: int) -> Image:
 
 
 def shrink_to_pixels(image: Image, max_pixels: int) -> Image:
-    """Return the image with at most `max_pixels` pixels, in its proportions and dtype, and a note of both sizes.
+    """Return the image with at most `max_pixels` pixels, of the same aspect ratio and dtype, with a note of both sizes.
 
-    A smaller image is returned unchanged. A Hamming window keeps more detail than box averages.
+    A smaller image is returned unchanged. The Hamming window keeps more detail than box averages.
     """
     _, height, width = image.shape
     if height * width <= max_pixels:
@@ -136,9 +130,9 @@ def resize(values: NDArray[Scalar], height: int, width: int, method: ResizeMetho
     height, width : int
         The new size, at least 1×1.
     method : "box", "hamming", "bilinear" or "bicubic"
-        "box" gives each pixel the mean of the input pixels whose centers it covers. The others weight input pixels by
-        their distance, in a window that becomes wider when the image shrinks, so that none is skipped. "bicubic" may
-        leave the range of the input.
+        Pillow's resampling filter. "box": the mean of the input pixels whose centers an output pixel covers. The others
+        weight input pixels by their distance, in a window that widens as the image shrinks. Results of "bicubic" may be
+        outside the range of the input.
 
     Returns
     -------
@@ -148,7 +142,7 @@ def resize(values: NDArray[Scalar], height: int, width: int, method: ResizeMetho
     import PIL.Image
 
     resampling = PIL.Image.Resampling[method.upper()]
-    # Pillow supports 16-bit images in part only.
+    # Pillow does not resize 16-bit images with all filters.
     pillow_dtype = np.uint8 if values.dtype == np.uint8 else np.float32
     planes = [PIL.Image.fromarray(np.ascontiguousarray(plane, pillow_dtype)) for plane in values]
     resized = np.stack([np.asarray(plane.resize((width, height), resampling)) for plane in planes])

@@ -1,4 +1,4 @@
-"""Loading of images from files and streams of any kind, and search for image files in folders."""
+"""Loading of images from files and bytes, and search for image files in folders."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NPY_SIGNATURE = b"\x93NUMPY"
 ZIP_SIGNATURE = b"PK"
 """The first bytes of a zip file, and so of a `.npz` file."""
 ARRAY_EXTENSIONS: dict[str, Kind] = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
-"""The kinds of array files by extension, for messages where the content has no known signature."""
+"""The kinds of array files by extension, used if the content has no known signature."""
 CSV_FIRST_BYTES = b"0123456789+-.# \t\r\nnNiI"
-"""The bytes with which a text of numbers may begin."""
+"""The bytes that may begin a `.csv` file."""
 TIFF_SIGNATURES = (b"II*", b"II+")
-"""First bytes of TIFF files, which begin as a text of numbers may."""
+"""The first bytes of TIFF files. `I` may also begin a `.csv` file."""
 UTF_8_BOM = b"\xef\xbb\xbf"
-"""The byte order mark that some programs write before text."""
+"""The byte order mark that may precede text."""
 STREAM_NAME = "standard input"
 """The name of an image that is given as bytes."""
 
@@ -40,20 +40,20 @@ def load_image(
     background: str = "white",
     max_pixels: int = MAX_PIXELS,
 ) -> Image:
-    """Load an image from a file or from the content of one.
+    """Load an image from a file or from its content.
 
     Parameters
     ----------
     source : path, or bytes
-        A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or numbers: `.npy`, `.npz` or `.csv`, as (H, W) or
-        (C, H, W); one row of numbers is a 1×W image. The kind is detected from the content.
+        A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or an array of numbers (`.npy`, `.npz`, `.csv`) of shape
+        (W,), (H, W) or (C, H, W). The kind is detected from the content.
     channels : "auto", "gray" or "rgb"
-        The channels of a picture. "auto": one if all of it is gray, else three; "gray": its luma (Rec. 601); "rgb":
-        three. The channels of an array do not change.
+        The channels of a picture. "auto": one if the picture is gray, else red, green and blue; "gray": the luma (Rec.
+        601); "rgb": red, green and blue. The channels of an array do not change.
     background : str
-        The color that transparent parts are laid over: a name such as "white", or "#rrggbb".
+        The color over which transparent parts are composited: a name such as "white", or "#rrggbb".
     max_pixels : int
-        The most pixels of a picture, or numbers of an array over all channels. It is checked before decoding.
+        The most pixels of a picture, or numbers of an array, all channels together. It is checked before decoding.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def load_image(
     """
     name, stream = _open(source)
     with stream:
-        kind = _detect_kind(source, _read_start(name, stream))
         try:
+            kind = _detect_kind(source, _read_start(name, stream))
             if kind == "picture":
                 from cnnfx.images.pillow import load_picture
 
@@ -84,12 +84,12 @@ def load_image(
 
 
 def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) -> list[Path]:
-    """Return the given files, and for each given folder the pictures in it.
+    """Return the given files, and the pictures in the given folders.
 
     Parameters
     ----------
     paths : sequence of paths
-        Array files (`.npy`, `.npz`, `.csv`) are found only if they are given themselves.
+        Files and folders. Array files (`.npy`, `.npz`, `.csv`) in folders are not found.
     recursive : bool
         Whether to search sub-folders too. Hidden files, hidden folders and linked folders are skipped.
 
@@ -119,7 +119,7 @@ def _open(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
         stream = path.open("rb")
         if stream.seekable():
             return str(source), stream
-        with stream:  # a named pipe, such as a shell's <(…), can be read only once
+        with stream:  # a named pipe, such as <(…) of a shell, can be read only once
             return str(source), io.BytesIO(stream.read())
     except FileNotFoundError:
         raise FileError(f"{source}: there is no such file.{_suggest_file(path)}") from None
@@ -132,7 +132,7 @@ def _open(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
 
 
 def _suggest_file(path: Path) -> str:
-    """Return a question that names the file of the folder with the most similar name, if there is one."""
+    """Return the question "Did you mean …?" with the most similar file name of the folder, or ""."""
     try:
         closest = closest_names(path.name, os.listdir(path.parent))
     except OSError:
@@ -142,18 +142,15 @@ def _suggest_file(path: Path) -> str:
 
 def _read_start(name: str, stream: IO[bytes]) -> bytes:
     """Return the first bytes, from which the kind of a file is detected."""
-    try:
-        start = stream.read(len(NPY_SIGNATURE))
-        stream.seek(0)
-    except OSError as error:
-        raise FileError(f"{name}: it cannot be read: {error.strerror}.") from error
+    start = stream.read(len(NPY_SIGNATURE))
+    stream.seek(0)
     if not start:
         raise FileError(f"{name}: it is empty. The program that made it may have failed.")
     return start
 
 
 def _detect_kind(source: str | os.PathLike[str] | bytes, start: bytes) -> Kind:
-    """Detect the kind of a file from its first bytes and, where these say nothing, from its extension."""
+    """Return the kind of a file by its first bytes or, if they are no known signature, by its extension."""
     if start.startswith(NPY_SIGNATURE):
         return "npy"
     if start.startswith(ZIP_SIGNATURE):

@@ -1,7 +1,7 @@
 """Decoding of pictures with Pillow, to gray or RGB.
 
-Pixels keep their depth where Pillow keeps it: 8 bits become uint8, 16-bit gray uint16, other numbers float32. Pictures
-are turned upright as their EXIF orientation says, and transparent parts are laid over a background color.
+Pixels keep the bit depth that Pillow supports: 8 bits become uint8, 16-bit gray uint16, other numbers float32. Pictures
+are rotated by their EXIF orientation, and transparent parts are composited over a background color.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ FORMATS = (
     PictureFormat("WebP", "WebP", rb"RIFF....WEBP"),
     PictureFormat("PGM or PPM", "Ppm", rb"P[1-6f]"),
 )
-"""The formats that are read."""
+"""The formats that can be read."""
 SIGNATURE_BYTES = 16
 """The first bytes by which Pillow's plugins accept a file."""
 PILLOW_ERRORS = (
@@ -65,16 +65,16 @@ GRAY_MODES = ("1", "L", "LA", "La")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 """Pillow's modes with an alpha channel."""
 INTERMEDIATE_MODES = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
-"""Pillow's modes that it converts to few others, and the mode through which they are converted."""
+"""Pillow's modes that it converts only to the given mode, which is converted further."""
 MAX_UINT16 = 2**16 - 1
 """The largest value of 16-bit pixels."""
 MAX_INTEGERS = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
-"""The largest integers of files that Pillow reads into 32 bits, by raw mode; `MAX_UINT16` for other raw modes."""
+"""The largest integers of raw modes that Pillow decodes to 32 bits. For other raw modes it is `MAX_UINT16`."""
 UINT16_PER_UINT8 = 257
 """The factor from the range 0..255 to 0..65535."""
 BAND_PIXELS = 2**17
-"""About the most pixels that are converted at a time: a band stays in the processor's cache, and there is no
-second copy of the whole picture."""
+"""Pixels that are converted at a time, about. A band stays in the cache, and no second copy of the whole picture is
+needed."""
 
 ORIENTATION_TAG = 0x0112
 """The EXIF tag of the orientation."""
@@ -82,11 +82,11 @@ ORIENTATIONS = {
     1: (False, 1, 1), 2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1),
     5: (True, 1, 1), 6: (True, -1, 1), 7: (True, -1, -1), 8: (True, 1, -1),
 }  # fmt: skip
-"""For each EXIF orientation: whether rows and columns are swapped, then the steps through rows and through columns."""
+"""By EXIF orientation: whether rows and columns are swapped, the step through rows, and the step through columns."""
 
 
 def load_picture(name: str, stream: IO[bytes], channels: str, background: str, max_pixels: int) -> Image:
-    """Decode a picture. For the arguments, the result and errors see `cnnfx.load_image`."""
+    """Decode a picture. Arguments, result and errors are those of `cnnfx.load_image`."""
     color = _parse_color(background)
     with PILLOW_LIMITS_OFF:
         format, picture = _open(name, stream, max_pixels)
@@ -105,7 +105,7 @@ def load_picture(name: str, stream: IO[bytes], channels: str, background: str, m
 
 
 class _PillowLimitsOff(AbstractContextManager[None]):
-    """Disables Pillow's own limit of pixels and its warnings of odd metadata; `check_size` has the limit that counts.
+    """A context that disables Pillow's warnings and its limit of pixels, which `check_size` replaces.
 
     Both are global to the process: the first thread that enters disables them, the last one that leaves restores them.
     """
@@ -132,7 +132,7 @@ class _PillowLimitsOff(AbstractContextManager[None]):
 
 
 PILLOW_LIMITS_OFF = _PillowLimitsOff()
-"""Entered around all that Pillow does with a file."""
+"""The only instance, which counts the threads that use Pillow."""
 
 
 def _parse_color(background: str) -> RgbColor:
@@ -148,7 +148,7 @@ def _parse_color(background: str) -> RgbColor:
 
 
 def _open(name: str, stream: IO[bytes], max_pixels: int) -> tuple[PictureFormat, PIL.Image.Image]:
-    """Read the header of a picture with the plugin of its format; the plugins of other formats are not imported."""
+    """Read the header of a picture. Only the plugin of its format is imported."""
     import PIL.Image
 
     start = stream.read(SIGNATURE_BYTES)
@@ -175,9 +175,9 @@ def _open(name: str, stream: IO[bytes], max_pixels: int) -> tuple[PictureFormat,
 
 
 def _raw_mode(picture: PIL.Image.Image) -> tuple[str, int]:
-    """Return the raw mode in which the file stores pixels ("RGB;16B"), and their largest value, 0 if it is unknown.
+    """Return the raw mode of the file's pixels, such as "RGB;16B", and their largest value, 0 if it is unknown.
 
-    Pillow has both only until the picture is decoded.
+    Pillow provides both only until the picture is decoded.
     """
     tiles = getattr(picture, "tile", None)
     args = tiles[0][3] if tiles else ()
@@ -187,7 +187,7 @@ def _raw_mode(picture: PIL.Image.Image) -> tuple[str, int]:
 
 
 def _depth_notes(name: str, picture: PIL.Image.Image, raw_mode: str, maximum: int) -> tuple[str, ...]:
-    """Return a note if Pillow has read fewer bits than the file has."""
+    """Return a note if Pillow has decoded fewer bits than the file has."""
     is_deep = maximum > 255 if picture.format == "PPM" else ";16" in raw_mode and picture.format in ("PNG", "TIFF")
     if is_deep and not picture.mode.startswith("I"):
         return (f"{name}: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",)
@@ -195,7 +195,7 @@ def _depth_notes(name: str, picture: PIL.Image.Image, raw_mode: str, maximum: in
 
 
 def _convert_deep(picture: PIL.Image.Image, color: RgbColor, channels: str, max_integer: int) -> NamedChannels:
-    """Convert a picture of one channel of more than 8 bits to uint16 or float32."""
+    """Convert a gray picture of more than 8 bits to uint16 or float32."""
     values = _extract(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
     if picture.mode == "I":
         values = _convert_integers(values, max_integer)
@@ -215,7 +215,7 @@ def _convert_integers(values: NDArray[Any], max_integer: int) -> NDArray[Any]:
 
 
 def _fill_transparent(values: NDArray[Any], transparent_level: int, color: RgbColor, channels: str) -> NamedChannels:
-    """Replace the transparent level of 16-bit gray by a color."""
+    """Replace the transparent level of 16-bit gray with a color."""
     is_transparent = values == transparent_level
     if channels == "gray" or (channels == "auto" and len(set(color)) == 1):
         luma = sum(weight * value for weight, value in zip(LUMA_WEIGHTS, color, strict=True))
@@ -225,7 +225,7 @@ def _fill_transparent(values: NDArray[Any], transparent_level: int, color: RgbCo
 
 
 def _convert_8_bit(picture: PIL.Image.Image, color: RgbColor, channels: str) -> NamedChannels:
-    """Convert a picture of at most 8 bits to one channel if all of it is gray, else to three."""
+    """Convert a picture of at most 8 bits per channel to gray or RGB; see `channels` of `cnnfx.load_image`."""
     is_transparent = picture.mode in ALPHA_MODES or "transparency" in picture.info
     is_gray = picture.mode in GRAY_MODES or _has_gray_palette(picture)
     stays_gray = is_gray and (not is_transparent or len(set(color)) == 1)
@@ -245,7 +245,7 @@ def _has_gray_palette(picture: PIL.Image.Image) -> bool:
 def _extract(
     picture: PIL.Image.Image, mode: str, dtype: type[np.generic], background: RgbColor | None = None
 ) -> NDArray[Any]:
-    """Return the channels (C, H, W) of a picture, upright, converted to a mode ("" for its own) band by band."""
+    """Return the rotated channels (C, H, W) of a picture, converted band by band to `mode` ("" for its own mode)."""
     width, height = picture.size
     is_swapped, row_step, column_step = _orientation(picture)
     values = np.empty((3 if mode == "RGB" else 1, *((width, height) if is_swapped else (height, width))), dtype)
@@ -257,7 +257,7 @@ def _extract(
 
 
 def _bands(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
-    """Yield bands of rows of the picture, each with the number of its first row."""
+    """Yield bands of the picture, each with its first row."""
     width, height = picture.size
     rows = max(1, BAND_PIXELS // width)
     for top in range(0, height, rows):
@@ -265,7 +265,7 @@ def _bands(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
 
 
 def _convert_band(band: PIL.Image.Image, mode: str, background: RgbColor | None) -> PIL.Image.Image:
-    """Lay a band over a background color, if one is given, and convert it to a mode ("" for its own)."""
+    """Composite a band over a background color, if one is given, and convert it to `mode` ("" for its own mode)."""
     import PIL.Image
 
     if band.mode in INTERMEDIATE_MODES:

@@ -1,8 +1,8 @@
-"""The number of threads of NumPy's BLAS, which is limited to one while our own threads compute.
+"""The number of threads of NumPy's BLAS, which is set to one while threads of cnnfx compute.
 
-NumPy's wheels contain OpenBLAS. By default it uses as many threads as there are processors for each product, in each of
-our threads. A function of the library sets the number. With another BLAS nothing is done, and the results are the same
-up to rounding.
+NumPy's wheels contain OpenBLAS. By default it uses one thread per processor for each product, in each calling thread.
+The number is set by functions of the library. With another BLAS nothing is set, and results are the same up to
+rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _threads_before = 1
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Use one thread for each matrix product inside the block. The last of concurrent users restores the number."""
+    """Use one thread for each matrix product inside the `with` block.
+
+    Blocks may overlap in several threads; the end of the last one restores the number.
+    """
     global _users, _threads_before
     get_threads, set_threads = functions()
     with _lock:
@@ -42,7 +45,7 @@ def single_threaded() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def functions() -> tuple[Callable[[], int], Callable[[int], object]]:
-    """Return OpenBLAS's functions that get and set its number of threads, from the library that NumPy has loaded."""
+    """Return the functions that get and set the number of threads, of the OpenBLAS library that NumPy has loaded."""
     try:
         library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
     except (OSError, ImportError):

@@ -24,22 +24,22 @@ REASONS = {
     errno.EFBIG: ("the file system does not allow files of this size", "output_place"),
     errno.ENAMETOOLONG: ("the name is too long", "output_place"),
 }
-"""What an error of the operating system means, and the kind of its remedy; see `CnnfxError`."""
+"""The reason in a message for each error number, and the kind of its remedy; see `CnnfxError`."""
 PARTIAL_SUFFIX = ".part"
 """The suffix of a file that is being written."""
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a binary file that appears under its name once it is complete.
+    """Open a binary file for writing that gets its name when it is complete.
 
-    Until then, and after any error, an existing file stays unchanged. A file that replaces another gets its
-    permissions. Devices and pipes, such as `/dev/stdout`, cannot be replaced and are written directly.
+    Until then, and after any error, an existing file stays unchanged. The new file gets the permissions of the file
+    that it replaces. Devices and pipes, such as `/dev/stdout`, cannot be replaced and are written directly.
 
     Raises
     ------
     FileError
-        If the operating system refuses; the message has the reason.
+        If the operating system cannot write the file; the message has the reason.
     BrokenPipeError
         If the reader of a pipe has closed it.
     """
@@ -68,7 +68,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
-    """Open a text file that others may read while it is written, to append to it or to replace it.
+    """Open a text file for appending or writing, which is not atomic, so that others can read it in the meantime.
 
     The caller flushes each line.
 
@@ -89,13 +89,13 @@ def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
 
 
 def write_error(path: str | os.PathLike[str], error: OSError, failed: str = "it cannot be written") -> FileError:
-    """Return the error that says why the operating system did not write a file or create a folder."""
+    """Return a `FileError` with the reason why a file or folder cannot be written."""
     reason, remedy = REASONS.get(error.errno or 0, (f"{error.strerror or error}", ""))
     return FileError(f"{path}: {failed}: {reason}.", remedy=remedy)
 
 
 def remove_partial_files(path: str | os.PathLike[str], process_id: int | None) -> None:
-    """Remove the incomplete files that a terminated process has left in the folder of `path`."""
+    """Remove the incomplete files of a terminated process in the folder of `path`."""
     folder = Path(os.path.realpath(path)).parent
     with suppress(OSError):
         for name in os.listdir(folder):
@@ -109,7 +109,7 @@ class _CancelError(Exception):
 
 @contextmanager
 def _replacement(target: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside the target and rename it to the target at the end."""
+    """Open a temporary file in the folder of the target and rename it to the target at the end."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if target.exists() and not os.access(target, os.W_OK):

@@ -1,9 +1,9 @@
 """Reusable buffers.
 
 Newly allocated pages are zeroed on first use, which costs as much as the arithmetic at 12 megapixels.
-`Workspace` holds the intermediate arrays of one owner, and `buffer` takes one from the calling thread's workspace.
-`recycled_empty` makes arrays for a caller to keep; their memory is used again once the caller has dropped them.
-`keep_freed_memory` has the C library reuse the memory of all arrays of a process.
+`Workspace` keeps the intermediate arrays of one object; `buffer` returns an array of the calling thread's workspace.
+`recycled_empty` returns arrays that a caller may keep; their memory is reused after they are garbage collected.
+`keep_freed_memory` makes the C library reuse the memory of all arrays of a process.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 SMALLEST_BUFFER_BYTES = 1 << 16
-"""Smaller buffers are allocated each time, which is as fast."""
+"""Smaller buffers are allocated at each call, which is as fast."""
 
 CHANNEL_GAP = 32
 """Elements between the channels of `Workspace.spaced_array`: at least one cache line."""
 
 SMALLEST_RECYCLED_BYTES = 1 << 22
-"""Smaller results come from NumPy: the C library reuses their memory itself."""
+"""Smaller arrays are allocated by NumPy: the C library already reuses their memory."""
 
 LARGEST_RECYCLED_BYTES = 1 << 29
-"""Larger results come from NumPy, so that no more than this is held back from the system."""
+"""Larger arrays are allocated by NumPy, so that at most this much unused memory is kept."""
 
 M_TRIM_THRESHOLD = -1
-"""glibc's number for the parameter "bytes of freed memory to keep at the end of the heap"."""
+"""glibc's number of the parameter "bytes of freed memory to keep at the end of the heap"."""
 
 M_MMAP_THRESHOLD = -3
-"""glibc's number for the parameter "bytes from which on an allocation is mapped apart and unmapped when freed"."""
+"""glibc's number of the parameter "bytes above which an allocation is mapped separately and unmapped when freed"."""
 
 KEPT_HEAP_BYTES = 1 << 26
 """Freed memory that the C library keeps after `keep_freed_memory`."""
 
 LARGEST_HEAP_ALLOCATION_BYTES = 1 << 25
-"""The largest allocation that the C library takes from the heap: glibc accepts no more."""
+"""The largest allocation that the C library takes from the heap after `keep_freed_memory`: glibc's maximum."""
 
 
 class Workspace:
@@ -52,7 +52,7 @@ class Workspace:
         self._buffers: dict[str, NDArray[np.uint8]] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array of this shape in the memory of this name; the memory grows where it is too small."""
+        """Return an uninitialized array in the memory of this name. Memory that is too small is replaced."""
         dtype = np.dtype(dtype)
         size, memory = math.prod(shape) * dtype.itemsize, self._buffers.get(name)
         if memory is None or memory.size < size:
@@ -60,7 +60,7 @@ class Workspace:
         return memory[:size].view(dtype).reshape(shape)
 
     def spaced_array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array as `array` does, with a gap after each item of the first axis.
+        """Return an array as `array` does, with a gap of `CHANNEL_GAP` elements after each channel (the first axis).
 
         Channels whose distance is a power of two are mapped to the same few cache lines and evict one another.
         """
@@ -76,18 +76,18 @@ _thread_workspace = _ThreadWorkspace()
 
 
 def buffer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array of arbitrary contents in memory that the calling thread reuses under this name."""
+    """Return an uninitialized array in memory that later calls of the same thread with this name reuse."""
     if math.prod(shape) * dtype.itemsize < SMALLEST_BUFFER_BYTES:
         return np.empty(shape, dtype)
     return _thread_workspace.array(name, shape, dtype)
 
 
 _free: list[NDArray[np.uint8]] = []
-"""The memory of the last recycled array that was dropped, or nothing."""
+"""The memory of the recycled array that was garbage collected last; empty if this memory is in use again."""
 
 
 def recycled_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an uninitialized array as `numpy.empty` does, if possible in memory of an array that has been dropped."""
+    """Return an uninitialized array, if possible in the memory of one that has been garbage collected."""
     size = math.prod(shape) * dtype.itemsize
     if not SMALLEST_RECYCLED_BYTES <= size <= LARGEST_RECYCLED_BYTES:
         return np.empty(shape, dtype)
@@ -114,15 +114,15 @@ def _allocate(size: int) -> NDArray[np.uint8]:
 
 
 def _release(memory: NDArray[np.uint8]) -> None:
-    """Keep the memory in place of what was kept."""
+    """Keep this memory for reuse, instead of the memory kept so far."""
     _free[:] = [memory]
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep the memory that is freed in this process, for all but the largest arrays.
+    """Make the C library keep freed memory of this process, except that of the largest arrays.
 
-    By default it returns freed memory to the system, and each image of a folder of small images costs two thousand new
-    pages. Only glibc has this setting (`mallopt`); elsewhere nothing is done.
+    By default it returns freed memory to the system, and each of many small images needs two thousand new pages. Only
+    glibc has this setting (`mallopt`); with other C libraries nothing changes.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(M_MMAP_THRESHOLD, LARGEST_HEAP_ALLOCATION_BYTES)

@@ -1,7 +1,7 @@
 """Reading and writing of NumPy's `.npy` and `.npz` files: no pickles, and sizes checked before memory is allocated.
 
-The readers raise `NpzError` for malformed content and let `OSError` pass; the caller, which knows what the file is for,
-turns both into `FileError`. The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+The readers raise `NpzError` for malformed content and do not catch `OSError`. Callers, which know the purpose of the
+file, convert both to `FileError`. The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NpzError(Exception):
 
 
 class NpyHeader(NamedTuple):
-    """What the header of a `.npy` file says of its array. Nothing in it has been verified."""
+    """The header of a `.npy` file, as read: its values are not verified."""
 
     shape: tuple[int, ...]
     fortran_order: bool
@@ -52,7 +52,7 @@ class NpyHeader(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the array's values."""
+        """The size of the array's values in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
@@ -109,9 +109,9 @@ class NpzReader:
     Raises
     ------
     NpzError
-        If it is not a zip file or has more than `MAX_ARRAYS` members. Methods raise it for a damaged array.
+        If it is not a zip file or has more than `MAX_ARRAYS` members. Methods raise this error for a damaged array.
     OSError
-        If the operating system cannot read it; likewise from its methods.
+        If the operating system cannot read it. Methods raise this error too.
     """
 
     def __init__(self, file: str | os.PathLike[str] | IO[bytes]) -> None:
@@ -192,7 +192,7 @@ def _supported_header(stream: IO[bytes]) -> NpyHeader:
 
 @contextmanager
 def _convert_errors(what: str = "") -> Iterator[None]:
-    """Turn the exceptions of `READ_ERRORS` into `NpzError`, with `what` before their text; let other errors pass."""
+    """Convert the exceptions of `READ_ERRORS` to `NpzError`, with `what` before their text."""
     try:
         yield
     except (*READ_ERRORS, OSError, NpzError) as error:

@@ -1,4 +1,4 @@
-"""Names that the user gives: lookup with aliases, and the closest known names where one is unknown."""
+"""Lookup of names with aliases, and suggestions of similar names for an unknown one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def choose_name(argument: str, given: object, names: Mapping[str, tuple[str, ...
     argument : str
         The name of the argument, for the message.
     given : object
-        Its value.
+        The value of the argument.
     names : mapping of str to tuple of str
         The allowed names, each with its aliases.
     otherwise : str, optional
-        What else the argument may be, such as "or a number of pixels", for the message.
+        Other allowed values, such as "or a number of pixels", for the message.
 
     Raises
     ------
     ArgumentError
-        If there is none; the message suggests the closest name.
+        If no name matches; the message suggests a similar one.
     """
     if given in names:
         return str(given)
@@ -41,9 +41,10 @@ def choose_name(argument: str, given: object, names: Mapping[str, tuple[str, ...
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return the sentence `Did you mean "…"?` with the closest of the known names.
+    """Return the sentence `Did you mean "…"?` with the known name most similar to `name`.
 
-    If none is close: a sentence that lists them all behind `otherwise` (such as "Allowed are"), or "" without it.
+    If no name is similar, return a sentence that begins with `otherwise` (such as "Allowed are") and lists all names,
+    or "" if `otherwise` is empty.
     """
     names = list(known)
     if closest := closest_names(name, names):
@@ -52,8 +53,8 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def closest_names(name: str, known: Iterable[str], count: int = 1) -> list[str]:
-    """Return at most `count` of the known names that are similar to `name`, the closest first."""
-    from difflib import get_close_matches  # only for a message
+    """Return at most `count` of the known names that are similar to `name`, the most similar first."""
+    from difflib import get_close_matches  # needed only for messages
 
     return get_close_matches(name, list(known), count)
 

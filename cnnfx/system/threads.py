@@ -22,19 +22,22 @@ from cnnfx.system.blas import single_threaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-VARIABLE = "CNNFX_THREADS"
+THREADS_VARIABLE = "CNNFX_THREADS"
+"""The environment variable of the number of threads."""
 
 SECOND_THREAD_COST = 15_000_000
 """Work that one thread completes while a second one is woken, in multiplications."""
 
 END: Any = object()
+"""Returned instead of a task when no task remains."""
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 _chosen: int | None = None
 
 
 def thread_count() -> int:
-    """Return the number of threads: that of `set_threads`, else of $CNNFX_THREADS, else of `available_processors`.
+    """Return the number of threads: from `set_threads`, else $CNNFX_THREADS, else `available_processors`.
 
     Raises
     ------
@@ -43,8 +46,8 @@ def thread_count() -> int:
     """
     if _chosen is not None:
         return _chosen
-    given = os.environ.get(VARIABLE)
-    return _checked(given, f"the environment variable {VARIABLE}") if given else available_processors()
+    given = os.environ.get(THREADS_VARIABLE)
+    return _checked(given, f"the environment variable {THREADS_VARIABLE}") if given else available_processors()
 
 
 def set_threads(count: int | None) -> None:
@@ -67,21 +70,21 @@ def _checked(value: object, name: str) -> int:
 
 
 def threads_for(cost: float) -> int:
-    """Return how many threads to use for work of some cost, in multiplications."""
+    """Return the number of threads for work of this cost, in multiplications."""
     return 1 if cost < SECOND_THREAD_COST else thread_count()
 
 
 @lru_cache(maxsize=1)
 def available_processors() -> int:
-    """Return the number of processors that this process may use, by its CPU affinity and its control group's quota."""
+    """Return the number of processors that the CPU affinity and the control group's quota allow this process to use."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(processors, int(cpu_quota() or processors)))
 
 
 def cpu_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
-    """Return the number of processors that Linux control groups (version 1 or 2) grant, or None without a limit.
+    """Return the quota of Linux control groups (version 1 or 2) in processors, or None if there is no limit.
 
-    The limits of all groups that contain this process's group apply too.
+    The quotas of all groups that contain this process's group apply too.
     """
     limits = []
     for line in _text(own).splitlines():
@@ -114,7 +117,7 @@ def _text(path: Path) -> str:
 def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], threads: int | None = None) -> None:
     """Call `work` on every task, in `threads` threads (default: `thread_count()`), one of which is the calling thread.
 
-    An error in a task ends the work and is raised in the calling thread.
+    After an error in a task no further task is begun, and the error is raised in the calling thread.
     """
     remaining, errors = deque(tasks), list[BaseException]()
 
@@ -152,9 +155,10 @@ def _next(tasks: deque[Task]) -> Task:
 def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
     """Yield `work(task)` for every task, in the order of the tasks, computed in `thread_count()` threads.
 
-    The calling thread makes the tasks and takes the results; where it would wait, it works too. At most
-    2·`thread_count()` + 3 tasks are unfinished or have results that are not yet taken. A single task starts no thread.
-    An error, in a task or in the making of tasks, ends the work and is raised in the calling thread.
+    The calling thread iterates over `tasks` and yields the results; instead of waiting for a result it computes others.
+    At most 2·`thread_count()` + 3 tasks are taken from `tasks` before their results are yielded. A single task starts
+    no thread. After an error, in a task or in the iteration over `tasks`, no further task is begun, and the error is
+    raised in the calling thread.
     """
     threads = thread_count()
     if threads == 1:
@@ -176,7 +180,7 @@ def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
 
 
 def _first_result(pending: deque[_Job[Task, Result]]) -> Result:
-    """Remove the first job and return its result; meanwhile run jobs that no other thread has begun."""
+    """Remove the first job and return its result. While another thread computes it, run jobs that are not begun."""
     first = pending[0]
     for job in pending:
         if first.done.is_set():
@@ -209,10 +213,10 @@ class _Job(Generic[Task, Result]):
 
 
 class _Helpers:
-    """Calls that pool threads make for one caller.
+    """Calls that threads of the pool make for one caller.
 
-    Waking a thread takes longer than many a task. So `close` waits for the calls that have begun only, and a thread
-    that wakes after that does nothing.
+    Waking a thread can take longer than a task. So `close` waits only for the calls that have begun, and a thread that
+    wakes later does nothing.
     """
 
     def __init__(self) -> None:
@@ -220,7 +224,7 @@ class _Helpers:
         self.begun, self.open = 0, True
 
     def call(self, function: Callable[[], object], threads: int) -> None:
-        """Have a pool of at least `threads` threads call `function`, which raises no errors."""
+        """Let a thread of the pool, which grows to `threads` threads, call `function`, which must not raise errors."""
         _pool.grow(threads)
         _pool.calls.put(lambda: self._call(function))
 
@@ -233,7 +237,7 @@ class _Helpers:
         self.finished.release()
 
     def close(self) -> None:
-        """Wait for the calls that have begun and drop the others."""
+        """Cancel the calls that have not begun and wait for the others."""
         with self.lock:
             self.open = False
         for _ in range(self.begun):
@@ -241,7 +245,7 @@ class _Helpers:
 
 
 class _Pool:
-    """Daemon threads that make the calls in one queue."""
+    """Daemon threads that make the calls of one queue."""
 
     def __init__(self) -> None:
         self.calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()

@@ -102,15 +102,15 @@ def test_a_file_selects_one_of_several_datasets_in_a_folder(tmp_path, arrays):
     with pytest.raises(FileError) as caught:
         load_dataset(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: it holds several datasets (a, b). Give the file of one's images for training."
+        f"{tmp_path}: it holds several datasets (a, b). Give the file of training images of one of them."
     )
 
 
-def test_emnist_is_set_upright_with_a_note(tmp_path, arrays):
+def test_emnist_is_transposed_back_with_a_note(tmp_path, arrays):
     transposed = (arrays[0].swapaxes(1, 2), arrays[1], arrays[2].swapaxes(1, 2), arrays[3])
     data = load_dataset(write_idx(tmp_path, transposed, prefix="emnist-digits-"))
     assert holds(data, arrays)
-    assert data.notes == (f"{tmp_path}: EMNIST's images are transposed in its files; they were set upright.",)
+    assert data.notes == (f"{tmp_path}: EMNIST's images are transposed in its files; they were transposed back.",)
 
 
 def test_the_message_names_a_missing_file(tmp_path, arrays):

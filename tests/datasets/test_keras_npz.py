@@ -1,4 +1,4 @@
-"""Tests of the reader of datasets in the layout of Keras."""
+"""Tests of the reader of datasets in the format of Keras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.datasets.idx_files import holds
 
 
 def save(path, arrays, **changed):
-    """Write the arrays, changed or (for None) left out, and return the path."""
+    """Write the arrays with changes, without those that are None, and return the path."""
     named = dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays, strict=True)) | changed
     np.savez_compressed(path, **{name: array for name, array in named.items() if array is not None})
     return path

@@ -1,4 +1,4 @@
-"""Tests of loading datasets by name or path, and of where MNIST is looked for."""
+"""Tests of loading datasets by name or path, and of the locations of MNIST."""
 
 from __future__ import annotations
 

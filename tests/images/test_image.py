@@ -38,8 +38,8 @@ def test_a_small_image_is_returned_unchanged():
 
 
 def test_a_side_has_at_least_one_pixel():
-    strip = Image("strip", np.ones((1, 2, 500), np.float32), ("gray",))
-    assert shrink_to_side(strip, 20).shape == (1, 1, 20)
+    narrow = Image("narrow", np.ones((1, 2, 500), np.float32), ("gray",))
+    assert shrink_to_side(narrow, 20).shape == (1, 1, 20)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])

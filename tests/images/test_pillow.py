@@ -97,7 +97,7 @@ class TestFormats:
     def test_other_color_models_are_converted_to_rgb_or_luma(self, mode, channels):
         content = encoded(PIL.Image.fromarray(COLORS).convert(mode), "TIFF")
         rgb = decoded(content, "RGB")
-        direct = mode != "LAB"  # Pillow turns Lab into RGB only
+        direct = mode != "LAB"  # Pillow converts Lab only to RGB
         gray = decoded(content if direct else encoded(np.moveaxis(rgb, 0, -1).copy()), "L")
         np.testing.assert_array_equal(
             load_image(content, channels=channels).values, gray if channels == "gray" else rgb
@@ -239,11 +239,11 @@ class TestChannels:
 
 
 class TestTransparency:
-    def test_a_picture_is_laid_over_white_by_default(self):
+    def test_a_picture_is_composited_over_white_by_default(self):
         transparent = np.dstack([COLORS, np.zeros((9, 13), np.uint8)])
         assert (load_image(encoded(transparent)).values == 255).all()
 
-    def test_a_picture_is_laid_over_the_given_background(self):
+    def test_a_picture_is_composited_over_the_given_background(self):
         transparent = np.dstack([COLORS, np.zeros((9, 13), np.uint8)])
         image = load_image(encoded(transparent), background="#102030")
         assert [set(plane.ravel()) for plane in image.values] == [{0x10}, {0x20}, {0x30}]
@@ -322,7 +322,7 @@ class TestTransparency:
 class TestOrientation:
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("values", [COLORS, COLORS[:, :, 0], DEEP], ids=["rgb", "gray", "16 bits"])
-    def test_a_picture_is_turned_by_its_exif_orientation(self, orientation, values, small_bands):
+    def test_a_picture_is_rotated_by_its_exif_orientation(self, orientation, values, small_bands):
         exif = PIL.Image.Exif()
         exif[ORIENTATION] = orientation
         content = encoded(values, exif=exif)
@@ -333,7 +333,7 @@ class TestOrientation:
         assert image.values.flags.c_contiguous
 
     @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP"])
-    def test_other_formats_are_turned_once(self, kind):
+    def test_other_formats_are_rotated_once(self, kind):
         exif = PIL.Image.Exif()
         exif[ORIENTATION] = 6
         assert load_image(encoded(COLORS, kind, exif=exif)).shape == (3, 13, 9)
