@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,44 +14,26 @@ from cnnfx.nn.layers import Array, Dense, Shape
 from cnnfx.nn.network import Network
 
 
-@dataclass(frozen=True, eq=False)
-class TrainableFilters:
-    """Which of a layer's K filters are trained, and which of them start from random weights.
-
-    Parameters
-    ----------
-    trainable : array (K,) of bool
-        The weights and biases of the others are constant.
-    random : array (K,) of bool
-        The others start from the weights that they have.
-    """
-
-    trainable: NDArray[np.bool_]
-    random: NDArray[np.bool_]
-
-
-def all_trainable(network: Network) -> list[TrainableFilters]:
-    """Return, for each layer, that all filters are trained, starting from the weights that they have."""
-    sizes = [len(layer.filter_names) for layer in network.layers]
-    return [TrainableFilters(np.ones(size, bool), np.zeros(size, bool)) for size in sizes]
+def all_filters(network: Network) -> list[NDArray[np.bool_]]:
+    """Return masks (K,) that select every filter of each layer."""
+    return [np.ones(len(layer.filter_names), bool) for layer in network.layers]
 
 
 def initialize(
-    network: Network, filters: Sequence[TrainableFilters], shape: Shape, classes: Sequence[str],
-    random: np.random.Generator,
+    network: Network, random_filters: Sequence[NDArray[np.bool_]], shape: Shape, classes: Sequence[str],
+    generator: np.random.Generator,
 ) -> Network:  # fmt: skip
-    """Return the network as training starts: bound to its input, with random weights and a new classifier head.
+    """Return the network bound to its input, with random weights and a new classifier head.
 
     Parameters
     ----------
     network : Network
-        The values of its random filters are not used, but their shapes are.
-    filters : sequence of TrainableFilters
-        For each layer.
+    random_filters : sequence of arrays (K,) of bool
+        For each layer, the filters whose weights are replaced by random ones of the same shape.
     shape : (C, H, W)
         Of the images.
     classes : sequence of str
-    random : numpy.random.Generator
+    generator : numpy.random.Generator
 
     Raises
     ------
@@ -61,35 +43,36 @@ def initialize(
     bound = network.bind([str(index) for index in range(shape[0])])
     maps = bound.output_shapes(shape)[-1]
     layers = []
-    for layer, which in zip(bound.layers, filters, strict=True):
+    for layer, is_random in zip(bound.layers, random_filters, strict=True):
         weights = layer.conv.weights.astype(np.float32)
-        weights[which.random] = he_normal(random, weights.shape)[which.random]
+        weights[is_random] = he_normal(generator, weights.shape)[is_random]
         conv = replace(layer.conv, weights=weights, bias=layer.conv.bias.astype(np.float32))
         layers.append(replace(layer, conv=conv))
-    # No ReLU follows the head, so its variance is 1/n: scores are then as large as the values that they are made from.
-    dense = he_normal(random, (len(classes), int(np.prod(maps)))) / np.float32(np.sqrt(2))
+    # No ReLU follows the head, so its variance is 1/n, which gives the scores the variance of the inputs.
+    dense = he_normal(generator, (len(classes), int(np.prod(maps)))) / np.float32(np.sqrt(2))
     head = Dense(dense, np.zeros(len(classes), np.float32), maps)
     start = replace(bound, layers=tuple(layers), head=head, classes=tuple(classes), start=None)
     return replace(start, start=start)
 
 
-def he_normal(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Draw weights `(K, …)` in float32 from a normal distribution of variance 2 / n, n being the values of one filter.
+def he_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draw weights `(K, …)` in float32 from a normal distribution of variance 2 / n, for filters of n values.
 
-    A sum of n products with weights of variance 1/n has the variance of its inputs; ReLU halves the mean square, hence
-    the 2. So activations neither grow nor vanish from layer to layer (He et al., 2015, "Delving deep into rectifiers").
+    A sum of n products with weights of variance 1/n has the variance of the inputs; the factor 2 compensates for ReLU,
+    which halves the mean square. So activations neither grow nor vanish from layer to layer (He et al., 2015, "Delving
+    deep into rectifiers").
     """
-    return random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
+    return generator.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
 
 
 class Parameters:
-    """All parameters of a network as one vector, so that a step of the optimizer is a few operations on one array.
+    """All parameters of a network as one vector, which the optimizer updates with a few operations.
 
     Parameters
     ----------
     network : Network
-    filters : sequence of TrainableFilters
-        For each layer.
+    trainable_filters : sequence of arrays (K,) of bool
+        For each layer, the filters that are trained; the weights and biases of the others are constant.
     dtype : type
         float32, or float64 for tests.
 
@@ -109,7 +92,7 @@ class Parameters:
     """
 
     def __init__(
-        self, network: Network, filters: Sequence[TrainableFilters], dtype: type[np.generic] = np.float32
+        self, network: Network, trainable_filters: Sequence[NDArray[np.bool_]], dtype: type[np.generic] = np.float32
     ) -> None:
         if network.head is None:
             raise ArgumentError(f"{network.name} has no classifier head. Make one with initialize.")
@@ -122,7 +105,7 @@ class Parameters:
         self._shapes = [array.shape for array in arrays]
         self._ends = np.cumsum([0] + [array.size for array in arrays]).tolist()
         self.vector = np.concatenate([array.ravel() for array in arrays]).astype(dtype)
-        masks = [*(which.trainable for which in filters), np.ones(len(network.head.bias), bool)]
+        masks = [*trainable_filters, np.ones(len(network.head.bias), bool)]
         repeated = [np.repeat(masks[index // 2], array[0].size) for index, array in enumerate(arrays)]
         self.trainable = np.concatenate(repeated).astype(np.float32)
         weights_then_biases = [np.full(array.size, index % 2 == 0) for index, array in enumerate(arrays)]
@@ -137,7 +120,7 @@ class Parameters:
         return self.split(self.vector)
 
     def split(self, vector: Array) -> list[tuple[Array, Array]]:
-        """Return the weights and biases of each layer as views of a vector `(P,)`: parameters, or their gradient."""
+        """Return the weights and biases of each layer as views of a vector `(P,)` of parameters or gradients."""
         arrays = [
             vector[first:last].reshape(shape)
             for (first, last), shape in zip(pairwise(self._ends), self._shapes, strict=True)

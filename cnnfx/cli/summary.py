@@ -69,7 +69,7 @@ def summary(
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
     shape: tuple[int, ...] = input or tuple(network.meta.get("input", DEFAULT_INPUT))
-    trainable = arch.learned if arch else _trainable(spec, network)
+    trainable = arch.trainable if arch else _trainable(spec, network)
     steps = summarize(network, shape, trainable, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
     if as_json:
         print_json({"network": network.name, "input": list(shape), **_described(steps)})
@@ -100,7 +100,7 @@ def _trainable(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
     _, arrays = load_checkpoint(spec)
     if not arrays:
         return None
-    masks = [which.trainable for which in TrainingState.from_arrays(arrays, spec).filters]
+    masks = TrainingState.from_arrays(arrays, spec).trainable_filters
     return masks if [len(mask) for mask in masks] == [len(layer.filter_names) for layer in network.layers] else None
 
 

@@ -140,14 +140,13 @@ def _new_trainer(
     run_options: RunOptions, data: str | None, image_size: int | None, color: bool, quiet: bool
 ) -> Trainer:
     from cnnfx.cli.inputs import load_data
-    from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
+    from cnnfx.training import Trainer, TrainingSettings
 
     settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
     dataset = load_data(data, settings.seed, quiet, image_size, color)
     if run_options.batch_size is None and 0 < len(dataset.train_labels) < settings.batch_size:
         settings = replace(settings, batch_size=len(dataset.train_labels))
-    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
-    return Trainer.begin(arch.network, filters, dataset.train, _test_images(dataset), settings)
+    return Trainer.begin(arch, dataset.train, _test_images(dataset), settings)
 
 
 def _resumed_trainer(resume: str, run_options: RunOptions, data: str | None, quiet: bool) -> Trainer:

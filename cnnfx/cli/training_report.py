@@ -149,8 +149,7 @@ def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
     from cnnfx.nn.summary import summarize
 
     network = trainer.network
-    trainable = [which.trainable for which in trainer.filters]
-    print_message("\n" + table(summarize(network, trainer.data.images.shape[1:], trainable)))
+    print_message("\n" + table(summarize(network, trainer.data.images.shape[1:], trainer.trainable_filters)))
     if trainer.test is not None:
         print_message("\n" + _confused(trainer))
     if sys.stderr.isatty():

@@ -50,13 +50,13 @@ class Arch:
     ----------
     network : Network
         With weights of 0 for the filters that are initialized with random numbers.
-    random, learned : tuple of arrays (K,) of bool
+    random, trainable : tuple of arrays (K,) of bool
         For each layer, whether each filter is initialized with random numbers, and whether it is trained.
     """
 
     network: Network
     random: tuple[Flags, ...]
-    learned: tuple[Flags, ...]
+    trainable: tuple[Flags, ...]
 
 
 def default_arch(filters: Sequence[int] = (24, 48), size: int = 5) -> Arch:
@@ -110,11 +110,11 @@ def parse_arch(values: Mapping[str, Any], location: Location, name: str) -> Arch
     tables = Table(values, location, values).tables("layer")
     read = [_read_layer(table, location.at(f"layer {number}")) for number, table in enumerate(tables, 1)]
     network = parse_network({**values, "layer": [table for table, *_ in read]}, location, name)
-    return Arch(network, tuple(random for _, random, _ in read), tuple(learned for *_, learned in read))
+    return Arch(network, tuple(random for _, random, _ in read), tuple(trainable for *_, trainable in read))
 
 
 def _read_layer(values: Mapping[str, Any], location: Location) -> tuple[dict[str, Any], Flags, Flags]:
-    """Return a layer's table in the language of filter files, and which of its filters are random and learned."""
+    """Return a layer's table in the language of filter files, and which of its filters are random and trainable."""
     written = Table(values, location, values).tables("filter")
     count, zeros = _read_size(values, location)
     default = _flag(values, location, True)
@@ -122,12 +122,12 @@ def _read_layer(values: Mapping[str, Any], location: Location) -> tuple[dict[str
         raise location.at("learn").error(
             "filters without weights must be trained. Write their weights, or learn = true."
         )
-    learned = [_flag(one, location.at(f"filter {number}"), default) for number, one in enumerate(written, 1)]
+    trainable = [_flag(one, location.at(f"filter {number}"), default) for number, one in enumerate(written, 1)]
     added = [{"name": str(len(written) + number), "weights": zeros} for number in range(1, count + 1)]
     table = {key: value for key, value in values.items() if key not in ARCH_KEYS}
     if written or added:
         table["filter"] = [*({key: one[key] for key in one if key != "learn"} for one in written), *added]
-    return table, np.arange(len(written) + count) >= len(written), np.array([*learned, *[True] * count], bool)
+    return table, np.arange(len(written) + count) >= len(written), np.array([*trainable, *[True] * count], bool)
 
 
 def _read_size(values: Mapping[str, Any], location: Location) -> tuple[int, list[list[int]]]:

@@ -38,7 +38,7 @@ class Step:
 
 
 def summarize(
-    network: Network, shape: Shape, learned: Sequence[NDArray[np.bool_]] | None = None, classes: int = 0
+    network: Network, shape: Shape, trainable: Sequence[NDArray[np.bool_]] | None = None, classes: int = 0
 ) -> list[Step]:
     """Return the steps of a network for an input `(C, H, W)`.
 
@@ -46,8 +46,8 @@ def summarize(
     ----------
     network : Network
     shape : (C, H, W)
-    learned : sequence of arrays (K,) of bool, optional
-        Which filters of each layer training changes. By default all.
+    trainable : sequence of arrays (K,) of bool, optional
+        For each layer, the filters that are trained; all by default.
     classes : int
         The number of classes of a classifier head that training will add; 0 for none.
 
@@ -60,7 +60,7 @@ def summarize(
     bound.output_shapes(shape)
     steps: list[Step] = []
     for index, layer in enumerate(bound.layers):
-        count = len(layer.filter_names) if learned is None else int(learned[index].sum())
+        count = len(layer.filter_names) if trainable is None else int(trainable[index].sum())
         steps += _layer_steps(layer, shape, count)
         shape = layer.output_shape(shape)
     if network.head is not None:
@@ -70,15 +70,15 @@ def summarize(
     return steps
 
 
-def _layer_steps(layer: Layer, shape: Shape, learned: int) -> Iterator[Step]:
+def _layer_steps(layer: Layer, shape: Shape, trainable: int) -> Iterator[Step]:
     filters, channels, height, width = layer.conv.weights.shape
     maps = layer.conv.output_shape(shape)
     parameters = layer.conv.weights.size + filters
     calculation = f"{filters} × {channels} × {height} × {width} + {filters} = {parameters}"
-    if learned < filters:
-        calculation += f"; {filters - learned} of {filters} filters held fixed"
+    if trainable < filters:
+        calculation += f"; {filters - trainable} of {filters} filters held fixed"
     name = f"{filters} filters {height}×{width}{_unusual_settings(layer)}"
-    yield Step(name, maps, parameters, parameters // filters * learned, calculation)
+    yield Step(name, maps, parameters, parameters // filters * trainable, calculation)
     if layer.combine:
         maps = (len(layer.combine), *maps[1:])
         yield Step(f"{len(layer.combine)} channels combined", maps)

@@ -5,7 +5,6 @@
 The forward and backward passes are in `cnnfx.backprop`.
 """
 
-from cnnfx.backprop.parameters import TrainableFilters, all_trainable, initialize
 from cnnfx.training.reports import BatchReport, EpochReport
 from cnnfx.training.settings import TrainingSettings
 from cnnfx.training.trainer import Trainer
@@ -13,9 +12,6 @@ from cnnfx.training.trainer import Trainer
 __all__ = [
     "BatchReport",
     "EpochReport",
-    "TrainableFilters",
     "Trainer",
     "TrainingSettings",
-    "all_trainable",
-    "initialize",
 ]

@@ -1,4 +1,4 @@
-"""The state of a training run, as the arrays of a checkpoint and back, so that a resumed run continues to the bit."""
+"""The state of a training run, converted to the arrays of a checkpoint and back."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cnnfx.backprop.parameters import TrainableFilters
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.nn.layers import Array
 from cnnfx.training.reports import EpochReport
@@ -23,8 +23,8 @@ class TrainingState:
     Parameters
     ----------
     settings : TrainingSettings
-    filters : list of TrainableFilters
-        For each layer.
+    trainable_filters : list of arrays (K,) of bool
+        For each layer, the filters that are trained.
     fingerprint : str
         Of the training images.
     history : list of EpochReport
@@ -38,7 +38,7 @@ class TrainingState:
     """
 
     settings: TrainingSettings
-    filters: list[TrainableFilters]
+    trainable_filters: list[NDArray[np.bool_]]
     fingerprint: str
     history: list[EpochReport]
     random: dict[str, Any]
@@ -47,25 +47,25 @@ class TrainingState:
     square: Array
 
     def to_arrays(self) -> dict[str, Array]:
-        """Return the state as arrays by name: "mean", "square", and "state", a JSON text with the rest."""
-        small = {
+        """Return the arrays "mean", "square" and "state", a JSON text with everything else."""
+        values = {
             "settings": asdict(self.settings),
-            "learned": [which.trainable.tolist() for which in self.filters],
+            "learned": [mask.tolist() for mask in self.trainable_filters],
             "fingerprint": self.fingerprint,
             "history": [asdict(report) for report in self.history],
             "random": self.random,
             "steps": self.steps,
         }
-        return {"state": np.array(json.dumps(small)), "mean": self.mean, "square": self.square}
+        return {"state": np.array(json.dumps(values)), "mean": self.mean, "square": self.square}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], file: str) -> TrainingState:
-        """Return the state in the arrays of a checkpoint, also of an earlier version.
+        """Return the state that the arrays of a checkpoint hold; checkpoints of earlier versions are read too.
 
         Raises
         ------
         FileError
-            If there is none, or it is damaged.
+            If there is no state, or the state is damaged.
         """
         if not arrays:
             raise FileError(f"{file}: the model holds no state of a training run, so it cannot be resumed.")
@@ -78,18 +78,17 @@ class TrainingState:
 
     @classmethod
     def _parse(cls, arrays: Mapping[str, Array]) -> TrainingState:
-        small = json.loads(str(arrays["state"]))
-        settings = TrainingSettings(**{**small["settings"], "betas": tuple(small["settings"]["betas"])})
-        masks = [np.array(mask, dtype=bool) for mask in small["learned"]]
-        filters = [TrainableFilters(mask, np.zeros(len(mask), bool)) for mask in masks]
-        np.random.default_rng(0).bit_generator.state = small["random"]  # raises ValueError for an invalid state
-        history, steps = [EpochReport.from_dict(report) for report in small["history"]], small["steps"]
+        values = json.loads(str(arrays["state"]))
+        settings = TrainingSettings(**{**values["settings"], "betas": tuple(values["settings"]["betas"])})
+        trainable_filters = [np.array(mask, dtype=bool) for mask in values["learned"]]
+        np.random.default_rng(0).bit_generator.state = values["random"]  # raises ValueError for an invalid state
+        history, steps = [EpochReport.from_dict(report) for report in values["history"]], values["steps"]
         if not isinstance(steps, int) or steps < 0 or len(history) > settings.epochs:
             raise ValueError(f"{len(history)} epochs, {steps} steps")
         for name in ("mean", "square"):
             if arrays[name].dtype != np.float32 or arrays[name].ndim != 1:
                 raise ValueError(name)
         return cls(
-            settings, filters, str(small["fingerprint"]), history, small["random"], steps,
+            settings, trainable_filters, str(values["fingerprint"]), history, values["random"], steps,
             arrays["mean"], arrays["square"],
         )  # fmt: skip

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnfx.backprop.loss import smoothed_cross_entropy
 from cnnfx.backprop.network import TrainableNetwork
-from cnnfx.backprop.parameters import Parameters, TrainableFilters, all_trainable, initialize
+from cnnfx.backprop.parameters import Parameters, all_filters, initialize
 from cnnfx.datasets import LabeledImages
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
+from cnnfx.formats.arch import Arch
 from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.network import Network
 from cnnfx.training.batches import BatchLoader
@@ -32,24 +34,21 @@ class Trainer:
     """Trains a network to classify images.
 
     `run` yields reports and never prints. The loss that is minimized is the cross-entropy with smoothed targets (see
-    `cnnfx.backprop.loss`); its smallest value is 0.500 for a smoothing of 0.1 and 10 classes. Reports, history and
-    model files hold the plain cross-entropy, −ln p of the true class, as mean over the training images and over the
-    test images. Epochs that earlier versions trained have no loss in a resumed run's history: they recorded the
-    smoothed one.
+    `cnnfx.backprop.loss`). Reports, history and model files hold the plain cross-entropy; see `cnnfx.training.reports`.
 
     Parameters
     ----------
     network : Network
-        With a classifier head, as `initialize` makes it.
+        With a classifier head, as returned by `cnnfx.backprop.parameters.initialize`.
     data : LabeledImages
         Training images.
     test : LabeledImages, optional
         Loss and accuracy are computed on them after each epoch.
     settings : TrainingSettings, optional
-    filters : sequence of TrainableFilters, optional
-        For each layer, which filters are trained; all by default.
+    trainable_filters : sequence of arrays (K,) of bool, optional
+        For each layer, the filters that are trained; all by default.
     state : TrainingState, optional
-        Of the run that is resumed.
+        The state of the run to resume.
 
     Raises
     ------
@@ -63,15 +62,15 @@ class Trainer:
         data: LabeledImages,
         test: LabeledImages | None = None,
         settings: TrainingSettings | None = None,
-        filters: Sequence[TrainableFilters] | None = None,
+        trainable_filters: Sequence[NDArray[np.bool_]] | None = None,
         state: TrainingState | None = None,
     ) -> None:
         self.data, self.test, self.settings = data, test, settings or TrainingSettings()
         check_labeled_images(data, self.settings.batch_size)
         if test is not None:
             check_test_images(test, data)
-        self.filters = list(filters or all_trainable(network))
-        self.parameters = Parameters(network, self.filters)
+        self.trainable_filters = list(trainable_filters or all_filters(network))
+        self.parameters = Parameters(network, self.trainable_filters)
         decay = self.settings.decay * self.parameters.is_weight * self.parameters.trainable
         self._optimizer = Adam(len(self.parameters), self.settings.betas, decay)
         self._random = np.random.default_rng(self.settings.seed)
@@ -85,20 +84,25 @@ class Trainer:
     @classmethod
     def begin(
         cls,
-        network: Network,
-        filters: Sequence[TrainableFilters],
+        arch: Arch,
         data: LabeledImages,
         test: LabeledImages | None = None,
         settings: TrainingSettings | None = None,
     ) -> Trainer:
-        """Return the trainer of a new run: measure the normalization, draw the random filters and the head."""
+        """Return the trainer of a new run, with random weights and the normalization of the training images.
+
+        Raises
+        ------
+        ArgumentError
+            If data, architecture and settings do not match.
+        """
         settings = settings or TrainingSettings()
         check_labeled_images(data, settings.batch_size)
         mean, std = pixel_mean_and_std(data.images)
-        random = np.random.default_rng((settings.seed, 1))  # independent of the order of the images
-        normalized = replace(network, mean=mean, std=std)
-        start = initialize(normalized, filters, data.images.shape[1:], data.classes, random)
-        return cls(start, data, test, settings, filters)
+        generator = np.random.default_rng((settings.seed, 1))  # independent of the order of the images
+        network = replace(arch.network, mean=mean, std=std)
+        start = initialize(network, arch.random, data.images.shape[1:], data.classes, generator)
+        return cls(start, data, test, settings, arch.trainable)
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str], data: LabeledImages, test: LabeledImages | None = None) -> Trainer:
@@ -113,14 +117,14 @@ class Trainer:
         """
         network, arrays = load_checkpoint(path)
         state = TrainingState.from_arrays(arrays, str(path))
-        if [len(which.trainable) for which in state.filters] != [len(layer.filter_names) for layer in network.layers]:
+        if list(map(len, state.trainable_filters)) != [len(layer.filter_names) for layer in network.layers]:
             raise FileError(f"{path}: the state of the training run is another network's, so it cannot be resumed.")
-        count = len(Parameters(network, state.filters))
+        count = len(Parameters(network, state.trainable_filters))
         if (len(state.mean), len(state.square)) != (count, count):
             raise FileError(
                 f"{path}: the optimizer's state does not fit the {count} parameters, so it cannot be resumed."
             )
-        return cls(network, data, test, state.settings, state.filters, state)
+        return cls(network, data, test, state.settings, state.trainable_filters, state)
 
     @property
     def finished(self) -> bool:
@@ -134,7 +138,7 @@ class Trainer:
 
     @property
     def current(self) -> Network:
-        """The network with the present parameters, also within an epoch; without a description of the run."""
+        """The network with the current parameters, also within an epoch; its `meta` does not describe the run."""
         return self.parameters.to_network()
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -156,7 +160,7 @@ class Trainer:
         Raises
         ------
         CnnfxError
-            If loss or parameters are not finite any more.
+            If loss or parameters are not finite.
         """
         while not self.finished:
             report = None
@@ -177,7 +181,7 @@ class Trainer:
             yield self.history[-1]
 
     def evaluate(self, data: LabeledImages) -> tuple[float, float]:
-        """Return the mean cross-entropy and the accuracy, 0..1, of the present parameters on labeled images."""
+        """Return the mean cross-entropy and the accuracy, 0..1, of the current parameters on labeled images."""
         loader = BatchLoader(data, self.parameters.network)
         scores = self._trainable.scores(len(data.labels), loader.images).T
         loss = smoothed_cross_entropy(scores, data.labels.astype(np.int64)).cross_entropy
@@ -203,11 +207,11 @@ class Trainer:
             yield report
 
     def _take_snapshot(self) -> tuple[Network, TrainingState]:
-        """Copy network and state after a complete epoch."""
+        """Return a copy of network and state after a complete epoch."""
         optimizer = self._optimizer
         state = TrainingState(
-            self.settings, self.filters, self._fingerprint, list(self.history), dict(self._random.bit_generator.state),
-            optimizer.steps, optimizer.mean.copy(), optimizer.square.copy(),
+            self.settings, self.trainable_filters, self._fingerprint, list(self.history),
+            dict(self._random.bit_generator.state), optimizer.steps, optimizer.mean.copy(), optimizer.square.copy(),
         )  # fmt: skip
         meta = {
             "dataset": self.data.name,

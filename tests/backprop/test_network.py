@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnfx.backprop.network import SHARD_IMAGES, TrainableNetwork
-from cnnfx.backprop.parameters import Parameters, TrainableFilters, all_trainable, initialize
+from cnnfx.backprop.parameters import Parameters, all_filters, initialize
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.system.threads import set_threads
@@ -29,9 +29,8 @@ def layer(count: int, size: int = 3, activation: str = "relu", pool: str = "max:
 def random_network(*layers: Layer, shape=SHAPE, seed: int = 0) -> Network:
     """A network with random filters and biases."""
     random = np.random.default_rng(seed)
-    masks = [np.ones(len(one.filter_names), bool) for one in layers]
-    filters = [TrainableFilters(mask, mask) for mask in masks]
-    network = initialize(Network(tuple(layers)), filters, shape, CLASSES, random)
+    network = Network(tuple(layers))
+    network = initialize(network, all_filters(network), shape, CLASSES, random)
     biased = [
         replace(one, conv=replace(one.conv, bias=random.normal(0, 0.1, one.conv.bias.shape).astype(np.float32)))
         for one in network.layers
@@ -40,7 +39,7 @@ def random_network(*layers: Layer, shape=SHAPE, seed: int = 0) -> Network:
 
 
 def trainable(network: Network, shape=SHAPE, filters=None, dtype=np.float64, **settings) -> TrainableNetwork:
-    return TrainableNetwork(Parameters(network, filters or all_trainable(network), dtype), shape, **settings)
+    return TrainableNetwork(Parameters(network, filters or all_filters(network), dtype), shape, **settings)
 
 
 def batch(count: int, shape=SHAPE, dtype=np.float64):
@@ -163,8 +162,7 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
 
 def test_layers_below_the_first_trainable_one_have_no_gradient() -> None:
     network = random_network(layer(3), layer(2, pool=""))
-    fixed = TrainableFilters(np.zeros(3, bool), np.zeros(3, bool))
-    work = trainable(network, filters=[fixed, all_trainable(network)[1]])
+    work = trainable(network, filters=[np.zeros(3, bool), np.ones(2, bool)])
     all_trained = trainable(network).loss_and_grad(3, batch(3)).gradient
     gradient = work.loss_and_grad(3, batch(3)).gradient
     count = network.layers[0].conv.weights.size + 3
@@ -174,5 +172,5 @@ def test_layers_below_the_first_trainable_one_have_no_gradient() -> None:
 
 def test_the_head_alone_can_be_trained() -> None:
     network = random_network(layer(3))
-    work = trainable(network, filters=[TrainableFilters(np.zeros(3, bool), np.zeros(3, bool))])
+    work = trainable(network, filters=[np.zeros(3, bool)])
     assert work.loss_and_grad(3, batch(3)).gradient.any()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.backprop.parameters import Parameters, all_trainable, he_normal
+from cnnfx.backprop.parameters import Parameters, all_filters, he_normal
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Conv, Dense, Layer
 from cnnfx.nn.network import Network
@@ -17,14 +17,14 @@ def test_random_weights_have_a_variance_of_two_over_the_size_of_a_filter() -> No
     assert weights.var() == pytest.approx(2 / 200, rel=0.05)
 
 
-def test_a_network_without_a_head_is_refused() -> None:
+def test_a_network_without_a_head_is_an_error() -> None:
     network = Network((Layer(Conv(np.ones((2, 1, 1, 1)), np.zeros(2)), ("a", "b")),))
     with pytest.raises(ArgumentError, match="network has no classifier head"):
-        Parameters(network, all_trainable(network))
+        Parameters(network, all_filters(network))
 
 
-def test_groups_of_channels_are_refused() -> None:
+def test_groups_of_channels_are_an_error() -> None:
     head = Dense(np.ones((3, 8)), np.zeros(3), (2, 2, 2))
     network = Network((Layer(Conv(np.ones((2, 1, 1, 1)), np.zeros(2), groups=2), ("a", "b")),), head=head)
     with pytest.raises(ArgumentError, match="groups of channels, which cannot be trained"):
-        Parameters(network, all_trainable(network))
+        Parameters(network, all_filters(network))

@@ -27,7 +27,7 @@ import torch
 from cnnfx.datasets import LabeledImages
 from cnnfx.formats.arch import default_arch
 from cnnfx.system.threads import thread_count
-from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
+from cnnfx.training import Trainer, TrainingSettings
 
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -49,9 +49,7 @@ def mnist(part):
 
 def train_cnnfx(data, test, settings):
     """Return the seconds that training takes, and the trainer."""
-    arch = default_arch()
-    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
-    trainer = Trainer.begin(arch.network, filters, data, test, settings)
+    trainer = Trainer.begin(default_arch(), data, test, settings)
     start = time.perf_counter()
     for _ in trainer.run():
         pass

@@ -48,7 +48,7 @@ def test_filters_without_weights_are_random_and_trained(arch) -> None:
     read = arch("filters = 3\nsize = 5\n")
     assert read.network.layers[0].conv.weights.shape == (3, 1, 5, 5)
     assert read.random[0].all()
-    assert read.learned[0].all()
+    assert read.trainable[0].all()
 
 
 def test_filters_with_weights_keep_them_and_can_be_held_fixed(arch) -> None:
@@ -56,9 +56,9 @@ def test_filters_with_weights_keep_them_and_can_be_held_fixed(arch) -> None:
     bound = read.network.bind(["0"])
     np.testing.assert_array_equal(bound.layers[0].conv.weights[0, 0], [[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
     assert bound.layers[1].conv.weights.shape == (4, 2, 3, 5)
-    assert read.learned[0].tolist() == [False, True]
+    assert read.trainable[0].tolist() == [False, True]
     assert read.random[0].tolist() == [False, False]
-    assert read.learned[1].all()
+    assert read.trainable[1].all()
     assert read.network.name == "net"
 
 
@@ -66,12 +66,12 @@ def test_a_layer_can_have_filters_with_and_without_weights(arch) -> None:
     read = arch('[[layer]]\nfilters = 2\nsize = 3\n[[layer.filter]]\nname = "dot"\nweights = [[1]]\nlearn = false')
     assert read.network.layers[0].filter_names == ("dot", "2", "3")
     assert read.random[0].tolist() == [False, True, True]
-    assert read.learned[0].tolist() == [False, True, True]
+    assert read.trainable[0].tolist() == [False, True, True]
 
 
 def test_a_filter_file_is_an_arch_that_is_trained_further(arch) -> None:
     read = arch('[[filter]]\nname = "a"\nweights = [[1, 2]]')
-    assert read.learned[0].tolist() == [True]
+    assert read.trainable[0].tolist() == [True]
     assert not read.random[0].any()
 
 

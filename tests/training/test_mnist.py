@@ -11,7 +11,7 @@ import pytest
 
 from cnnfx.datasets import LabeledImages
 from cnnfx.formats.arch import default_arch
-from cnnfx.training import TrainableFilters, Trainer, TrainingSettings
+from cnnfx.training import Trainer, TrainingSettings
 
 
 def read(part: str, count: int) -> LabeledImages:
@@ -26,10 +26,7 @@ def read(part: str, count: int) -> LabeledImages:
 @pytest.mark.mnist
 @pytest.mark.skipif("CNNFX_DATA" not in os.environ, reason="CNNFX_DATA does not name a folder with MNIST")
 def test_one_epoch_on_a_tenth_of_mnist_gives_an_accuracy_above_93_percent() -> None:
-    arch = default_arch()
-    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
-    settings = TrainingSettings(epochs=1)
-    trainer = Trainer.begin(arch.network, filters, read("train", 6000), read("t10k", 2000), settings)
+    trainer = Trainer.begin(default_arch(), read("train", 6000), read("t10k", 2000), TrainingSettings(epochs=1))
     for _ in trainer.run():
         pass
     assert len(trainer.parameters) <= 40_000

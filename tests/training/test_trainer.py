@@ -13,7 +13,7 @@ from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import default_arch, load_arch
 from cnnfx.formats.model_npz import load_model
 from cnnfx.system.threads import set_threads
-from cnnfx.training import BatchReport, EpochReport, TrainableFilters, Trainer, TrainingSettings
+from cnnfx.training import BatchReport, EpochReport, Trainer, TrainingSettings
 from tests.training.bars import bars
 
 DATA, TEST = bars(), bars(96, seed=1)
@@ -22,9 +22,7 @@ LONGER = replace(SETTINGS, epochs=6, batch_size=16)
 
 
 def begin(data=DATA, test=TEST, settings=SETTINGS, arch=None) -> Trainer:
-    arch = arch or default_arch((4, 6), 3)
-    filters = [TrainableFilters(*masks) for masks in zip(arch.learned, arch.random, strict=True)]
-    return Trainer.begin(arch.network, filters, data, test, settings)
+    return Trainer.begin(arch or default_arch((4, 6), 3), data, test, settings)
 
 
 def finish(trainer: Trainer) -> Trainer:
