@@ -117,11 +117,11 @@ def _title(network: Network) -> str:
 def table(steps: Sequence[Step]) -> str:
     """Return the steps of a network as lines in columns."""
     rows = [(step.name, _shape(step), str(step.parameters or ""), step.sum) for step in steps]
-    total, learnable = (sum(getattr(step, name) for step in steps) for name in ("parameters", "learnable"))
+    total, trainable = (sum(getattr(step, name) for step in steps) for name in ("parameters", "trainable"))
     rows = [("layer", "output", "parameters", "calculation"), *rows, ("total", "", str(total), "")]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
-    return "\n".join(lines) + (f"\n{learnable} of them are trainable" if learnable != total else "")
+    return "\n".join(lines) + (f"\n{trainable} of them are trainable" if trainable != total else "")
 
 
 def _shape(step: Step) -> str:
@@ -130,5 +130,5 @@ def _shape(step: Step) -> str:
 
 def _described(steps: Sequence[Step]) -> dict[str, object]:
     layers = [{**vars(step), "output": step.output and list(step.output)} for step in steps]
-    totals = {name: sum(getattr(step, name) for step in steps) for name in ("parameters", "learnable")}
+    totals = {name: sum(getattr(step, name) for step in steps) for name in ("parameters", "trainable")}
     return {"layers": layers, **totals}

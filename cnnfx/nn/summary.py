@@ -23,7 +23,7 @@ class Step:
         A description: "16 filters 5×5, stride 2×2".
     output : tuple of int, optional
         The shape of the output: (C, H, W), or (K,) for the classifier head; None if its input has the wrong shape.
-    parameters, learnable : int
+    parameters, trainable : int
         The number of parameters, and of those that training changes.
     sum : str
         The calculation of the number of parameters, such as "16 × 1 × 5 × 5 + 16 = 416", and a note if the input has
@@ -33,7 +33,7 @@ class Step:
     name: str
     output: tuple[int, ...] | None
     parameters: int = 0
-    learnable: int = 0
+    trainable: int = 0
     sum: str = ""
 
 

@@ -62,7 +62,7 @@ def test_an_arch_file_gets_the_dense_layer_of_training():
         [16, 24, 24], [16, 24, 24], [16, 12, 12], [32, 6, 6], [26],
     ]  # fmt: skip
     assert told["layers"][3]["sum"] == "32 × 16 × 3 × 5 + 32 = 7712"
-    assert told["parameters"] == told["learnable"] == 416 + 7712 + 26 * 32 * 36 + 26
+    assert told["parameters"] == told["trainable"] == 416 + 7712 + 26 * 32 * 36 + 26
 
 
 def test_fixed_filters_are_not_counted_as_trainable():
