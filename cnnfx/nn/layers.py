@@ -106,7 +106,7 @@ class Layer:
         return replace(self, conv=replace(self.conv, weights=self.conv.weights_on(names), inputs=None))
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe a bound layer, except for its weights and biases, as data that JSON can hold.
+        """Return a bound layer, except for its weights and biases, as data that JSON can hold.
 
         `from_dict` is the inverse. Model files, `.npz` files of feature maps and pages contain this description.
         """

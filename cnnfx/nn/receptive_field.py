@@ -102,7 +102,8 @@ def receptive_field(network: Network, shape: Shape, layer: int | None = None, of
     layer = count if layer is None else layer
     if not 0 <= of <= layer <= count:
         raise ArgumentError(
-            f"layer {layer} over layer {of}: {network.name} has the layers 1 to {count}, 0 is its image."
+            f"No receptive field of layer {layer} in layer {of}: {network.name} has layers 1 to {count}; "
+            "0 is the image."
         )
     shapes = [shape, *network.output_shapes(shape)]
     numbers = range(layer, of, -1)

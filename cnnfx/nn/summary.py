@@ -77,7 +77,7 @@ def _layer_steps(layer: Layer, shape: Shape, trainable: int) -> Iterator[Step]:
     calculation = f"{filters} × {channels} × {height} × {width} + {filters} = {parameters}"
     if trainable < filters:
         calculation += f"; {filters - trainable} of {filters} filters held fixed"
-    name = f"{filters} filters {height}×{width}{_unusual_settings(layer)}"
+    name = f"{filters} filters {height}×{width}{_nondefault_settings(layer)}"
     yield Step(name, maps, parameters, parameters // filters * trainable, calculation)
     if layer.combine:
         maps = (len(layer.combine), *maps[1:])
@@ -88,8 +88,8 @@ def _layer_steps(layer: Layer, shape: Shape, trainable: int) -> Iterator[Step]:
         yield Step(f"{layer.pool.kind}-pool {layer.pool.size}×{layer.pool.size}", layer.pool.output_shape(maps))
 
 
-def _unusual_settings(layer: Layer) -> str:
-    """Return the stride, dilation and padding where they are not 1, 1 and "valid", each behind a comma."""
+def _nondefault_settings(layer: Layer) -> str:
+    """Return the settings that are not the default of stride, dilation and padding, each after a comma."""
     window = layer.conv.window
     pairs = {"stride": window.stride, "dilation": window.dilation}
     parts = [f", {name} {'×'.join(map(str, pair))}" for name, pair in pairs.items() if pair != (1, 1)]

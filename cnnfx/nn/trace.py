@@ -265,10 +265,8 @@ def explain(
     number = len(maps.network.layers)
     check_position(maps, row, column)
     if not 1 <= depth <= number:
-        raise ArgumentError(
-            f"A depth of {depth} is not possible: layer {number} can be explained to a depth of 1"
-            + (f" to {number}, the first layer being the deepest." if number > 1 else ", as it is the first.")
-        )
+        allowed = "1" if number == 1 else f"1 to {number}"
+        raise ArgumentError(f"The depth of an explanation of layer {number} must be {allowed}, not {depth}.")
     return _explain_channels(maps, inputs, number, (row, column), channels or range(maps.shape[0]), depth)
 
 

@@ -152,10 +152,9 @@ def test_a_reader_that_closes_the_pipe_is_no_error():
         (("-f", "edges", "--at", "1,1", "--filter", "zzz"),
          "There is no output channel 'zzz' in layer 1. Its channels are top, left, bottom, right."),
         (("-f", "edges", "--at", "1,1", "--depth", "2"),
-         "A depth of 2 is not possible: layer 1 can be explained to a depth of 1, as it is the first."),
+         "The depth of an explanation of layer 1 must be 1, not 2."),
         (("-f", "edges", "--then", "box", "--at", "1,1", "--depth", "3"),
-         "A depth of 3 is not possible: layer 2 can be explained to a depth of 1 to 2, the first layer being the "
-         "deepest."),
+         "The depth of an explanation of layer 2 must be 1 to 2, not 3."),
         (("other.png", "-f", "edges", "--at", "1,1"),
          f"Only one image can be explained, 2 are given: {SEVEN}, other.png."),
         (("--at", "1,1"), "Name the filters, such as -f edges; cnnfx list-filters shows the presets."),

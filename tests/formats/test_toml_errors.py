@@ -17,9 +17,9 @@ from cnnfx.formats.toml_file import parse_network
 from cnnfx.formats.toml_schema import Location
 from cnnfx.nn.network import Network
 
-ONE = '[[filter]]\nname = "a"\nweights = [[1]]\n'
-TWO = ONE + '[[filter]]\nname = "b"\nweights = [[1]]\n'
-A = 'bad.toml: layer 1, filter "a"'
+ONE_FILTER = '[[filter]]\nname = "a"\nweights = [[1]]\n'
+TWO_FILTERS = ONE_FILTER + '[[filter]]\nname = "b"\nweights = [[1]]\n'
+IN_FILTER_A = 'bad.toml: layer 1, filter "a"'
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def with_filter(line: str) -> str:
 
 
 def combined(entry: str) -> str:
-    return f"combine = [{{ {entry} }}]\n{TWO}"
+    return f"combine = [{{ {entry} }}]\n{TWO_FILTERS}"
 
 
 FILES = [
@@ -55,67 +55,70 @@ FILES = [
     ("[filter]\nweights = [[1]]", "bad.toml: layer 1, filter: found a table; an array of tables, written [[filter]], is needed here."),
     ("[layer]", "bad.toml: layer: found a table; an array of tables, written [[layer]], is needed here."),
     ("filter = [1]", "bad.toml: layer 1, filter: found an array of 1 value; an array of tables, written [[filter]], is needed here."),
-    (ONE + "[[layer]]\n", "bad.toml: filter is outside the layers. Write [[layer.filter]] under its [[layer]]."),
+    (ONE_FILTER + "[[layer]]\n", "bad.toml: filter is outside the layers. Write [[layer.filter]] under its [[layer]]."),
     ("stride = 2\n[[layer]]\n", "bad.toml: stride is outside the layers. Write it under its [[layer]]."),
     ("a = \n", "bad.toml:1:5: Invalid value."),
     ("[[filter]]\nweights = [[1, 2]", "bad.toml: Unclosed array at the end of the file."),
     ("x = " + "[" * 100_000, "bad.toml: the arrays or tables are nested too deeply."),
     (b"name = 'a'\n# caf\xe9\n", "bad.toml:2: byte 0xe9 is not UTF-8. Save the file as UTF-8 text."),
-    ("strid = 2\n" + ONE, 'bad.toml: unknown key "strid". Did you mean "stride"?'),
+    ("strid = 2\n" + ONE_FILTER, 'bad.toml: unknown key "strid". Did you mean "stride"?'),
     ("[[layer]]\nzzz = 1", 'bad.toml: layer 1: unknown key "zzz". Allowed here are filter, stride, dilation, padding, border, activation, pool, combine.'),
-    ("name = 3\n" + ONE, "bad.toml: name: found the number 3; a text is needed here."),
-    ("name = ''\n" + ONE, "bad.toml: name: '' cannot be a name. A name is a line of text, and not \"*\"."),
-    ("name = 'a/b'\n" + ONE, "bad.toml: name: 'a/b' is used in file names, so it cannot contain / or \\ or :."),
-    ("description = [1, 2]\n" + ONE, "bad.toml: description: found an array of 2 values; a text is needed here."),
-    ("source = 2017-12-09\n" + ONE, "bad.toml: source: found a date or time; a text is needed here."),
+    ("name = 3\n" + ONE_FILTER, "bad.toml: name: found the number 3; a text is needed here."),
+    ("name = ''\n" + ONE_FILTER, "bad.toml: name: '' cannot be a name. A name is a line of text, and not \"*\"."),
+    ("name = 'a/b'\n" + ONE_FILTER, "bad.toml: name: 'a/b' is used in file names, so it cannot contain / or \\ or :."),
+    ("description = [1, 2]\n" + ONE_FILTER, "bad.toml: description: found an array of 2 values; a text is needed here."),
+    ("source = 2017-12-09\n" + ONE_FILTER, "bad.toml: source: found a date or time; a text is needed here."),
 ]  # fmt: skip
 
 FILTERS = [
-    (with_filter("wieghts = [[1]]"), f'{A}: unknown key "wieghts". Did you mean "weights"?'),
-    (with_filter(""), f"{A}: weights are missing. Write a matrix: weights = [[-1, 0, 1]]."),
+    (with_filter("wieghts = [[1]]"), f'{IN_FILTER_A}: unknown key "wieghts". Did you mean "weights"?'),
+    (with_filter(""), f"{IN_FILTER_A}: weights are missing. Write a matrix: weights = [[-1, 0, 1]]."),
     ("[[filter]]", "bad.toml: layer 1, filter 1: weights are missing. Write a matrix: weights = [[-1, 0, 1]]."),
-    (with_filter("weights = [[1]]\ninputs = { x = [[1]] }"), f"{A}: weights and inputs are both given. Write weights for all channels, or inputs by name."),
-    (with_filter("weights = [[1, 2, 3], [4, 5]]"), f"{A}, weights: row 2 has 2 numbers, row 1 has 3. Every row needs the same number."),
-    (with_filter("weights = [[1, 2], []]"), f"{A}, weights: row 2 has 0 numbers, row 1 has 2. Every row needs the same number."),
-    (with_filter("weights = [[[1]], [[1, 2], [3]]]"), f"{A}, weights, matrix 2: row 2 has 1 number, row 1 has 2. Every row needs the same number."),
-    (with_filter("weights = 3"), f"{A}, weights: found the number 3; a matrix is needed here: [[1, 2], [3, 4]]."),
-    (with_filter("weights = '1 2'"), f'{A}, weights: found the text "1 2"; a matrix is needed here: [[1, 2], [3, 4]].'),
-    (with_filter("weights = [1, 2]"), f"{A}, weights: found the number 1 where row 1 should be; a matrix is needed here: [[1, 2], [3, 4]]."),
-    (with_filter("weights = [[1], 2]"), f"{A}, weights: found the number 2 where row 2 should be; a matrix is needed here: [[1, 2], [3, 4]]."),
-    (with_filter("weights = [[1, true]]"), f"{A}, weights, row 1, number 2: found true; a number is needed here."),
-    (with_filter("weights = [[[1, 2]], [[3, 'x']]]"), f'{A}, weights, matrix 2, row 1, number 2: found the text "x"; a number is needed here.'),
-    (with_filter("weights = []"), f"{A}, weights: the matrix is empty. Write at least one number: [[1]]."),
-    (with_filter("weights = [[]]"), f"{A}, weights: the matrix is empty. Write at least one number: [[1]]."),
-    (with_filter("weights = [[1], [nan]]"), f"{A}, weights, row 2, number 1: found nan; a finite number is needed here."),
-    (with_filter("weights = [[-inf]]"), f"{A}, weights, row 1, number 1: found -inf; a finite number is needed here."),
-    (with_filter("weights = [[1e39]]"), f"{A}, weights, row 1, number 1: found the number 1e+39; a number of magnitude 3.4e38 or less is needed here."),
-    (with_filter("weights = [[1" + "0" * 400 + "]]"), f"{A}, weights, row 1, number 1: found a number with too many digits; a number of magnitude 3.4e38 or less is needed here."),
-    (with_filter("weights = [[1e30]]\nscale = 1e30"), f"{A}, scale: the scaled weights are larger than 3.4e38."),
-    (with_filter("weights = [[1]]\nscale = 'x'"), f'{A}, scale: found the text "x"; a number or a fraction such as "1/9" is needed here.'),
-    (with_filter("weights = [[1]]\nbias = '1'"), f'{A}, bias: found the text "1"; a number is needed here.'),
-    (with_filter("inputs = [[1]]"), f"{A}, inputs: found an array of 1 value; a table of matrices by channel name, {{ top = [[1]] }}, is needed here."),
-    (with_filter("inputs = {}"), f"{A}, inputs: no channel is named. Write {{ top = [[1]] }} with the names of channels of the layer below."),
-    (with_filter("inputs = { x = [[1, 2], [3]] }"), f'{A}, inputs, "x": row 2 has 1 number, row 1 has 2. Every row needs the same number.'),
+    (with_filter("weights = [[1]]\ninputs = { x = [[1]] }"), f"{IN_FILTER_A}: weights and inputs are both given. Write weights for all channels, or inputs by name."),
+    (with_filter("weights = [[1, 2, 3], [4, 5]]"), f"{IN_FILTER_A}, weights: row 2 has 2 numbers, row 1 has 3. Every row needs the same number."),
+    (with_filter("weights = [[1, 2], []]"), f"{IN_FILTER_A}, weights: row 2 has 0 numbers, row 1 has 2. Every row needs the same number."),
+    (with_filter("weights = [[[1]], [[1, 2], [3]]]"), f"{IN_FILTER_A}, weights, matrix 2: row 2 has 1 number, row 1 has 2. Every row needs the same number."),
+    (with_filter("weights = 3"), f"{IN_FILTER_A}, weights: found the number 3; a matrix is needed here: [[1, 2], [3, 4]]."),
+    (with_filter("weights = '1 2'"), f'{IN_FILTER_A}, weights: found the text "1 2"; a matrix is needed here: [[1, 2], [3, 4]].'),
+    (with_filter("weights = [1, 2]"), f"{IN_FILTER_A}, weights: found the number 1 where row 1 should be; a matrix is needed here: [[1, 2], [3, 4]]."),
+    (with_filter("weights = [[1], 2]"), f"{IN_FILTER_A}, weights: found the number 2 where row 2 should be; a matrix is needed here: [[1, 2], [3, 4]]."),
+    (with_filter("weights = [[1, true]]"), f"{IN_FILTER_A}, weights, row 1, number 2: found true; a number is needed here."),
+    (with_filter("weights = [[[1, 2]], [[3, 'x']]]"), f'{IN_FILTER_A}, weights, matrix 2, row 1, number 2: found the text "x"; a number is needed here.'),
+    (with_filter("weights = []"), f"{IN_FILTER_A}, weights: the matrix is empty. Write at least one number: [[1]]."),
+    (with_filter("weights = [[]]"), f"{IN_FILTER_A}, weights: the matrix is empty. Write at least one number: [[1]]."),
+    (with_filter("weights = [[1], [nan]]"), f"{IN_FILTER_A}, weights, row 2, number 1: found nan; a finite number is needed here."),
+    (with_filter("weights = [[-inf]]"), f"{IN_FILTER_A}, weights, row 1, number 1: found -inf; a finite number is needed here."),
+    (with_filter("weights = [[1e39]]"), f"{IN_FILTER_A}, weights, row 1, number 1: found the number 1e+39; a number of magnitude 3.4e38 or less is needed here."),
+    (with_filter("weights = [[1" + "0" * 400 + "]]"), f"{IN_FILTER_A}, weights, row 1, number 1: found a number with too many digits; a number of magnitude 3.4e38 or less is needed here."),
+    (with_filter("weights = [[1e30]]\nscale = 1e30"), f"{IN_FILTER_A}, scale: the scaled weights are larger than 3.4e38."),
+    (with_filter("weights = [[1]]\nscale = 'x'"), f'{IN_FILTER_A}, scale: found the text "x"; a number or a fraction such as "1/9" is needed here.'),
+    (with_filter("weights = [[1]]\nbias = '1'"), f'{IN_FILTER_A}, bias: found the text "1"; a number is needed here.'),
+    (with_filter("inputs = [[1]]"), f"{IN_FILTER_A}, inputs: found an array of 1 value; a table of matrices by channel name, {{ top = [[1]] }}, is needed here."),
+    (with_filter("inputs = {}"), f"{IN_FILTER_A}, inputs: no channel is named. Write {{ top = [[1]] }} with the names of channels of the layer below."),
+    (with_filter("inputs = { x = [[1, 2], [3]] }"), f'{IN_FILTER_A}, inputs, "x": row 2 has 1 number, row 1 has 2. Every row needs the same number.'),
     ("[[filter]]\nname = 7\nweights = [[1]]", "bad.toml: layer 1, filter 1, name: found the number 7; a text is needed here."),
     ("[[filter]]\nname = '*'\nweights = [[1]]", "bad.toml: layer 1, filter \"*\", name: '*' cannot be a name. A name is a line of text, and not \"*\"."),
-    (ONE + ONE, 'bad.toml: layer 1: two filters are called "a". Give each its own name.'),
+    (ONE_FILTER + ONE_FILTER, 'bad.toml: layer 1: two filters are called "a". Give each its own name.'),
     ("[[filter]]\nname = '2'\nweights = [[1]]\n[[filter]]\nweights = [[1]]", 'bad.toml: layer 1: two filters are called "2". Give each its own name.'),
-    (ONE + "[[filter]]\nweights = [[[1]]]\n[[filter]]\ninputs = { a = [[1]] }", 'bad.toml: layer 1: filter "2" gives a matrix per input channel in order, filter "3" by the channels\' names. Within a layer write one or the other.'),
+    (ONE_FILTER + "[[filter]]\nweights = [[[1]]]\n[[filter]]\ninputs = { a = [[1]] }", 'bad.toml: layer 1: filter "2" gives a matrix per input channel in order, filter "3" by the channels\' names. Within a layer write one or the other.'),
     ("[[filter]]\nweights = [[[1]]]\n[[filter]]\nweights = [[[1]], [[1]]]", 'bad.toml: layer 1: filter "1" has 1 input channel, filter "2" has 2 input channels. All filters of a layer must have the same input channels.'),
 ]  # fmt: skip
 
 BELOW = "[[layer]]\n[[layer.filter]]\nname = 'top'\nweights = [[1]]\n[[layer.filter]]\nname = 'left'\nweights = [[1]]\n"
 ABOVE = BELOW + "[[layer]]\n[[layer.filter]]\nname = 'c'\n"
-C = 'bad.toml: layer 2, filter "c"'
+IN_FILTER_C = 'bad.toml: layer 2, filter "c"'
 
 DEEPER = [
-    (ABOVE + "inputs = { tpo = [[1]] }", f'{C}, inputs: unknown channel "tpo". Did you mean "top"?'),
-    (ABOVE + "inputs = { x = [[1]] }", f'{C}, inputs: unknown channel "x". The layer below has top, left.'),
+    (ABOVE + "inputs = { tpo = [[1]] }", f'{IN_FILTER_C}, inputs: unknown channel "tpo". Did you mean "top"?'),
+    (ABOVE + "inputs = { x = [[1]] }", f'{IN_FILTER_C}, inputs: unknown channel "x". The layer below has top, left.'),
     (
         ABOVE + "weights = [[[1]], [[1]], [[1]]]",
-        f"{C}, weights: 3 matrices for the 2 channels of the layer below (top, left).",
+        f"{IN_FILTER_C}, weights: 3 matrices for the 2 channels of the layer below (top, left).",
     ),
-    (ABOVE + "weights = [[[1]]]", f"{C}, weights: 1 matrix for the 2 channels of the layer below (top, left)."),
+    (
+        ABOVE + "weights = [[[1]]]",
+        f"{IN_FILTER_C}, weights: 1 matrix for the 2 channels of the layer below (top, left).",
+    ),
 ]
 
 SETTINGS = [
@@ -135,21 +138,21 @@ SETTINGS = [
     ("pool = 2", ", pool: found the number 2; a text is needed here."),
 ]
 
-M = 'bad.toml: layer 1, combine "m"'
+IN_COMBINATION_M = 'bad.toml: layer 1, combine "m"'
 COMBINED = [
-    ("combine = 3\n" + TWO, 'bad.toml: layer 1, combine: found the number 3; an array of tables, [{ name = "…", kind = "norm", of = ["…", "…"] }], is needed here.'),
-    ("combine = [3]\n" + TWO, "bad.toml: layer 1, combine 1: found the number 3; a table is needed here."),
+    ("combine = 3\n" + TWO_FILTERS, 'bad.toml: layer 1, combine: found the number 3; an array of tables, [{ name = "…", kind = "norm", of = ["…", "…"] }], is needed here.'),
+    ("combine = [3]\n" + TWO_FILTERS, "bad.toml: layer 1, combine 1: found the number 3; a table is needed here."),
     (combined("kind = 'norm', of = ['a']"), 'bad.toml: layer 1, combine 1: name is missing. Write name = "…".'),
-    (combined("name = 'm', of = ['a']"), f"{M}: kind is missing. It needs name, kind and of."),
-    (combined("name = 'm', kind = 'norm'"), f"{M}: of is missing. It needs name, kind and of."),
-    (combined("name = 'm', kind = 'norn', of = ['a']"), f'{M}, kind: "norn" is not known. Allowed are norm, max, sum, mean, difference. Did you mean "norm"?'),
-    (combined("name = 'm', kind = 'take', of = ['a']"), f'{M}, kind: "take" is not known. Allowed are norm, max, sum, mean, difference.'),
-    (combined("name = 'm', kind = 'norm', of = 'a'"), f'{M}, of: found the text "a"; an array of filter names is needed here.'),
-    (combined("name = 'm', kind = 'norm', of = []"), f"{M}, of: found an empty array; an array of filter names is needed here."),
-    (combined("name = 'm', kind = 'norm', of = ['a', 'q']"), f'{M}, of: unknown filter "q". There are a, b.'),
-    (combined("name = 'm', kind = 'norm', of = ['a', 'm']"), f'{M}, of: "m" is a combination; only filters can be combined. Use a further [[layer]] for more.'),
-    (combined("name = 'm', kind = 'norm', of = ['a', 'a']"), f'{M}, of: "a" is listed twice. Name each filter once.'),
-    (combined("name = 'm', kind = 'difference', of = ['a']"), f"{M}, of: a difference needs at least two filters: the first minus all others."),
+    (combined("name = 'm', of = ['a']"), f"{IN_COMBINATION_M}: kind is missing. It needs name, kind and of."),
+    (combined("name = 'm', kind = 'norm'"), f"{IN_COMBINATION_M}: of is missing. It needs name, kind and of."),
+    (combined("name = 'm', kind = 'norn', of = ['a']"), f'{IN_COMBINATION_M}, kind: "norn" is not known. Allowed are norm, max, sum, mean, difference. Did you mean "norm"?'),
+    (combined("name = 'm', kind = 'take', of = ['a']"), f'{IN_COMBINATION_M}, kind: "take" is not known. Allowed are norm, max, sum, mean, difference.'),
+    (combined("name = 'm', kind = 'norm', of = 'a'"), f'{IN_COMBINATION_M}, of: found the text "a"; an array of filter names is needed here.'),
+    (combined("name = 'm', kind = 'norm', of = []"), f"{IN_COMBINATION_M}, of: found an empty array; an array of filter names is needed here."),
+    (combined("name = 'm', kind = 'norm', of = ['a', 'q']"), f'{IN_COMBINATION_M}, of: unknown filter "q". There are a, b.'),
+    (combined("name = 'm', kind = 'norm', of = ['a', 'm']"), f'{IN_COMBINATION_M}, of: "m" is a combination; only filters can be combined. Use a further [[layer]] for more.'),
+    (combined("name = 'm', kind = 'norm', of = ['a', 'a']"), f'{IN_COMBINATION_M}, of: "a" is listed twice. Name each filter once.'),
+    (combined("name = 'm', kind = 'difference', of = ['a']"), f"{IN_COMBINATION_M}, of: a difference needs at least two filters: the first minus all others."),
     (combined("name = 'a', kind = 'norm', of = ['b']"), 'bad.toml: layer 1: two filters or combinations are called "a". Give each its own name.'),
     (combined("nam = 'm'"), 'bad.toml: layer 1, combine 1: unknown key "nam". Did you mean "name"?'),
 ]  # fmt: skip
@@ -162,7 +165,7 @@ def test_an_error_is_reported_with_its_location(content, message):
 
 @pytest.mark.parametrize(("line", "message"), SETTINGS)
 def test_a_wrong_setting_is_reported_with_its_layer(line, message):
-    found = refusal(f"{line}\n{ONE}")
+    found = refusal(f"{line}\n{ONE_FILTER}")
     if message is None:  # the message of cnnfx.conv, with the allowed names
         assert found.startswith(f"bad.toml: layer 1: {line.split()[0]} must be one of ")
         assert found.endswith(("?", "'some'."))

@@ -60,7 +60,9 @@ def test_a_border_that_repeats_pixels_reads_them(border, rows):
 
 
 def test_a_layer_that_does_not_exist_is_refused():
-    with pytest.raises(ArgumentError, match=r"layer 3 over layer 0: tiny has the layers 1 to 1, 0 is its image."):
+    with pytest.raises(
+        ArgumentError, match=r"^No receptive field of layer 3 in layer 0: tiny has layers 1 to 1; 0 is the image\.$"
+    ):
         receptive_field(network(ones()), (1, 9, 9), 3)
 
 

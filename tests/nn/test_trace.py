@@ -221,11 +221,10 @@ def test_a_position_outside_the_map_is_refused(row, column):
 @pytest.mark.parametrize(
     ("kernels", "depth", "message"),
     [
-        (1, 0, "A depth of 0 is not possible: layer 1 can be explained to a depth of 1, as it is the first."),
-        (2, 3, "A depth of 3 is not possible: layer 2 can be explained to a depth of 1 to 2, the first layer being "
-               "the deepest."),
+        (1, 0, "The depth of an explanation of layer 1 must be 1, not 0."),
+        (2, 3, "The depth of an explanation of layer 2 must be 1 to 2, not 3."),
     ],
-)  # fmt: skip
+)
 def test_a_depth_of_more_layers_than_there_are_is_refused(kernels, depth, message):
     maps = feature_maps(network(*[[[1]]] * kernels), counting(1, 3), ("gray",))
     with pytest.raises(ArgumentError) as caught:
