@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ANIMATION_FORMATS = ("gif", "webp", "png")
-"""The formats that can hold an animation, which are also the endings of their files."""
+"""The formats that can hold an animation, and the endings of their files."""
 MAX_COLORS = 255
 """Colors in a palette of 256 entries; the remaining entry is transparent and marks unchanged pixels."""
 MIN_FRAME_MILLISECONDS = 20
 """The shortest frame: viewers of GIF files slow down frames that are shorter."""
 MAX_SIDE_PIXELS = 16383
-"""The largest width and height that WebP allows; the other formats are held to it too."""
+"""The largest width and height that WebP allows; the limit applies to all formats."""
 GIF_HEADER_BYTES = 13
 """Length of a GIF file's header. The palette follows; the lowest three bits of byte 10 give its size."""
 GIF_POSITION_OFFSET = 9
@@ -47,7 +47,7 @@ def write_animation(
     format: str = "gif",
     palette: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Write frames as an animation that repeats without end.
+    """Write frames as an animation that repeats forever.
 
     Parameters
     ----------
@@ -170,8 +170,8 @@ def _write_gif(
 ) -> None:
     """Write a GIF file with one palette, part by part.
 
-    Pillow's own animations have a palette for each frame and hold all frames in memory. So each part is saved as a file
-    of its own, and its blocks are moved to the position of the part.
+    Each part is saved as a separate GIF file, whose blocks are copied with the position of the part: Pillow's
+    animations would have a palette for each frame and need all frames in memory.
     """
     transparent = len(palette) - 1
     for index, ((part, top, left), duration) in enumerate(zip(parts, durations, strict=True)):

@@ -41,7 +41,7 @@ GRID_LEVEL = 225
 AXIS_LEVEL = 120
 """The gray level of the axes."""
 FAINT_STRENGTH = 0.3
-"""How strong the color of a faint series is, 0 (white) to 1."""
+"""The strength of the color of a faint series, 0 (white) to 1."""
 
 # The confusion matrix
 
@@ -64,8 +64,9 @@ CORRECT = (20, 120, 60)
 MISCLASSIFIED = (200, 40, 30)
 """The color of the squares of misclassifications, at full strength."""
 
-MISTAKE_WIDTH = 140
-"""Misclassified images are enlarged by the largest whole factor with which they are at most this wide, in pixels."""
+MAX_MISTAKE_WIDTH = 140
+"""The largest width in pixels to which misclassified images are enlarged. Digits of 28 pixels get this width, which
+fits the label "9, predicted 8 (100 %)"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,8 @@ class Plot:
 def moving_average(values: Floats, reach: int) -> Floats:
     """Return the mean of each value and up to `reach` values before and after it.
 
-    Near the start, as many values after a value count as before it, so that a steep start is not flattened.
+    Near the start, no more values after a value are averaged than there are before it, so that a steep start is not
+    flattened.
     """
     sums = np.concatenate([[0.0], np.cumsum(values)])
     indices = np.arange(len(values))
@@ -141,6 +143,7 @@ def ticks(low: float, high: float, most: int = MAX_Y_TICKS) -> list[float]:
 
 
 def _draw_plot(plot: Plot, begin: float, end: float) -> Levels:
+    """Draw a plot with its title, legend and axes, `(height, width, 3)`."""
     line = line_height(PLOT_FONT_SIZE)
     top, bottom = PLOT_MARGIN + line, line * (2 if plot.x_label else 1) + 6
     canvas = blank(top + PLOT_HEIGHT + bottom, PLOT_LEFT + PLOT_WIDTH + 2 * PLOT_MARGIN, color=True)
@@ -214,7 +217,7 @@ def confusion_picture(confusion: NDArray[np.integer[Any]], classes: Sequence[str
     """Draw a confusion matrix, with a row for each true class and a column for each predicted class.
 
     The strength of a color is the share of a count in its row: of correct predictions in green, of misclassifications
-    in red, on a scale of their own so that they can be seen.
+    in red, relative to the largest such share, so that rare ones are visible.
 
     Parameters
     ----------
@@ -279,7 +282,7 @@ def mistakes_picture(images: NDArray[np.uint8], labels: Sequence[str]) -> Levels
         return pictures[first:last, top:bottom]
 
     tiles = Tiles(labels, height, width, rows, color)
-    return Grid([Section([tiles], scale=max(1, MISTAKE_WIDTH // width))]).pixels()
+    return Grid([Section([tiles], scale=max(1, MAX_MISTAKE_WIDTH // width))]).pixels()
 
 
 def _mix_with_white(color: Color, strength: Floats) -> Levels:
@@ -289,9 +292,9 @@ def _mix_with_white(color: Color, strength: Floats) -> Levels:
     return rounded
 
 
-def _write(canvas: Levels, text: str, top: int, left: int, size: int, share: float = 0) -> None:
-    """Write a text with this share of its width left of a position: 0 begins there, 1 ends there."""
+def _write(canvas: Levels, text: str, top: int, left: int, size: int, align: float = 0) -> None:
+    """Write a text that starts at column `left`, is centered there if `align` is 0.5, or ends there if it is 1."""
     drawn = draw_text(text, size)
-    left = min(max(0, left - round(share * drawn.shape[1])), canvas.shape[1] - drawn.shape[1])
+    left = min(max(0, left - round(align * drawn.shape[1])), canvas.shape[1] - drawn.shape[1])
     area = canvas[max(0, top) :, left : left + drawn.shape[1]][: drawn.shape[0]]
     np.minimum(area, drawn[: len(area), :, None], out=area)

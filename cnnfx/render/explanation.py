@@ -14,19 +14,19 @@ from cnnfx.nn.layers import Array
 from cnnfx.nn.receptive_field import receptive_field
 from cnnfx.nn.trace import Explanation, Patch, Point, Sum, Term
 from cnnfx.render.color import linear_scale
-from cnnfx.render.number_text import TextBlock, decimals, equation, matrix, number, titled
+from cnnfx.render.number_text import TextBlock, decimals, equation, format_number, matrix, titled
 from cnnfx.render.terminal import RESET, ColorDepth, half_blocks
 
 MAX_MATRIX_SIDE = 7
-"""Of larger kernels and poolings, this many rows and columns are shown."""
+"""The most rows and columns of a kernel or a pooled block that are shown."""
 MAX_TERMS = 4
 """With more input channels than this, only those with the largest sums are shown."""
 LARGEST_TERMS = 3
-"""How many input channels are shown if there are more than `MAX_TERMS`."""
+"""The number of input channels that are shown if there are more than `MAX_TERMS`."""
 MIN_TEXT_WIDTH = 20
-"""Text is wrapped to no fewer characters than this."""
+"""The smallest width to which text is wrapped, in characters."""
 ROUNDING_ERROR = 1e-6
-"""A value smaller than this share of the largest product is what float32 leaves of products that cancel, and is 0."""
+"""A sum smaller than this share of the largest product is a rounding error of float32, and is shown as 0."""
 
 INDENT = "  "
 BOLD = "\x1b[1m"
@@ -56,7 +56,7 @@ def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[s
         zero, one = ((value - network.mean) / network.std for value in (0, 1))
         lines.append(
             f"The image is normalized first, (value - {network.mean:.4g}) / {network.std:.4g}: "
-            f"0 becomes {number(zero)}, 1 becomes {number(one)}."
+            f"0 becomes {format_number(zero)}, 1 becomes {format_number(one)}."
         )
     return lines
 
@@ -76,7 +76,7 @@ class ExplanationWriter:
     mean, std : float
         What the image was normalized with.
     brightness : bool
-        Whether the values of the image are brightness, 0 black and 1 white. Others are drawn as feature maps are.
+        Whether the values of the image are brightness, 0 black and 1 white. Other values are drawn like feature maps.
     """
 
     width: int | None = None
@@ -86,12 +86,12 @@ class ExplanationWriter:
     std: float = 1.0
     brightness: bool = True
     written: set[tuple[int, int, int, int]] = field(default_factory=set)
-    """The sums that were written, as (layer, filter, row, column). They are not written a second time."""
+    """The sums written so far, as (layer, filter, row, column). Each sum is written once."""
 
     def lines(self, explanation: Explanation, before: str = "", after: str = "") -> Iterator[str]:
-        """Yield the lines of an explanation, with two texts before and after its title."""
+        """Yield the lines of an explanation; `before` and `after` are added to its title."""
         position = f"{_channel_text(explanation.channel)} at {explanation.column},{explanation.row}"
-        value = number(_rounded(explanation.value, explanation.points[explanation.shown]))
+        value = format_number(_rounded(explanation.value, explanation.points[explanation.shown]))
         title = f"{before}{position} = {value}{after}"
         yield title if self.colors == "none" else f"{BOLD}{title}{RESET}"
         indented = replace(self, width=None if self.width is None else self.width - len(INDENT))
@@ -121,7 +121,7 @@ class ExplanationWriter:
         for filter_sum in point.sums:
             key = explanation.layer, filter_sum.index, patch.row, patch.column
             if key in self.written:
-                value = number(_rounded(filter_sum.value, point))
+                value = format_number(_rounded(filter_sum.value, point))
                 yield f"{_channel_text(filter_sum.filter)} at {patch.column},{patch.row} = {value}, as above"
                 continue
             self.written.add(key)
@@ -132,7 +132,7 @@ class ExplanationWriter:
                 yield ""
         yield from self.wrapped(_combination_text(point))
         if point.activation != "none":
-            values = (number(_rounded(value, point)) for value in (point.combined, point.value))
+            values = (format_number(_rounded(value, point)) for value in (point.combined, point.value))
             yield ACTIVATION_TEXTS[point.activation].format(*values)
 
     def _sum(self, layer: int, filter_sum: Sum, point: Point) -> Iterator[str]:
@@ -197,11 +197,11 @@ def _receptive_field_text(maps: FeatureMaps, row: int, column: int) -> str:
         return f"{text}, and some of the padding around it."
     read_size = len(field.rows.indexes(row)), len(field.columns.indexes(column))
     has_gaps = read_size != (box.bottom - box.top, box.right - box.left)
-    return f"{text}, not every one of them." if has_gaps else f"{text}."
+    return f"{text}, with gaps." if has_gaps else f"{text}."
 
 
 def _range_text(name: str, first: int, last: int) -> str:
-    """Return the rows or columns `first` to `last` (exclusive) in words."""
+    """Return the rows or columns `first` to `last` (exclusive) as text."""
     if last <= first:
         return f"no {name}"
     return f"{name} {first}" if last - first == 1 else f"{name}s {first} to {last - 1}"
@@ -220,16 +220,17 @@ def _rounded(value: float, point: Point) -> float:
 
 
 def _pooled_point_text(explanation: Explanation, patch: Patch) -> str:
-    """Return which of the pooled positions is shown, and why."""
+    """Return a sentence about which of the pooled outputs is shown."""
     assert explanation.pool
     size = explanation.pool.size
-    keeps = explanation.pool.kind == "max"
-    text = "Max pooling keeps the largest" if keeps else "Mean pooling takes all; this is the largest in magnitude"
-    return f"{text} of {size}×{size} outputs: the one at {patch.column},{patch.row} before pooling."
+    position = f"{patch.column},{patch.row} before pooling"
+    if explanation.pool.kind == "max":
+        return f"Max pooling keeps the largest of {size}×{size} outputs: the one at {position}."
+    return f"Mean pooling averages {size}×{size} outputs; shown is the one of the largest magnitude, at {position}."
 
 
 def _pooling_lines(explanation: Explanation) -> Iterator[str]:
-    """Yield the values that are pooled, with the shown one marked, and the result."""
+    """Yield the values that are pooled, with the explained one marked, and the result."""
     assert explanation.pool
     values, size = explanation.values, explanation.pool.size
     marked = (np.arange(values.size) == explanation.shown).reshape(values.shape)
@@ -240,7 +241,7 @@ def _pooling_lines(explanation: Explanation) -> Iterator[str]:
     yield ""
     yield f"The {size}×{size} outputs before pooling{' around this one' * (size > MAX_MATRIX_SIDE)}:"
     yield from (f"{INDENT}{text}" for text in matrix(values[region], "", marked[region], ("*", " ")).lines)
-    yield f"{explanation.pool.kind} = {number(explanation.value)}"
+    yield f"{explanation.pool.kind} = {format_number(explanation.value)}"
 
 
 def _combination_text(point: Point) -> str:
@@ -250,8 +251,8 @@ def _combination_text(point: Point) -> str:
     values = [_rounded(filter_sum.value, point) for filter_sum in point.sums]
     names = [filter_sum.filter for filter_sum in point.sums]
     places = decimals(values)
-    numbers = [number(value, places) for value in values]
-    result = number(_rounded(point.combined, point))
+    numbers = [format_number(value, places) for value in values]
+    result = format_number(_rounded(point.combined, point))
     bracketed = [f"({text})" if text.startswith("-") else text for text in numbers]
     if point.combination == "norm":
         squares = " + ".join(f"{text}²" for text in bracketed)
@@ -291,7 +292,7 @@ def _notes(filter_sum: Sum, terms: Sequence[Term], patch: Patch) -> Iterator[str
         yield f"Shown is the middle, {shown_size} of {size}; the sums are over the whole kernel."
     if patch.padding[region].any():
         padding = "zeros" if patch.border == "constant" else f"values repeated from inside ({patch.border})"
-        yield f"[ ] lies in the padding: {padding}."
+        yield f"[ ] marks the padding: {padding}."
 
 
 def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Iterator[str]:
@@ -307,14 +308,14 @@ def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Ite
     parts = [(name, _rounded(value, point)) for name, value in parts]
     places = decimals([value for _, value in parts])
     signs = [" ", *"+" * (len(parts) - 2), "="]
-    numbers = [number(value, places) for _, value in parts]
+    numbers = [format_number(value, places) for _, value in parts]
     name_width, number_width = max(len(name) for name, _ in parts), max(map(len, numbers))
     for sign, (name, _), text in zip(signs, parts, numbers, strict=True):
         yield f"{sign} {name:<{name_width}}  {text:>{number_width}}"
 
 
 def _contributions_text(explanation: Explanation, point: Point) -> str:
-    """Return which outputs of the layer below are explained next, and what the others add."""
+    """Return a sentence about the outputs of the layer below: which are explained next, and what the others add."""
     count, below = len(explanation.contributions or ()), f"Below, in layer {explanation.layer - 1}"
     if not count:
         return f"{below}, nothing adds to it: all products are 0."
@@ -332,6 +333,6 @@ def _contributions_text(explanation: Explanation, point: Point) -> str:
 def _amounts_text(amounts: Sequence[float], point: Point) -> str:
     """Return what is added to the sum of a point, or to each of several."""
     if len(amounts) == 1:
-        return number(amounts[0])
+        return format_number(amounts[0])
     pairs = zip(amounts, point.sums, strict=True)
-    return " and ".join(f"{number(amount)} to {filter_sum.filter}" for amount, filter_sum in pairs)
+    return " and ".join(f"{format_number(amount)} to {filter_sum.filter}" for amount, filter_sum in pairs)

@@ -55,7 +55,7 @@ def patterns_picture(layer_patterns: LayerPatterns, title: str, columns: int | N
     layer_patterns : LayerPatterns
     title : str
     columns : int, optional
-        Filters in a row; by default as many as make a picture somewhat wider than high.
+        Filters in a row; by default the picture is somewhat wider than high.
 
     Returns
     -------
@@ -76,9 +76,9 @@ def patterns_picture(layer_patterns: LayerPatterns, title: str, columns: int | N
 
 
 def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
-    """Return as one tile for each filter its top patch, the deconvolution of it, and the best maximization.
+    """Return a tile for each filter: its top patch, the deconvolution of that patch, and its best maximized input.
 
-    Filters that are never active are striped.
+    The tiles of filters that are never active are striped.
     """
     height, width = layer_patterns.size
     methods = layer_patterns.methods
@@ -96,7 +96,7 @@ def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
 
 
 def label(pattern: Pattern) -> str:
-    """Return the name of a filter with its largest activations: by a patch, and by activation maximization."""
+    """Return the name of a filter with its largest activation, and the one reached by activation maximization."""
     if not pattern.patches:
         return f"{pattern.name}: never active"
     maximized = f", maximized {pattern.maximized[0].activation:.3g}" if pattern.maximized else ""
@@ -147,7 +147,7 @@ def _panel_size(layer_patterns: LayerPatterns) -> tuple[int, int]:
 
 
 def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns) -> Levels:
-    """Draw the pictures of a method in a square: nine patches, or the maximizations from four seeds."""
+    """Draw the pictures of a method in a square grid: nine patches, or the inputs maximized from four seeds."""
     height, width = _panel_size(layer_patterns)
     if not pattern.patches:
         return add_frame(stripes(height - 2, width - 2))

@@ -14,14 +14,14 @@ from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
 from cnnfx.render.text import BACKGROUND, draw_text, line_height
 
 MAX_FRAMES = 40
-"""Frames of a filmstrip, without the one of the initial weights."""
+"""The most frames of a filmstrip, not counting the frame of the initial weights."""
 FILTER_PIXELS = 110_000
 """About how many pixels all filters of a frame have together."""
 MIN_WEIGHT_PIXELS = 2
 """The smallest side of the square that shows one weight."""
 MAX_WEIGHT_PIXELS = 20
 """The largest side of the square that shows one weight."""
-FONT = 15
+FONT_SIZE = 15
 """The font size of the caption, in pixels."""
 MARGIN = 8
 """Pixels around the caption."""
@@ -61,7 +61,7 @@ def frame_durations(count: int) -> list[int]:
 def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Iterator[Levels]:
     """Yield a frame for each snapshot: the filters with their names, under the caption.
 
-    Each filter is normalized by its own largest weight, as `show-filters` draws it.
+    Each filter is normalized by its largest weight, as in `filters_picture`.
 
     Parameters
     ----------
@@ -76,19 +76,19 @@ def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Ite
     """
     for snapshot in snapshots:
         body = _filter_grid(names, snapshot.weights)
-        head = np.full((line_height(FONT) + MARGIN, *body.shape[1:]), BACKGROUND, np.uint8)
-        text = draw_text(snapshot.caption, FONT, body.shape[1] - 2 * MARGIN)
-        head[MARGIN:, MARGIN : MARGIN + text.shape[1]] = text if body.ndim == 2 else text[..., None]
-        yield np.concatenate([head, body])
+        header = np.full((line_height(FONT_SIZE) + MARGIN, *body.shape[1:]), BACKGROUND, np.uint8)
+        text = draw_text(snapshot.caption, FONT_SIZE, body.shape[1] - 2 * MARGIN)
+        header[MARGIN:, MARGIN : MARGIN + text.shape[1]] = text if body.ndim == 2 else text[..., None]
+        yield np.concatenate([header, body])
 
 
 def _filter_grid(names: Sequence[str], weights: Weights) -> Levels:
     """Draw the filters of a layer side by side, each under its name."""
     count, depth, height, width = weights.shape
-    kernels = 1 if depth == 3 else depth
-    scale = math.isqrt(FILTER_PIXELS // (count * kernels * height * width) or 1)
+    drawn_kernels = 1 if depth == 3 else depth
+    scale = math.isqrt(FILTER_PIXELS // (count * drawn_kernels * height * width) or 1)
     scale = max(MIN_WEIGHT_PIXELS, min(MAX_WEIGHT_PIXELS, scale))
-    pictures = np.stack([_filter_picture(weights_of_one, scale) for weights_of_one in weights])
+    pictures = np.stack([_filter_picture(kernels, scale) for kernels in weights])
     tiles = Tiles(
         names,
         height=pictures.shape[1],

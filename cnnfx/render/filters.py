@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnfx.nn.layers import Layer
 from cnnfx.render.color import linear_scale
 from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste
-from cnnfx.render.number_text import short_number
+from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
 FRAME_LEVEL = 150
@@ -156,7 +156,7 @@ def _write_weights(picture: Levels, kernel: NDArray[Any], scale: int) -> None:
     """Write each weight of a kernel into its square of the picture."""
     for (row, column), weight in np.ndenumerate(kernel):
         square = picture[row * scale : (row + 1) * scale, column * scale : (column + 1) * scale]
-        draw_text_inside(square, short_number(weight), FONT_SIZE)
+        draw_text_inside(square, format_short_number(weight), FONT_SIZE)
 
 
 def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[Levels]], gap: int) -> Levels:

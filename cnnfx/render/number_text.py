@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEPARATOR = "  "
-"""What separates the parts of an equation."""
+"""The text between the parts of an equation."""
 EXPONENT = -1
-"""Instead of a number of decimals: numbers too large or too small for decimals, which are written with an exponent."""
+"""What `decimals` returns for numbers that are too large or too small for decimals; they have an exponent instead."""
 
 
 def decimals(values: Any) -> int:
-    """Return how many decimals show numbers well: no more than they have, and about three digits of the largest.
+    """Return a suitable number of decimals: no more than the numbers have, and about three digits of the largest.
 
     Examples
     --------
@@ -36,13 +36,13 @@ def decimals(values: Any) -> int:
     return next((count for count in range(most) if np.abs(numbers.round(count) - numbers).max() <= tolerance), most)
 
 
-def number(value: float, places: int | None = None) -> str:
-    """Return a number with some decimals, or with as many as `decimals` says. Zero has no sign.
+def format_number(value: float, places: int | None = None) -> str:
+    """Return a number with `places` decimals, by default those of `decimals`. Zero has no sign.
 
     Examples
     --------
-    >>> number(0.25, 3), number(-0.0001, 2), number(2.0), number(float("nan"), 1), number(1.5e-9)
-    ('0.250', '0.00', '2', 'nan', '1.5e-09')
+    >>> format_number(0.25, 3), format_number(-0.0001, 2), format_number(2.0), format_number(1.5e-9)
+    ('0.250', '0.00', '2', '1.5e-09')
     """
     places = decimals(value) if places is None else places
     if places == EXPONENT:
@@ -51,8 +51,8 @@ def number(value: float, places: int | None = None) -> str:
     return text if any(character not in "-0." for character in text) else text.removeprefix("-")
 
 
-def short_number(value: float) -> str:
-    """Return a number in few characters, for a small square: three digits, and no zero before the decimal point."""
+def format_short_number(value: float) -> str:
+    """Return a number with three significant digits and no zero before the decimal point, for small squares."""
     text = f"{value:.3g}".replace("-0.", "-.").removeprefix("0")
     return "0" if text in ("", "-0") else text
 
@@ -74,7 +74,7 @@ class TextBlock(NamedTuple):
         The characters of every line, without escape codes.
     lines : list of str
     rows : int
-        How many of the last lines are the rows of a matrix; the lines above them are its title.
+        The number of rows of the matrix, which are the last lines; the lines above them are its title.
     """
 
     width: int
@@ -96,13 +96,13 @@ def matrix(
     values : array (rows, columns)
     title : str
     marked : bool array (rows, columns), optional
-        The numbers that stand between the two `marks`.
+        Which numbers are enclosed in the two `marks`.
     marks : (str, str)
     places : int, optional
         The decimals of all numbers; see `decimals`.
     """
     places = decimals(values) if places is None else places
-    rows = [[number(value, places) for value in row] for row in values.tolist()]
+    rows = [[format_number(value, places) for value in row] for row in values.tolist()]
     if marked is not None and marked.any():
         blanks = tuple(" " * len(mark) for mark in marks)
         signs = [[marks if is_marked else blanks for is_marked in row] for row in marked.tolist()]
@@ -132,7 +132,7 @@ def equation(blocks: Sequence[TextBlock], signs: Sequence[str], width: int | Non
     signs : sequence of str
         One for each block, such as "×" and "="; empty for none.
     width : int, optional
-        The characters of a line. A block that is wider alone is not broken. By default all blocks are side by side.
+        The characters of a line; a single block may be wider. By default all blocks are side by side.
     """
     rows: list[list[tuple[str, TextBlock]]] = [[]]
     filled = 0

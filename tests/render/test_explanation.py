@@ -110,7 +110,7 @@ def test_the_activation_is_shown_with_its_input_and_output(kind, line):
         ("max", "  Max pooling keeps the largest of 2×2 outputs: the one at 1,1 before pooling.",
          ["  The 2×2 outputs before pooling:", "     1   2", "     4  *5", "  max = 5"]),
         ("mean",
-         "  Mean pooling takes all; this is the largest in magnitude of 2×2 outputs: the one at 1,1 before pooling.",
+         "  Mean pooling averages 2×2 outputs; shown is the one of the largest magnitude, at 1,1 before pooling.",
          ["  The 2×2 outputs before pooling:", "     1   2", "     4  *5", "  mean = 3"]),
     ],
 )  # fmt: skip
@@ -130,7 +130,7 @@ def test_pooling_shows_all_values_and_marks_the_explained_one(kind, first, last)
 def test_values_in_the_padding_are_in_brackets(border, corner, note):
     lines = explanation_lines(image(ROWS), layer([[[1, 1], [1, 1]]], padding=1, border=border))
     assert lines[2].strip().startswith(corner)
-    assert f"  [ ] lies in the padding: {note}." in lines
+    assert f"  [ ] marks the padding: {note}." in lines
 
 
 def test_of_a_large_kernel_the_middle_is_shown():
@@ -213,7 +213,7 @@ def test_a_normalized_patch_is_drawn_like_the_image():
     ("settings", "text"),
     [
         ({}, "columns 1 to 2 and row 0 of the image."),
-        ({"dilation": 2}, "columns 1 to 3 and row 0 of the image, not every one of them."),
+        ({"dilation": 2}, "columns 1 to 3 and row 0 of the image, with gaps."),
         ({"padding": ((0, 0), (3, 0))}, "no column and row 0 of the image, and some of the padding around it."),
         ({"padding": ((0, 0), (2, 0))}, "column 0 and row 0 of the image, and some of the padding around it."),
     ],
@@ -230,5 +230,5 @@ def test_the_introduction_describes_the_receptive_field(settings, text):
 def test_by_default_lines_are_not_wrapped():
     picture = Image("a.png", np.ones((1, 30, 30), np.float32), ("gray",))
     lines = explanation_lines(picture, layer([np.full((7, 7), 1 / 3)], finish={"pool": Pool("mean", 2)}))
-    assert lines[1].endswith("outputs: the one at 0,0 before pooling.")
+    assert lines[1].endswith("outputs; shown is the one of the largest magnitude, at 0,0 before pooling.")
     assert [len(line.split("=")) for line in lines if "×  " in line] == [2]

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.render.number_text import EXPONENT, decimals, equation, kernel_lines, matrix, number, short_number
+from cnnfx.render.number_text import (
+    EXPONENT,
+    decimals,
+    equation,
+    format_number,
+    format_short_number,
+    kernel_lines,
+    matrix,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,14 +50,14 @@ def test_the_number_of_decimals_depends_on_the_largest_number(values, places):
     ],
 )
 def test_a_number_is_rounded_and_zero_has_no_sign(value, places, text):
-    assert number(value, places) == text
+    assert format_number(value, places) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.5, ".5"), (-0.25, "-.25"), (0, "0"), (-0.0, "0"), (1234.5, "1.23e+03"), (10, "10")]
 )
 def test_a_short_number_has_three_digits_and_no_leading_zero(value, text):
-    assert short_number(value) == text
+    assert format_short_number(value) == text
 
 
 def test_marked_numbers_are_in_brackets_and_the_others_are_aligned_with_them():

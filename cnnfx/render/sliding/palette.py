@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cnnfx.render.color import interpolate_colors
 from cnnfx.render.grid import Levels
-from cnnfx.render.number_text import short_number
+from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text_inside
 
 
@@ -142,7 +142,7 @@ class CellStyle:
         return indices
 
     def _numbered_cell(self, level: int, value: float) -> Levels:
-        return _cell_with_text(level, cell_number(value), self.size, self.font)
+        return _cell_with_text(level, format_cell_number(value), self.size, self.font)
 
     def _with_lines(self, indices: Levels) -> Levels:
         if self.lined:
@@ -152,16 +152,16 @@ class CellStyle:
         return indices
 
 
-def cell_number(value: float) -> str:
+def format_cell_number(value: float) -> str:
     """Format a number for a cell, with at most three decimals; "~0" if it rounds to 0 without being 0.
 
     Examples
     --------
-    >>> cell_number(0.25), cell_number(-2.0949), cell_number(1e-5), cell_number(1e-8)
+    >>> format_cell_number(0.25), format_cell_number(-2.0949), format_cell_number(1e-5), format_cell_number(1e-8)
     ('.25', '-2.1', '~0', '0')
     """
     rounded = round(value, 3)
-    return short_number(rounded) if rounded or abs(value) < ROUNDING_ERROR else "~0"
+    return format_short_number(rounded) if rounded or abs(value) < ROUNDING_ERROR else "~0"
 
 
 @lru_cache(maxsize=4096)

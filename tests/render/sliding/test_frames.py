@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from cnnfx.formats import load_network
 from cnnfx.render.color import ColorScale, linear_scale
 from cnnfx.render.sliding.frames import FrameLayout, draw_frames, suitable_cell_size
-from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARKER, ORANGE, WHITE, CellStyle, cell_number, palette
+from cnnfx.render.sliding.palette import (
+    BLUE,
+    GRAY,
+    GREEN,
+    MARKER,
+    ORANGE,
+    WHITE,
+    CellStyle,
+    format_cell_number,
+    palette,
+)
 from tests.render.sliding.test_positions import make_image, make_network, slide
 
 CELL = 8
@@ -152,7 +162,7 @@ def test_the_patch_in_the_panel_is_drawn_as_the_cells_under_the_window():
      (-2.0949, "-2.1"), (123.4, "123")],
 )  # fmt: skip
 def test_numbers_in_cells_have_at_most_three_decimals(value, text):
-    assert cell_number(value) == text
+    assert format_cell_number(value) == text
 
 
 def test_cells_of_small_images_are_larger_than_those_of_large_ones():
