@@ -33,7 +33,7 @@ def decoded(data):
 
 @pytest.fixture
 def animated():
-    """Three frames of palette indices, of which the second differs in a corner and the third everywhere."""
+    """Return three frames of palette indices, the second with another corner and the third different everywhere."""
     random = np.random.default_rng(0)
     palette = random.integers(0, 256, (40, 3)).astype(np.uint8)
     first = random.integers(0, 40, (9, 13)).astype(np.uint8)
@@ -52,7 +52,7 @@ def test_decoded_frames_and_durations_equal_the_encoded_ones(animated, format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_animations_repeat_without_end(animated, format):
+def test_animations_repeat_forever(animated, format):
     frames, palette = animated
     assert PIL.Image.open(io.BytesIO(encoded(frames, [100] * 3, format, palette))).info["loop"] == 0
 
@@ -73,18 +73,18 @@ def test_a_gif_has_one_palette(animated):
 
 
 def local_palettes(data):
-    """Return for each frame of a GIF file whether it has a palette of its own, read from its bytes."""
-    at = 13 + 3 * 2 ** ((data[10] & 7) + 1)
+    """Return for each frame of a GIF file whether it has a local palette."""
+    offset = 13 + 3 * 2 ** ((data[10] & 7) + 1)
     found = []
-    while data[at] != 0x3B:
-        if data[at] == 0x21:
-            at += 2
+    while data[offset] != 0x3B:
+        if data[offset] == 0x21:
+            offset += 2
         else:
-            found.append(bool(data[at + 9] & 0x80))
-            at += 11
-        while data[at]:
-            at += data[at] + 1
-        at += 1
+            found.append(bool(data[offset + 9] & 0x80))
+            offset += 11
+        while data[offset]:
+            offset += data[offset] + 1
+        offset += 1
     return found
 
 

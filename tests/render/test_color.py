@@ -24,7 +24,7 @@ VALUES = np.array([-2.0, -1, 0, 0.5, 1], np.float32)
         ("none", [0, 0, 0, 128, 255]),
     ],
 )
-def test_each_mode_has_its_own_linear_scale(mode: str, expected: list[int]) -> None:
+def test_each_mode_converts_values_to_its_own_levels(mode: str, expected: list[int]) -> None:
     assert linear_scale(mode, -2, 1).levels(VALUES).tolist() == expected
 
 

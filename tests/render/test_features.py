@@ -14,63 +14,66 @@ from cnnfx.render.features import OUTSIDE_LEVEL, STRIPE_LEVELS, best_tiles, labe
 METHODS = ("patches", "deconvolution", "maximization")
 
 
-def pattern(pixels, projection, made, name="f", count=1):
-    pixels, projection, made = (np.asarray(a, np.float32) for a in (pixels, projection, made))
+def pattern(pixels, projection, maximized, name="f", count=1):
+    pixels, projection, maximized = (np.asarray(a, np.float32) for a in (pixels, projection, maximized))
     height, width = pixels.shape[1:]
     patch = TopPatch(1.5, 0, 0, 0, Box(0, 0, height, width), pixels, projection)
-    return Pattern(0, name, (patch,) * count, (MaximizedInput(2.25, made, 0),))
+    return Pattern(0, name, (patch,) * count, (MaximizedInput(2.25, maximized, 0),))
 
 
-def found(*patterns, methods=METHODS, size=(2, 2)):
+def layer_patterns(*patterns, methods=METHODS, size=(2, 2)):
+    """Return the patterns of layer 1 found in 60 images."""
     return LayerPatterns(1, size, 60, methods, patterns)
 
 
 GRAY = pattern([[[0, 1], [np.nan, 0.2]]], [[[-2, 2], [0, 2]]], [[[0, 0.5], [0.25, 0]]])
-DEAD = Pattern(1, "dead", (), ())
+INACTIVE = Pattern(1, "inactive", (), ())
 
 
 def test_the_best_picture_of_each_method_is_drawn_side_by_side():
-    tiles = best_tiles(found(GRAY))
+    tiles = best_tiles(layer_patterns(GRAY))
     (picture,) = tiles.rows(0, 1, 0, 2)
     white = [255, 255]
-    patch, projection, made = [[0, 255], [OUTSIDE_LEVEL, 51]], [[0, 255], [128, 255]], [[0, 255], [128, 0]]
-    expected = np.hstack([patch, np.array([white]).T, projection, np.array([white]).T, made])
+    patch, projection, maximized = [[0, 255], [OUTSIDE_LEVEL, 51]], [[0, 255], [128, 255]], [[0, 255], [128, 0]]
+    expected = np.hstack([patch, np.array([white]).T, projection, np.array([white]).T, maximized])
     np.testing.assert_array_equal(picture, expected[..., None].repeat(3, axis=2))
     assert tiles.labels == ["f: 1.5, maximized 2.25"]
 
 
 def test_a_filter_that_is_never_active_is_labeled_and_striped():
-    assert label(DEAD) == "dead: never active"
-    picture = patterns_picture(found(DEAD), "title")
+    assert label(INACTIVE) == "inactive: never active"
+    picture = patterns_picture(layer_patterns(INACTIVE), "title")
     assert set(STRIPE_LEVELS) <= set(np.unique(picture))
     assert (picture == STRIPE_LEVELS[0]).mean() > 0.25
     assert set(np.unique(stripes(9, 9))) == set(STRIPE_LEVELS)
 
 
 def test_only_the_requested_methods_are_drawn():
-    one, three = (patterns_picture(found(GRAY, methods=methods), "").shape for methods in (METHODS[:1], METHODS))
+    one, three = (
+        patterns_picture(layer_patterns(GRAY, methods=methods), "").shape for methods in (METHODS[:1], METHODS)
+    )
     assert three[0] == one[0]
     assert three[1] > 2.8 * (one[1] - 50)
 
 
 def test_the_picture_is_in_color_if_the_images_are():
-    assert patterns_picture(found(GRAY), "").ndim == 2
+    assert patterns_picture(layer_patterns(GRAY), "").ndim == 2
     red = np.zeros((3, 2, 2))
     red[0] = 1
-    picture = patterns_picture(found(pattern(red, red, red, count=9)), "")
+    picture = patterns_picture(layer_patterns(pattern(red, red, red, count=9)), "")
     assert picture.ndim == 3
     assert (picture == [255, 0, 0]).all(axis=-1).mean() > 0.1
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5])
 def test_filters_are_drawn_in_the_requested_number_of_columns(columns):
-    alone = patterns_picture(found(GRAY), "", 1).shape
-    height, width = patterns_picture(found(*[GRAY] * 5), "", columns).shape
+    alone = patterns_picture(layer_patterns(GRAY), "", 1).shape
+    height, width = patterns_picture(layer_patterns(*[GRAY] * 5), "", columns).shape
     assert width == pytest.approx(columns * alone[1], abs=14 * columns)
     assert (height > alone[0]) == (columns < 5)
 
 
 def test_a_patch_is_enlarged_pixel_by_pixel():
-    picture = patterns_picture(found(pattern([[[0, 1], [1, 0]]], [[[0, 0], [0, 0]]], [[[1, 1], [1, 1]]])), "")
+    picture = patterns_picture(layer_patterns(pattern([[[0, 1], [1, 0]]], [[[0, 0], [0, 0]]], [[[1, 1], [1, 1]]])), "")
     rows = [row for row in picture if (row == 0).sum() >= 30]
     assert len(rows) >= 60

@@ -81,8 +81,8 @@ def test_three_input_channels_are_also_drawn_in_color() -> None:
 def test_the_cell_of_an_unused_channel_is_empty() -> None:
     weights = np.zeros((2, 2, 1, 1))
     weights[0, 1] = 1
-    picture = filters_picture(Layer(Conv(weights, np.zeros(2)), ("right", "dead")), ["a", "b"])
-    assert (picture == 128).sum() == pytest.approx(2 * 64 * 64, rel=0.01)  # both kernels of the dead filter
+    picture = filters_picture(Layer(Conv(weights, np.zeros(2)), ("right", "zero")), ["a", "b"])
+    assert (picture == 128).sum() == pytest.approx(2 * 64 * 64, rel=0.01)  # both kernels of the zero filter
     assert (picture == FRAME_LEVEL).sum() == pytest.approx(3 * 4 * 65, rel=0.05)
 
 

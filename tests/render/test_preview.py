@@ -59,12 +59,12 @@ def test_in_color_a_character_shows_two_pixels() -> None:
 
 
 def test_the_cell_of_an_unused_channel_is_blank() -> None:
-    sparse = layer([[[[1, 0]], [[0, 0]]], [[[0, 0]], [[0, 0]]]], ("a", "dead"))
+    sparse = layer([[[[1, 0]], [[0, 0]]], [[[0, 0]], [[0, 0]]]], ("a", "zero"))
     assert filter_table(sparse, ["x", "y"], 80, "none", "utf-8").splitlines() == [
         "     x    y",
         "a    ██▒▒",
         "",
-        "dead ▒▒▒▒ ▒▒▒▒",
+        "zero ▒▒▒▒ ▒▒▒▒",
     ]
 
 
@@ -81,7 +81,7 @@ def test_filters_can_be_drawn_by_a_common_largest_weight() -> None:
     assert common.splitlines()[3] == "b ▓▓"
 
 
-def test_the_smallest_scale_at_which_every_pixel_is_visible() -> None:
+def test_every_pixel_is_visible_at_scale_1_with_half_blocks_and_at_2_without() -> None:
     assert [min_pixel_scale(*given) for given in (("256", "utf-8"), ("none", "utf-8"), ("256", "ascii"))] == [1, 2, 2]
 
 

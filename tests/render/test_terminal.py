@@ -37,7 +37,7 @@ def plain(rows, **options):
 
 
 def decoded(text, columns):
-    """The pixels that a terminal would show: per line an upper and a lower row; -1 is the terminal's own background."""
+    """Return the pixels that a terminal shows: an upper and a lower row for each line; -1 is its background."""
     rows = []
     for line in text.split("\n"):
         fore, back, upper, lower = [-1] * 3, [-1] * 3, [], []
@@ -60,10 +60,10 @@ def decoded(text, columns):
 
 
 def area_means(image, rows, columns):
-    """Each pixel made `rows` by `columns` pixels, then whole blocks averaged, rounded half up, in whole numbers."""
+    """Enlarge by `rows` and `columns`, then average whole blocks, rounded half up, in integers."""
     height, width = image.shape[:2]
-    blown = image.astype(int).repeat(rows, axis=0).repeat(columns, axis=1)
-    sums = blown.reshape(rows, height, columns, width, *image.shape[2:]).sum(axis=(1, 3))
+    enlarged = image.astype(int).repeat(rows, axis=0).repeat(columns, axis=1)
+    sums = enlarged.reshape(rows, height, columns, width, *image.shape[2:]).sum(axis=(1, 3))
     return (2 * sums + height * width) // (2 * height * width)
 
 

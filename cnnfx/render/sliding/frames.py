@@ -20,7 +20,7 @@ from cnnfx.render.sliding.positions import SlidingWindow
 from cnnfx.render.sliding.products import ProductPanel
 from cnnfx.render.text import draw_text, line_height, text_width
 
-FONT = 13
+FONT_SIZE = 13
 """The font size in pixels."""
 MARGIN = 10
 """Pixels around a frame."""
@@ -29,13 +29,13 @@ GAP = 10
 KERNEL_WIDTH = 60
 """About how many pixels wide a kernel is drawn."""
 NUMBER_CELL = 36
-"""The side in pixels of a cell with a number."""
+"""The default side in pixels of a cell with a number."""
 MIN_NUMBER_CELL = 24
 """The smallest side in pixels of a cell with a readable number."""
 MIN_CELL = 2
-"""The smallest side in pixels of a cell without numbers, unless the user asks for less."""
+"""The smallest default side in pixels of a cell without numbers."""
 MAX_CELL = 32
-"""The largest side in pixels of a cell without numbers, unless the user asks for more."""
+"""The largest default side in pixels of a cell without numbers."""
 MAP_WIDTHS = ((1, 300), (4, 200), (math.inf, 130))
 """Pairs (n, w): with at most n maps, each is drawn about w pixels wide."""
 MIN_PADDING_LEVEL = 150
@@ -48,7 +48,7 @@ Corner = tuple[int, int]
 
 
 def suitable_cell_size(sliding: SlidingWindow, numbers: bool) -> int:
-    """Return the side in pixels of a cell that suits the number and size of the maps."""
+    """Return the default side of a cell in pixels, which depends on the number and size of the maps."""
     if numbers:
         return NUMBER_CELL
     maps = max(len(sliding.channels), len(sliding.inputs))
@@ -57,15 +57,15 @@ def suitable_cell_size(sliding: SlidingWindow, numbers: bool) -> int:
 
 
 class FrameLayout:
-    """The layout of the frames, and everything that is the same in all of them.
+    """The layout of the frames, and the parts that are the same in all of them.
 
     Parameters
     ----------
     sliding : SlidingWindow
     input_scale : LinearScale
-        From the input's values to levels.
+        Maps the values of the input to levels.
     output_scale : ColorScale
-        From the output's values to levels; its color map is not used, since the output is green.
+        Maps the values of the output to levels. Its color map is not used, since the output is green.
     style : CellStyle
 
     Attributes
@@ -73,13 +73,13 @@ class FrameLayout:
     background : array (height, width), uint8
         A frame before the first position, as palette indices.
     inputs, window_inputs : list of arrays
-        Each padded input channel drawn in blue, and in the colors under the window.
+        Each padded input channel, drawn in blue and as under the window.
     maps : list of arrays
         Each output channel.
     panels : list of ProductPanel
         One for each output channel.
     input_corners, map_corners, panel_corners : list of (top, left)
-        Where these are in a frame, in pixels.
+        The position of each in a frame, in pixels.
     """
 
     def __init__(
@@ -138,11 +138,11 @@ class FrameLayout:
         A single channel is centered above the input with its panel at the right. Several form a grid, each with its
         panel below.
         """
-        top = MARGIN + (line_height(FONT) if self.style.numbers else 0)  # below the line that names the position
+        top = MARGIN + (line_height(FONT_SIZE) if self.style.numbers else 0)  # below the line that names the position
         panels = [self._draw_panel(index) for index in range(len(self.maps))]
         panel_height, panel_width = (max(panel.shape[axis] for panel in panels) for axis in (0, 1))
         map_height, map_width = self.maps[0].shape
-        name_height = line_height(FONT)
+        name_height = line_height(FONT_SIZE)
         if len(panels) == 1:
             input_width = self.inputs[0].shape[1]
             left = max(0, input_width - map_width) // 2
@@ -160,18 +160,18 @@ class FrameLayout:
     def _place_output(self, index: int, corner: Corner, panel: Levels, panel_offset: Corner) -> None:
         """Place an output channel: its name, its map below that, and its panel at an offset from the corner."""
         (top, left), width = corner, max(self.maps[index].shape[1], panel.shape[1])
-        self._place(GRAY.indices(draw_text(self.sliding.channels[index].name, FONT, width)), corner)
+        self._place(GRAY.indices(draw_text(self.sliding.channels[index].name, FONT_SIZE, width)), corner)
         empty_map = self.style.draw_empty(*self.sliding.output_size)
-        self.map_corners.append(self._place(empty_map, (top + line_height(FONT), left)))
+        self.map_corners.append(self._place(empty_map, (top + line_height(FONT_SIZE), left)))
         self.panel_corners.append(self._place(panel, (top + panel_offset[0], left + panel_offset[1])))
 
     def _draw_panel(self, index: int) -> Levels:
-        """Draw what is beside a map at all positions: the products without values, the kernels, or the formula."""
+        """Draw the panel of a map as it is at all positions: products without values, kernels, or a formula."""
         channel = self.sliding.channels[index]
         if self.style.numbers:
             return self.panels[index].background
         if channel.weights is None:
-            return GRAY.indices(draw_text(channel.formula, FONT))
+            return GRAY.indices(draw_text(channel.formula, FONT_SIZE))
         width = max(KERNEL_WIDTH, self.maps[index].shape[1] if len(self.maps) > 1 else 4 * KERNEL_WIDTH)
         return GRAY.indices(draw_filter(channel.weights, width, KERNEL_WIDTH))
 
@@ -180,7 +180,7 @@ class FrameLayout:
         title = self.sliding.title
         names = [title] if len(self.inputs) == 1 else [f"{title}: {name}" for name in self.sliding.input_names]
         height, input_width = self.inputs[0].shape
-        width = max(input_width, *(min(text_width(name, FONT), 2 * KERNEL_WIDTH) for name in names))
+        width = max(input_width, *(min(text_width(name, FONT_SIZE), 2 * KERNEL_WIDTH) for name in names))
         right = self._placed_size()[1]
         fitting = min(len(names), (right - MARGIN + GAP) // (width + GAP))
         columns = max(fitting, suitable_columns(len(names), width, height))
@@ -188,12 +188,12 @@ class FrameLayout:
         for index, name in enumerate(names):
             row, column = divmod(index, columns)
             left = MARGIN + max(0, spare // 2) + column * (width + GAP)
-            name_top = top + row * (height + line_height(FONT) + GAP)
-            self._place(GRAY.indices(draw_text(name, FONT, width)), (name_top, left))
-            self.input_corners.append(self._place(self.inputs[index], (name_top + line_height(FONT), left)))
+            name_top = top + row * (height + line_height(FONT_SIZE) + GAP)
+            self._place(GRAY.indices(draw_text(name, FONT_SIZE, width)), (name_top, left))
+            self.input_corners.append(self._place(self.inputs[index], (name_top + line_height(FONT_SIZE), left)))
 
     def _place(self, picture: Levels, corner: Corner) -> Corner:
-        """Place a picture at a corner, which is returned."""
+        """Place a picture at a corner, and return the corner."""
         self._placed.append((corner, picture))
         return corner
 
@@ -204,6 +204,7 @@ class FrameLayout:
         return max(bottoms), max(rights)
 
     def _paste_all(self) -> Levels:
+        """Return a frame with all placed pictures."""
         height, width = self._placed_size()
         sheet = np.full((height + MARGIN, width + MARGIN), WHITE, np.uint8)
         for corner, picture in self._placed:
@@ -212,7 +213,7 @@ class FrameLayout:
 
 
 def draw_frames(layout: FrameLayout, positions: Sequence[int]) -> Iterator[Levels]:
-    """Yield a frame for each of some positions, and a last one that shows the whole output without the window.
+    """Yield a frame for each position, and a last one that shows the whole output without the window.
 
     Parameters
     ----------
@@ -276,7 +277,7 @@ def _draw_numbers(layout: FrameLayout, frame: Levels, row: int, column: int) -> 
     """Draw the line that names the position, and the panels with the products there."""
     rows, columns = layout.sliding.output_size
     text = f"position {row * columns + column + 1} of {rows * columns}: row {row}, column {column}"
-    line = GRAY.indices(draw_text(text, FONT, frame.shape[1] - 2 * MARGIN))
+    line = GRAY.indices(draw_text(text, FONT_SIZE, frame.shape[1] - 2 * MARGIN))
     _part(frame, (MARGIN, MARGIN), line)[:] = line
     for panel, corner in zip(layout.panels, layout.panel_corners, strict=True):
         picture = panel.draw(row, column)

@@ -2,8 +2,8 @@
 
 All frames share one palette, so that colors do not change from frame to frame. It has a ramp from dark to light for
 each part of a picture: gray for text, kernels and background, blue for the input, orange for the input under the
-window, green for the output. Text is drawn into gray levels before these become palette indices, so it needs no colors
-of its own.
+window, green for the output. Text is drawn in levels, which are then converted to the indices of a ramp, so it needs no
+additional colors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cnnfx.render.color import interpolate_colors
 from cnnfx.render.grid import Levels
 from cnnfx.render.number_text import format_short_number
-from cnnfx.render.text import BACKGROUND, draw_text_inside
+from cnnfx.render.text import draw_text_inside
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ColorRamp:
     def indices(self, levels: Levels) -> Levels:
         """Return the palette indices of levels 0..255."""
         scaled = levels.astype(np.uint16) * (self.count - 1)
-        steps: Levels = ((scaled + BACKGROUND // 2) // BACKGROUND).astype(np.uint8)
+        steps: Levels = ((scaled + 127) // 255).astype(np.uint8)  # rounded
         return steps + np.uint8(self.first)
 
 
@@ -63,17 +63,17 @@ RAMP_COLORS = {
     ORANGE: ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
     GREEN: ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
 }
-"""Red, green and blue at equal distances along each ramp; colors between them are interpolated."""
+"""Colors (red, green, blue) at equal distances along each ramp; those between them are interpolated."""
 MARKER_COLOR = (255, 128, 0)
-"""Red, green and blue of `MARKER`."""
+"""The color (red, green, blue) of `MARKER`."""
 MIN_LINED_CELL = 6
-"""The smallest cells, in pixels, that have lines between them."""
-MIN_FONT = 8
+"""The smallest side in pixels of cells with lines between them."""
+MIN_FONT_SIZE = 8
 """The smallest font size of the numbers in cells, in pixels."""
-MAX_FONT = 13
+MAX_FONT_SIZE = 13
 """The largest font size of the numbers in cells, in pixels."""
 ROUNDING_ERROR = 1e-6
-"""Magnitudes below this are rounding errors of sums, and written as 0."""
+"""Smaller magnitudes are rounding errors of sums, and written as 0."""
 
 
 @cache
@@ -104,9 +104,9 @@ class CellStyle:
         return self.size >= MIN_LINED_CELL
 
     @property
-    def font(self) -> int:
+    def font_size(self) -> int:
         """The font size of the numbers in pixels."""
-        return max(MIN_FONT, min(MAX_FONT, self.size // 3))
+        return max(MIN_FONT_SIZE, min(MAX_FONT_SIZE, self.size // 3))
 
     def draw(self, levels: Levels, values: NDArray[np.float32], ramp: ColorRamp) -> Levels:
         """Draw an array.
@@ -142,7 +142,7 @@ class CellStyle:
         return indices
 
     def _numbered_cell(self, level: int, value: float) -> Levels:
-        return _cell_with_text(level, format_cell_number(value), self.size, self.font)
+        return _cell_with_text(level, format_cell_number(value), self.size, self.font_size)
 
     def _with_lines(self, indices: Levels) -> Levels:
         if self.lined:
@@ -165,7 +165,7 @@ def format_cell_number(value: float) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _cell_with_text(level: int, text: str, size: int, font: int) -> Levels:
+def _cell_with_text(level: int, text: str, size: int, font_size: int) -> Levels:
     cell = np.full((size, size), level, np.uint8)
-    draw_text_inside(cell[:, : size - 1], text, font)
+    draw_text_inside(cell[:, : size - 1], text, font_size)
     return cell

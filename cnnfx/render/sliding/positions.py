@@ -32,13 +32,13 @@ class OutputChannel:
     weights : array (C, kh, kw), optional
         None for a combination.
     input_channels : range
-        The C input channels that the kernels are for.
+        The C input channels that the filter reads.
     sums : array (Ho, Wo), optional
         The sums of products, without bias and activation. None for a combination.
     bias : float
     activation : str
     formula : str
-        What a combination is computed from, such as "norm of x, y"; empty for a filter.
+        How a combination is computed, such as "norm of x, y"; empty for a filter.
     """
 
     name: str
@@ -60,12 +60,12 @@ class SlidingWindow:
     window : Window
         The size of the kernels, and how they slide.
     inputs : array (C, H, W)
-        What the layer reads: the normalized image, or the feature maps of the layer below.
+        The input of the layer: the normalized image, or the feature maps of the layer below.
     input_names : sequence of C str
     channels : sequence of OutputChannel
         All with values of one size.
     title : str
-        What the inputs are, such as "input" or "output of layer 1".
+        The title of the inputs, such as "input" or "output of layer 1".
     """
 
     window: Window
@@ -126,7 +126,7 @@ class SlidingWindow:
 
 
 def without_pooling(network: Network, number: int) -> Network:
-    """Return the first `number` layers, the last one without its pooling: its maps have one pixel for each position."""
+    """Return the first `number` layers, the last one without pooling: its maps have a pixel for each position."""
     *below, layer = network.upto(number).layers
     return replace(network.upto(number), layers=(*below, replace(layer, pool=None)))
 

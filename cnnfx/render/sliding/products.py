@@ -1,4 +1,4 @@
-"""The panel of one output channel: patch × weights = products for each input channel, and the line of their sum."""
+"""The panel of one output channel: patch × weights = products for each input channel, and their sum as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnfx.render.sliding.palette import GRAY, WHITE, CellStyle
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 from cnnfx.render.text import draw_text, line_height, text_width
 
-FONT = 13
+FONT_SIZE = 13
 """The font size in pixels."""
 SIGN_WIDTH = 24
 """Pixels between two matrices, where × or = is drawn."""
@@ -21,21 +21,21 @@ ROW_GAP = 6
 
 
 class ProductPanel:
-    """Draw how an output channel is computed at a position.
+    """The panel that shows how an output channel is computed at a position.
 
     Parameters
     ----------
     sliding : SlidingWindow
     channel : OutputChannel
-        One of its channels.
+        One of the channels of `sliding`.
     style : CellStyle
     window_pictures : sequence of C arrays
-        The cells of each input channel of the filter in the colors they have under the window, as palette indices.
+        The padded input channels that the filter reads, in the colors of cells under the window, as palette indices.
 
     Attributes
     ----------
     background : array (height, width), uint8
-        What is the same at all positions: names, weights and signs, as palette indices.
+        The parts that are the same at all positions (names, weights and signs), as palette indices.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ProductPanel:
         weights = channel.weights
         self._depth, rows, columns = (0, 0, 0) if weights is None else weights.shape
         self._height, self._width = rows * style.size, columns * style.size  # of a matrix, in pixels
-        self._name_height = line_height(FONT) if self._depth > 1 else 0
+        self._name_height = line_height(FONT_SIZE) if self._depth > 1 else 0
         self._largest = 0.0 if weights is None else float(np.abs(weights).max() * np.abs(sliding.padded).max())
         self.background = self._draw_background()
 
@@ -63,12 +63,12 @@ class ProductPanel:
             for index in range(self._depth):
                 self._paste(sheet, index, 0, self._patch_cells(self.window_pictures[index], rows, columns))
                 self._paste(sheet, index, 2, self.style.draw(levels[index], products[index], GRAY))
-        text = draw_text(self.result_text(row, column), FONT, sheet.shape[1])
+        text = draw_text(self.result_text(row, column), FONT_SIZE, sheet.shape[1])
         sheet[-text.shape[0] :] = GRAY.indices(text)
         return sheet
 
     def result_text(self, row: int, column: int) -> str:
-        """Return the line below the products: their sum, then bias, activation and value."""
+        """Return the text below the products: their sum, the bias, the activation and the value."""
         channel, value = self.channel, f"{self.channel.values[row, column]:.4g}"
         if channel.sums is None:
             return f"{channel.formula} = {value}"
@@ -81,14 +81,15 @@ class ProductPanel:
         return f"{text} = {value}" if channel.bias else text
 
     def _draw_background(self) -> Levels:
-        width = max(3 * self._width + 2 * SIGN_WIDTH, text_width(self._longest_result_text(), FONT))
-        height = self._depth * (self._name_height + self._height + ROW_GAP) + line_height(FONT)
+        """Draw the names, weights and signs."""
+        width = max(3 * self._width + 2 * SIGN_WIDTH, text_width(self._longest_result_text(), FONT_SIZE))
+        height = self._depth * (self._name_height + self._height + ROW_GAP) + line_height(FONT_SIZE)
         sheet = np.full((height, width), WHITE, np.uint8)
         for index in range(self._depth):
             if self._name_height:
                 name = f"on {self.sliding.input_names[self.channel.input_channels[index]]}"
                 sheet[self._top(index) - self._name_height :][: self._name_height] = GRAY.indices(
-                    draw_text(name, FONT, width)
+                    draw_text(name, FONT_SIZE, width)
                 )
             assert self.channel.weights is not None
             levels = kernel_levels(self.channel.weights)[index]

@@ -125,7 +125,7 @@ def test_a_combination_shows_the_sums_of_its_filters(visit, seven):
     assert "norm: √(" in page.text_content("#sum")
 
 
-def test_each_input_channel_has_its_own_products(visit):
+def test_each_input_channel_has_a_table_of_products(visit):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 9, 9), np.uint8)
     image = Image("color.png", pixels, ("red", "green", "blue"))
     page = visit(cnnfx.load_network("sobel"), image)

@@ -98,7 +98,7 @@ def test_the_trace_of_an_output_gives_its_value_in_the_map(random_cases):
 
 
 def field_by_impulses(network: Network, shape, channel: int, row: int, column: int) -> np.ndarray:
-    """The input pixels (C, H, W) that a pixel of the last layer depends on: an impulse at each of them in turn."""
+    """Return which input pixels (C, H, W) an output of the last layer depends on, from an impulse at each pixel."""
     impulses = np.eye(int(np.prod(shape)), dtype=np.float32).reshape(-1, *shape)
     return (network.feature_maps(impulses)[-1][:, channel, row, column] > 0).reshape(shape)
 

@@ -1,4 +1,4 @@
-"""Frames of the sliding-window animation: where each part is, and in which color."""
+"""Frames of the sliding-window animation: the position and color of each part."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def test_the_last_frame_shows_the_feature_maps_that_the_network_computes():
     layout = lay_out(sliding)
     *_, last = draw_frames(layout, sliding.frame_positions(None))
     for values, corner in zip(network.feature_maps(image.floats())[-1], layout.map_corners, strict=True):
-        (value_line,) = [linear_scale("signed", float(values.min()), float(values.max()))]
+        scale = linear_scale("signed", float(values.min()), float(values.max()))
         np.testing.assert_array_equal(
-            cell_centers(last, corner, *sliding.output_size), GREEN.indices(value_line.levels(values))
+            cell_centers(last, corner, *sliding.output_size), GREEN.indices(scale.levels(values))
         )
 
 
