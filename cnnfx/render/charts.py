@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste
+from cnnfx.render.grid import Grid, Levels, Section, blank, enlarge, paste, picture_tiles
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
 Floats = NDArray[np.float64]
@@ -274,15 +274,9 @@ def _with_names(matrix: Levels, names: Sequence[str], side: int) -> Levels:
 
 def mistakes_picture(images: NDArray[np.uint8], labels: Sequence[str]) -> Levels:
     """Draw images `(N, C, H, W)` in a grid, each under its label: N of 1 or more, C of 1 or 3."""
-    color = images.shape[1] == 3
-    pictures = np.moveaxis(images, 1, -1) if color else images[:, 0]
-    height, width = images.shape[-2:]
-
-    def rows(first: int, last: int, top: int, bottom: int) -> Levels:
-        return pictures[first:last, top:bottom]
-
-    tiles = Tiles(labels, height, width, rows, color)
-    return Grid([Section([tiles], scale=max(1, MAX_MISTAKE_WIDTH // width))]).pixels()
+    pictures = np.moveaxis(images, 1, -1) if images.shape[1] == 3 else images[:, 0]
+    scale = max(1, MAX_MISTAKE_WIDTH // images.shape[-1])
+    return Grid([Section([picture_tiles(labels, list(pictures))], scale=scale)]).pixels()
 
 
 def _mix_with_white(color: Color, strength: Floats) -> Levels:

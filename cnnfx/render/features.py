@@ -12,7 +12,7 @@ from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import linear_scale
 from cnnfx.render.filters import add_frame
-from cnnfx.render.grid import Levels, Tiles, blank, enlarge, paste, suitable_columns
+from cnnfx.render.grid import Levels, Tiles, blank, enlarge, paste, picture_tiles, suitable_columns
 from cnnfx.render.text import draw_text, line_height, text_width
 
 CAPTIONS = {
@@ -87,12 +87,7 @@ def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
         for index, method in enumerate(methods):
             pictures = _method_pictures(pattern, method) or [stripes(height, width)]
             paste(tile, pictures[0], 0, index * (width + 1))
-
-    def rows(first: int, last: int, top: int, bottom: int) -> list[Levels]:
-        return [tile[top:bottom] for tile in tiles[first:last]]
-
-    labels = [label(pattern) for pattern in layer_patterns.patterns]
-    return Tiles(labels, height, tiles[0].shape[1], rows, color=True)
+    return picture_tiles([label(pattern) for pattern in layer_patterns.patterns], tiles)
 
 
 def label(pattern: Pattern) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.filters import add_frame, hstack_pictures, kernel_levels
-from cnnfx.render.grid import Grid, Levels, Section, Tiles, enlarge
+from cnnfx.render.grid import Grid, Levels, Section, enlarge, picture_tiles
 from cnnfx.render.text import BACKGROUND, draw_text, line_height
 
 MAX_FRAMES = 40
@@ -88,14 +88,7 @@ def _filter_grid(names: Sequence[str], weights: Weights) -> Levels:
     drawn_kernels = 1 if depth == 3 else depth
     scale = math.isqrt(FILTER_PIXELS // (count * drawn_kernels * height * width) or 1)
     scale = max(MIN_WEIGHT_PIXELS, min(MAX_WEIGHT_PIXELS, scale))
-    pictures = np.stack([_filter_picture(kernels, scale) for kernels in weights])
-    tiles = Tiles(
-        names,
-        height=pictures.shape[1],
-        width=pictures.shape[2],
-        rows=lambda first, last, top, bottom: pictures[first:last, top:bottom],
-        color=pictures.ndim == 4,
-    )
+    tiles = picture_tiles(names, [_filter_picture(kernels, scale) for kernels in weights])
     return Grid([Section([tiles], scale=1)]).pixels()
 
 

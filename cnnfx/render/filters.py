@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Layer
 from cnnfx.render.color import linear_scale
-from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste
+from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste, picture_tiles
 from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 
@@ -62,8 +62,8 @@ def filters_picture(layer: Layer, inputs: Sequence[str], largest: float | None =
         width = max(MIN_WEIGHT_SIDE * max(sides), fitting_width)
     rows = [_kernel_pictures(weights, width, largest, values) for weights in layer.conv.weights]
     if channels == 1:
-        tiles = [_single_tile(name, kernels[0]) for name, kernels in zip(layer.filter_names, rows, strict=True)]
-        return Grid([Section(tiles, scale=1)]).pixels()
+        tiles = picture_tiles(layer.filter_names, [kernel for (kernel,) in rows])
+        return Grid([Section([tiles], scale=1)]).pixels()
     gap = max(2, min(KERNEL_GAP, KERNEL_GAP * width // TABLE_KERNEL_WIDTH))
     return _table(layer.filter_names, [*inputs, "color"][: len(rows[0])], rows, gap)
 
@@ -74,12 +74,7 @@ def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
     `largest` is the magnitude that is drawn white or black; by default the largest weight of each filter.
     """
     pictures = [hstack_pictures(list(kernel_levels(weights, largest)), 1) for weights in layer.conv.weights]
-    height, width = pictures[0].shape
-
-    def rows(first: int, last: int, top: int, bottom: int) -> Levels:
-        return np.stack(pictures[first:last])[:, top:bottom]
-
-    return Tiles(layer.filter_names, height, width, rows)
+    return picture_tiles(layer.filter_names, pictures)
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
@@ -124,12 +119,6 @@ def vstack_pictures(pictures: Sequence[Levels]) -> Levels:
     """Join pictures from top to bottom, aligned at the left; in color if one of them is."""
     width, color = max(picture.shape[1] for picture in pictures), any(picture.ndim == 3 for picture in pictures)
     return np.concatenate([_on_background(picture, width, picture.shape[0], color) for picture in pictures])
-
-
-def _single_tile(name: str, picture: Levels) -> Tiles:
-    """Return a finished picture as tiles."""
-    height, width = picture.shape[:2]
-    return Tiles([name], height, width, lambda _f, _l, top, bottom: picture[None, top:bottom], picture.ndim == 3)
 
 
 def _kernel_pictures(weights: NDArray[Any], width: int, largest: float | None, values: bool) -> list[Levels]:

@@ -65,6 +65,16 @@ class Tiles(NamedTuple):
         return self._replace(labels=self.labels[index : index + 1], rows=rows, above=self.above[index : index + 1])
 
 
+def picture_tiles(labels: Sequence[str], pictures: Sequence[Levels]) -> Tiles:
+    """Return finished pictures of one size, each `(H, W)` or each `(H, W, 3)`, as tiles."""
+    height, width = pictures[0].shape[:2]
+
+    def rows(first: int, last: int, top: int, bottom: int) -> Iterable[Levels]:
+        return [picture[top:bottom] for picture in pictures[first:last]]
+
+    return Tiles(labels, height, width, rows, color=pictures[0].ndim == 3)
+
+
 class Section(NamedTuple):
     """Tiles that are laid out together.
 

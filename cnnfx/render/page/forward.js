@@ -151,12 +151,15 @@ function addShifted(sums, padded, weight, i, j, rows, columns) {
 
 /* Combination, activation and pooling */
 
+const sumOf = (values) => values.reduce((sum, value) => sum + value, 0);
+const meanOf = (values) => sumOf(values) / values.length;
+
 const COMBINATIONS = {
   take: (values) => values[0],
   norm: (values) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)),
   max: (values) => Math.max(...values),
-  sum: (values) => values.reduce((sum, value) => sum + value, 0),
-  mean: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
+  sum: sumOf,
+  mean: meanOf,
   difference: ([first, ...others]) => others.reduce((rest, value) => rest - value, first),
 };
 
@@ -166,10 +169,7 @@ const ACTIVATIONS = {
   abs: Math.abs,
 };
 
-const POOLINGS = {
-  max: (values) => Math.max(...values),
-  mean: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
-};
+const POOLINGS = { max: COMBINATIONS.max, mean: meanOf };
 
 /** The output channels computed from the feature maps of the filters. */
 function* combine(layer, maps) {
@@ -234,6 +234,6 @@ function probabilities(head, maps) {
   );
   const largest = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - largest));
-  const sum = powers.reduce((total, power) => total + power, 0);
+  const sum = sumOf(powers);
   return powers.map((power) => power / sum);
 }

@@ -14,7 +14,7 @@ import numpy as np
 from cnnfx.nn.feature_maps import channel_statistics
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
-from cnnfx.render.grid import Levels, suitable_columns
+from cnnfx.render.grid import Levels, enlarge, suitable_columns
 from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARKER, ORANGE, WHITE, CellStyle
 from cnnfx.render.sliding.positions import SlidingWindow
 from cnnfx.render.sliding.products import ProductPanel
@@ -111,7 +111,7 @@ class FrameLayout:
         height, width = self.sliding.padded_size
         is_padding = np.ones((height, width), bool)
         is_padding[top : height - bottom, left : width - right] = False
-        padding_pixels = is_padding.repeat(self.style.size, axis=0).repeat(self.style.size, axis=1)
+        padding_pixels = enlarge(is_padding, self.style.size)
         inputs, window_inputs = [], []
         for values in self.sliding.padded:
             levels = scale.levels(values)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.color import interpolate_colors
-from cnnfx.render.grid import Levels
+from cnnfx.render.grid import Levels, enlarge
 from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import draw_text_inside
 
@@ -125,13 +125,17 @@ class CellStyle:
             Palette indices.
         """
         if self.numbers:
-            rows = [
-                np.concatenate([self._numbered_cell(*cell) for cell in zip(*row, strict=True)], axis=1)
-                for row in zip(levels.tolist(), values.tolist(), strict=True)
-            ]
-            sheet = np.concatenate(rows)
+            sheet = np.block(
+                [
+                    [
+                        _cell_with_text(level, format_cell_number(value), self.size, self.font_size)
+                        for level, value in zip(*row, strict=True)
+                    ]
+                    for row in zip(levels.tolist(), values.tolist(), strict=True)
+                ]
+            )
         else:
-            sheet = levels.repeat(self.size, axis=0).repeat(self.size, axis=1)
+            sheet = enlarge(levels, self.size)
         return self._with_lines(ramp.indices(sheet))
 
     def draw_empty(self, height: int, width: int) -> Levels:
@@ -140,9 +144,6 @@ class CellStyle:
         for edge in (indices[0], indices[-1], indices[:, 0], indices[:, -1]):
             edge[:] = LINE
         return indices
-
-    def _numbered_cell(self, level: int, value: float) -> Levels:
-        return _cell_with_text(level, format_cell_number(value), self.size, self.font_size)
 
     def _with_lines(self, indices: Levels) -> Levels:
         if self.lined:
