@@ -181,7 +181,8 @@ def _write_gif(
             picture.save(encoded, "GIF", optimize=False, loop=0, duration=duration)
             file.write(encoded.getbuffer()[:-1])  # without the end mark
         else:
-            picture.save(encoded, "GIF", optimize=False, duration=duration, transparency=transparent, disposal=1)
+            options = {"duration": duration, "transparency": transparent, "disposal": 1, "interlace": 0}
+            picture.save(encoded, "GIF", optimize=False, **options)
             data = encoded.getbuffer()
             blocks = data[GIF_HEADER_BYTES + 3 * (2 << (data[10] & 7)) : -1]
             struct.pack_into("<2H", blocks, GIF_POSITION_OFFSET, left, top)
