@@ -1,6 +1,6 @@
 /* The classes of a model: their probabilities, and a canvas to draw an image to classify. */
 
-/** The canvas to draw on, with its buttons and the predicted classes. */
+/** Return the canvas to draw on, with its buttons and the predicted classes. */
 function drawingCard(page) {
   const {
     drawing: { shape, digits },
@@ -43,7 +43,7 @@ function drawingCard(page) {
   );
 }
 
-/** The three most probable classes of the input shown. */
+/** Return the three most probable classes of the input shown. */
 function predictionText({ network, maps }) {
   const classes = Array.from(probabilities(network.head, maps[maps.length - 1]), (probability, index) => ({
     probability,

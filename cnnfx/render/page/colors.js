@@ -1,6 +1,7 @@
 /* Values to levels and colors, by the same linear scales and color tables as the pictures that cnnfx writes. */
 
-/** The smallest and largest finite value of each channel (0 if there are none), and the position of the largest. */
+/** Return the smallest and largest finite value of each channel (0 if there are none), and the position of the largest.
+    */
 function channelRanges(maps) {
   const size = maps.height * maps.width;
   return Array.from({ length: maps.channels }, (_, channel) => {
@@ -26,7 +27,7 @@ function channelRanges(maps) {
   });
 }
 
-/** The linear scale, level = scale · value + offset, of a normalization for values between low and high. */
+/** Return the linear scale, level = scale · value + offset, of a normalization for values between low and high. */
 function linearScale(normalization, low, high) {
   const largest = Math.max(Math.abs(low), Math.abs(high));
   if (normalization === "signed") return { scale: ratio(127.5, largest), offset: 127.5 };
@@ -39,19 +40,19 @@ function linearScale(normalization, low, high) {
 
 const LARGEST_FLOAT32 = 3.4028234663852886e38;
 
-/** span / extent, or 0 if the extent is 0 or the quotient would overflow. */
+/** Return span / extent, or 0 if the extent is 0 or the quotient would overflow. */
 function ratio(span, extent) {
   return extent > span / LARGEST_FLOAT32 ? span / extent : 0;
 }
 
-/** The level 0..255 of a value; NaN becomes 0. Each step is rounded to float32, as in the pictures. */
+/** Return the level 0..255 of a value; NaN becomes 0. Each step is rounded to float32, as in the pictures. */
 function levelOf({ scale, offset, magnitude }, value) {
   const scaled = Math.fround(value * Math.fround(scale));
   const shifted = Math.fround((magnitude ? Math.abs(scaled) : scaled) + Math.fround(offset + 0.5));
   return shifted > 0 ? Math.floor(Math.min(shifted, 255.5)) : 0;
 }
 
-/** The linear scale of each channel of a layer: by its own range, or by the range of all channels. */
+/** Return the linear scale of each channel of a layer: by its own range, or by the range of all channels. */
 function linearScales(ranges, { normalize, scope }) {
   if (scope !== "all") return ranges.map(({ low, high }) => linearScale(normalize, low, high));
   const low = Math.min(...ranges.map((range) => range.low));
@@ -59,19 +60,19 @@ function linearScales(ranges, { normalize, scope }) {
   return ranges.map(() => linearScale(normalize, low, high));
 }
 
-/** Red, green and blue, 0..255, as the 32-bit number of a canvas pixel. */
+/** Return red, green and blue, 0..255, as the 32-bit number of a canvas pixel. */
 function packColor(red, green, blue) {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** A table of 256 packed colors from 768 bytes. */
+/** Return a table of 256 packed colors from 768 bytes. */
 function colorTable(bytes) {
   return Uint32Array.from({ length: 256 }, (_, index) => packColor(...bytes.subarray(3 * index, 3 * index + 3)));
 }
 
 const GRAYS = Uint32Array.from({ length: 256 }, (_, level) => packColor(level, level, level));
 
-/** A canvas whose pixels have the packed colors `color(index)`. */
+/** Return a canvas whose pixels have the packed colors `color(index)`. */
 function drawPixels(width, height, color) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
@@ -84,14 +85,14 @@ function drawPixels(width, height, color) {
   return canvas;
 }
 
-/** One channel of maps as a canvas. */
+/** Return one channel of maps as a canvas. */
 function drawMap(maps, channel, scale, table) {
   const start = channel * maps.height * maps.width;
   const { values } = maps;
   return drawPixels(maps.width, maps.height, (index) => table[levelOf(scale, values[start + index])]);
 }
 
-/** The linear scale of the input: 0..1 for pictures, from the smallest to the largest value for arrays. */
+/** Return the linear scale of the input: 0..1 for pictures, from the smallest to the largest value for arrays. */
 function inputScale(image, isArray) {
   if (!isArray) return linearScale("none", 0, 1);
   const ranges = channelRanges(image); // the range includes 0, as in the pictures
@@ -102,7 +103,7 @@ function inputScale(image, isArray) {
   );
 }
 
-/** The input as a canvas: in color if it is a picture of three channels, otherwise the mean of its channels. */
+/** Return the input as a canvas: in color if it is a picture of three channels, otherwise the mean of its channels. */
 function drawInput(image, isArray) {
   const size = image.height * image.width;
   const scale = inputScale(image, isArray);
@@ -123,21 +124,21 @@ function drawInput(image, isArray) {
   });
 }
 
-/** A function from weights or products to gray: 0 is mid-gray, the largest magnitude black or white. */
+/** Return a function from weights or products to gray: 0 is mid-gray, the largest magnitude black or white. */
 function signedGrays(values) {
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const scale = linearScale("signed", -largest, largest);
   return (value) => GRAYS[levelOf(scale, value)];
 }
 
-/** A packed color in CSS. */
+/** Return a packed color in CSS notation. */
 function cssColor(color) {
   return `rgb(${color & 255}, ${(color >> 8) & 255}, ${(color >> 16) & 255})`;
 }
 
 const LIGHT_LUMINANCE = 140; // text is dark on colors above this luminance, 0..255 (ITU-R BT.601)
 
-/** The text color, dark or light, that is readable on a packed color. */
+/** Return the text color, dark or light, that is readable on a packed color. */
 function textColorOn(color) {
   const luminance = 0.299 * (color & 255) + 0.587 * ((color >> 8) & 255) + 0.114 * ((color >> 16) & 255);
   return luminance > LIGHT_LUMINANCE ? "#111" : "#fff";

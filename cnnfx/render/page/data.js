@@ -5,7 +5,7 @@
 const ARRAY_TYPES = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
 const LARGEST_VALUE = { uint8: 255, uint16: 65535, float32: 1 };
 
-/** The numbers of { type, shape, data }: little-endian bytes in base64. */
+/** Return the numbers of { type, shape, data }: little-endian bytes in base64. */
 function decode(packed) {
   const text = atob(packed.data);
   const bytes = new Uint8Array(text.length);
@@ -13,7 +13,7 @@ function decode(packed) {
   return new ARRAY_TYPES[packed.type](bytes.buffer);
 }
 
-/** The network with decoded weights and biases. */
+/** Return the network with decoded weights and biases. */
 function readNetwork(data) {
   const { head } = data;
   return {
@@ -23,9 +23,9 @@ function readNetwork(data) {
   };
 }
 
-/** A layer with decoded arrays. Its `shape` is [filters, input channels of a group, kernel rows, kernel columns];
-    `outputs` has { name, kind, of } for each output channel, `of` being the filters that it is computed from; `pool` is
-    null or { kind, size }. */
+/** Return a layer with decoded arrays. Its `shape` is [filters, input channels of a group, kernel rows, kernel
+    columns]; `outputs` has { name, kind, of } for each output channel, `of` being the filters that it is computed from;
+    `pool` is null or { kind, size }. */
 function readLayer(data) {
   const outputs = data.combine.length
     ? data.combine
@@ -35,7 +35,7 @@ function readLayer(data) {
   return { ...data, outputs, pool, shape: data.weights.shape, weights: decode(data.weights), bias: decode(data.bias) };
 }
 
-/** The image as maps: integers are scaled to 0..1, floats keep their values. */
+/** Return the image as maps: integers are scaled to 0..1, floats keep their values. */
 function readImage(data) {
   const [channels, height, width] = data.pixels.shape;
   const stored = decode(data.pixels);

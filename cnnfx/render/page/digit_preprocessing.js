@@ -8,7 +8,7 @@ const STROKES_SIDE = 20; // pixels of the larger side of the strokes in a digit
 const CENTER_OF_MASS = 14.5; // pixels from the top and left
 const MIN_INK = 0.2; // share of the brightest pixel; darker pixels are background
 
-/** The drawing as a digit of 28×28, or null if it is empty. */
+/** Return the drawing as a digit of 28×28, or null if it is empty. */
 function fitDigit(drawing) {
   const strokes = extractStrokes(drawing);
   const box = boundingBox(strokes);
@@ -19,7 +19,7 @@ function fitDigit(drawing) {
   return placeCentered(stretchContrast(resize(crop(strokes, box), height, width, factor < 0.5 ? BOX : BICUBIC)));
 }
 
-/** The drawing resized for a model of other images than digits, in steps of 1/255 as its training images. */
+/** Return the drawing resized for a model of other images than digits, in steps of 1/255 as its training images. */
 function fitDrawing(drawing, height, width) {
   const { values } = resize(drawing, height, width, BILINEAR);
   return {
@@ -30,13 +30,13 @@ function fitDrawing(drawing, height, width) {
   };
 }
 
-/** The drawing with 1 as its brightest value, and pixels below MIN_INK set to 0. */
+/** Return the drawing with 1 as its brightest value, and pixels below MIN_INK set to 0. */
 function extractStrokes(drawing) {
   const largest = drawing.values.reduce((most, value) => Math.max(most, value), 0) || 1;
   return { ...drawing, values: drawing.values.map((value) => (value / largest < MIN_INK ? 0 : value / largest)) };
 }
 
-/** The smallest rectangle that contains all ink; null if there is none. */
+/** Return the smallest rectangle that contains all ink; null if there is none. */
 function boundingBox({ height, width, values }) {
   let top = height;
   let left = width;
@@ -59,14 +59,14 @@ function crop({ width, values }, box) {
   return { height: box.height, width: box.width, values: result };
 }
 
-/** Values clipped to 0..1, then divided by the largest. */
+/** Return values clipped to 0..1, then divided by the largest. */
 function stretchContrast(drawing) {
   const clipped = drawing.values.map((value) => Math.min(1, Math.max(0, value)));
   const largest = clipped.reduce((most, value) => Math.max(most, value), 0);
   return { ...drawing, values: clipped.map((value) => value / largest) };
 }
 
-/** The strokes in 28×28 with the center of mass as close to the middle as whole pixels and the edges allow. */
+/** Return the strokes in 28×28 with the center of mass as close to the middle as whole pixels and the edges allow. */
 function placeCentered({ height, width, values }) {
   let mass = 0;
   let rowMoment = 0;
@@ -85,7 +85,7 @@ function placeCentered({ height, width, values }) {
   return { channels: 1, height: DIGIT_SIDE, width: DIGIT_SIDE, values: digit };
 }
 
-/** The nearest integer; of two equally near, the even one, as Python rounds. */
+/** Round to the nearest integer, halves to the even one, as Python's `round` does. */
 function roundHalfEven(number) {
   const floor = Math.floor(number);
   if (number - floor !== 0.5) return Math.round(number);
@@ -106,7 +106,7 @@ const BICUBIC = {
   },
 };
 
-/** The drawing with another height and width. */
+/** Return the drawing with another height and width. */
 function resize({ height, width, values }, newHeight, newWidth, filter) {
   const resizedRows = resizeRows(values, height, width, newWidth, filter);
   const columns = transpose(resizedRows, height, newWidth);
@@ -128,7 +128,7 @@ function resizeRows(values, rows, length, newLength, filter) {
   return result;
 }
 
-/** The first input pixel of an output pixel, and the weights of the pixels from there on, with sum 1. */
+/** Return the first input pixel of an output pixel, and the weights of the pixels from there on, with sum 1. */
 function resamplingWeights(output, length, newLength, filter) {
   const scale = length / newLength;
   const stretch = Math.max(scale, 1);

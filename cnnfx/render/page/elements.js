@@ -15,7 +15,7 @@ function createElement(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A number with few significant digits and the minus sign "−". */
+/** Return a number with few significant digits and the minus sign "−". */
 function numberText(number, digits = 4) {
   if (Number.isNaN(number)) return "NaN";
   if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";

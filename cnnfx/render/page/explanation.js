@@ -4,7 +4,7 @@
 const MAX_NUMBER_CELLS = 49; // weights of a kernel; larger kernels are shown as pictures without numbers
 const MAX_OPEN_CHANNELS = 3; // input channels; with more, each has a line that opens its tables
 
-/** The elements that explain an output.
+/** Return the elements that explain an output.
 
     `trace` is the result of traceOutput; `inputOf(channel)` returns { name, channel, color(value) } for an input
     channel of the layer; `inputLayer` is the number of the layer below; `opened` is the set of input channels whose
@@ -38,7 +38,7 @@ const COMBINATION_TEXTS = {
 };
 const ACTIVATION_TEXTS = { relu: (value) => `ReLU: max(0, ${value})`, abs: (value) => `|${value}|` };
 
-/** A number in parentheses if it is negative. */
+/** Return a number in parentheses if it is negative. */
 function inParentheses(text) {
   return text.startsWith("−") ? `(${text})` : text;
 }
@@ -47,7 +47,7 @@ function stepLine(text, value) {
   return createElement("p", { class: "step" }, text, " = ", createElement("strong", {}, numberText(value)));
 }
 
-/** The sum over the input channels, and the bias. */
+/** Return the sum over the input channels, and the bias. */
 function sumLine({ terms, bias, sum }) {
   const sums =
     terms.length <= 6 && terms.length > 1
@@ -82,7 +82,7 @@ function poolingElement({ kind, size }, { block, blockIndex }) {
   );
 }
 
-/** The products of one input channel. */
+/** Return the products of one input channel. */
 function termElement(term, count, input, inputLayer, opened) {
   if (count <= MAX_OPEN_CHANNELS) {
     const heading = count > 1 ? [createElement("h4", {}, `On ${input.name}: ${numberText(term.sum)}`)] : [];
@@ -111,7 +111,7 @@ function termElement(term, count, input, inputLayer, opened) {
   return details;
 }
 
-/** patch × weights = products, as three tables, or as three pictures if the kernel is large. */
+/** Return patch × weights = products, as three tables, or as three pictures if the kernel is large. */
 function productElement({ patch, weights, rows, columns }, input, inputLayer) {
   const products = Array.from(patch, (value, k) => value * weights[k]);
   const width = columns.length;
@@ -154,7 +154,7 @@ function captionedPicture(caption, picture) {
   return createElement("figure", {}, createElement("figcaption", {}, caption), picture);
 }
 
-/** A table of numbers in colored cells. */
+/** Return a table of numbers in colored cells. */
 function numberTable(caption, width, cells) {
   const table = createElement(
     "table",
@@ -169,7 +169,8 @@ function numberTable(caption, width, cells) {
   return table;
 }
 
-/** A cell. Its data attributes name the pixel of the input, or the value of the pooled block, that a click selects. */
+/** Return a table cell. Its data attributes name the pixel of the input, or the value of the pooled block, that a click
+    selects. */
 function numberCell({ text, color, isPadding, isChosen, row, column, layer, channel, blockIndex }) {
   const cell = createElement("td", {}, text);
   cell.style.background = cssColor(color);
@@ -186,7 +187,7 @@ function numberCell({ text, color, isPadding, isChosen, row, column, layer, chan
   return cell;
 }
 
-/** A small picture with one pixel for each number. */
+/** Return a small picture with one pixel for each number. */
 function smallPicture(values, width, color) {
   const canvas = drawPixels(width, values.length / width, (index) => color(values[index]));
   canvas.className = "small";

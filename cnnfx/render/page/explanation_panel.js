@@ -45,7 +45,7 @@ function markReceptiveField(page, trace) {
   });
 }
 
-/** Rectangles that cover some rows and columns. */
+/** Return rectangles that cover some rows and columns. */
 function rectangles(rows, columns, kind) {
   let [vertical, horizontal] = [intervals(rows), intervals(columns)];
   if (vertical.length * horizontal.length > MAX_MARKS) {
@@ -85,12 +85,12 @@ function explainOutput(page, trace, position) {
   );
 }
 
-/** The name of a channel outside its layer: "map 3" if the name is a number. */
+/** Return the name of a channel outside its layer: "map 3" if the name is a number. */
 function channelTitle(name) {
   return /^\d+$/.test(name) ? `map ${name}` : name;
 }
 
-/** How the image is normalized, for pixels of the first layer. */
+/** Return a note on how the image is normalized, for pixels of the first layer. */
 function normalizationNote({ network: { mean, std } }, number) {
   if (number > 1 || (mean === 0 && std === 1)) return [];
   return [
@@ -102,7 +102,7 @@ function normalizationNote({ network: { mean, std } }, number) {
   ];
 }
 
-/** The title of a channel of layer `number` (0 is the input), and a function from its values to colors. */
+/** Return the title of a channel of layer `number` (0 is the input), and a function from its values to colors. */
 function describeChannel(page, number, channel) {
   const { mean, std, layers } = page.network;
   if (number === 0) {
@@ -133,7 +133,7 @@ function largeNumber(value) {
   return createElement("output", { class: "number", "data-value": value }, numberText(value));
 }
 
-/** The colors of a map from the lowest to the highest value, with a mark at a value. */
+/** Return the colors of a map from the lowest to the highest value, with a mark at a value. */
 function colorBar(scale, table, value) {
   const stops = Array.from({ length: 17 }, (_, k) => cssColor(table[Math.min(255, 16 * k)])).join(", ");
   const colors = createElement("div", { class: "colors" });

@@ -2,7 +2,7 @@
 
    Functions that take long are generators that yield from time to time, so that their caller can pause. */
 
-/** The forward pass: the normalized image, then the output channels of each layer, as maps. */
+/** Return the results of the forward pass: the normalized image, then the output channels of each layer, as maps. */
 function* forward(network, image) {
   const results = [normalize(network, image)];
   for (const layer of network.layers) {
@@ -12,7 +12,7 @@ function* forward(network, image) {
   return results;
 }
 
-/** The return value of a generator, without a pause. */
+/** Run a generator without a pause; return its result. */
 function finish(generator) {
   for (;;) {
     const { done, value } = generator.next();
@@ -20,7 +20,7 @@ function finish(generator) {
   }
 }
 
-/** The return value of a generator; the browser handles events after every few milliseconds. */
+/** Run a generator in slices, between which the browser handles events; return its result. */
 async function finishInSlices(generator, milliseconds = 30) {
   for (;;) {
     const end = performance.now() + milliseconds;
@@ -40,7 +40,7 @@ function normalize(network, image) {
 
 /* Padding and geometry */
 
-/** The index of the pixel that is at each padded position of an axis; -1 where the border is zero. */
+/** Return the index of the pixel that is at each padded position of an axis; -1 where the border is zero. */
 function sourceIndexes(length, before, after, border) {
   const sources = new Int32Array(before + length + after);
   for (let index = 0; index < sources.length; index++) sources[index] = sourceIndex(index - before, length, border);
@@ -65,8 +65,8 @@ function modulo(number, divisor) {
   return ((number % divisor) + divisor) % divisor;
 }
 
-/** The geometry of a layer's kernels along one axis (0: rows, 1: columns) of an input of a length: kernel size, stride,
-    dilation, number of outputs, and the source index of each padded position. */
+/** Return the geometry of a layer's kernels along one axis (0: rows, 1: columns) of an input of a length: kernel size,
+    stride, dilation, number of outputs, and the source index of each padded position. */
 function axisGeometry(layer, axis, length) {
   const size = layer.shape[2 + axis];
   const stride = layer.stride[axis];
@@ -77,13 +77,13 @@ function axisGeometry(layer, axis, length) {
   return { size, stride, dilation, outputs, sources: sourceIndexes(length, before, after, layer.border) };
 }
 
-/** Padding that gives ceil(length / stride) outputs; an odd remainder goes to the end. */
+/** Return padding that gives ceil(length / stride) outputs; an odd remainder goes to the end. */
 function samePadding(length, stride, extent) {
   const missing = Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
   return [Math.floor(missing / 2), missing - Math.floor(missing / 2)];
 }
 
-/** One channel of maps with its padding. */
+/** Return one channel of maps with its padding. */
 function padChannel(maps, channel, rows, columns) {
   const padded = new Float32Array(rows.sources.length * columns.sources.length);
   const start = channel * maps.height * maps.width;
@@ -98,7 +98,8 @@ function padChannel(maps, channel, rows, columns) {
 
 /* Cross-correlation */
 
-/** The feature maps of a layer's filters. Each weight adds the shifted input, times the weight, to the whole map. */
+/** Return the feature maps of a layer's filters. Each weight adds the shifted input, times the weight, to the whole
+    map. */
 function* correlate(layer, maps) {
   const rows = axisGeometry(layer, 0, maps.height);
   const columns = axisGeometry(layer, 1, maps.width);
@@ -130,7 +131,7 @@ function* correlate(layer, maps) {
   return result;
 }
 
-/** The input channel of a slice of a filter: the filters of a group read the channels of that group only. */
+/** Return the input channel of a slice of a filter: the filters of a group read the channels of that group only. */
 function inputChannel(layer, filter, slice) {
   const [count, depth] = layer.shape;
   return Math.floor((filter * layer.groups) / count) * depth + slice;
@@ -171,7 +172,7 @@ const ACTIVATIONS = {
 
 const POOLINGS = { max: COMBINATIONS.max, mean: meanOf };
 
-/** The output channels computed from the feature maps of the filters. */
+/** Return the output channels computed from the feature maps of the filters. */
 function* combine(layer, maps) {
   const { outputs } = layer;
   const size = maps.height * maps.width;
@@ -194,7 +195,7 @@ function activate(layer, maps) {
   return { ...maps, values: maps.values.map(ACTIVATIONS[layer.activation]) };
 }
 
-/** One value for each block of size × size; rows and columns that do not fill a block are dropped. */
+/** Return one value for each block of size × size; rows and columns that do not fill a block are dropped. */
 function* pool(layer, maps) {
   if (!layer.pool) return maps;
   const { kind, size } = layer.pool;
@@ -221,12 +222,12 @@ function* pool(layer, maps) {
 
 /* The classifier head */
 
-/** Whether maps have the shape that the head was trained on. */
+/** Return whether maps have the shape that the head was trained on. */
 function fitsHead(head, { channels, height, width }) {
   return [channels, height, width].join() === head.shape.join();
 }
 
-/** The probability of each class: the softmax of the head's scores. */
+/** Return the probability of each class: the softmax of the head's scores. */
 function probabilities(head, maps) {
   const size = maps.values.length;
   const scores = Array.from(head.bias, (bias, index) =>

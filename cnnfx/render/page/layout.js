@@ -55,7 +55,7 @@ function layerSection(title, about, cards, cardWidth) {
   );
 }
 
-/** A map under its name, with its filter or the formula of a combination beside the name. */
+/** Return a map under its name, with its filter or the formula of a combination beside the name. */
 function mapCard(view, name, layer, output) {
   const caption = createElement("figcaption", {}, createElement("span", { class: "title" }, name));
   if (output && output.kind === "take") caption.append(filterPicture(layer, output.of[0]));
@@ -70,7 +70,7 @@ function mapCard(view, name, layer, output) {
   return createElement("figure", { class: "card" }, caption, view.canvas);
 }
 
-/** The settings of a layer in one line. */
+/** Return the settings of a layer in one line. */
 function layerText(layer) {
   const [count, , height, width] = layer.shape;
   const pairText = ([vertical, horizontal]) =>
@@ -100,7 +100,7 @@ const FILTER_PICTURE_WIDTH = 84; // CSS pixels
 const FILTER_PICTURE_HEIGHT = 48; // CSS pixels
 const MAX_WEIGHT_SIDE = 12; // CSS pixels
 
-/** The kernels of a filter as one small picture: 0 is mid-gray, the largest magnitude black or white. */
+/** Return the kernels of a filter as one small picture: 0 is mid-gray, the largest magnitude black or white. */
 function filterPicture(layer, filter) {
   const [, depth, height, width] = layer.shape;
   const size = depth * height * width;
@@ -130,7 +130,7 @@ function filterPicture(layer, filter) {
   return canvas;
 }
 
-/** The weights of a filter as text for screen readers. */
+/** Return the weights of a filter as text for screen readers. */
 function filterText(layer, filter, weights) {
   const [, depth, height, width] = layer.shape;
   const name = `Filter ${layer.filters[filter]}`;

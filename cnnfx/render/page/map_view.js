@@ -81,7 +81,7 @@ class MapView {
     return { left: viewport.x * this.width - width / 2, top: viewport.y * this.height - height / 2, width, height };
   }
 
-  /** The pixel at a point of the screen. */
+  /** Return the pixel at a point of the screen. */
   pixelAt(clientX, clientY) {
     const box = this.canvas.getBoundingClientRect();
     const visible = this.visible;
@@ -137,7 +137,8 @@ class MapView {
   }
 }
 
-/** An interval [start, length] enlarged around its middle to a minimum length; a visible one stays within 0..size. */
+/** Return an interval [start, length] enlarged around its middle to a minimum length; a visible one stays within
+    0..size. */
 function enlargeInterval(start, length, minimum, size) {
   const extra = Math.max(0, minimum - length);
   const isVisible = start + length > 0 && start < size;

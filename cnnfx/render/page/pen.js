@@ -4,7 +4,8 @@ const DRAWING_SIDE = 112; // pixels; four times the side of an MNIST digit
 const PEN_RADIUS = 5.2; // pixels
 const DRAWING_MARGIN = 2; // pixels at the edges that stay background
 
-/** Calls `changed(drawing)` after each change; the drawing is { height, width, values }, 0 background, 1 ink. */
+/** A canvas to draw on. It calls `changed(drawing)` after each change; the drawing is { height, width, values }, 0
+    background, 1 ink. */
 class Pen {
   constructor(changed) {
     this.changed = changed;
@@ -62,7 +63,7 @@ class Pen {
     });
   }
 
-  /** The position of an event in pixels of the drawing. */
+  /** Return the position of an event in pixels of the drawing. */
   pointOf(event) {
     const box = this.canvas.getBoundingClientRect();
     return {
@@ -113,7 +114,7 @@ class Pen {
     context.stroke();
   }
 
-  /** Handle a key; returns whether the key has a meaning. */
+  /** Handle a key; return whether the key has a meaning. */
   handleKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return false;
     const from = { ...this.position };
@@ -140,7 +141,7 @@ class Pen {
   }
 }
 
-/** The distance of a point from the line between two others. */
+/** Return the distance of a point from the line between two others. */
 function distanceToLine(x, y, from, to) {
   const dx = to.x - from.x;
   const dy = to.y - from.y;

@@ -61,7 +61,7 @@ function handleInput(view, page) {
     page.point(view, row, column);
   }
 
-  /** The position of an event in fractions of the map's width and height. */
+  /** Return the position of an event in fractions of the map's width and height. */
   function fractions(event) {
     const box = canvas.getBoundingClientRect();
     const visible = view.visible;
@@ -91,7 +91,7 @@ function handleInput(view, page) {
 /** Rows and columns that the arrow keys move by. */
 const ARROW_STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-/** Handle a key; returns whether the key has a meaning. */
+/** Handle a key; return whether the key has a meaning. */
 function handleKey(view, page, event) {
   const distance = event.shiftKey ? 10 : 1;
   if (event.key in ARROW_STEPS) {

@@ -1,10 +1,10 @@
 /* The receptive field of an output: the pixels of the image, and of every layer between, that it is computed from. */
 
-/** The receptive field of an output of layer `number` (the first is 1) in the input of each layer up to it.
+/** Return the receptive field of an output of layer `number` (the first is 1) in the input of each layer up to it.
 
-    Returns an array of { rows, columns, channels }, the image first: the field is every pixel whose row is in `rows`
-    and whose column is in `columns` (both sorted), in the channels that are connected to the output by weights other
-    than zero. */
+    The result is an array of { rows, columns, channels }, the image first: the field is every pixel whose row is in
+    `rows` and whose column is in `columns` (both sorted), in the channels that are connected to the output by weights
+    other than zero. */
 function receptiveField(network, maps, number, channel, row, column) {
   const fields = [];
   let field = { rows: [row], columns: [column], channels: [channel] };
@@ -21,7 +21,8 @@ function receptiveField(network, maps, number, channel, row, column) {
   return fields;
 }
 
-/** The input rows or columns that some outputs along an axis are computed from, through pooling and kernel, sorted. */
+/** Return the input rows or columns that some outputs along an axis are computed from, through pooling and kernel,
+    sorted. */
 function sourcesOf(layer, geometry, outputs) {
   const size = layer.pool ? layer.pool.size : 1;
   const found = new Set();
@@ -32,7 +33,7 @@ function sourcesOf(layer, geometry, outputs) {
   return Array.from(found).sort((a, b) => a - b);
 }
 
-/** The input channels for which the filters of some output channels have weights other than zero, sorted. */
+/** Return the input channels for which the filters of some output channels have weights other than zero, sorted. */
 function inputChannelsOf(layer, channels) {
   const found = new Set();
   const [, depth, height, width] = layer.shape;
@@ -48,7 +49,7 @@ function inputChannelsOf(layer, channels) {
   return Array.from(found).sort((a, b) => a - b);
 }
 
-/** Sorted indexes as intervals [first, last), last exclusive: 1, 2, 3, 7 becomes [1, 4), [7, 8). */
+/** Return sorted indexes as intervals [first, last), last exclusive: 1, 2, 3, 7 becomes [1, 4), [7, 8). */
 function intervals(indexes) {
   const found = [];
   for (const index of indexes) {

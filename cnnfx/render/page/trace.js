@@ -1,13 +1,13 @@
 /* The arithmetic of one output: patch × weights for each input channel, the sum, combination, activation, pooling. */
 
-/** How output (row, column) of a channel of layer `number` (the first is 1) is computed.
+/** Return how output (row, column) of a channel of layer `number` (the first is 1) is computed.
 
     maps[number - 1] are the input of the layer. With pooling, the output is computed from a block of values;
     `blockIndex` chooses the one whose sum is returned: for max pooling the largest, otherwise the first, unless given.
 
-    Returns { filters, combined, value, block, blockIndex, result }. Each of `filters` is { name, terms, bias, sum };
-    each term, one per input channel, is { channel, patch, weights, rows, columns, sum }, where rows and columns are
-    those of the patch in the input, -1 in zero padding. */
+    The result is { filters, combined, value, block, blockIndex, result }. Each of `filters` is
+    { name, terms, bias, sum }; each term, one per input channel, is { channel, patch, weights, rows, columns, sum },
+    where rows and columns are those of the patch in the input, -1 in zero padding. */
 function traceOutput(network, maps, number, channel, row, column, blockIndex) {
   const layer = network.layers[number - 1];
   const input = maps[number - 1];
@@ -34,7 +34,7 @@ function traceOutput(network, maps, number, channel, row, column, blockIndex) {
   };
 }
 
-/** One filter at one position: its patch and sum of products for each input channel. */
+/** Return the arithmetic of one filter at one position: its patch and sum of products for each input channel. */
 function traceFilter(layer, input, [rowGeometry, columnGeometry], filter, row, column) {
   const rows = kernelSources(rowGeometry, row);
   const columns = kernelSources(columnGeometry, column);
@@ -61,7 +61,8 @@ function valueAt(maps, channel, row, column) {
   return row < 0 || column < 0 ? 0 : maps.values[(channel * maps.height + row) * maps.width + column];
 }
 
-/** The input rows or columns that a kernel reads for an output, in the order of the kernel; -1 in zero padding. */
+/** Return the input rows or columns that a kernel reads for an output, in the order of the kernel; -1 in zero padding.
+    */
 function kernelSources({ size, stride, dilation, sources }, output) {
   return Array.from({ length: size }, (_, index) => sources[output * stride + index * dilation]);
 }
