@@ -82,12 +82,12 @@ def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
     """
     height, width = layer_patterns.size
     methods = layer_patterns.methods
-    tiles = [blank(height, len(methods) * (width + 1) - 1, color=True) for _ in layer_patterns.patterns]
-    for tile, pattern in zip(tiles, layer_patterns.patterns, strict=True):
+    pictures = [blank(height, len(methods) * (width + 1) - 1, color=True) for _ in layer_patterns.patterns]
+    for picture, pattern in zip(pictures, layer_patterns.patterns, strict=True):
         for index, method in enumerate(methods):
-            pictures = _method_pictures(pattern, method) or [stripes(height, width)]
-            paste(tile, pictures[0], 0, index * (width + 1))
-    return picture_tiles([label(pattern) for pattern in layer_patterns.patterns], tiles)
+            best, *_ = _method_pictures(pattern, method) or [stripes(height, width)]
+            paste(picture, best, 0, index * (width + 1))
+    return picture_tiles([label(pattern) for pattern in layer_patterns.patterns], pictures)
 
 
 def label(pattern: Pattern) -> str:

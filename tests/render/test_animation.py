@@ -12,6 +12,8 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.render.animation import frame_duration, shared_palette, write_animation
 
 FORMATS = ["gif", "webp", "png"]
+LOCAL_PALETTE, INTERLACED = 0x80, 0x40
+"""Flags in the image descriptor of a GIF frame."""
 
 
 def encoded(frames, durations, format="gif", palette=None):
@@ -69,18 +71,24 @@ def test_a_gif_has_one_palette(animated):
     picture = PIL.Image.open(io.BytesIO(data))
     shared = picture.global_palette.palette
     assert shared[: palette.size] == palette.tobytes()
-    assert local_palettes(data) == [False, False, False]
+    assert [flags & LOCAL_PALETTE for flags in frame_flags(data)] == [0, 0, 0]
 
 
-def local_palettes(data):
-    """Return for each frame of a GIF file whether it has a local palette."""
+def test_the_later_frames_of_a_gif_are_not_interlaced():
+    frames = [np.full((20, 20), level, np.uint8) for level in range(3)]
+    flags = frame_flags(encoded(frames, [50] * 3, "gif", np.zeros((3, 3), np.uint8)))
+    assert [one & INTERLACED for one in flags[1:]] == [0, 0]
+
+
+def frame_flags(data):
+    """Return the flags in the image descriptor of each frame of a GIF file."""
     offset = 13 + 3 * 2 ** ((data[10] & 7) + 1)
     found = []
     while data[offset] != 0x3B:
         if data[offset] == 0x21:
             offset += 2
         else:
-            found.append(bool(data[offset + 9] & 0x80))
+            found.append(data[offset + 9])
             offset += 11
         while data[offset]:
             offset += data[offset] + 1
