@@ -42,7 +42,7 @@ ADVICE = {
     "kernel": Advice(usage=True),
     "learning_rate": Advice("The option is --lr."),
     "output_is_input": Advice("Choose another output with -o.", usage=True),
-    "output_place": Advice("Choose another output with {option}."),
+    "output_path": Advice("Choose another output with {option}."),
     "page_size": Advice("Show fewer layers with --layer, or write a picture (.png) instead."),
     "pixel_limit": Advice("Raise the limit with --max-pixels if you trust the file."),
     "preset_name": Advice("For a preset write --filters {name}.", usage=True),

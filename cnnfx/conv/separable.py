@@ -161,23 +161,22 @@ def split_output(out: tuple[int, ...], maps: int, threads: int) -> tuple[OutputB
 
     `maps` is C·R, the number of intermediate maps per filter. The columns of blocks depend only on the output's width.
     """
-    return tuple(_blocks(out, maps, threads))
-
-
-def _blocks(out: tuple[int, ...], maps: int, threads: int) -> Iterator[OutputBlock]:
     images, _, height, width = out
     parts = -(-width * maps * SIDE // INTERMEDIATE_ROW_ELEMENTS)
     block_columns = SIDE * -(-width // (SIDE * parts))
     products = -(-height // (SIDE * -(-threads // (images * parts))))
     products = max(1, min(products, INTERMEDIATE_ELEMENTS // (SIDE * maps * block_columns)))
     whole = height - height % SIDE
-    ranges = [slice(row, min(row + SIDE * products, whole)) for row in range(0, whole, SIDE * products)]
-    ranges += [slice(whole, height)] * (whole < height)
-    for n in range(images):
-        for rows in ranges:
-            for column in range(0, width, block_columns):
-                columns = slice(column, min(column + block_columns, width))
-                yield OutputBlock(slice(n, n + 1), rows, columns, min(SIDE, rows.stop - rows.start))
+    rows = [slice(row, min(row + SIDE * products, whole)) for row in range(0, whole, SIDE * products)]
+    if whole < height:
+        rows.append(slice(whole, height))
+    columns = [slice(column, min(column + block_columns, width)) for column in range(0, width, block_columns)]
+    return tuple(
+        OutputBlock(slice(n, n + 1), block_rows, part, min(SIDE, block_rows.stop - block_rows.start))
+        for n in range(images)
+        for block_rows in rows
+        for part in columns
+    )
 
 
 class BandedMatrices(NamedTuple):

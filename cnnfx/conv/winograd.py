@@ -249,7 +249,7 @@ def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> OutputTilin
     if out[0] == 1 and out[2] != BAND_ROWS:
         return choose_tiling((*out[:2], BAND_ROWS, out[3]), weights)
     rows, columns = min(
-        product(axis_tilings(out[2], weights[2]), axis_tilings(out[3], weights[3])),
+        product(candidate_tilings(out[2], weights[2]), candidate_tilings(out[3], weights[3])),
         key=lambda axes: tiling_cost(out, weights, *axes),
     )
     groups = groups_per_block(out, weights, rows, columns)
@@ -257,7 +257,7 @@ def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> OutputTilin
     return OutputTiling(rows, columns, groups, columns.outputs * max(MIN_GROUPS_ACROSS, across))
 
 
-def axis_tilings(length: int, taps: int) -> list[AxisTiling]:
+def candidate_tilings(length: int, taps: int) -> list[AxisTiling]:
     """Return the possible tiles of a group along an axis with `length` outputs."""
     largest = min(len(POINTS) - taps + 1, taps + MAX_TILE_EXCESS, length) if taps > 1 else 1
     return [

@@ -27,7 +27,7 @@ class LabeledImages:
     Parameters
     ----------
     name : str
-        The name of the data set, used in messages.
+        The name of the dataset, used in messages.
     images : array (N, C, H, W)
         uint8, or float32 from 0 to 1.
     labels : array (N,) of int

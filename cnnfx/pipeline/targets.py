@@ -183,7 +183,7 @@ def _make_folder(path: Path, subfolder: Path) -> None:
         path.mkdir(exist_ok=True)
         (path / subfolder).mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise FileError(f"{path}: it is a file, so it cannot be made a folder.", remedy="output_place") from None
+        raise FileError(f"{path}: it is a file, so it cannot be made a folder.", remedy="output_path") from None
     except FileNotFoundError:
         message = f"{path}: the folder that should contain it does not exist. Create it first."
         raise FileError(message) from None

@@ -14,15 +14,15 @@ from cnnfx.errors import FileError
 
 REASONS = {
     errno.ENOENT: ("its folder does not exist", "folder_missing"),
-    errno.ENOTDIR: ("a part of its path is not a folder", "output_place"),
+    errno.ENOTDIR: ("a part of its path is not a folder", "output_path"),
     errno.EISDIR: ("it is a folder", "is_folder"),
-    errno.EACCES: ("writing is not allowed there", "output_place"),
-    errno.EPERM: ("writing is not allowed there", "output_place"),
-    errno.EROFS: ("it is on a read-only file system", "output_place"),
+    errno.EACCES: ("writing is not allowed there", "output_path"),
+    errno.EPERM: ("writing is not allowed there", "output_path"),
+    errno.EROFS: ("it is on a read-only file system", "output_path"),
     errno.ENOSPC: ("the disk is full", "disk_full"),
     errno.EDQUOT: ("your disk quota is used up", "disk_full"),
-    errno.EFBIG: ("the file system does not allow files of this size", "output_place"),
-    errno.ENAMETOOLONG: ("the name is too long", "output_place"),
+    errno.EFBIG: ("the file system does not allow files of this size", "output_path"),
+    errno.ENAMETOOLONG: ("the name is too long", "output_path"),
 }
 """The reason in a message for each error number, and the kind of its remedy; see `CnnfxError`."""
 PARTIAL_SUFFIX = ".part"

@@ -87,27 +87,29 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/
     The quotas of all groups that contain this process's group apply too.
     """
     limits = []
-    for line in _text(own).splitlines():
+    for line in _read_text(own).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
         top = root / "cpu" if controllers else root
         group = top / path.lstrip("/")
-        limits += [limit for folder in (group, *group.parents) if (limit := _limit(folder)) and folder >= top]
+        limits += [limit for folder in (group, *group.parents) if (limit := _read_limit(folder)) and folder >= top]
     return min(limits, default=None)
 
 
-def _limit(group: Path) -> float | None:
-    words = _text(group / "cpu.max").split() or [
-        _text(group / "cpu.cfs_quota_us").strip(),
-        _text(group / "cpu.cfs_period_us").strip(),
+def _read_limit(group: Path) -> float | None:
+    """Return the quota of one control group in processors, or None if it has no limit."""
+    words = _read_text(group / "cpu.max").split() or [
+        _read_text(group / "cpu.cfs_quota_us").strip(),
+        _read_text(group / "cpu.cfs_period_us").strip(),
     ]
     if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
         return int(words[0]) / int(words[1])
     return None  # "max" or -1: no limit
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
+    """Return the content of a file, or "" if it cannot be read."""
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeError):

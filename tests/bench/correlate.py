@@ -6,12 +6,12 @@
     python tests/bench/correlate.py --batches  batches of small images against PyTorch
     python tests/bench/correlate.py --gaussian Gaussian kernels, against the peers' functions for any and for separable
 
-All compute the same: float32, zeros around the image, output of the image's size, all K maps kept, on all cores. A cell
-with a kernel larger than the image is left out. Each ratio is the median of pairs measured in turns: at least seven
-pairs that take less than 0.3 s each, fewer that take longer. A peer is left out of a cell if it was slower than
-`SLOW_PEER_RATIO` times the best peer in the same cell of a smaller image, slower than `HOPELESS_PEER_RATIO` times with
-the same large kernel, or would be by its speed so far. Cells of which a pair would take longer than --longest are left
-out and counted.
+All libraries compute the same on all cores: float32, zero padding, an output of the image's size, and all K maps. Cells
+with a kernel larger than the image are skipped. Each ratio is the median of alternating pairs of measurements: seven
+pairs if a pair takes less than 0.3 s, else fewer. A peer is skipped in a cell if it took more than `SLOW_PEER_RATIO`
+times as long as the best peer in the same cell of a smaller image, more than `HOPELESS_PEER_RATIO` times with the same
+large kernel, or if its speed in earlier cells predicts this. Cells with a pair longer than --longest are skipped and
+counted.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ FILTERS = 1, 4, 8, 32
 KERNELS = 3, 5, 7, 9, 15, 31, 63
 QUICK_FILTERS = 1, 4
 QUICK_KERNELS = 3, 5, 9, 15, 31
-SLOW_PEER_RATIO = 3  # of a peer's time to the best peer's, above which it is left out in larger images
-HOPELESS_PEER_RATIO = 30  # of a peer's time to the best peer's, above which it is left out with the same large kernel
-PAUSE_SECONDS = 0.02  # before a measurement: threads of the library measured before may still spin
-WARM_UP_SECONDS = 0.03  # of calls before a measurement: the library's threads are awake then, its memory is allocated
-LONG_PAIR_SECONDS = 0.3  # time of a pair from which on fewer pairs are measured
-LONG_PAIRS_SECONDS = 1.0  # time for all of such pairs
+SLOW_PEER_RATIO = 3  # a peer's time relative to the best peer's, above which it is skipped in larger images
+HOPELESS_PEER_RATIO = 30  # a peer's time relative to the best peer's, above which it is skipped with large kernels
+PAUSE_SECONDS = 0.02  # before a measurement, as threads of the library measured before may still spin
+WARM_UP_SECONDS = 0.03  # of calls before a measurement, which wake the library's threads and allocate its memory
+LONG_PAIR_SECONDS = 0.3  # time of a pair above which fewer pairs are measured
+LONG_PAIRS_SECONDS = 1.0  # time of all pairs that are longer than LONG_PAIR_SECONDS
 
 
 def opencv(image, weights):
@@ -89,7 +89,7 @@ def seconds(call, *arguments, repeat=1):
 
 
 def paired(ours, theirs, pairs):
-    """Return the median of our time, and of the ratios of our time to theirs, measured in turns."""
+    """Return the medians of our time and of the ratios of our time to theirs, measured alternately."""
     once = seconds(ours), seconds(theirs)
     mine, other = (max(1, int(0.01 / max(taken, 1e-6))) for taken in once)  # repetitions of short calls
     times, ratios = ([], []) if sum(once) < LONG_PAIRS_SECONDS else ([once[0]], [once[0] / once[1]])
@@ -132,7 +132,7 @@ def geometric_mean(numbers):
 
 
 def compare(chosen, pairs, longest):
-    """Print the table of cnnfx against its peers, then the mean and the worst cells."""
+    """Print the table of cnnfx against its peers, then the geometric mean and the cells with a ratio above 1."""
     best, behind, slowness, seconds_of = {}, set(), 1e-9, {}
     print(f"{'cell':40}{'cnnfx ms':>10}" + "".join(f"{peer:>9}" for peer in PEERS) + f"{'best':>9}")
     for cell in chosen:
@@ -159,7 +159,7 @@ def compare(chosen, pairs, longest):
         best[cell] = max(ratios.values())
         columns = "".join(f"{ratios[peer]:9.2f}" if peer in ratios else f"{'-':>9}" for peer in PEERS)
         print(f"{name(cell):40}{taken * 1e3:10.3f}{columns}{best[cell]:9.2f}", flush=True)
-    print(f"\n{len(chosen) - len(best)} cells left out, a pair of which would take longer than {longest:g} s")
+    print(f"\n{len(chosen) - len(best)} cells skipped, a pair of which would take longer than {longest:g} s")
     report(best)
 
 
@@ -173,7 +173,7 @@ def report(best):
 
 
 def cells_of_methods(quick):
-    """The same cells, and some with as many channels as hidden layers have."""
+    """Yield the same cells, and some with the numbers of channels of hidden layers."""
     yield from cells(quick)
     yield from itertools.product(SIZES[:2], (8, 16, 32, 64), (8, 32, 64), (3, 5, 7))
 

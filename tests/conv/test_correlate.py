@@ -65,7 +65,7 @@ def test_every_combination_of_arguments_agrees_with_scipy(case, method):
 def test_the_direct_method_agrees_with_scipy_for_blocks_and_products_of_any_size(
     case, buffer_bytes, input_bytes, columns, elements, min_columns, row_cost
 ):
-    """Small images then have all the kinds of blocks and products that large images have."""
+    """With small limits, small images have all kinds of blocks and products of large images."""
     small = {
         "COLUMN_BUFFER_BYTES": buffer_bytes, "BLOCK_INPUT_BYTES": input_bytes, "MAX_PRODUCT_COLUMNS": columns,
         "LARGE_PRODUCT_COLUMNS": columns, "CACHED_PRODUCT_MIN_COLUMNS": min_columns, "CACHED_MATRIX_ELEMENTS": elements,
@@ -85,10 +85,10 @@ def check(case, method):
     image = random(groups * case["channels"], *case["size"], dtype=dtype, seed=case["seed"])
     weights = random(filters, case["channels"], *case["kernel"], dtype=dtype, seed=case["seed"] + 1)
     bias = random(filters, dtype=dtype, seed=2)
-    slide = {name: case[name] for name in ("stride", "dilation", "border")}
-    maps = correlate(image, weights, bias, padding=case["pads"], groups=groups, method=method, **slide)
+    options = {name: case[name] for name in ("stride", "dilation", "border")}
+    maps = correlate(image, weights, bias, padding=case["pads"], groups=groups, method=method, **options)
     assert maps.dtype == dtype
-    assert error(maps, reference(image, weights, bias, pads=case["pads"], **slide)) < TOLERANCE[dtype]
+    assert error(maps, reference(image, weights, bias, pads=case["pads"], **options)) < TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -146,7 +146,7 @@ def test_values_computed_by_hand(method):
     np.testing.assert_allclose(maps, [[[6, 6], [6, 6]], [[16.5, 21.5], [31.5, 36.5]]])
 
 
-def test_the_top_edge_detector_is_largest_where_dark_lies_above_bright():
+def test_the_top_edge_detector_is_largest_where_dark_is_above_bright():
     image = np.zeros((1, 6, 5), np.float32)
     image[0, 3:] = 1
     maps = correlate(image, [[[[-1, -1, -1], [1, 1, 1], [0, 0, 0]]]])
@@ -271,19 +271,19 @@ def test_nonfinite_values_spread_only_to_outputs_whose_kernel_covers_them(height
 
 @pytest.mark.parametrize("filters", [1, 3, 5])
 @pytest.mark.parametrize(
-    "slide", [{}, {"stride": (2, 3)}, {"dilation": (2, 1)}, {"stride": (3, 1), "dilation": (2, 3)}]
+    "options", [{}, {"stride": (2, 3)}, {"dilation": (2, 1)}, {"stride": (3, 1), "dilation": (2, 3)}]
 )
 @pytest.mark.parametrize("width", [12, 70, 530])
-def test_a_nonfinite_value_changes_only_its_own_image_of_a_batch(width, slide, filters):
+def test_a_nonfinite_value_changes_only_its_own_image_of_a_batch(width, options, filters):
     images, weights = random(5, 2, 23, width), random(filters, 2, 3, 4, seed=1)
     images[1, 1, 20, 5], images[3, 0, 2, 7] = np.inf, np.nan
-    maps = correlate(images, weights, method="direct", **slide)
+    maps = correlate(images, weights, method="direct", **options)
     bad = ~np.isfinite(images)
     images[bad] = 0
     for each, image, where in zip(maps, images, bad, strict=True):
-        nonfinite = reference(where, np.ones_like(weights), **slide) > 0.5
+        nonfinite = reference(where, np.ones_like(weights), **options) > 0.5
         np.testing.assert_array_equal(~np.isfinite(each), nonfinite)
-        expected = reference(image, weights, **slide)
+        expected = reference(image, weights, **options)
         np.testing.assert_allclose(each[~nonfinite], expected[~nonfinite], rtol=1e-9, atol=1e-12)
 
 

@@ -24,9 +24,9 @@ from cnnfx.conv import choose_method, correlate, window
     ],
 )
 def test_the_fastest_method_is_chosen(size, channels, filters, kernel, method):
-    slide = window(kernel, padding="same")
+    geometry = window(kernel, padding="same")
     weights = np.random.default_rng(0).standard_normal((filters, channels, kernel, kernel))
-    assert choose_method((1, filters, *size), weights, slide) == method
+    assert choose_method((1, filters, *size), weights, geometry) == method
 
 
 def test_auto_gives_the_same_bits_as_the_chosen_method():

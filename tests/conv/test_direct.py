@@ -32,7 +32,6 @@ def test_small_images_of_any_height_agree_with_scipy(height, width, channels, fi
     ],
 )
 def test_several_products_for_a_row_agree_with_scipy(channels, filters, size, columns):
-    """Wide images take several products for each row; the outputs at their boundaries are correct."""
     width = sum(columns)
     image, weights = random(channels, size + 1, width + size - 1), random(filters, channels, size, size, seed=1)
     maps, some = correlate(image, weights, method="direct"), slice(filters - 1, None)

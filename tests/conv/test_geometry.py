@@ -11,11 +11,11 @@ from cnnfx.conv import BORDERS, InputRows, correlate, window
 
 
 def test_arguments_become_pairs_and_equal_arguments_the_same_window():
-    slide = window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
-    assert (slide.kernel, slide.stride, slide.dilation) == ((3, 5), (2, 2), (1, 3))
-    assert (slide.padding, slide.border) == (((1, 1), (2, 2)), "edge")
-    assert slide.extent == (3, 13)
-    assert slide is window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
+    geometry = window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
+    assert (geometry.kernel, geometry.stride, geometry.dilation) == ((3, 5), (2, 2), (1, 3))
+    assert (geometry.padding, geometry.border) == (((1, 1), (2, 2)), "edge")
+    assert geometry.extent == (3, 13)
+    assert geometry is window((3, 5), stride=2, dilation=(1, 3), padding=(1, 2), border="replicate")
 
 
 def test_lists_and_numpy_integers_are_accepted():
@@ -37,11 +37,11 @@ def test_same_padding_with_a_stride_depends_on_the_image_size(size, pads):
 
 
 def test_input_rows_are_those_that_the_output_rows_read():
-    slide = window((5, 5), padding="same")
-    assert slide.input_rows(0, 1, 100) == InputRows(0, 3, 2, 0)
-    assert slide.input_rows(10, 20, 100) == InputRows(8, 22, 0, 0)
-    assert slide.input_rows(99, 100, 100) == InputRows(97, 100, 0, 2)
-    assert slide.input_rows(0, 100, 100) == InputRows(0, 100, 2, 2)
+    geometry = window((5, 5), padding="same")
+    assert geometry.input_rows(0, 1, 100) == InputRows(0, 3, 2, 0)
+    assert geometry.input_rows(10, 20, 100) == InputRows(8, 22, 0, 0)
+    assert geometry.input_rows(99, 100, 100) == InputRows(97, 100, 0, 2)
+    assert geometry.input_rows(0, 100, 100) == InputRows(0, 100, 2, 2)
     assert window((3, 3), stride=2, dilation=3).input_rows(4, 6, 100) == InputRows(8, 17, 0, 0)
 
 
@@ -54,17 +54,17 @@ def test_input_rows_are_those_that_the_output_rows_read():
     data=st.data(),
 )
 def test_input_rows_and_padding_add_up_to_the_rows_that_the_kernel_covers(kernel, stride, dilation, pads, height, data):
-    slide = window((kernel, 1), stride=stride, dilation=(dilation, 1), padding=(pads, (0, 0)))
-    if height + sum(pads) < slide.extent[0]:
+    geometry = window((kernel, 1), stride=stride, dilation=(dilation, 1), padding=(pads, (0, 0)))
+    if height + sum(pads) < geometry.extent[0]:
         return
-    rows = slide.output_size((height, 1))[0]
+    rows = geometry.output_size((height, 1))[0]
     first = data.draw(st.integers(0, rows - 1))
     last = data.draw(st.integers(first + 1, rows))
-    need = slide.input_rows(first, last, height)
+    need = geometry.input_rows(first, last, height)
     assert 0 <= need.first <= need.last <= height
     assert min(need.top, need.bottom) >= 0
     total = need.top + need.last - need.first + need.bottom
-    assert total == (last - first - 1) * stride + slide.extent[0]
+    assert total == (last - first - 1) * stride + geometry.extent[0]
 
 
 @pytest.mark.parametrize("border", BORDERS)

@@ -24,7 +24,7 @@ def test_a_second_call_does_not_change_the_first_result():
 
 
 def test_earlier_contents_of_a_buffer_do_not_change_a_result():
-    """The border stays zero, and no value of an earlier image remains, finite or not."""
+    """The border stays zero, and no finite or non-finite value of an earlier image remains."""
     weights = random(1, 1, 5, 5, seed=1)
     image = random(1, 20, 20)
     fresh = correlate(image, weights, padding="same")
@@ -65,7 +65,7 @@ def test_kept_buffers_stay_below_the_limit(small_limit):
 
 
 def test_the_zero_border_is_restored_for_the_next_image(monkeypatch):
-    """One buffer is used for blocks at the top, in the middle and at the bottom, of one image after another."""
+    """Blocks at the top, in the middle and at the bottom of several images use the same buffer."""
     monkeypatch.setattr(direct, "COLUMN_BUFFER_BYTES", 1 << 14)
     direct.direct_plan.cache_clear()
     image, weights = random(2, 90, 50), random(3, 2, 5, 7, seed=1)

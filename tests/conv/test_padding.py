@@ -26,14 +26,14 @@ def band(image, geometry, first, last):
 @pytest.mark.parametrize("width", [20, 60, 300, 1300])
 def test_bands_give_the_same_bits_as_the_whole_image(width, stride, dilation, kernel, border, method):
     image, weights = random(2, 600 * stride, width), random(3, 2, kernel, kernel, seed=1)
-    slide = {"stride": stride, "dilation": dilation, "border": border}
-    whole = correlate(image, weights, padding="same", method=method, **slide)
-    geometry = window((kernel, kernel), padding="same", **slide)
+    options = {"stride": stride, "dilation": dilation, "border": border}
+    whole = correlate(image, weights, padding="same", method=method, **options)
+    geometry = window((kernel, kernel), padding="same", **options)
     sides = geometry.pads(image.shape[1:])[1]
     for first in range(0, whole.shape[1], BAND_ROWS):
         last = min(first + BAND_ROWS, whole.shape[1])
         part = band(image, geometry, first, last)
-        maps = correlate(part, weights, padding=((0, 0), sides), method=method, **slide)
+        maps = correlate(part, weights, padding=((0, 0), sides), method=method, **options)
         np.testing.assert_array_equal(maps, whole[:, first:last])
 
 

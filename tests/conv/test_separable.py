@@ -32,7 +32,7 @@ def of_rank(rank, *shape, seed=0):
     return np.einsum("kcri,kcrj->kcij", columns, rows)
 
 
-def summed(factors):
+def sum_of_products(factors):
     return np.einsum("kcri,kcrj->kcij", factors.columns, factors.rows)
 
 
@@ -60,7 +60,7 @@ def test_a_kernel_has_as_many_factors_as_its_rank(kernel, rank, dtype):
     factors = factorize(weights, 9)
     assert factors.rank == rank
     assert factors.columns.dtype == factors.rows.dtype == dtype
-    assert np.abs(summed(factors) - weights).sum() <= TOLERANCE[dtype] / 10 * np.abs(weights).sum()
+    assert np.abs(sum_of_products(factors) - weights).sum() <= TOLERANCE[dtype] / 10 * np.abs(weights).sum()
     assert rank == 1 or factorize(weights, rank - 1) is None
 
 
@@ -68,7 +68,7 @@ def test_kernels_of_different_ranks_have_factors_of_the_highest():
     weights = np.stack([[SOBEL, CROSS], [np.eye(3), SOBEL]]).astype(np.float64)
     factors = factorize(weights, 3)
     assert factors.columns.shape == (2, 2, 3, 3)
-    np.testing.assert_allclose(summed(factors), weights, atol=1e-15)
+    np.testing.assert_allclose(sum_of_products(factors), weights, atol=1e-15)
     assert factorize(weights, 2) is None
 
 
@@ -95,7 +95,7 @@ def cases(draw):
         "filters": draw(st.integers(1, 3)),
         "kernel": kernel,
         "size": [e + draw(st.integers(0, 70)) for e in extent],
-        "slide": {"stride": stride, "dilation": dilation, "border": draw(st.sampled_from(["constant", "edge"]))},
+        "options": {"stride": stride, "dilation": dilation, "border": draw(st.sampled_from(["constant", "edge"]))},
         "pads": draw(st.tuples(*[st.tuples(st.integers(0, 5), st.integers(0, 5))] * 2)),
         "dtype": draw(st.sampled_from(list(TOLERANCE))),
         "seed": draw(st.integers(0, 1000)),
@@ -108,8 +108,8 @@ def test_kernels_of_low_rank_agree_with_scipy(case):
     image = random(2, case["channels"], *case["size"], seed=case["seed"]).astype(case["dtype"])
     weights = of_rank(case["rank"], case["filters"], case["channels"], *case["kernel"]).astype(case["dtype"])
     bias = random(case["filters"], seed=2).astype(case["dtype"])
-    maps = correlate(image, weights, bias, padding=case["pads"], method="separable", **case["slide"])
-    expected = [reference(each, weights, bias, pads=case["pads"], **case["slide"]) for each in image]
+    maps = correlate(image, weights, bias, padding=case["pads"], method="separable", **case["options"])
+    expected = [reference(each, weights, bias, pads=case["pads"], **case["options"]) for each in image]
     assert error(maps, np.stack(expected)) < TOLERANCE[case["dtype"]]
 
 
@@ -149,7 +149,7 @@ def test_auto_uses_the_separable_method_for_kernels_of_low_rank():
         np.testing.assert_array_equal(maps, correlate(image, weights, padding="same", method=method))
 
 
-def test_each_group_has_a_method_of_its_own():
+def test_the_method_is_chosen_for_each_group():
     image = random(2, 400, 400)
     weights = np.stack([gaussian(21, 4), random(21, 21)])[:, None]
     maps = correlate(image, weights, groups=2)

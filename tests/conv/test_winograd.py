@@ -60,7 +60,7 @@ def test_images_of_any_size_agree_with_the_direct_method(batch, channels, filter
     channels=st.integers(1, 300),
     kernel=st.tuples(st.integers(1, 8), st.integers(1, 8)),
 )
-def test_each_output_lies_in_one_block(out, channels, kernel):
+def test_each_output_is_in_one_block(out, channels, kernel):
     count = np.zeros((out[0], *out[2:]), int)
     for block in split_output(out, choose_tiling(out, (out[1], channels, *kernel))):
         count[block.images, block.rows, block.columns] += 1
@@ -107,7 +107,7 @@ def test_a_nonfinite_value_changes_only_its_own_image_of_a_batch(value):
     np.testing.assert_array_equal(~np.isfinite(maps), nonfinite)
 
 
-def test_a_tile_and_a_half_have_the_values_computed_by_hand():
+def test_an_output_of_one_and_a_half_tiles_has_the_values_computed_by_hand():
     image = np.arange(1.0, 8).reshape(1, 1, 7)
     maps = correlate(image, [[[[1, 0, -1]]]], [0.5], method="winograd")
     np.testing.assert_allclose(maps, [[[-1.5] * 5]], rtol=1e-14)

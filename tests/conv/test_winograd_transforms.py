@@ -11,7 +11,7 @@ SIZES = [(m, r) for m in range(1, 9) for r in range(1, 9) if m + r - 1 <= len(PO
 
 
 def errors(outputs: int, taps: int, dtype: type[np.generic]) -> np.ndarray:
-    """Relative errors for some signals and filters of normal numbers."""
+    """Return the relative errors for 200 random signals and filters."""
     random = np.random.default_rng(outputs * 10 + taps)
     a, g, b = (matrix.astype(dtype) for matrix in tile_transforms(outputs, taps))
     found = []
@@ -33,7 +33,7 @@ def test_rounding_errors_in_single_precision_stay_small(outputs, taps) -> None:
     assert errors(outputs, taps, np.float32).max() < 2e-5
 
 
-def test_a_tile_takes_as_many_products_as_inputs() -> None:
+def test_a_tile_of_four_outputs_of_five_taps_takes_eight_products() -> None:
     transforms = tile_transforms(4, 5)
     assert [matrix.shape for matrix in transforms] == [(8, 4), (8, 5), (8, 8)]
 

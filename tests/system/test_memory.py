@@ -1,4 +1,4 @@
-"""Reusable buffers: memory is reused, and never held by two arrays in use at the same time."""
+"""Reusable buffers: memory is reused, but never by two arrays at the same time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_arrays_in_use_at_the_same_time_do_not_overlap():
     assert [array.min() for array in arrays] == [array.max() for array in arrays] == [0, 1, 2, 3]
 
 
-def test_the_memory_of_one_dropped_array_is_kept_at_most():
+def test_at_most_the_memory_of_one_dropped_array_is_kept():
     arrays = [memory.recycled_empty((1 << 21,), FLOAT) for _ in range(4)]
     arrays.clear()
     assert len(memory._free) == 1
@@ -80,7 +80,7 @@ def test_maps_of_large_images_do_not_overlap():
         np.testing.assert_array_equal(image, channels)
 
 
-def test_each_thread_has_buffers_of_its_own():
+def test_threads_do_not_share_buffers():
     addresses = []
 
     def work():
@@ -119,7 +119,7 @@ def test_concurrent_threads_never_get_the_same_memory():
         for size in np.random.default_rng(seed).integers(1 << 20, 1 << 21, 1000).tolist():
             if len(in_use) == 3:
                 held.discard(address(in_use[0]))
-            in_use.append(memory.recycled_empty((size,), FLOAT))  # the first of three goes
+            in_use.append(memory.recycled_empty((size,), FLOAT))  # the first of three is dropped
             used = address(in_use[-1])
             twice.extend([used] if used in held else [])
             held.add(used)
