@@ -44,7 +44,7 @@ def choose_by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Wind
     """Return the method for weights of full rank, and the highest rank for which the separable method costs less."""
     costs = {"direct": direct_cost(out, weights, window), "fft": fft_cost(out, weights, window)}
     if min(weights[:2]) >= MIN_WINOGRAD_CHANNELS:
-        from cnnfx.conv.winograd import supports, winograd_cost  # few layers have so many channels
+        from cnnfx.conv.winograd import supports, winograd_cost  # not needed for few channels
 
         if supports(window):
             costs["winograd"] = winograd_cost(out, weights)

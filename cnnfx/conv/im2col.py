@@ -241,7 +241,7 @@ class ColumnBuffer:
         np.copyto(self.inside, images.images[block_input.image_index])
 
     def _clear_border_rows(self, where: Overlap) -> None:
-        """Write zeros to the border rows. Border columns are zero, as they are the same in all blocks of a layout."""
+        """Write zeros to the border rows. Border columns stay zero: all blocks of a layout have the same."""
         if where.above > self.zero_rows_above:
             self.input[:, :, : where.above] = 0
         if where.below > self.zero_rows_below:

@@ -105,7 +105,7 @@ def correlate_winograd(images: PaddedImages, weights: Array, bias: Array | None,
 
 
 def supports(window: Window) -> bool:
-    """Return whether stride and dilation are 1 and the kernel has at most as many taps as there are points."""
+    """Return whether stride and dilation are 1 and neither side of the kernel exceeds the number of `POINTS`."""
     return (*window.stride, *window.dilation) == (1, 1, 1, 1) and max(window.kernel) <= len(POINTS)
 
 

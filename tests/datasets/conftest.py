@@ -20,7 +20,7 @@ def arrays():
 
 @pytest.fixture(autouse=True)
 def isolated_environment(tmp_path_factory, monkeypatch):
-    """Use an empty cache folder, no data folder, and no mirrors on the web."""
+    """Set an empty cache folder, no data folder and no mirrors."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("CNNFX_MIRRORS", "")
     monkeypatch.delenv("CNNFX_DATA", raising=False)

@@ -25,7 +25,7 @@ def write_idx(folder, arrays, *, prefix="", zipped=False):
     return folder
 
 
-def holds(dataset, arrays):
-    """Return whether a dataset has the images and labels of four arrays, as the fixture `arrays` has them."""
+def equals(dataset, arrays):
+    """Return whether the images and labels of a dataset equal four arrays in the order of the fixture `arrays`."""
     own = (dataset.train_images[:, 0], dataset.train_labels, dataset.test_images[:, 0], dataset.test_labels)
     return all(np.array_equal(one, other) for one, other in zip(own, arrays, strict=True))

@@ -90,7 +90,7 @@ def test_a_failing_mirror_is_reported_and_the_next_is_used(server, mirrors, answ
     assert fetch(FILE, mirrors) == DATA
 
 
-def test_a_mirror_that_exceeds_the_time_limit_is_left(server, monkeypatch):
+def test_a_mirror_that_exceeds_the_time_limit_is_reported(server, monkeypatch):
     def send_slowly(handler, _times):
         send(handler, DATA[:10], length=len(DATA))
         while not handler.server.stopping.wait(0.05):

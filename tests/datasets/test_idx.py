@@ -13,7 +13,7 @@ import pytest
 from cnnfx.datasets import dataset, load_dataset
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
-from tests.datasets.idx_files import NAMES, holds, idx_bytes, write_idx
+from tests.datasets.idx_files import NAMES, equals, idx_bytes, write_idx
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 IMAGES_FILE = idx_bytes(IMAGES)
@@ -88,7 +88,7 @@ def test_no_memory_is_allocated_for_more_than_the_file_can_hold(monkeypatch):
 def test_a_folder_of_four_idx_files_is_loaded_as_a_dataset(tmp_path, arrays, zipped):
     data = load_dataset(write_idx(tmp_path / "fashion", arrays, zipped=zipped))
     assert data.name == "fashion"
-    assert holds(data, arrays)
+    assert equals(data, arrays)
     assert data.train_images.shape == (40, 1, 28, 28)
     assert (data.train_images.dtype, data.train_labels.dtype) == (np.uint8, np.int64)
     assert data.classes == tuple("0123456789")
@@ -109,7 +109,7 @@ def test_a_file_selects_one_of_several_datasets_in_a_folder(tmp_path, arrays):
 def test_emnist_is_transposed_back_with_a_note(tmp_path, arrays):
     transposed = (arrays[0].swapaxes(1, 2), arrays[1], arrays[2].swapaxes(1, 2), arrays[3])
     data = load_dataset(write_idx(tmp_path, transposed, prefix="emnist-digits-"))
-    assert holds(data, arrays)
+    assert equals(data, arrays)
     assert data.notes == (f"{tmp_path}: EMNIST's images are transposed in its files; they were transposed back.",)
 
 

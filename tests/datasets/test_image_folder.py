@@ -15,7 +15,7 @@ LUMA = {"cat": 118, "dog": 82, "10": 10, "9": 9}
 
 
 def fill(folder, counts, *, size=(12, 10)):
-    """Write the given number of images of each class, (width, height), in its color; return the folder."""
+    """Write `counts[name]` images of each class in its color and return the folder. `size` is (width, height)."""
     for name, count in counts.items():
         (folder / name).mkdir(parents=True)
         for index in range(count):

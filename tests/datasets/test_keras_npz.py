@@ -10,7 +10,7 @@ import pytest
 
 from cnnfx.datasets import load_dataset
 from cnnfx.errors import FileError
-from tests.datasets.idx_files import holds
+from tests.datasets.idx_files import equals
 
 
 def save(path, arrays, **changed):
@@ -35,13 +35,13 @@ def path(tmp_path):
 
 def test_a_file_is_loaded_as_a_dataset(path, arrays):
     data = load_dataset(save(path, arrays))
-    assert holds(data, arrays)
+    assert equals(data, arrays)
     assert (data.name, data.classes) == ("mnist.npz", tuple("0123456789"))
 
 
 def test_a_folder_with_such_a_file_is_loaded_as_a_dataset(path, arrays):
     save(path, arrays)
-    assert holds(load_dataset(path.parent), arrays)
+    assert equals(load_dataset(path.parent), arrays)
 
 
 def test_channels_last_images_and_labels_in_a_column_are_read(path, arrays):

@@ -15,7 +15,7 @@ from cnnfx.datasets import load_dataset, mnist
 from cnnfx.datasets import synthetic_digits as drawn
 from cnnfx.datasets.download import RemoteFile
 from cnnfx.errors import ArgumentError, FileError
-from tests.datasets.idx_files import NAMES, holds, idx_bytes, write_idx
+from tests.datasets.idx_files import NAMES, equals, idx_bytes, write_idx
 from tests.datasets.web_server import send
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -58,7 +58,7 @@ def request_count(server):
 def test_mnist_is_loaded_from_the_folder_that_the_variable_names(tmp_path, arrays, monkeypatch, mirror):
     monkeypatch.setenv("CNNFX_DATA", str(write_idx(tmp_path, arrays)))
     data = load_dataset("mnist")
-    assert holds(data, arrays)
+    assert equals(data, arrays)
     assert (data.name, data.classes, data.notes) == ("mnist", tuple("0123456789"), ())
     assert request_count(mirror) == 0
 
@@ -70,8 +70,8 @@ def test_mnist_is_downloaded_once_and_cached(mirror, arrays, cache):
     assert {name for name, _, _ in reports} == {f"{name}.gz" for name in NAMES}
     count = request_count(mirror)
     again = load_dataset("mnist")
-    assert holds(first, arrays)
-    assert holds(again, arrays)
+    assert equals(first, arrays)
+    assert equals(again, arrays)
     assert again.train_labels.dtype == np.int64
     assert request_count(mirror) == count == 8
 
@@ -80,7 +80,7 @@ def test_mnist_is_downloaded_once_and_cached(mirror, arrays, cache):
 def test_a_damaged_file_in_the_cache_is_downloaded_again(mirror, arrays, cache, damage):
     load_dataset("mnist")
     (cache / f"{NAMES[1]}.gz").write_bytes(damage)
-    assert holds(load_dataset("mnist"), arrays)
+    assert equals(load_dataset("mnist"), arrays)
     assert request_count(mirror) == 10
     assert (cache / f"{NAMES[1]}.gz").read_bytes() != damage
 
@@ -89,7 +89,7 @@ def test_data_that_cannot_be_cached_are_used_with_a_note(mirror, arrays, cache):
     cache.parent.parent.mkdir(parents=True, exist_ok=True)
     cache.parent.write_text("a file where the folder should be")
     data = load_dataset("mnist")
-    assert holds(data, arrays)
+    assert equals(data, arrays)
     assert data.notes == (
         f"{cache}: MNIST was downloaded but cannot be cached here (Not a directory); the next run downloads it "
         "again. Free some space or allow writing, or name another folder for caches with $XDG_CACHE_HOME.",
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_no_partial_file_in_the_cache(mirror, arrays, cache, 
 
     monkeypatch.setattr(mnist, "atomic_write", full)
     data = load_dataset("mnist")
-    assert holds(data, arrays)
+    assert equals(data, arrays)
     assert len(data.notes) == 1
     assert "cannot be cached here (No space left on device)" in data.notes[0]
     assert list(cache.iterdir()) == []
@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_no_partial_file_in_the_cache(mirror, arrays, cache, 
 def test_mnist_is_downloaded_if_the_variable_names_no_dataset(tmp_path, mirror, arrays, monkeypatch):
     monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "gone"))
     data = load_dataset("mnist")
-    assert holds(data, arrays)
+    assert equals(data, arrays)
     assert data.notes == (
         f"$CNNFX_DATA: {tmp_path / 'gone'}: there is no such file or folder. "
         "Datasets known by name are mnist and drawn.",
@@ -148,7 +148,7 @@ def test_drawn_digits_with_a_note_are_the_default_if_mnist_is_not_available():
 
 
 def test_mnist_is_the_default_if_it_is_available(mirror, arrays):
-    assert holds(load_dataset(), arrays)
+    assert equals(load_dataset(), arrays)
 
 
 def test_drawn_digits_are_loaded_by_name_and_depend_on_the_seed():

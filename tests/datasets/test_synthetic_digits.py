@@ -67,7 +67,7 @@ def test_all_digits_differ(digits):
     assert len(np.unique(digits.reshape(1000, -1), axis=0)) == 1000
 
 
-def test_a_nearest_neighbor_classifier_reads_most_digits(digits):
+def test_a_nearest_neighbor_classifier_recognizes_most_digits(digits):
     others = draw_digits(LABELS, seed=9).reshape(1000, -1).astype(np.float32)
     own = digits.reshape(1000, -1).astype(np.float32)
     nearest = ((own**2).sum(axis=1)[:, None] - 2 * own @ others.T + (others**2).sum(axis=1)).argmin(axis=1)

@@ -1,4 +1,4 @@
-"""A local web server whose answers a test sets."""
+"""A local web server with answers that a test sets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Server(ThreadingHTTPServer):
-    """A server with a function for each path in `answers`, called with the request's handler and the request's number.
+    """A server that answers a request of a path with the function `answers[path]`.
 
-    `requests` counts the requests per path. `stopping` is set at the end of a test, for answers that wait.
+    The function is called with the request's handler and number. `requests` counts the requests of each path.
+    `stopping` is set at the end of a test and ends answers that wait.
     """
 
     def __init__(self):
@@ -39,7 +40,7 @@ def send_not_found(handler, _count):
 
 
 def send(handler, data, *, length=None):
-    """Send data, with its length or another one as Content-Length, or without for False."""
+    """Send data with the Content-Length `length`, by default that of the data; False sends no Content-Length."""
     handler.send_response(200)
     if length is not False:
         handler.send_header("Content-Length", str(len(data) if length is None else length))
