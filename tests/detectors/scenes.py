@@ -150,8 +150,8 @@ def half_of(drawing, rng):
 
 @dataclass
 class Score:
-    """In how many of `scenes` a detector's peak was at the target, higher than those of the preset's other detectors,
-    and higher than its own peak on an image without a target."""
+    """The numbers of scenes in which a detector's peak is at the target, higher than the peaks of the preset's other
+    detectors, and higher than the peak of the same detector on an image without a target."""
 
     scenes: int = 0
     localized: int = 0

@@ -22,7 +22,7 @@ def alone(preset, kind, contrast):
     return 0.45 + contrast * drawing.sign * drawing.field(x, y)
 
 
-def test_the_corners_of_a_dark_square_are_less_than_half_as_bright_as_a_light_ones():
+def test_corners_of_a_dark_square_are_less_than_half_as_bright_as_those_of_a_light_one():
     light = np.zeros((64, 64))
     light[20:40, 20:40] = 1
     for kind in kinds("corners"):
@@ -37,7 +37,7 @@ def test_a_dark_pattern_on_light_is_not_detected(preset):
         assert response(preset, kind, alone(preset, kind, -0.45)) < 0.5 * light
 
 
-def test_a_single_segment_of_any_contrast_is_no_line():
+def test_a_single_segment_is_not_detected_as_a_line_at_any_contrast():
     spot = np.zeros((64, 64))
     spot[31:34, 30:35] = 1
     assert response("lines", "line 0°", spot) == 0
@@ -70,7 +70,7 @@ def test_half_a_circle_is_darker_than_half_the_circle():
 
 
 @pytest.mark.parametrize("kind", kinds("spots"))
-def test_a_line_that_leaves_the_image_is_no_spot(kind):
+def test_a_line_across_the_image_is_not_detected_as_a_spot(kind):
     line = np.zeros((64, 64))
     line[30:34] = 1
     assert response("spots", kind, line) == 0

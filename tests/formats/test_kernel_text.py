@@ -89,7 +89,7 @@ def test_a_kernel_is_a_network_of_one_filter_for_all_channels():
         ("1 " * 65537, "65,537 numbers are too many; the limit is 65,536."),
     ],
 )
-def test_a_text_that_is_no_kernel_is_refused_with_its_row_and_number(text, message):
+def test_an_invalid_kernel_is_refused_with_its_row_and_number(text, message):
     with pytest.raises(ArgumentError) as caught:
         parse_kernel(text)
     assert str(caught.value) == f"kernel: {message}"

@@ -310,14 +310,14 @@ def test_a_meta_that_is_not_json_is_refused(saved, path, text) -> None:
     assert refusal(path).startswith(f"{path}: ")
 
 
-def test_a_file_cut_short_anywhere_is_refused(saved, path) -> None:
+def test_a_file_truncated_anywhere_is_refused(saved, path) -> None:
     data = path.read_bytes()
     for length in range(0, len(data), 37):
         path.write_bytes(data[:length])
         assert refusal(path) == f"{path}: this is not an .npz file, or only a part of one."
 
 
-def test_a_damaged_byte_is_refused_or_does_no_harm(saved, path) -> None:
+def test_a_file_with_a_damaged_byte_is_loaded_or_refused(saved, path) -> None:
     data = path.read_bytes()
     for offset in range(0, len(data), 23):
         path.write_bytes(data[:offset] + bytes([data[offset] ^ 0x55]) + data[offset + 1 :])

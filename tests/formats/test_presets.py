@@ -70,7 +70,7 @@ def test_edges_are_the_four_filters_of_the_article_in_its_order():
 
 
 @pytest.mark.parametrize("preset", [name for name in TEACHING_ORDER if len(load_network(name).layers) == 1])
-def test_blurs_keep_a_constant_field_and_detectors_ignore_it(preset):
+def test_blurs_keep_a_constant_image_and_detectors_give_0(preset):
     detects = preset in ("edges", "laplacian", *GRADIENTS)
     for channel in maps(preset, np.full((9, 11), 0.5)).values():
         np.testing.assert_allclose(channel, 0 if detects else 0.5, atol=1e-15)

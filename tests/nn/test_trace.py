@@ -225,7 +225,7 @@ def test_a_position_outside_the_map_is_refused(row, column):
         (2, 3, "The depth of an explanation of layer 2 must be 1 to 2, not 3."),
     ],
 )
-def test_a_depth_of_more_layers_than_there_are_is_refused(kernels, depth, message):
+def test_a_depth_out_of_range_is_refused(kernels, depth, message):
     maps = feature_maps(network(*[[[1]]] * kernels), counting(1, 3), ("gray",))
     with pytest.raises(ArgumentError) as caught:
         explain(maps, ("gray",), 0, 0, depth=depth)
