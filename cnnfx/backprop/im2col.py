@@ -37,8 +37,8 @@ Pair = tuple[int, int]
 """A value for the vertical and one for the horizontal axis."""
 
 COL2IM_BYTES = 1 << 21
-"""Bytes of the im2col matrix's gradient that are computed at a time: they stay in the second-level cache until they are
-added to the gradient of the input."""
+"""The most bytes of the im2col matrix's gradient that are computed at a time, so that they are still in the
+second-level cache when they are added to the gradient of the input."""
 
 
 class Im2colConv:
@@ -83,11 +83,11 @@ class Im2colConv:
             return np.empty(0, dy.dtype)
         d_padded = self._workspace.array("dx", (*blocks.padded_shape, dy.shape[-1]), dy.dtype)
         d_padded[...] = 0
-        channels, values = blocks.shape[0], math.prod(blocks.patch_size)  # values of a patch in one channel
-        step = max(1, COL2IM_BYTES // (values * d_outputs[0].nbytes))
+        channels, patch_pixels = blocks.shape[0], math.prod(blocks.patch_size)
+        step = max(1, COL2IM_BYTES // (patch_pixels * d_outputs[0].nbytes))
         for first in range(0, channels, step):
             last = min(first + step, channels)
-            columns = matrix[:, first * values : last * values]
+            columns = matrix[:, first * patch_pixels : last * patch_pixels]
             d_patches = self._workspace.array("d patches", (columns.shape[1], d_outputs.shape[1]), dy.dtype)
             np.matmul(columns.T, d_outputs, out=d_patches)
             blocks.col2im(d_patches, slice(first, last), d_padded)
@@ -101,7 +101,7 @@ class Im2colWeights:
     ----------
     blocks : PoolingBlocks
     weights, bias : arrays (K, C, kh, kw) and (K,)
-        May be changed in place; `update` takes in the change.
+        May be changed in place; call `update` after each change.
     """
 
     def __init__(self, blocks: PoolingBlocks, weights: Array, bias: Array) -> None:
@@ -109,7 +109,7 @@ class Im2colWeights:
         self.update()
 
     def update(self) -> None:
-        """Compute the weight matrix again after the weights have changed."""
+        """Compute the weight matrix from the current weights."""
         self.matrix = self.blocks.weight_matrix(self.weights, self.bias)
 
     def operation(self, needs_input_gradient: bool = True) -> Im2colConv:
@@ -153,7 +153,7 @@ class PoolingBlocks:
 
     @cached_property
     def pixel_step(self) -> Pair:
-        """The distance between neighboring pixels of a patch: above 1 where stride and dilation skip those between."""
+        """The distance between neighboring pixels of a patch; above 1 if stride and dilation skip pixels."""
         (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
         return (dh, dw) if self.pool == 1 else (math.gcd(sh, dh), math.gcd(sw, dw))
 
@@ -170,7 +170,7 @@ class PoolingBlocks:
         return self.shape[0] * self.patch_size[0] * self.patch_size[1]
 
     def cost(self, filters: int) -> int:
-        """Return the multiplications of a forward pass on one image, including those by zeros."""
+        """Return the multiplications of a forward pass on one image, including multiplications by zero."""
         return self.pool**2 * filters * self.patch_length * self.count[0] * self.count[1]
 
     @property
@@ -185,8 +185,7 @@ class PoolingBlocks:
         return self.shape[0], top + self.shape[1] + bottom, left + self.shape[2] + right
 
     def weight_matrix(self, weights: Array, bias: Array) -> Array:
-        """Return the matrix `(p²·K, C·th·tw + 1)` of the shifted kernels of `weights` (K, C, kh, kw); `bias` (K,) is
-        its last column."""
+        """Return the weight matrix `(p²·K, C·th·tw + 1)`: the shifted kernels of `weights`, and `bias` as last column."""
         filters = len(weights)
         matrix = np.zeros((self.pool**2, filters, self.patch_length + 1), weights.dtype)
         matrix[:, :, -1] = bias
@@ -195,7 +194,7 @@ class PoolingBlocks:
         return matrix.reshape(self.pool**2 * filters, -1)
 
     def parameter_gradients(self, d_matrix: Array) -> tuple[Array, Array]:
-        """Return the gradients of weights and bias, given that of the weight matrix: sums over the p² shifts."""
+        """Return the gradients of weights and bias, sums over the p² shifts, given that of the weight matrix."""
         matrix = d_matrix.reshape(self.pool**2, -1, self.patch_length + 1)
         first, *others = self._shifted_kernels(matrix)
         d_weights = first.copy()
@@ -204,8 +203,7 @@ class PoolingBlocks:
         return d_weights, matrix[:, :, -1].sum(axis=0)
 
     def _shifted_kernels(self, matrix: Array) -> list[Array]:
-        """Return views `(K, C, kh, kw)` of the kernels at each of their p² positions in a weight matrix
-        `(p², K, C·th·tw + 1)`."""
+        """Return a view `(K, C, kh, kw)` of the kernels at each of the p² shifts in a matrix `(p², K, C·th·tw + 1)`."""
         (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
         (kh, kw), (step_y, step_x) = self.window.kernel, self.pixel_step
         patches = matrix[:, :, :-1].reshape(*matrix.shape[:2], self.shape[0], *self.patch_size)  # a view
@@ -228,8 +226,17 @@ class PoolingBlocks:
         np.copyto(out.reshape(shape), view)
 
     def col2im(self, d_patches: Array, channels: slice, d_padded: Array) -> None:
-        """Add the gradients of the patches of some channels, `(c·th·tw, bh·bw·N)`, to those of the padded images,
-        `(C, Hp, Wp, N)`: the gradient of a pixel is the sum over its copies."""
+        """Add the gradients of patches to the gradient of the padded images.
+
+        Parameters
+        ----------
+        d_patches : array (c·th·tw, bh·bw·N)
+            Of the patches in c channels.
+        channels : slice
+            These channels.
+        d_padded : array (C, Hp, Wp, N)
+            Changed in place: the gradient of a pixel is the sum over the patches that contain the pixel.
+        """
         (sh, sw), (step_y, step_x), (rows, columns) = self.window.stride, self.pixel_step, self.count
         down, right = self.pool * sh, self.pool * sw
         patches = d_patches.reshape(-1, *self.patch_size, rows, columns, d_padded.shape[3])
@@ -246,8 +253,10 @@ class PoolingBlocks:
         return np.pad(images, ((0, 0), *self.pads, (0, 0)), **mode)  # type: ignore[no-any-return, call-overload]
 
     def unpad_gradient(self, d_padded: Array) -> Array:
-        """Return the gradient of the images `(C, H, W, N)`, given that of the padded ones: the gradient of a pixel that
-        the border repeats is the sum over its copies."""
+        """Return the gradient of the images `(C, H, W, N)`, given the gradient of the padded images.
+
+        The gradient of a pixel that the border repeats is the sum over all copies of the pixel.
+        """
         if d_padded.shape[:3] == self.shape:
             return d_padded
         gradient = d_padded

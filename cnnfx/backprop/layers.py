@@ -21,7 +21,7 @@ from cnnfx.system.memory import Workspace
 
 
 class Operation(Protocol):
-    """A function with a forward and a backward pass."""
+    """A function of a batch with a forward and a backward pass."""
 
     def forward(self, x: Array) -> Array:
         """Return y = f(x)."""
@@ -35,14 +35,13 @@ def operations_after_filters(
 ) -> list[Operation]:
     """Return the operations of a layer that follow its filters: combination, activation, pooling.
 
-    Max pooling and ReLU are exchanged: max(ReLU(x)) = ReLU(max(x)), and after the pooling there are p² times fewer
-    values to rectify.
+    ReLU is applied after max pooling: max(ReLU(x)) = ReLU(max(x)), and the pooled maps have p² times fewer values.
 
     Parameters
     ----------
     layer : Layer
     activations : mapping from names to functions that create an operation, optional
-        In place of `ACTIVATIONS`.
+        `ACTIVATIONS` by default.
     """
     kind = layer.activation.kind
     combine: list[Operation] = [Combine(layer.combine)] if layer.combine else []
@@ -87,9 +86,9 @@ class Abs:
 class MaxPool:
     """The maximum of each block: `(p, p, K, H, W, N)` to `(K, H, W, N)`.
 
-    The values of a row are compared in pairs, the larger ones in pairs again, until one is left; then the rows are. For
-    one pair, y = max(a, b), so dy goes to the larger value, and to the first of equal values: db = dy where b > a, else
-    0, and da = dy − db.
+    The maximum of each row of a block, and then of the rows, is computed by comparing pairs. For one pair,
+    y = max(a, b), so dy goes to the larger value, and to the first of equal values: db = dy where b > a, else 0, and
+    da = dy − db.
     """
 
     def __init__(self) -> None:
@@ -98,7 +97,7 @@ class MaxPool:
 
     def forward(self, x: Array) -> Array:
         """Return the maximum of each block, a view of x[0, 0], which is overwritten."""
-        if x is not self._x:  # the cross-correlation before it usually returns the same array for every batch
+        if x is not self._x:  # the cross-correlation usually returns the same array for every batch
             self._x = x
             self._pairs = self._make_pairs(x)
         for first, second, second_is_larger in self._pairs:
@@ -176,8 +175,8 @@ class Linear:
 class Combine:
     """Combinations of feature maps: `(p, p, K, H, W, N)` to `(p, p, K', H, W, N)`.
 
-    Each of the K' outputs is a function of some of the K maps (see `cnnfx.nn.layers.Combination`). A map that is used
-    by several outputs sums their gradients.
+    Each of the K' outputs is a function of some of the K maps; see `cnnfx.nn.layers.Combination`. The gradient of a map
+    is the sum over the outputs that use it.
     """
 
     def __init__(self, combinations: tuple[Combination, ...]) -> None:

@@ -18,7 +18,7 @@ class Loss(NamedTuple):
     loss : float
         The loss that is minimized: cross-entropy with the smoothed targets.
     cross_entropy : float
-        The plain cross-entropy, −Σ log p of the true class, which is what is reported.
+        The plain cross-entropy, −Σ log p of the true class, for reports.
     gradient : array (K, N)
         Of `loss` with respect to the scores.
     """
@@ -49,7 +49,7 @@ def smoothed_cross_entropy(scores: Array, labels: NDArray[np.int64], smoothing: 
     classes, batch = scores.shape
     targets = np.full(scores.shape, smoothing / classes, scores.dtype)
     targets[labels, np.arange(batch)] += 1 - smoothing
-    shifted = scores - scores.max(axis=0)  # which cancels in p, and keeps exp from overflowing
+    shifted = scores - scores.max(axis=0)  # does not change p, and exp does not overflow
     log_p = shifted - np.log(np.exp(shifted).sum(axis=0))
     return Loss(
         loss=-float((targets * log_p).sum(dtype=np.float64)),

@@ -1,13 +1,14 @@
 """A network on batches: forward and backward passes, loss and gradient, in parallel threads.
 
-A batch is divided into shards of `SHARD_IMAGES` images, whatever the number of threads. A thread takes one shard at a
-time, with a replica of the network: operations with buffers of their own that share the weights. The gradients of the
-shards are added in their order. So results do not depend on the number of threads.
+A batch is divided into shards of `SHARD_IMAGES` images. A thread processes one shard at a time, with a replica of the
+network: operations that share the weights and have separate buffers. Neither the shards nor the order in which their
+gradients are added depend on the number of threads, so results do not either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
@@ -83,13 +84,13 @@ class TrainableNetwork:
         self._replicas = ReplicaPool(lambda: Replica(layers, self._weights, head, first_trainable))
 
     def update(self) -> None:
-        """Take in that the parameters have changed."""
+        """Prepare the weights again after the parameters have changed."""
         with single_threaded():
             for weights in self._weights:
                 weights.update()
 
     def loss_and_grad(self, count: int, collate: Collate) -> BatchResult:
-        """Compute loss and gradient of a batch of `count` images."""
+        """Return loss and gradient of a batch of `count` images."""
 
         def work(replica: Replica, shard: slice) -> BatchResult:
             images, labels = collate(shard)
@@ -105,13 +106,12 @@ class TrainableNetwork:
         return BatchResult(sum(losses), sum(cross_entropies), sum(correct), self._sum(gradients))
 
     def scores(self, count: int, collate: Callable[[slice], Array]) -> Array:
-        """Compute the scores `(N, K)` of N = `count` images; `collate` returns the images `(C, H, W, n)` of a part."""
+        """Return the scores `(N, K)` of N = `count` images; `collate` returns the images `(C, H, W, n)` of a part."""
         tasks = shards(count, SHARD_IMAGES)
         return np.concatenate(self._replicas.map(lambda replica, shard: replica.forward(collate(shard)).T, tasks))
 
     def _sum(self, gradients: Sequence[Array]) -> Array:
-        """Return the gradient of all parameters (P,), given those of the shards, which begin at the first trained
-        layer."""
+        """Return the gradient of all parameters (P,), given the shards' gradients from the first trained layer on."""
         total = np.zeros_like(self.parameters.vector)
         trained = total[len(total) - len(gradients[0]) :]
         for gradient in gradients:
@@ -133,7 +133,7 @@ def prepare_weights(layer: Layer, input_shape: Shape, weights: Array, bias: Arra
 
 
 class Replica:
-    """The operations of a network, with their buffers: what one thread works with.
+    """The operations of a network, with buffers, for use by one thread at a time.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class Replica:
     first_trainable : int
         Index of the first layer with a gradient; `len(layers)` if only the head is trained.
     needs_input_gradient : bool
-        Whether `backward` returns the gradient of the input; without it, the result is undefined.
+        Whether `backward` returns the gradient of the input; if not, its result is undefined.
     activations : mapping, optional
         See `operations_after_filters`.
     """
@@ -164,8 +164,8 @@ class Replica:
             [conv, *operations_after_filters(layer, activations)] for conv, layer in zip(convs, layers, strict=True)
         ]
         frozen, trained = by_layer[:first_trainable], by_layer[first_trainable:]
-        self._frozen: list[Operation] = [operation for operations in frozen for operation in operations]
-        self._trained: list[Operation] = [operation for operations in trained for operation in operations] + [*linear]
+        self._frozen: list[Operation] = [*chain.from_iterable(frozen)]
+        self._trained: list[Operation] = [*chain.from_iterable(trained), *linear]
         self._with_gradient = [*convs[first_trainable:], *linear]
 
     def forward(self, images: Array) -> Array:
@@ -176,19 +176,19 @@ class Replica:
         return x
 
     def backward(self, dy: Array) -> Array:
-        """Return the gradient of the images, given that of the result of the last forward pass; `dy` is overwritten."""
+        """Return the gradient of the images, given the gradient `dy` of the last result; `dy` is overwritten."""
         for operation in reversed(self._trained):
             dy = operation.backward(dy)
         return dy
 
     def gradient(self) -> Array:
-        """Return the gradient of the parameters after a backward pass, in their order, from the first trained layer."""
+        """Return the gradient of the parameters from the first trained layer on, after a backward pass."""
         pairs = [operation.gradient for operation in self._with_gradient]
         return np.concatenate([array.ravel() for pair in pairs for array in pair])
 
 
 class ReplicaPool(Generic[ReplicaT]):
-    """Replicas for parallel threads, created as they are needed and kept.
+    """Replicas for parallel threads, created when they are needed and reused.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class WinogradConv:
         self._buffers: dict[int, _BatchBuffers] = {}
 
     def forward(self, x: Array) -> Array:
-        """Return the outputs `(p, p, K, bh, bw, N)` of a batch `(C, H, W, N)`: the same array for each batch size."""
+        """Return the outputs `(p, p, K, bh, bw, N)` of a batch `(C, H, W, N)`, in one array for each batch size."""
         weights, buffers = self.weights, self._buffers_for(x)
         np.matmul(weights.input_rows, _join_columns(x), out=_join_columns(buffers.input_rows))
         np.matmul(weights.input_columns, buffers.input_rows, out=buffers.v)
@@ -107,9 +107,10 @@ def _join_columns(values: Array) -> Array:
 
 
 class _BatchBuffers:
-    """Buffers for batches of one size, with the views that the products take.
+    """Buffers for batches of one size, with the views that the products use.
 
-    Creating a view takes longer than many of the products and holds Python's lock meanwhile, so each is created once.
+    Creating a view takes longer than many of the products and holds the global interpreter lock, so each view is
+    created once.
 
     Attributes
     ----------
@@ -120,13 +121,13 @@ class _BatchBuffers:
     v_by_point, m_by_point : arrays (ny, tile rows, nx, C or K, tile columns·N)
         Views of `v` and `m`: for each pair of points, matrices to multiply.
     m_first_point : array (K, tile rows, tile columns, N)
-        View of the products of the first pair of points.
+        View of `m` for the first pair of points.
     du_by_tile_row : array (ny, tile rows, nx, K, C)
-        The gradient of U; its sum over the tile rows is taken after the product.
+        The gradient of U for each tile row, before the sum over the tile rows.
     output_rows : array (K, Ho, n·tiles, N)
         The products with the output transform of the rows applied.
     outputs, y : arrays (K, Ho, Wo, N) and (p, p, K, bh, bw, N)
-        The outputs, and the same array as the pooling takes it.
+        The outputs, and a view of them as the pooling reads them.
     dx : array (C, H, W, N)
     """
 
@@ -160,7 +161,7 @@ class WinogradWeights:
     ----------
     tiling : WinogradTiling
     weights, bias : arrays (K, C, kh, kw) and (K,)
-        May be changed in place; `update` takes in the change.
+        May be changed in place; call `update` after each change.
     """
 
     def __init__(self, tiling: WinogradTiling, weights: Array, bias: Array) -> None:
@@ -171,7 +172,7 @@ class WinogradWeights:
         self.update()
 
     def update(self) -> None:
-        """Transform the filters again after they have changed."""
+        """Transform the current filters."""
         self.transformed = self.tiling.transform_weights(self.weights)[:, np.newaxis]
 
     def operation(self, needs_input_gradient: bool = True) -> WinogradConv:
@@ -186,7 +187,7 @@ class WinogradTiling:
     Parameters
     ----------
     blocks : PoolingBlocks
-        Of the same layer, with stride and dilation 1.
+        The pooling blocks of the layer, which has stride and dilation 1.
     rows, columns : PooledAxis
     """
 
@@ -200,7 +201,7 @@ class WinogradTiling:
         return transformed.reshape(self.rows.tiling.points, self.columns.tiling.points, *weights.shape[:2])
 
     def weight_gradient(self, du: Array) -> Array:
-        """Return the gradient of the weights, given that of U: as U = G_y g G_xᵀ, dg = G_yᵀ dU G_x."""
+        """Return the gradient of the weights, given `du`, the gradient of U: as U = G_y g G_xᵀ, dg = G_yᵀ dU G_x."""
         gradient = self._kernel_transform.T.astype(du.dtype) @ du.reshape(-1, math.prod(du.shape[2:]))
         return gradient.T.reshape(*du.shape[2:], *self.blocks.window.kernel)
 
@@ -210,7 +211,7 @@ class WinogradTiling:
         return kernel_transform(self.rows.tiling[:2], self.columns.tiling[:2])
 
     def cost(self, filters: int) -> int:
-        """Return the multiplications of a forward pass on one image, including those by the matrices' zeros."""
+        """Return the multiplications of a forward pass on one image, including multiplications by zero."""
         rows, columns, channels = self.rows, self.columns, self.blocks.shape[0]
         down, across = rows.tiling.elements, columns.tiling.elements
         input_transform = down * columns.size * (rows.size + across)
@@ -249,7 +250,7 @@ class PooledAxis:
 
     @cached_property
     def input_transform(self) -> Matrix:
-        """B, from the pixels to the transformed tiles, `(n·tiles, size)`: the tiles' values for each point in turn."""
+        """B, from the pixels to the transformed tiles, `(n·tiles, size)`; ordered by point, then by tile."""
         padded = input_transform(self.tiling.tile, self.tiling.taps, self.outputs)
         matrix = np.zeros((self.tiling.elements, self.size))
         indices = source_indices(self.size, self.before, self.after, self.border)
@@ -260,8 +261,7 @@ class PooledAxis:
 
     @cached_property
     def output_transform(self) -> Matrix:
-        """Aᵀ, from the products to the outputs, `(p·count, n·tiles)`: the first output of each block, then the second,
-        and so on."""
+        """Aᵀ, from the products to the outputs, `(p·count, n·tiles)`; ordered by position in the block, then by block."""
         matrix = output_transform(self.tiling.tile, self.tiling.taps, self.outputs).T
         by_block = matrix.reshape(self.count, self.pool, self.tiling.elements)
         return np.ascontiguousarray(by_block.swapaxes(0, 1)).reshape(-1, self.tiling.elements)
@@ -273,7 +273,7 @@ def cheapest_method(blocks: PoolingBlocks, filters: int) -> WinogradTiling | Poo
     Parameters
     ----------
     blocks : PoolingBlocks
-        Of the layer.
+        The pooling blocks of the layer.
     filters : int
         K.
     """
