@@ -185,7 +185,7 @@ class PoolingBlocks:
         return self.shape[0], top + self.shape[1] + bottom, left + self.shape[2] + right
 
     def weight_matrix(self, weights: Array, bias: Array) -> Array:
-        """Return the weight matrix `(p²·K, C·th·tw + 1)`: the shifted kernels of `weights`, and `bias` as last column."""
+        """Return the weight matrix `(p²·K, C·th·tw + 1)`: the shifted kernels, and `bias` as last column."""
         filters = len(weights)
         matrix = np.zeros((self.pool**2, filters, self.patch_length + 1), weights.dtype)
         matrix[:, :, -1] = bias
@@ -194,7 +194,7 @@ class PoolingBlocks:
         return matrix.reshape(self.pool**2 * filters, -1)
 
     def parameter_gradients(self, d_matrix: Array) -> tuple[Array, Array]:
-        """Return the gradients of weights and bias, sums over the p² shifts, given that of the weight matrix."""
+        """Return the gradients of weights and bias: sums of the weight matrix's gradient over the p² shifts."""
         matrix = d_matrix.reshape(self.pool**2, -1, self.patch_length + 1)
         first, *others = self._shifted_kernels(matrix)
         d_weights = first.copy()

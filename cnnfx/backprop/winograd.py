@@ -250,7 +250,7 @@ class PooledAxis:
 
     @cached_property
     def input_transform(self) -> Matrix:
-        """B, from the pixels to the transformed tiles, `(n·tiles, size)`; ordered by point, then by tile."""
+        """B, from the pixels to the transformed tiles, `(n·tiles, size)`; ordered by point, then tile."""
         padded = input_transform(self.tiling.tile, self.tiling.taps, self.outputs)
         matrix = np.zeros((self.tiling.elements, self.size))
         indices = source_indices(self.size, self.before, self.after, self.border)
@@ -261,7 +261,7 @@ class PooledAxis:
 
     @cached_property
     def output_transform(self) -> Matrix:
-        """Aᵀ, from the products to the outputs, `(p·count, n·tiles)`; ordered by position in the block, then by block."""
+        """Aᵀ, from the products to the outputs, `(p·count, n·tiles)`; ordered by position in a block, then block."""
         matrix = output_transform(self.tiling.tile, self.tiling.taps, self.outputs).T
         by_block = matrix.reshape(self.count, self.pool, self.tiling.elements)
         return np.ascontiguousarray(by_block.swapaxes(0, 1)).reshape(-1, self.tiling.elements)

@@ -20,16 +20,16 @@ Integers = NDArray[np.int64]
 class BatchLoader:
     """Normalized batches `(C, H, W, N)` of labeled images.
 
-    Random numbers are drawn when a batch is sampled, in the calling thread. The images are collated later, in parts, by
-    the threads that need them; so results do not depend on the number of threads.
+    `sample` draws random numbers in the calling thread. The function that it returns collates parts of the batch and
+    may be called from any thread. So results do not depend on the number of threads.
 
     Parameters
     ----------
     data : LabeledImages
     network : Network
-        Gives mean and standard deviation for the normalization.
+        Defines the mean and the standard deviation for the normalization.
     shift : int
-        Pixels of the random shifts, 0 for none.
+        The largest random shift in pixels; 0 for none.
     """
 
     def __init__(self, data: LabeledImages, network: Network, shift: int = 0) -> None:
@@ -39,14 +39,15 @@ class BatchLoader:
         self._factor = np.float32(1 / (scale * network.std))
         self._offset = np.float32(-network.mean / network.std)
 
-    def sample(self, indices: Integers, random: np.random.Generator) -> Callable[[slice], tuple[Array, Integers]]:
-        """Draw the shifts of the batch of the images `indices` (N,).
+    def sample(self, indices: Integers, generator: np.random.Generator) -> Callable[[slice], tuple[Array, Integers]]:
+        """Draw the random shifts of a batch of the images `indices` (N,).
 
         Returns
         -------
-        function from a slice of 0 … N to images (C, H, W, n) and labels (n,)
+        callable
+            Returns the images `(C, H, W, n)` and the labels `(n,)` of a slice of the batch.
         """
-        shifts = self._shift.sample(random, len(indices))
+        shifts = self._shift.sample(generator, len(indices))
 
         def collate(part: slice) -> tuple[Array, Integers]:
             images = self._shift.apply(self._images, indices[part], shifts[part])
@@ -55,7 +56,7 @@ class BatchLoader:
         return collate
 
     def images(self, part: slice) -> Array:
-        """Return a slice of the images in their order, not shifted."""
+        """Return the normalized images `(C, H, W, n)` of a slice of the data, not shifted."""
         return self._normalize(np.ascontiguousarray(self._images[part].transpose(1, 2, 3, 0)))
 
     def _normalize(self, images: Array) -> Array:
@@ -67,16 +68,16 @@ class BatchLoader:
 
 @dataclass(frozen=True)
 class RandomShift:
-    """Shifts of images by up to `pixels` in each direction, all (2·pixels + 1)² equally likely.
+    """Random shifts of images by up to `pixels` in each direction, all (2·pixels + 1)² equally likely.
 
-    Pixels that come from outside of the image are copies of its nearest pixel.
+    Pixels from outside of the image are copies of the nearest pixel in the image.
     """
 
     pixels: int = 1
 
-    def sample(self, random: np.random.Generator, count: int) -> Integers:
+    def sample(self, generator: np.random.Generator, count: int) -> Integers:
         """Draw the shifts of `count` images: `(count, 2)`, down and right, each 0 … 2·pixels."""
-        return random.integers(0, 2 * self.pixels + 1, (count, 2))
+        return generator.integers(0, 2 * self.pixels + 1, (count, 2))
 
     def apply(self, images: Array, indices: Integers, shifts: Integers) -> Array:
         """Return the images `indices` (n,) of `images` (N, C, H, W), shifted by `shifts` (n, 2), as `(C, H, W, n)`."""
@@ -88,8 +89,7 @@ class RandomShift:
 
 @lru_cache(maxsize=4)
 def _source_pixels(pixels: int, shape: Shape) -> Integers:
-    """Return, for each pixel of an image (C, H, W) and each shift, the flat index of the pixel that is moved there:
-    `(C·H·W, shifts)`."""
+    """Return the flat index of the pixel that each shift moves to each pixel of an image, `(C·H·W, shifts)`."""
     channels, height, width = shape
     shifts = np.arange(-pixels, pixels + 1)
     rows, columns = (np.clip(np.arange(size)[:, np.newaxis] + shifts, 0, size - 1) for size in (height, width))

@@ -29,8 +29,8 @@ def evaluate(network: Network, data: LabeledImages) -> Evaluation:
     Raises
     ------
     ArgumentError
-        If the network has no classifier head, or the classes or the shape of the images are not those that it was
-        trained on.
+        If the network has no classifier head, was trained on other classes or images of another shape, or the data
+        are not valid.
     """
     check_labeled_images(data)
     if network.head is not None and tuple(data.classes) != network.classes:
@@ -89,7 +89,7 @@ class Evaluation:
         return wrong[np.argsort(-self.probabilities[wrong].max(axis=1), kind="stable")]
 
     def confused_pairs(self) -> list[tuple[str, str, int]]:
-        """Return the pairs (true class, predicted class) that differ and their number of images, largest first."""
+        """Return (true class, predicted class, number of images) for each kind of misclassification, largest first."""
         counts = self.confusion * (1 - np.eye(len(self.classes), dtype=np.int64))
         order = np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]
         pairs = zip(*np.unravel_index(order, counts.shape), strict=True)
@@ -98,14 +98,14 @@ class Evaluation:
         ]
 
     def per_class(self) -> list[dict[str, Any]]:
-        """Return the figures of each class.
+        """Return precision, recall, F1 score and support of each class.
 
         Returns
         -------
         list of dict
-            "class" is the name and "support" the number of images of the class. "recall" is the fraction of these
-            images that is predicted to be of this class, "precision" the fraction of the images predicted to be of
-            this class that is, and "f1" the harmonic mean of both. A figure is None where its denominator is 0.
+            "class" is the name of the class and "support" the number of its images. "precision" is the fraction of
+            correct predictions among the images that are predicted as this class, "recall" the fraction among the
+            images of this class, and "f1" the harmonic mean of both; None if the denominator is 0.
         """
         correct, true, predicted = self.confusion.diagonal(), self.confusion.sum(axis=1), self.confusion.sum(axis=0)
         return [

@@ -17,7 +17,7 @@ def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> 
     Raises
     ------
     ArgumentError
-        If not; the message says what was found.
+        If not.
     """
     images, labels = data.images, data.labels
     if images.ndim != 4 or images.dtype not in (np.uint8, np.float32):
@@ -56,8 +56,7 @@ def check_test_images(test: LabeledImages, train: LabeledImages) -> None:
 
 
 def pixel_mean_and_std(images: Array) -> tuple[float, float]:
-    """Return the mean and the standard deviation of all pixels on the scale 0..1; a standard deviation of 0 becomes
-    1."""
+    """Return the mean and the standard deviation of all pixels, on the scale 0..1; 1 in place of a deviation of 0."""
     if images.dtype == np.uint8:  # from the histogram: exact, and the same on every machine
         levels = np.arange(256) / 255
         frequencies = np.bincount(images.ravel(), minlength=256) / images.size
@@ -69,6 +68,6 @@ def pixel_mean_and_std(images: Array) -> tuple[float, float]:
 
 
 def fingerprint(data: LabeledImages) -> str:
-    """Return a short text that identifies the images and labels: their number and CRC-32 checksums."""
-    sums = (crc32(np.ascontiguousarray(array).data) for array in (data.images, data.labels.astype(np.int64)))
-    return f"{len(data.labels)}-" + "-".join(f"{value:08x}" for value in sums)
+    """Return a text that identifies images and labels: the number of images and CRC-32 checksums."""
+    checksums = (crc32(np.ascontiguousarray(array).data) for array in (data.images, data.labels.astype(np.int64)))
+    return f"{len(data.labels)}-" + "-".join(f"{value:08x}" for value in checksums)

@@ -18,17 +18,17 @@ INITIAL_RATE = 0.04
 class Adam:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, "Decoupled weight decay regularization").
 
-    With the gradient g, moving means of it and of its square are updated:
+    The moving means of the gradient g and of its square are updated:
 
         m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
 
-    They start at zero, which m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) correct in step t. Then, with learning rate η
-    and weight decay λ,
+    They start at zero; in step t, this bias is corrected by m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ). Then, with
+    learning rate η and weight decay λ,
 
         θ ← θ − η (m̂ / (√v̂ + ε) + λ θ)
 
-    so a step is about η whatever the size of the gradient, and smaller where the gradients of successive steps differ.
-    The decay acts on the parameters directly and not through the gradient.
+    So the size of a step is about η for gradients of any size, and smaller where successive gradients differ. The decay
+    acts on the parameters directly, not through the gradient.
 
     Parameters
     ----------
@@ -74,18 +74,17 @@ class Adam:
 
 
 def one_cycle(step: int, steps: int, peak: float, warm_up: float = WARM_UP) -> float:
-    """Return the learning rate of a step of the one-cycle schedule (Smith, 2018, "A disciplined approach to neural
-    network hyper-parameters").
+    """Return the learning rate of a step of the one-cycle schedule.
 
-    It rises along half a cosine from `INITIAL_RATE`·peak to the peak, and then falls along another half to nearly 0 at
-    the last step.
+    The rate rises along half a cosine from `INITIAL_RATE`·peak to the peak, and then falls along another half to nearly
+    0 at the last step (Smith, 2018, "A disciplined approach to neural network hyper-parameters").
 
     Parameters
     ----------
     step : int
         0 … steps − 1.
     steps : int
-        Of the whole run.
+        The number of steps of the run.
     peak : float
         The largest learning rate.
     warm_up : float
@@ -98,5 +97,5 @@ def one_cycle(step: int, steps: int, peak: float, warm_up: float = WARM_UP) -> f
 
 
 def _half_cosine(x: float) -> float:
-    """Return a function that rises from 0 at x = 0 to 1 at x = 1, with derivative 0 at both ends."""
+    """Return (1 − cos πx) / 2, which rises from 0 at x = 0 to 1 at x = 1."""
     return (1 - math.cos(math.pi * x)) / 2

@@ -1,7 +1,7 @@
-"""Reports of a training run: what is known after each batch and after each epoch.
+"""Reports of a training run after each batch and each epoch.
 
 Losses are the plain cross-entropy, −ln p of the true class, as a mean over images. The loss that is minimized uses
-smoothed targets and is not reported, since its smallest value is not 0 (see `cnnfx.backprop.loss`).
+smoothed targets and is not reported, since its smallest value is not 0; see `cnnfx.backprop.loss`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class BatchReport:
-    """The state of an epoch after a batch.
+    """The progress of an epoch after a batch.
 
     Attributes
     ----------
     epoch, epochs, batch, batches : int
-        Numbers of this epoch and batch, counted from 1, and how many there are.
+        The numbers of this epoch and batch, counted from 1, and of all epochs and batches.
     images : int
-        Images of this epoch so far.
+        The number of images of this epoch so far.
     loss, accuracy : float
-        Means over these images, each as augmented and at the time of its batch.
+        Means over these augmented images, each computed before the update of its batch.
     rate : float
         The learning rate of this batch.
     """
@@ -45,14 +45,14 @@ class EpochReport:
     ----------
     epoch, epochs : int
     images : int
-        Training images of the epoch.
+        The number of training images.
     loss : float or None
-        Mean over the training images, each as augmented and at the time of its batch. None for epochs that an earlier
-        version of cnnfx trained, which recorded the smoothed loss instead.
+        Mean over the augmented training images, each computed before the update of its batch. None for epochs that an
+        earlier version of cnnfx trained, which recorded the smoothed loss.
     train_accuracy : float
-        Of the same images, 0..1.
+        On the same images, 0..1.
     test_loss, test_accuracy : float or None
-        Of the test images at the end of the epoch; None without test images.
+        On the test images at the end of the epoch; None without test images.
     """
 
     epoch: int
@@ -65,10 +65,10 @@ class EpochReport:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EpochReport:
-        """Return the report that `dataclasses.asdict` made `values` from, also in an earlier version.
+        """Return the report of a dictionary made by `dataclasses.asdict`, also in an earlier version.
 
-        Earlier versions wrote no `test_loss`, and the smoothed loss as `loss`, which cannot be compared: it becomes
-        None.
+        Earlier versions wrote no `test_loss`, and the smoothed loss as `loss`. The two losses cannot be compared, so
+        `loss` becomes None.
 
         Raises
         ------

@@ -15,21 +15,21 @@ class TrainingSettings:
     Parameters
     ----------
     epochs : int
-        How many times every training image is used; the schedule of the learning rate depends on it. 1 or more.
+        Number of times that every training image is used, 1 or more. The learning-rate schedule spans all epochs.
     batch_size : int
         Images for each step of the optimizer, 1 or more.
     rate : float
         The largest learning rate of the one-cycle schedule, above 0.
     decay : float
-        Weight decay: each step subtracts this times the learning rate times the weight. 0 or more.
+        Weight decay, 0 or more: each step subtracts decay · learning rate · weight.
     smoothing : float
         Label smoothing, the part of the target that is spread over all classes, 0 ≤ smoothing < 1.
     betas : (float, float)
-        How slowly Adam's means of the gradient and of its square change, 0 ≤ β < 1.
+        Adam's coefficients β₁ and β₂ of the moving means of the gradient and of its square, 0 ≤ β < 1.
     shift : int
-        Pixels by which training images are shifted at random in each direction, 0 or more.
+        The largest random shift of training images in each direction, in pixels, 0 or more.
     seed : int
-        Of all random numbers, 0 or more.
+        Seed of all random numbers, 0 or more.
 
     Raises
     ------
