@@ -57,6 +57,11 @@ class Network:
         """The number of input channels, or None if the network can be applied to any number."""
         return self.layers[0].conv.in_channels
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the classes, or of the last layer's output channels if there is no head."""
+        return self.classes if self.head is not None else self.layers[-1].channel_names
+
     def bind(self, names: Sequence[str]) -> Network:
         """Return this network for input channels `names`, with weights `(K, C, kh, kw)` in every layer.
 
