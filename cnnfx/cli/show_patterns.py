@@ -119,7 +119,7 @@ def show_patterns(
     from cnnfx.cli.networks import chosen_channels, load_named_network, use_threads
     from cnnfx.cli.outputs import picture_target
     from cnnfx.errors import UsageError
-    from cnnfx.features.search import METHODS, channel_names, network_up_to
+    from cnnfx.features.search import METHODS, network_up_to
     from cnnfx.system.files import check_writable
 
     if as_json and output == "-":
@@ -133,7 +133,7 @@ def show_patterns(
         if target.path is not None:
             check_writable(target.path)
     part = network_up_to(network, layer)
-    channels = chosen_channels(filters, channel_names(part), _layer_text(part, layer))
+    channels = chosen_channels(filters, part.output_names, _layer_text(part, layer))
     images = load_image_source(network, data, quiet)
     methods = [name for name in METHODS if method is None or name in method]
     found = _search(network, images, layer, channels, methods, seed or 0, quiet)

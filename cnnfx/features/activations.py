@@ -16,7 +16,7 @@ from cnnfx.nn.network import Network
 class ChannelActivations:
     """The activations of a network's last layer, or its class scores, as a function of the input.
 
-    An object is for one thread: it has buffers, and `backward` belongs to the last call of `forward`.
+    Objects have buffers, so each is for use by one thread at a time. `backward` follows a call of `forward`.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ class ChannelActivations:
     shape : (C, H, W)
         Of an input.
     relu : callable
-        Creates the operation for ReLU; another one changes what `backward` computes.
+        Creates the operation for ReLU; `cnnfx.features.deconvnet` uses one with another backward pass.
     dtype : type
         float32, or float64 for tests.
 
     Raises
     ------
     ArgumentError
-        If the input is too small for a layer, the head takes maps of another size, or filters have groups of channels.
+        If the input is too small for a layer, the head reads maps of another size, or filters have groups of channels.
     """
 
     def __init__(
@@ -59,16 +59,13 @@ class ChannelActivations:
         self._factor, self._mean = dtype(1 / network.std), dtype(network.mean)
 
     def forward(self, images: Array) -> Array:
-        """Return the activations `(K, Ho, Wo, N)`, or the scores `(K, 1, 1, N)`, of images `(C, H, W, N)`.
-
-        The images are normalized here.
-        """
+        """Normalize images `(C, H, W, N)`, and return the activations `(K, Ho, Wo, N)` or the scores `(K, 1, 1, N)`."""
         normalized: Array = (images - self._mean) * self._factor
         activations = self._replica.forward(normalized).copy()  # the buffers are overwritten by the backward pass
         return activations if activations.ndim == 4 else activations[:, np.newaxis, np.newaxis]
 
     def backward(self, gradient: Array) -> Array:
-        """Return the gradient of the images `(C, H, W, N)`, given that of the activations; it may be overwritten."""
+        """Return the gradient of the images `(C, H, W, N)`, given that of the activations, which is overwritten."""
         if self.network.head is not None:
             gradient = gradient[:, 0, 0]
         d_images: Array = self._replica.backward(gradient) * self._factor

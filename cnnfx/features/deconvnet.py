@@ -1,19 +1,18 @@
 """Deconvolution: the activation of a channel projected back to the pixels.
 
-The deconvolutional network of Zeiler and Fergus, 2013, "Visualizing and Understanding Convolutional Networks", section
-2.1, is run backward. All activations but one are set to zero; then, layer by layer from the top,
+The method is the deconvolutional network of Zeiler and Fergus, 2013, "Visualizing and Understanding Convolutional
+Networks", section 2.1. All activations but one are set to zero; then, layer by layer from the top,
 
     unpooling       the signal goes to the position of the maximum of each block, as in the forward pass
     rectification   s ← max(s, 0)
     filtering       s ← Σ_k of the signal times the transposed filter k
 
-Unpooling and filtering are the same as in the gradient's backward pass. Rectification is not: the gradient passes where
-the activation was positive in the forward pass, the deconvolutional network where the signal is positive in the
-backward pass. So the result shows what increases the activation by way of parts that increase it too. The two agree in
-networks whose signals are all positive.
+Unpooling and filtering are the same as in the backward pass of the gradient. Rectification differs: the gradient passes
+where the activation was positive in the forward pass, the signal where it is positive in the backward pass. So only
+positive contributions of every layer are shown.
 
-For what the paper does not cover: mean pooling spreads the signal evenly over its block, absolute values and
-combinations of channels pass it as their gradient does, and a classifier head is a filter as large as its input.
+The paper does not cover all layers of `cnnfx`. Mean pooling spreads the signal evenly over each block, absolute values
+and combinations of channels multiply it by their derivative, and a classifier head is a filter as large as its input.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import AxisField, Box, receptive_field
 
 SHARD_IMAGES = 32
-"""Crops that a thread takes at a time, at most."""
+"""The most crops that a thread processes at a time."""
 
 SHARD_VALUES = 2**22
-"""Pixel values of the crops that a thread takes at a time, at most, unless a single one has more."""
+"""The most pixel values of the crops that a thread processes at a time; a larger crop is processed alone."""
 
 KeptPads = tuple[bool, bool]
-"""Whether the padding before and after is kept along an axis."""
+"""Whether the padding at the start and at the end of an axis is kept."""
 
 
 class DeconvReLU(ReLU):
@@ -72,66 +71,58 @@ def project(
         For each activation, the output channel of the last layer, or the class if the network has a head.
     activations : sequence of TopActivation
     boxes : sequence of Box
-        The receptive field of each.
+        For each activation, its receptive field.
 
     Returns
     -------
     list of arrays (C, height, width)
-        Of each box: positive where brighter pixels increase the activation, negative where darker ones do; 0 outside
-        of the image.
+        For each box, positive where brighter pixels increase the activation and negative where darker pixels do; 0
+        outside of the image.
     """
-    groups: dict[_CropKind, list[_Projected]] = {}
-    for number, (channel, top) in enumerate(zip(channels, activations, strict=True)):
+    # Crops of one shape, of images of one shape and with the same padding, are computed in batches by one network.
+    batches: dict[tuple[Shape, Shape, tuple[KeptPads, KeptPads]], list[tuple[int, _Task]]] = {}
+    for index, (channel, top) in enumerate(zip(channels, activations, strict=True)):
         shape = images.shape(top.image)
         crop = crop_for_output(network, shape, top.row, top.column)
         crop_shape = shape[0], crop.box.bottom - crop.box.top, crop.box.right - crop.box.left
-        kind = _CropKind(shape, crop_shape, crop.kept)
-        groups.setdefault(kind, []).append(_Projected(number, channel, top.image, crop))
+        batches.setdefault((shape, crop_shape, crop.kept), []).append((index, _Task(channel, top.image, crop)))
     results = [np.empty(0)] * len(boxes)
-    for kind, group in groups.items():
-        crop_network = network_for_crop(network, kind.image, kind.kept)
-        for one, projection in zip(group, _project_group(crop_network, kind.crop, images, group), strict=True):
-            results[one.number] = _paste(projection, one.crop.box, boxes[one.number])
+    for (shape, crop_shape, kept), batch in batches.items():
+        tasks = [task for _, task in batch]
+        projections = _project_crops(network_for_crop(network, shape, kept), crop_shape, images, tasks)
+        for (index, task), projection in zip(batch, projections, strict=True):
+            results[index] = _paste(projection, task.crop.box, boxes[index])
     return results
 
 
-class _CropKind(NamedTuple):
-    """What crops have in common that can be computed in one batch: shapes of image and crop, and the kept padding."""
+class _Task(NamedTuple):
+    """An activation to project: its channel, the number of the image, and the crop."""
 
-    image: Shape
-    crop: Shape
-    kept: tuple[KeptPads, KeptPads]
-
-
-class _Projected(NamedTuple):
-    """An activation to project: its number, channel, image number and crop."""
-
-    number: int
     channel: int
     image: int
     crop: Crop
 
 
-def _project_group(network: Network, shape: Shape, images: ImageSource, group: Sequence[_Projected]) -> list[Array]:
-    """Return the projection `(C, H, W)` of each activation to the pixels of its crop, all crops having one shape."""
+def _project_crops(network: Network, shape: Shape, images: ImageSource, tasks: Sequence[_Task]) -> list[Array]:
+    """Return the projection of each activation to the pixels of its crop, for crops of one shape (C, H, W)."""
 
     def work(activations: ChannelActivations, part: slice) -> list[Array]:
-        pixels = [images.crop(one.image, one.crop.box) for one in group[part]]
+        pixels = [images.crop(task.image, task.crop.box) for task in tasks[part]]
         forward = activations.forward(np.stack(pixels, axis=-1))
         signal = np.zeros_like(forward)
-        for n, one in enumerate(group[part]):
-            position = one.channel, one.crop.row, one.crop.column, n
+        for n, task in enumerate(tasks[part]):
+            position = task.channel, task.crop.row, task.crop.column, n
             signal[position] = forward[position]
         backward = activations.backward(signal)
         return [backward[..., n] for n in range(len(pixels))]
 
     pool = ReplicaPool(lambda: ChannelActivations(network, shape, DeconvReLU))
     size = max(1, min(SHARD_IMAGES, SHARD_VALUES // int(np.prod(shape))))
-    return [projection for part in pool.map(work, shards(len(group), size)) for projection in part]
+    return [projection for part in pool.map(work, shards(len(tasks), size)) for projection in part]
 
 
 def _paste(projection: Array, source: Box, target: Box) -> Array:
-    """Return the projection of the box `source` in the box `target`, 0 where they do not overlap."""
+    """Return the projection of the box `source` cropped or padded with 0 to the box `target`."""
     result = np.zeros((len(projection), target.bottom - target.top, target.right - target.left), projection.dtype)
     top, left = max(source.top, target.top), max(source.left, target.left)
     bottom, right = min(source.bottom, target.bottom), min(source.right, target.right)
@@ -142,16 +133,16 @@ def _paste(projection: Array, source: Box, target: Box) -> Array:
 
 
 class Crop(NamedTuple):
-    """A crop of an image from which one output can be computed as from the whole image, forward and backward.
+    """A crop of an image that gives the same value and gradient of one output as the whole image.
 
     Attributes
     ----------
     box : Box
-        Of the crop in the image.
-    kept : pair of KeptPads
-        Where the crop ends at the image's border, so that layers pad it (vertical, horizontal).
+        The crop in the image.
+    kept : (KeptPads, KeptPads)
+        The sides, vertical and horizontal, where the crop ends at the border of the image, so that layers pad it.
     row, column : int
-        The output's position in the maps of the crop.
+        The position of the output in the maps of the crop.
     """
 
     box: Box
@@ -181,11 +172,19 @@ class _AxisCrop(NamedTuple):
 
 
 def _crop_axis(fields: Sequence[AxisField], position: int, wraps: bool) -> _AxisCrop:
-    """Return the crop along one axis for an output; `fields` are its receptive fields in the image and in the maps of
-    each layer below the last.
+    """Return the crop along one axis for an output.
 
-    Far from the border it is the receptive field. Near a border it extends to the border, and on the other side so far
-    that the padding there does not reach the output.
+    Far from the border the crop is the receptive field. Near a border it extends to the border, and on the other side
+    far enough that the padding of that side does not influence the output.
+
+    Parameters
+    ----------
+    fields : sequence of AxisField
+        The receptive fields of outputs in the image and in the maps of each layer below the last.
+    position : int
+        The row or column of the output.
+    wraps : bool
+        Whether a layer has the border "wrap", which reads pixels of the opposite side.
     """
     image = fields[0]
     margin = 2 + (2 * image.size + abs(image.offset)) // image.stride  # in outputs
@@ -200,17 +199,17 @@ def _crop_axis(fields: Sequence[AxisField], position: int, wraps: bool) -> _Axis
 
 
 def _starts_inside(fields: Sequence[AxisField], position: int) -> bool:
-    """Return whether the field of an output starts inside of the image and of the maps of every layer."""
+    """Return whether the receptive field of an output starts within the image and the maps of every layer."""
     return all(field.interval(position)[0] >= 0 for field in fields)
 
 
 def _ends_inside(fields: Sequence[AxisField], position: int) -> bool:
-    """Return whether the field of an output ends inside of the image and of the maps of every layer."""
+    """Return whether the receptive field of an output ends within the image and the maps of every layer."""
     return all(field.interval(position)[1] <= field.length for field in fields)
 
 
 def network_for_crop(network: Network, shape: Shape, kept: tuple[KeptPads, KeptPads]) -> Network:
-    """Return the network for a crop of images (C, H, W): with the padding that is kept, without the rest."""
+    """Return the network for a crop of images (C, H, W), without the padding that is not kept."""
     if all(map(all, kept)):
         return network
     layers = []

@@ -1,4 +1,4 @@
-"""The images that are searched for top patches: an array of them, or files of any sizes."""
+"""Sources of the images that are searched for top patches: an array, or files of any sizes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, field_size
 
 SHARD_IMAGES = 32
-"""Images of an array that a thread takes at a time."""
+"""Images of an array that a thread processes at a time."""
 
 SHARDS_PER_REPORT = 64
 """Shards that are searched between two reports of progress."""
 
 CACHED_BYTES = 128 * 2**20
-"""Bytes of the images from files that are kept in memory."""
+"""The most bytes of images from files that are kept in memory."""
 
 
 class Peaks(NamedTuple):
@@ -35,7 +35,7 @@ class Peaks(NamedTuple):
     Attributes
     ----------
     first : int
-        The number of the first of the images.
+        The number of the first image.
     values : array (N, K)
     rows, columns : arrays (N, K) of int
         The position of the value in the layer's output.
@@ -51,13 +51,13 @@ class ImageSource(Protocol):
     """Images by their number, 0 … N − 1."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 # of all images together, for messages
+    def name(self) -> str: ...  # noqa: D102 # of the source, for messages
 
     @property
     def channel_names(self) -> tuple[str, ...]: ...  # noqa: D102 # of the C channels
 
     @property
-    def notes(self) -> Sequence[str]: ...  # noqa: D102 # messages on skipped images, after `peaks`
+    def notes(self) -> Sequence[str]: ...  # noqa: D102 # messages about images that `peaks` skipped
 
     def __len__(self) -> int: ...
 
@@ -128,7 +128,7 @@ class ImageArray:
 
 
 class ImageFiles:
-    """Images in files, of any sizes. Those that cannot be read or do not fit the network are skipped, with a note.
+    """Images in files, of any sizes. Files that cannot be read or do not fit the network are skipped with a note.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class ImageFiles:
         return self._image(number).floats(box.top, box.bottom)[:, :, box.left : box.right]
 
     def _image(self, number: int) -> Image:
-        """Load an image, or take it from the cache: the top patches of many filters come from the same images."""
+        """Return an image, cached because the top patches of many filters come from the same images."""
         with self._lock:
             image = self._cache.get(number)
             if image is None:
@@ -181,7 +181,7 @@ class ImageFiles:
         return str(self.paths[number])
 
     def peaks(self, network: Network) -> Iterator[Peaks]:
-        """Yield the peaks of all images, in order; those of a skipped image are −∞."""
+        """Yield the peaks of all images, in order; values of −∞ for skipped images."""
         self.notes, errors = [], []
         for number, path in enumerate(self.paths):
             try:
@@ -204,13 +204,13 @@ class ImageFiles:
 
 
 def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
-    """Check that images of a shape (C, H, W) fit a network; `name` is for the message.
+    """Check that images of a shape (C, H, W) fit a network; messages begin with `name`.
 
     Raises
     ------
     ArgumentError
-        If they have other channels than the first layer, are smaller than the receptive field, or have another size
-        than the classifier head takes.
+        If the number of channels is not that of the first layer, the images are smaller than the receptive field, or
+        the classifier head reads maps of another size.
     """
     channels, height, width = shape
     check_channels(network, channels, name)
@@ -232,7 +232,7 @@ def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
 
 
 def check_channels(network: Network, count: int, name: str) -> None:
-    """Check that the first layer takes images of `count` channels; `name` is for the message.
+    """Check that the first layer reads images of `count` channels; messages begin with `name`.
 
     Raises
     ------
@@ -245,7 +245,7 @@ def check_channels(network: Network, count: int, name: str) -> None:
 
 
 def _peaks(first: int, maps: Array) -> Peaks:
-    """Return the peaks in maps `(K, H, W, N)`: of equal values the first, row by row."""
+    """Return the peaks of maps `(K, H, W, N)`; the first of equal values, row by row."""
     flat = maps.reshape(maps.shape[0], -1, maps.shape[3])
     positions = flat.argmax(axis=1)
     values = np.take_along_axis(flat, positions[:, np.newaxis], axis=1)[:, 0]
@@ -255,6 +255,6 @@ def _peaks(first: int, maps: Array) -> Peaks:
 
 def _no_peaks(network: Network, number: int) -> Peaks:
     """Return peaks of −∞ for one image."""
-    count = len(network.classes) if network.head is not None else len(network.layers[-1].channel_names)
+    count = len(network.output_names)
     zeros = np.zeros((1, count), np.int64)
     return Peaks(number, np.full((1, count), -np.inf), zeros, zeros)

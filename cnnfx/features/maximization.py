@@ -1,17 +1,17 @@
-"""Activation maximization: an input, computed from noise by gradient ascent, for which a channel is most active.
+"""Activation maximization: inputs with large activations, computed from noise by gradient ascent.
 
-Plain gradient ascent finds inputs with large activations, but most of them look like noise. What leads to inputs that
-can be interpreted (Yosinski et al., 2015, "Understanding neural networks through deep visualization"; Mordvintsev et
-al., 2015, "Inceptionism"):
+Plain gradient ascent finds inputs with large activations, but most of them look like noise. The following
+regularization leads to inputs that can be interpreted (Yosinski et al., 2015, "Understanding neural networks through
+deep visualization"; Mordvintsev et al., 2015, "Inceptionism"):
 
-- Bounds. Each pixel is between 0 and 1 before normalization, as in images, and the norm √Σx² is at most that of the
-  channel's top patches. Without bounds, more light and contrast would increase the activation without limit; with them,
-  it can be compared with that of the patches.
-- Decay. Each step scales the input down, so that what the gradient does not restore fades to black.
-- Jitter. Each step uses a window of the input at a random offset, so that patterns count and not single pixels.
-- Smoothing. The gradient is blurred, less and less, so that large shapes come first.
+- Bounds. Each pixel is between 0 and 1 before normalization, as in images, and the norm √Σx² is at most the largest
+  norm of the channel's top patches. Without bounds, brightness and contrast would increase the activation without
+  limit; with them, activations of inputs and patches can be compared.
+- Decay. Each step scales the input down, so that pixels become black unless the gradient restores them.
+- Jitter. Each step uses a window of the input at a random offset, so that the result does not depend on single pixels.
+- Smoothing. The gradient is blurred, less in later steps, so that large shapes develop first.
 
-The last steps have no decay, jitter or smoothing, so that the input becomes sharp and its activation maximal.
+The last steps have no decay, jitter or smoothing, so that the input becomes sharp and the activation maximal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FIRST_STEP_LENGTH = 0.15
 """The norm of the first step, as a fraction of the bound."""
 
 LAST_STEP_LENGTH = 0.01
-"""The norm of the last step, as a fraction of the bound; between the two it falls exponentially."""
+"""The norm of the last step, as a fraction of the bound; the norms of the steps decrease exponentially."""
 
 DECAY = 0.25
 """The fraction of the input that a step subtracts, divided by the length of the step."""
@@ -52,13 +52,13 @@ LAST_BLUR = 0.6
 """The standard deviation of the last gradient's blur, in pixels."""
 
 SMALLEST_BLURRED_SIDE = 8
-"""The fewest rows or columns of inputs that are blurred: in smaller ones, single pixels matter."""
+"""The fewest rows or columns of inputs that are blurred; single pixels matter in smaller inputs."""
 
 SHARD_INPUTS = 32
-"""Inputs that a thread takes at a time."""
+"""Inputs that a thread processes at a time."""
 
 SMALLEST_NORM = 1e-12
-"""The smallest norm to divide by."""
+"""The smallest norm that is divided by."""
 
 
 class MaximizedInput(NamedTuple):
@@ -70,7 +70,7 @@ class MaximizedInput(NamedTuple):
     pixels : array (C, H, W)
         0..1.
     start : int
-        The number of the noise that it was computed from, 0 … count − 1.
+        The number of the noise that the input was computed from, 0 … count − 1.
     """
 
     activation: float
@@ -87,23 +87,23 @@ def maximize(
     count: int,
     progress: Callable[[int], None] | None = None,
 ) -> list[list[MaximizedInput]]:
-    """Compute inputs for which channels are most active.
+    """Compute inputs with large activations of channels.
 
     Parameters
     ----------
     network : Network
-        The output of its last layer has one pixel for an input of this shape; or it has a classifier head.
+        With one output pixel in the last layer for an input of this shape, or with a classifier head.
     shape : (C, H, W)
     channels : sequence of int
         Output channels of the last layer, or classes.
     bounds : sequence of float
-        For each of them, the largest norm of its inputs.
+        For each channel, the largest norm of the inputs.
     seed : int
-        Of the noise and the jitter.
+        Seed of the noise and the jitter.
     count : int
-        Inputs for each channel, each from other noise.
+        Inputs for each channel, computed from different noise.
     progress : callable, optional
-        Called with the number of inputs that are computed.
+        Called with the number of inputs computed so far.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def maximize(
     smooth_network = _without_last_relu(network)
     starts, offsets = _random_numbers(shape, seed, count)
     tasks = [(channel, bound, start) for channel, bound in zip(channels, bounds, strict=True) for start in range(count)]
-    done: list[int] = []  # the starts of the inputs that are computed, in the order in which threads finish them
+    done: list[int] = []  # the starts of the inputs computed so far: appending to a list is thread-safe
 
     def work(activations: ChannelActivations, part: slice) -> list[MaximizedInput]:
         noise = np.stack([starts[start] for _, _, start in tasks[part]], axis=-1)
@@ -132,13 +132,13 @@ def maximize(
 
 
 def without_padding(network: Network) -> Network:
-    """Return the network as it is inside of an image, far from its border."""
+    """Return the network without padding, as it is applied far from the border of an image."""
     layers = [replace(layer, conv=replace(layer.conv, padding="valid")) for layer in network.layers]
     return replace(network, layers=tuple(layers))
 
 
 def _without_last_relu(network: Network) -> Network:
-    """Return the network without the last ReLU, which has no gradient where it is 0 and is the identity elsewhere."""
+    """Return the network without the last ReLU, whose gradient is 0 for channels that are not active."""
     *lower, last = network.layers
     if network.head is not None or last.activation.kind != "relu":
         return network
@@ -146,16 +146,15 @@ def _without_last_relu(network: Network) -> Network:
 
 
 def _jitter(shape: Shape) -> int:
-    """Return the largest offset of the window, in pixels: 0 for small inputs, where single pixels matter."""
+    """Return the jitter in pixels: the largest distance of the window from the center; 0 for small inputs."""
     return min(shape[1:]) // 8
 
 
 def _random_numbers(shape: Shape, seed: int, count: int) -> tuple[list[Array], list[Offset]]:
-    """Return all random numbers: the noise `(C, H + 2·jitter, W + 2·jitter)` of each input of a channel, and the offset
-    of the window in each step.
+    """Return the noise `(C, H + 2·jitter, W + 2·jitter)` of each input, and the offset of the window in each step.
 
-    Half of the noise is black, and it is as smooth as the first gradients: on uniform light a network may have
-    activations and gradients of 0.
+    The noise is black in half of its pixels and as smooth as the first gradients: for a uniform input, activations and
+    gradients of a network may all be 0.
     """
     channels, height, width = shape
     jitter = _jitter(shape)
@@ -174,8 +173,7 @@ def _random_numbers(shape: Shape, seed: int, count: int) -> tuple[list[Array], l
 def _ascend(
     network: ChannelActivations, canvas: Array, channels: Array, bounds: Array, offsets: Sequence[Offset]
 ) -> list[tuple[float, Array]]:
-    """Return activations and inputs (C, H, W), by gradient ascent from the noise `canvas` (C, H + 2·jitter,
-    W + 2·jitter, N)."""
+    """Return activations and inputs (C, H, W) after gradient ascent from noise (C, H + 2·jitter, W + 2·jitter, N)."""
     canvas = _project_to_bounds(canvas, bounds)
     for step, offset in enumerate(offsets):
         window = _window(canvas, offset, network.shape)
@@ -201,14 +199,14 @@ def _window(canvas: Array, offset: Offset, shape: Shape) -> Array:
 
 
 def _select(activations: Array, channels: Array) -> Array:
-    """Return the gradient of each input's own channel: 1 there, 0 for the other channels."""
+    """Return the gradient of the sum of each input's channel: 1 for this channel, 0 for the others."""
     gradient = np.zeros_like(activations)
     gradient[channels, :, :, np.arange(len(channels))] = 1
     return gradient
 
 
 def _within_range(gradient: Array, pixels: Array) -> Array:
-    """Return the gradient, 0 where it points out of 0..1, so that the length of the step goes to the other pixels."""
+    """Return the gradient, set to 0 for pixels that it would move out of 0..1."""
     clipped = ((pixels >= 1) & (gradient > 0)) | ((pixels <= 0) & (gradient < 0))
     return np.where(clipped, 0, gradient)
 
@@ -216,8 +214,8 @@ def _within_range(gradient: Array, pixels: Array) -> Array:
 def _project_to_bounds(pixels: Array, bounds: Array) -> Array:
     """Return the nearest inputs with all pixels in 0..1 and norms within their bounds: clip(f·x, 0, 1).
 
-    The factor f ≤ 1 is found by iteration. Clipped pixels do not change while f falls a little, so the norm falls more
-    slowly than f; so multiplying f by bound / norm repeatedly converges to the solution from above.
+    The factor f ≤ 1 is found by iteration. Clipped pixels do not change for small changes of f, so the norm decreases
+    more slowly than f, and multiplying f by bound / norm repeatedly converges to the solution from above.
     """
     scaled = pixels
     for _ in range(5):
@@ -235,7 +233,7 @@ def _norms(pixels: Array) -> Array:
 
 
 def _blur(pixels: Array, std: float) -> Array:
-    """Blur rows and columns with a Gaussian, unless there are few of them."""
+    """Return inputs blurred with a Gaussian; small inputs are not blurred."""
     from scipy.ndimage import gaussian_filter1d
 
     if min(pixels.shape[1:3]) < SMALLEST_BLURRED_SIDE:

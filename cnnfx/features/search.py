@@ -18,19 +18,19 @@ from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import field_size
 
 METHODS = ("patches", "deconvolution", "maximization")
-"""What can be computed for a channel."""
+"""The kinds of visualization."""
 
 CLASSES = "classes"
-"""In place of a layer's number: the class scores of the head."""
+"""The name of the classifier head, whose channels are the class scores, in place of a layer's number."""
 
 PATCHES = 9
-"""Patches of each channel."""
+"""Top patches of each channel."""
 
 MAXIMIZED_INPUTS = 4
 """Maximized inputs of each channel."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being counted ("images" or "inputs"), the number done and the total."""
+"""Called with the unit ("images" or "inputs"), the number processed so far and the total number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,12 @@ class Pattern:
     Parameters
     ----------
     number : int
-        Of the channel, 0 … K − 1.
+        The number of the channel, 0 … K − 1.
     name : str
     patches : tuple of TopPatch
-        The largest activation first. None for a dead channel, whose activation is nowhere above zero.
+        The largest activation first; empty for a dead channel, whose activations are all zero or less.
     maximized : tuple of MaximizedInput
-        The largest activation first; none for a dead channel.
+        The largest activation first; empty for a dead channel.
     """
 
     number: int
@@ -100,7 +100,7 @@ def find_patterns(
     methods : sequence of str
         From `METHODS`. Patches are always computed.
     seed : int
-        Of the random numbers of maximization.
+        Seed of the random numbers of maximization.
     progress : callable, optional
 
     Raises
@@ -109,14 +109,14 @@ def find_patterns(
         If the layer does not exist, or the images do not fit the network.
     """
     network = _bind(network_up_to(network, layer), images)
-    names = channel_names(network)
+    names = network.output_names
     channels = range(len(names)) if channels is None else channels
     report = progress or (lambda what, done, total: None)
     top = find_top_activations(network, images, PATCHES, lambda done: report("images", done, len(images)))
     patches = [cut_patches(network, images, top[channel]) for channel in channels]
     if "deconvolution" in methods:
         patches = _with_projections(network, images, channels, top, patches)
-    # The classes see the whole image, which all images have the size of.
+    # Class scores are computed from whole images, which all have the same size.
     size = field_size(network) if network.head is None else images.shape(top[0][0].image)[1:]
     maximized: list[list[MaximizedInput]] = [[] for _ in channels]
     if "maximization" in methods:
@@ -143,11 +143,6 @@ def network_up_to(network: Network, layer: int | str | None) -> Network:
         return network
     number = len(network.layers) if layer is None else int(layer)
     return replace(network.upto(number), head=None, classes=())
-
-
-def channel_names(network: Network) -> tuple[str, ...]:
-    """Return the names of the classes, or of the last layer's output channels if there is no head."""
-    return network.classes if network.head is not None else network.layers[-1].channel_names
 
 
 def _bind(network: Network, images: ImageSource) -> Network:
@@ -180,7 +175,7 @@ def _maximize(
     seed: int,
     progress: Progress,
 ) -> list[list[MaximizedInput]]:
-    """Return the maximized inputs of each channel; none for dead channels."""
+    """Return the maximized inputs of each channel, an empty list for dead channels."""
     shape = network.layers[0].conv.weights.shape[1], *size
     unpadded = network if network.head is not None else without_padding(network)
     bounds = {
@@ -198,6 +193,6 @@ def _maximize(
 
 
 def _norm_bound(patches: Sequence[TopPatch], shape: Shape) -> float:
-    """Return the largest norm of the patches; that of mid-gray if all are black."""
+    """Return the largest norm of the patches, or the norm of mid-gray if all patches are black."""
     norms = [float(np.sqrt(np.nansum(np.square(patch.pixels)))) for patch in patches]
     return max(norms) or 0.5 * float(np.sqrt(np.prod(shape)))

@@ -1,4 +1,4 @@
-"""Top-k patches: the patches of any number of images for which each channel has its largest activations."""
+"""Top-k patches: the patches of images with the largest activations of each channel."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class TopActivation(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TopPatch:
-    """The part of an image that an activation is computed from.
+    """The patch of an image that an activation is computed from.
 
     Parameters
     ----------
     activation : float
     image : int or str
-        The image's number or file.
+        The number or the file of the image.
     row, column : int
-        Of the output in its feature map.
+        The position of the output in the feature map.
     box : Box
         The receptive field, parts of which may lie outside of the image.
     pixels : array (C, height, width)
         The image in the box, 0..1; NaN outside of the image.
     projection : array (C, height, width), optional
-        Its deconvolution (see `cnnfx.features.deconvnet`).
+        The deconvolution of the activation; see `cnnfx.features.deconvnet`.
     """
 
     activation: float
@@ -62,10 +62,10 @@ def find_top_activations(
         Bound to the channels of the images.
     images : ImageSource
     count : int
-        Activations for each channel, at most one in each image. Images in which a channel is nowhere above zero do not
-        count.
+        The most activations of each channel, at most one in each image. Images in which all activations of a channel
+        are zero or less are left out.
     progress : callable, optional
-        Called with the number of images that are searched.
+        Called with the number of images searched so far.
 
     Returns
     -------
@@ -88,9 +88,9 @@ def find_top_activations(
 
 
 class _TopK:
-    """The k largest activations of each of K channels so far, one for each image.
+    """The k largest activations of each of K channels so far, at most one for each image.
 
-    Of equal activations, that of the earlier image is kept, so the result is that of sorting all of them.
+    The earlier of equal activations is kept, so the result is the same as that of a stable sort of all activations.
     """
 
     def __init__(self, count: int, channels: int) -> None:
@@ -99,7 +99,7 @@ class _TopK:
         self._positions = np.full((3, count, channels), -1)  # image, row, column
 
     def add(self, peaks: Peaks) -> None:
-        """Add the peaks of images after all earlier ones."""
+        """Add the peaks of further images."""
         numbers = np.broadcast_to(peaks.first + np.arange(len(peaks.values))[:, np.newaxis], peaks.values.shape)
         values = np.concatenate([self._values, peaks.values])
         positions = np.concatenate([self._positions, np.stack([numbers, peaks.rows, peaks.columns])], axis=1)
