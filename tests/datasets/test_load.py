@@ -156,6 +156,17 @@ def test_drawn_digits_are_loaded_by_name_and_depend_on_the_seed():
     assert not np.array_equal(load_dataset("drawn").train_images, load_dataset("drawn", seed=1).train_images)
 
 
+def test_training_and_test_images_have_the_name_and_the_classes_of_the_dataset():
+    data = load_dataset("drawn:20")
+    for part, images, labels in (
+        (data.train, data.train_images, data.train_labels),
+        (data.test, data.test_images, data.test_labels),
+    ):
+        assert (part.name, part.classes) == (data.name, data.classes)
+        assert part.images is images
+        assert part.labels is labels
+
+
 def test_an_unknown_path_is_refused():
     with pytest.raises(FileError) as caught:
         load_dataset("fashion")
