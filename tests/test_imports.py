@@ -141,9 +141,9 @@ def test_apply_loads_pillows_reader_of_the_one_format_only(apply_loads: set[str]
 
 
 def test_a_short_command_collects_no_garbage(tmp_path: Path) -> None:
-    looks = "import gc\nlooks = [stage['collections'] for stage in gc.get_stats()]\n"
-    run = RUN.replace("try:", f"{looks}before = looks\ntry:")
-    assert "True" in loaded_by(f"{run}\n{looks}print(before == looks)", SEVEN, str(tmp_path / "grid.png"))
+    count = "import gc\ncollections = [stage['collections'] for stage in gc.get_stats()]\n"
+    run = RUN.replace("try:", f"{count}before = collections\ntry:")
+    assert "True" in loaded_by(f"{run}\n{count}print(before == collections)", SEVEN, str(tmp_path / "grid.png"))
 
 
 def test_every_public_name_can_be_imported_from_the_package() -> None:

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 DEFAULT_MAX_SIDE = 32
 """The longer side, in pixels, to which larger images are shrunk by default."""
 DEFAULT_MAX_SIDE_WITH_NUMBERS = 12
-"""The same where numbers are written into the cells."""
+"""The same with `--numbers`, which needs larger cells."""
 MAX_FRAMES = 1200
 """The most frames of an animation without `--steps`."""
 MAX_ANIMATION_PIXELS = 400_000_000
 """The most pixels of all frames together."""
 DEFAULT_SECONDS = 27
-"""The default duration, as far as the limits of frames per second allow it."""
+"""The duration, in seconds, that the default number of frames per second aims at."""
 MIN_DEFAULT_FPS = 5
 """The least frames per second by default."""
 MAX_DEFAULT_FPS = 25
 """The most frames per second by default."""
 DEFAULT_FPS_WITH_NUMBERS = 2
-"""Frames per second by default where numbers are to be read."""
+"""Frames per second by default with `--numbers`, so that they can be read."""
 LAST_FRAME_MILLISECONDS = 2000
-"""How long the last frame is shown."""
+"""The duration of the last frame."""
 ANIMATION = "The animation"
 """A heading of the help."""
 
@@ -179,7 +179,7 @@ def animate(
 
 
 def _network(network_options: options.NetworkOptions, layer: int) -> tuple[Network, list[str]]:
-    """The network up to the layer that is shown, without its pooling, and notes about it.
+    """Return the network up to the shown layer, without the pooling of this layer, and notes about it.
 
     Without pooling, the feature maps are as large as the filters have positions.
     """
@@ -193,7 +193,7 @@ def _network(network_options: options.NetworkOptions, layer: int) -> tuple[Netwo
 
 
 def _load(pipeline: Pipeline, source: InputImage, region: Region | None, max_side: int) -> tuple[Image, list[str]]:
-    """The image, cropped and shrunk, and notes about it."""
+    """Return the image, cropped and shrunk, and notes about it."""
     from cnnfx.cli.inputs import read_stdin
     from cnnfx.images.image import crop, shrink_to_side
 
@@ -214,10 +214,10 @@ def _size_text(image: Image) -> str:
 
 
 def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> None:
-    """Refuse more frames than anybody would watch."""
+    """Raise UsageError if there are more than `MAX_FRAMES` frames."""
     from cnnfx.errors import UsageError
 
-    if (steps or sliding.position_count) > MAX_FRAMES and sliding.position_count > MAX_FRAMES:
+    if min(steps or sliding.position_count, sliding.position_count) > MAX_FRAMES:
         count = f"{sliding.output_size[1]}×{sliding.output_size[0]} = {sliding.position_count} positions"
         raise UsageError(
             f"{image.name}: the filter has {count} on {_size_text(image)} pixels; {MAX_FRAMES} frames are the most. "
@@ -227,7 +227,7 @@ def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> Non
 
 
 def _cell_size(sliding: SlidingWindow, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
-    """The side of a cell in pixels, and notes about it."""
+    """Return the side of a cell in pixels, and notes about it."""
     from cnnfx.render.sliding.frames import MIN_NUMBER_CELL, suitable_cell_size
 
     if scale is None:
@@ -240,7 +240,7 @@ def _cell_size(sliding: SlidingWindow, scale: int | None, numbers: bool) -> tupl
 
 
 def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) -> None:
-    """Refuse an animation that is too large, before it is drawn."""
+    """Raise UsageError if the frames together have more than `MAX_ANIMATION_PIXELS` pixels."""
     from cnnfx.errors import UsageError
 
     cells = len(sliding.inputs) * math.prod(sliding.padded_size) + len(sliding.channels) * sliding.position_count
@@ -253,7 +253,7 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
 
 
 def _input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
-    """The gray levels of the input's values: 0 to 1 for a picture, otherwise their range."""
+    """Return the scale that maps input values to gray levels: from 0 to 1 for a picture, otherwise their range."""
     from cnnfx.nn.feature_maps import channel_statistics
     from cnnfx.render.color import linear_scale
 

@@ -1,4 +1,4 @@
-"""The commands, in the order in which a learner meets them, and their errors as messages and exit codes."""
+"""The commands in the order of the help; errors as messages and exit codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ClickError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
 
 class _LazyCommands(Mapping[str, Any]):
-    """The commands by name, each imported when it is first used: a command does not wait for the others."""
+    """The commands by name. Each is imported when it is first used, so that a command does not load the others."""
 
     def __init__(self) -> None:
         self._built: dict[str, Any] = dict.fromkeys(COMMANDS)
@@ -82,7 +82,7 @@ class _Commands(TyperGroup):
         return list(self.commands)
 
     def invoke(self, ctx: Context) -> Any:  # type: ignore[override] # as above
-        """Run the command; it is not an error if the reader of the output has gone away."""
+        """Run the command; it is not an error if the reader of a pipe closes it."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -97,7 +97,7 @@ class _Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # type: ignore[override] # as above
         """Return the parts of the usage line, without Typer's braces around required ones."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [part.strip("{}") for part in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override] # as above
         """Write the arguments, then the options of each heading."""

@@ -158,7 +158,7 @@ def apply(
 
 
 def _seem_many(images: list[str]) -> bool:
-    """Whether worker processes will be used, as far as is known before anything is loaded."""
+    """Return whether worker processes are likely to be used, before any other module is imported."""
     folders = [name for name in images if os.path.isdir(name)]
     with suppress(OSError):
         return len(images) + sum(len(os.listdir(name)) for name in folders) >= MIN_IMAGES_FOR_WORKERS
@@ -166,14 +166,14 @@ def _seem_many(images: list[str]) -> bool:
 
 
 def _layer_numbers(network: Network, layer: str | None) -> tuple[int, ...]:
-    """The numbers of the layers that `--layer` asks for; empty for the last."""
+    """Return the numbers of the layers that `--layer` names; empty for the last."""
     if layer is None:
         return ()
     return tuple(range(1, len(network.layers) + 1)) if layer == "all" else (int(layer),)
 
 
 def _for_page(pipeline: Pipeline) -> Pipeline:
-    """The pipeline for a page: all layers up to the last one asked for, on an image that a browser can compute."""
+    """Return the pipeline for a page: all layers up to the last one shown, on an image that a browser can process."""
     from cnnfx.render.page import max_image_pixels
 
     last = max(pipeline.layers, default=len(pipeline.network.layers))
@@ -183,7 +183,7 @@ def _for_page(pipeline: Pipeline) -> Pipeline:
 def _results(
     processor: Processor, tasks: list[Task], jobs: int | None, scheduler: str | None, show: ShowOutput | None
 ) -> Generator[Result, None, None]:
-    """The results of the tasks: from a cluster, from worker processes if there are many images, or from this one."""
+    """Return the results of a cluster, of worker processes if there are many images, or of this process."""
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.tasks import process_serially
     from cnnfx.system.threads import thread_count
@@ -209,7 +209,7 @@ def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> 
     from cnnfx.cli.console import with_progress
 
     code = 0
-    with closing(results):  # ends worker processes at once, whatever happens
+    with closing(results):  # ends worker processes at once, also after an error
         for result in with_progress(results, count, quiet):
             for note in () if quiet else result.notes:
                 print_message(note)

@@ -61,7 +61,7 @@ def text_width() -> int | None:
 
 
 def silence_stdout() -> None:
-    """Discard what Python still buffers for standard output, whose reader has gone away."""
+    """Discard what Python still buffers for standard output after its reader has closed it."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_EXPLAINED_CHANNELS = 9
 """With more output channels, the text explains only those with the largest outputs."""
 EXPLAINED_OF_MANY = 4
-"""How many of them."""
+"""The number of output channels that the text explains then."""
 MAX_LISTED_NAMES = 12
 """The most names that a message lists."""
 PIXEL = "The pixel"
@@ -126,7 +126,7 @@ def explain(
 
 
 def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMaps]:
-    """The image, and the feature maps of the layer that is explained, which are not computed yet."""
+    """Return the image and the feature maps of the explained layer, which are not computed yet."""
     from cnnfx.cli.inputs import InputImage, read_stdin
 
     image, ((_, maps),) = pipeline.run(read_stdin() if InputImage(name).is_stdin else name)
@@ -136,7 +136,7 @@ def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMap
 
 
 def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Position, as_json: bool, quiet: bool) -> list[int]:
-    """The numbers of the output channels to explain: those named, or all, or those of the largest outputs."""
+    """Return the indices of the output channels to explain: the named ones, all, or those with the largest outputs."""
     import numpy as np
 
     from cnnfx.nn.trace import values_at
@@ -185,7 +185,7 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Positi
         raise usage_error(error) from error
     if as_json:
         for explanation in found:
-            print_json(described(maps, image.name, explanation))
+            print_json(_described(maps, image.name, explanation))
         return
     import os
 
@@ -201,8 +201,8 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Positi
     print_result("\n".join(lines))
 
 
-def described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:
-    """One output of the last layer of `maps`, and what it was made from."""
+def _described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:
+    """Return the explanation of one output of the last layer of `maps`, ready for JSON."""
     from cnnfx.nn.receptive_field import receptive_field
 
     network, (_, height, width) = maps.network, maps.sizes[0]

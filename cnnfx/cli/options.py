@@ -17,6 +17,7 @@ Colormap = Literal["gray", "diverging", "heat", "viridis"]
 Channels = Literal["auto", "gray", "rgb", "each"]
 Activation = Literal["none", "relu", "abs"]
 
+# The headings of the help that several commands share:
 FILTERS = "Filters"
 LAST_LAYER = "The last layer"
 IMAGES = "Images"
@@ -24,7 +25,6 @@ OUTPUT = "Output"
 PICTURE = "The picture"
 MESSAGES = "Messages"
 DATA = "Data"
-"""The headings of the help that several commands share."""
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -78,7 +78,7 @@ def image_targets(
 
 
 def animation_target(source: InputImage, output: str | None, format: str | None, filters: str) -> Target:
-    """Return the one animated file that `-o` and `--format` ask for.
+    """Return the target of the animation that `-o` and `--format` name.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def animation_target(source: InputImage, output: str | None, format: str | None,
 
 
 def picture_target(source: InputImage, output: str, format: str | None, advice: str) -> Target:
-    """Return the one picture that `-o` and `--format` ask for.
+    """Return the target of the picture that `-o` and `--format` name.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def _check_no_page_per_channel(output: str, ending: str) -> None:
 
 
 def _distinct_stems(targets: list[Target], sources: Sequence[InputImage]) -> list[Target]:
-    """The targets in a folder, with whole file names where stems are equal (`a.png`, `a.jpg`)."""
+    """Return the targets in a folder; where stems are equal (`a.png`, `a.jpg`), they get the whole file names."""
     counts = Counter((target.subfolder, target.stem) for target in targets)
     return [
         target._replace(stem=Path(source.path).name) if counts[target.subfolder, target.stem] > 1 else target

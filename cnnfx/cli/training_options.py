@@ -7,10 +7,10 @@ from typing import Annotated
 from cnnfx.cli import parsers
 from cnnfx.cli.options import DATA, MESSAGES, option
 
+# The headings of the help:
 NETWORK = "The network"
 RUN = "The run"
 PICTURES = "Pictures"
-"""The headings of the help."""
 
 Data = Annotated[
     str | None,

@@ -234,7 +234,7 @@ def _check_writable(path: str, option: str) -> None:
 
 
 def _with_batches(steps: NDArray[np.float64], values: NDArray[np.float64], means: NDArray[np.float64]) -> list[Series]:
-    """Single batches, faint, behind their smoothed line."""
+    """Return the values of single batches, drawn faint, and their moving average."""
     from cnnfx.render.charts import Series
 
     return [
@@ -244,12 +244,12 @@ def _with_batches(steps: NDArray[np.float64], values: NDArray[np.float64], means
 
 
 def _test_series(points: NDArray[np.float64]) -> list[Series]:
-    """The values (step, value) of the test images; no series without any."""
+    """Return the series of the values (step, value) of the test images; none if there are no values."""
     from cnnfx.render.charts import Series
 
     return [Series("test", points[:, 0], points[:, 1], TEST_COLOR, dots=True)] if len(points) else []
 
 
 def _top(losses: NDArray[np.float64]) -> float:
-    """The upper end of the axis of losses; they are finite, or the run would have ended."""
+    """Return the upper end of the loss axis. Losses are finite: otherwise the run ends with an error."""
     return float(losses.max()) * 1.05 or 1.0

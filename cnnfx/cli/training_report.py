@@ -144,7 +144,7 @@ def describe(report: EpochReport, seconds: float) -> dict[str, Any]:
 
 
 def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
-    """Print the network and its mistakes after a run, and draw the first layer's filters on a terminal."""
+    """Print the layers and the misclassified images after a run; on a terminal, draw the filters of the first layer."""
     from cnnfx.cli.summary import table
     from cnnfx.nn.summary import summarize
 

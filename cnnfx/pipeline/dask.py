@@ -196,8 +196,8 @@ class _Cluster:
     def next_result(self, pending: deque[tuple[Task, Any]], folder: str) -> Result:
         """Wait for the first pending task, and return its result with paths relative to `folder`.
 
-        Dask reports every task that a worker had when it died as killed, also those that waited there. Such a task is
-        repeated while no other one is in work.
+        When a worker dies, Dask reports all of its tasks as killed, also those that waited. Such a task is repeated
+        while no other task runs.
         """
         from distributed import KilledWorker
 
@@ -247,7 +247,7 @@ class _Cluster:
         return CnnfxError(f"{self.address}: the Dask scheduler is gone. The finished outputs are written.")
 
     def clean_up(self, tasks: Iterable[Task]) -> None:
-        """Remove the unfinished files of workers that have died; without a scheduler, nobody knows which have."""
+        """Remove the unfinished files of dead workers; without a scheduler, these are unknown."""
         if self.client.status != "running":
             return
         try:

@@ -37,9 +37,9 @@ class Written(NamedTuple):
     maps : FeatureMaps
         All feature maps of this layer.
     channels : range
-        Which of them the file holds.
+        The channels that the file contains.
     notes : tuple of str
-        What the user should know of the file.
+        Messages about the file.
     """
 
     output: str
@@ -153,7 +153,7 @@ def write_page(file: IO[bytes], name: str, image: Image, layers: Layers, grid_op
 
 
 def write_grid(file: IO[bytes], name: str, grid: Grid, format: str = "png") -> None:
-    """Write a grid as a picture of a format in `PICTURE_FORMATS`; a PNG in bands, whatever its size.
+    """Write a grid as a picture of a format in `PICTURE_FORMATS`; a PNG is written band by band.
 
     Raises
     ------

@@ -51,7 +51,7 @@ class Pipeline(NamedTuple):
         return image, self.feature_maps(image)
 
     def load(self, source: str | os.PathLike[str] | bytes) -> Image:
-        """Read an image, `(C, H, W)`, with the channels that `channels` asks for.
+        """Read an image, `(C, H, W)`, with the channels that `channels` selects.
 
         Raises
         ------

@@ -153,7 +153,7 @@ def _inputs_by_beginning(folder: Path | None, inputs: frozenset[FileId]) -> dict
 
 
 def file_id(path: str | os.PathLike[str]) -> FileId | None:
-    """Return what identifies a file, whatever path or link leads to it; None if there is none."""
+    """Return the device and inode number of a file, which do not depend on the path; None if there is no file."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

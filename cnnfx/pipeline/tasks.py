@@ -36,7 +36,7 @@ class Task:
 
 
 class Result(NamedTuple):
-    """What a task resulted in.
+    """The result of a task.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Result(NamedTuple):
     notes : tuple of str
         Messages for the user: what was lost in reading, and what was written.
     outputs : tuple of dict
-        A description of each output, ready for JSON, if the processor was asked for it.
+        A description of each output, ready for JSON, if `Processor.describe` is set.
     error : CnnfxError, optional
         Why the task failed.
     """

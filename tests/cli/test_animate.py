@@ -64,9 +64,9 @@ def test_its_last_frame_shows_what_apply_computes():
 def test_json_describes_what_was_written():
     shown = done("animate", SEVEN, "-f", "edges", "--padding", "same", *PART, "-o", "a.png", "--fps", "10", "--json")
     assert shown.stderr == ""
-    told = json.loads(shown.stdout)
+    printed = json.loads(shown.stdout)
     width, height = opened("a.png").size
-    assert told == {
+    assert printed == {
         "input": str(SEVEN), "filters": "edges", "layer": 1, "channels": ["top", "left", "bottom", "right"],
         "input_size": [5, 6], "positions": [5, 6], "output": "a.png", "format": "png", "frames": 31,
         "width": width, "height": height, "fps": 10.0, "seconds": 5.0,
@@ -101,12 +101,12 @@ def test_numbers_are_written_into_cells_that_are_large_enough():
 
 
 def test_the_first_layer_of_a_model_is_animated(model):
-    told = json.loads(done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2", "--json").stdout)
-    assert (told["layer"], len(told["channels"]), told["positions"]) == (1, 6, [24, 24])
-    told = json.loads(
+    printed = json.loads(done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2", "--json").stdout)
+    assert (printed["layer"], len(printed["channels"]), printed["positions"]) == (1, 6, [24, 24])
+    printed = json.loads(
         done("animate", SEVEN, "-f", model, "--layer", "2", "-o", "a.gif", "--steps", "2", "--json").stdout
     )
-    assert (told["layer"], len(told["channels"]), told["positions"]) == (2, 12, [8, 8])
+    assert (printed["layer"], len(printed["channels"]), printed["positions"]) == (2, 12, [8, 8])
 
 
 def test_pooling_is_left_out_with_a_message(model):
@@ -115,8 +115,8 @@ def test_pooling_is_left_out_with_a_message(model):
 
 
 def test_settings_apply_to_the_animated_layer(model):
-    told = done("animate", SEVEN, "-f", model, "--stride", "4", "-o", "a.gif", "--steps", "2", "--json").stdout
-    assert json.loads(told)["positions"] == [6, 6]
+    printed = done("animate", SEVEN, "-f", model, "--stride", "4", "-o", "a.gif", "--steps", "2", "--json").stdout
+    assert json.loads(printed)["positions"] == [6, 6]
 
 
 def test_pipes_are_read_and_written():
@@ -143,7 +143,7 @@ def test_a_terminal_gets_no_binary_data():
 
 
 @pytest.mark.parametrize(
-    ("given", "said", "code"),
+    ("given", "message", "code"),
     [
         (("-f", "edges", "--filter", "tpo"),
          'edges has no filter called "tpo". Did you mean "top"? It has top, left, bottom, right.', 2),
@@ -174,13 +174,13 @@ def test_a_terminal_gets_no_binary_data():
          'kernel, a larger image or padding="same".', 1),
     ],
 )  # fmt: skip
-def test_a_bad_command_is_refused_with_a_message(given, said, code):
-    assert refused("animate", SEVEN, *given, code=code) == f"cnnfx: {said}"
+def test_a_bad_command_is_refused_with_a_message(given, message, code):
+    assert refused("animate", SEVEN, *given, code=code) == f"cnnfx: {message}"
     assert os.listdir() == []
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (("--fps", "0"), "'--fps': '0' is not a number of frames per second, from 0.1 to 50."),
         (("--fps", "51"), "'--fps': '51' is not a number of frames per second, from 0.1 to 50."),
@@ -193,9 +193,9 @@ def test_a_bad_command_is_refused_with_a_message(given, said, code):
          "'--region': '1,2,0,3' is not X,Y,WIDTH,HEIGHT in pixels, such as 4,7,10,10; width and height of 1 or more."),
     ],
 )  # fmt: skip
-def test_an_unknown_value_is_wrong_usage(given, said):
+def test_an_unknown_value_is_wrong_usage(given, message):
     text = refused("animate", SEVEN, "-f", "edges", *given, code=2)
-    assert text == f"cnnfx: Invalid value for {said}\nTry 'cnnfx animate --help' for help."
+    assert text == f"cnnfx: Invalid value for {message}\nTry 'cnnfx animate --help' for help."
 
 
 def test_an_animation_that_would_be_too_large_is_refused():

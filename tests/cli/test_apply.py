@@ -225,13 +225,13 @@ def test_rgb_sums_over_the_colors():
     np.testing.assert_allclose(found[0], colors().sum(axis=0), atol=1e-6)
 
 
-def test_each_filters_every_color_apart():
+def test_each_filters_every_color_separately():
     found, names = maps(SAMPLES / "colors.png", "-k", "1", "--channels", "each")
     np.testing.assert_allclose(found, colors(), atol=1e-6)
     assert names == ["red kernel", "green kernel", "blue kernel"]
 
 
-def test_each_filters_every_color_apart_in_all_layers():
+def test_each_filters_every_color_separately_in_all_layers():
     _, names = maps(SAMPLES / "colors.png", "-f", "box", "--then", "sobel", "--channels", "each")
     assert len(names) == 9
 
@@ -364,7 +364,7 @@ def test_json_and_a_picture_do_not_both_go_to_standard_output():
     )
 
 
-# --- what is said
+# --- what is message
 
 
 def test_quiet_prints_nothing():
@@ -376,8 +376,8 @@ def test_a_lost_bit_depth_is_reported():
     values = np.zeros((2, 2, 3), ">u2")
     with open("deep.ppm", "wb") as file:
         file.write(b"P6 2 2 65535\n" + values.tobytes())
-    told = done("apply", "deep.ppm", "-k", "1").stderr.splitlines()[0]
-    assert told == "deep.ppm: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all."
+    printed = done("apply", "deep.ppm", "-k", "1").stderr.splitlines()[0]
+    assert printed == "deep.ppm: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all."
 
 
 def test_a_terminal_gets_a_preview():

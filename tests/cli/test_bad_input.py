@@ -1,6 +1,6 @@
 """Messages for bad input: where and what is wrong and how to fix it. No file is left incomplete."""
 
-# ruff: noqa: E501 # a message stands on one line with what it answers
+# ruff: noqa: E501 # input and message are on one line
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_too_little_memory(monkeypatch):
 @pytest.mark.parametrize("format", ["npy", "npz", "png"])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_file_larger_than_the_system_allows(format, jobs, tmp_path):
-    """A limit on the size of files stands for a full disk: writing ends in the middle, and the system says why."""
+    """A limit on the size of files simulates a full disk: writing stops in the middle, and the system gives the reason."""
     (tmp_path / "in").mkdir()
     for name in "ab":
         written(f"in/{name}.png", SEVEN.read_bytes())

@@ -12,21 +12,21 @@ from tests.cli.commands import done, refused
 
 
 def test_the_accuracy_equals_that_reported_by_training(model):
-    told = json.loads(done("evaluate", model, "--json").stdout)
+    printed = json.loads(done("evaluate", model, "--json").stdout)
     with np.load(model) as content:
         meta = json.loads(str(content["meta"]))
-    assert told["accuracy"] == meta["accuracy"][-1]
-    assert 0.6 < told["accuracy"] < 1
+    assert printed["accuracy"] == meta["accuracy"][-1]
+    assert 0.6 < printed["accuracy"] < 1
 
 
 def test_json_contains_the_scores_of_each_class_and_the_confusion_matrix(model):
-    told = json.loads(done("evaluate", model, "--data", "drawn:300", "--json").stdout)
-    matrix = np.array(told["confusion"])
-    assert list(told) == ["data", "images", "accuracy", "misclassified", "classes", "confusion", "confused"]
-    assert (told["data"], told["images"], matrix.shape) == ("drawn:300", 50, (10, 10))
-    assert told["accuracy"] == matrix.trace() / 50
-    assert told["misclassified"] == 50 - matrix.trace() == sum(pair["count"] for pair in told["confused"])
-    third = told["classes"][3]
+    printed = json.loads(done("evaluate", model, "--data", "drawn:300", "--json").stdout)
+    matrix = np.array(printed["confusion"])
+    assert list(printed) == ["data", "images", "accuracy", "misclassified", "classes", "confusion", "confused"]
+    assert (printed["data"], printed["images"], matrix.shape) == ("drawn:300", 50, (10, 10))
+    assert printed["accuracy"] == matrix.trace() / 50
+    assert printed["misclassified"] == 50 - matrix.trace() == sum(pair["count"] for pair in printed["confused"])
+    third = printed["classes"][3]
     assert (third["class"], third["support"], third["recall"]) == ("3", 5, matrix[3, 3] / 5)
 
 

@@ -90,17 +90,17 @@ def test_json_contains_as_many_layers_as_the_depth():
 
 def test_nan_is_shown_in_text_and_null_in_json():
     np.save("nan.npy", np.array([[1, np.nan], [np.inf, 2]], np.float32))
-    told = done("explain", "nan.npy", "-k", "1 1; 1 1", "--at", "0,0")
-    assert told.stdout.splitlines()[3] == "kernel at 0,0 = nan"
-    assert told.stderr == ""
+    printed = done("explain", "nan.npy", "-k", "1 1; 1 1", "--at", "0,0")
+    assert printed.stdout.splitlines()[3] == "kernel at 0,0 = nan"
+    assert printed.stderr == ""
     (one,) = explained("nan.npy", "-k", "1 1; 1 1", "--at", "0,0")
     assert one["value"] is None
     assert one["points"][0]["sums"][0]["inputs"][0]["patch"] == [[1, None], [None, 2]]
 
 
 def test_standard_input_is_read():
-    told = done("explain", "-", "-f", "edges", "--at", "3,4", stdin=SEVEN.read_bytes()).stdout
-    assert told.startswith("standard input (28×28) through edges: position 3,4 of 26×26\n")
+    printed = done("explain", "-", "-f", "edges", "--at", "3,4", stdin=SEVEN.read_bytes()).stdout
+    assert printed.startswith("standard input (28×28) through edges: position 3,4 of 26×26\n")
 
 
 def test_filters_are_explained_once_and_in_the_given_order():

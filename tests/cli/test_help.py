@@ -22,7 +22,7 @@ COMMANDS = typer.main.get_command(app).commands
 PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parameter in command.params]
 
 
-def test_the_commands_are_in_the_order_of_learning():
+def test_the_commands_are_listed_in_their_order():
     assert list(COMMANDS) == [
         "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
         "show-patterns",

@@ -227,7 +227,7 @@ def test_a_huge_grid_is_refused_with_advice():
     assert files() == []
 
 
-def test_a_long_strip_has_labels_of_a_usual_size():
+def test_a_long_row_has_labels_of_the_usual_size():
     np.save("a.npy", np.zeros((1, 100_000), np.float32))
     done("apply", "a.npy", "-k", "1", "-o", "a.png")
     assert size("a.png")[1] < 50

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.commands import SAMPLES, SEVEN, done, refused, run, shell
 
 
-def told(path: str | Path) -> dict:
+def printed(path: str | Path) -> dict:
     text = Path(path).read_text(encoding="utf-8")
     found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
     assert found
@@ -30,41 +30,41 @@ def test_the_ending_html_writes_a_page_and_a_summary():
     result = done("apply", SEVEN, "-f", "edges", "-o", "page.html")
     assert result.stderr == "page.html: 4 channels of 26×26\n"
     assert result.stdout == ""
-    assert told("page.html")["network"]["layers"][0]["filters"] == ["top", "left", "bottom", "right"]
+    assert printed("page.html")["network"]["layers"][0]["filters"] == ["top", "left", "bottom", "right"]
 
 
 def test_a_page_shows_every_layer():
     result = done("apply", SEVEN, "-f", "edges", "--then", "box", "--pool", "max:2", "-o", "page.html")
     assert result.stderr == "page.html: 4 channels of 26×26, 1 channel of 12×12\n"
-    assert [layer["pool"] for layer in told("page.html")["network"]["layers"]] == [None, "max:2"]
+    assert [layer["pool"] for layer in printed("page.html")["network"]["layers"]] == [None, "max:2"]
 
 
 def test_a_page_of_a_layer_shows_the_layers_below():
     done("apply", SEVEN, "-f", "edges", "--then", "box", "--layer", "1", "-o", "page.html")
-    assert len(told("page.html")["network"]["layers"]) == 1
+    assert len(printed("page.html")["network"]["layers"]) == 1
 
 
 def test_all_options_of_the_layer_reach_the_page():
     options = "--stride 2,1 --dilation 2 --padding 3 --border reflect --activation relu --flip"
     done("apply", SEVEN, "-f", "edges", *options.split(), "-o", "page.html")
-    layer = told("page.html")["network"]["layers"][0]
+    layer = printed("page.html")["network"]["layers"][0]
     assert (layer["stride"], layer["dilation"], layer["padding"]) == ([2, 1], [2, 2], [[3, 3], [3, 3]])
     assert (layer["border"], layer["activation"]) == ("reflect", "relu")
 
 
-def test_each_color_apart_is_a_group_of_its_own():
+def test_each_separate_color_is_a_group():
     done("apply", SAMPLES / "colors.png", "-f", "edges", "--channels", "each", "-o", "page.html")
-    page = told("page.html")
+    page = printed("page.html")
     assert page["network"]["layers"][0]["groups"] == 3
     assert page["image"]["channels"] == ["red", "green", "blue"]
 
 
-def test_pages_of_many_images_have_names_of_their_own():
+def test_pages_of_many_images_have_different_names():
     picture("a.png", 8, 8)
     picture("b.png", 8, 9)
     done("apply", "a.png", "b.png", "-f", "edges", "-o", "{stem}.html", "--jobs", "2")
-    assert told("a.html")["image"]["pixels"]["shape"] == [1, 8, 8]
-    assert told("b.html")["image"]["pixels"]["shape"] == [1, 8, 9]
+    assert printed("a.html")["image"]["pixels"]["shape"] == [1, 8, 8]
+    assert printed("b.html")["image"]["pixels"]["shape"] == [1, 8, 9]
 
 
 def test_a_page_can_be_written_to_a_pipe():

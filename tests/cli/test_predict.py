@@ -33,11 +33,11 @@ def test_top_limits_the_number_of_classes(model):
 
 
 def test_json_contains_classes_and_probabilities(model):
-    told = json.loads(done("predict", SEVEN, "-m", model, "--json", "--top", "10").stdout)
-    assert list(told) == ["image", "class", "probability", "top", "notes"]
-    assert (told["image"], told["class"]) == (str(SEVEN), "7")
-    assert told["top"][0] == {"class": "7", "probability": told["probability"]}
-    assert sum(one["probability"] for one in told["top"]) == pytest.approx(1, abs=1e-5)
+    printed = json.loads(done("predict", SEVEN, "-m", model, "--json", "--top", "10").stdout)
+    assert list(printed) == ["image", "class", "probability", "top", "notes"]
+    assert (printed["image"], printed["class"]) == (str(SEVEN), "7")
+    assert printed["top"][0] == {"class": "7", "probability": printed["probability"]}
+    assert sum(one["probability"] for one in printed["top"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_dark_digit_on_light_ground_is_inverted_and_resized_with_a_note(model, dark):

@@ -118,9 +118,9 @@ def test_only_applies_to_values_json_and_pictures(deep):
     assert done("show-filters", deep, "--layer", "2", "--only", "2", "--values").stdout == (
         "layer 2: 2 filters of 1×1\nd on a:\n  0\nd on b:\n  3\n"
     )
-    told = json.loads(done("show-filters", deep, "--layer", "2", "--only", "2", "--json").stdout)
-    assert [one["name"] for one in told["filters"]] == ["d"]
-    assert [channel["name"] for channel in told["channels"]] == ["d"]
+    printed = json.loads(done("show-filters", deep, "--layer", "2", "--only", "2", "--json").stdout)
+    assert [one["name"] for one in printed["filters"]] == ["d"]
+    assert [channel["name"] for channel in printed["channels"]] == ["d"]
     assert levels(deep, "--layer", "2", "--only", "1").shape[0] < levels(deep, "--layer", "2").shape[0]
 
 

@@ -54,15 +54,15 @@ def test_a_preset_accepts_any_input():
 def test_an_arch_file_gets_the_dense_layer_of_training():
     with open("arch.toml", "w") as file:
         file.write(ARCH)
-    told = json.loads(done("summary", "arch.toml", "--classes", "26", "--json").stdout)
-    assert [layer["name"] for layer in told["layers"]] == [
+    printed = json.loads(done("summary", "arch.toml", "--classes", "26", "--json").stdout)
+    assert [layer["name"] for layer in printed["layers"]] == [
         "16 filters 5×5", "ReLU", "max-pool 2×2", "32 filters 3×5, stride 2×2, padding same", "dense, 26 classes",
     ]  # fmt: skip
-    assert [layer["output"] for layer in told["layers"]] == [
+    assert [layer["output"] for layer in printed["layers"]] == [
         [16, 24, 24], [16, 24, 24], [16, 12, 12], [32, 6, 6], [26],
     ]  # fmt: skip
-    assert told["layers"][3]["sum"] == "32 × 16 × 3 × 5 + 32 = 7712"
-    assert told["parameters"] == told["trainable"] == 416 + 7712 + 26 * 32 * 36 + 26
+    assert printed["layers"][3]["sum"] == "32 × 16 × 3 × 5 + 32 = 7712"
+    assert printed["parameters"] == printed["trainable"] == 416 + 7712 + 26 * 32 * 36 + 26
 
 
 def test_fixed_filters_are_not_counted_as_trainable():

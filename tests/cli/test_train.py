@@ -75,9 +75,14 @@ def test_json_and_log_contain_the_same_object_for_each_epoch():
 
 def test_the_model_contains_the_name_of_its_data():
     done(*TINY, "--epochs", "2", "--seed", "5", "--no-augment", "--lr", "0.02", "--batch-size", "50")
-    told = meta("model.npz")
-    assert (told["dataset"], told["seed"], told["epochs"], told["input"]) == ("drawn:300", 5, 2, [1, 28, 28])
-    assert {name: told["settings"][name] for name in ("shift", "rate", "batch_size")} == {
+    printed = meta("model.npz")
+    assert (printed["dataset"], printed["seed"], printed["epochs"], printed["input"]) == (
+        "drawn:300",
+        5,
+        2,
+        [1, 28, 28],
+    )
+    assert {name: printed["settings"][name] for name in ("shift", "rate", "batch_size")} == {
         "shift": 0, "rate": 0.02, "batch_size": 50,
     }  # fmt: skip
 
@@ -132,7 +137,7 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "said", "code"),
+    ("given", "message", "code"),
     [
         (("--epochs", "0"), "Invalid value for '--epochs': '0' is not a whole number of 1 or more.\n", 2),
         (("--lr", "0"), "Invalid value for '--lr': '0' is not a number of more than 0, such as 0.01.\n", 2),
@@ -156,16 +161,16 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
          "drawn:300: a size can be given for folders of images only.", 1),
     ],
 )  # fmt: skip
-def test_a_bad_command_is_refused_with_a_message(given, said, code):
+def test_a_bad_command_is_refused_with_a_message(given, message, code):
     epochs = () if "--epochs" in given else ("--epochs", "1")
     arguments = () if given[0] in ("--filters", "--arch") else ("--filters", "2,3")
     text = refused("train", "--data", "drawn:300", *epochs, *arguments, *given, code=code)
-    assert text.startswith(f"cnnfx: {said.rstrip()}")
+    assert text.startswith(f"cnnfx: {message.rstrip()}")
     assert not os.path.exists("model.npz")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
-def test_a_log_on_a_full_disk_is_named():
+def test_a_log_on_a_full_disk_is_reported():
     result = run(*TINY, "--epochs", "1", "--log", "/dev/full")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
@@ -206,8 +211,8 @@ def stopped_after_an_epoch(how: int, *args: str) -> tuple[int, str]:
     ) as process:
         wait_until(lambda: os.path.exists("model.npz"))
         process.send_signal(how)
-        said = process.stderr.read()
-    return process.returncode, said
+        message = process.stderr.read()
+    return process.returncode, message
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -216,18 +221,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one(how):
     stopped_after_an_epoch(how, *args)
     assert 1 <= meta("model.npz")["epochs"] < 12
     epochs = meta("model.npz")["epochs"]
-    said = done("train", "--resume", "model.npz").stderr
-    assert f" parameters. {epochs} of 12 epochs {'is' if epochs == 1 else 'are'} done.\n" in said
+    message = done("train", "--resume", "model.npz").stderr
+    assert f" parameters. {epochs} of 12 epochs {'is' if epochs == 1 else 'are'} done.\n" in message
     done(*args, "-o", "whole.npz")
     assert same("model.npz", "whole.npz")
     assert [name for name in os.listdir() if name.startswith(".cnnfx")] == [] or how == signal.SIGKILL
 
 
 def test_ctrl_c_prints_where_the_model_is_and_how_to_continue():
-    code, said = stopped_after_an_epoch(signal.SIGINT, *SLOW)
+    code, message = stopped_after_an_epoch(signal.SIGINT, *SLOW)
     assert code == 130
     done_epochs = meta("model.npz")["epochs"]
-    assert said.endswith(
+    assert message.endswith(
         f"cnnfx: stopped. model.npz contains the model after epoch {done_epochs} of 60.\n"
         "Continue with: cnnfx train --resume model.npz\ncnnfx: interrupted.\n"
     )
@@ -241,10 +246,10 @@ def test_ctrl_c_in_the_first_epoch_reports_that_nothing_is_saved(earlier):
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
         assert run.stderr.readline().startswith("training on ")
         run.send_signal(signal.SIGINT)
-        said = run.stderr.read()
+        message = run.stderr.read()
     assert run.returncode == 130
     still = " model.npz is still the model of an earlier run." if earlier else ""
-    assert said == f"cnnfx: stopped in the first epoch: nothing is saved yet.{still}\ncnnfx: interrupted.\n"
+    assert message == f"cnnfx: stopped in the first epoch: nothing is saved yet.{still}\ncnnfx: interrupted.\n"
 
 
 def test_the_log_of_a_resumed_run_is_continued():
@@ -275,7 +280,7 @@ def test_a_terminal_shows_a_bar_and_the_filters_before_and_after():
     assert code == 0
     assert "images/s" in shown
     bars = [re.sub("\x1b.*?[a-zA-Z]", "", line) for line in re.split("[\r\n]", shown) if "images/s" in line]
-    assert max(map(len, bars)) <= 77  # of 80: there is room for the ^C of Ctrl-C
+    assert max(map(len, bars)) <= 77  # of 80: the terminal writes ^C after the bar
     assert "the first layer's filters before:\n" in shown
     assert "and after:\n" in shown
     assert "▀" in shown
@@ -286,5 +291,5 @@ def test_a_terminal_shows_a_bar_and_the_filters_before_and_after():
 def test_an_epoch_on_mnist_reaches_an_accuracy_of_98_percent():
     result = done("train", "--data", "mnist", "--epochs", "1", "--json")
     assert json.loads(result.stdout)["test_accuracy"] > 0.98
-    told = json.loads(done("evaluate", "model.npz", "--json").stdout)
-    assert told["accuracy"] == json.loads(result.stdout)["test_accuracy"]
+    printed = json.loads(done("evaluate", "model.npz", "--json").stdout)
+    assert printed["accuracy"] == json.loads(result.stdout)["test_accuracy"]

@@ -74,15 +74,15 @@ def stopped(*args, ready):
     ) as process:
         wait_until(lambda: os.path.exists(ready))
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-    return process.returncode, said
+        message = process.stderr.read()
+    return process.returncode, message
 
 
 def test_ctrl_c_writes_the_pictures_so_far_and_a_resumed_run_begins_there():
-    code, said = stopped(*LONG, "--filmstrip", "a.gif", "--curve", "a.png", ready="model.npz")
+    code, message = stopped(*LONG, "--filmstrip", "a.gif", "--curve", "a.png", ready="model.npz")
     assert code == 130
-    assert "\nContinue with: cnnfx train --resume model.npz\n" in said
-    assert "\na.gif: the filters of layer 1 in " in said
+    assert "\nContinue with: cnnfx train --resume model.npz\n" in message
+    assert "\na.gif: the filters of layer 1 in " in message
     assert picture("a.gif")[1] >= 2
     assert picture("a.png") == ("PNG", 1)
     assert not [name for name in os.listdir() if name.startswith(".cnnfx")]
@@ -92,10 +92,10 @@ def test_ctrl_c_writes_the_pictures_so_far_and_a_resumed_run_begins_there():
     ) as process:  # fmt: skip
         wait_until(lambda: os.path.exists("log.jsonl") and os.path.getsize("log.jsonl"))
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        message = process.stderr.read()
     assert process.returncode == 130
-    assert "b.gif: the filters of layer 1 in " in said
-    assert ", where the run was resumed\n" in said
+    assert "b.gif: the filters of layer 1 in " in message
+    assert ", where the run was resumed\n" in message
 
 
 def test_a_failed_run_writes_the_pictures_so_far():
@@ -122,7 +122,7 @@ def test_too_many_filters_for_a_filmstrip_are_refused_before_training():
 
 
 @pytest.mark.parametrize(
-    ("given", "said", "code"),
+    ("given", "message", "code"),
     [
         (("--filmstrip", "a.jpg"),
          "a.jpg: .jpg files cannot be animated. Write a .gif, a .webp or an animated .png.", 2),
@@ -142,6 +142,6 @@ def test_too_many_filters_for_a_filmstrip_are_refused_before_training():
          "./a.png: filmstrip and curve would be the same file. Give each its own name.", 2),
     ],
 )  # fmt: skip
-def test_a_bad_picture_is_refused_before_training(given, said, code):
-    assert refused(*TINY, "--epochs", "1", *given, code=code) == f"cnnfx: {said}"
+def test_a_bad_picture_is_refused_before_training(given, message, code):
+    assert refused(*TINY, "--epochs", "1", *given, code=code) == f"cnnfx: {message}"
     assert os.listdir() == []

@@ -7,7 +7,7 @@ import sys
 import time
 
 WORKER = re.compile(r"multiprocessing\.(forkserver|spawn)")
-"""What stands in the command line of a worker process, of ours and of a nanny's."""
+"""Matches the command line of a worker process, of cnnfx or of Dask's nanny."""
 
 
 def _opened(path, *args, _open=pathlib.Path.open, **options):  # Dask loads this twice, so `_open` is no global

@@ -23,7 +23,7 @@ DASK = (sys.executable, "-m", "dask")
 
 
 class Cluster:
-    """A scheduler and its workers, each in a process of its own."""
+    """A scheduler and its workers, each in a separate process."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.file = folder / "scheduler.json"
@@ -62,7 +62,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def another(tmp_path_factory):
-    """A scheduler of the test's own, which tolerates no failure; the test starts its workers."""
+    """A scheduler for one test, which tolerates no failed task; the test starts its workers."""
     folder = tmp_path_factory.mktemp("another")
     cluster = Cluster(folder, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
     yield cluster
@@ -98,12 +98,12 @@ def test_a_worker_that_is_killed_costs_no_image_and_leaves_no_unfinished_file(cl
     with subprocess.Popen(line, stderr=subprocess.PIPE, env=environment()) as process:
         wait_until(lambda: len(os.listdir("out")) > 3)
         killed = cluster.workers.pop()
-        Path(f"out/.cnnfx-{killed.pid}-0.part").write_bytes(b"half")  # as if it were killed in writing
+        Path(f"out/.cnnfx-{killed.pid}-0.part").write_bytes(b"half")  # as if it were killed while it wrote
         Path(f"out/.cnnfx-{cluster.workers[0].pid}-0.part").write_bytes(b"half")
         killed.kill()
-        _, told = process.communicate(timeout=60)
+        _, printed = process.communicate(timeout=60)
     killed.wait()
-    assert told == b"cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n"
+    assert printed == b"cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n"
     written = [name for name in os.listdir("out") if name.endswith(".png")]
     assert len(written) == 299
     assert {*os.listdir("out")} - {*written} == {f".cnnfx-{cluster.workers[0].pid}-0.part"}
@@ -129,9 +129,9 @@ def test_the_loss_of_all_workers_ends_the_work(another):
 
     with ThreadPoolExecutor() as pool:
         pool.submit(kill)
-        code, _, told = command("-q", "--scheduler", another.address, program=(sys.executable, "-c", IMPATIENT))
+        code, _, printed = command("-q", "--scheduler", another.address, program=(sys.executable, "-c", IMPATIENT))
     assert code == 1
-    assert told.removeprefix("cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n") == (
+    assert printed.removeprefix("cnnfx: photos/4.png: it is empty. The program that made it may have failed.\n") == (
         f"cnnfx: {another.address}: all its workers are gone. The finished outputs are written. "
         f"Start some with dask worker {another.address}. Continue with --skip-existing.\n"
     )
@@ -158,7 +158,8 @@ def test_only_the_image_that_crashes_workers_is_reported(another):
 
 @contextmanager
 def peer(answer: bytes | None, listens: bool = True):
-    """The address of something that takes connections, if it listens, and answers all alike, or nothing."""
+    """Yield the address of a server that is no scheduler: it sends `answer`, or nothing; it refuses connections unless
+    it listens."""
     with socket.socket() as server, ThreadPoolExecutor() as pool:
         server.bind(("127.0.0.1", 0))
         if listens:
@@ -171,7 +172,7 @@ def peer(answer: bytes | None, listens: bool = True):
 def reply(server: socket.socket, answer: bytes) -> None:
     with server.accept()[0] as line:
         line.sendall(answer)
-        line.recv(1)  # until the other side hangs up
+        line.recv(1)  # until the other side closes the connection
 
 
 def no_answer(address: str) -> str:
@@ -199,10 +200,10 @@ def test_a_stopped_scheduler_is_reported_with_its_address(another):
 def test_a_stopped_worker_is_reported_with_its_address(another):
     another.start_workers(2, "--no-nanny")
     another.workers[0].send_signal(signal.SIGSTOP)
-    code, _, told = command("--scheduler", another.address)
+    code, _, printed = command("--scheduler", another.address)
     assert re.fullmatch(
         rf"cnnfx: {another.address}: its worker tcp://127.0.0.1:\d+ does not answer within 5 seconds. Restart it.\n",
-        told,
+        printed,
     )
     assert code == 1
 
@@ -225,8 +226,8 @@ def test_the_address_of_a_worker_is_not_that_of_a_scheduler(cluster):
     ["", "tcp://host", "tcp://host:port", "http://host:80", "tcp://host:80:80", "tcp://:80", "host:0", "host:65536"],
 )
 def test_a_malformed_address_is_refused(address):
-    told = refused("apply", SEVEN, "-f", "edges", "-o", "out/seven.png", "--scheduler", address, code=2)
-    assert told + "\n" == no_scheduler(address or "''")
+    printed = refused("apply", SEVEN, "-f", "edges", "-o", "out/seven.png", "--scheduler", address, code=2)
+    assert printed + "\n" == no_scheduler(address or "''")
 
 
 def test_missing_dask_is_reported(monkeypatch):

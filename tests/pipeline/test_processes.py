@@ -23,8 +23,8 @@ def command(*options: str, program: tuple[str, ...] = COMMAND) -> subprocess.Com
 
 
 def test_the_results_are_in_the_order_of_the_images():
-    told = command("--jobs", "3").stderr.splitlines()
-    assert told == [f"out/{number}.png: 4 channels of 26×26" for number in range(9)]
+    printed = command("--jobs", "3").stderr.splitlines()
+    assert printed == [f"out/{number}.png: 4 channels of 26×26" for number in range(9)]
 
 
 def test_the_json_is_that_of_one_process():
@@ -64,8 +64,8 @@ def test_an_empty_file_is_reported():
 def test_existing_outputs_are_skipped():
     command("--jobs", "2")
     Path("out/4.png").unlink()
-    told = command("--jobs", "2", "--skip-existing").stderr.splitlines()
-    assert told[3:6] == [
+    printed = command("--jobs", "2", "--skip-existing").stderr.splitlines()
+    assert printed[3:6] == [
         "photos/3.png: its output exists already.",
         "out/4.png: 4 channels of 26×26",
         "photos/5.png: its output exists already.",
@@ -79,6 +79,6 @@ def test_an_interrupt_leaves_only_complete_files_and_one_message():
     with subprocess.Popen(line, stderr=subprocess.PIPE, env=environment(), start_new_session=True) as process:
         wait_until(lambda: len(os.listdir("out")) > 3)
         os.killpg(process.pid, signal.SIGINT)
-        _, told = process.communicate(timeout=30)
-    assert (process.returncode, told) == (130, b"cnnfx: interrupted.\n")
+        _, printed = process.communicate(timeout=30)
+    assert (process.returncode, printed) == (130, b"cnnfx: interrupted.\n")
     assert not [name for name in os.listdir("out") if not name.endswith(".png")]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The same job with ImageMagick: half the response around mid-grey, four maps, two by two.
+# The same job with ImageMagick: half the response around mid-gray, four maps, two by two.
 set -e
 convert "$1" -colorspace Gray -define convolve:scale=16.6% -define convolve:bias=50% \
     \( -clone 0 -morphology Correlate '3x3: -1,-1,-1 1,1,1 0,0,0' \) \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The same job with libvips' command line: a fixed gain around mid-grey, four maps, two by two.
+# The same job with libvips' command line: a fixed gain around mid-gray, four maps, two by two.
 set -e
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
