@@ -6,6 +6,7 @@ channels are always the third axis from the end, so the same code handles an ima
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -341,11 +342,11 @@ class Pool:
         ArgumentError
             If the text does not describe a pooling.
         """
-        kind, _, size = text.partition(":")
-        try:
-            return cls(kind.strip(), int(size))
-        except ValueError:  # an ArgumentError is one too
-            raise _unknown_pool(text) from None
+        match = re.fullmatch(r"\s*([a-z]+)\s*:\s*([0-9]{1,9})\s*", text)
+        if match is None:
+            raise _unknown_pool(text)
+        kind, size = match.groups()
+        return cls(kind, int(size))
 
     def forward(self, maps: Array) -> Array:
         """Return the pooled maps `(..., H // size, W // size)` of maps `(..., H, W)`."""

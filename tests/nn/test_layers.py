@@ -80,7 +80,7 @@ def test_max_pooling_keeps_nan() -> None:
     assert np.isnan(Pool("max", 2).forward(maps)).all()
 
 
-@pytest.mark.parametrize("text", ["", "max", "max:", "max:x", "max:0", "min:2", "2"])
+@pytest.mark.parametrize("text", ["", "max", "max:", "max:x", "max:0", "max:+2", "max:1_0", "max:٢", "min:2", "2"])
 def test_an_invalid_text_of_a_pooling_is_refused(text: str) -> None:
     with pytest.raises(ArgumentError, match=r"^pool .*is not known\. Write max:N or mean:N with N of 1 or more\.$"):
         Pool.parse(text)
