@@ -35,9 +35,9 @@ COLOR_TYPES = {"gray": (0, 1), "rgb": (2, 3)}
 BLOCK_COUNT = 8
 """How many blocks a picture is cut into, if they are neither too small nor too large. More blocks cost time: each has
 its own overhead, and threads wait for each other between short tasks."""
-MIN_BLOCK_BYTES = 2**20
+MIN_BLOCK_BYTES = 2**18
 """The approximate size of the smallest blocks."""
-MAX_BLOCK_BYTES = 2**21
+MAX_BLOCK_BYTES = 2**19
 """The approximate size of the largest blocks, which bounds the memory in use."""
 FILTER_BYTES = 2**18
 """How many bytes are filtered at a time, so that they stay in the processor's cache."""
