@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 MAX_LISTED_NAMES = 12
 """The most names that a message lists."""
-DIGITS = tuple("0123456789")
-"""The classes of a model of handwritten digits."""
-DIGIT_SHAPE = (1, 28, 28)
-"""The channels, rows and columns of MNIST's images."""
 
 
 class LayerSettings(NamedTuple):
@@ -251,10 +247,10 @@ def fit_to_model(network: Network, shape: tuple[int, int, int], image: Image) ->
     """
     if image.shape[0] != shape[0]:
         raise ArgumentError(f"{image.name}: it has {image.shape[0]} channels; the model was trained on {shape[0]}.")
-    if shape != DIGIT_SHAPE or network.classes != DIGITS:
-        return _resized(image, shape)
-    from cnnfx.datasets import fit_digit
+    from cnnfx.datasets.digit_preprocessing import fit_digit, reads_digits
 
+    if not reads_digits(shape, network.classes):
+        return _resized(image, shape)
     try:
         digit, notes = fit_digit(image.floats()[0])
     except ArgumentError as error:

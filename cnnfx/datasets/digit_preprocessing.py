@@ -6,6 +6,8 @@ middle; see http://yann.lecun.com/exdb/mnist/.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,6 +16,8 @@ from cnnfx.images.image import ResizeMethod, resize
 
 Pixels = NDArray[np.float32]
 
+DIGITS = tuple("0123456789")
+"""The names of MNIST's classes."""
 IMAGE_SIDE = 28
 """The side of MNIST's images, in pixels."""
 BOX_SIDE = 20
@@ -28,6 +32,11 @@ MAX_BOX_ERROR = 2
 """The largest difference of the longer side from `BOX_SIDE`, in pixels, for which an image is returned unchanged."""
 MAX_CENTER_ERROR = 1.0
 """The largest distance of the center of mass from `CENTER`, in pixels, for which an image is returned unchanged."""
+
+
+def reads_digits(shape: Sequence[int], classes: Sequence[str]) -> bool:
+    """Return whether a model with images of `shape` (C, H, W) and these classes reads digits in the format of MNIST."""
+    return tuple(shape) == (1, IMAGE_SIDE, IMAGE_SIDE) and tuple(classes) == DIGITS
 
 
 def fit_digit(image: ArrayLike) -> tuple[Pixels, tuple[str, ...]]:

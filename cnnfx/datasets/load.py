@@ -171,7 +171,8 @@ def _load_mnist(progress: Progress | None) -> Dataset:
 
 def _load_mnist_from_variable() -> Dataset | None:
     """Load MNIST from the path `$CNNFX_DATA`; return None if it is not set."""
-    from cnnfx.datasets.mnist import DIGITS, is_mnist
+    from cnnfx.datasets.digit_preprocessing import DIGITS
+    from cnnfx.datasets.mnist import is_mnist
 
     path = os.environ.get("CNNFX_DATA")
     if not path:

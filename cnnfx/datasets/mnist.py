@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 
 from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
+from cnnfx.datasets.digit_preprocessing import DIGITS
 from cnnfx.datasets.download import RemoteFile, fetch
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
@@ -36,8 +37,6 @@ FILES = {
     ),
 }
 """MNIST's files by the names of their arrays in `Dataset`."""
-DIGITS = tuple("0123456789")
-"""The names of MNIST's classes."""
 
 
 def load_mnist(*, mirrors: Sequence[str] | None = None, progress: Progress | None = None) -> Dataset:

@@ -10,16 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.datasets.digit_preprocessing import reads_digits
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.layers import Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table
-
-DIGIT_CLASSES = tuple("0123456789")
-"""The classes of a model that reads digits."""
-DIGIT_SHAPE = (1, 28, 28)
-"""The shape of MNIST's images, (channels, rows, columns)."""
 
 
 def page_data(network: Network, image: Image, color_scale: ColorScale) -> str:
@@ -100,4 +96,4 @@ def _drawing_data(network: Network) -> dict[str, Any] | None:
         return None
     if maps_shape != tuple(network.head.shape):
         return None
-    return {"shape": shape, "digits": tuple(shape) == DIGIT_SHAPE and network.classes == DIGIT_CLASSES}
+    return {"shape": shape, "digits": reads_digits(shape, network.classes)}
