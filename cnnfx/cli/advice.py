@@ -32,6 +32,7 @@ class Advice(NamedTuple):
 
 ADVICE = {
     "arch_file": Advice("Give it to cnnfx train as --arch."),
+    "channel_selection": Advice(usage=True),
     "disk_full": Advice("Free space, or choose another output with {option}."),
     "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
     "filter_name": Advice(usage=True),
