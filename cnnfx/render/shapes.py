@@ -161,8 +161,8 @@ def polygon_coverage(polygons: Sequence[Polygon], shape: tuple[int, ...]) -> tup
         # Pillow fills the pixels of the corners too: the corners are those of the outermost pixels inside the polygon.
         corners += 0.5 * np.sign(corners.mean(axis=0) - corners) - 0.5
         draw.polygon([tuple(corner) for corner in np.rint(corners).astype(int).tolist()], fill=255)
-    coverage: NDArray[np.float32] = np.divide(mask.reduce(SUPERSAMPLING), 255, dtype=np.float32)
-    return rows, columns, coverage
+    samples = np.asarray(mask.reduce(SUPERSAMPLING)).astype(np.float32)
+    return rows, columns, samples / np.float32(255)
 
 
 def blend(part: Picture, color: Color, alpha: NDArray[np.float32]) -> None:
