@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 SEPARATOR = "  "
 """The text between the parts of an equation."""
+MINUS = "−"
+"""The minus sign of numbers in pictures."""
 EXPONENT = -1
 """What `decimals` returns for numbers that are too large or too small for decimals; they have an exponent instead."""
 
@@ -55,6 +57,25 @@ def format_short_number(value: float) -> str:
     """Return a number with three significant digits and no zero before the decimal point, for small squares."""
     text = f"{value:.3g}".replace("-0.", "-.").removeprefix("0")
     return "0" if text in ("", "-0") else text
+
+
+def format_scale_number(value: float) -> str:
+    """Return a number with three significant digits and a true minus sign, for legends and labels in pictures.
+
+    Examples
+    --------
+    >>> format_scale_number(-2.236), format_scale_number(0.5), format_scale_number(-0.0), format_scale_number(12345.6)
+    ('−2.24', '0.5', '0', '12346')
+    """
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return MINUS + "∞" if value < 0 else "∞"
+    magnitude = abs(value)
+    text = f"{magnitude:.0f}" if 999.5 <= magnitude < 1e6 else f"{magnitude:.3g}"
+    mantissa, _, exponent = text.partition("e")
+    text = f"{mantissa}e{int(exponent)}".replace("-", MINUS) if exponent else text
+    return MINUS + text if value < 0 else text
 
 
 def kernel_lines(kernel: NDArray[Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from cnnfx.render.number_text import (
     decimals,
     equation,
     format_number,
+    format_scale_number,
     format_short_number,
     kernel_lines,
     matrix,
@@ -51,6 +52,28 @@ def test_the_number_of_decimals_depends_on_the_largest_number(values, places):
 )
 def test_a_number_is_rounded_and_zero_has_no_sign(value, places, text):
     assert format_number(value, places) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2.236, "2.24"),
+        (-2.236, "−2.24"),
+        (1.0, "1"),
+        (0.25, "0.25"),
+        (-0.0, "0"),
+        (999.4, "999"),
+        (999.6, "1000"),
+        (-12345.6, "−12346"),
+        (1.234e6, "1.23e6"),
+        (-1.5e-9, "−1.5e−9"),
+        (np.inf, "∞"),
+        (-np.inf, "−∞"),
+        (np.nan, "NaN"),
+    ],
+)
+def test_a_number_of_a_scale_has_three_digits_and_a_true_minus_sign(value, text):
+    assert format_scale_number(value) == text
 
 
 @pytest.mark.parametrize(
