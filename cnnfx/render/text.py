@@ -1,8 +1,11 @@
-"""Text in pictures, drawn in the font bundled with Pillow, so that it looks the same on every machine."""
+"""Text in pictures, drawn in a typeface that cnnfx contains, so that it looks the same on every machine."""
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +14,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL import ImageFont
 
+FONTS = Path(__file__).parent / "fonts"
+"""The folder of the typeface, its license and the list of its characters; samples/make_font.py writes it."""
+TYPEFACE = "DejaVuSansCondensed-Subset.ttf"
 TEXT_LEVEL = 0
 """The gray level of text."""
 BACKGROUND = 255
@@ -21,7 +27,7 @@ LIGHT_TEXT_BELOW = 110
 
 @lru_cache(maxsize=256)
 def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint8]:
-    """Draw a line of black text on white.
+    """Draw a line of black text on white. Characters that the typeface lacks are escaped; see `escape`.
 
     Drawn texts are cached, since many images have the same labels. The result is read-only.
 
@@ -40,8 +46,8 @@ def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint
     """
     from PIL import Image, ImageDraw
 
-    shown = text if width is None else shorten(text, size, width)
-    canvas = Image.new("L", (text_width(text, size) if width is None else width, line_height(size)), BACKGROUND)
+    shown = escape(text) if width is None else shorten(text, size, width)
+    canvas = Image.new("L", (text_width(shown, size) if width is None else width, line_height(size)), BACKGROUND)
     ImageDraw.Draw(canvas).text((0, round(size * 0.08)), shown, fill=TEXT_LEVEL, font=_font(size))
     drawn = np.asarray(canvas)
     drawn.flags.writeable = False
@@ -75,7 +81,8 @@ def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_belo
 
 
 def shorten(text: str, size: int, width: int) -> str:
-    """Return the text, or its longest prefix that fits into `width` pixels with "..." after it."""
+    """Return the escaped text, or its longest prefix that fits into `width` pixels with "..." after it."""
+    text = escape(text)
     if text_width(text, size) <= width:
         return text
     while text and text_width(text + "...", size) > width:
@@ -84,8 +91,8 @@ def shorten(text: str, size: int, width: int) -> str:
 
 
 def text_width(text: str, size: int) -> int:
-    """Return the width of a text in pixels."""
-    return int(np.ceil(_font(size).getlength(text)))
+    """Return the width of a text in pixels, with escapes for characters that the typeface lacks."""
+    return int(np.ceil(_font(size).getlength(escape(text))))
 
 
 def line_height(size: int) -> int:
@@ -93,8 +100,51 @@ def line_height(size: int) -> int:
     return round(size * 1.4)
 
 
+def escape(text: str) -> str:
+    r"""Return the text with Python's escapes, such as `\u6f22`, for the characters that the typeface lacks.
+
+    Letters followed by combining accents are composed first, since some file systems store names in this form.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    supported = _characters()
+    return "".join(
+        character if character in supported else _escaped(character) for character in unicodedata.normalize("NFC", text)
+    )
+
+
+def notes_on_escapes(name: str, texts: Iterable[str]) -> tuple[str, ...]:
+    r"""Return the notes on the characters that the typeface lacks: none, or one that names each of them.
+
+    Parameters
+    ----------
+    name : str
+        The name of the picture, for the note.
+    texts : iterable of str
+        The texts in the picture.
+    """
+    supported = _characters()
+    characters = [character for text in texts for character in unicodedata.normalize("NFC", text)]
+    missing = dict.fromkeys(character for character in characters if character not in supported)
+    if not missing:
+        return ()
+    # A control character in the note would change the terminal.
+    signs = ", ".join(character if character.isprintable() else repr(character) for character in missing)
+    return (f"{name}: the typeface of pictures has no {signs}; written as {', '.join(map(_escaped, missing))}.",)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _characters() -> frozenset[str]:
+    return frozenset((FONTS / "characters.txt").read_text(encoding="utf-8"))
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
     from PIL import ImageFont
 
-    return ImageFont.load_default(size)
+    # The basic layout gives the same result where Pillow is built without libraqm.
+    return ImageFont.truetype(FONTS / TYPEFACE, size, layout_engine=ImageFont.Layout.BASIC)
