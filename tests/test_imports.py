@@ -93,7 +93,7 @@ def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
 
 APPLY = {
     "__main__": set(),
-    "cli": {"advice", "app", "apply", "console", "inputs", "networks", "options", "outputs", "parsers"},
+    "cli": {"advice", "app", "apply", "console", "inputs", "networks", "options", "outputs", "parsers", "renamed"},
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
     "render": {"color", "feature_grid", "grid", "png", "text"},
     "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from cnnfx.cli.advice import FAILURE, report
 from cnnfx.cli.console import INTERRUPTED, print_error, silence_stdout
+from cnnfx.cli.renamed import new_name, normalized, shown_names
 from cnnfx.errors import CnnfxError
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class _Command(TyperCommand):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None:
+                record = shown_names(self.name or "", record[0]), record[1]
                 heading = getattr(param, "rich_help_panel", None)
                 default = "Arguments" if param.param_type_name == "argument" else "Options"
                 groups.setdefault(heading or default, []).append(record)
@@ -116,7 +118,8 @@ class _Command(TyperCommand):
 def _with_help_hint(error: typer.BadParameter) -> str:
     if error.ctx is None:
         return error.format_message()
-    return f"{error.format_message()}\nTry '{error.ctx.command_path} --help' for help."
+    new = new_name(error.ctx.info_name or "", getattr(error, "option_name", ""))
+    return f"{new or error.format_message()}\nTry '{error.ctx.command_path} --help' for help."
 
 
 app = typer.Typer(
@@ -124,7 +127,11 @@ app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help takes longer to import than most commands take to run
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "token_normalize_func": normalized,
+    },
 )
 
 

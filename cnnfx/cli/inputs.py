@@ -91,12 +91,12 @@ def read_stdin() -> bytes:
     return content
 
 
-def load_data(spec: str | None, seed: int, quiet: bool, size: int | None = None, color: bool = False) -> Dataset:
+def load_data(spec: str | None, seed: int, quiet: bool, size: int | None = None, channels: str = "gray") -> Dataset:
     """Return the data set of `--data`, and print its notes, also where `quiet` is given."""
     from cnnfx.datasets import load_dataset
 
     with data_progress(quiet) as progress:
-        dataset = load_dataset(spec, size=size, color=color, seed=seed, progress=progress)
+        dataset = load_dataset(spec, size=size, channels=channels, seed=seed, progress=progress)
     for note in dataset.notes:
         print_error(note)
     return dataset
@@ -119,9 +119,9 @@ def load_data_of_model(network: Network, spec: str | None, quiet: bool) -> Datas
     spec, seed = spec or trained_on, network.meta.get("seed", 0)
     if is_name(spec):
         return load_data(spec, seed, quiet)
-    channels, height, width = network.meta.get("input", (1, 0, -1))
+    count, height, width = network.meta.get("input", (1, 0, -1))
     try:
-        return load_data(spec, seed, quiet, height if height == width else None, channels == 3)
+        return load_data(spec, seed, quiet, height if height == width else None, "rgb" if count == 3 else "gray")
     except ArgumentError:  # not a folder of images: it has one size only
         return load_data(spec, seed, quiet)
 

@@ -29,10 +29,10 @@ def train(
     epochs: training_options.Epochs = None,
     data: training_options.Data = None,
     image_size: training_options.ImageSize = None,
-    color: training_options.Color = False,
+    channels: training_options.Channels = "gray",
     arch: training_options.Arch = None,
-    filters: training_options.FilterCounts = None,
-    size: training_options.FilterSize = None,
+    widths: training_options.Widths = None,
+    kernel_size: training_options.KernelSize = None,
     batch_size: training_options.BatchSize = None,
     lr: training_options.Rate = None,
     augment: training_options.Augment = None,
@@ -55,8 +55,8 @@ def train(
 
     \b
       cnnfx train --epochs 3
-      cnnfx train --data drawn:6000 --filters 8,16 -o small.npz
-      cnnfx train --data photos/ --image-size 32 --color
+      cnnfx train --data drawn:6000 --widths 8,16 -o small.npz
+      cnnfx train --data photos/ --image-size 32 --channels rgb
       cnnfx train --arch edges-first.toml --log run.jsonl
       cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
       cnnfx train --resume model.npz
@@ -66,13 +66,13 @@ def train(
     from cnnfx.cli.training_report import TrainingReporter, print_summary
 
     start = time.monotonic()
-    run_options = RunOptions(epochs, batch_size, lr, augment, seed, arch, filters, size)
+    run_options = RunOptions(epochs, batch_size, lr, augment, seed, arch, widths, kernel_size)
     path = _model_path(output, resume)
     pictures = TrainingPictures(filmstrip, filmstrip_layer, curve, quiet)
     use_threads(threads)
     with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:
         if resume is None:
-            trainer = _new_trainer(run_options, data, image_size, color, quiet)
+            trainer = _new_trainer(run_options, data, image_size, channels, quiet)
         else:
             trainer = _resumed_trainer(resume, run_options, data, quiet)
         if trainer.finished:
@@ -95,12 +95,12 @@ class RunOptions:
     augment: bool | None
     seed: int | None
     arch: str | None
-    filters: Counts | None
-    size: int | None
+    widths: Counts | None
+    kernel_size: int | None
 
     def check_none_given(self, resume: str) -> None:
         """Check that no option is given: a resumed run keeps its settings."""
-        names = {"rate": "lr", "batch_size": "batch-size"}
+        names = {"rate": "lr", "batch_size": "batch-size", "kernel_size": "kernel-size"}
         for name, value in vars(self).items():
             if value is not None:
                 raise UsageError(
@@ -118,10 +118,10 @@ class RunOptions:
         from cnnfx.formats.arch import default_arch, load_arch
 
         if self.arch is None:
-            given = {"filters": self.filters, "size": self.size}
+            given = {"filters": self.widths, "size": self.kernel_size}
             return default_arch(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-        if self.filters is not None or self.size is not None:
-            raise UsageError("--filters and --size are for the default network; --arch describes its own.")
+        if self.widths is not None or self.kernel_size is not None:
+            raise UsageError("--widths and --kernel-size are for the default network; --arch describes its own.")
         return load_arch(self.arch)
 
 
@@ -137,13 +137,13 @@ def _model_path(output: str | None, resume: str | None) -> str:
 
 
 def _new_trainer(
-    run_options: RunOptions, data: str | None, image_size: int | None, color: bool, quiet: bool
+    run_options: RunOptions, data: str | None, image_size: int | None, channels: str, quiet: bool
 ) -> Trainer:
     from cnnfx.cli.inputs import load_data
     from cnnfx.training import Trainer, TrainingSettings
 
     settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
-    dataset = load_data(data, settings.seed, quiet, image_size, color)
+    dataset = load_data(data, settings.seed, quiet, image_size, channels)
     if run_options.batch_size is None and 0 < len(dataset.train_labels) < settings.batch_size:
         settings = replace(settings, batch_size=len(dataset.train_labels))
     return Trainer.begin(arch, dataset.train, _test_images(dataset), settings)

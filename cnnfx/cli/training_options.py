@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cnnfx.cli import parsers
 from cnnfx.cli.options import DATA, MESSAGES, option
@@ -30,16 +30,21 @@ ImageSize = Annotated[
         parsers.whole,
     ),
 ]
-Color = Annotated[bool, option("--color", "Read the images of class folders in color, not gray.", DATA)]
+Channels = Annotated[
+    Literal["gray", "rgb"],
+    option("--channels", "The channels of the images of class folders: gray, or red, green and blue (rgb).", DATA),
+]
 Arch = Annotated[
     str | None,
     option("--arch FILE", "A network as a filter file, with filters = 16 and size = 5 for filters to train.", NETWORK),
 ]
-FilterCounts = Annotated[
+Widths = Annotated[
     parsers.Counts | None,
-    option("--filters N,N", "The number of filters in each layer.  [default: 24,48]", NETWORK, parsers.counts),
+    option("--widths N,N", "The number of filters in each layer.  [default: 24,48]", NETWORK, parsers.counts),
 ]
-FilterSize = Annotated[int | None, option("--size N", "Filters of N×N weights.  [default: 5]", NETWORK, parsers.whole)]
+KernelSize = Annotated[
+    int | None, option("--kernel-size N", "Filters of N×N weights.  [default: 5]", NETWORK, parsers.whole)
+]
 Epochs = Annotated[
     int | None, option("--epochs N", "Passes over the training images.  [default: 3]", RUN, parsers.whole)
 ]

@@ -27,7 +27,7 @@ FILES_PER_TEST = 6
 
 
 def load_class_folders(
-    path: Path, *, size: int | None = None, color: bool = False, seed: int = 0, progress: Progress | None = None
+    path: Path, *, size: int | None = None, channels: str = "gray", seed: int = 0, progress: Progress | None = None
 ) -> Dataset:
     """Load the dataset of a folder with one sub-folder of images per class. The names of sub-folders are class names.
 
@@ -40,8 +40,8 @@ def load_class_folders(
     size : int, optional
         Height and width to which images are resized, in pixels; by default those of the first image, or 28×28 if it is
         larger than 64×64.
-    color : bool
-        Whether images have the channels red, green and blue rather than one, their luma.
+    channels : "gray" or "rgb"
+        The channels of the images of class folders: one, their luma, or red, green and blue.
     seed : int
         Determines the images for testing.
     progress : callable, optional
@@ -55,7 +55,7 @@ def load_class_folders(
     """
     train, test = _find_files(path, seed)
     files = [file for part in (train, test) for class_files in part.values() for file in class_files]
-    images, notes = _load_images(path, files, size, color, progress)
+    images, notes = _load_images(path, files, size, channels, progress)
     train_count = sum(map(len, train.values()))
     return Dataset(
         path.resolve().name or str(path),
@@ -143,12 +143,11 @@ def _labels(classes: ClassFiles) -> Labels:
 
 
 def _load_images(
-    path: Path, files: list[Path], size: int | None, color: bool, progress: Progress | None
+    path: Path, files: list[Path], size: int | None, channels: str, progress: Progress | None
 ) -> tuple[Images, tuple[str, ...]]:
     """Load all images into one array (N, C, H, W); return it with a note of the number of resized images."""
-    channels = "rgb" if color else "gray"
     height, width = (size, size) if size else _default_size(load_image(files[0], channels=channels))
-    shape = (3 if color else 1, height, width)
+    shape = (3 if channels == "rgb" else 1, height, width)
     check_memory(str(path), len(files), shape[0] * height * width)
     images = np.empty((len(files), *shape), np.uint8)
     resized = 0

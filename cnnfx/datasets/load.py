@@ -9,7 +9,10 @@ from pathlib import Path
 from cnnfx.datasets.dataset import Dataset, Progress
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.load import ZIP_SIGNATURE
+from cnnfx.system.suggest import choose_name
 
+CHANNELS = {"gray": ("grey",), "rgb": ()}
+"""The channels of the images of class folders, each with its other spellings."""
 KERAS_NAME = "mnist.npz"
 """The name of the file in a folder with a dataset in the format of Keras."""
 MIN_DIGITS = 10
@@ -34,7 +37,7 @@ def load_dataset(
     spec: str | os.PathLike[str] | None = None,
     *,
     size: int | None = None,
-    color: bool = False,
+    channels: str = "gray",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -50,8 +53,8 @@ def load_dataset(
     size : int, optional
         Height and width to which the images of class folders are resized, in pixels; by default those of the first
         image, or 28×28 if it is larger than 64×64.
-    color : bool
-        Whether the images of class folders have the channels red, green and blue rather than one, their luma.
+    channels : "gray" or "rgb"
+        The channels of the images of class folders: one, their luma, or red, green and blue.
     seed : int
         Determines the digits of "drawn", and the images for testing in class folders without a test folder.
     progress : callable, optional
@@ -66,17 +69,19 @@ def load_dataset(
     FileError
         If the data are missing or damaged.
     ArgumentError
-        If the size is not positive, or a size or color is given for a dataset other than class folders.
+        If the size is not positive, the channels are not known, or a size or "rgb" is given for a dataset other than
+        class folders.
     """
+    channels = choose_name("channels", channels, CHANNELS)
     if size is not None and size < 1:
         raise ArgumentError(f"size is {size}. Images are at least 1 pixel high and wide.")
     if spec is None or is_name(spec):
-        _check_not_resized(str(spec or "mnist"), size, color)
+        _check_not_converted(str(spec or "mnist"), size, channels)
         return _load_by_name(spec, seed, progress)
-    dataset = load_path(Path(spec).expanduser(), size=size, color=color, seed=seed, progress=progress)
-    _, channels, height, width = dataset.train_images.shape
-    if (size and (height, width) != (size, size)) or (color and channels == 1):
-        _check_not_resized(dataset.name, size, color)
+    dataset = load_path(Path(spec).expanduser(), size=size, channels=channels, seed=seed, progress=progress)
+    _, count, height, width = dataset.train_images.shape
+    if (size and (height, width) != (size, size)) or (channels == "rgb" and count == 1):
+        _check_not_converted(dataset.name, size, channels)
     return dataset
 
 
@@ -86,7 +91,7 @@ def is_name(spec: str | os.PathLike[str]) -> bool:
 
 
 def load_path(
-    path: Path, *, size: int | None = None, color: bool = False, seed: int = 0, progress: Progress | None = None
+    path: Path, *, size: int | None = None, channels: str = "gray", seed: int = 0, progress: Progress | None = None
 ) -> Dataset:
     """Load the dataset of a file or folder. Arguments and errors are those of `load_dataset`."""
     from cnnfx.datasets.idx import find_idx, is_idx_name, load_idx
@@ -101,7 +106,7 @@ def load_path(
     if (path / KERAS_NAME).is_file():
         return load_keras(path / KERAS_NAME)
     if is_folder and class_folders(path):
-        return load_class_folders(path, size=size, color=color, seed=seed, progress=progress)
+        return load_class_folders(path, size=size, channels=channels, seed=seed, progress=progress)
     raise FileError(f"{path}: it holds no dataset. Known are {KNOWN_KINDS}.")
 
 
@@ -117,10 +122,10 @@ def _is_zip(path: Path) -> bool:
         raise FileError(f"{path}: it cannot be read: {error.strerror}.") from error
 
 
-def _check_not_resized(name: str, size: int | None, color: bool) -> None:
-    if size is not None or color:
-        argument = "size" if size is not None else "color"
-        raise ArgumentError(f"{name}: a {argument} can be given for folders of images only.")
+def _check_not_converted(name: str, size: int | None, channels: str) -> None:
+    if size is not None or channels != "gray":
+        argument = "a size" if size is not None else f"channels {channels}"
+        raise ArgumentError(f"{name}: {argument} can be given for folders of images only.")
 
 
 def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Progress | None) -> Dataset:

@@ -21,5 +21,5 @@ def in_a_folder(tmp_path, monkeypatch):
 def model(tmp_path_factory):
     """A small model trained on drawn digits, most of which it classifies correctly."""
     path = tmp_path_factory.mktemp("model") / "small.npz"
-    done("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "3", "-o", path, "-q")
+    done("train", "--data", "drawn:6000", "--widths", "6,12", "--epochs", "3", "-o", path, "-q")
     return path

@@ -93,7 +93,7 @@ def test_images_are_resized_to_the_input_of_a_color_model():
             noise = rng.integers(0, 60, (12, 12, 3))
             PIL.Image.fromarray(np.clip(noise + color, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
     done(
-        "train", "--data", "photos", "--color", "--image-size", "12", "--filters", "4", "--batch-size", "4",
+        "train", "--data", "photos", "--channels", "rgb", "--image-size", "12", "--widths", "4", "--batch-size", "4",
         "--epochs", "5", "-q",
     )  # fmt: skip
     PIL.Image.new("RGB", (30, 20), (250, 10, 20)).save("a.png")

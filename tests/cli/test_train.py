@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli.commands import COMMAND, done, environment, on_a_terminal, refused, run, wait_until
 
-TINY = ("train", "--data", "drawn:300", "--filters", "2,3")
-SLOW = ("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "60")
+TINY = ("train", "--data", "drawn:300", "--widths", "2,3")
+SLOW = ("train", "--data", "drawn:6000", "--widths", "6,12", "--epochs", "60")
 
 
 def arrays(path):
@@ -94,7 +94,7 @@ def test_the_number_of_threads_changes_no_bit():
 
 
 def test_few_images_are_one_batch():
-    done("train", "--data", "drawn:20", "--filters", "2,3", "--epochs", "1")
+    done("train", "--data", "drawn:20", "--widths", "2,3", "--epochs", "1")
     assert meta("model.npz")["settings"]["batch_size"] == 20
 
 
@@ -120,7 +120,7 @@ def test_drawn_digits_replace_missing_mnist_with_a_message(monkeypatch, tmp_path
     monkeypatch.setenv("CNNFX_DATA", str(tmp_path / "none"))
     monkeypatch.setenv("CNNFX_MIRRORS", "http://127.0.0.1:9/none")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    text = done("train", "--epochs", "1", "--filters", "2,2").stderr
+    text = done("train", "--epochs", "1", "--widths", "2,2").stderr
     assert text.startswith("cnnfx: Digits that cnnfx draws itself are used instead of MNIST. MNIST is not available. ")
     assert "\ntraining on drawn: 300 images" in text
     assert meta("model.npz")["dataset"] == "drawn"
@@ -141,8 +141,8 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
     [
         (("--epochs", "0"), "Invalid value for '--epochs': '0' is not a whole number of 1 or more.\n", 2),
         (("--lr", "0"), "Invalid value for '--lr': '0' is not a number of more than 0, such as 0.01.\n", 2),
-        (("--filters", "4,x"),
-         "Invalid value for '--filters': '4,x' is not a list of whole numbers of 1 or more, such as 16,32.\n", 2),
+        (("--widths", "4,x"),
+         "Invalid value for '--widths': '4,x' is not a list of whole numbers of 1 or more, such as 16,32.\n", 2),
         (("--batch-size", "301"),
          "drawn:300: a batch of 301 is larger than the data, 300 images. Choose a smaller one.", 1),
         (("-o", "none/model.npz"),
@@ -151,8 +151,10 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
         (("-o", "model.txt"),
          "model.txt: the model is written to a .npz file after every epoch, such as -o model.npz.", 2),
         (("-o", "-"), "-: the model is written to a .npz file after every epoch, such as -o model.npz.", 2),
-        (("--size", "29"), "layer 1 of network: kernel of 29×29 (rows × columns) is larger than the image of 28×28", 1),
-        (("--size", "13"), "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
+        (("--kernel-size", "29"),
+         "layer 1 of network: kernel of 29×29 (rows × columns) is larger than the image of 28×28", 1),
+        (("--kernel-size", "13"),
+         "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
         (("--arch", "edges"), "edges: there is no such file. Give the path of an arch file, such as arch.toml.", 1),
         (("--log", "none/run.jsonl"),
          "none/run.jsonl: it cannot be written: its folder does not exist. Create it, or choose another with "
@@ -163,7 +165,7 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
 )  # fmt: skip
 def test_a_bad_command_is_refused_with_a_message(given, message, code):
     epochs = () if "--epochs" in given else ("--epochs", "1")
-    arguments = () if given[0] in ("--filters", "--arch") else ("--filters", "2,3")
+    arguments = () if given[0] in ("--widths", "--arch") else ("--widths", "2,3")
     text = refused("train", "--data", "drawn:300", *epochs, *arguments, *given, code=code)
     assert text.startswith(f"cnnfx: {message.rstrip()}")
     assert not os.path.exists("model.npz")
@@ -181,7 +183,7 @@ def test_a_log_on_a_full_disk_is_reported():
 
 def test_filters_and_an_arch_file_exclude_each_other():
     assert refused(*TINY, "--arch", "a.toml", code=2) == (
-        "cnnfx: --filters and --size are for the default network; --arch describes its own."
+        "cnnfx: --widths and --kernel-size are for the default network; --arch describes its own."
     )
 
 
@@ -242,7 +244,7 @@ def test_ctrl_c_prints_where_the_model_is_and_how_to_continue():
 def test_ctrl_c_in_the_first_epoch_reports_that_nothing_is_saved(earlier):
     if earlier:
         done(*TINY, "--epochs", "1")
-    command = [*COMMAND, "train", "--data", "drawn:2000", "--filters", "48,96", "--epochs", "1"]
+    command = [*COMMAND, "train", "--data", "drawn:2000", "--widths", "48,96", "--epochs", "1"]
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
         assert run.stderr.readline().startswith("training on ")
         run.send_signal(signal.SIGINT)

@@ -12,8 +12,8 @@ import pytest
 from tests.cli.commands import COMMAND, done, environment, refused, run, wait_until
 from tests.cli.pictures import opened
 
-TINY = ("train", "--data", "drawn:300", "--filters", "2,3")
-LONG = ("train", "--data", "drawn:6000", "--filters", "6,12", "--epochs", "60")
+TINY = ("train", "--data", "drawn:300", "--widths", "2,3")
+LONG = ("train", "--data", "drawn:6000", "--widths", "6,12", "--epochs", "60")
 
 
 def picture(path):
@@ -114,7 +114,7 @@ def test_a_run_that_ends_before_its_first_step_writes_no_pictures():
 
 def test_too_many_filters_for_a_filmstrip_are_refused_before_training():
     text = refused(
-        "train", "--data", "drawn:300", "--filters", "1300,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
+        "train", "--data", "drawn:300", "--widths", "1300,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
     )
     assert text.startswith("cnnfx: --filmstrip: the filters of layer 2 make frames of ")
     assert text.endswith(" pixels, which are too large. Choose a layer with fewer filters with --filmstrip-layer.")

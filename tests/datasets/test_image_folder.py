@@ -41,7 +41,7 @@ def test_classes_are_the_folders_sorted_by_number_and_name(tmp_path):
 
 
 def test_color_images_have_three_channels(tmp_path):
-    data = load_dataset(fill(tmp_path, {"cat": 2, "dog": 2}), color=True)
+    data = load_dataset(fill(tmp_path, {"cat": 2, "dog": 2}), channels="rgb")
     assert data.train_images[:, :, 5, 5].tolist() == [[200, 100, 0], [0, 100, 200]]
 
 

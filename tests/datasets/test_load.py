@@ -186,8 +186,8 @@ def test_a_file_without_a_dataset_is_refused(tmp_path):
         ("drawn", {"size": 14}, "drawn: a size can be given for folders of images only."),
         (
             "mnist",
-            {"color": True},
-            "mnist: a color can be given for folders of images only.",
+            {"channels": "rgb"},
+            "mnist: channels rgb can be given for folders of images only.",
         ),
     ],
 )

@@ -1,0 +1,33 @@
+"""Other spellings of options and values, older names of options that still work, and those that are no longer known."""
+
+from __future__ import annotations
+
+SPELLINGS = {"grey": "gray", "colourmap": "colormap"}
+"""Other spellings of options (without dashes) and of choices."""
+OLDER_NAMES = {
+    "animate": frozenset({"--filter"}),
+    "explain": frozenset({"--filter"}),
+    "show-patterns": frozenset({"--filters", "-f"}),
+}
+"""Names of options that each command still accepts, but its help does not show: `--only` replaces them."""
+RENAMED = {
+    "train": {"--filters": "--widths", "--size": "--kernel-size", "--color": "--channels rgb"},
+}
+"""Former options of each command and what to write instead."""
+
+
+def normalized(name: str) -> str:
+    """Return the spelling that is known of an option's name or of a choice."""
+    return SPELLINGS.get(name, name)
+
+
+def shown_names(command: str, names: str) -> str:
+    """Return the names of an option for the help, such as "--only LIST", without those that it does not show."""
+    older = OLDER_NAMES.get(command, frozenset())
+    return ", ".join(name for name in names.split(", ") if name not in older)
+
+
+def new_name(command: str, option: str) -> str | None:
+    """Return a sentence with the new name of a former option; None for any other option."""
+    new = RENAMED.get(command, {}).get(option)
+    return new and f"{option} is now {new}."
