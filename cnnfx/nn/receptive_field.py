@@ -11,11 +11,13 @@ of (size, stride, offset) = (1, 1, 0) becomes, with each step below,
     size ← (size − 1)·s + (k − 1)·d + 1        stride ← stride·s        offset ← offset·s − b
 
 so that output r has the field that starts at offset + r·stride and is `size` long; parts of it may be in the padding.
+The channels of a layer have this field in common. Where weights are 0, a channel reads a part of it: its own field.
 Source: Araujo, Norris and Sim, 2019, "Computing receptive fields of convolutional neural networks".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -119,6 +121,96 @@ def receptive_field(network: Network, shape: Shape, layer: int | None = None, of
         for axis in (0, 1)
     )
     return ReceptiveField(rows, columns)
+
+
+class ChannelField(NamedTuple):
+    """The receptive field of one output channel: the smallest rectangle with all pixels whose weight is not 0.
+
+    Parameters
+    ----------
+    first : Box
+        The field of output (0, 0).
+    stride : (vertical, horizontal)
+        The distances between the fields of neighboring outputs.
+    """
+
+    first: Box
+    stride: tuple[int, int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.first.bottom - self.first.top, self.first.right - self.first.left
+
+    def box(self, row: int, column: int) -> Box:
+        """Return the field of an output. Parts of it may be in the padding: see `Box.clipped`."""
+        down, right = row * self.stride[0], column * self.stride[1]
+        top, left, bottom, end = self.first
+        return Box(top + down, left + right, bottom + down, end + right)
+
+
+def channel_field(network: Network, shape: Shape, channel: int) -> ChannelField:
+    """Return the receptive field, in the image, of one output channel of the last layer.
+
+    It is that of the layer if all weights of the channel are 0.
+
+    Parameters
+    ----------
+    network : Network
+        Bound to the image's channels (`Network.bind`).
+    shape : (C, H, W)
+        The shape of the image.
+    channel : int
+        Counted from 0.
+
+    Raises
+    ------
+    ArgumentError
+        If the image is too small for the network.
+    """
+    field = receptive_field(network, shape)
+    sizes = [shape, *network.output_shapes(shape)]
+    intervals = [_channel_interval(network, sizes, channel, axis) for axis in (0, 1)]
+    if None in intervals:
+        return ChannelField(field.box(0, 0), field.stride)
+    (top, bottom), (left, right) = (interval for interval in intervals if interval is not None)
+    return ChannelField(Box(top, left, bottom, right), field.stride)
+
+
+def _channel_interval(network: Network, sizes: Sequence[Shape], channel: int, axis: int) -> tuple[int, int] | None:
+    """Return the start and the end (exclusive), along an axis, of what output 0 of a channel reads; None for nothing.
+
+    `first` and `last` are what it reads of each channel of a layer, infinity and minus infinity for nothing.
+    """
+    first, last = np.full(sizes[-1][0], np.inf), np.full(sizes[-1][0], -np.inf)
+    first[channel] = last[channel] = 0
+    for layer, size in zip(reversed(network.layers), reversed(sizes[:-1]), strict=True):
+        filters = len(layer.filter_names)
+        filter_first, filter_last = np.full(filters, np.inf), np.full(filters, -np.inf)
+        for output, start, end in zip(layer.outputs, first, last, strict=True):
+            of = list(output.of)
+            filter_first[of] = np.minimum(filter_first[of], start * layer.pool_size)
+            filter_last[of] = np.maximum(filter_last[of], (end + 1) * layer.pool_size - 1)
+        step = conv_step(layer.conv, axis, size[1:])
+        first_element, last_element = _nonzero_elements(layer.conv, axis)
+        starts = filter_first[:, np.newaxis] * step.stride - step.before + first_element * step.dilation
+        ends = filter_last[:, np.newaxis] * step.stride - step.before + last_element * step.dilation
+        grouped = layer.conv.groups, filters // layer.conv.groups, -1
+        first, last = starts.reshape(grouped).min(axis=1).ravel(), ends.reshape(grouped).max(axis=1).ravel()
+    start, end = first.min(), last.max()
+    return (int(start), int(end) + 1) if start <= end else None
+
+
+def _nonzero_elements(conv: Conv, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the first and the last row or column of each kernel `(K, C)` that has a weight other than 0.
+
+    They are infinity and minus infinity for kernels of zeros.
+    """
+    nonzero = (conv.weights != 0).any(axis=3 - axis)
+    present = nonzero.any(axis=2)
+    first = np.where(present, nonzero.argmax(axis=2), np.inf)
+    last = np.where(present, nonzero.shape[2] - 1 - nonzero[..., ::-1].argmax(axis=2), -np.inf)
+    return first, last
 
 
 def field_size(network: Network) -> tuple[int, int]:
