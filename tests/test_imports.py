@@ -95,7 +95,7 @@ APPLY = {
     "__main__": set(),
     "cli": {"advice", "app", "apply", "console", "inputs", "networks", "options", "outputs", "parsers", "renamed"},
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
-    "render": {"color", "feature_grid", "grid", "png", "text"},
+    "render": {"color", "feature_grid", "grid", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},
     "nn": {"concat", "feature_maps", "layers", "network"},
     "images": {"image", "load", "pillow"},

@@ -11,7 +11,7 @@ from cnnfx.cli.options import option
 if TYPE_CHECKING:
     from cnnfx.datasets import LabeledImages
     from cnnfx.nn.network import Network
-    from cnnfx.render.grid import Levels
+    from cnnfx.render.tiles import Levels
     from cnnfx.training.evaluate import Evaluation
 
 MAX_DRAWN_MISTAKES = 40

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.render.grid import Levels
 from cnnfx.render.png import FrameRegion, write_apng
+from cnnfx.render.tiles import Levels
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.grid import Grid, Levels, Section, blank, enlarge, paste, picture_tiles
+from cnnfx.render.grid import Grid, Section
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
+from cnnfx.render.tiles import Levels, blank, enlarge, paste, picture_tiles
 
 Floats = NDArray[np.float64]
 Color = tuple[int, int, int]

@@ -15,8 +15,9 @@ from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps, Statistics, channel_statistics
 from cnnfx.nn.layers import Layer, Shape
 from cnnfx.render.color import ColorScale, LinearScale, apply_colormap, linear_scale
-from cnnfx.render.grid import ENLARGED_SIDE, Grid, Levels, Section, Tiles
+from cnnfx.render.grid import ENLARGED_SIDE, Grid, Section
 from cnnfx.render.png import write_png
+from cnnfx.render.tiles import Levels, Tiles
 from cnnfx.system.files import atomic_write
 
 

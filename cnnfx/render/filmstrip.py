@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.filters import add_frame, hstack_pictures, kernel_levels
-from cnnfx.render.grid import Grid, Levels, Section, enlarge, picture_tiles
+from cnnfx.render.grid import Grid, Section
 from cnnfx.render.text import BACKGROUND, draw_text, line_height
+from cnnfx.render.tiles import Levels, enlarge, picture_tiles
 
 MAX_FRAMES = 40
 """The most frames of a filmstrip, not counting the frame of the initial weights."""

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Layer
 from cnnfx.render.color import linear_scale
-from cnnfx.render.grid import Grid, Levels, Section, Tiles, blank, enlarge, paste, picture_tiles
+from cnnfx.render.grid import Grid, Section
 from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
+from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
 
 FRAME_LEVEL = 150
 """The gray level of the line, one pixel wide, that separates white weights from the white background."""

@@ -7,20 +7,17 @@ memory can be written.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import CnnfxError
-from cnnfx.render.text import BACKGROUND, draw_text
-
-Levels = NDArray[np.uint8]
-"""A picture: gray levels `(H, W)` or colors `(H, W, 3)`, 0..255."""
+from cnnfx.render.text import draw_text
+from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste
 
 MAX_GRID_PIXELS = 600_000_000
 """A grid with more pixels than this is an error."""
@@ -29,50 +26,6 @@ BAND_PIXELS = 2**21
 of it: the height of the bands in which feature maps are computed."""
 ENLARGED_SIDE = 200
 """Tiles smaller than this are enlarged by a whole factor to at most this side in pixels, so that pixels can be seen."""
-
-
-class Tiles(NamedTuple):
-    """Pictures of one size that are computed together.
-
-    Parameters
-    ----------
-    labels : sequence of str
-        One for each picture.
-    height, width : int
-        The size in pixels, before enlargement.
-    rows : function (first picture, last picture, first row, last row) to pictures
-        Returns some rows of some pictures, each `(rows, width)` or, in color, `(rows, width, 3)`. Both "last" are
-        exclusive.
-    color : bool
-        Whether `rows` or `above` are in color.
-    above : sequence of pictures or None
-        A small picture to draw above each picture, or none.
-    """
-
-    labels: Sequence[str]
-    height: int
-    width: int
-    rows: Callable[[int, int, int, int], Iterable[Levels]]
-    color: bool = False
-    above: Sequence[Levels | None] = ()
-
-    def pick(self, index: int) -> Tiles:
-        """Return tiles with only one of the pictures."""
-
-        def rows(_first: int, _last: int, top: int, bottom: int) -> Iterable[Levels]:
-            return self.rows(index, index + 1, top, bottom)
-
-        return self._replace(labels=self.labels[index : index + 1], rows=rows, above=self.above[index : index + 1])
-
-
-def picture_tiles(labels: Sequence[str], pictures: Sequence[Levels]) -> Tiles:
-    """Return finished pictures of one size, each `(H, W)` or each `(H, W, 3)`, as tiles."""
-    height, width = pictures[0].shape[:2]
-
-    def rows(first: int, last: int, top: int, bottom: int) -> Iterable[Levels]:
-        return [picture[top:bottom] for picture in pictures[first:last]]
-
-    return Tiles(labels, height, width, rows, color=pictures[0].ndim == 3)
 
 
 class Section(NamedTuple):
@@ -284,19 +237,3 @@ def suitable_columns(count: int, width: int, height: int) -> int:
         return shape_error + 0.5 * (rows * columns - count)
 
     return min(range(1, count + 1), key=cost)
-
-
-def blank(height: int, width: int, color: bool = False) -> Levels:
-    """Return a picture of the background, `(height, width)` or, in color, `(height, width, 3)`."""
-    return np.full((height, width, 3) if color else (height, width), BACKGROUND, np.uint8)
-
-
-def paste(canvas: Levels, picture: Levels, top: int, left: int) -> None:
-    """Draw a picture on a canvas, in place. A gray picture can be drawn on a canvas in color."""
-    height, width = picture.shape[:2]
-    canvas[top : top + height, left : left + width] = picture if canvas.ndim == picture.ndim else picture[..., None]
-
-
-def enlarge(picture: NDArray[Any], scale: int) -> NDArray[Any]:
-    """Return a picture `(H, W, ...)` with every pixel repeated `scale` times in both directions."""
-    return picture if scale == 1 else picture.repeat(scale, axis=0).repeat(scale, axis=1)

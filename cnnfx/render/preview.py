@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from cnnfx.images.image import resize
 from cnnfx.nn.layers import Layer
 from cnnfx.render.filters import kernel_levels, used_channels
-from cnnfx.render.grid import Levels, Tiles
 from cnnfx.render.terminal import ColorDepth, half_blocks, min_pixel_scale
+from cnnfx.render.tiles import Levels, Tiles
 
 TILE_GAP = 2
 """Characters between tiles."""

@@ -10,8 +10,9 @@ from cnnfx.errors import CnnfxError
 from cnnfx.render import grid as grid_module
 from cnnfx.render.color import ColorScale
 from cnnfx.render.feature_grid import ArrayMaps, map_tiles
-from cnnfx.render.grid import Grid, Section, Tiles, enlarge, suitable_columns
+from cnnfx.render.grid import Grid, Section, suitable_columns
 from cnnfx.render.text import BACKGROUND
+from cnnfx.render.tiles import Tiles, enlarge
 
 
 def tiles(count: int, height: int, width: int, first: int = 1) -> Tiles:

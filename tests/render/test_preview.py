@@ -7,9 +7,9 @@ import re
 import numpy as np
 
 from cnnfx.nn.layers import Conv, Layer
-from cnnfx.render.grid import Tiles
 from cnnfx.render.preview import filter_table, preview, shrink
 from cnnfx.render.terminal import min_pixel_scale
+from cnnfx.render.tiles import Tiles
 
 
 def layer(weights: object, names: tuple[str, ...]) -> Layer:

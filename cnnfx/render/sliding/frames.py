@@ -14,11 +14,12 @@ import numpy as np
 from cnnfx.nn.feature_maps import channel_statistics
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
-from cnnfx.render.grid import Levels, enlarge, suitable_columns
+from cnnfx.render.grid import suitable_columns
 from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARKER, ORANGE, WHITE, CellStyle
 from cnnfx.render.sliding.positions import SlidingWindow
 from cnnfx.render.sliding.products import ProductPanel
 from cnnfx.render.text import draw_text, line_height, text_width
+from cnnfx.render.tiles import Levels, enlarge
 
 FONT_SIZE = 13
 """The font size in pixels."""

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.color import interpolate_colors
-from cnnfx.render.grid import Levels, enlarge
 from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import draw_text_inside
+from cnnfx.render.tiles import Levels, enlarge
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnfx.render.filters import kernel_levels
-from cnnfx.render.grid import Levels
 from cnnfx.render.sliding.palette import GRAY, WHITE, CellStyle
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 from cnnfx.render.text import draw_text, line_height, text_width
+from cnnfx.render.tiles import Levels
 
 FONT_SIZE = 13
 """The font size in pixels."""
