@@ -38,9 +38,14 @@ function readLayer(data) {
 /** Return the image as maps: integers are scaled to 0..1, floats keep their values. */
 function readImage(data) {
   const [channels, height, width] = data.pixels.shape;
-  const stored = decode(data.pixels);
-  const largest = LARGEST_VALUE[data.pixels.type];
-  const values = largest === 1 ? stored : new Float32Array(stored);
-  if (largest > 1) for (let index = 0; index < values.length; index++) values[index] /= largest;
-  return { channels, height, width, values };
+  return imageOf(decode(data.pixels), LARGEST_VALUE[data.pixels.type], channels, height, width);
+}
+
+/** Return pixels as maps. Integers from 0 to `largest` are kept beside their values in 0..1; floats have the `largest`
+    value 1. */
+function imageOf(pixels, largest, channels, height, width) {
+  if (largest === 1) return { channels, height, width, values: pixels };
+  const values = new Float32Array(pixels);
+  for (let index = 0; index < values.length; index++) values[index] /= largest;
+  return { channels, height, width, values, integers: pixels, largest };
 }

@@ -32,136 +32,125 @@ async function finishInSlices(generator, milliseconds = 30) {
   }
 }
 
-function normalize(network, image) {
-  const { mean, std } = network;
+function normalize({ mean, std }, image) {
   if (mean === 0 && std === 1) return image;
-  return { ...image, values: image.values.map((value) => (value - mean) / std) };
+  const { channels, height, width, values } = image;
+  return { channels, height, width, values: values.map((value) => (value - mean) / std) };
 }
 
-/* Padding and geometry */
+/* Cross-correlation */
 
-/** Return the index of the pixel that is at each padded position of an axis; -1 where the border is zero. */
-function sourceIndexes(length, before, after, border) {
-  const sources = new Int32Array(before + length + after);
-  for (let index = 0; index < sources.length; index++) sources[index] = sourceIndex(index - before, length, border);
-  return sources;
+/** Return the numbers that kernels are applied to, and the factor of the result. The pixels of a picture are integers,
+    so that sums of their products with integer weights are exact. */
+function kernelInput({ values, integers, largest }) {
+  return integers ? { numbers: integers, unit: 1 / largest } : { numbers: values, unit: 1 };
 }
 
-function sourceIndex(index, length, border) {
-  if (index >= 0 && index < length) return index;
-  if (border === "constant") return -1;
-  if (border === "edge") return index < 0 ? 0 : length - 1;
-  if (border === "wrap") return modulo(index, length);
-  if (border === "symmetric") {
-    // mirrored, the edge pixel repeated
-    const mirrored = modulo(index, 2 * length);
-    return mirrored < length ? mirrored : 2 * length - 1 - mirrored;
-  }
-  const mirrored = modulo(index, Math.max(1, 2 * (length - 1))); // reflect: the edge pixel not repeated
-  return mirrored < length ? mirrored : 2 * (length - 1) - mirrored;
-}
-
-function modulo(number, divisor) {
-  return ((number % divisor) + divisor) % divisor;
-}
-
-/** Return the geometry of a layer's kernels along one axis (0: rows, 1: columns) of an input of a length: kernel size,
-    stride, dilation, number of outputs, and the source index of each padded position. */
-function axisGeometry(layer, axis, length) {
-  const size = layer.shape[2 + axis];
-  const stride = layer.stride[axis];
-  const dilation = layer.dilation[axis];
-  const extent = (size - 1) * dilation + 1;
-  const [before, after] = layer.padding === "same" ? samePadding(length, stride, extent) : layer.padding[axis];
-  const outputs = Math.floor((before + length + after - extent) / stride) + 1;
-  return { size, stride, dilation, outputs, sources: sourceIndexes(length, before, after, layer.border) };
-}
-
-/** Return padding that gives ceil(length / stride) outputs; an odd remainder goes to the end. */
-function samePadding(length, stride, extent) {
-  const missing = Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
-  return [Math.floor(missing / 2), missing - Math.floor(missing / 2)];
-}
-
-/** Return one channel of maps with its padding. */
+/** Return one channel of maps with its padding, and whether all its numbers are finite. */
 function padChannel(maps, channel, rows, columns) {
+  const { numbers } = kernelInput(maps);
   const padded = new Float32Array(rows.sources.length * columns.sources.length);
   const start = channel * maps.height * maps.width;
   let index = 0;
   for (const row of rows.sources) {
     for (const column of columns.sources) {
-      padded[index++] = row < 0 || column < 0 ? 0 : maps.values[start + row * maps.width + column];
+      padded[index++] = row < 0 || column < 0 ? 0 : numbers[start + row * maps.width + column];
     }
   }
-  return padded;
+  return { padded, isFinite: padded.every(Number.isFinite) };
 }
 
-/* Cross-correlation */
-
-/** Return the feature maps of a layer's filters. Each weight adds the shifted input, times the weight, to the whole
-    map. */
+/** Return the feature maps of a layer's filters. */
 function* correlate(layer, maps) {
   const rows = axisGeometry(layer, 0, maps.height);
   const columns = axisGeometry(layer, 1, maps.width);
   const [count, depth] = layer.shape;
   const size = rows.outputs * columns.outputs;
-  const result = {
-    channels: count,
-    height: rows.outputs,
-    width: columns.outputs,
-    values: new Float32Array(count * size),
-  };
-  const padded = [];
+  const values = new Float32Array(count * size);
+  const { unit } = kernelInput(maps);
+  const channels = [];
   const sums = new Float64Array(size);
   for (let filter = 0; filter < count; filter++) {
-    sums.fill(layer.bias[filter]);
+    sums.fill(0);
     for (let slice = 0; slice < depth; slice++) {
       const channel = inputChannel(layer, filter, slice);
-      padded[channel] = padded[channel] || padChannel(maps, channel, rows, columns);
-      const kernel = (filter * depth + slice) * rows.size * columns.size;
-      for (let i = 0; i < rows.size; i++) {
-        for (let j = 0; j < columns.size; j++) {
-          addShifted(sums, padded[channel], layer.weights[kernel + i * columns.size + j], i, j, rows, columns);
-        }
-        yield;
-      }
+      channels[channel] = channels[channel] || padChannel(maps, channel, rows, columns);
+      yield* addKernel(sums, channels[channel], layer, filter, slice, rows, columns);
     }
-    result.values.set(sums, filter * size);
+    const bias = layer.bias[filter];
+    for (let pixel = 0; pixel < size; pixel++) values[filter * size + pixel] = unit * sums[pixel] + bias;
   }
-  return result;
+  return { channels: count, height: rows.outputs, width: columns.outputs, values };
 }
 
-/** Return the input channel of a slice of a filter: the filters of a group read the channels of that group only. */
-function inputChannel(layer, filter, slice) {
-  const [count, depth] = layer.shape;
-  return Math.floor((filter * layer.groups) / count) * depth + slice;
-}
+const ROWS_IN_A_STEP = 64; // output rows that are computed without a pause
 
-/** Add weight (i, j) of a kernel times the input pixel under it to the sum of each output. */
-function addShifted(sums, padded, weight, i, j, rows, columns) {
+/** Add a kernel, applied to a padded channel, to the sum of each output.
+
+    Weights of 0 are left out, unless the channel has values that are not finite: 0 · ∞ is NaN. All weights are applied
+    to one row of outputs before the next, so that the row stays in the processor's cache. */
+function* addKernel(sums, { padded, isFinite }, layer, filter, slice, rows, columns) {
   const width = columns.sources.length;
-  const step = columns.stride;
-  const shift = j * columns.dilation;
-  let output = 0;
-  for (let row = 0; row < rows.outputs; row++) {
-    let input = (row * rows.stride + i * rows.dilation) * width + shift;
-    for (const end = output + columns.outputs; output < end; output++, input += step)
-      sums[output] += weight * padded[input];
+  const first = (filter * layer.shape[1] + slice) * rows.size * columns.size;
+  const weights = [];
+  const offsets = []; // from the pixel at the top left of the kernel
+  for (let k = 0; k < rows.size * columns.size; k++) {
+    const weight = layer.weights[first + k];
+    if (weight === 0 && isFinite) continue;
+    weights.push(weight);
+    offsets.push(Math.floor(k / columns.size) * rows.dilation * width + (k % columns.size) * columns.dilation);
   }
+  if (!weights.length) return;
+  for (let row = 0; row < rows.outputs; row++) {
+    const input = row * rows.stride * width;
+    const output = row * columns.outputs;
+    const end = output + columns.outputs;
+    let k = 0;
+    for (; k + 3 < weights.length; k += 4)
+      addFourRows(sums, output, end, padded, input, offsets.slice(k, k + 4), columns.stride, weights.slice(k, k + 4));
+    for (; k < weights.length; k++) addRow(sums, output, end, padded, input + offsets[k], columns.stride, weights[k]);
+    if (row % ROWS_IN_A_STEP === 0) yield;
+  }
+}
+
+/** Add a weight times every `stride`-th pixel from `input` on to the sums from `output` to `end`. */
+function addRow(sums, output, end, padded, input, stride, weight) {
+  for (; output < end; output++, input += stride) sums[output] += weight * padded[input];
+}
+
+/** Do the same for four weights, whose pixels start at `input` plus their offsets: each sum is read and written once. */
+function addFourRows(sums, output, end, padded, input, offsets, stride, weights) {
+  const [a, b, c, d] = weights;
+  let [i, j, k, l] = offsets.map((offset) => input + offset);
+  for (; output < end; output++, i += stride, j += stride, k += stride, l += stride)
+    sums[output] += a * padded[i] + b * padded[j] + c * padded[k] + d * padded[l];
 }
 
 /* Combination, activation and pooling */
 
-const sumOf = (values) => values.reduce((sum, value) => sum + value, 0);
+/** Return the sum of f(value) for all values. */
+function sumOf(values, f = (value) => value) {
+  let sum = 0;
+  for (let k = 0; k < values.length; k++) sum += f(values[k]);
+  return sum;
+}
+
+/** Return the largest value; NaN if one is NaN. */
+function maxOf(values) {
+  let largest = values[0];
+  for (let k = 1; k < values.length; k++) largest = Math.max(largest, values[k]);
+  return largest;
+}
+
 const meanOf = (values) => sumOf(values) / values.length;
 
 const COMBINATIONS = {
   take: (values) => values[0],
-  norm: (values) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)),
-  max: (values) => Math.max(...values),
-  sum: sumOf,
+  norm: (values) => Math.sqrt(sumOf(values, (value) => value * value)),
+  max: maxOf,
+  sum: (values) => sumOf(values),
   mean: meanOf,
-  difference: ([first, ...others]) => others.reduce((rest, value) => rest - value, first),
+  difference: (values) => values[0] - sumOf(values.slice(1)),
 };
 
 const ACTIVATIONS = {
@@ -170,7 +159,7 @@ const ACTIVATIONS = {
   abs: Math.abs,
 };
 
-const POOLINGS = { max: COMBINATIONS.max, mean: meanOf };
+const POOLINGS = { max: maxOf, mean: meanOf };
 
 /** Return the output channels computed from the feature maps of the filters. */
 function* combine(layer, maps) {
@@ -182,12 +171,19 @@ function* combine(layer, maps) {
   for (const [index, { kind, of }] of outputs.entries()) {
     const channels = of.map((filter) => maps.values.subarray(filter * size, (filter + 1) * size));
     if (kind === "take") values.set(channels[0], index * size);
-    else
-      for (let pixel = 0; pixel < size; pixel++)
-        values[index * size + pixel] = COMBINATIONS[kind](channels.map((channel) => channel[pixel]));
+    else combinePixels(COMBINATIONS[kind], channels, values.subarray(index * size, (index + 1) * size));
     yield;
   }
   return { ...maps, channels: outputs.length, values };
+}
+
+/** Write a function of the values of several channels at each pixel into `result`. */
+function combinePixels(combination, channels, result) {
+  const values = new Array(channels.length).fill(0);
+  for (let pixel = 0; pixel < result.length; pixel++) {
+    for (let k = 0; k < values.length; k++) values[k] = channels[k][pixel];
+    result[pixel] = combination(values);
+  }
 }
 
 function activate(layer, maps) {

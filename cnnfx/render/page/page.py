@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 SCRIPTS = (
-    "data", "forward", "trace", "receptive_field", "colors", "digit_preprocessing",
+    "data", "geometry", "forward", "trace", "receptive_field", "colors", "digit_preprocessing",
     "elements", "map_view", "pointing", "explanation", "pen", "layout", "classes", "explanation_panel", "main",
 )  # fmt: skip
 """The scripts of the page, each of which uses only those before it."""

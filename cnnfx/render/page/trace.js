@@ -39,26 +39,32 @@ function traceFilter(layer, input, [rowGeometry, columnGeometry], filter, row, c
   const rows = kernelSources(rowGeometry, row);
   const columns = kernelSources(columnGeometry, column);
   const size = rows.length * columns.length;
+  const { numbers, unit } = kernelInput(input);
   const terms = Array.from({ length: layer.shape[1] }, (_, slice) => {
     const channel = inputChannel(layer, filter, slice);
     const start = (filter * layer.shape[1] + slice) * size;
     const weights = layer.weights.subarray(start, start + size);
-    const patch = rows.flatMap((y) => columns.map((x) => valueAt(input, channel, y, x)));
+    const pixels = rows.flatMap((y) => columns.map((x) => numberAt(input, numbers, channel, y, x)));
     return {
       channel,
-      patch,
+      patch: pixels.map((pixel) => unit * pixel),
       weights,
       rows,
       columns,
-      sum: patch.reduce((sum, value, k) => sum + value * weights[k], 0),
+      sum: unit * pixels.reduce((sum, pixel, k) => sum + pixel * weights[k], 0),
     };
   });
   const bias = layer.bias[filter];
-  return { name: layer.filters[filter], terms, bias, sum: terms.reduce((sum, term) => sum + term.sum, bias) };
+  return { name: layer.filters[filter], terms, bias, sum: terms.reduce((sum, term) => sum + term.sum, 0) + bias };
 }
 
 function valueAt(maps, channel, row, column) {
-  return row < 0 || column < 0 ? 0 : maps.values[(channel * maps.height + row) * maps.width + column];
+  return numberAt(maps, maps.values, channel, row, column);
+}
+
+/** Return a number of maps, 0 in zero padding. */
+function numberAt({ height, width }, numbers, channel, row, column) {
+  return row < 0 || column < 0 ? 0 : numbers[(channel * height + row) * width + column];
 }
 
 /** Return the input rows or columns that a kernel reads for an output, in the order of the kernel; -1 in zero padding.

@@ -1,0 +1,50 @@
+/* Padding, and which input pixels each output of a layer reads. */
+
+/** Return the index of the pixel that is at each padded position of an axis; -1 where the border is zero. */
+function sourceIndexes(length, before, after, border) {
+  const sources = new Int32Array(before + length + after);
+  for (let index = 0; index < sources.length; index++) sources[index] = sourceIndex(index - before, length, border);
+  return sources;
+}
+
+function sourceIndex(index, length, border) {
+  if (index >= 0 && index < length) return index;
+  if (border === "constant") return -1;
+  if (border === "edge") return index < 0 ? 0 : length - 1;
+  if (border === "wrap") return modulo(index, length);
+  if (border === "symmetric") {
+    // mirrored, the edge pixel repeated
+    const mirrored = modulo(index, 2 * length);
+    return mirrored < length ? mirrored : 2 * length - 1 - mirrored;
+  }
+  const mirrored = modulo(index, Math.max(1, 2 * (length - 1))); // reflect: the edge pixel not repeated
+  return mirrored < length ? mirrored : 2 * (length - 1) - mirrored;
+}
+
+function modulo(number, divisor) {
+  return ((number % divisor) + divisor) % divisor;
+}
+
+/** Return the geometry of a layer's kernels along one axis (0: rows, 1: columns) of an input of a length: kernel size,
+    stride, dilation, number of outputs, and the source index of each padded position. */
+function axisGeometry(layer, axis, length) {
+  const size = layer.shape[2 + axis];
+  const stride = layer.stride[axis];
+  const dilation = layer.dilation[axis];
+  const extent = (size - 1) * dilation + 1;
+  const [before, after] = layer.padding === "same" ? samePadding(length, stride, extent) : layer.padding[axis];
+  const outputs = Math.floor((before + length + after - extent) / stride) + 1;
+  return { size, stride, dilation, outputs, sources: sourceIndexes(length, before, after, layer.border) };
+}
+
+/** Return padding that gives ceil(length / stride) outputs; an odd remainder goes to the end. */
+function samePadding(length, stride, extent) {
+  const missing = Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
+  return [Math.floor(missing / 2), missing - Math.floor(missing / 2)];
+}
+
+/** Return the input channel of a slice of a filter: the filters of a group read the channels of that group only. */
+function inputChannel(layer, filter, slice) {
+  const [count, depth] = layer.shape;
+  return Math.floor((filter * layer.groups) / count) * depth + slice;
+}
