@@ -82,6 +82,15 @@ class _Commands(TyperGroup):
         """Return the names of the commands in order, without importing them."""
         return list(self.commands)
 
+    def get_help(self, ctx: Context) -> str:  # type: ignore[override] # as above
+        """Return the help, whose lines end between words only."""
+        return _formatted_help(self, ctx)
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override] # as above
+        """Write the commands with the whole first sentence of each."""
+        with formatter.section("Commands"):
+            formatter.write_dl((name, self.commands[name].get_short_help_str(sys.maxsize)) for name in self.commands)
+
     def invoke(self, ctx: Context) -> Any:  # type: ignore[override] # as above
         """Run the command; it is not an error if the reader of a pipe closes it."""
         try:
@@ -95,6 +104,10 @@ class _Commands(TyperGroup):
 
 class _Command(TyperCommand):
     """A command whose plain help lists its options under their headings."""
+
+    def get_help(self, ctx: Context) -> str:  # type: ignore[override] # as above
+        """Return the help, whose lines end between words only."""
+        return _formatted_help(self, ctx)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # type: ignore[override] # as above
         """Return the parts of the usage line, without Typer's braces around required ones."""
@@ -115,6 +128,14 @@ class _Command(TyperCommand):
                 formatter.write_dl(records)
 
 
+def _formatted_help(command: TyperCommand | TyperGroup, ctx: Context) -> str:
+    from cnnfx.cli.help import HelpFormatter
+
+    formatter = HelpFormatter()
+    command.format_help(ctx, formatter)  # type: ignore[arg-type] # it has the methods of Click's class
+    return formatter.getvalue()
+
+
 def _with_help_hint(error: typer.BadParameter) -> str:
     if error.ctx is None:
         return error.format_message()
@@ -127,11 +148,7 @@ app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help takes longer to import than most commands take to run
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "max_content_width": 100,
-        "token_normalize_func": normalized,
-    },
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": normalized},
 )
 
 

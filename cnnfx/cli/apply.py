@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_json, print_message
+from cnnfx.cli.console import print_json, print_lines, print_message
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -236,4 +236,4 @@ def _show(written: list[Written], color_scale: ColorScale) -> None:
 
     depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
     for maps in {output.layer: output.maps for output in written}.values():
-        print_message(preview(map_tiles(maps, color_scale), width, depth, sys.stderr.encoding))
+        print_lines(preview(map_tiles(maps, color_scale), width, depth, sys.stderr.encoding))

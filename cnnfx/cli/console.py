@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import TextIO, TypeVar
 
 MIN_ITEMS_FOR_BAR = 5
 """With fewer items there is no progress bar."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
+DEFAULT_COLUMNS = 80
+"""The columns of a terminal of unknown size."""
 BAR_CHARACTERS = 30
 """The length of the bar for data. With a file's name it must not fill the line, or Ctrl-C would leave it there."""
 
@@ -25,9 +27,8 @@ ReportProgress = Callable[[str, int, int | None], None]
 
 
 def print_message(text: str) -> None:
-    """Print a message on standard error."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """Print a message on standard error; on a terminal, in lines that end between words."""
+    print_lines(_in_lines(text, sys.stderr))
 
 
 def print_error(message: str) -> None:
@@ -35,10 +36,29 @@ def print_error(message: str) -> None:
     print_message(f"cnnfx: {message}")
 
 
+def print_lines(text: str) -> None:
+    """Print lines on standard error as they are, such as a table or a picture."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
 def print_result(text: str) -> None:
-    """Print a result on standard output."""
+    """Print a result on standard output; on a terminal, in lines that end between words."""
+    print_result_lines(_in_lines(text, sys.stdout))
+
+
+def print_result_lines(text: str) -> None:
+    """Print lines of a result on standard output as they are, such as JSON, a table or a picture."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _in_lines(text: str, stream: TextIO) -> str:
+    if not stream.isatty():
+        return text
+    from cnnfx.render.wrapping import wrap
+
+    return "\n".join(wrap(text, terminal_width(stream)))
 
 
 def print_json(value: object) -> None:
@@ -50,14 +70,22 @@ def print_json(value: object) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # another encoding, or a file name that is not valid text
         text = json.dumps(value, allow_nan=False)
-    print_result(text)
+    print_result_lines(text)
 
 
 def text_width() -> int | None:
     """Return the columns of the terminal that standard output is; None where it is a file or a pipe."""
-    import shutil
+    return terminal_width(sys.stdout) if sys.stdout.isatty() else None
 
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+def terminal_width(stream: TextIO) -> int:
+    """Return `$COLUMNS`, the columns of the terminal that a stream is, or 80."""
+    with suppress(ValueError):
+        if (columns := int(os.environ.get("COLUMNS", ""))) > 0:
+            return columns
+    with suppress(OSError, ValueError):  # not a terminal, or a stream without a file
+        return os.get_terminal_size(stream.fileno()).columns or DEFAULT_COLUMNS
+    return DEFAULT_COLUMNS
 
 
 def silence_stdout() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_json, print_message, print_result, text_width
+from cnnfx.cli.console import print_json, print_message, print_result_lines, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Positi
     lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in writer.wrapped(text)]
     for explanation in found:
         lines += ["", *writer.lines(explanation)]
-    print_result("\n".join(lines))
+    print_result_lines("\n".join(lines))
 
 
 def _described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:

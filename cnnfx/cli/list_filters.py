@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli.console import print_json, print_result, text_width
+from cnnfx.cli.console import print_json, print_result_lines, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_filters(
         except CnnfxError as error:  # the other presets are still listed
             code = report(error)
         else:
-            print_json(_described(name, path, network)) if as_json else print_result(_picture_text(name, network))
+            print_json(_described(name, path, network)) if as_json else print_result_lines(_picture_text(name, network))
     if code:
         raise typer.Exit(code)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_json, print_result
+from cnnfx.cli.console import print_json, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ def show_filters(
     if output is not None:
         _save(network, chosen, output, format, scope, values)
     elif values:
-        print_result("\n\n".join(_values(network, number, shown) for number, shown in chosen))
+        print_result_lines("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
         texts = (_picture_text(network, number, shown, scope, only is None) for number, shown in chosen)
-        print_result("\n\n".join(texts))
+        print_result_lines("\n\n".join(texts))
 
 
 def _start(network: Network, spec: str | None) -> Network:

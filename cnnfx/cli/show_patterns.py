@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_error, print_json, print_result
+from cnnfx.cli.console import print_error, print_json, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def show_patterns(
     if target is not None:
         _save(target, found, _title(network, found, images), columns)
     elif not as_json:
-        print_result(_picture_text(network, found, images))
+        print_result_lines(_picture_text(network, found, images))
         if not quiet:
             print_error("the best pattern of each filter is shown; -o FILE.png draws all.")
 

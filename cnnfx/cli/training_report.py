@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
 from cnnfx.cli.advice import output_option
-from cnnfx.cli.console import print_json, print_message
+from cnnfx.cli.console import print_json, print_lines, print_message
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -149,11 +149,11 @@ def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
     from cnnfx.nn.summary import summarize
 
     network = trainer.network
-    print_message("\n" + table(summarize(network, trainer.data.images.shape[1:], trainer.trainable_filters)))
+    print_lines("\n" + table(summarize(network, trainer.data.images.shape[1:], trainer.trainable_filters)))
     if trainer.test is not None:
         print_message("\n" + _confused(trainer))
     if sys.stderr.isatty():
-        print_message("\n" + _before_and_after(network))
+        print_lines("\n" + _before_and_after(network))
     minutes, rest = divmod(round(seconds), 60)
     print_message(f"\nThe model is in {path}. The run took {f'{minutes} min ' if minutes else ''}{rest} s.")
     print_message(f"Next: cnnfx show-filters {path}, cnnfx evaluate {path}, or cnnfx apply IMAGE --filters {path}.")

@@ -47,6 +47,39 @@ def test_every_line_of_help_fits_80_columns(name):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_on_a_narrow_terminal_no_word_of_the_help_is_broken(name, columns, monkeypatch):
+    args = (*([name] if name else []), "--help")
+    monkeypatch.setenv("COLUMNS", "200")
+    words = done(*args).stdout.split()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = done(*args).stdout
+    assert text.replace(" \\\n", "\n").split() == words
+    too_long = [line for line in text.splitlines() if len(line) > columns]
+    # One word; or the choices of an option, or an argument in quotes.
+    assert all(" " not in line.strip() or "<" in line or "'" in line for line in too_long)
+
+
+def test_a_long_example_is_continued_between_arguments(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert (
+        "    cnnfx apply photo.png -k '0 -1 0; -1 5 -1; 0 -1 0' \\\n        --normalize none\n"
+        in done("apply", "--help").stdout
+    )
+
+
+def test_on_a_narrow_terminal_what_a_command_does_stands_below_it(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "\n    cnnfx list-filters\n        list the presets\n" in done("--help").stdout
+
+
+def test_each_commands_summary_is_one_line_of_80_columns():
+    lines = done("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
+    assert all(line.endswith(".") for line in lines)
+
+
 @pytest.mark.parametrize(("command", "parameter"), PARAMETERS, ids=lambda value: getattr(value, "name", value))
 def test_every_parameter_is_documented(command, parameter):
     assert parameter.help
