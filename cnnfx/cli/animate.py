@@ -106,6 +106,7 @@ Scale = Annotated[
     int | None,
     option("--scale N", "Draw each pixel as a cell of N×N. By default chosen by the sizes.", ANIMATION, parsers.whole),
 ]
+DEFAULT_SCALE = options.ScaleOptions()
 
 
 @options.with_option_groups
@@ -123,8 +124,7 @@ def animate(
     fps: Fps = None,
     steps: Steps = None,
     scale: Scale = None,
-    normalize: options.NormalizeOption = "signed",
-    scope: options.ScopeOption = "channel",
+    scale_options: options.ScaleOptions = DEFAULT_SCALE,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -145,11 +145,11 @@ def animate(
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
-    from cnnfx.render.color import ColorScale
     from cnnfx.render.sliding.frames import FrameLayout
     from cnnfx.render.sliding.palette import CellStyle
     from cnnfx.render.sliding.positions import sliding_window
 
+    color_scale = scale_options.color_scale()
     network, network_notes = _network(network_options, layer or 1)
     source = InputImage(image)
     target = animation_target(source, output, format, network.name)
@@ -165,7 +165,7 @@ def animate(
     cell, cell_notes = _cell_size(sliding, scale, numbers)
     positions = sliding.frame_positions(steps)
     _check_size(shown, sliding, cell, len(positions) + 1)
-    layout = FrameLayout(sliding, _input_scale(shown, sliding), ColorScale(normalize, scope), CellStyle(cell, numbers))
+    layout = FrameLayout(sliding, _input_scale(shown, sliding), color_scale, CellStyle(cell, numbers))
     written = _write(target, layout, positions, fps or _default_fps(positions, numbers))
     if as_json:
         print_json(
@@ -254,7 +254,7 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
 
 def _input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
     """Return the scale that maps input values to gray levels: from 0 to 1 for a picture, otherwise their range."""
-    from cnnfx.nn.feature_maps import channel_statistics
+    from cnnfx.nn.statistics import channel_statistics
     from cnnfx.render.color import linear_scale
 
     if sliding.title == "input" and not image.is_array:

@@ -71,6 +71,7 @@ Labels = Annotated[bool, option("--labels/--no-labels", "Write each channel's na
 WithInput = Annotated[bool, option("--with-input", "Show the input, too.", options.PICTURE)]
 WithFilters = Annotated[bool, option("--with-filters", "Show each filter above its map.", options.PICTURE)]
 Preview = Annotated[bool, option("--preview/--no-preview", "Also show the maps in the terminal.", options.MESSAGES)]
+DEFAULT_SCALE = options.ScaleOptions()
 
 
 @options.with_option_groups
@@ -87,9 +88,7 @@ def apply(
     output: Output = None,
     format: options.Format = None,
     layer: Layer = None,
-    normalize: options.NormalizeOption = "signed",
-    scope: options.ScopeOption = "channel",
-    colormap: options.ColormapOption = "gray",
+    scale_options: options.ScaleOptions = DEFAULT_SCALE,
     columns: Columns = None,
     scale: Scale = None,
     gap: Gap = None,
@@ -128,11 +127,11 @@ def apply(
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import PAGE_FORMATS
     from cnnfx.pipeline.tasks import Processor, Task
-    from cnnfx.render.color import ColorScale
     from cnnfx.render.feature_grid import GridOptions
     from cnnfx.system.memory import keep_freed_memory
 
     layer_number = None if layer in (None, "all") else int(layer)
+    color_scale = scale_options.color_scale()
     use_threads(threads)
     network = requested_network(network_options, pool, layer_number)
     keep_freed_memory()
@@ -145,7 +144,6 @@ def apply(
     pipeline = Pipeline(network, _layer_numbers(network, layer), channels, background, max_pixels)
     if targets[0].format in PAGE_FORMATS:
         pipeline = _for_page(pipeline)
-    color_scale = ColorScale(normalize, scope, colormap)
     grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters)
     processor = Processor(pipeline, grid_options, as_json, skip_existing)
     tasks = [

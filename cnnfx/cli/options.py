@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from cnnfx.cli import parsers
 
-Normalize = Literal["signed", "minmax", "positive", "absolute", "none"]
+if TYPE_CHECKING:
+    from cnnfx.render.color import ColorScale
+
+Normalize = Literal["auto", "signed", "minmax", "positive", "absolute", "none"]
 Scope = Literal["channel", "all"]
-Colormap = Literal["gray", "diverging", "heat", "viridis"]
+Colormap = Literal["gray", "diverging", "heat", "magma", "viridis"]
 Channels = Literal["auto", "gray", "rgb", "each"]
 Activation = Literal["none", "relu", "abs"]
 
@@ -215,8 +218,9 @@ NormalizeOption = Annotated[
     Normalize,
     option(
         "--normalize",
-        "signed: 0 is mid-gray; minmax: the smallest value is black, the largest white; positive: 0 and less is "
-        "black; absolute: 0 is black, large magnitudes are white; none: clip to 0..1.",
+        "auto: 0 is black where values cannot be negative (ReLU, norm), else mid-gray; signed: 0 is mid-gray; minmax: "
+        "the smallest value is black, the largest white; positive: 0 and less is black; absolute: 0 is black, large "
+        "magnitudes are white; none: clip to 0..1.",
         PICTURE,
     ),
 ]
@@ -224,6 +228,59 @@ ScopeOption = Annotated[
     Scope, option("--scope", "Scale each channel by its own range, or all by the range of all.", PICTURE)
 ]
 ColormapOption = Annotated[Colormap, option("--colormap", "The colors of values.", PICTURE)]
+Clip = Annotated[
+    float | None,
+    option(
+        "--clip P",
+        "Draw the largest 100 - P percent of the values like the percentile P, such as 99.5, for more contrast.",
+        PICTURE,
+        parsers.percentile,
+    ),
+]
+Range = Annotated[
+    parsers.Limits | None,
+    option(
+        "--range LOW,HIGH",
+        "The values drawn black and white, the same for all maps and images; MAX alone is -MAX,MAX, or 0,MAX where "
+        "values cannot be negative.",
+        PICTURE,
+        parsers.limits,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ScaleOptions:
+    """How values become colors."""
+
+    normalize: NormalizeOption = "auto"
+    scope: ScopeOption = "channel"
+    clip: Clip = None
+    range: Range = None
+    colormap: ColormapOption = "gray"
+
+    def color_scale(self) -> ColorScale:
+        """Return the color scale.
+
+        Raises
+        ------
+        UsageError
+            If options contradict each other.
+        """
+        from cnnfx.errors import ArgumentError, UsageError
+        from cnnfx.render.color import ColorScale
+
+        if self.clip is not None and self.range is not None:
+            raise UsageError("--clip and --range both set the range of values. Give one of them.")
+        for name, value in (("--clip", self.clip), ("--range", self.range)):
+            if value is not None and self.normalize == "none":
+                raise UsageError(f"--normalize none draws 0 black and 1 white, so {name} has no effect. Leave one out.")
+        limits = None if self.range is None else self.range.value
+        try:
+            return ColorScale(self.normalize, self.scope, self.colormap, self.clip, limits)
+        except ArgumentError as error:
+            raise UsageError(f"--range: {error}") from error
+
 
 Json = Annotated[bool, option("--json", "Print one JSON object per result on standard output.", MESSAGES)]
 JsonObject = Annotated[bool, option("--json", "Print one JSON object on standard output.")]

@@ -6,6 +6,7 @@ there because Typer takes a plain tuple for an option with several values.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import typer
@@ -53,6 +54,12 @@ class Choice(tuple[tuple[str, str | None], ...]):
 
 class Methods(tuple[str, ...]):
     """Some of `METHODS`."""
+
+
+class Limits(NamedTuple):
+    """The range of the values in a picture: one magnitude, or the smallest and the largest value."""
+
+    value: float | tuple[float, float]
 
 
 def whole(text: str) -> int:
@@ -206,6 +213,35 @@ def methods(text: str) -> Methods:
         if part not in METHODS:
             raise typer.BadParameter(f"{part!r} is not one of {', '.join(METHODS)}.")
     return Methods(parts)
+
+
+def percentile(text: str) -> float:
+    """Parse a number of more than 50 and at most 100."""
+    value = _number(text)
+    if value is None or not 50 < value <= 100:
+        raise typer.BadParameter(f"{text!r} is not a percentile of more than 50 and at most 100, such as 99.5.")
+    return value
+
+
+def limits(text: str) -> Limits:
+    """Parse LOW,HIGH or MAX: numbers, HIGH larger than LOW and MAX larger than 0."""
+    numbers = [_number(part) for part in text.split(",")]
+    if numbers[0] is not None and len(numbers) == 1 and numbers[0] > 0:
+        return Limits(numbers[0])
+    if len(numbers) == 2 and numbers[0] is not None and numbers[1] is not None and numbers[0] < numbers[1]:
+        return Limits((numbers[0], numbers[1]))
+    raise typer.BadParameter(
+        f"{text!r} is not LOW,HIGH, such as -1,1, with HIGH larger than LOW, nor a number of more than 0."
+    )
+
+
+def _number(text: str) -> float | None:
+    """Return a finite number, or None if the text is not one."""
+    try:
+        value = float(text.strip().replace("\N{MINUS SIGN}", "-"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def region(text: str) -> Region:

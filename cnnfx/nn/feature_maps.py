@@ -6,18 +6,18 @@ of output rows is computed from the input rows that it needs, layer by layer. Th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv import BAND_ROWS
-from cnnfx.nn.layers import Shape
+from cnnfx.nn.layers import Shape, channel_index
 from cnnfx.nn.network import Network
-from cnnfx.system.threads import run_in_threads
+from cnnfx.nn.statistics import Statistics, channel_statistics
 
 Floats = NDArray[np.float32]
 
@@ -73,6 +73,11 @@ class FeatureMaps:
         """(K, H, W) of the output channels."""
         return self.sizes[-1]
 
+    @property
+    def non_negative(self) -> tuple[bool, ...]:
+        """Whether each output channel cannot be negative; see `Layer.non_negative`."""
+        return self.network.layers[-1].non_negative
+
     @cached_property
     def statistics(self) -> Statistics:
         """The statistics of each output channel."""
@@ -95,11 +100,14 @@ class FeatureMaps:
         for first in range(0, height, step):
             yield first, self.rows(first, min(first + step, height))
 
-    def part(self, first: int, last: int) -> FeatureMaps:
-        """Return the feature maps of the output channels `first` to `last` (exclusive) only."""
-        maps = FeatureMaps(_select_outputs(self.network, range(first, last)), self.image)
+    def select(self, indexes: Sequence[int]) -> FeatureMaps:
+        """Return the feature maps of some of the output channels, in the order of `indexes`.
+
+        Only these are computed.
+        """
+        maps = FeatureMaps(_select_outputs(self.network, indexes), self.image)
         if self._cached is not None:
-            maps.__dict__["_cached"] = self._cached[first:last]
+            maps.__dict__["_cached"] = self._cached[channel_index(indexes)]
         return maps
 
     @cached_property
@@ -166,89 +174,58 @@ def band_rows(values_per_row: int) -> int:
     return max(1, BAND_BYTES // (4 * values_per_row) // BAND_ROWS) * BAND_ROWS
 
 
-def _select_outputs(network: Network, channels: range) -> Network:
+class ArrayMaps:
+    """The channels of an array `(K, H, W)` with the attributes of `FeatureMaps` that drawing needs.
+
+    Parameters
+    ----------
+    array : array (K, H, W)
+    names : sequence of K str
+    non_negative : sequence of K bool, optional
+        Whether each channel cannot be negative, by the kind of what computed it. By default all can be.
+    """
+
+    def __init__(self, array: NDArray[Any], names: Sequence[str], non_negative: Sequence[bool] | None = None) -> None:
+        self.array, self.names = array, tuple(names)
+        self.non_negative = tuple(non_negative) if non_negative is not None else (False,) * len(array)
+
+    @property
+    def shape(self) -> Shape:
+        """(K, H, W)."""
+        channels, height, width = self.array.shape
+        return channels, height, width
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """The statistics of each channel."""
+        return channel_statistics(self.bands())
+
+    def rows(self, first: int, last: int) -> NDArray[Any]:
+        """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""
+        return self.array[:, first:last]
+
+    def bands(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield all channels as one band: its first row, 0, and the array."""
+        yield 0, self.array
+
+    def select(self, indexes: Sequence[int]) -> ArrayMaps:
+        """Return some of the channels, in the order of `indexes`."""
+        return ArrayMaps(
+            self.array[channel_index(indexes)],
+            [self.names[index] for index in indexes],
+            [self.non_negative[index] for index in indexes],
+        )
+
+
+def _select_outputs(network: Network, channels: Sequence[int]) -> Network:
     """Return the network with some of its last layer's output channels, and only the filters that these need."""
     *below, last = network.layers
     outputs = [last.outputs[index] for index in channels]
     if last.conv.groups > 1:  # removing filters would move others to another group
         return replace(network, layers=(*below, replace(last, combine=tuple(outputs))))
-    used = sorted({index for channel in outputs for index in channel.of})
+    used = list(dict.fromkeys(index for channel in outputs for index in channel.of))
     conv = replace(last.conv, weights=last.conv.weights[used], bias=last.conv.bias[used])
     names = tuple(last.filter_names[index] for index in used)
     combine = [channel._replace(of=tuple(used.index(index) for index in channel.of)) for channel in outputs]
     selected = replace(last, conv=conv, filter_names=names, combine=tuple(combine) if last.combine else ())
     return replace(network, layers=(*below, selected))
-
-
-class ChannelStatistics:
-    """Statistics of the finite values of one channel.
-
-    Attributes
-    ----------
-    low, high : float
-        The smallest and the largest value.
-    total : float
-        The sum of the values.
-    count : int
-        The number of values.
-    peak : (int, int), optional
-        The (x, y) of the first largest value; None if no value is finite.
-    nonfinite : int
-        The number of values that are NaN or infinite.
-    """
-
-    low: float = np.inf
-    high: float = -np.inf
-    total: float = 0.0
-    count: int = 0
-    peak: tuple[int, int] | None = None
-    nonfinite: int = 0
-
-    @property
-    def mean(self) -> float | None:
-        """The mean of the finite values, None if there are none."""
-        return self.total / self.count if self.count else None
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """The smallest and the largest finite value; (0, 0) if there are none."""
-        return (self.low, self.high) if self.count else (0.0, 0.0)
-
-    def add(self, first: int, band: Floats) -> None:
-        """Include a band `(rows, W)` whose first row is row `first` of the channel."""
-        # Rows are summed in float32 (pairwise, so accurate enough) and only their sums in float64: three times as fast.
-        with np.errstate(invalid="ignore"):
-            total = float(band.sum(axis=1).sum(dtype=np.float64))
-        if np.isfinite(total):
-            self._add(first, band, total, band.size)
-        else:
-            finite = np.isfinite(band)
-            self.nonfinite += int(band.size - finite.sum())
-            if finite.any():
-                total = float(band.sum(where=finite, dtype=np.float64))
-                self._add(first, np.where(finite, band, np.float32(-np.inf)), total, int(finite.sum()), finite)
-
-    def _add(self, first: int, band: Floats, total: float, count: int, finite: NDArray[np.bool_] | None = None) -> None:
-        self.total += total
-        self.count += count
-        self.low = min(self.low, float(band.min() if finite is None else band.min(where=finite, initial=np.inf)))
-        row, column = divmod(int(band.argmax()), band.shape[1])
-        if band[row, column] > self.high:
-            self.high, self.peak = float(band[row, column]), (column, first + row)
-
-
-Statistics = list[ChannelStatistics]
-"""The statistics of each channel."""
-
-
-def channel_statistics(bands: Iterable[tuple[int, Floats]]) -> Statistics:
-    """Return the statistics of each of K channels, from bands `(first row, (K, rows, W))`."""
-    channels: Statistics = []
-    for first, band in bands:
-        channels = channels or [ChannelStatistics() for _ in band]
-        _add_in_threads(channels, first, band)
-    return channels
-
-
-def _add_in_threads(channels: Statistics, first: int, band: Floats) -> None:
-    run_in_threads(lambda pair: pair[0].add(first, pair[1]), zip(channels, band, strict=True))

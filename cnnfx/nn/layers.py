@@ -7,7 +7,7 @@ channels are always the third axis from the end, so the same code handles an ima
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, NamedTuple
@@ -57,6 +57,15 @@ class Layer:
     def channel_names(self) -> tuple[str, ...]:
         """The names of the output channels."""
         return tuple(channel.name for channel in self.outputs)
+
+    @property
+    def non_negative(self) -> tuple[bool, ...]:
+        """Whether each output channel cannot be negative, by the kinds of its combination and the activation.
+
+        Weights and values do not matter. Pooling keeps signs.
+        """
+        always = self.activation.kind in NON_NEGATIVE_ACTIVATIONS
+        return tuple(always or channel.kind in NON_NEGATIVE_COMBINATIONS for channel in self.outputs)
 
     @property
     def pool_size(self) -> int:
@@ -265,10 +274,7 @@ class Combination(NamedTuple):
 
     def forward(self, maps: Array) -> Array:
         """Return the channel `(..., H, W)` made from channels `(..., K, H, W)`."""
-        first, last = self.of[0], self.of[-1] + 1
-        adjacent = self.of == tuple(range(first, last))  # a slice is a view, a list of indexes makes a copy
-        chosen = slice(first, last) if adjacent else list(self.of)
-        return COMBINATIONS[self.kind](maps[..., chosen, :, :])
+        return COMBINATIONS[self.kind](maps[..., channel_index(self.of), :, :])
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], channels: int) -> Combination:
@@ -286,6 +292,13 @@ class Combination(NamedTuple):
         return cls(str(data["name"]), data["kind"], of)
 
 
+def channel_index(channels: Sequence[int]) -> slice | list[int]:
+    """Return an index that selects channels: a slice, which makes no copy, if they are adjacent and in order."""
+    chosen = list(channels)
+    adjacent = bool(chosen) and chosen == list(range(chosen[0], chosen[-1] + 1))
+    return slice(chosen[0], chosen[-1] + 1) if adjacent else chosen
+
+
 COMBINATIONS: dict[str, Callable[[Array], Array]] = {
     "take": lambda maps: maps[..., 0, :, :],
     "norm": lambda maps: np.sqrt(np.square(maps).sum(axis=-3)),
@@ -296,6 +309,9 @@ COMBINATIONS: dict[str, Callable[[Array], Array]] = {
 }
 """Each kind of combination as a function of channels `(..., K, H, W)`: the first channel itself, the Euclidean norm,
 the largest value, the sum, the mean, and the first channel minus all others."""
+
+NON_NEGATIVE_COMBINATIONS = frozenset(("norm",))
+"""The kinds of combination that make no negative values from the filters' feature maps, which have both signs."""
 
 
 class Activation(NamedTuple):
@@ -314,6 +330,9 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "abs": np.abs,
 }
 """Each kind of activation as a function of an array."""
+
+NON_NEGATIVE_ACTIVATIONS = frozenset(("relu", "abs"))
+"""The kinds of activation whose results are never negative."""
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def _write_folder(target: Target, image: Image, layers: Layers, grid_options: Gr
             path = next(paths)
             with atomic_write(path) as file:
                 if target.format in ARRAY_FORMATS:
-                    write_arrays(file, target.format, image, [(number, maps.part(index, index + 1))])
+                    write_arrays(file, target.format, image, [(number, maps.select([index]))])
                 else:
                     write_grid(file, str(path), grids[index], target.format)
             yield Written(str(path), number, maps, range(index, index + 1))

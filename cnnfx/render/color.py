@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.feature_maps import Statistics
+from cnnfx.nn.feature_maps import ArrayMaps, FeatureMaps
 from cnnfx.system.memory import buffer
 
 NORMALIZATIONS = {
+    "auto": "zero is black in channels that cannot be negative, such as those of ReLU, and mid-gray in others",
     "signed": "zero is mid-gray, the largest magnitude white or black",
     "minmax": "the smallest value is black, the largest white",
     "positive": "zero and less is black, the largest value white",
@@ -24,21 +27,31 @@ NORMALIZATIONS = {
 
 COLORMAPS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "gray": ((0, 0, 0), (255, 255, 255)),
-    # Blue below zero, white at zero, red above: for signed maps. Both ends are equally dark.
-    "diverging": ((8, 48, 107), (66, 146, 198), (247, 247, 247), (239, 101, 72), (127, 0, 0)),
+    # Blue below zero, white at zero, orange above: for signed maps. The two differ for all kinds of color vision, and
+    # colors at equal distances from white are equally dark (CIE lightness 26, 46, 62 and 80).
+    "diverging": (
+        (10, 61, 117), (32, 112, 182), (85, 155, 214), (168, 203, 231), (247, 247, 247),
+        (242, 188, 135), (227, 122, 19), (169, 87, 11), (102, 46, 3),
+    ),
     # From black to red, yellow and white: for magnitudes.
     "heat": ((0, 0, 0), (120, 0, 30), (220, 60, 10), (250, 170, 30), (255, 245, 150), (255, 255, 255)),
+    # From black to purple, pink and light yellow, with evenly increasing lightness: for magnitudes.
+    "magma": ((0, 0, 4), (59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191)),
     # From dark blue to green and yellow, with evenly increasing lightness: readable without color vision too.
     "viridis": ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)),
-}
+}  # fmt: skip
 """Colors (red, green, blue), 0..255, at equal distances along each color map; those between them are interpolated."""
+
+Range = tuple[float, float]
+"""The smallest and the largest value."""
 
 CHUNK_VALUES = 2**17
 """About how many values are converted at a time: few enough to stay in the processor's cache, and enough to keep the
 overhead of each step small."""
 
 
-class ColorScale(NamedTuple):
+@dataclass(frozen=True)
+class ColorScale:
     """How the values of feature maps become colors.
 
     Parameters
@@ -50,24 +63,102 @@ class ColorScale(NamedTuple):
         compared.
     colormap : str
         A color map of `COLORMAPS`.
+    clip : float, optional
+        The percentile, more than 50 and at most 100, of the magnitudes (of the values, in channels that cannot be
+        negative and in the mode "positive") that is drawn as the largest; larger ones are clipped to it. In the mode
+        "minmax" also the opposite percentile is drawn as the smallest. By default the largest value itself.
+    limits : float or (float, float), optional
+        The range of values, the same for all channels and images, instead of that of their values: the value of level 0
+        and that of level 255, or one magnitude M for (-M, M) or, where values cannot be negative, (0, M).
+
+    Raises
+    ------
+    ArgumentError
+        If the mode or the color map is unknown, a number is out of range, or `clip`, `limits` and the mode contradict
+        each other.
     """
 
-    normalize: str = "signed"
+    normalize: str = "auto"
     scope: str = "channel"
     colormap: str = "gray"
+    clip: float | None = None
+    limits: float | Range | None = None
 
-    def linear_scales(self, statistics: Statistics) -> list[LinearScale]:
+    def __post_init__(self) -> None:
+        if self.normalize not in NORMALIZATIONS:
+            raise ArgumentError(
+                f"There is no normalization called {self.normalize!r}. Choose one of {', '.join(NORMALIZATIONS)}."
+            )
+        color_table(self.colormap)
+        if self.clip is not None:
+            self._check_clip(self.clip)
+        if self.limits is not None:
+            self._check_limits(self.limits)
+
+    def _check_clip(self, clip: float) -> None:
+        if not 50 < clip <= 100:
+            raise ArgumentError(f"The percentile {clip:g} is not more than 50 and at most 100.")
+        if self.limits is not None:
+            raise ArgumentError("A percentile and a fixed range cannot both determine the range. Give one of them.")
+        if self.normalize == "none":
+            raise ArgumentError("The normalization none draws 0 as black and 1 as white, so it takes no percentile.")
+
+    def _check_limits(self, limits: float | Range) -> None:
+        low, high = limits if isinstance(limits, tuple) else (0.0, limits)
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ArgumentError(f"The range {low:g} to {high:g} does not go from a number to a larger one.")
+        if self.normalize == "none":
+            raise ArgumentError("The normalization none draws 0 as black and 1 as white, so it takes no other range.")
+        if self.normalize == "signed" and isinstance(limits, tuple) and low != -high:
+            raise ArgumentError(
+                f"The normalization signed draws 0 as mid-gray, so its range cannot be {low:g} to {high:g}. Give one "
+                "number, or use minmax."
+            )
+        if self.normalize in ("positive", "absolute") and low != 0:
+            raise ArgumentError(
+                f"The normalization {self.normalize} draws 0 as black, so its range cannot begin at {low:g}. Give one "
+                "number, or use minmax."
+            )
+
+    def linear_scales(self, maps: FeatureMaps | ArrayMaps) -> list[LinearScale]:
         """Return the scale from values to levels for each channel.
 
-        Raises
-        ------
-        ArgumentError
-            If the mode of normalization is unknown.
+        The values are read only if their range is needed.
         """
-        ranges = [channel.range for channel in statistics]
+        if self.limits is not None:
+            return [self._fixed_scale(self.limits, non_negative) for non_negative in maps.non_negative]
+        ranges = [channel.range for channel in maps.statistics]
+        if self.clip is not None:
+            ranges = self._clipped_ranges(maps, ranges)
         if self.scope == "all":
             ranges = [(min(low for low, _ in ranges), max(high for _, high in ranges))] * len(ranges)
-        return [linear_scale(self.normalize, low, high) for low, high in ranges]
+        return [
+            self._scale(low, high, non_negative)
+            for (low, high), non_negative in zip(ranges, maps.non_negative, strict=True)
+        ]
+
+    def _clipped_ranges(self, maps: FeatureMaps | ArrayMaps, ranges: list[Range]) -> list[Range]:
+        """Return the range of each channel up to the percentile `clip`; the whole range if the percentile is 0."""
+        from cnnfx.nn.percentiles import channel_percentiles
+
+        assert self.clip is not None
+        magnitudes = self.normalize not in ("minmax", "positive")
+        percentile = partial(channel_percentiles, maps.bands, magnitudes=magnitudes, pooled=self.scope == "all")
+        highs = percentile(self.clip)
+        if self.normalize == "minmax":
+            return list(zip(percentile(100 - self.clip), highs, strict=True))
+        return [(-high, high) if high > 0 else whole for high, whole in zip(highs, ranges, strict=True)]
+
+    def _scale(self, low: float, high: float, non_negative: bool) -> LinearScale:
+        """Return the scale of a channel whose values are drawn from `low` to `high`."""
+        # The middle of a diverging color map is 0 in all channels.
+        return linear_scale(self.normalize, low, high, non_negative and self.colormap != "diverging")
+
+    def _fixed_scale(self, limits: float | Range, non_negative: bool) -> LinearScale:
+        """Return the scale of a channel for fixed limits."""
+        if isinstance(limits, tuple):
+            return linear_scale("minmax" if self.normalize == "auto" else self.normalize, *limits)
+        return self._scale(0.0 if non_negative else -limits, limits, non_negative)
 
 
 class LinearScale(NamedTuple):
@@ -76,6 +167,13 @@ class LinearScale(NamedTuple):
     scale: float
     offset: float
     magnitude: bool = False
+
+    @property
+    def limits(self) -> Range:
+        """The values of level 0 and of level 255; (0, 0) for a map without contrast."""
+        if not self.scale:
+            return 0.0, 0.0
+        return (0.0 - self.offset) / self.scale, (255.0 - self.offset) / self.scale
 
     def levels(self, values: NDArray[Any], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Return the levels 0..255 of values `(..., W)`, in `out` if it is given. NaN becomes 0."""
@@ -100,16 +198,18 @@ class LinearScale(NamedTuple):
         np.copyto(levels, scaled, casting="unsafe")
 
 
-def linear_scale(mode: str, low: float, high: float) -> LinearScale:
+def linear_scale(mode: str, low: float, high: float, non_negative: bool = False) -> LinearScale:
     """Return the scale that draws values between `low` and `high` in a mode of `NORMALIZATIONS`.
 
-    A map without contrast is drawn in the level of zero: mid-gray in the mode "signed", black in the others.
+    A map without contrast is drawn in the level of zero: mid-gray where zero is mid-gray, else black.
 
     Parameters
     ----------
     mode : str
     low, high : float
         The smallest and the largest value, both finite.
+    non_negative : bool
+        Whether the channel cannot be negative, which matters in the mode "auto" only.
 
     Raises
     ------
@@ -117,7 +217,9 @@ def linear_scale(mode: str, low: float, high: float) -> LinearScale:
         If the mode is unknown.
     """
     largest = max(abs(low), abs(high))
-    if mode == "signed":
+    if mode == "auto" and non_negative:
+        return LinearScale(_ratio(255.0, largest), 0.0)
+    if mode in ("auto", "signed"):
         return LinearScale(_ratio(127.5, largest), 127.5)
     if mode == "minmax":
         scale = _ratio(255.0, high - low)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
-from cnnfx.nn.feature_maps import FeatureMaps, Statistics, channel_statistics
-from cnnfx.nn.layers import Layer, Shape
+from cnnfx.nn.feature_maps import ArrayMaps, FeatureMaps
+from cnnfx.nn.layers import Layer
 from cnnfx.render.color import ColorScale, LinearScale, apply_colormap, linear_scale
 from cnnfx.render.grid import ENLARGED_SIDE, Grid, Section
 from cnnfx.render.png import write_png
@@ -25,9 +24,11 @@ def grid(
     maps: ArrayLike,
     names: Sequence[str] | None = None,
     *,
-    normalize: str = "signed",
+    normalize: str = "auto",
     scope: str = "channel",
     colormap: str = "gray",
+    clip: float | None = None,
+    limits: float | tuple[float, float] | None = None,
     columns: int | None = None,
     scale: int | None = None,
     labels: bool = True,
@@ -41,12 +42,16 @@ def grid(
         Real numbers of any type and range.
     names : sequence of K str, optional
         The labels; "0", "1" and so on by default.
-    normalize : "signed", "minmax", "positive", "absolute" or "none"
-        How values become levels; see `cnnfx.render.color.NORMALIZATIONS`. "signed" draws zero mid-gray and the largest
-        magnitude white or black.
+    normalize : "auto", "signed", "minmax", "positive", "absolute" or "none"
+        How values become levels; see `cnnfx.render.color.NORMALIZATIONS`. "signed", and "auto" for an array, draws zero
+        mid-gray and the largest magnitude white or black.
     scope : "channel" or "all"
         Whether each map is drawn by its own range, or all maps by their common range.
-    colormap : "gray", "diverging", "heat" or "viridis"
+    colormap : "gray", "diverging", "heat", "magma" or "viridis"
+    clip : float, optional
+        The percentile of the magnitudes that is drawn as the largest, such as 99.5; see `ColorScale`.
+    limits : float or (float, float), optional
+        The range of values that is drawn, instead of that of the maps: (low, high), or M for (-M, M).
     columns, scale, gap : int, optional
         Maps in a row, factor of enlargement, and pixels between maps. By default they depend on the sizes.
     labels : bool
@@ -72,7 +77,7 @@ def grid(
     if len(names) != len(array):
         raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
     values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-    tiles = map_tiles(ArrayMaps(values, names), ColorScale(normalize, scope, colormap))
+    tiles = map_tiles(ArrayMaps(values, names), ColorScale(normalize, scope, colormap, clip, limits))
     return Grid([Section([tiles], columns, scale)], labels, gap).pixels()
 
 
@@ -173,32 +178,6 @@ def input_tiles(image: Image) -> Tiles:
     return Tiles(("input",), image.shape[1], image.shape[2], rows, color)
 
 
-class ArrayMaps:
-    """The channels of an array `(K, H, W)` with the methods of `FeatureMaps` that drawing needs."""
-
-    def __init__(self, array: NDArray[Any], names: Sequence[str]) -> None:
-        self.array, self.names = array, names
-
-    @property
-    def shape(self) -> Shape:
-        """(K, H, W)."""
-        channels, height, width = self.array.shape
-        return channels, height, width
-
-    @cached_property
-    def statistics(self) -> Statistics:
-        """The statistics of each channel."""
-        return channel_statistics([(0, self.array)])
-
-    def rows(self, first: int, last: int) -> NDArray[Any]:
-        """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""
-        return self.array[:, first:last]
-
-    def part(self, first: int, last: int) -> ArrayMaps:
-        """Return the channels `first` to `last` (exclusive)."""
-        return ArrayMaps(self.array[first:last], self.names[first:last])
-
-
 def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
     """Return the channels as tiles, each labeled with its name.
 
@@ -216,9 +195,9 @@ def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, above: Seq
 
     def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
         if not scales:
-            scales.extend(color_scale.linear_scales(maps.statistics))
+            scales.extend(color_scale.linear_scales(maps))
         if (first, last) not in parts:
-            parts[first, last] = maps.part(first, last)
+            parts[first, last] = maps.select(range(first, last))
         values = parts[first, last].rows(top, bottom)
         for scale, channel in zip(scales[first:last], values, strict=True):
             yield apply_colormap(scale.levels(channel), color_scale.colormap)

@@ -50,7 +50,7 @@ def test_its_last_frame_shows_what_apply_computes():
     done("apply", SEVEN, *options, "-o", "maps.npz")
     with np.load("maps.npz") as numbers:
         maps = numbers["maps"][list(numbers["names"]).index("left")]
-    colors = palette()[GREEN.indices(linear_scale("signed", 0, float(maps.max())).levels(maps))]
+    colors = palette()[GREEN.indices(linear_scale("auto", 0, float(maps.max()), non_negative=True).levels(maps))]
     last = frames("slide.gif")[-1][0]
     rows, columns = maps.shape
     shown = [

@@ -215,7 +215,7 @@ def test_the_scope_of_all_makes_channels_comparable():
 
 
 def test_a_color_map_colors_the_values():
-    assert shown("--colormap", "diverging").tolist()[0][1:] == [[247, 246, 246], [127, 0, 0]]
+    assert shown("--colormap", "diverging").tolist()[0][1:] == [[247, 246, 245], [102, 46, 3]]
 
 
 def test_a_huge_grid_is_refused_with_advice():

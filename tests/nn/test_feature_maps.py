@@ -1,4 +1,4 @@
-"""Feature maps in bands against those of the whole image, and their statistics."""
+"""Feature maps in bands against those of the whole image, and selected channels of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError
 from cnnfx.nn import feature_maps as maps_module
-from cnnfx.nn.feature_maps import FeatureMaps, band_rows, channel_statistics, feature_maps
+from cnnfx.nn.feature_maps import ArrayMaps, FeatureMaps, band_rows, feature_maps
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
@@ -93,16 +93,39 @@ def test_a_part_of_the_channels_has_the_same_values(name: str) -> None:
     network, source = Network(tuple(NETWORKS[name])), ArrayImage(RANDOM.random((2, 50, 23)))
     maps = feature_maps(network, source, ("a", "b"))
     last = maps.shape[0]
-    part = maps.part(last - 1, last)
+    part = maps.select([last - 1])
     assert part.names == maps.names[last - 1 :]
     np.testing.assert_allclose(part.whole(), maps.whole()[last - 1 :], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("banded")
+@pytest.mark.parametrize("name", ["valid", "combined"])
+def test_selected_channels_come_in_the_order_of_their_indexes(name: str) -> None:
+    maps = feature_maps(Network(tuple(NETWORKS[name])), ArrayImage(RANDOM.random((2, 50, 23))), ("a", "b"))
+    selected = maps.select([1, 0])
+    assert selected.names == (maps.names[1], maps.names[0])
+    np.testing.assert_allclose(selected.whole(), maps.whole()[[1, 0]], rtol=1e-5, atol=1e-5)
+
+
+def test_channels_of_maps_in_memory_are_selected_without_computing_them_again() -> None:
+    source = ArrayImage(RANDOM.random((2, 30, 20)))
+    maps = feature_maps(Network((layer(3, 2),)), source, ("a", "b"))
+    whole = maps.whole()
+    source.max_rows = 0
+    np.testing.assert_array_equal(maps.select([2, 0]).whole(), whole[[2, 0]])
+    assert source.max_rows == 0
+
+
+def test_selected_channels_of_an_array_keep_their_names_and_kinds() -> None:
+    maps = ArrayMaps(RANDOM.random((3, 4, 5)), "abc", (True, False, True)).select([2, 1])
+    assert (maps.names, maps.non_negative, maps.shape) == (("c", "b"), (True, False), (2, 4, 5))
 
 
 @pytest.mark.usefixtures("banded")
 def test_a_part_of_grouped_channels_has_the_same_values() -> None:
     network = Network((layer(3, 1),)).per_channel(("red", "green"))
     maps = FeatureMaps(network, ArrayImage(RANDOM.random((2, 30, 23))))
-    np.testing.assert_array_equal(maps.part(2, 5).whole(), maps.whole()[2:5])
+    np.testing.assert_array_equal(maps.select(range(2, 5)).whole(), maps.whole()[2:5])
 
 
 def test_small_maps_are_computed_once() -> None:
@@ -110,7 +133,7 @@ def test_small_maps_are_computed_once() -> None:
     maps = feature_maps(Network((layer(3, 2),)), source, ("a", "b"))
     maps.whole()
     source.max_rows = 0
-    maps.part(0, 1).rows(3, 9)
+    maps.select([0]).rows(3, 9)
     assert maps.statistics[0].count == 28 * 16
     assert source.max_rows == 0
 
@@ -131,37 +154,3 @@ def test_a_layer_that_does_not_exist_is_refused(number: int) -> None:
 def test_the_height_of_a_band_is_a_multiple_of_band_rows() -> None:
     assert band_rows(1) % BAND_ROWS == 0
     assert band_rows(10**9) == BAND_ROWS
-
-
-def test_range_mean_and_peak_are_those_of_the_channel() -> None:
-    image = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
-    image[0, 1, 4] = 50
-    (channel,) = channel_statistics([(0, image)])
-    assert (channel.range, channel.peak) == ((0.0, 50.0), (4, 1))
-    assert channel.mean == (sum(range(24)) - 10 + 50) / 24
-
-
-def test_statistics_of_bands_are_those_of_the_whole_maps() -> None:
-    image = np.random.default_rng(3).normal(size=(2, 30, 7)).astype(np.float32)
-    whole, banded = channel_statistics([(0, image)]), channel_statistics([(0, image[:, :11]), (11, image[:, 11:])])
-    for one, other in zip(whole, banded, strict=True):
-        assert (one.low, one.high, one.peak, one.count) == (other.low, other.high, other.peak, other.count)
-        np.testing.assert_allclose(one.total, other.total, rtol=1e-6)
-
-
-def test_the_peak_is_the_first_of_equal_values() -> None:
-    assert channel_statistics([(0, np.ones((1, 2, 2), np.float32)), (2, np.ones((1, 2, 2), np.float32))])[0].peak == (
-        0,
-        0,
-    )
-
-
-def test_values_that_are_not_finite_are_counted_and_left_out() -> None:
-    image = np.array([[[1, np.nan, 3], [np.inf, 2, -np.inf]]], np.float32)
-    (channel,) = channel_statistics([(0, image)])
-    assert (channel.range, channel.mean, channel.nonfinite, channel.peak) == ((1.0, 3.0), 2.0, 3, (2, 0))
-
-
-def test_a_channel_without_any_finite_value_has_no_mean_and_no_peak() -> None:
-    (channel,) = channel_statistics([(0, np.full((1, 2, 2), np.nan, np.float32))])
-    assert (channel.range, channel.mean, channel.peak, channel.nonfinite) == ((0.0, 0.0), None, None, 4)

@@ -17,6 +17,7 @@ VALUES = np.array([-2.0, -1, 0, 0.5, 1], np.float32)
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
+        ("auto", [0, 64, 128, 159, 191]),
         ("signed", [0, 64, 128, 159, 191]),
         ("minmax", [0, 85, 170, 213, 255]),
         ("positive", [0, 0, 0, 128, 255]),
@@ -52,7 +53,8 @@ def test_nan_becomes_black_and_infinity_is_clipped(mode: str) -> None:
 def test_the_error_for_an_unknown_mode_lists_the_modes() -> None:
     with pytest.raises(
         ArgumentError,
-        match=r"^There is no normalization called 'sqrt'\. Choose one of signed, minmax, positive, absolute, none\.$",
+        match=r"^There is no normalization called 'sqrt'\. "
+        r"Choose one of auto, signed, minmax, positive, absolute, none\.$",
     ):
         linear_scale("sqrt", 0, 1)
 
@@ -76,6 +78,6 @@ def test_the_gray_color_map_returns_the_levels_unchanged() -> None:
 def test_the_error_for_an_unknown_color_map_lists_the_color_maps() -> None:
     with pytest.raises(
         ArgumentError,
-        match=r"^There is no color map called 'jet'\. Choose one of gray, diverging, heat, viridis\.$",
+        match=r"^There is no color map called 'jet'\. Choose one of gray, diverging, heat, magma, viridis\.$",
     ):
         color_table("jet")

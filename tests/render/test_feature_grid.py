@@ -18,7 +18,7 @@ def test_the_scope_all_draws_all_channels_by_their_common_range() -> None:
 
 def test_a_color_map_gives_a_grid_in_color() -> None:
     picture = cnnfx.grid(np.array([[[1.0]]]), colormap="diverging", labels=False, gap=0, scale=1)
-    assert picture.tolist() == [[[127, 0, 0]]]
+    assert picture.tolist() == [[[102, 46, 3]]]
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,10 @@ function channelRanges(maps) {
 }
 
 /** Return the linear scale, level = scale · value + offset, of a normalization for values between low and high. */
-function linearScale(normalization, low, high) {
+function linearScale(normalization, low, high, nonNegative = false) {
   const largest = Math.max(Math.abs(low), Math.abs(high));
-  if (normalization === "signed") return { scale: ratio(127.5, largest), offset: 127.5 };
+  if (normalization === "auto" && nonNegative) return { scale: ratio(255, largest), offset: 0 };
+  if (normalization === "auto" || normalization === "signed") return { scale: ratio(127.5, largest), offset: 127.5 };
   if (normalization === "positive") return { scale: ratio(255, Math.max(high, 0)), offset: 0 };
   if (normalization === "absolute") return { scale: ratio(255, largest), offset: 0, magnitude: true };
   if (normalization === "none") return { scale: 255, offset: 0 };
@@ -52,12 +53,53 @@ function levelOf({ scale, offset, magnitude }, value) {
   return shifted > 0 ? Math.floor(Math.min(shifted, 255.5)) : 0;
 }
 
-/** Return the linear scale of each channel of a layer: by its own range, or by the range of all channels. */
-function linearScales(ranges, { normalize, scope }) {
-  if (scope !== "all") return ranges.map(({ low, high }) => linearScale(normalize, low, high));
-  const low = Math.min(...ranges.map((range) => range.low));
-  const high = Math.max(...ranges.map((range) => range.high));
-  return ranges.map(() => linearScale(normalize, low, high));
+/** Return the linear scale of each channel of a layer's maps: by its own range, by that of all channels, or by fixed
+    limits. `nonNegative` says of each channel whether it cannot be negative. */
+function linearScales(maps, ranges, colorScale, nonNegative) {
+  const { normalize, scope, clip, limits } = colorScale;
+  if (Array.isArray(limits)) {
+    return nonNegative.map(() => linearScale(normalize === "auto" ? "minmax" : normalize, ...limits));
+  }
+  if (limits !== null) return nonNegative.map((only) => channelScale(colorScale, only ? 0 : -limits, limits, only));
+  let drawn = clip === null ? ranges : clippedRanges(maps, ranges, colorScale);
+  if (scope === "all") {
+    const low = Math.min(...drawn.map((range) => range.low));
+    const high = Math.max(...drawn.map((range) => range.high));
+    drawn = drawn.map(() => ({ low, high }));
+  }
+  return drawn.map(({ low, high }, channel) => channelScale(colorScale, low, high, nonNegative[channel]));
+}
+
+/** Return the scale of a channel whose values are drawn from `low` to `high`. */
+function channelScale({ normalize, colormap }, low, high, nonNegative) {
+  return linearScale(normalize, low, high, nonNegative && colormap !== "diverging");
+}
+
+/** Return the range of each channel up to the percentile `clip`; the whole range if the percentile is 0. */
+function clippedRanges(maps, ranges, { normalize, scope, clip }) {
+  const size = maps.height * maps.width;
+  const magnitudes = normalize !== "minmax" && normalize !== "positive";
+  const sorted = (values) => {
+    const finite = values.filter(Number.isFinite);
+    return (magnitudes ? finite.map(Math.abs) : finite).sort();
+  };
+  const all = scope === "all" ? sorted(maps.values) : null;
+  const channels = all
+    ? ranges.map(() => all)
+    : ranges.map((_, channel) => sorted(maps.values.subarray(channel * size, (channel + 1) * size)));
+  return channels.map((values, channel) => {
+    const high = percentile(values, clip);
+    if (normalize === "minmax") return { low: percentile(values, 100 - clip), high };
+    return high > 0 ? { low: -high, high } : ranges[channel];
+  });
+}
+
+/** Return a percentile of sorted values, interpolated linearly; 0 if there are none. */
+function percentile(sorted, percentage) {
+  if (!sorted.length) return 0;
+  const rank = ((sorted.length - 1) * percentage) / 100;
+  const below = sorted[Math.floor(rank)];
+  return below + (sorted[Math.ceil(rank)] - below) * (rank - Math.floor(rank));
 }
 
 /** Return red, green and blue, 0..255, as the 32-bit number of a canvas pixel. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
@@ -39,7 +40,7 @@ def page_data(network: Network, image: Image, color_scale: ColorScale) -> str:
             "isArray": image.is_array,
             "pixels": pack_array(image.values),
         },
-        "colorScale": color_scale._asdict(),
+        "colorScale": asdict(color_scale),
         "normalizations": NORMALIZATIONS,
         "colormaps": {name: pack_array(color_table(name)) for name in COLORMAPS},
         "drawing": _drawing_data(network),
@@ -76,7 +77,12 @@ def _network_data(network: Network) -> dict[str, Any]:
 
 
 def _layer_data(layer: Layer) -> dict[str, Any]:
-    return {**layer.to_dict(), "weights": pack_array(layer.conv.weights), "bias": pack_array(layer.conv.bias)}
+    return {
+        **layer.to_dict(),
+        "nonNegative": layer.non_negative,
+        "weights": pack_array(layer.conv.weights),
+        "bias": pack_array(layer.conv.bias),
+    }
 
 
 def _drawing_data(network: Network) -> dict[str, Any] | None:

@@ -54,7 +54,11 @@ const page = {
   /** Draw all maps in the current color scale. */
   draw() {
     const isArray = this.data.image.isArray && !this.isDrawing;
-    this.scales = this.maps.map((_, number) => (number ? linearScales(this.ranges[number], this.colorScale) : []));
+    this.scales = this.maps.map((maps, number) => {
+      if (!number) return [];
+      const { nonNegative } = this.network.layers[number - 1];
+      return linearScales(maps, this.ranges[number], this.colorScale, nonNegative);
+    });
     this.inputScale = inputScale(this.input, isArray);
     this.views[0][0].show(this.input.width, this.input.height, drawInput(this.input, isArray));
     for (const view of this.views.slice(1).flat()) {

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cnnfx.nn.feature_maps import channel_statistics
+from cnnfx.nn.feature_maps import ArrayMaps
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.grid import suitable_columns
@@ -126,8 +126,10 @@ class FrameLayout:
 
     def _draw_maps(self, color_scale: ColorScale) -> list[Levels]:
         """Draw the whole output channels."""
-        values = np.stack([channel.values for channel in self.sliding.channels])
-        scales = color_scale.linear_scales(channel_statistics([(0, values)]))
+        channels = self.sliding.channels
+        values = np.stack([channel.values for channel in channels])
+        names, non_negative = zip(*((channel.name, channel.non_negative) for channel in channels), strict=True)
+        scales = color_scale.linear_scales(ArrayMaps(values, names, non_negative))
         return [
             self.style.draw(scale.levels(channel), channel, GREEN)
             for scale, channel in zip(scales, values, strict=True)

@@ -15,7 +15,7 @@ import numpy as np
 from cnnfx.conv import Window
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
-from cnnfx.nn.layers import Activation, Combination, Layer
+from cnnfx.nn.layers import Activation, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.suggest import did_you_mean
 
@@ -39,6 +39,8 @@ class OutputChannel:
     activation : str
     formula : str
         How a combination is computed, such as "norm of x, y"; empty for a filter.
+    non_negative : bool
+        Whether the values cannot be negative; see `Layer.non_negative`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class OutputChannel:
     bias: float = 0.0
     activation: str = "none"
     formula: str = ""
+    non_negative: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +155,7 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], wanted: Sequ
     *below, layer = network.layers
     values, sums = maps.whole(), _sums(maps)
     indices = [_channel_index(maps, name) for name in wanted] or range(len(maps.names))
-    channels = [_output_channel(layer, layer.outputs[index], values[index], sums) for index in indices]
+    channels = [_output_channel(layer, index, values[index], sums) for index in indices]
     if below:
         inputs = FeatureMaps(network.upto(len(below)), image).whole()
         title = f"output of layer {len(below)}"
@@ -178,10 +181,13 @@ def _sums(maps: FeatureMaps) -> Floats:
     return FeatureMaps(replace(maps.network, layers=(*below, only_products)), maps.image).whole()
 
 
-def _output_channel(layer: Layer, output: Combination, values: Floats, sums: Floats) -> OutputChannel:
+def _output_channel(layer: Layer, number: int, values: Floats, sums: Floats) -> OutputChannel:
+    output, non_negative = layer.outputs[number], layer.non_negative[number]
     if output.kind != "take":
         formula = f"{output.kind} of {', '.join(layer.filter_names[index] for index in output.of)}"
-        return OutputChannel(output.name, values, activation=layer.activation.kind, formula=formula)
+        return OutputChannel(
+            output.name, values, activation=layer.activation.kind, formula=formula, non_negative=non_negative
+        )
     (index,) = output.of
     weights = layer.conv.weights[index]
     depth, filters_per_group = weights.shape[0], len(layer.filter_names) // layer.conv.groups
@@ -194,4 +200,5 @@ def _output_channel(layer: Layer, output: Combination, values: Floats, sums: Flo
         sums=sums[index],
         bias=float(layer.conv.bias[index]),
         activation=layer.activation.kind,
+        non_negative=non_negative,
     )

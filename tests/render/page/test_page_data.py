@@ -87,8 +87,8 @@ def test_the_data_contain_the_image_bit_for_bit():
 
 
 def test_the_data_contain_the_color_scale():
-    scale = data(make_page_text(color_scale=ColorScale("absolute", "all", "heat")))["colorScale"]
-    assert scale == {"normalize": "absolute", "scope": "all", "colormap": "heat"}
+    scale = data(make_page_text(color_scale=ColorScale("absolute", "all", "heat", 99.5)))["colorScale"]
+    assert scale == {"normalize": "absolute", "scope": "all", "colormap": "heat", "clip": 99.5, "limits": None}
 
 
 def test_a_network_without_classes_has_no_drawing_canvas():

@@ -89,8 +89,10 @@ def test_the_last_frame_shows_the_feature_maps_that_the_network_computes():
     sliding = slide(network, image)
     layout = lay_out(sliding)
     *_, last = draw_frames(layout, sliding.frame_positions(None))
-    for values, corner in zip(network.feature_maps(image.floats())[-1], layout.map_corners, strict=True):
-        scale = linear_scale("signed", float(values.min()), float(values.max()))
+    maps, non_negative = network.feature_maps(image.floats())[-1], network.layers[-1].non_negative
+    assert non_negative == (False, False, True)  # the magnitude
+    for values, corner, black_zero in zip(maps, layout.map_corners, non_negative, strict=True):
+        scale = linear_scale("auto", float(values.min()), float(values.max()), black_zero)
         np.testing.assert_array_equal(
             cell_centers(last, corner, *sliding.output_size), GREEN.indices(scale.levels(values))
         )

@@ -1,0 +1,86 @@
+"""Statistics of the values of each channel, collected band by band."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.system.threads import run_in_threads
+
+Floats = NDArray[np.float32]
+
+
+class ChannelStatistics:
+    """Statistics of the finite values of one channel.
+
+    Attributes
+    ----------
+    low, high : float
+        The smallest and the largest value.
+    total : float
+        The sum of the values.
+    count : int
+        The number of values.
+    peak : (int, int), optional
+        The (x, y) of the first largest value; None if no value is finite.
+    nonfinite : int
+        The number of values that are NaN or infinite.
+    """
+
+    low: float = np.inf
+    high: float = -np.inf
+    total: float = 0.0
+    count: int = 0
+    peak: tuple[int, int] | None = None
+    nonfinite: int = 0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the finite values, None if there are none."""
+        return self.total / self.count if self.count else None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest finite value; (0, 0) if there are none."""
+        return (self.low, self.high) if self.count else (0.0, 0.0)
+
+    def add(self, first: int, band: Floats) -> None:
+        """Include a band `(rows, W)` whose first row is row `first` of the channel."""
+        # Rows are summed in float32 (pairwise, so accurate enough) and only their sums in float64: three times as fast.
+        with np.errstate(invalid="ignore"):
+            total = float(band.sum(axis=1).sum(dtype=np.float64))
+        if np.isfinite(total):
+            self._add(first, band, total, band.size)
+        else:
+            finite = np.isfinite(band)
+            self.nonfinite += int(band.size - finite.sum())
+            if finite.any():
+                total = float(band.sum(where=finite, dtype=np.float64))
+                self._add(first, np.where(finite, band, np.float32(-np.inf)), total, int(finite.sum()), finite)
+
+    def _add(self, first: int, band: Floats, total: float, count: int, finite: NDArray[np.bool_] | None = None) -> None:
+        self.total += total
+        self.count += count
+        self.low = min(self.low, float(band.min() if finite is None else band.min(where=finite, initial=np.inf)))
+        row, column = divmod(int(band.argmax()), band.shape[1])
+        if band[row, column] > self.high:
+            self.high, self.peak = float(band[row, column]), (column, first + row)
+
+
+Statistics = list[ChannelStatistics]
+"""The statistics of each channel."""
+
+
+def channel_statistics(bands: Iterable[tuple[int, Floats]]) -> Statistics:
+    """Return the statistics of each of K channels, from bands `(first row, (K, rows, W))`."""
+    channels: Statistics = []
+    for first, band in bands:
+        channels = channels or [ChannelStatistics() for _ in band]
+        _add_in_threads(channels, first, band)
+    return channels
+
+
+def _add_in_threads(channels: Statistics, first: int, band: Floats) -> None:
+    run_in_threads(lambda pair: pair[0].add(first, pair[1]), zip(channels, band, strict=True))
