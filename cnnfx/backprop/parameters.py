@@ -21,7 +21,7 @@ def all_filters(network: Network) -> list[NDArray[np.bool_]]:
 
 def initialize(
     network: Network, random_filters: Sequence[NDArray[np.bool_]], shape: Shape, classes: Sequence[str],
-    generator: np.random.Generator,
+    generator: np.random.Generator, first_factor: float = 1.0,
 ) -> Network:  # fmt: skip
     """Return the network bound to its input, with random weights and a new classifier head.
 
@@ -34,6 +34,8 @@ def initialize(
         Of the images.
     classes : sequence of str
     generator : numpy.random.Generator
+    first_factor : float
+        Multiplies the random weights of the first layer.
 
     Raises
     ------
@@ -43,9 +45,10 @@ def initialize(
     bound = network.bind([str(index) for index in range(shape[0])])
     maps = bound.output_shapes(shape)[-1]
     layers = []
-    for layer, is_random in zip(bound.layers, random_filters, strict=True):
+    factors = (first_factor, *[1.0] * (len(bound.layers) - 1))
+    for layer, is_random, factor in zip(bound.layers, random_filters, factors, strict=True):
         weights = layer.conv.weights.astype(np.float32)
-        weights[is_random] = he_normal(generator, weights.shape)[is_random]
+        weights[is_random] = np.float32(factor) * he_normal(generator, weights.shape)[is_random]
         conv = replace(layer.conv, weights=weights, bias=layer.conv.bias.astype(np.float32))
         layers.append(replace(layer, conv=conv))
     # No ReLU follows the head, so its variance is 1/n, which gives the scores the variance of the inputs.

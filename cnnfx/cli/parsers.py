@@ -173,6 +173,17 @@ def rate(text: str) -> float:
     return value
 
 
+def strength(text: str) -> float:
+    """Parse a number of 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise typer.BadParameter(f"{text!r} is not a number of 0 or more, such as 1.")
+    return value
+
+
 def shape(text: str) -> Counts:
     """Parse channels, rows and columns, such as 1x28x28."""
     parts = text.lower().replace("×", "x").split("x")

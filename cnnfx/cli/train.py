@@ -35,6 +35,7 @@ def train(
     kernel_size: training_options.KernelSize = None,
     batch_size: training_options.BatchSize = None,
     lr: training_options.Rate = None,
+    smoothness: training_options.Smoothness = None,
     augment: training_options.Augment = None,
     seed: training_options.Seed = None,
     output: training_options.ModelOutput = None,
@@ -66,7 +67,7 @@ def train(
     from cnnfx.cli.training_report import TrainingReporter, print_summary
 
     start = time.monotonic()
-    run_options = RunOptions(epochs, batch_size, lr, augment, seed, arch, widths, kernel_size)
+    run_options = RunOptions(epochs, batch_size, lr, smoothness, augment, seed, arch, widths, kernel_size)
     path = _model_path(output, resume)
     pictures = TrainingPictures(filmstrip, filmstrip_layer, curve, quiet)
     use_threads(threads)
@@ -92,6 +93,7 @@ class RunOptions:
     epochs: int | None
     batch_size: int | None
     rate: float | None
+    smoothness: float | None
     augment: bool | None
     seed: int | None
     arch: str | None
@@ -110,8 +112,9 @@ class RunOptions:
     def settings(self) -> dict[str, Any]:
         """Return the settings of the run that are given."""
         shift = None if self.augment is None else int(self.augment)
-        given = {"epochs": self.epochs, "batch_size": self.batch_size, "rate": self.rate, "seed": self.seed}
-        return {name: value for name, value in {**given, "shift": shift}.items() if value is not None}
+        names = ("epochs", "batch_size", "rate", "smoothness", "seed")
+        given = {**{name: getattr(self, name) for name in names}, "shift": shift}
+        return {name: value for name, value in given.items() if value is not None}
 
     def network(self) -> Arch:
         """Return the network to train."""

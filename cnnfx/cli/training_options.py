@@ -56,6 +56,15 @@ Rate = Annotated[
     float | None,
     option("--lr X", "The largest learning rate, reached early in the run.  [default: 0.01]", RUN, parsers.rate),
 ]
+Smoothness = Annotated[
+    float | None,
+    option(
+        "--smoothness X",
+        "How strongly the filters of the first layer are smoothed; 0 for not at all.  [default: 1]",
+        RUN,
+        parsers.strength,
+    ),
+]
 Augment = Annotated[
     bool | None,
     option("--augment/--no-augment", "Shift the images by up to a pixel at random.  [default: augment]", RUN),

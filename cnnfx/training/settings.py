@@ -26,6 +26,9 @@ class TrainingSettings:
         Label smoothing, the part of the target that is spread over all classes, 0 ≤ smoothing < 1.
     betas : (float, float)
         Adam's coefficients β₁ and β₂ of the moving means of the gradient and of its square, 0 ≤ β < 1.
+    smoothness : float
+        Decay of the roughness of the first layer's kernels, 0 or more: each step subtracts smoothness · learning rate ·
+        grid Laplacian of the kernel, see `cnnfx.training.optim.decay_roughness`. 0 turns it off.
     shift : int
         The largest random shift of training images in each direction, in pixels, 0 or more.
     seed : int
@@ -43,6 +46,7 @@ class TrainingSettings:
     decay: float = 0.3
     smoothing: float = 0.1
     betas: tuple[float, float] = (0.8, 0.95)
+    smoothness: float = 1.0
     shift: int = 1
     seed: int = 0
 
@@ -53,8 +57,9 @@ class TrainingSettings:
                 raise ArgumentError(f"{name} must be a whole number, {least} or more, not {value!r}.")
         if not 0 < self.rate < math.inf:
             raise ArgumentError(f"rate must be more than 0, not {self.rate!r}.")
-        if not 0 <= self.decay < math.inf:
-            raise ArgumentError(f"decay must be at least 0, not {self.decay!r}.")
+        for name, value in (("decay", self.decay), ("smoothness", self.smoothness)):
+            if not 0 <= value < math.inf:
+                raise ArgumentError(f"{name} must be at least 0, not {value!r}.")
         for name, value in (("smoothing", self.smoothing), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= value < 1:
                 raise ArgumentError(f"{name} must be at least 0 and less than 1, not {value!r}.")

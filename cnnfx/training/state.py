@@ -79,7 +79,8 @@ class TrainingState:
     @classmethod
     def _parse(cls, arrays: Mapping[str, Array]) -> TrainingState:
         values = json.loads(str(arrays["state"]))
-        settings = TrainingSettings(**{**values["settings"], "betas": tuple(values["settings"]["betas"])})
+        written = {"smoothness": 0.0, **values["settings"]}  # earlier versions had no smoothness
+        settings = TrainingSettings(**{**written, "betas": tuple(written["betas"])})
         trainable_filters = [np.array(mask, dtype=bool) for mask in values["learned"]]
         np.random.default_rng(0).bit_generator.state = values["random"]  # raises ValueError for an invalid state
         history, steps = [EpochReport.from_dict(report) for report in values["history"]], values["steps"]

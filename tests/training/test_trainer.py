@@ -14,6 +14,7 @@ from cnnfx.formats.arch import default_arch, load_arch
 from cnnfx.formats.model_npz import load_model
 from cnnfx.system.threads import set_threads
 from cnnfx.training import BatchReport, EpochReport, Trainer, TrainingSettings
+from cnnfx.training.optim import decay_roughness
 from tests.training.bars import bars
 
 DATA, TEST = bars(), bars(96, seed=1)
@@ -144,6 +145,66 @@ def test_the_history_of_an_earlier_version_is_read_without_its_smoothed_losses(t
     assert first.test_accuracy == report.test_accuracy
     assert second.loss > 0
     assert second.test_loss > 0
+
+
+def roughness(weights: np.ndarray) -> float:
+    """Sum of the squared differences of neighbors, relative to the sum of squares."""
+    differences = [np.square(np.diff(weights, axis=axis)).sum() for axis in (-2, -1)]
+    return sum(differences) / np.square(weights).sum()
+
+
+def test_the_smoothness_lowers_the_roughness_of_the_first_layer() -> None:
+    kernels = [
+        finish(begin(settings=replace(LONGER, smoothness=smoothness))).network.layers[0].conv.weights
+        for smoothness in (0.0, 1.0, 5.0)
+    ]
+    assert roughness(kernels[0]) > 1.5 * roughness(kernels[1]) > 3 * roughness(kernels[2])
+
+
+def test_only_the_first_layer_starts_smaller_where_it_is_smoothed() -> None:
+    rough, smooth = (begin(settings=replace(SETTINGS, smoothness=value)).network for value in (0.0, 0.5))
+    np.testing.assert_allclose(smooth.layers[0].conv.weights, 0.3 * rough.layers[0].conv.weights, rtol=1e-6)
+    np.testing.assert_array_equal(smooth.layers[1].conv.weights, rough.layers[1].conv.weights)
+    np.testing.assert_array_equal(smooth.head.weights, rough.head.weights)
+
+
+def test_a_step_smooths_the_first_layer_only() -> None:
+    trainers = [begin(settings=replace(SETTINGS, smoothness=value, epochs=1)) for value in (0.0, 2.0)]
+    for trainer in trainers:
+        trainer.parameters.vector[:] = trainers[0].parameters.vector
+        trainer._trainable.update()
+    for trainer in trainers:
+        report = next(trainer.run())
+    rough, smooth = (trainer.current for trainer in trainers)
+    expected = decay_roughness(rough.layers[0].conv.weights, report.rate, 2.0)
+    np.testing.assert_array_equal(smooth.layers[0].conv.weights, expected)
+    np.testing.assert_array_equal(smooth.layers[1].conv.weights, rough.layers[1].conv.weights)
+
+
+def test_a_run_of_a_version_without_smoothness_resumes_without_it(tmp_path) -> None:
+    settings = replace(SETTINGS, smoothness=0.0)
+    finish(begin(settings=settings)).save(tmp_path / "whole.npz")
+    interrupted = begin(settings=settings)
+    for report in interrupted.run():
+        if isinstance(report, EpochReport):
+            break
+    interrupted.save(tmp_path / "part.npz")
+    with np.load(tmp_path / "part.npz") as arrays:
+        earlier = dict(arrays)
+    state = json.loads(str(earlier["training.state"]))
+    del state["settings"]["smoothness"]
+    np.savez(tmp_path / "part.npz", **{**earlier, "training.state": np.array(json.dumps(state))})
+    resumed = finish(Trainer.resume(tmp_path / "part.npz", DATA, TEST))
+    resumed.save(tmp_path / "resumed.npz")
+    assert resumed.settings.smoothness == 0
+    assert content(tmp_path / "resumed.npz") == content(tmp_path / "whole.npz")
+
+
+def test_the_model_and_its_state_hold_the_smoothness(tmp_path) -> None:
+    trainer = begin(settings=replace(SETTINGS, smoothness=0.25))
+    trainer.save(tmp_path / "model.npz")
+    assert load_model(tmp_path / "model.npz").meta["settings"]["smoothness"] == 0.25
+    assert Trainer.resume(tmp_path / "model.npz", DATA, TEST).settings.smoothness == 0.25
 
 
 def test_resuming_a_finished_run_does_nothing(tmp_path) -> None:
@@ -320,6 +381,9 @@ def test_the_current_network_changes_within_an_epoch() -> None:
         ("rate", float("inf"), "rate must be more than 0, not inf"),
         ("smoothing", 1.0, "smoothing must be at least 0 and less than 1, not 1.0"),
         ("decay", -0.1, "decay must be at least 0, not -0.1"),
+        ("smoothness", -1.0, "smoothness must be at least 0, not -1.0"),
+        ("smoothness", float("nan"), "smoothness must be at least 0, not nan"),
+        ("smoothness", float("inf"), "smoothness must be at least 0, not inf"),
     ],
 )
 def test_settings_out_of_range_are_an_error(name, value, message) -> None:
