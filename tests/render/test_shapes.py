@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnfx.render.shapes import draw_arrow, draw_frame, draw_line, fill_polygons, polygon_coverage
+from cnnfx.render.shapes import (
+    draw_arrow,
+    draw_frame,
+    draw_line,
+    fill_polygons,
+    line_pixels,
+    line_polygon,
+    polygon_coverage,
+)
 
 
 def white(height=20, width=30, channels=()):
@@ -95,3 +103,26 @@ def test_a_frame_contrasts_with_black_and_with_white(background):
     assert (picture[6:12, 7:17] == background).all()
     assert (picture[:3] == background).all()
     assert (picture[15:] == background).all()
+
+
+@given(*[st.tuples(st.floats(1, 39), st.floats(1, 39))] * 2, st.floats(0.5, 4))
+def test_the_pixels_of_a_line_are_those_of_the_polygon_that_it_covers(start, end, thickness):
+    rows, columns, covered = line_pixels(start, end, thickness)
+    assert len({*zip(rows.tolist(), columns.tolist(), strict=True)}) == len(rows)
+    picture = np.zeros((50, 50))
+    picture[rows + 5, columns + 5] = covered
+    corners = [(x + 5, y + 5) for x, y in line_polygon(start, end, thickness)]
+    above, beside, expected = polygon_coverage([corners], picture.shape, samples=16)
+    picture[above, beside] -= expected
+    # They differ at the ends, which are cut along the pixels, and within a pixel by the shape of the edge.
+    assert abs(picture.sum()) <= thickness * (thickness + 2)
+    middle = (start[0] + end[0]) / 2 + 5, (start[1] + end[1]) / 2 + 5
+    if np.hypot(start[0] - end[0], start[1] - end[1]) > 2 * thickness + 4:
+        assert abs(picture[int(middle[1]), int(middle[0])]) <= 0.3
+
+
+def test_a_vertical_line_between_two_columns_covers_half_of_each():
+    rows, columns, covered = line_pixels((5, 2), (5, 4))
+    assert rows.tolist() == [2, 2, 3, 3]
+    assert columns.tolist() == [4, 5, 4, 5]
+    assert covered.tolist() == [0.5] * 4
