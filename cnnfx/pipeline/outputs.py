@@ -74,6 +74,7 @@ def write(target: Target, image: Image, layers: Layers, grid_options: GridOption
         grid = feature_grid(image, layers, grid_options)
         with target.open() as file:
             write_grid(file, target.name, grid, target.format)
+        notes = nonfinite_notes(target.name, layers)
     return [
         Written(target.name, number, maps, range(maps.shape[0]), () if index else notes)
         for index, (number, maps) in enumerate(layers)
@@ -91,7 +92,33 @@ def _write_folder(target: Target, image: Image, layers: Layers, grid_options: Gr
                     write_arrays(file, target.format, image, [(number, maps.select([index]))])
                 else:
                     write_grid(file, str(path), grids[index], target.format)
-            yield Written(str(path), number, maps, range(index, index + 1))
+            is_picture = target.format in PICTURE_FORMATS
+            notes = nonfinite_notes(str(path), [(number, maps)], index) if is_picture else ()
+            yield Written(str(path), number, maps, range(index, index + 1), notes)
+
+
+def nonfinite_notes(name: str, layers: Layers, channel: int | None = None) -> tuple[str, ...]:
+    """Return a note that counts the values in a picture that are NaN or infinite; no note if there are none.
+
+    Parameters
+    ----------
+    name : str
+        The name of the file.
+    layers : sequence of (number of the layer, its feature maps)
+    channel : int, optional
+        The index of the only channel in the picture.
+    """
+    counts = [
+        (maps.names[index], statistics.nonfinite)
+        for _, maps in layers
+        for index, statistics in enumerate(maps.statistics)
+        if statistics.nonfinite and channel in (None, index)
+    ]
+    if not counts:
+        return ()
+    total, where = sum(count for _, count in counts), counts[0][0] if len(counts) == 1 else f"{len(counts)} maps"
+    values = f"{total:,} values of {where} are" if total > 1 else f"1 value of {where} is"
+    return (f"{name}: {values} NaN or infinite, drawn in magenta.",)
 
 
 def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> None:
@@ -146,10 +173,11 @@ def write_page(file: IO[bytes], name: str, image: Image, layers: Layers, grid_op
     except CnnfxError as error:
         raise error.prefixed(image.name) from error
     file.write(page)
+    notes = nonfinite_notes(name, layers)
     if len(page) <= LARGE_PAGE_BYTES:
-        return ()
+        return notes
     size, limit = f"{len(page) / 1e6:.1f} MB", f"{LARGE_PAGE_BYTES / 1e6:.0f} MB"
-    return (f"{name}: it has {size}, more than the {limit} that open quickly anywhere.",)
+    return (*notes, f"{name}: it has {size}, more than the {limit} that open quickly anywhere.")
 
 
 def write_grid(file: IO[bytes], name: str, grid: Grid, format: str = "png") -> None:

@@ -42,6 +42,9 @@ COLORMAPS: dict[str, tuple[tuple[int, int, int], ...]] = {
 }  # fmt: skip
 """Colors (red, green, blue), 0..255, at equal distances along each color map; those between them are interpolated."""
 
+NONFINITE_COLOR = (255, 0, 255)
+"""Red, green and blue of NaN and infinity: a magenta that is in no color map."""
+
 Range = tuple[float, float]
 """The smallest and the largest value."""
 
@@ -176,7 +179,10 @@ class LinearScale(NamedTuple):
         return (0.0 - self.offset) / self.scale, (255.0 - self.offset) / self.scale
 
     def levels(self, values: NDArray[Any], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """Return the levels 0..255 of values `(..., W)`, in `out` if it is given. NaN becomes 0."""
+        """Return the levels 0..255 of values `(..., W)`, in `out` if it is given.
+
+        Infinity becomes 0 or 255, and NaN 0: `draw_values` marks them.
+        """
         levels = np.empty(values.shape, np.uint8) if out is None else out
         value_rows, level_rows = values.reshape(-1, values.shape[-1]), levels.reshape(-1, values.shape[-1])
         step = max(1, CHUNK_VALUES // value_rows.shape[1])
@@ -236,6 +242,21 @@ def linear_scale(mode: str, low: float, high: float, non_negative: bool = False)
 def _ratio(levels: float, extent: float) -> float:
     """Return `levels / extent`, or 0 if the extent is 0 or so small that the quotient overflows float32."""
     return levels / extent if extent > levels / float(np.finfo(np.float32).max) else 0.0
+
+
+def draw_values(
+    values: NDArray[Any], scale: LinearScale, colormap: str, has_nonfinite: bool = False
+) -> NDArray[np.uint8]:
+    """Draw values `(H, W)` as levels `(H, W)` or, with a color map other than "gray", as colors `(H, W, 3)`.
+
+    If `has_nonfinite` is set, the picture is in color, with NaN and infinity in `NONFINITE_COLOR`.
+    """
+    picture = apply_colormap(scale.levels(values), colormap)
+    if not has_nonfinite:
+        return picture
+    picture = np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture
+    picture[~np.isfinite(values)] = NONFINITE_COLOR
+    return picture
 
 
 def apply_colormap(levels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:

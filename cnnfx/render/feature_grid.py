@@ -13,7 +13,7 @@ from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import ArrayMaps, FeatureMaps
 from cnnfx.nn.layers import Layer
-from cnnfx.render.color import ColorScale, LinearScale, apply_colormap, linear_scale
+from cnnfx.render.color import ColorScale, LinearScale, draw_values, linear_scale
 from cnnfx.render.grid import ENLARGED_SIDE, Grid, Section
 from cnnfx.render.png import write_png
 from cnnfx.render.tiles import Levels, Tiles
@@ -166,16 +166,19 @@ def input_tiles(image: Image) -> Tiles:
 
     def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
         band = image.floats(top, bottom)
-        band = np.moveaxis(band, 0, -1) if color else band.mean(axis=0)
-        return scale.levels(band)[None]
+        if color:
+            return scale.levels(np.moveaxis(band, 0, -1))[None]
+        return draw_values(band.mean(axis=0), scale, "gray", has_nonfinite)[None]
 
+    has_nonfinite = False
     color = image.shape[0] == 3 and not image.is_array
     scale = linear_scale("none", 0, 1)
     if image.is_array:
         values = image.floats()
         finite = values[np.isfinite(values)]
         scale = linear_scale("minmax", float(finite.min(initial=0)), float(finite.max(initial=0)))
-    return Tiles(("input",), image.shape[1], image.shape[2], rows, color)
+        has_nonfinite = finite.size < values.size
+    return Tiles(("input",), image.shape[1], image.shape[2], rows, color or has_nonfinite)
 
 
 def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
@@ -199,10 +202,15 @@ def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, above: Seq
         if (first, last) not in parts:
             parts[first, last] = maps.select(range(first, last))
         values = parts[first, last].rows(top, bottom)
-        for scale, channel in zip(scales[first:last], values, strict=True):
-            yield apply_colormap(scale.levels(channel), color_scale.colormap)
+        for index, channel in enumerate(values, first):
+            has_nonfinite = maps.statistics[index].nonfinite > 0
+            yield draw_values(channel, scales[index], color_scale.colormap, has_nonfinite)
 
-    color = color_scale.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above)
+    def color(first: int, last: int) -> bool:
+        if color_scale.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above):
+            return True
+        return any(channel.nonfinite for channel in maps.statistics[first:last])
+
     _, height, width = maps.shape
     return Tiles(tuple(maps.names), height, width, rows, color, above)
 

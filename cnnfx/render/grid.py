@@ -84,7 +84,7 @@ class Grid:
     @property
     def color(self) -> bool:
         """Whether the grid is in color."""
-        return any(tiles.color for section in self.sections for tiles in section.tiles)
+        return any(tiles.in_color for section in self.sections for tiles in section.tiles)
 
     @cached_property
     def spacing(self) -> int:

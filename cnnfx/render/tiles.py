@@ -26,8 +26,9 @@ class Tiles(NamedTuple):
     rows : function (first picture, last picture, first row, last row) to pictures
         Returns some rows of some pictures, each `(rows, width)` or, in color, `(rows, width, 3)`. Both "last" are
         exclusive.
-    color : bool
-        Whether `rows` or `above` are in color.
+    color : bool, or function (first picture, last picture) to bool
+        Whether `rows` or `above` are in color. A function is called when the pictures are laid out; "last" is
+        exclusive.
     above : sequence of pictures or None
         A small picture to draw above each picture, or none.
     """
@@ -36,8 +37,13 @@ class Tiles(NamedTuple):
     height: int
     width: int
     rows: Callable[[int, int, int, int], Iterable[Levels]]
-    color: bool = False
+    color: bool | Callable[[int, int], bool] = False
     above: Sequence[Levels | None] = ()
+
+    @property
+    def in_color(self) -> bool:
+        """Whether `rows` or `above` are in color."""
+        return self.color if isinstance(self.color, bool) else self.color(0, len(self.labels))
 
     def pick(self, index: int) -> Tiles:
         """Return tiles with only one of the pictures."""
@@ -45,7 +51,9 @@ class Tiles(NamedTuple):
         def rows(_first: int, _last: int, top: int, bottom: int) -> Iterable[Levels]:
             return self.rows(index, index + 1, top, bottom)
 
-        return self._replace(labels=self.labels[index : index + 1], rows=rows, above=self.above[index : index + 1])
+        labels, above = self.labels[index : index + 1], self.above[index : index + 1]
+        color = self.color if isinstance(self.color, bool) else self.color(index, index + 1)
+        return Tiles(labels, self.height, self.width, rows, color, above)
 
 
 def picture_tiles(labels: Sequence[str], pictures: Sequence[Levels]) -> Tiles:

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cnnfx.errors import ArgumentError
-from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, apply_colormap, color_table, linear_scale
+from cnnfx.render.color import (
+    COLORMAPS,
+    NONFINITE_COLOR,
+    NORMALIZATIONS,
+    apply_colormap,
+    color_table,
+    draw_values,
+    linear_scale,
+)
 
 VALUES = np.array([-2.0, -1, 0, 0.5, 1], np.float32)
 
@@ -48,6 +56,19 @@ def test_a_map_without_contrast_is_drawn_in_the_level_of_zero(mode: str, level: 
 def test_nan_becomes_black_and_infinity_is_clipped(mode: str) -> None:
     levels = linear_scale(mode, -1, 1).levels(np.array([np.nan, np.inf], np.float32))
     assert levels.tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("colormap", COLORMAPS)
+def test_no_color_map_has_a_color_close_to_that_of_nan(colormap: str) -> None:
+    distances = np.abs(color_table(colormap).astype(int) - NONFINITE_COLOR).max(axis=1)
+    assert distances.min() > 60
+
+
+def test_nan_and_infinity_are_drawn_in_a_color_of_their_own() -> None:
+    values = np.array([[np.nan, np.inf, 0], [-np.inf, 1, -1]], np.float32)
+    picture = draw_values(values, linear_scale("signed", -1, 1), "gray", has_nonfinite=True)
+    magenta = list(NONFINITE_COLOR)
+    assert picture.tolist() == [[magenta, magenta, [128] * 3], [magenta, [255] * 3, [0] * 3]]
 
 
 def test_the_error_for_an_unknown_mode_lists_the_modes() -> None:

@@ -7,6 +7,10 @@ import pytest
 
 import cnnfx
 from cnnfx.errors import ArgumentError
+from cnnfx.images import Image
+from cnnfx.nn.feature_maps import ArrayMaps
+from cnnfx.render.color import NONFINITE_COLOR, ColorScale
+from cnnfx.render.feature_grid import input_tiles, map_tiles
 
 
 def test_the_scope_all_draws_all_channels_by_their_common_range() -> None:
@@ -42,3 +46,19 @@ def test_a_saved_grid_is_read_with_the_same_pixels(tmp_path) -> None:
     cnnfx.save_grid(tmp_path / "grid.png", picture)
     with PIL.Image.open(tmp_path / "grid.png") as read:
         np.testing.assert_array_equal(np.asarray(read), picture)
+
+
+def test_only_pictures_of_maps_with_nan_are_in_color() -> None:
+    maps = ArrayMaps(np.array([[[0, 1]], [[np.nan, 1]]], np.float32), "ab")
+    tiles = map_tiles(maps, ColorScale())
+    assert (tiles.in_color, tiles.pick(0).in_color, tiles.pick(1).in_color) == (True, False, True)
+    plain, colored = (next(iter(tiles.pick(index).rows(0, 1, 0, 1))) for index in range(2))
+    assert plain.tolist() == [[128, 255]]
+    assert colored.tolist() == [[list(NONFINITE_COLOR), [255] * 3]]
+
+
+def test_nan_in_the_input_is_drawn_in_its_color() -> None:
+    image = Image("a", np.array([[[0, 1, np.nan]]], np.float32), ("gray",), is_array=True)
+    tiles = input_tiles(image)
+    assert tiles.in_color
+    assert next(iter(tiles.rows(0, 1, 0, 1))).tolist() == [[[0] * 3, [255] * 3, list(NONFINITE_COLOR)]]

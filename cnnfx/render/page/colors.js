@@ -112,6 +112,8 @@ function colorTable(bytes) {
   return Uint32Array.from({ length: 256 }, (_, index) => packColor(...bytes.subarray(3 * index, 3 * index + 3)));
 }
 
+const NONFINITE_COLOR = packColor(255, 0, 255); // of NaN and infinity, as in the pictures
+
 const GRAYS = Uint32Array.from({ length: 256 }, (_, level) => packColor(level, level, level));
 
 /** Return a canvas whose pixels have the packed colors `color(index)`. */
@@ -127,11 +129,16 @@ function drawPixels(width, height, color) {
   return canvas;
 }
 
+/** Return the packed color of a value in a table of colors. */
+function colorOf(scale, value, table) {
+  return Number.isFinite(value) ? table[levelOf(scale, value)] : NONFINITE_COLOR;
+}
+
 /** Return one channel of maps as a canvas. */
 function drawMap(maps, channel, scale, table) {
   const start = channel * maps.height * maps.width;
   const { values } = maps;
-  return drawPixels(maps.width, maps.height, (index) => table[levelOf(scale, values[start + index])]);
+  return drawPixels(maps.width, maps.height, (index) => colorOf(scale, values[start + index], table));
 }
 
 /** Return the linear scale of the input: 0..1 for pictures, from the smallest to the largest value for arrays. */
@@ -162,7 +169,7 @@ function drawInput(image, isArray) {
   return drawPixels(image.width, image.height, (index) => {
     let sum = 0;
     for (let channel = 0; channel < channels; channel++) sum += values[channel * size + index];
-    return GRAYS[levelOf(scale, sum / channels)];
+    return colorOf(scale, sum / channels, GRAYS);
   });
 }
 
