@@ -46,6 +46,7 @@ ADVICE = {
     "output_path": Advice("Choose another output with {option}."),
     "page_size": Advice("Show fewer layers with --layer, or write a picture (.png) instead."),
     "pixel_limit": Advice("Raise the limit with --max-pixels if you trust the file."),
+    "position": Advice("Give one with --at X,Y."),
     "preset_name": Advice("For a preset write --filters {name}.", usage=True),
     "region": Advice(usage=True),
     "scheduler_address": Advice(usage=True),

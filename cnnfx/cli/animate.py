@@ -41,10 +41,7 @@ LAST_FRAME_MILLISECONDS = 2000
 ANIMATION = "The animation"
 """A heading of the help."""
 
-Only = Annotated[
-    list[str] | None,
-    option("--filter NAME", "Show this filter only. Can be repeated.  [default: all]", options.FILTERS),
-]
+Only = Annotated[list[str] | None, options.only("--filter --only LIST", options.FILTERS)]
 Layer = Annotated[
     int | None,
     option(
@@ -135,12 +132,13 @@ def animate(
 
     \b
       cnnfx animate digit.png --filters edges
-      cnnfx animate digit.png -f edges --filter top --numbers -o slide.gif
+      cnnfx animate digit.png -f edges --only top --numbers -o slide.gif
       cnnfx animate digit.png -f sobel --stride 2 --padding 1 -o slide.webp
       cnnfx animate photo.png -f edges --region 200,80,24,24
-      cnnfx animate digit.png -f model.npz --filter 3 --layer 1
+      cnnfx animate digit.png -f model.npz --only 3 --layer 1
     """
     from cnnfx.cli.inputs import InputImage
+    from cnnfx.cli.networks import chosen_channels, layer_owner
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
@@ -160,7 +158,8 @@ def animate(
     max_side = size or (DEFAULT_MAX_SIDE_WITH_NUMBERS if numbers else DEFAULT_MAX_SIDE)
     shown, image_notes = _load(pipeline, source, region, max_side)
     maps = pipeline.feature_maps(shown)[0][1]
-    sliding = sliding_window(maps, shown.channel_names, only or ())
+    names = [maps.names[index] for index in chosen_channels(only, maps.names, layer_owner(network))]
+    sliding = sliding_window(maps, shown.channel_names, names)
     _check_count(shown, sliding, steps)
     cell, cell_notes = _cell_size(sliding, scale, numbers)
     positions = sliding.frame_positions(steps)
@@ -247,7 +246,7 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
     if cells * cell**2 * frames > MAX_ANIMATION_PIXELS:
         raise UsageError(
             f"{image.name}: {frames} frames of {cells} cells of {cell}×{cell} pixels are too large an animation. Show "
-            "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer "
+            "fewer filters with --only LIST, a smaller image with --size, smaller cells with --scale, or fewer "
             "frames with --steps."
         )
 

@@ -61,6 +61,7 @@ Layer = Annotated[
         parsers.layers,
     ),
 ]
+Only = Annotated[list[str] | None, options.only(heading=options.OUTPUT)]
 Columns = Annotated[int | None, option("--columns N", "Maps in each row.", options.PICTURE, parsers.whole)]
 Scale = Annotated[
     int | None,
@@ -88,6 +89,7 @@ def apply(
     output: Output = None,
     format: options.Format = None,
     layer: Layer = None,
+    only: Only = None,
     scale_options: options.ScaleOptions = DEFAULT_SCALE,
     columns: Columns = None,
     scale: Scale = None,
@@ -142,6 +144,9 @@ def apply(
     channels, background = image_options.channels, image_options.background
     max_pixels = image_options.max_pixels or MAX_PIXELS
     pipeline = Pipeline(network, _layer_numbers(network, layer), channels, background, max_pixels)
+    if only is not None:
+        pipeline = pipeline._replace(only=dict.fromkeys(pipeline.layer_numbers(), ",".join(only)))
+        pipeline.channel_names()  # raises an error for channels that do not exist, before any work is done
     if targets[0].format in PAGE_FORMATS:
         pipeline = _for_page(pipeline)
     grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters)
@@ -174,8 +179,10 @@ def _for_page(pipeline: Pipeline) -> Pipeline:
     """Return the pipeline for a page: all layers up to the last one shown, on an image that a browser can process."""
     from cnnfx.render.page import max_image_pixels
 
-    last = max(pipeline.layers, default=len(pipeline.network.layers))
-    return pipeline._replace(layers=tuple(range(1, last + 1)), shrink_to=max_image_pixels(pipeline.network))
+    last = max(pipeline.layer_numbers())
+    only = {last: pipeline.only[last]} if last in pipeline.only else {}  # the layers above others read all channels
+    limit = max_image_pixels(pipeline.network)
+    return pipeline._replace(layers=tuple(range(1, last + 1)), only=only, shrink_to=limit)
 
 
 def _results(

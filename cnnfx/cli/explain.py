@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,24 +23,8 @@ MAX_EXPLAINED_CHANNELS = 9
 """With more output channels, the text explains only those with the largest outputs."""
 EXPLAINED_OF_MANY = 4
 """The number of output channels that the text explains then."""
-MAX_LISTED_NAMES = 12
-"""The most names that a message lists."""
 PIXEL = "The pixel"
 """A heading of the help."""
-
-
-def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the output channels of the network that the command line names, if their names begin with the text."""
-    from cnnfx.cli.networks import build_network, checked_layer
-    from cnnfx.errors import CnnfxError
-
-    given = {name: ctx.params.get(name) or [] for name in ("filters", "kernel", "then")}
-    try:
-        network = build_network(given["filters"], given["kernel"], given["then"])
-        number = checked_layer(network, ctx.params.get("layer") or len(network.layers))
-    except CnnfxError:  # reported when the command is run
-        return []
-    return [name for name in network.layers[number - 1].channel_names if name.startswith(incomplete)]
 
 
 ImageOption = Annotated[
@@ -52,9 +36,13 @@ ImageOption = Annotated[
     ),
 ]
 At = Annotated[
-    parsers.Position,
+    parsers.Position | None,
     option(
-        "--at X,Y", "The position in the feature maps, after pooling: 0,0 is at the top left.", PIXEL, parsers.position
+        "--at X,Y",
+        "The position in the feature maps, after pooling: 0,0 is at the top left. By default the strongest position "
+        "of the first channel.",
+        PIXEL,
+        parsers.position,
     ),
 ]
 Layer = Annotated[
@@ -63,15 +51,7 @@ Layer = Annotated[
         "--layer N", "The layer whose outputs are explained, counted from 1; by default the last.", PIXEL, parsers.whole
     ),
 ]
-Filter = Annotated[
-    list[str] | None,
-    option(
-        "--filter NAME",
-        "The output channel to explain; by default all. Can be repeated.",
-        PIXEL,
-        autocompletion=complete_channels,
-    ),
-]
+Only = Annotated[list[str] | None, options.only("--filter --only LIST", PIXEL)]
 Depth = Annotated[
     int | None,
     option(
@@ -87,12 +67,12 @@ Json = Annotated[bool, option("--json", "Print all numbers: one JSON object per 
 @options.with_option_groups
 def explain(
     image: ImageOption,
-    at: At,
     network_options: options.NetworkOptions,
     image_options: options.ImageOptions,
+    at: At = None,
     pool: options.Pooling = None,
     layer: Layer = None,
-    filter: Filter = None,
+    only: Only = None,
     depth: Depth = None,
     as_json: Json = False,
     quiet: options.Quiet = False,
@@ -105,12 +85,12 @@ def explain(
 
     \b
       cnnfx explain photo.png --filters edges --at 12,5
-      cnnfx explain photo.png -f sobel --filter magnitude --at 40,60
+      cnnfx explain photo.png -f sobel --only magnitude
       cnnfx explain seven.png -f model.npz --layer 2 --at 3,3 --depth 2
       cat photo.png | cnnfx explain - -k '0 -1 0; -1 5 -1; 0 -1 0' --at 0,0
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
     """
-    from cnnfx.cli.networks import requested_network
+    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
@@ -121,8 +101,10 @@ def explain(
     channels, background = image_options.channels, image_options.background
     pipeline = Pipeline(network, (), channels, background, image_options.max_pixels or MAX_PIXELS)
     loaded, maps = _open(pipeline, image[0], quiet)
-    chosen = _chosen(maps, filter or [], at, as_json, quiet)
-    _show(loaded, maps, chosen, at, depth or 1, as_json)
+    wanted = None if only is None else chosen_channels(only, maps.names, layer_owner(maps.network))
+    position = at or _strongest(maps, loaded.name, wanted[0] if wanted else 0, quiet)
+    chosen = wanted or _chosen(maps, position, as_json, quiet)
+    _show(loaded, maps, chosen, position, depth or 1, as_json)
 
 
 def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMaps]:
@@ -135,14 +117,27 @@ def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMap
     return image, maps
 
 
-def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Position, as_json: bool, quiet: bool) -> list[int]:
-    """Return the indices of the output channels to explain: the named ones, all, or those with the largest outputs."""
+def _strongest(maps: FeatureMaps, image: str, channel: int, quiet: bool) -> parsers.Position:
+    """Return the position of a channel's largest value, and print it."""
+    from cnnfx.errors import ArgumentError
+
+    name, found = maps.names[channel], maps.select([channel]).statistics[0]
+    if found.peak is None:
+        raise ArgumentError(
+            f"{image}: no value of {name} is finite, so it has no strongest position.", remedy="position"
+        )
+    position = parsers.Position(*found.peak)
+    if not quiet:
+        print_message(f"{position.x},{position.y} is the strongest position of {name}. Choose another with --at X,Y.")
+    return position
+
+
+def _chosen(maps: FeatureMaps, at: parsers.Position, as_json: bool, quiet: bool) -> list[int]:
+    """Return the indices of the output channels to explain: all, or those with the largest outputs."""
     import numpy as np
 
     from cnnfx.nn.trace import values_at
 
-    if names:
-        return [_channel(maps, name) for name in dict.fromkeys(names)]
     count = maps.shape[0]
     if as_json or count <= MAX_EXPLAINED_CHANNELS or not (at.y < maps.shape[1] and at.x < maps.shape[2]):
         return list(range(count))
@@ -150,27 +145,10 @@ def _chosen(maps: FeatureMaps, names: Sequence[str], at: parsers.Position, as_js
     if not quiet:
         print_message(
             f"Of the {count} output channels, those with the {EXPLAINED_OF_MANY} largest outputs here are explained. "
-            "Choose others with --filter, or print all with --json."
+            "Choose others with --only, or print all with --json."
         )
     sizes = np.nan_to_num(np.abs(outputs), nan=np.inf)
     return sorted(np.argsort(-sizes, kind="stable")[:EXPLAINED_OF_MANY].tolist())
-
-
-def _channel(maps: FeatureMaps, name: str) -> int:
-    """The number of the output channel of this name."""
-    from cnnfx.errors import UsageError
-    from cnnfx.system.suggest import closest_names
-
-    if name in maps.names:
-        return maps.names.index(name)
-    near = closest_names(name, maps.names, 3)
-    known = f"Did you mean {' or '.join(near)}?" if near else f"Its channels are {_listed(maps.names)}."
-    raise UsageError(f"There is no output channel {name!r} in layer {len(maps.network.layers)}. {known}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MAX_LISTED_NAMES
-    return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Position, depth: int, as_json: bool) -> None:

@@ -12,16 +12,13 @@ from cnnfx.formats import load_network
 from cnnfx.nn.concat import concat
 from cnnfx.nn.layers import Activation, Pool
 from cnnfx.nn.network import Network
+from cnnfx.nn.selection import select_channels
 from cnnfx.system.threads import set_threads, thread_count
 
 if TYPE_CHECKING:
     from cnnfx.cli.options import NetworkOptions
-    from cnnfx.cli.parsers import Choice
     from cnnfx.images import Image
     from cnnfx.nn.layers import Array
-
-MAX_LISTED_NAMES = 12
-"""The most names that a message lists."""
 
 
 class LayerSettings(NamedTuple):
@@ -151,41 +148,20 @@ def checked_layer(network: Network, number: int) -> int:
     return number
 
 
-def chosen_channels(choice: Choice | None, names: Sequence[str], owner: str) -> list[int]:
-    """Return the indices of the channels of these names; where no name is a number, also of their numbers from 1.
-
-    Parameters
-    ----------
-    choice : Choice or None
-        None for all.
-    names : sequence of str
-        The names of all channels.
-    owner : str
-        What the channels belong to, for messages.
+def chosen_channels(only: Sequence[str] | None, names: Sequence[str], owner: str, kind: str = "channel") -> list[int]:
+    """Return the indices of the channels that the values of `--only` select; all for None.
 
     Raises
     ------
-    UsageError
-        If there is no such channel.
+    ArgumentError
+        As `cnnfx.nn.selection.select_channels`, to which the other arguments are passed.
     """
-    if choice is None:
-        return list(range(len(names)))
-    indices = {name: index for index, name in enumerate(names)}
-    if not any(name.isdecimal() for name in names):
-        indices |= {str(index + 1): index for index in range(len(names))}
-    chosen: dict[int, None] = {}
-    for first, last in choice:
-        for name in [first] if last is None else map(str, range(int(first), int(last) + 1)):
-            if name not in indices:
-                raise UsageError(f"There is no filter {name} in {owner}: choose from {_listed(names)}.")
-            chosen[indices[name]] = None
-    return list(chosen)
+    return list(range(len(names))) if only is None else select_channels(names, ",".join(only), owner, kind)
 
 
-def _listed(names: Sequence[str]) -> str:
-    if all(name.isdecimal() for name in names) and len(names) > 2:
-        return f"{names[0]} to {names[-1]}"
-    return ", ".join(names[:MAX_LISTED_NAMES]) + (" ..." if len(names) > MAX_LISTED_NAMES else "")
+def layer_owner(network: Network, number: int | None = None) -> str:
+    """Return the text for a layer in messages, by default the last: "layer 2 of squares"."""
+    return f"layer {number or len(network.layers)} of {network.name}"
 
 
 def load_named_network(spec: str) -> Network:

@@ -211,6 +211,16 @@ class ImageOptions:
     max_pixels: MaxPixels = None
 
 
+def only(declaration: str = "--only LIST", heading: str | None = None) -> Any:
+    """Return the declaration of the option that chooses channels; with older names in front of `--only`."""
+    return option(
+        declaration,
+        "Show some channels only, by name or number: top,left or 1,4,7-9.",
+        heading,
+        autocompletion=parsers.complete_channels,
+    )
+
+
 Format = Annotated[
     str | None, option("--format ENDING", "The format, such as png or npz, if the output's name has no ending.", OUTPUT)
 ]

@@ -13,10 +13,6 @@ import typer
 
 MAX_DIGITS = 9
 """The most digits of a whole number."""
-MAX_NUMBER_DIGITS = 5
-"""The most digits of a filter's number in `numbers`."""
-MAX_RANGE = 100_000
-"""The most filters in a range."""
 METHODS = ("patches", "deconvolution", "maximization")
 """The methods of `cnnfx show-patterns`."""
 
@@ -46,10 +42,6 @@ class Region(NamedTuple):
 
 class Counts(tuple[int, ...]):
     """Whole numbers from 1 on."""
-
-
-class Choice(tuple[tuple[str, str | None], ...]):
-    """Names, each with None, and ranges of numbers (first, last)."""
 
 
 class Methods(tuple[str, ...]):
@@ -146,22 +138,6 @@ def counts(text: str) -> Counts:
     return Counts(map(int, parts))
 
 
-def numbers(text: str) -> Counts:
-    """Parse numbers from 1 on and ranges of them, such as 1-8,12; return none for all."""
-    found: list[int] = []
-    for part in [] if text == "all" else text.split(","):
-        first, dash, last = (one.strip() for one in part.partition("-"))
-        ends = (first, last if dash else first)
-        if not all(_is_whole(end) and len(end) <= MAX_NUMBER_DIGITS for end in ends) or not 1 <= int(ends[0]) <= int(
-            ends[1]
-        ):
-            raise typer.BadParameter(
-                f"{text!r} is not all, nor numbers of 1 or more and ranges of them, such as 1-8,12."
-            )
-        found += range(int(ends[0]), int(ends[1]) + 1)
-    return Counts(dict.fromkeys(found))
-
-
 def rate(text: str) -> float:
     """Parse a positive number."""
     try:
@@ -197,24 +173,6 @@ def layer_or_classes(text: str) -> str:
     if text != "classes" and not (_is_whole(text) and int(text) >= 1):
         raise typer.BadParameter(f"{text!r} is not classes or the number of a layer, 1 or more.")
     return text
-
-
-def choice(text: str) -> Choice:
-    """Parse names and ranges of numbers, such as 1,4,7-9 or top,left."""
-    found: list[tuple[str, str | None]] = []
-    for part in (part.strip() for part in text.split(",")):
-        first, dash, last = (piece.strip() for piece in part.partition("-"))
-        if not part:
-            raise typer.BadParameter(f"{text!r} is not a list of filters, such as 1,4,7-9 or top,left.")
-        if dash and _is_whole(first) and _is_whole(last):
-            if int(first) > int(last) or int(last) - int(first) >= MAX_RANGE:
-                raise typer.BadParameter(f"{part!r} is not a range of filters, from a smaller number to a larger one.")
-            found.append((first, last))
-        elif dash and (not first or not last):
-            raise typer.BadParameter(f"{part!r} is not a range of filters: write both ends, such as 5-8.")
-        else:
-            found.append((part, None))
-    return Choice(found)
 
 
 def methods(text: str) -> Methods:
@@ -281,3 +239,22 @@ def complete_filters(incomplete: str) -> list[str]:
     from cnnfx.formats import preset_names
 
     return [name for name in preset_names() if name.startswith(incomplete)]
+
+
+def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the channels of the network that the command line names, which begin with the last item of the list."""
+    from cnnfx.cli.networks import build_network
+    from cnnfx.errors import CnnfxError
+
+    given = ctx.params
+    # An option without its value, which is being completed, ends the parsing: the argument is still in `args`.
+    filters = ctx.args[:1] if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
+    try:
+        network = build_network(filters, given.get("kernel") or [], given.get("then") or [])
+        number = str(given.get("layer"))
+        layer = network.upto(int(number) if number.isdecimal() else len(network.layers)).layers[-1]
+    except CnnfxError:  # reported when the command is run
+        return []
+    names = layer.filter_names if ctx.info_name == "show-filters" else layer.channel_names
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in names if name.startswith(last)]

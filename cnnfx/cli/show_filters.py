@@ -37,11 +37,12 @@ LayerOption = Annotated[
     str, option("--layer N|all", "The layer whose filters are shown, counted from 1.", parser=parsers.layers)
 ]
 Only = Annotated[
-    parsers.Counts | None,
+    list[str] | None,
     option(
-        "--only N-N|all",
-        "The filters of a layer, counted from 1, such as 1-8,12. By default all, or as many as fit on a terminal.",
-        parser=parsers.numbers,
+        "--only LIST",
+        "The filters of a layer, by name or number: top,left or 1-8,12. By default all, or as many as fit on a "
+        "terminal.",
+        autocompletion=parsers.complete_channels,
     ),
 ]
 Before = Annotated[bool, option("--before", "Show the filters of a model before training.")]
@@ -92,7 +93,7 @@ def show_filters(
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = build_network([spec] if spec else [], kernel or [])
     network = _start(network, spec) if before else network
-    chosen = [(number, _selected(number, one, only)) for number, one in _chosen(network, layer)]
+    chosen = [(number, _selected(network, number, one, only)) for number, one in _chosen(network, layer)]
     if as_json:
         for number, shown in chosen:
             print_json(_described(network, number, shown))
@@ -121,16 +122,16 @@ def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
     return numbered if layer == "all" else [numbered[checked_layer(network, int(layer)) - 1]]
 
 
-def _selected(number: int, layer: Layer, only: Sequence[int] | None) -> Layer:
-    """The layer with the filters of these numbers only, without combinations; unchanged if none are given."""
-    from cnnfx.errors import UsageError
+def _selected(network: Network, number: int, layer: Layer, only: Sequence[str] | None) -> Layer:
+    """The layer with the filters that `--only` selects, without combinations; unchanged if it is not given."""
+    from cnnfx.cli.networks import chosen_channels, layer_owner
 
-    if not only:
+    if only is None:
         return layer
-    count = len(layer.filter_names)
-    if max(only) > count:
-        raise UsageError(f"There is no filter {max(only)} in layer {number}: it has {count}. See --layer and --only.")
-    chosen = [index - 1 for index in only]
+    return _with_filters(layer, chosen_channels(only, layer.filter_names, layer_owner(network, number), "filter"))
+
+
+def _with_filters(layer: Layer, chosen: Sequence[int]) -> Layer:
     conv = replace(layer.conv, weights=layer.conv.weights[chosen], bias=layer.conv.bias[chosen], groups=1)
     return replace(layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in chosen), combine=())
 
@@ -188,7 +189,7 @@ def _picture_text(network: Network, number: int, layer: Layer, scope: str, first
     if first and count > MAX_LARGE_FILTERS:
         others = f"{MAX_LARGE_FILTERS + 1}-{min(count, 2 * MAX_LARGE_FILTERS)}"
         title += f"\nfilters 1 to {MAX_LARGE_FILTERS} of {count}; --only {others} shows others, --only all shows all"
-        layer = _selected(number, layer, range(1, MAX_LARGE_FILTERS + 1))
+        layer = _with_filters(layer, range(MAX_LARGE_FILTERS))
     return f"{title}\n\n{filter_table(layer, inputs, width, depth, encoding, largest)}"
 
 

@@ -44,15 +44,7 @@ Layer = Annotated[
         parsers.layer_or_classes,
     ),
 ]
-Filters = Annotated[
-    parsers.Choice | None,
-    option(
-        "--filters -f LIST",
-        "The filters, by number or name: 1,4,7-9 or top,left.  [default: all]",
-        options.FILTERS,
-        parsers.choice,
-    ),
-]
+Only = Annotated[list[str] | None, options.only("-f --filters --only LIST", options.FILTERS)]
 Method = Annotated[
     parsers.Methods | None,
     option(
@@ -92,7 +84,7 @@ def show_patterns(
     spec: Spec,
     data: Data = None,
     layer: Layer = None,
-    filters: Filters = None,
+    only: Only = None,
     method: Method = None,
     columns: Columns = None,
     output: Output = None,
@@ -111,7 +103,7 @@ def show_patterns(
     \b
       cnnfx show-patterns model.npz -o patterns.png
       cnnfx show-patterns model.npz --layer classes -o classes.png
-      cnnfx show-patterns model.npz --layer 1 --filters 1,4,7-9
+      cnnfx show-patterns model.npz --layer 1 --only 1,4,7-9
       cnnfx show-patterns sobel --data photos/ --method patches -o sobel.png
       cnnfx show-patterns model.npz --json > patterns.jsonl
     """
@@ -133,7 +125,7 @@ def show_patterns(
         if target.path is not None:
             check_writable(target.path)
     part = network_up_to(network, layer)
-    channels = chosen_channels(filters, part.output_names, _layer_text(part, layer))
+    channels = chosen_channels(only, part.output_names, _layer_text(part, layer))
     images = load_image_source(network, data, quiet)
     methods = [name for name in METHODS if method is None or name in method]
     found = _search(network, images, layer, channels, methods, seed or 0, quiet)
@@ -151,7 +143,9 @@ def show_patterns(
 
 def _layer_text(part: Network, layer: str | None) -> str:
     """The name of the layer in messages."""
-    return f"the classes of {part.name}" if layer == "classes" else f"layer {len(part.layers)} of {part.name}"
+    from cnnfx.cli.networks import layer_owner
+
+    return f"the classes of {part.name}" if layer == "classes" else layer_owner(part)
 
 
 def _search(

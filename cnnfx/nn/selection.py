@@ -13,9 +13,13 @@ MAX_LISTED_NAMES = 12
 """The most names that a message lists."""
 MAX_DIGITS = 9
 """The most digits of a number."""
+MIN_PART = 3
+"""The fewest characters of a part of a name by which it is suggested."""
+MAX_SUGGESTED = 3
+"""The most names that are suggested."""
 
 
-def select_channels(names: Sequence[str], text: str, owner: str = "") -> list[int]:
+def select_channels(names: Sequence[str], text: str, owner: str = "", kind: str = "channel") -> list[int]:
     """Return the indices, from 0, of the channels that a list selects: in its order, each once.
 
     Parameters
@@ -29,12 +33,24 @@ def select_channels(names: Sequence[str], text: str, owner: str = "") -> list[in
         digits "0" to "9", numbers and the ends of ranges are these names.
     owner : str, optional
         What the channels belong to, such as "layer 2 of sobel", for messages.
+    kind : str, optional
+        What messages call them, such as "filter".
 
     Raises
     ------
     ArgumentError
         If the list is empty, or there is no such channel; the message suggests a similar name.
     """
+    try:
+        return _selected(names, text, kind)
+    except ArgumentError as error:
+        if not owner:
+            raise
+        message = str(error)
+        raise ArgumentError(f"{owner}: {message[0].lower()}{message[1:]}", remedy=error.remedy) from None
+
+
+def _selected(names: Sequence[str], text: str, kind: str) -> list[int]:
     parts, known = text.split(","), frozenset(names)
     longest = 1 + max((name.count(",") for name in names), default=0)  # in parts
     selected: list[int] = []
@@ -42,7 +58,7 @@ def select_channels(names: Sequence[str], text: str, owner: str = "") -> list[in
     while first < len(parts):
         ends = range(min(first + longest, len(parts)), first, -1)
         last = next((end for end in ends if _joined(parts, first, end) in known), first + 1)
-        selected += _item(names, _joined(parts, first, last), text, owner)
+        selected += _item(names, _joined(parts, first, last), text, kind)
         first = last
     return list(dict.fromkeys(selected))
 
@@ -51,33 +67,33 @@ def _joined(parts: Sequence[str], first: int, last: int) -> str:
     return ",".join(parts[first:last]).strip()
 
 
-def _item(names: Sequence[str], item: str, text: str, owner: str) -> Sequence[int]:
+def _item(names: Sequence[str], item: str, text: str, kind: str) -> Sequence[int]:
     """Return the indices of the channels that one item of the list `text` selects."""
     if item in names:
         return [names.index(item)]
     if not item:
-        raise _error(owner, f"{text!r} is not a list of channels, such as 1,4,7-9 or {','.join(names[:2])}.")
+        raise _error(f"{text!r} is not a list of {kind}s, such as 1,4,7-9 or {','.join(names[:2])}.")
     if item == ALL:
         return range(len(names))
     begin, dash, end = (part.strip() for part in item.partition("-"))
     if dash and _is_number(begin) and _is_number(end):
-        first, last = _numbered(names, begin, owner), _numbered(names, end, owner)
+        first, last = _numbered(names, begin, kind), _numbered(names, end, kind)
         if first > last:
-            raise _error(owner, f"the range {item} goes from a larger number to a smaller one. Write {end}-{begin}.")
+            raise _error(f"The range {item} goes from a larger number to a smaller one. Write {end}-{begin}.")
         return range(first, last + 1)
     if _is_number(item):
-        return [_numbered(names, item, owner)]
-    raise _error(owner, f"there is no channel {item!r}. {_advice(names, item)}")
+        return [_numbered(names, item, kind)]
+    raise _error(f"There is no {kind} {item!r}. {_advice(names, item, kind)}")
 
 
-def _numbered(names: Sequence[str], number: str, owner: str) -> int:
+def _numbered(names: Sequence[str], number: str, kind: str) -> int:
     """Return the index of the channel of this name or, unless all names are numbers, of this number from 1."""
     if number in names:
         return names.index(number)
     if all(map(_is_number, names)):
-        raise _error(owner, f"there is no channel {number}. Its channels are {listed_names(names)}.")
+        raise _error(f"There is no {kind} {number}. Its {kind}s are {listed_names(names)}.")
     if not 1 <= int(number) <= len(names):
-        raise _error(owner, f"there is no channel {number}. They are counted from 1 to {len(names)}.")
+        raise _error(f"There is no {kind} {number}. They are counted from 1 to {len(names)}.")
     return int(number) - 1
 
 
@@ -85,15 +101,24 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
 
 
-def _advice(names: Sequence[str], item: str) -> str:
-    near = [name for name in names if name.casefold() == item.casefold()] or closest_names(item, names, 3)
-    return f"Did you mean {' or '.join(near)}?" if near else f"Its channels are {listed_names(names)}."
+def _advice(names: Sequence[str], item: str, kind: str) -> str:
+    near = _similar(names, item)
+    if not near:
+        return f"Its {kind}s are {listed_names(names)}."
+    *others, last = near
+    return f"Did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
 
 
-def _error(owner: str, message: str) -> ArgumentError:
-    if not owner:
-        message = message[0].upper() + message[1:]
-    return ArgumentError(f"{owner}: {message}" if owner else message, remedy="channel_selection")
+def _similar(names: Sequence[str], item: str) -> list[str]:
+    """Return the names that are equal but for case, otherwise those that contain the item, otherwise the closest."""
+    plain = item.casefold()
+    equal = [name for name in names if name.casefold() == plain]
+    containing = [name for name in names if plain in name.casefold()] if len(plain) >= MIN_PART else []
+    return (equal or containing or closest_names(item, names, MAX_SUGGESTED))[:MAX_SUGGESTED]
+
+
+def _error(message: str) -> ArgumentError:
+    return ArgumentError(message, remedy="channel_selection")
 
 
 def listed_names(names: Sequence[str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cnnfx.errors import ArgumentError
 from cnnfx.images import MAX_PIXELS, Image, load_image, shrink_to_pixels
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
+from cnnfx.nn.selection import select_channels
 
 CHANNELS = ("auto", "gray", "rgb", "each")
 """What the color channels of an image become: what the filters need, luminance, three input channels, or three images
@@ -36,6 +38,8 @@ class Pipeline(NamedTuple):
         Images with more pixels are refused.
     shrink_to : int, optional
         Images with more pixels are shrunk, and get a note about that.
+    only : mapping of int to str
+        The output channels of a layer, by its number, as `select_channels` reads them; by default all.
     """
 
     network: Network
@@ -44,6 +48,7 @@ class Pipeline(NamedTuple):
     background: str = "white"
     max_pixels: int = MAX_PIXELS
     shrink_to: int | None = None
+    only: Mapping[int, str] = {}  # it is not changed
 
     def run(self, source: str | os.PathLike[str] | bytes) -> tuple[Image, Layers]:
         """Read an image and return it with the feature maps of the layers; see `load` and `feature_maps`."""
@@ -74,18 +79,36 @@ class Pipeline(NamedTuple):
         try:
             if self.channels == "each":
                 network = network.per_channel(names)
-            return [(number, feature_maps(network, image, names, number)) for number in self._layer_numbers()]
+            layers = [(number, feature_maps(network, image, names, number)) for number in self.layer_numbers()]
         except ArgumentError as error:
             raise error.prefixed(image.name) from error
+        return [(number, self._selected(number, maps)) for number, maps in layers]
 
     def channel_names(self) -> list[tuple[int, tuple[str, ...]]] | None:
-        """Return each layer's number and channel names; None where they depend on the channels of the image."""
+        """Return each layer's number and channel names; None where they depend on the channels of the image.
+
+        Raises
+        ------
+        ArgumentError
+            If `only` selects a channel that does not exist.
+        """
         if self.channels == "each":
             return None
-        return [(number, self.network.layers[number - 1].channel_names) for number in self._layer_numbers()]
+        named = [(number, self.network.layers[number - 1].channel_names) for number in self.layer_numbers()]
+        return [(number, tuple(names[index] for index in self._chosen(number, names))) for number, names in named]
 
-    def _layer_numbers(self) -> tuple[int, ...]:
+    def layer_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the layers whose output channels are returned."""
         return self.layers or (len(self.network.layers),)
+
+    def _selected(self, number: int, maps: FeatureMaps) -> FeatureMaps:
+        return maps.select(self._chosen(number, maps.names)) if number in self.only else maps
+
+    def _chosen(self, number: int, names: Sequence[str]) -> Sequence[int]:
+        """Return the indices of the output channels of a layer that are returned, of those with these names."""
+        if number not in self.only:
+            return range(len(names))
+        return select_channels(names, self.only[number], f"layer {number} of {self.network.name}")
 
 
 def color_mode(network: Network) -> str:

@@ -19,7 +19,7 @@ PART = ("--region", "4,7,6,5")
 
 
 def test_the_default_name_contains_image_and_filters():
-    result = done("animate", SEVEN, "-f", "edges", "--filter", "top", *PART)
+    result = done("animate", SEVEN, "-f", "edges", "--only", "top", *PART)
     assert result.stdout == ""
     assert len(frames("seven.edges.gif")) == 4 * 3 + 1
     width, height = opened("seven.edges.gif").size
@@ -46,7 +46,7 @@ def test_all_formats_show_the_same_frames():
 
 def test_its_last_frame_shows_what_apply_computes():
     options = ("-f", "edges", "--stride", "2", "--padding", "1", "--activation", "relu")
-    done("animate", SEVEN, *options, "--filter", "left", "--scale", "8", "-o", "slide.gif")
+    done("animate", SEVEN, *options, "--only", "left", "--scale", "8", "-o", "slide.gif")
     done("apply", SEVEN, *options, "-o", "maps.npz")
     with np.load("maps.npz") as numbers:
         maps = numbers["maps"][list(numbers["names"]).index("left")]
@@ -80,7 +80,7 @@ def test_quiet_prints_nothing():
 
 def test_a_large_image_is_shrunk_with_a_message():
     path = SAMPLES / "still-life.png"
-    text = done("animate", path, "-f", "edges", "--filter", "top", "-o", "a.gif").stderr
+    text = done("animate", path, "-f", "edges", "--only", "top", "-o", "a.gif").stderr
     assert text.splitlines()[0] == (
         f"{path}: shrunk from 512×384 to 32×24 pixels, so that each can be seen. --region X,Y,W,H shows a part in "
         "full size, --size N shrinks less."
@@ -89,7 +89,7 @@ def test_a_large_image_is_shrunk_with_a_message():
 
 
 def test_steps_bound_the_frames():
-    done("animate", SEVEN, "-f", "edges", "--filter", "top", "--steps", "20", "-o", "a.gif")
+    done("animate", SEVEN, "-f", "edges", "--only", "top", "--steps", "20", "-o", "a.gif")
     assert len(frames("a.gif")) == 21
 
 
@@ -145,8 +145,8 @@ def test_a_terminal_gets_no_binary_data():
 @pytest.mark.parametrize(
     ("given", "message", "code"),
     [
-        (("-f", "edges", "--filter", "tpo"),
-         'edges has no filter called "tpo". Did you mean "top"? It has top, left, bottom, right.', 2),
+        (("-f", "edges", "--only", "tpo"),
+         "layer 1 of edges: there is no channel 'tpo'. Did you mean top?", 2),
         (("-f", "sobbel"),
          'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.', 1),
         ((), "Name the filters, such as -f edges; cnnfx list-filters shows the presets.", 2),
@@ -201,7 +201,7 @@ def test_an_unknown_value_is_wrong_usage(given, message):
 def test_an_animation_that_would_be_too_large_is_refused():
     assert refused("animate", SEVEN, "-f", "edges", "--scale", "999999999", code=2) == (
         f"cnnfx: {SEVEN}: 677 frames of 3488 cells of 999999999×999999999 pixels are too large an animation. Show "
-        "fewer filters with --filter NAME, a smaller image with --size, smaller cells with --scale, or fewer frames "
+        "fewer filters with --only LIST, a smaller image with --size, smaller cells with --scale, or fewer frames "
         "with --steps."
     )
 

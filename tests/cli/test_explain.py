@@ -50,7 +50,7 @@ def test_the_value_of_a_model_equals_that_of_apply(model, layer):
 
 
 def test_the_text_shows_patch_weights_products_and_sum():
-    assert done("explain", SEVEN, "-f", "edges", "--filter", "bottom", "--at", "13,9").stdout.splitlines() == [
+    assert done("explain", SEVEN, "-f", "edges", "--only", "bottom", "--at", "13,9").stdout.splitlines() == [
         f"{SEVEN} (28×28) through edges: position 13,9 of 26×26",
         "Its receptive field is columns 13 to 15 and rows 9 to 11 of the image.",
         "",
@@ -67,7 +67,7 @@ def test_the_text_shows_patch_weights_products_and_sum():
 
 
 def test_json_contains_every_number():
-    (one,) = explained(SEVEN, "-f", "edges", "--filter", "top", "--padding", "1", "--at", "0,0")
+    (one,) = explained(SEVEN, "-f", "edges", "--only", "top", "--padding", "1", "--at", "0,0")
     (point,) = one["points"]
     (total,) = point["sums"]
     (term,) = total["inputs"]
@@ -104,7 +104,7 @@ def test_standard_input_is_read():
 
 
 def test_filters_are_explained_once_and_in_the_given_order():
-    options = ("--filter", "right", "--filter", "top", "--filter", "right")
+    options = ("--only", "right", "--only", "top", "--only", "right")
     assert [one["filter"] for one in explained(SEVEN, "-f", "edges", *options, "--at", "1,1")] == ["right", "top"]
 
 
@@ -117,13 +117,13 @@ def test_of_many_channels_those_with_the_largest_outputs_are_explained(model):
     assert set(shown) == set(sorted(outputs, key=lambda name: -abs(outputs[name]))[:4])
     assert result.stderr == (
         "Of the 12 output channels, those with the 4 largest outputs here are explained. "
-        "Choose others with --filter, or print all with --json.\n"
+        "Choose others with --only, or print all with --json.\n"
     )
     assert done("explain", SEVEN, "-f", model, "--at", "1,1", "-q").stderr == ""
 
 
 def test_a_terminal_with_colors_shows_a_picture_of_the_patch():
-    command = ("explain", SEVEN, "-f", "edges", "--filter", "top", "--at", "13,9")
+    command = ("explain", SEVEN, "-f", "edges", "--only", "top", "--at", "13,9")
     status, shown = on_a_terminal(*command, COLORTERM="truecolor")
     assert status == 0
     assert "\x1b[1mtop at 13,9 = " in shown
@@ -147,10 +147,10 @@ def test_a_reader_that_closes_the_pipe_is_no_error():
         (("-f", "edges", "--pool", "max:2", "--at", "3,13"),
          "There is no position 3,13: the output of layer 1 is 13×13, so x is 0 to 12 and y 0 to 12."),
         (("-f", "edges", "--at", "1,1", "--layer", "2"), "There is no layer 2: edges has 1 layer."),
-        (("-f", "edges", "--at", "1,1", "--filter", "botom"),
-         "There is no output channel 'botom' in layer 1. Did you mean bottom?"),
-        (("-f", "edges", "--at", "1,1", "--filter", "zzz"),
-         "There is no output channel 'zzz' in layer 1. Its channels are top, left, bottom, right."),
+        (("-f", "edges", "--at", "1,1", "--only", "botom"),
+         "layer 1 of edges: there is no channel 'botom'. Did you mean bottom?"),
+        (("-f", "edges", "--at", "1,1", "--only", "zzz"),
+         "layer 1 of edges: there is no channel 'zzz'. Its channels are top, left, bottom, right."),
         (("-f", "edges", "--at", "1,1", "--depth", "2"),
          "The depth of an explanation of layer 1 must be 1, not 2."),
         (("-f", "edges", "--then", "box", "--at", "1,1", "--depth", "3"),
@@ -172,8 +172,24 @@ def test_an_invalid_position(text):
     )
 
 
-def test_a_position_is_required():
-    assert refused("explain", SEVEN, "-f", "edges", code=2).startswith("cnnfx: Missing option '--at'.\n")
+def test_by_default_the_strongest_position_of_the_first_channel_is_explained():
+    result = done("explain", SEVEN, "-f", "edges")
+    assert result.stderr == "10,8 is the strongest position of top. Choose another with --at X,Y.\n"
+    assert result.stdout == done("explain", SEVEN, "-f", "edges", "--at", "10,8").stdout
+    assert applied(SEVEN, "-f", "edges")[0].argmax() == 8 * 26 + 10
+    assert done("explain", SEVEN, "-f", "edges", "-q").stderr == ""
+
+
+def test_by_default_the_strongest_position_of_the_first_chosen_channel_is_explained():
+    found = explained(SEVEN, "-f", "edges", "--only", "bottom,left", "--pool", "max:2")
+    assert [(one["filter"], one["at"]) for one in found] == [("bottom", [3, 4]), ("left", [3, 4])]
+
+
+def test_a_map_without_a_finite_value_has_no_strongest_position():
+    np.save("nan.npy", np.full((5, 5), np.nan, np.float32))
+    assert refused("explain", "nan.npy", "-f", "edges", code=1) == (
+        "cnnfx: nan.npy: no value of top is finite, so it has no strongest position. Give one with --at X,Y."
+    )
 
 
 def test_a_depth_of_0():

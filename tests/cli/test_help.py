@@ -187,10 +187,14 @@ def test_the_shell_completes_presets(line):
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("cnnfx explain a.png -f sobel --filter m", ["magnitude"]),
-        ("cnnfx explain a.png --at 1,1 -f edges --filter ", ["top", "left", "bottom", "right"]),
-        ("cnnfx explain a.png --filter ", []),
-        ("cnnfx explain a.png -f nosuch --filter ", []),
+        ("cnnfx explain a.png -f sobel --only m", ["magnitude"]),
+        ("cnnfx explain a.png --at 1,1 -f edges --only ", ["top", "left", "bottom", "right"]),
+        ("cnnfx apply a.png -f edges --only top,b", ["top,bottom"]),
+        ("cnnfx animate a.png -k '1' --only ", ["kernel"]),
+        ("cnnfx show-filters sobel --only ", ["x", "y"]),
+        ("cnnfx show-patterns sobel --only ", ["x", "y", "magnitude"]),
+        ("cnnfx explain a.png --only ", []),
+        ("cnnfx explain a.png -f nosuch --only ", []),
     ],
 )
 def test_the_shell_completes_the_channels_of_the_filters(line, names):

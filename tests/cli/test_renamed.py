@@ -25,3 +25,19 @@ def test_gray_can_be_spelled_grey(option, in_a_folder):
     done("apply", SEVEN, "-f", "edges", option, "grey", "-o", "grey.png")
     done("apply", SEVEN, "-f", "edges", "-o", "gray.png")
     assert (in_a_folder / "grey.png").read_bytes() == (in_a_folder / "gray.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["animate", "explain", "show-patterns"])
+def test_the_help_shows_no_older_name_of_only(name):
+    text = done(name, "--help").stdout
+    assert "  --only LIST" in text
+    assert "--filter " not in text
+    assert ("-f, --filters" in text) == (name != "show-patterns")
+
+
+def test_the_older_names_of_only_still_work():
+    command = ("explain", SEVEN, "-f", "edges", "--at", "3,4")
+    assert done(*command, "--filter", "top").stdout == done(*command, "--only", "top").stdout
+    command = ("show-patterns", "edges", "--data", "drawn:20", "--json", "--method", "patches")
+    shown = {done(*command, name, "top").stdout for name in ("-f", "--filters", "--only")}
+    assert len(shown) == 1

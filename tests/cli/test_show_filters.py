@@ -124,18 +124,22 @@ def test_only_applies_to_values_json_and_pictures(deep):
     assert levels(deep, "--layer", "2", "--only", "1").shape[0] < levels(deep, "--layer", "2").shape[0]
 
 
-def test_a_filter_that_does_not_exist_is_refused(deep):
-    assert refused("show-filters", deep, "--only", "1-3", code=2) == (
-        "cnnfx: There is no filter 3 in layer 1: it has 2. See --layer and --only."
-    )
+def test_filters_are_selected_by_name_in_the_given_order():
+    printed = json.loads(done("show-filters", "edges", "--only", "right,top", "--json").stdout)
+    assert [one["name"] for one in printed["filters"]] == ["right", "top"]
 
 
-@pytest.mark.parametrize("text", ["0", "3-1", "1-", "top", "", "1,,2", "1-999999"])
-def test_an_invalid_range_of_filters_is_refused(text):
-    assert refused("show-filters", "edges", "--only", text, code=2) == (
-        f"cnnfx: Invalid value for '--only': {text!r} is not all, nor numbers of 1 or more and ranges of them, "
-        "such as 1-8,12.\nTry 'cnnfx show-filters --help' for help."
-    )
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0", "layer 1 of edges: there is no filter 0. They are counted from 1 to 4."),
+        ("1-999999", "layer 1 of edges: there is no filter 999999. They are counted from 1 to 4."),
+        ("tpo", "layer 1 of edges: there is no filter 'tpo'. Did you mean top?"),
+        ("", "layer 1 of edges: '' is not a list of filters, such as 1,4,7-9 or top,left."),
+    ],
+)
+def test_a_filter_that_does_not_exist_is_refused(text, message):
+    assert refused("show-filters", "edges", "--only", text, code=2) == f"cnnfx: {message}"
 
 
 def test_many_filters_are_drawn_smaller():

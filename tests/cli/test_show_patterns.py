@@ -50,7 +50,7 @@ def test_all_methods_of_a_model_are_drawn(model):
 
 
 def test_json_contains_activation_image_position_and_box(model):
-    first = lines(model, *DATA, "--layer", 1, "--filters", 1)[0]
+    first = lines(model, *DATA, "--layer", 1, "--only", 1)[0]
     assert (first["network"], first["layer"], first["filter"], first["images"]) == ("small", 1, "1", 200)
     assert first["receptive_field"] == {"height": 6, "width": 6}
     activations = [patch["activation"] for patch in first["patches"]]
@@ -64,13 +64,13 @@ def test_json_contains_activation_image_position_and_box(model):
 
 
 def test_classes_are_selected_by_name(model):
-    found = lines(model, *DATA, "--layer", "classes", "--filters", "0,3,5-8", "--method", "patches")
+    found = lines(model, *DATA, "--layer", "classes", "--only", "0,3,5-8", "--method", "patches")
     assert [one["filter"] for one in found] == ["0", "3", "5", "6", "7", "8"]
     assert {one["layer"] for one in found} == {"classes"}
 
 
 def test_a_seed_gives_the_same_picture_and_numbers(model):
-    args = (model, *DATA, "--filters", "1-3")
+    args = (model, *DATA, "--only", "1-3")
     for name, seed in (("a.png", 5), ("b.png", 5), ("c.png", 6)):
         done("show-patterns", *args, "--seed", seed, "-o", name)
     first, second, other = (Path(name).read_bytes() for name in ("a.png", "b.png", "c.png"))
@@ -79,7 +79,7 @@ def test_a_seed_gives_the_same_picture_and_numbers(model):
 
 
 def test_a_preset_searches_a_folder_of_pictures_of_any_size(pictures):
-    found = lines("sobel", "--data", pictures, "--filters", "y,1")
+    found = lines("sobel", "--data", pictures, "--only", "y,1")
     assert [one["filter"] for one in found] == ["y", "x"]
     assert {Path(patch["image"]).name for patch in found[0]["patches"]} == {"seven.png", "scene.png", "colors.png"}
     assert done("show-patterns", "sobel", "--data", pictures, "--json").stderr == (
@@ -163,12 +163,12 @@ RGB = '[[filter]]\nname = "red"\nweights = [[[1]], [[0]], [[0]]]\n'
     ("args", "code", "message"),
     [
         (["--layer", 3], 1, "There is no layer 3: small has 2 layers."),
-        (["--filters", "1,13"], 2, "There is no filter 13 in layer 2 of small: choose from 1 to 12."),
-        (["--layer", 1, "--filters", "0-3"], 2, "There is no filter 0 in layer 1 of small: choose from 1 to 6."),
+        (["--only", "1,13"], 2, "layer 2 of small: there is no channel 13. Its channels are 1 to 12."),
+        (["--layer", 1, "--only", "0-3"], 2, "layer 1 of small: there is no channel 0. Its channels are 1 to 6."),
         (
-            ["--layer", "classes", "--filters", "10"],
+            ["--layer", "classes", "--only", "10"],
             2,
-            "There is no filter 10 in the classes of small: choose from 0 to 9.",
+            "the classes of small: there is no channel 10. Its channels are 0 to 9.",
         ),
         (["-o", "a.npz"], 2, "a.npz is not a picture file. Patterns are written to one picture: give -o patterns.png."),
         (["-o", "a/"], 2, "a/ is a folder. Patterns are written to one picture: give -o patterns.png."),
@@ -182,9 +182,9 @@ def test_a_missing_layer_or_filter_of_a_model_is_refused(model, args, code, mess
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--filters", "1,,2", "'1,,2' is not a list of filters, such as 1,4,7-9 or top,left."),
-        ("--filters", "5-", "'5-' is not a range of filters: write both ends, such as 5-8."),
-        ("--filters", "8-5", "'8-5' is not a range of filters, from a smaller number to a larger one."),
+        ("--only", "1,,2", "'1,,2' is not a list of channels, such as 1,4,7-9 or top,left."),
+        ("--only", "5-", "there is no channel '5-'. Its channels are top, left, bottom, right."),
+        ("--only", "4-2", "the range 4-2 goes from a larger number to a smaller one. Write 2-4."),
         ("--layer", "zero", "'zero' is not classes or the number of a layer, 1 or more."),
         ("--method", "patches,magic", "'magic' is not one of patches, deconvolution, maximization."),
         ("--seed", "-1", "'-1' is not a whole number of 0 or more."),
@@ -201,8 +201,8 @@ def test_a_preset_has_no_classes():
 
 
 def test_a_name_that_no_filter_has_is_refused():
-    assert refused("show-patterns", "edges", *DATA, "--filters", "tip", code=2) == (
-        "cnnfx: There is no filter tip in layer 1 of edges: choose from top, left, bottom, right."
+    assert refused("show-patterns", "edges", *DATA, "--only", "tip", code=2) == (
+        "cnnfx: layer 1 of edges: there is no channel 'tip'. Did you mean top?"
     )
 
 

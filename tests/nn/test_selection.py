@@ -95,6 +95,16 @@ def test_the_owner_of_the_channels_stands_before_the_message():
     )
 
 
+def test_a_message_calls_the_channels_by_their_kind():
+    with pytest.raises(ArgumentError, match="There is no filter 9"):
+        select_channels(EDGES, "9", kind="filter")
+
+
+def test_several_similar_names_are_suggested():
+    names = ("red top", "green top", "blue top", "x")
+    assert refused(names, "top") == "There is no channel 'top'. Did you mean red top, green top or blue top?"
+
+
 def test_a_letter_in_the_other_case_is_suggested():
     assert refused(("x", "y"), "X") == "There is no channel 'X'. Did you mean x?"
 
