@@ -243,17 +243,21 @@ def complete_filters(incomplete: str) -> list[str]:
 
 def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the channels of the network that the command line names, which begin with the last item of the list."""
-    from cnnfx.cli.networks import build_network
     from cnnfx.errors import CnnfxError
+    from cnnfx.formats import load_network
+    from cnnfx.formats.kernel_text import parse_kernel
+    from cnnfx.nn.concat import concat
 
     given = ctx.params
     # An option without its value, which is being completed, ends the parsing: the argument is still in `args`.
     filters = ctx.args[:1] if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
     try:
-        network = build_network(filters, given.get("kernel") or [], given.get("then") or [])
+        network = concat([*map(load_network, filters), *map(parse_kernel, given.get("kernel") or [])])
+        for spec in given.get("then") or []:
+            network = network.then(load_network(spec))
         number = str(given.get("layer"))
         layer = network.upto(int(number) if number.isdecimal() else len(network.layers)).layers[-1]
-    except CnnfxError:  # reported when the command is run
+    except (CnnfxError, IndexError):  # reported when the command is run; IndexError if no filters are named
         return []
     names = layer.filter_names if ctx.info_name == "show-filters" else layer.channel_names
     before, comma, last = incomplete.rpartition(",")

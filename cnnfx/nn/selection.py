@@ -93,7 +93,8 @@ def _numbered(names: Sequence[str], number: str, kind: str) -> int:
     if all(map(_is_number, names)):
         raise _error(f"There is no {kind} {number}. Its {kind}s are {listed_names(names)}.")
     if not 1 <= int(number) <= len(names):
-        raise _error(f"There is no {kind} {number}. They are counted from 1 to {len(names)}.")
+        known = f"They are counted from 1 to {len(names)}" if len(names) > 1 else f"The only one is {names[0]}"
+        raise _error(f"There is no {kind} {number}. {known}.")
     return int(number) - 1
 
 
