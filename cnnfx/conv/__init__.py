@@ -6,14 +6,17 @@ Reading order: `geometry` (which pixels an output reads), `padding` (the border)
 """
 
 from cnnfx.conv.correlate import correlate
-from cnnfx.conv.cost_model import choose_method
-from cnnfx.conv.geometry import BORDERS, InputRows, Window, window
+from cnnfx.conv.cost_model import Method, choose_method
+from cnnfx.conv.geometry import BORDERS, Border, InputRows, Padding, Window, window
 from cnnfx.conv.padding import BAND_ROWS
 
 __all__ = [
     "BAND_ROWS",
     "BORDERS",
+    "Border",
     "InputRows",
+    "Method",
+    "Padding",
     "Window",
     "choose_method",
     "correlate",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnfx.conv.cost_model import METHODS, choose_by_shape
+from cnnfx.conv.cost_model import METHODS, Method, choose_by_shape
 from cnnfx.conv.direct import direct_plan
-from cnnfx.conv.geometry import window
+from cnnfx.conv.geometry import Border, Padding, Pair, window
 from cnnfx.conv.padding import PaddedImages
 from cnnfx.errors import ArgumentError
 from cnnfx.system.memory import recycled_empty
@@ -19,9 +19,9 @@ from cnnfx.system.suggest import choose_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cnnfx.conv.geometry import Pads, Pair, Window
+    from cnnfx.conv.geometry import Pads, Window
 
-    Method = Callable[[PaddedImages, "Array", "Array | None", Window, "Array"], None]
+    Correlation = Callable[[PaddedImages, "Array", "Array | None", Window, "Array"], None]
 
 Array = NDArray[Any]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -32,12 +32,12 @@ def correlate(
     weights: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    stride: object = 1,
-    dilation: object = 1,
-    padding: object = "valid",
-    border: str = "constant",
+    stride: int | Pair = 1,
+    dilation: int | Pair = 1,
+    padding: Padding = "valid",
+    border: Border = "constant",
     groups: int = 1,
-    method: str = "auto",
+    method: Method = "auto",
     out: Array | None = None,
 ) -> Array:
     """Compute the cross-correlation of images with filters, as a convolutional layer does.
@@ -50,12 +50,12 @@ def correlate(
 
     Parameters
     ----------
-    image : (C, H, W) or (N, C, H, W) array
+    image : (C, H, W) or (N, C, H, W) array, or (H, W) for one channel
         Real numbers of any range. float32 and float64 keep their type; integers, booleans and float16 become float32.
-    weights : (K, C/groups, kh, kw) array
+    weights : (K, C/groups, kh, kw) array, or (kh, kw) for an image (H, W)
         K filters, converted to the image's float type.
     bias : (K,) array, optional
-        Added to each output channel.
+        Added to each output channel. For an image (H, W), a number.
     stride, dilation : int or (int, int)
         (vertical, horizontal), 1 or more.
     padding : "valid", "same", int, (int, int) or ((int, int), (int, int))
@@ -78,7 +78,7 @@ def correlate(
 
     Returns
     -------
-    (K, Ho, Wo) or (N, K, Ho, Wo) array
+    (K, Ho, Wo) or (N, K, Ho, Wo) array, or (Ho, Wo) for an image (H, W)
         float64 if the image is, else float32. The result does not depend on the number of threads. With the same
         method, a band of the output that begins at a multiple of `cnnfx.conv.BAND_ROWS` rows has the same bits if it is
         computed from the rows that it reads (`Window.input_rows`) instead of the whole image.
@@ -99,18 +99,23 @@ def correlate(
     Examples
     --------
     >>> import numpy as np
-    >>> correlate(np.eye(3)[None], [[[[1, 2], [3, 4]]]])
-    array([[[5., 3.],
-            [2., 5.]]])
+    >>> correlate(np.eye(3), [[1, 2], [3, 4]])
+    array([[5., 3.],
+           [2., 5.]])
+    >>> correlate(np.eye(3)[None], [[[[1, 2], [3, 4]]]]).shape
+    (1, 2, 2)
     """
     pixels, filters, offsets = _arrays(image, weights, bias)
+    is_plane = pixels.ndim == 2
+    if is_plane:
+        pixels, filters = pixels[np.newaxis], filters[np.newaxis, np.newaxis]
     options = pixels.shape, filters.shape, stride, dilation, padding, border, groups, method
     try:
         plan = _plan(*options)
     except TypeError:  # lists are not hashable
         plan = _plan.__wrapped__(*options)
-    result = _result(out, plan.shape, pixels.dtype)
-    batch, maps = (pixels, result) if pixels.ndim == 4 else (pixels[None], result[None])
+    result = _result(out, plan.shape[1:] if is_plane else plan.shape, pixels.dtype)
+    batch, maps = (array[(np.newaxis,) * (4 - array.ndim)] for array in (pixels, result))
     if plan.groups == 1:
         plan.method(PaddedImages(batch, plan.pads, plan.window.border), filters, offsets, plan.window, maps)
     else:
@@ -134,7 +139,7 @@ class Plan(NamedTuple):
     pads: Pads
     groups: int
     shape: tuple[int, ...]
-    method: Method
+    method: Correlation
 
 
 @lru_cache(maxsize=256, typed=True)
@@ -160,7 +165,7 @@ def _plan(
     return Plan(geometry, geometry.pads(size), group_count, shape, function)
 
 
-def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Method:
+def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Correlation:
     """Return the function that computes a method. Methods for larger images are imported only when they are used."""
     if name == "auto":
         name, max_rank = choose_by_shape(out, weights, window)
@@ -181,7 +186,7 @@ def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...
     return direct_plan(size, window.pads(size), out, weights, window)
 
 
-def _separable_up_to(max_rank: int, other: Method) -> Method:
+def _separable_up_to(max_rank: int, other: Correlation) -> Correlation:
     """Return a method that is separable for weights of rank `max_rank` or less, and `other` for all others."""
     from cnnfx.conv.separable import correlate_factors, factorize
 
@@ -196,19 +201,29 @@ def _separable_up_to(max_rank: int, other: Method) -> Method:
 
 
 def _arrays(image: ArrayLike, weights: ArrayLike, bias: ArrayLike | None) -> tuple[Array, Array, Array | None]:
-    """Return the arguments as float arrays of one type with checked shapes."""
+    """Return the arguments as float arrays of one type with checked shapes; the bias as `(K,)`."""
     pixels = _floats(image, "image")
-    if pixels.ndim not in (3, 4):
-        raise ArgumentError(f"image must have the shape (C, H, W) or (N, C, H, W), not {_shape(pixels)}")
+    if pixels.ndim not in (2, 3, 4):
+        raise ArgumentError(f"image must have the shape (H, W), (C, H, W) or (N, C, H, W), not {_shape(pixels)}")
     filters = _floats(weights, "weights").astype(pixels.dtype, copy=False)
-    if filters.ndim != 4:
-        raise ArgumentError(f"weights must have the shape (K, C/groups, kh, kw), not {_shape(filters)}")
+    if pixels.ndim == 2 and filters.ndim != 2:
+        raise ArgumentError(
+            f"weights must have the shape (kh, kw) for an image (H, W), not {_shape(filters)}; "
+            "pass image[None] for filters (K, 1, kh, kw)"
+        )
+    if pixels.ndim > 2 and filters.ndim != 4:
+        advice = "; pass weights[None, None] for a kernel (kh, kw) on one channel" if filters.ndim == 2 else ""
+        raise ArgumentError(f"weights must have the shape (K, C/groups, kh, kw), not {_shape(filters)}{advice}")
     for name, array in (("image", pixels), ("weights", filters)):
         if 0 in array.shape:
             raise ArgumentError(f"{name} must not be empty, but has the shape {_shape(array)}")
     if bias is None:
         return pixels, filters, None
     offsets = _floats(bias, "bias").astype(pixels.dtype, copy=False)
+    if pixels.ndim == 2:
+        if offsets.size != 1 or offsets.ndim > 1:
+            raise ArgumentError(f"bias must be a number for an image (H, W), but has the shape {_shape(offsets)}")
+        return pixels, filters, offsets.reshape(1)
     if offsets.shape != (len(filters),):
         raise ArgumentError(
             f"bias must have one number for each of the {len(filters)} filters, but has the shape {_shape(offsets)}"

@@ -7,7 +7,7 @@ except that the separable method needs weights of low rank.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cnnfx.conv.direct import direct_cost
 from cnnfx.conv.fft import fft_cost
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from cnnfx.conv.geometry import Window
 
+Method = Literal["auto", "direct", "separable", "fft", "winograd"]
+"""Values of the argument `method` of `correlate`."""
 METHODS: dict[str, tuple[str, ...]] = {
     "auto": (),
     "direct": (),
@@ -33,16 +35,16 @@ MIN_WINOGRAD_CHANNELS = 4
 """With fewer filters or input channels, Winograd's transforms take longer than its products save."""
 
 
-def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -> str:
+def choose_method(out: tuple[int, ...], weights: NDArray[Any], window: Window) -> Method:
     """Return the method for an output (N, K, Ho, Wo), weights (K, C/groups, kh, kw) and a window."""
     method, max_rank = choose_by_shape(out, weights.shape, window)
     return "separable" if max_rank and factorize(weights, max_rank) else method
 
 
 @lru_cache(maxsize=256)
-def choose_by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> tuple[str, int]:
+def choose_by_shape(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> tuple[Method, int]:
     """Return the method for weights of full rank, and the highest rank for which the separable method costs less."""
-    costs = {"direct": direct_cost(out, weights, window), "fft": fft_cost(out, weights, window)}
+    costs: dict[Method, float] = {"direct": direct_cost(out, weights, window), "fft": fft_cost(out, weights, window)}
     if min(weights[:2]) >= MIN_WINOGRAD_CHANNELS:
         from cnnfx.conv.winograd import supports, winograd_cost  # not needed for few channels
 

@@ -10,13 +10,23 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from cnnfx.errors import ArgumentError
 from cnnfx.system.suggest import choose_name
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
+Padding = Literal["valid", "same"] | int | Pair | Pads
+"""Values of the argument `padding`."""
+Border = Literal[
+    "constant", "zero", "zeros", "grid-constant", "BORDER_CONSTANT",
+    "edge", "nearest", "replicate", "BORDER_REPLICATE",
+    "reflect", "mirror", "reflect101", "reflect_101", "BORDER_REFLECT_101", "BORDER_REFLECT101", "BORDER_DEFAULT",
+    "symmetric", "grid-mirror", "BORDER_REFLECT",
+    "wrap", "grid-wrap", "circular", "periodic", "BORDER_WRAP",
+]  # fmt: skip
+"""Values of the argument `border`: the names and aliases of `BORDERS`."""
 
 BORDERS = {
     "constant": ("zero", "zeros", "grid-constant", "BORDER_CONSTANT"),
@@ -50,14 +60,14 @@ class Window(NamedTuple):
         Vertical, horizontal.
     padding : "same" or ((top, bottom), (left, right))
     border : str
-        One of NumPy's names in `BORDERS`.
+        One of NumPy's names, the keys of `BORDERS`.
     """
 
     kernel: Pair
     stride: Pair
     dilation: Pair
     padding: Literal["same"] | Pads
-    border: str
+    border: Border
 
     @property
     def extent(self) -> Pair:
@@ -174,7 +184,7 @@ def _window(kernel: object, stride: object, dilation: object, padding: object, b
         _pair("stride", stride, 1),
         _pair("dilation", dilation, 1),
         _padding(padding),
-        choose_name("border", border, BORDERS),
+        cast(Border, choose_name("border", border, BORDERS)),
     )
 
 

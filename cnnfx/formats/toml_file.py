@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.conv import Border
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.toml_schema import MAX_FLOAT32, Location, Table, describe
 from cnnfx.formats.toml_weights import (
@@ -125,7 +126,7 @@ def _parse_conv(table: Table, below: Names | None) -> tuple[Names, Conv]:
             stride=table.values.get("stride", 1),
             dilation=table.values.get("dilation", 1),
             padding=table.values.get("padding", "valid"),
-            border=table.text("border", "constant"),
+            border=cast(Border, table.text("border", "constant")),  # Conv checks it
         )
     except ArgumentError as error:
         message = str(error)

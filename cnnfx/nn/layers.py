@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.conv import Window, choose_method, correlate, window
+from cnnfx.conv import Border, Method, Padding, Window, choose_method, correlate, window
 from cnnfx.errors import ArgumentError
 
 Array = NDArray[Any]
 Shape = tuple[int, int, int]
-Padding = str | int | tuple[tuple[int, int], tuple[int, int]]
 
 ALL_CHANNELS = "*"
 """The input name of a kernel that is applied to every input channel."""
@@ -198,7 +197,7 @@ class Conv:
     stride: int | tuple[int, int] = 1
     dilation: int | tuple[int, int] = 1
     padding: Padding = "valid"
-    border: str = "constant"
+    border: Border = "constant"
     groups: int = 1
     window: Window = field(init=False, repr=False)
 
@@ -221,16 +220,14 @@ class Conv:
         """Return the feature maps `(K, Ho, Wo)` of an image `(C, H, W)`, or of each image of a batch."""
         return self.forward_band(image, self.window.padding, "auto")
 
-    def forward_band(self, band: Array, padding: Padding, method: str) -> Array:
+    def forward_band(self, band: Array, padding: Padding, method: Method) -> Array:
         """Return the feature maps of some rows of an image.
 
         Parameters
         ----------
         band : array (..., C, rows, W)
-        padding
-            The padding of the band. Rows in the middle of an image have padding at their sides only.
-        method : str
-            A method of `cnnfx.correlate`.
+        padding, method
+            As in `cnnfx.correlate`. Rows in the middle of an image have padding at their sides only.
         """
         return correlate(
             band,
@@ -244,7 +241,7 @@ class Conv:
             method=method,
         )
 
-    def choose_method(self, shape: Shape) -> str:
+    def choose_method(self, shape: Shape) -> Method:
         """Return the method of `cnnfx.correlate` for all bands of an input of shape `(C, H, W)`."""
         return choose_method((1, *self.output_shape(shape)), self.weights, self.window)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import get_args
 from unittest.mock import patch
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.conv import correlate, direct
+from cnnfx.conv import BORDERS as BORDER_NAMES
+from cnnfx.conv import Border, Method, correlate, direct
+from cnnfx.conv.cost_model import METHODS as METHOD_NAMES
 from cnnfx.errors import ArgumentError
 from cnnfx.system.threads import set_threads
 from tests.conv.reference import error, reference
@@ -383,8 +386,30 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
             'border "wrap" can pad an image of 12 columns by at most 12, not by 13; '
             'use border "edge" or "constant", or a smaller kernel',
         ),
-        ({"image": np.zeros((10, 12))}, "image must have the shape (C, H, W) or (N, C, H, W), not (10, 12)"),
-        ({"weights": np.zeros((3, 3))}, "weights must have the shape (K, C/groups, kh, kw), not (3, 3)"),
+        ({"image": np.zeros(12)}, "image must have the shape (H, W), (C, H, W) or (N, C, H, W), not (12,)"),
+        (
+            {"image": np.zeros((10, 12))},
+            "weights must have the shape (kh, kw) for an image (H, W), not (4, 3, 3, 3); "
+            "pass image[None] for filters (K, 1, kh, kw)",
+        ),
+        (
+            {"weights": np.zeros((3, 3))},
+            "weights must have the shape (K, C/groups, kh, kw), not (3, 3); "
+            "pass weights[None, None] for a kernel (kh, kw) on one channel",
+        ),
+        ({"weights": np.zeros((3, 3, 3))}, "weights must have the shape (K, C/groups, kh, kw), not (3, 3, 3)"),
+        (
+            {"image": np.zeros((10, 12)), "weights": np.zeros((3, 3)), "bias": [1, 2]},
+            "bias must be a number for an image (H, W), but has the shape (2,)",
+        ),
+        (
+            {"image": np.zeros((10, 12)), "weights": np.zeros((3, 3)), "out": np.zeros((1, 8, 10))},
+            "out must be a float64 array of shape (8, 10), not a float64 array of shape (1, 8, 10)",
+        ),
+        (
+            {"image": np.zeros((10, 12)), "weights": np.zeros((3, 3)), "groups": 2},
+            "groups must divide the image's 1 channels and the 1 filters, but is 2",
+        ),
         ({"image": np.zeros((3, 0, 12))}, "image must not be empty, but has the shape (3, 0, 12)"),
         ({"image": np.zeros((0, 3, 9, 9))}, "image must not be empty, but has the shape (0, 3, 9, 9)"),
         ({"weights": np.zeros((4, 3, 0, 3))}, "weights must not be empty, but has the shape (4, 3, 0, 3)"),
@@ -410,6 +435,29 @@ def test_bad_arguments_raise_errors_with_these_messages(change, message):
     with pytest.raises(ArgumentError) as caught:
         correlate(arguments.pop("image"), arguments.pop("weights"), **arguments)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("method", ["auto", *METHODS])
+@pytest.mark.parametrize("border", BORDERS)
+def test_a_plane_and_a_kernel_give_the_map_of_one_channel_and_one_filter(method, border):
+    plane, kernel = random(20, 31, dtype=np.float32), random(3, 4, dtype=np.float32, seed=1)
+    options = {"stride": (1, 2), "dilation": 2, "padding": ((2, 3), (4, 1)), "border": border, "method": method}
+    maps = correlate(plane[None], kernel[None, None], [0.5], **options)
+    result = correlate(plane, kernel, 0.5, **options)
+    assert result.ndim == 2
+    np.testing.assert_array_equal(result, maps[0])
+
+
+def test_a_plane_of_lists_and_an_output_array_are_taken():
+    assert correlate([[1, 2], [3, 4]], [[1, 0], [0, 1]]).tolist() == [[5]]
+    out = np.zeros((3, 2), np.float32)
+    assert correlate(np.ones((3, 2), np.uint8), [[2]], [1], out=out) is out
+    np.testing.assert_array_equal(out, 3)
+
+
+def test_the_types_of_arguments_list_all_names():
+    assert set(get_args(Border)) == {name for entry in BORDER_NAMES.items() for name in (entry[0], *entry[1])}
+    assert get_args(Method) == tuple(METHOD_NAMES)
 
 
 def test_argument_errors_are_value_errors():
