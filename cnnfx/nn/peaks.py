@@ -12,6 +12,10 @@ from cnnfx.nn.feature_maps import MAX_CACHED_BYTES, band_rows
 from cnnfx.nn.layers import Shape
 
 Floats = NDArray[np.floating]
+Indexes = NDArray[np.intp]
+"""Rows or columns, counted from 0."""
+Candidates = tuple[Indexes, Indexes, Floats]
+"""Rows, columns and values of local maxima."""
 
 
 class Maps(Protocol):
@@ -41,44 +45,38 @@ class Peak(NamedTuple):
     value: float
 
 
-def find_peaks(maps: Maps, count: int, radii: Sequence[tuple[int, int]], minimum: float = 0.0) -> list[Peak]:
+def find_peaks(maps: Maps, count: int, radii: Sequence[tuple[int, int]], minima: Sequence[float]) -> list[Peak]:
     """Return the strongest local maxima of each channel, the strongest of all channels first.
 
-    A value is a local maximum if none in its neighborhood is larger. An area of equal values is one peak, at the
-    position that is nearest to the mean of its positions. Of two peaks with each in the neighborhood of the other, only
-    the larger is kept, or of equal ones the first in reading order. NaN and infinity are left out.
+    A value is a local maximum if none in its neighborhood is larger. An area of equal values is one maximum, at the
+    position that is nearest to the mean of its positions. Of two maxima in the neighborhood of each other only the
+    larger is kept, of equal ones the first in reading order. NaN and infinity are left out.
 
-    Maps of more than `MAX_CACHED_BYTES` are searched in bands; an area of equal values that continues in the next band
-    counts once for each.
+    Maps of more than `MAX_CACHED_BYTES` are searched in bands; an area of equal values in two bands counts twice.
 
     Parameters
     ----------
     maps : Maps
     count : int
-        The most peaks for each channel.
+        The most peaks of each channel.
     radii : sequence of (vertical, horizontal)
         For each channel, how far the neighborhood of a position extends up, down, left and right.
-    minimum : float
-        Only values above it are peaks.
+    minima : sequence of float
+        For each channel, the smallest value of a peak.
     """
-    candidates: list[list[Peak]] = [[] for _ in range(maps.shape[0])]
+    candidates: list[list[Candidates]] = [[] for _ in range(maps.shape[0])]
     for first, last, begin, band in _overlapping_bands(maps, max((radius for radius, _ in radii), default=0)):
-        for channel, (values, radius) in enumerate(zip(band, radii, strict=True)):
-            found = (
-                Peak(channel, begin + row, column, float(values[row, column]))
-                for row, column in _local_maxima(values, radius, minimum)
-            )
-            candidates[channel] += [peak for peak in found if first <= peak.row < last]
-    kept = [
-        peak
-        for peaks, radius in zip(candidates, radii, strict=True)
-        for peak in _without_neighbors(sorted(peaks, key=_strongest_first), count, radius)
+        for channel, values in enumerate(band):
+            rows, columns = _local_maxima(values, radii[channel], minima[channel])
+            inside = (rows + begin >= first) & (rows + begin < last)
+            rows, columns = rows[inside], columns[inside]
+            candidates[channel].append((rows + begin, columns, values[rows, columns]))
+    peaks = [
+        Peak(channel, row, column, value)
+        for channel, found in enumerate(candidates)
+        for row, column, value in _strongest(found, count, radii[channel])
     ]
-    return sorted(kept, key=_strongest_first)
-
-
-def _strongest_first(peak: Peak) -> tuple[float, int, int, int]:
-    return -peak.value, peak.channel, peak.row, peak.column
+    return sorted(peaks, key=lambda peak: (-peak.value, peak.channel, peak.row, peak.column))
 
 
 def _overlapping_bands(maps: Maps, margin: int) -> Iterator[tuple[int, int, int, Floats]]:
@@ -87,7 +85,7 @@ def _overlapping_bands(maps: Maps, margin: int) -> Iterator[tuple[int, int, int,
     Yields
     ------
     first, last : int
-        The rows (`last` exclusive) that are only in this band, apart from margins.
+        The rows (`last` exclusive) of the band without margins.
     begin : int
         The first row of the band.
     band : array (K, rows, W)
@@ -100,16 +98,16 @@ def _overlapping_bands(maps: Maps, margin: int) -> Iterator[tuple[int, int, int,
         yield first, last, begin, maps.rows(begin, min(last + margin, height))
 
 
-def _local_maxima(values: Floats, radius: tuple[int, int], minimum: float) -> list[tuple[int, int]]:
-    """Return the (row, column) of each local maximum above `minimum` of an array (H, W), one for each area of it."""
+def _local_maxima(values: Floats, radius: tuple[int, int], minimum: float) -> tuple[Indexes, Indexes]:
+    """Return the rows and columns of the local maxima of an array (H, W) from `minimum`, one for each area of them."""
     from scipy import ndimage
 
-    values = np.where(np.isfinite(values), values, -np.inf)
-    if not (values > minimum).any():
-        return []
+    finite = np.where(np.isfinite(values), values, -np.inf)
+    if not (finite >= minimum).any():
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
     size = 2 * radius[0] + 1, 2 * radius[1] + 1
-    largest = ndimage.maximum_filter(values, size, mode="constant", cval=-np.inf)
-    areas, _ = ndimage.label((values == largest) & (values > minimum), np.ones((3, 3)))
+    largest = ndimage.maximum_filter(finite, size, mode="constant", cval=-np.inf)
+    areas, _ = ndimage.label((finite == largest) & (finite >= minimum), np.ones((3, 3)))
     rows, columns = np.nonzero(areas)
     numbers = areas[rows, columns] - 1
     sizes = np.bincount(numbers)
@@ -117,15 +115,19 @@ def _local_maxima(values: Floats, radius: tuple[int, int], minimum: float) -> li
     distances = (rows - mean_rows[numbers]) ** 2 + (columns - mean_columns[numbers]) ** 2
     order = np.lexsort((columns, rows, distances, numbers))
     _, nearest = np.unique(numbers[order], return_index=True)
-    return [(int(rows[index]), int(columns[index])) for index in order[nearest]]
+    return rows[order[nearest]], columns[order[nearest]]
 
 
-def _without_neighbors(peaks: Sequence[Peak], count: int, radius: tuple[int, int]) -> list[Peak]:
-    """Return the first `count` peaks that are not in the neighborhood of one before."""
-    kept: list[Peak] = []
-    for peak in peaks:
+def _strongest(
+    candidates: Sequence[Candidates], count: int, radius: tuple[int, int]
+) -> Iterator[tuple[int, int, float]]:
+    """Yield the (row, column, value) of the strongest `count` maxima that are not in the neighborhood of a stronger."""
+    rows, columns, values = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
+    kept: list[tuple[int, int]] = []
+    for index in np.lexsort((columns, rows, -values)):
         if len(kept) == count:
-            break
-        if all(abs(peak.row - k.row) > radius[0] or abs(peak.column - k.column) > radius[1] for k in kept):
-            kept.append(peak)
-    return kept
+            return
+        row, column = int(rows[index]), int(columns[index])
+        if all(abs(row - r) > radius[0] or abs(column - c) > radius[1] for r, c in kept):
+            kept.append((row, column))
+            yield row, column, float(values[index])

@@ -1,0 +1,336 @@
+"""Overlays: the dimmed image, feature maps as colors over it, and frames around what their peaks are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnfx.errors import CnnfxError
+from cnnfx.images import Image
+from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.nn.peaks import Peak, find_peaks
+from cnnfx.nn.receptive_field import Box, channel_field
+from cnnfx.render.color import ColorScale
+from cnnfx.render.label_placement import Rectangle, place_labels
+from cnnfx.render.number_text import format_scale_number
+from cnnfx.render.shapes import draw_frame, draw_line
+from cnnfx.render.text import draw_text, line_height, shorten, text_width
+from cnnfx.render.tiles import Levels, blank, paste
+from cnnfx.render.tint import BRIGHTNESS, View, tinted_image
+
+FILTER_COLORS = (
+    (255, 235, 40), (185, 80, 255), (40, 240, 120), (255, 75, 20),
+    (180, 180, 255), (150, 240, 210), (190, 130, 95), (245, 50, 155),
+)  # fmt: skip
+"""The colors of filters: light enough for black text, and distinguishable without full color vision."""
+MAX_CHANNELS = len(FILTER_COLORS)
+"""The most channels in an overlay; those with the largest values are shown."""
+DEFAULT_PEAKS = 20
+"""About how many peaks are framed by default, in all channels together."""
+MAX_DEFAULT_PEAKS = 5
+"""The most peaks that are framed in one channel by default."""
+CHANNEL_SHARE = 0.75
+"""Peaks are framed from this share of the largest value of their channel."""
+TOTAL_SHARE = 0.5
+"""Peaks are framed from this share of the largest value of all channels."""
+MIN_FONT_SIZE, MAX_FONT_SIZE = 12, 28
+"""The font size is a 50th of the longer side, within these limits."""
+MAX_OVERLAY_PIXELS = 100_000_000
+"""The most pixels of a picture of a layer."""
+MIN_STAGE_WIDTH = 400
+"""Narrower pictures get room for labels at their sides, in pixels."""
+MIN_STAGE_LINES = 8
+"""Lower pictures get room for labels above and below, in lines of text."""
+MIN_DISTANCE = 1 / 20
+"""Peaks of a channel are farther apart than this share of the longer side of the image."""
+MAX_NAMED_PEAKS = 12
+"""With more peaks, only the strongest of each channel are labeled with its name, the others with their value."""
+FRAME_THICKNESS = 2
+"""The thickness of frames in pixels, without their dark edge."""
+CHIP_PADDING = 3
+"""Pixels left and right of the text of a label."""
+
+
+class OverlayOptions(NamedTuple):
+    """How feature maps are drawn over their image.
+
+    Parameters
+    ----------
+    peaks : int, optional
+        The most peaks that are framed in each channel. By default about `DEFAULT_PEAKS` in all channels together.
+    scale : int, optional
+        The factor of enlargement. By default small images are enlarged.
+    labels : bool
+        Whether frames have labels.
+    legend : bool
+        Whether there are a title and a legend.
+    """
+
+    peaks: int | None = None
+    scale: int | None = None
+    labels: bool = True
+    legend: bool = True
+
+
+class FramedPeak(NamedTuple):
+    """A peak, the name of its channel, and its receptive field in the image, parts of which may be in the padding."""
+
+    name: str
+    peak: Peak
+    field: Box
+
+
+class Overlay(NamedTuple):
+    """The overlay of one or several layers.
+
+    Parameters
+    ----------
+    pixels : uint8 array (height, width, 3)
+    peaks : list of lists of FramedPeak
+        Those of each layer, the strongest first.
+    notes : tuple of str
+        What the picture does not show.
+    """
+
+    pixels: Levels
+    peaks: list[list[FramedPeak]]
+    notes: tuple[str, ...]
+
+
+def draw_overlay(
+    image: Image, layers: Sequence[tuple[int, FeatureMaps]], color_scale: ColorScale, options: OverlayOptions
+) -> Overlay:
+    """Draw the overlays of layers, one below the other.
+
+    Only positive values are shown, since they are what a filter detects. All channels of a layer have one scale.
+
+    Parameters
+    ----------
+    image : Image
+    layers : sequence of (number of the layer, its feature maps)
+    color_scale : ColorScale
+        Its percentile or limits are used.
+    options : OverlayOptions
+
+    Raises
+    ------
+    CnnfxError
+        If the picture would be too large; the message names the image.
+    """
+    view = View.of(*image.shape[1:], options.scale)
+    height, width = view.length(image.shape[1]), view.length(image.shape[2])
+    if height * width > MAX_OVERLAY_PIXELS:
+        raise CnnfxError(
+            f"{image.name}: an overlay of {width}×{height} pixels is too large. The limit is "
+            f"{MAX_OVERLAY_PIXELS // 10**6} million pixels."
+        )
+    notes = []
+    if view.reduction > 1:
+        notes.append(f"{image.name}: drawn at 1/{view.reduction} of its size. The peaks are those of the whole image.")
+    positive = ColorScale("positive", "all", clip=color_scale.clip, limits=color_scale.limits)
+    parts, found = [], []
+    for number, maps in layers:
+        shown, note = _strongest_channels(maps)
+        peaks = framed_peaks(shown, options.peaks)
+        parts.append(_draw_layer(image, number, shown, peaks, positive, view, options))
+        notes += [f"layer {number}: {note}"] if note else []
+        found.append(peaks)
+    return Overlay(np.concatenate(parts), found, tuple(notes))
+
+
+def framed_peaks(maps: FeatureMaps, count: int | None = None) -> list[FramedPeak]:
+    """Return the peaks that an overlay frames, the strongest first.
+
+    A peak is the largest value within half the receptive field of its channel and within `MIN_DISTANCE`, at least
+    `CHANNEL_SHARE` of the largest value of its channel, and at least `TOTAL_SHARE` of that of all channels.
+
+    Parameters
+    ----------
+    maps : FeatureMaps
+    count : int, optional
+        The most peaks in each channel. By default about `DEFAULT_PEAKS` in all channels together.
+    """
+    channels = maps.shape[0]
+    count = count or min(max(1, DEFAULT_PEAKS // channels), MAX_DEFAULT_PEAKS)
+    largest = [max(channel.range[1], 0.0) for channel in maps.statistics]
+    if not max(largest):
+        return []
+    minima = [max(CHANNEL_SHARE * value, TOTAL_SHARE * max(largest)) for value in largest]
+    fields = [channel_field(maps.network, maps.image.shape, channel) for channel in range(channels)]
+    distance = int(max(maps.image.shape[1:]) * MIN_DISTANCE)
+    radii = [
+        (max(field.size[0] // 2, distance) // field.stride[0], max(field.size[1] // 2, distance) // field.stride[1])
+        for field in fields
+    ]
+    peaks = find_peaks(maps, count, radii, minima)
+    return [
+        FramedPeak(maps.names[peak.channel], peak, fields[peak.channel].box(peak.row, peak.column)) for peak in peaks
+    ]
+
+
+def _strongest_channels(maps: FeatureMaps) -> tuple[FeatureMaps, str]:
+    """Return the channels that an overlay shows, and a note if these are not all."""
+    count = maps.shape[0]
+    if count <= MAX_CHANNELS:
+        return maps, ""
+    order = sorted(range(count), key=lambda channel: -maps.statistics[channel].range[1])
+    shown = sorted(order[:MAX_CHANNELS])
+    names = ", ".join(maps.names[channel] for channel in shown)
+    return maps.select(
+        shown
+    ), f"the overlay shows the {MAX_CHANNELS} of {count} channels with the largest values: {names}."
+
+
+def _draw_layer(
+    image: Image,
+    number: int,
+    maps: FeatureMaps,
+    peaks: Sequence[FramedPeak],
+    color_scale: ColorScale,
+    view: View,
+    options: OverlayOptions,
+) -> Levels:
+    """Draw the overlay of a layer, with its title and legend."""
+    picture = tinted_image(image, maps, color_scale, FILTER_COLORS[: maps.shape[0]], view)
+    size = min(max(MIN_FONT_SIZE, max(picture.shape[:2]) // 50), MAX_FONT_SIZE)
+    left = top = 0
+    if options.labels:
+        stage = blank(
+            max(picture.shape[0], MIN_STAGE_LINES * line_height(size)), max(picture.shape[1], MIN_STAGE_WIDTH), True
+        )
+        top, left = ((stage.shape[axis] - picture.shape[axis]) // 2 for axis in (0, 1))
+        paste(stage, picture, top, left)
+        picture = stage
+    frames = _frames(peaks, image.shape[1:], view, (left, top), picture.shape)
+    for frame, framed in reversed(list(zip(frames, peaks, strict=True))):
+        draw_frame(picture, frame, FILTER_COLORS[framed.peak.channel], FRAME_THICKNESS)
+    if options.labels:
+        _draw_labels(picture, frames, peaks, size)
+    if not options.legend:
+        return picture
+    width = picture.shape[1]
+    title = _title(image, number, maps, peaks)
+    parts = [
+        _as_color(draw_text(title, round(1.25 * size), width)),
+        picture,
+        _draw_legend(maps, peaks, color_scale, size, width),
+    ]
+    gap = blank(size // 2, width, True)
+    return np.concatenate([part for item in parts for part in (item, gap)])
+
+
+def _title(image: Image, number: int, maps: FeatureMaps, peaks: Sequence[FramedPeak]) -> str:
+    channels, height, width = maps.shape
+    found = f"{len(peaks)} peaks" if len(peaks) > 1 else "1 peak" if peaks else "nothing found"
+    return f"{image.name} · {maps.network.name} · layer {number} → {channels} maps {width}×{height} · {found}"
+
+
+def _frames(
+    peaks: Sequence[FramedPeak],
+    size: Sequence[int],
+    view: View,
+    origin: tuple[int, int],
+    stage: Sequence[int],
+) -> list[Rectangle]:
+    """Return the outer border of the frame of each peak; equal ones are drawn one around the other."""
+    frames: list[Rectangle] = []
+    for framed in peaks:
+        box = framed.field.clipped(*size)
+        left, right = view.position(box.left) + origin[0], view.position(box.right) + origin[0]
+        top, bottom = view.position(box.top) + origin[1], view.position(box.bottom) + origin[1]
+        frame = _grown(Rectangle(left, top, right, bottom), FRAME_THICKNESS + 1)
+        while frame in frames:
+            frame = _grown(frame, FRAME_THICKNESS + 1)
+        frames.append(frame)
+    height, width = stage[:2]
+    return [Rectangle(max(f.left, 0), max(f.top, 0), min(f.right, width), min(f.bottom, height)) for f in frames]
+
+
+def _grown(box: Rectangle, pixels: int) -> Rectangle:
+    return Rectangle(box.left - pixels, box.top - pixels, box.right + pixels, box.bottom + pixels)
+
+
+def _draw_labels(picture: Levels, frames: Sequence[Rectangle], peaks: Sequence[FramedPeak], size: int) -> None:
+    """Draw the name and value of each peak near its frame, in the color of its filter."""
+    height, width = picture.shape[:2]
+    labels = [draw_text(shorten(text, size, width - 2 * CHIP_PADDING), size) for text in _label_texts(peaks)]
+    sizes = [(label.shape[1] + 2 * CHIP_PADDING, label.shape[0]) for label in labels]
+    placements = place_labels(frames, sizes, Rectangle(0, 0, width, height))
+    for frame, placement, framed in zip(frames, placements, peaks, strict=True):
+        if placement is not None and placement.apart:
+            _draw_leader(picture, placement.label, frame, FILTER_COLORS[framed.peak.channel])
+    for placement, label, framed in zip(placements, labels, peaks, strict=True):
+        if placement is not None:
+            box = placement.label
+            chip = picture[box.top : box.bottom, box.left : box.right]
+            chip[:] = FILTER_COLORS[framed.peak.channel]
+            text = chip[:, CHIP_PADDING:-CHIP_PADDING]
+            text[:] = text * (label[..., np.newaxis] / 255)
+
+
+def _label_texts(peaks: Sequence[FramedPeak]) -> Iterator[str]:
+    """Yield the name and the value of each peak, of many only the values after the first of each channel."""
+    named: set[int] = set()
+    for framed in peaks:
+        value = format_scale_number(framed.peak.value)
+        hidden = len(peaks) > MAX_NAMED_PEAKS and framed.peak.channel in named
+        yield value if hidden else f"{framed.name} {value}"
+        named.add(framed.peak.channel)
+
+
+def _draw_leader(picture: Levels, label: Rectangle, frame: Rectangle, color: tuple[int, int, int]) -> None:
+    """Draw a line from a label to the nearest point of a frame."""
+    (start_x, end_x), (start_y, end_y) = (
+        _nearest((label[axis], label[axis + 2]), (frame[axis], frame[axis + 2])) for axis in (0, 1)
+    )
+    draw_line(picture, (start_x, start_y), (end_x, end_y), 0, 3)
+    draw_line(picture, (start_x, start_y), (end_x, end_y), color, 1.5)
+
+
+def _nearest(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
+    """Return a position in each of two intervals so that they are as close as possible."""
+    start, end = max(first[0], second[0]), min(first[1], second[1])
+    if start <= end:
+        return (start + end) / 2, (start + end) / 2
+    return (first[1], second[0]) if first[1] < second[0] else (first[0], second[1])
+
+
+def _draw_legend(
+    maps: FeatureMaps, peaks: Sequence[FramedPeak], color_scale: ColorScale, size: int, width: int
+) -> Levels:
+    """Draw the color and the name of each filter, and the values of the colors, in as many lines as they need."""
+    found = {framed.peak.channel for framed in peaks}
+    names = [name if channel in found else f"{name}: none" for channel, name in enumerate(maps.names)]
+    high = color_scale.linear_scales(maps)[0].limits[1]
+    entries = [_legend_entry(name, FILTER_COLORS[channel], size, width) for channel, name in enumerate(names)]
+    entries.append(_as_color(draw_text(f"colors: 0 to {format_scale_number(high)}", size)))
+    lines: list[list[Levels]] = [[]]
+    for entry in entries:
+        if lines[-1] and sum(e.shape[1] + size for e in (*lines[-1], entry)) - size > width:
+            lines.append([])
+        lines[-1].append(entry)
+    canvas = blank(len(lines) * line_height(size), width, True)
+    for row, line in enumerate(lines):
+        left = 0
+        for entry in line:
+            paste(canvas, entry[:, : width - left], row * line_height(size), left)
+            left += entry.shape[1] + size
+    return canvas
+
+
+def _legend_entry(name: str, color: tuple[int, int, int], size: int, width: int) -> Levels:
+    """Draw the colors of a filter from value 0 to the largest, and its name."""
+    text = draw_text(name, size, min(text_width(name, size), max(width - 3 * size, size)))
+    entry = blank(text.shape[0], 3 * size + text.shape[1], True)
+    dark = np.full(3, 255 * BRIGHTNESS / 2)
+    ramp = dark + np.linspace(0, 1, 2 * size + size // 2)[:, np.newaxis] * (np.array(color) - dark)
+    top = (entry.shape[0] - size) // 2
+    entry[top : top + size, : len(ramp)] = ramp.round().astype(np.uint8)
+    paste(entry, text, 0, 3 * size)
+    return entry
+
+
+def _as_color(picture: Levels) -> Levels:
+    return picture if picture.ndim == 3 else picture[..., np.newaxis].repeat(3, axis=2)
