@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.outputs import Written
     from cnnfx.pipeline.pipeline import Pipeline
+    from cnnfx.pipeline.targets import Target
     from cnnfx.pipeline.tasks import Processor, Result, ShowOutput, Task
     from cnnfx.render.color import ColorScale
 
@@ -71,6 +72,24 @@ Gap = Annotated[int | None, option("--gap N", "Pixels between the maps.", option
 Labels = Annotated[bool, option("--labels/--no-labels", "Write each channel's name above its map.", options.PICTURE)]
 WithInput = Annotated[bool, option("--with-input", "Show the input, too.", options.PICTURE)]
 WithFilters = Annotated[bool, option("--with-filters", "Show each filter above its map.", options.PICTURE)]
+Overlay = Annotated[
+    bool,
+    option(
+        "--overlay",
+        "Draw the maps in color over the dimmed image, and frame the receptive fields of their peaks. Only positive "
+        "values are shown.",
+        options.PICTURE,
+    ),
+]
+Peaks = Annotated[
+    int | None,
+    option(
+        "--peaks N",
+        "Frame up to N peaks of each map, with --overlay. By default up to 5, fewer if there are many maps.",
+        options.PICTURE,
+        parsers.whole,
+    ),
+]
 Preview = Annotated[bool, option("--preview/--no-preview", "Also show the maps in the terminal.", options.MESSAGES)]
 DEFAULT_SCALE = options.ScaleOptions()
 
@@ -97,6 +116,8 @@ def apply(
     labels: Labels = True,
     with_input: WithInput = False,
     with_filters: WithFilters = False,
+    overlay: Overlay = False,
+    peaks: Peaks = None,
     preview: Preview = True,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -116,6 +137,7 @@ def apply(
       cat photo.png | cnnfx apply - -f sobel > sobel.png
       cnnfx apply photo.png -f sobel -o maps.npz --json
       cnnfx apply photo.png -f edges -o page.html
+      cnnfx apply photo.png -f circles --overlay
     """
     if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
         from cnnfx.pipeline.processes import start_fork_server
@@ -138,9 +160,18 @@ def apply(
     network = requested_network(network_options, pool, layer_number)
     keep_freed_memory()
     sources = image_sources(images, recursive)
-    targets = image_targets(sources, output, format, network.name)
+    default_suffix = ".overlay" if overlay and output is None else ""
+    targets = image_targets(sources, output, format, network.name + default_suffix)
     if as_json and any(target.path is None for target in targets):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
+    if overlay:
+        _check_overlay(
+            color_scale,
+            targets,
+            {"--columns": columns, "--gap": gap, "--with-input": with_input, "--with-filters": with_filters},
+        )
+    elif peaks is not None:
+        raise UsageError("--peaks chooses how many peaks an overlay frames. Give --overlay, too.")
     channels, background = image_options.channels, image_options.background
     max_pixels = image_options.max_pixels or MAX_PIXELS
     pipeline = Pipeline(network, _layer_numbers(network, layer), channels, background, max_pixels)
@@ -150,7 +181,12 @@ def apply(
     if targets[0].format in PAGE_FORMATS:
         pipeline = _for_page(pipeline)
     grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters)
-    processor = Processor(pipeline, grid_options, as_json, skip_existing)
+    overlay_options = None
+    if overlay:
+        from cnnfx.render.overlay import OverlayOptions
+
+        overlay_options = OverlayOptions(color_scale, peaks, scale, labels)
+    processor = Processor(pipeline, grid_options, as_json, skip_existing, overlay_options)
     tasks = [
         Task(source.path, target, read_stdin() if source.is_stdin else None)
         for source, target in zip(sources, targets, strict=True)
@@ -158,6 +194,29 @@ def apply(
     shown = preview and not quiet and not as_json and targets[0].path is not None
     show = partial(_show, color_scale=color_scale) if shown and _can_preview(len(tasks)) else None
     _report(_results(processor, tasks, jobs, scheduler, show), len(tasks), quiet)
+
+
+def _check_overlay(color_scale: ColorScale, targets: Sequence[Target], grid_only: Mapping[str, object]) -> None:
+    """Check that options fit `--overlay`; `grid_only` are those that only a grid has, with their values."""
+    from cnnfx.errors import UsageError
+    from cnnfx.pipeline.targets import PICTURE_FORMATS
+
+    target = targets[0]
+    if target.folder or target.format not in PICTURE_FORMATS:
+        kind = "a folder" if target.folder else f"a .{target.format} file"
+        raise UsageError(
+            f"--overlay draws one picture for each image, so the output cannot be {kind}. Give -o '{{stem}}.png'."
+        )
+    given = [name for name, value in grid_only.items() if value]
+    if color_scale.normalize not in ("auto", "positive"):
+        given.append(f"--normalize {color_scale.normalize}")
+    if color_scale.colormap != "gray":
+        given.append("--colormap")
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} cannot be combined with --overlay, which draws the positive values of each map "
+            "in a color of its own. Leave one of them out."
+        )
 
 
 def _seem_many(images: list[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from cnnfx.render.feature_grid import GridOptions, channel_grids, feature_grid
 from cnnfx.render.grid import Grid
 from cnnfx.render.png import write_png
 from cnnfx.system.files import atomic_write
+
+if TYPE_CHECKING:
+    from cnnfx.render.overlay import FramedPeak, OverlayOptions
 
 Layers = Sequence[tuple[int, FeatureMaps]]
 """Layers with their numbers, counted from 1."""
@@ -40,6 +43,8 @@ class Written(NamedTuple):
         The channels that the file contains.
     notes : tuple of str
         Messages about the file.
+    peaks : sequence of FramedPeak, optional
+        The peaks that an overlay frames.
     """
 
     output: str
@@ -47,10 +52,26 @@ class Written(NamedTuple):
     maps: FeatureMaps
     channels: range
     notes: tuple[str, ...] = ()
+    peaks: Sequence[FramedPeak] | None = None
 
 
-def write(target: Target, image: Image, layers: Layers, grid_options: GridOptions) -> list[Written]:
+def write(
+    target: Target,
+    image: Image,
+    layers: Layers,
+    grid_options: GridOptions,
+    overlay_options: OverlayOptions | None = None,
+) -> list[Written]:
     """Write feature maps to a target.
+
+    Parameters
+    ----------
+    target : Target
+    image : Image
+    layers : sequence of (number of the layer, its feature maps)
+    grid_options : GridOptions
+    overlay_options : OverlayOptions, optional
+        For an overlay instead of a grid; the target is then a picture.
 
     Raises
     ------
@@ -61,6 +82,8 @@ def write(target: Target, image: Image, layers: Layers, grid_options: GridOption
     FileError
         If a file or folder cannot be written.
     """
+    if overlay_options is not None:
+        return _write_overlay(target, image, layers, overlay_options)
     if target.folder:
         return list(_write_folder(target, image, layers, grid_options))
     notes: tuple[str, ...] = ()
@@ -77,6 +100,19 @@ def write(target: Target, image: Image, layers: Layers, grid_options: GridOption
         notes = nonfinite_notes(target.name, layers)
     return [
         Written(target.name, number, maps, range(maps.shape[0]), () if index else notes)
+        for index, (number, maps) in enumerate(layers)
+    ]
+
+
+def _write_overlay(target: Target, image: Image, layers: Layers, options: OverlayOptions) -> list[Written]:
+    from cnnfx.render.overlay import draw_overlay
+
+    overlay = draw_overlay(image, layers, options)
+    with target.open() as file:
+        write_picture(file, target.name, overlay.pixels, target.format)
+    notes = *overlay.notes, *nonfinite_notes(target.name, layers)
+    return [
+        Written(target.name, number, maps, range(maps.shape[0]), () if index else notes, overlay.peaks[index])
         for index, (number, maps) in enumerate(layers)
     ]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfx.errors import CnnfxError
 from cnnfx.pipeline.outputs import Written, write
 from cnnfx.pipeline.pipeline import Pipeline
 from cnnfx.pipeline.targets import Target, layer_names
 from cnnfx.render.feature_grid import GridOptions
+
+if TYPE_CHECKING:
+    from cnnfx.render.overlay import FramedPeak, OverlayOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +75,15 @@ class Processor:
         Whether results describe each output.
     skip_existing : bool
         Whether images whose output exists are skipped.
+    overlay_options : OverlayOptions, optional
+        For overlays instead of grids.
     """
 
     pipeline: Pipeline
     grid_options: GridOptions
     describe: bool = False
     skip_existing: bool = False
+    overlay_options: OverlayOptions | None = None
 
     def process(self, task: Task, show: ShowOutput | None = None) -> Result:
         """Read an image, compute its feature maps and write them; an error becomes part of the result."""
@@ -96,7 +102,7 @@ class Processor:
         image = replace(image, name=task.source) if task.path else image
         if self.skip_existing and _is_written(task, [(number, maps.names) for number, maps in layers]):
             return _skipped(task)
-        written = write(task.target, image, layers, self.grid_options)
+        written = write(task.target, image, layers, self.grid_options, self.overlay_options)
         if show is not None:
             show(written)
         notes = [*image.notes, *(note for output in written for note in output.notes)]
@@ -140,6 +146,10 @@ def _summary(written: list[Written]) -> str:
     layers = {output.layer: output.maps for output in written}
     first = written[0].output
     name = first if len(files) == 1 else f"{len(files)} files, {first} the first"
+    if written[0].peaks is not None:
+        count = sum(len(output.peaks or ()) for output in written)
+        name += f": {count} peak{'s' * (count != 1)} in"
+        return f"{name} {', '.join(_channels_text(*maps.shape) for maps in layers.values())}"
     return f"{name}: {', '.join(_channels_text(*maps.shape) for maps in layers.values())}"
 
 
@@ -167,10 +177,10 @@ def _described(source: str, written: Written) -> dict[str, Any]:
 
 
 def _described_channel(written: Written, index: int) -> dict[str, Any]:
-    statistics = written.maps.statistics[index]
+    name, statistics = written.maps.names[index], written.maps.statistics[index]
     low, high = statistics.range if statistics.count else (None, None)
-    return {
-        "name": written.maps.names[index],
+    description: dict[str, Any] = {
+        "name": name,
         "shape": list(written.maps.shape[1:]),
         "min": low,
         "max": high,
@@ -178,3 +188,12 @@ def _described_channel(written: Written, index: int) -> dict[str, Any]:
         "peak": statistics.peak and list(statistics.peak),
         "nonfinite": statistics.nonfinite,
     }
+    if written.peaks is not None:
+        description["peaks"] = [_described_peak(framed) for framed in written.peaks if framed.name == name]
+    return description
+
+
+def _described_peak(framed: FramedPeak) -> dict[str, Any]:
+    peak, field = framed.peak, framed.field
+    box = {"left": field.left, "top": field.top, "right": field.right, "bottom": field.bottom}
+    return {"x": peak.column, "y": peak.row, "value": peak.value, "receptive_field": box}

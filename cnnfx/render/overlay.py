@@ -58,6 +58,8 @@ class OverlayOptions(NamedTuple):
 
     Parameters
     ----------
+    color_scale : ColorScale
+        Its percentile or limits determine which value has the full color.
     peaks : int, optional
         The most peaks that are framed in each channel. By default about `DEFAULT_PEAKS` in all channels together.
     scale : int, optional
@@ -68,6 +70,7 @@ class OverlayOptions(NamedTuple):
         Whether there are a title and a legend.
     """
 
+    color_scale: ColorScale = ColorScale()
     peaks: int | None = None
     scale: int | None = None
     labels: bool = True
@@ -99,9 +102,7 @@ class Overlay(NamedTuple):
     notes: tuple[str, ...]
 
 
-def draw_overlay(
-    image: Image, layers: Sequence[tuple[int, FeatureMaps]], color_scale: ColorScale, options: OverlayOptions
-) -> Overlay:
+def draw_overlay(image: Image, layers: Sequence[tuple[int, FeatureMaps]], options: OverlayOptions) -> Overlay:
     """Draw the overlays of layers, one below the other.
 
     Only positive values are shown, since they are what a filter detects. All channels of a layer have one scale.
@@ -110,8 +111,6 @@ def draw_overlay(
     ----------
     image : Image
     layers : sequence of (number of the layer, its feature maps)
-    color_scale : ColorScale
-        Its percentile or limits are used.
     options : OverlayOptions
 
     Raises
@@ -129,12 +128,12 @@ def draw_overlay(
     notes = []
     if view.reduction > 1:
         notes.append(f"{image.name}: drawn at 1/{view.reduction} of its size. The peaks are those of the whole image.")
-    positive = ColorScale("positive", "all", clip=color_scale.clip, limits=color_scale.limits)
+    color_scale = ColorScale("positive", "all", clip=options.color_scale.clip, limits=options.color_scale.limits)
     parts, found = [], []
     for number, maps in layers:
         shown, note = _strongest_channels(maps)
         peaks = framed_peaks(shown, options.peaks)
-        parts.append(_draw_layer(image, number, shown, peaks, positive, view, options))
+        parts.append(_draw_layer(image, number, shown, peaks, color_scale, view, options))
         notes += [f"layer {number}: {note}"] if note else []
         found.append(peaks)
     return Overlay(np.concatenate(parts), found, tuple(notes))

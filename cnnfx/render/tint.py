@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps, band_rows
 from cnnfx.nn.receptive_field import AxisField, receptive_field
-from cnnfx.render.color import ColorScale
+from cnnfx.render.color import NONFINITE_COLOR, ColorScale
 from cnnfx.render.feature_grid import input_tiles
 from cnnfx.render.tiles import Levels
 
@@ -68,7 +68,7 @@ def tinted_image(
 
     A value v of a channel with the color c makes the color d of the image (1 - a) d + a c, where a goes from 0 for 0 to
     1 for white of the color scale. Where several channels are positive, a is the largest one, and c is the mean of
-    their colors, weighted by the squares of their a. NaN and infinity are not drawn.
+    their colors, weighted by the squares of their a. NaN and infinity are drawn in `NONFINITE_COLOR`.
 
     Parameters
     ----------
@@ -92,14 +92,21 @@ def tinted_image(
     palette = np.array(colors, np.float32)
     picture = np.empty((view.length(height), view.length(width), 3), np.uint8)
     for first, last, dimmed in _dimmed_bands(image, view, band_rows(len(colors) * len(columns)) // view.reduction or 1):
-        opacities = np.zeros((len(colors), last - first, picture.shape[1]), np.float32)
         band = rows[first * view.reduction : last * view.reduction]
-        if (band >= 0).any():
-            values = maps.rows(int(band[band >= 0].min()), int(band.max()) + 1)
-            for channel, scale in enumerate(scales):
-                levels = scale.levels(np.where(np.isfinite(values[channel]), values[channel], 0))
-                opacities[channel] = _resample(levels, band - band[band >= 0].min(), band >= 0, columns, view) / 255
-        picture[first:last] = _mix(dimmed, opacities, palette)
+        read = band[band >= 0]
+        if not len(read):
+            picture[first:last] = np.rint(dimmed)
+            continue
+        values = maps.rows(int(read.min()), int(read.max()) + 1)
+        band = np.where(band >= 0, band - read.min(), -1)
+        finite = np.isfinite(values)
+        values = np.where(finite, values, 0)
+        levels = [scale.levels(channel) for scale, channel in zip(scales, values, strict=True)]
+        opacities = np.stack([_resample(channel, band, columns, view) for channel in levels])
+        picture[first:last] = _mix(dimmed, np.divide(opacities, 255, dtype=np.float32), palette)
+        if not finite.all():
+            nonfinite: Levels = np.any(~finite, axis=0).astype(np.uint8)
+            picture[first:last][_resample(nonfinite, band, columns, view) > 0] = NONFINITE_COLOR
     return picture
 
 
@@ -115,12 +122,10 @@ def _map_positions(field: AxisField, count: int, length: int, view: View) -> NDA
     return np.where((positions >= 0) & (positions < count), positions, -1)
 
 
-def _resample(
-    levels: Levels, rows: NDArray[np.int_], has_row: NDArray[np.bool_], columns: NDArray[np.int_], view: View
-) -> Levels:
+def _resample(levels: Levels, rows: NDArray[np.int_], columns: NDArray[np.int_], view: View) -> Levels:
     """Return levels `(H, W)` at the positions of the picture, 0 where there are none, and the largest of each block."""
-    resampled = levels[np.where(has_row, rows, 0)][:, columns]
-    resampled[~has_row] = 0
+    resampled = levels[rows][:, columns]
+    resampled[rows < 0] = 0
     resampled[:, columns < 0] = 0
     if view.reduction == 1:
         return resampled
