@@ -97,7 +97,7 @@ APPLY = {
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
     "render": {"color", "feature_grid", "grid", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},
-    "nn": {"concat", "feature_maps", "layers", "network", "selection", "statistics"},
+    "nn": {"array_maps", "concat", "feature_maps", "layers", "network", "selection", "statistics"},
     "images": {"image", "load", "pillow"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "padding", "separable"},
     "system": {"blas", "files", "memory", "suggest", "threads"},

@@ -14,6 +14,8 @@ from cnnfx.errors import ArgumentError, FileError
 
 MAX_PIXELS = 200_000_000
 """The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
+MAX_SHOWN_CHANNELS = 4
+"""The most channels that the text of an image in an interactive session names."""
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in luma, after Rec. 601."""
 
@@ -43,6 +45,12 @@ class Image:
     channel_names: tuple[str, ...]
     is_array: bool = False
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        _, height, width = self.shape
+        names = self.channel_names
+        channels = ", ".join(names) if len(names) <= MAX_SHOWN_CHANNELS else f"{len(names)} channels"
+        return f"<Image {self.name!r}: {width}×{height}, {channels}, {self.values.dtype}>"
 
     @property
     def shape(self) -> tuple[int, int, int]:

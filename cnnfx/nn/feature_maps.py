@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,49 +172,6 @@ def feature_maps(
 def band_rows(values_per_row: int) -> int:
     """Return the number of rows of a band of about `BAND_BYTES`: a multiple of `cnnfx.conv.BAND_ROWS`."""
     return max(1, BAND_BYTES // (4 * values_per_row) // BAND_ROWS) * BAND_ROWS
-
-
-class ArrayMaps:
-    """The channels of an array `(K, H, W)` with the attributes of `FeatureMaps` that drawing needs.
-
-    Parameters
-    ----------
-    array : array (K, H, W)
-    names : sequence of K str
-    non_negative : sequence of K bool, optional
-        Whether each channel cannot be negative, by the kind of what computed it. By default all can be.
-    """
-
-    def __init__(self, array: NDArray[Any], names: Sequence[str], non_negative: Sequence[bool] | None = None) -> None:
-        self.array, self.names = array, tuple(names)
-        self.non_negative = tuple(non_negative) if non_negative is not None else (False,) * len(array)
-
-    @property
-    def shape(self) -> Shape:
-        """(K, H, W)."""
-        channels, height, width = self.array.shape
-        return channels, height, width
-
-    @cached_property
-    def statistics(self) -> Statistics:
-        """The statistics of each channel."""
-        return channel_statistics(self.bands())
-
-    def rows(self, first: int, last: int) -> NDArray[Any]:
-        """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""
-        return self.array[:, first:last]
-
-    def bands(self) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Yield all channels as one band: its first row, 0, and the array."""
-        yield 0, self.array
-
-    def select(self, indexes: Sequence[int]) -> ArrayMaps:
-        """Return some of the channels, in the order of `indexes`."""
-        return ArrayMaps(
-            self.array[channel_index(indexes)],
-            [self.names[index] for index in indexes],
-            [self.non_negative[index] for index in indexes],
-        )
 
 
 def _select_outputs(network: Network, channels: Sequence[int]) -> Network:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cnnfx.conv import Border, Method, Padding, Window, choose_method, correlate, window
 from cnnfx.errors import ArgumentError
+from cnnfx.nn.selection import listed_names
 
 Array = NDArray[Any]
 Shape = tuple[int, int, int]
@@ -46,6 +47,17 @@ class Layer:
     combine: tuple[Combination, ...] = ()
     activation: Activation = field(default_factory=lambda: Activation())
     pool: Pool | None = None
+
+    def describe(self) -> str:
+        """Return the layer in a few words, such as "24 filters of 5×5, relu, max:2"."""
+        count, _, height, width = self.conv.weights.shape
+        steps = [f"{count} filter{'s' * (count != 1)} of {width}×{height}"]
+        steps += [self.activation.kind] if self.activation.kind != "none" else []
+        steps += [f"{self.pool.kind}:{self.pool.size}"] if self.pool else []
+        return ", ".join(steps)
+
+    def __repr__(self) -> str:
+        return f"<Layer {self.describe()}: {listed_names(self.channel_names)}>"
 
     @property
     def outputs(self) -> tuple[Combination, ...]:
@@ -210,6 +222,9 @@ class Conv:
             border=self.border,
         )
         object.__setattr__(self, "window", checked)
+
+    def __repr__(self) -> str:
+        return f"<Conv {'×'.join(map(str, self.weights.shape))} {self.weights.dtype}>"
 
     @property
     def in_channels(self) -> int | None:
@@ -423,6 +438,9 @@ class Dense:
     weights: Array
     bias: Array
     shape: Shape
+
+    def __repr__(self) -> str:
+        return f"<Dense {'×'.join(map(str, self.weights.shape))} {self.weights.dtype}>"
 
     def forward(self, maps: Array) -> Array:
         """Return the scores `(K,)` of feature maps `(C, H, W)`, or `(N, K)` of a batch.

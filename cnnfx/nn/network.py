@@ -12,8 +12,12 @@ from typing import Any
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
+from cnnfx.images import Image
+from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.layers import Array, Dense, Layer, Shape, softmax
 
+MAX_SHOWN_LAYERS = 6
+"""The most layers that the text of a network in an interactive session describes."""
 SCORE_BATCH_IMAGES = 256
 """The most images in a batch when scores are computed, which bounds the memory of the feature maps."""
 
@@ -51,6 +55,14 @@ class Network:
     head: Dense | None = None
     start: Network | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        layers = [layer.describe() for layer in self.layers]
+        if len(layers) > MAX_SHOWN_LAYERS:
+            layers[MAX_SHOWN_LAYERS - 1 : -1] = [f"{len(layers) - MAX_SHOWN_LAYERS} more layers"]
+        if self.head is not None:
+            layers.append(f"{len(self.head.bias)} classes")
+        return f"<Network {self.name!r}: {' → '.join(layers)}>"
 
     @property
     def in_channels(self) -> int | None:
@@ -118,20 +130,42 @@ class Network:
             raise ArgumentError(f"There is no layer {number}: {self.name} has {count} layer{'s' * (count > 1)}.")
 
     def normalize(self, image: Array) -> Array:
-        """Return the image as the first layer reads it: `(image - mean) / std`, of the image's type."""
+        """Return the image as the first layer reads it: `(image - mean) / std`, of the image's float type."""
         if (self.mean, self.std) == (0.0, 1.0):
             return image
-        return ((image - self.mean) / self.std).astype(image.dtype)
+        return ((image - self.mean) / self.std).astype(image.dtype if image.dtype.kind == "f" else np.float32)
 
-    def feature_maps(self, image: Array, names: Sequence[str] | None = None) -> list[Array]:
+    def __call__(self, image: Image | Array) -> ArrayMaps:
+        """Return the output channels of the last layer for one image: `maps["top"]`, `maps[0]`, `np.asarray(maps)`.
+
+        Parameters
+        ----------
+        image : Image or array (C, H, W)
+            Values usually 0..1.
+
+        Raises
+        ------
+        ArgumentError
+            If the channels or the size of the image do not fit a layer, or it is a batch.
+        """
+        maps = self.feature_maps(image)[-1]
+        if maps.ndim != 3:
+            raise ArgumentError(
+                f"The image must have the shape (C, H, W), not {np.shape(image)}. For a batch (N, C, H, W), "
+                "feature_maps returns the output channels of each layer."
+            )
+        return ArrayMaps(maps, self.layers[-1].channel_names, self.layers[-1].non_negative)
+
+    def feature_maps(self, image: Image | Array, names: Sequence[str] | None = None) -> list[Array]:
         """Return the output channels of every layer, those of the first layer first.
 
         Parameters
         ----------
-        image : array (C, H, W) or (N, C, H, W)
+        image : Image, or array (C, H, W) or (N, C, H, W)
             Values usually 0..1.
         names : sequence of C str, optional
-            The names of the channels, for filters that read channels by name. By default "0", "1" and so on.
+            The names of the channels, for filters that read channels by name. By default those of an `Image`, "0", "1"
+            and so on of an array.
 
         Returns
         -------
@@ -142,6 +176,10 @@ class Network:
         ArgumentError
             If the channels or the size of the image do not fit a layer.
         """
+        if isinstance(image, Image):
+            names, image = names or image.channel_names, image.floats()
+        elif image.ndim not in (3, 4):
+            raise ArgumentError(f"The image must have the shape (C, H, W) or (N, C, H, W), not {image.shape}.")
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
         maps, results = self.normalize(image), []
         for layer in bound.layers:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.feature_maps import ArrayMaps, FeatureMaps
+from cnnfx.nn.array_maps import ArrayMaps
+from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.system.memory import buffer
 
 NORMALIZATIONS = {

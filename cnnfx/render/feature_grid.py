@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
-from cnnfx.nn.feature_maps import ArrayMaps, FeatureMaps
+from cnnfx.nn.array_maps import ArrayMaps
+from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer
 from cnnfx.render.color import ColorScale, LinearScale, draw_values, linear_scale
 from cnnfx.render.grid import ENLARGED_SIDE, Grid, Section

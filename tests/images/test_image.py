@@ -65,3 +65,10 @@ def test_a_narrow_image_is_shrunk_to_at_least_one_row_and_column(shape):
     small = shrink_to_pixels(Image("a", np.zeros(shape, np.uint8), ("x",)), 1000)
     assert small.shape[1] * small.shape[2] <= 1000
     assert min(small.shape) >= 1
+
+
+def test_an_image_is_shown_in_a_line_without_its_values() -> None:
+    color = Image("photo.jpg", np.zeros((3, 480, 640), np.uint8), ("red", "green", "blue"))
+    assert repr(color) == "<Image 'photo.jpg': 640×480, red, green, blue, uint8>"
+    many = Image("maps.npy", np.zeros((24, 5, 6), np.float32), tuple(map(str, range(24))))
+    assert repr(many) == "<Image 'maps.npy': 6×5, 24 channels, float32>"

@@ -8,7 +8,7 @@ import pytest
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError
 from cnnfx.nn import feature_maps as maps_module
-from cnnfx.nn.feature_maps import ArrayMaps, FeatureMaps, band_rows, feature_maps
+from cnnfx.nn.feature_maps import FeatureMaps, band_rows, feature_maps
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
@@ -114,11 +114,6 @@ def test_channels_of_maps_in_memory_are_selected_without_computing_them_again() 
     source.max_rows = 0
     np.testing.assert_array_equal(maps.select([2, 0]).whole(), whole[[2, 0]])
     assert source.max_rows == 0
-
-
-def test_selected_channels_of_an_array_keep_their_names_and_kinds() -> None:
-    maps = ArrayMaps(RANDOM.random((3, 4, 5)), "abc", (True, False, True)).select([2, 1])
-    assert (maps.names, maps.non_negative, maps.shape) == (("c", "b"), (True, False), (2, 4, 5))
 
 
 @pytest.mark.usefixtures("banded")

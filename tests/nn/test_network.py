@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import signal
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.images import Image
+from cnnfx.nn.layers import Activation, Combination, Conv, Dense, Layer, Pool
 from cnnfx.nn.network import Network
 
 RANDOM = np.random.default_rng(7)
@@ -137,3 +140,54 @@ def test_a_network_with_normalization_cannot_be_stacked_on_another() -> None:
         ArgumentError, match=r"^model normalizes its input, so it must be the first network, not a later one\.$"
     ):
         Network((shared_layer("a"),)).then(model)
+
+
+def test_a_network_is_called_with_an_image_and_names_its_maps() -> None:
+    network, image = Network((shared_layer("top", "left"),)), RANDOM.normal(size=(1, 9, 12))
+    maps = network(image)
+    np.testing.assert_array_equal(maps["left"], network.feature_maps(image)[-1][1])
+    assert maps.names == ("top", "left")
+    assert maps.non_negative == (False, False)
+
+
+def test_maps_after_relu_are_known_not_to_be_negative() -> None:
+    layer = replace(shared_layer("a", "b"), activation=Activation("relu"))
+    assert Network((layer,))(np.zeros((1, 9, 12))).non_negative == (True, True)
+
+
+def test_a_loaded_image_has_its_values_and_channel_names_used() -> None:
+    weights = np.ones((1, 1, 1, 1))
+    network = Network((Layer(Conv(weights, np.zeros(1), inputs=("green",)), ("g",)),))
+    values = RANDOM.integers(0, 256, (3, 5, 6)).astype(np.uint8)
+    image = Image("photo.png", values, ("red", "green", "blue"))
+    np.testing.assert_allclose(network(image)["g"], values[1] / 255, rtol=1e-6)
+    np.testing.assert_allclose(network.feature_maps(image)[0][0], values[1] / 255, rtol=1e-6)
+
+
+def test_a_batch_and_a_plane_are_refused_where_one_image_is_needed() -> None:
+    network = Network((shared_layer("a"),))
+    with pytest.raises(ArgumentError, match=r"must have the shape \(C, H, W\), not \(2, 1, 9, 12\). For a batch"):
+        network(np.zeros((2, 1, 9, 12)))
+    with pytest.raises(ArgumentError, match=r"must have the shape \(C, H, W\) or \(N, C, H, W\), not \(9, 12\)"):
+        network(np.zeros((9, 12)))
+
+
+def test_whole_numbers_are_normalized_to_floats() -> None:
+    network = Network((shared_layer("a"),), mean=10.0, std=4.0)
+    normalized = network.normalize(np.array([[[12, 8]]], np.uint8))
+    assert normalized.dtype == np.float32
+    assert normalized.tolist() == [[[0.5, -0.5]]]
+
+
+def test_networks_layers_and_weights_are_shown_in_a_line() -> None:
+    pooled = replace(per_channel_layer(4, 3), activation=Activation("relu"), pool=Pool("max", 2))
+    lower = shared_layer("a", "b", "c")
+    assert repr(lower) == "<Layer 3 filters of 3×3: a, b, c>"
+    assert repr(pooled) == "<Layer 4 filters of 3×3, relu, max:2: f0, f1, f2, f3>"
+    assert repr(pooled.conv) == "<Conv 4×3×3×3 float64>"
+    head = Dense(np.zeros((10, 16)), np.zeros(10), (4, 2, 2))
+    assert repr(head) == "<Dense 10×16 float64>"
+    classifier = Network((lower, pooled), "model", head=head, classes=tuple("0123456789"))
+    assert repr(classifier) == "<Network 'model': 3 filters of 3×3 → 4 filters of 3×3, relu, max:2 → 10 classes>"
+    deep = Network((lower,) * 200, "deep")
+    assert repr(deep) == f"<Network 'deep': {'3 filters of 3×3 → ' * 5}194 more layers → 3 filters of 3×3>"

@@ -8,7 +8,7 @@ import pytest
 import cnnfx
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
-from cnnfx.nn.feature_maps import ArrayMaps
+from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.render.color import NONFINITE_COLOR, ColorScale
 from cnnfx.render.feature_grid import input_tiles, map_tiles
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cnnfx.nn.feature_maps import ArrayMaps
+from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.grid import suitable_columns
