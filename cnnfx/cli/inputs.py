@@ -13,6 +13,7 @@ from cnnfx.errors import ArgumentError, FileError, UsageError
 if TYPE_CHECKING:
     from cnnfx.datasets.dataset import Dataset
     from cnnfx.features import ImageSource
+    from cnnfx.images import ColorMode
     from cnnfx.nn.network import Network
 
 STDIN = "-"
@@ -91,7 +92,9 @@ def read_stdin() -> bytes:
     return content
 
 
-def load_data(spec: str | None, seed: int, quiet: bool, size: int | None = None, channels: str = "gray") -> Dataset:
+def load_data(
+    spec: str | None, seed: int, quiet: bool, size: int | None = None, channels: ColorMode = "gray"
+) -> Dataset:
     """Return the data set of `--data`, and print its notes, also where `quiet` is given."""
     from cnnfx.datasets import load_dataset
 

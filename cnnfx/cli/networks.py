@@ -17,8 +17,6 @@ from cnnfx.system.threads import set_threads, thread_count
 
 if TYPE_CHECKING:
     from cnnfx.cli.options import NetworkOptions
-    from cnnfx.images import Image
-    from cnnfx.nn.layers import Array
 
 
 class LayerSettings(NamedTuple):
@@ -194,55 +192,6 @@ def load_classifier(path: str) -> Network:
     if network.head is None:
         raise FileError(f"{path} has no classifier head. Use a model written by cnnfx train.")
     return network
-
-
-def input_shape(network: Network, path: str) -> tuple[int, int, int]:
-    """Return the shape (C, H, W) of the images that a model was trained on.
-
-    Raises
-    ------
-    FileError
-        If the model does not contain it.
-    """
-    shape = network.meta.get("input")
-    if not isinstance(shape, list) or len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
-        raise FileError(f"{path}: it does not contain the size of its training images.")
-    channels, height, width = shape
-    return channels, height, width
-
-
-def fit_to_model(network: Network, shape: tuple[int, int, int], image: Image) -> tuple[Array, tuple[str, ...]]:
-    """Return an image `(C, H, W)` prepared as the training images of a model, and notes about the changes.
-
-    Digits are prepared as MNIST was made; other images are resized.
-
-    Raises
-    ------
-    ArgumentError
-        If the image cannot be prepared; the message names it.
-    """
-    if image.shape[0] != shape[0]:
-        raise ArgumentError(f"{image.name}: it has {image.shape[0]} channels; the model was trained on {shape[0]}.")
-    from cnnfx.datasets.digit_preprocessing import fit_digit, reads_digits
-
-    if not reads_digits(shape, network.classes):
-        return _resized(image, shape)
-    try:
-        digit, notes = fit_digit(image.floats()[0])
-    except ArgumentError as error:
-        raise error.prefixed(image.name) from error
-    return digit[None], notes
-
-
-def _resized(image: Image, shape: tuple[int, int, int]) -> tuple[Array, tuple[str, ...]]:
-    from cnnfx.datasets.image_folder import resize_to_bytes
-    from cnnfx.images import as_floats
-
-    pixels = as_floats(resize_to_bytes(image, *shape[1:]))
-    if image.shape == shape:
-        return pixels, ()
-    old, new = ("×".join(map(str, size[1:])) for size in (image.shape, shape))
-    return pixels, (f"resized from {old} to {new}, the size of the training images",)
 
 
 def use_threads(count: int | None) -> None:

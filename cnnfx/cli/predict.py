@@ -13,6 +13,7 @@ from cnnfx.cli.options import option
 if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
     from cnnfx.nn.network import Network
+    from cnnfx.training.predict import Prediction
 
 
 Model = Annotated[str, option("--model -m MODEL", "A model (.npz) written by cnnfx train.")]
@@ -40,16 +41,17 @@ def predict(
     """
     from cnnfx.cli.advice import FAILURE, report
     from cnnfx.cli.inputs import image_sources
-    from cnnfx.cli.networks import input_shape, load_classifier
+    from cnnfx.cli.networks import load_classifier
     from cnnfx.errors import CnnfxError
+    from cnnfx.training.predict import training_image_shape
 
     network = load_classifier(model)
-    shape = input_shape(network, model)
+    training_image_shape(network, model)  # a bad model is one error, not one for each image
     sources = image_sources(images, recursive)
     code = 0
     for source in sources:
         try:
-            result = _predicted(network, shape, source, top or 3)
+            result = _predicted(network, source, top or 3)
         except CnnfxError as error:  # the other images are still classified
             error_code = report(error)
             code = error_code if len(sources) == 1 else FAILURE
@@ -59,27 +61,25 @@ def predict(
         raise typer.Exit(code)
 
 
-def _predicted(network: Network, shape: tuple[int, int, int], source: InputImage, top: int) -> dict[str, Any]:
-    """The most probable classes of an image, ready for JSON."""
+def _predicted(network: Network, source: InputImage, top: int) -> Prediction:
     from cnnfx.cli.inputs import read_stdin
-    from cnnfx.cli.networks import fit_to_model
-    from cnnfx.images import load_image
+    from cnnfx.training.predict import predict as predict_image
 
-    content = read_stdin() if source.is_stdin else source.path
-    image = load_image(content, channels="rgb" if shape[0] == 3 else "gray")
-    pixels, notes = fit_to_model(network, shape, image)
-    probabilities = network.probabilities(pixels).tolist()
-    order = sorted(range(len(probabilities)), key=lambda k: -probabilities[k])
-    found = [{"class": network.classes[k], "probability": probabilities[k]} for k in order[:top]]
-    return {"image": image.name, **found[0], "top": found, "notes": [*image.notes, *notes]}
+    return predict_image(read_stdin() if source.is_stdin else source.path, network, top=top)
 
 
-def _print(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def _described(prediction: Prediction) -> dict[str, Any]:
+    """Return the prediction, ready for JSON."""
+    top = [{"class": found.name, "probability": found.probability} for found in prediction.top]
+    return {"image": prediction.image, **top[0], "top": top, "notes": list(prediction.notes)}
+
+
+def _print(prediction: Prediction, as_json: bool, quiet: bool) -> None:
     if as_json:
-        print_json(result)
+        print_json(_described(prediction))
         return
     if not quiet:
-        for note in result["notes"]:
-            print_error(f"{result['image']}: {note.removeprefix(result['image'] + ': ').rstrip('.')}.")
-    first, *others = (f"{found['class']} ({100 * found['probability']:.2f} %)" for found in result["top"])
-    print_result(f"{result['image']}: {first}" + (f"; or {', '.join(others)}" if others else ""))
+        for note in prediction.notes:
+            print_error(f"{prediction.image}: {note.removeprefix(prediction.image + ': ').rstrip('.')}.")
+    first, *others = (f"{name} ({100 * probability:.2f} %)" for name, probability in prediction.top)
+    print_result(f"{prediction.image}: {first}" + (f"; or {', '.join(others)}" if others else ""))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnnfx.cli.training_report import TrainingReporter
     from cnnfx.datasets import Dataset, LabeledImages
     from cnnfx.formats.arch import Arch
+    from cnnfx.images import ColorMode
     from cnnfx.training import Trainer
 
 DEFAULT_OUTPUT = "model.npz"
@@ -140,7 +141,7 @@ def _model_path(output: str | None, resume: str | None) -> str:
 
 
 def _new_trainer(
-    run_options: RunOptions, data: str | None, image_size: int | None, channels: str, quiet: bool
+    run_options: RunOptions, data: str | None, image_size: int | None, channels: ColorMode, quiet: bool
 ) -> Trainer:
     from cnnfx.cli.inputs import load_data
     from cnnfx.training import Trainer, TrainingSettings

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress, check_memory
 from cnnfx.errors import FileError
-from cnnfx.images import Image, find_images, load_image, resize
+from cnnfx.images import ColorMode, Image, find_images, load_image, resize
 
 ClassFiles = dict[str, list[Path]]
 """The image files of each class."""
@@ -27,7 +27,12 @@ FILES_PER_TEST = 6
 
 
 def load_class_folders(
-    path: Path, *, size: int | None = None, channels: str = "gray", seed: int = 0, progress: Progress | None = None
+    path: Path,
+    *,
+    size: int | None = None,
+    channels: ColorMode = "gray",
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Load the dataset of a folder with one sub-folder of images per class. The names of sub-folders are class names.
 
@@ -143,7 +148,7 @@ def _labels(classes: ClassFiles) -> Labels:
 
 
 def _load_images(
-    path: Path, files: list[Path], size: int | None, channels: str, progress: Progress | None
+    path: Path, files: list[Path], size: int | None, channels: ColorMode, progress: Progress | None
 ) -> tuple[Images, tuple[str, ...]]:
     """Load all images into one array (N, C, H, W); return it with a note of the number of resized images."""
     height, width = (size, size) if size else _default_size(load_image(files[0], channels=channels))

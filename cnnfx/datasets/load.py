@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from cnnfx.datasets.dataset import Dataset, Progress
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images.load import ZIP_SIGNATURE
+from cnnfx.images.load import ZIP_SIGNATURE, ColorMode
 from cnnfx.system.suggest import choose_name
 
 CHANNELS = {"gray": ("grey",), "rgb": ()}
@@ -37,7 +38,7 @@ def load_dataset(
     spec: str | os.PathLike[str] | None = None,
     *,
     size: int | None = None,
-    channels: str = "gray",
+    channels: ColorMode = "gray",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -72,7 +73,7 @@ def load_dataset(
         If the size is not positive, the channels are not known, or a size or "rgb" is given for a dataset other than
         class folders.
     """
-    channels = choose_name("channels", channels, CHANNELS)
+    channels = cast(ColorMode, choose_name("channels", channels, CHANNELS))
     if size is not None and size < 1:
         raise ArgumentError(f"size is {size}. Images are at least 1 pixel high and wide.")
     if spec is None or is_name(spec):
@@ -91,7 +92,12 @@ def is_name(spec: str | os.PathLike[str]) -> bool:
 
 
 def load_path(
-    path: Path, *, size: int | None = None, channels: str = "gray", seed: int = 0, progress: Progress | None = None
+    path: Path,
+    *,
+    size: int | None = None,
+    channels: ColorMode = "gray",
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Load the dataset of a file or folder. Arguments and errors are those of `load_dataset`."""
     from cnnfx.datasets.idx import find_idx, is_idx_name, load_idx
@@ -122,7 +128,7 @@ def _is_zip(path: Path) -> bool:
         raise FileError(f"{path}: it cannot be read: {error.strerror}.") from error
 
 
-def _check_not_converted(name: str, size: int | None, channels: str) -> None:
+def _check_not_converted(name: str, size: int | None, channels: ColorMode) -> None:
     if size is not None or channels != "gray":
         argument = "a size" if size is not None else f"channels {channels}"
         raise ArgumentError(f"{name}: {argument} can be given for folders of images only.")

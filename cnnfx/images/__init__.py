@@ -5,6 +5,17 @@
 """
 
 from cnnfx.images.image import MAX_PIXELS, Image, as_floats, resize, shrink_to_pixels
-from cnnfx.images.load import find_images, load_image
+from cnnfx.images.load import ChannelMode, ColorMode, as_image, find_images, load_image
 
-__all__ = ["MAX_PIXELS", "Image", "as_floats", "find_images", "load_image", "resize", "shrink_to_pixels"]
+__all__ = [
+    "MAX_PIXELS",
+    "ChannelMode",
+    "ColorMode",
+    "Image",
+    "as_floats",
+    "as_image",
+    "find_images",
+    "load_image",
+    "resize",
+    "shrink_to_pixels",
+]

@@ -7,13 +7,22 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
-from cnnfx.errors import FileError
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.image import MAX_PIXELS, Image
-from cnnfx.system.suggest import closest_names
+from cnnfx.system.suggest import choose_name, closest_names
 
 Kind = Literal["picture", "npy", "npz", "csv"]
+ColorMode = Literal["gray", "rgb"]
+"""One channel, the luma, or three: red, green and blue."""
+ChannelMode = Literal["auto"] | ColorMode
+"""Values of the argument `channels` of `load_image`."""
+CHANNEL_MODES: dict[str, tuple[str, ...]] = {"auto": (), "gray": ("grey",), "rgb": ()}
+"""These values, and aliases."""
 
 PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".pnm")
 """The file name extensions of the pictures that are found in folders."""
@@ -36,7 +45,7 @@ STREAM_NAME = "standard input"
 def load_image(
     source: str | os.PathLike[str] | bytes,
     *,
-    channels: str = "auto",
+    channels: ChannelMode = "auto",
     background: str = "white",
     max_pixels: int = MAX_PIXELS,
 ) -> Image:
@@ -65,8 +74,9 @@ def load_image(
     FileError
         If the file is missing, unreadable, damaged, not an image, or too large.
     ArgumentError
-        If the background is not a color.
+        If the background is not a color, or the channels are not known.
     """
+    channels = cast(ChannelMode, choose_name("channels", channels, CHANNEL_MODES))
     name, stream = _open(source)
     with stream:
         try:
@@ -81,6 +91,44 @@ def load_image(
             return load(name, stream, max_pixels)
         except OSError as error:
             raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
+
+
+def as_image(
+    source: str | os.PathLike[str] | bytes | Image | ArrayLike, *, channels: ChannelMode = "auto", name: str = "array"
+) -> Image:
+    """Return an image, loaded if it is not one yet.
+
+    Parameters
+    ----------
+    source : path, bytes, Image, or array (C, H, W) or (H, W)
+        A path or bytes are loaded with `load_image`. In an array, uint8 and uint16 are pixels in 0..255 and 0..65535;
+        other numbers become float32 and are not scaled. Its channels are "gray", or red, green and blue, or numbered.
+    channels : "auto", "gray" or "rgb"
+        For a picture; see `load_image`.
+    name : str
+        Of an array, for messages.
+
+    Raises
+    ------
+    FileError
+        If it cannot be loaded.
+    ArgumentError
+        If the array has another shape, is empty, or does not contain real numbers.
+    """
+    if isinstance(source, Image):
+        return source
+    if isinstance(source, str | bytes | os.PathLike):
+        return load_image(source, channels=channels)
+    values = np.asarray(source)
+    if values.ndim not in (2, 3) or not values.size:
+        raise ArgumentError(f"An image must have the shape (C, H, W) or (H, W), not {values.shape}.")
+    if values.dtype.kind not in "biuf":
+        raise ArgumentError(f"An image must contain real numbers, not {values.dtype}.")
+    values = values.reshape(-1, *values.shape[-2:])
+    if values.dtype not in (np.uint8, np.uint16):
+        values = values.astype(np.float32, copy=False)
+    names = {1: ("gray",), 3: ("red", "green", "blue")}.get(len(values), tuple(map(str, range(len(values)))))
+    return Image(name, values, names, is_array=values.dtype == np.float32)
 
 
 def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) -> list[Path]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from cnnfx.errors import ArgumentError
-from cnnfx.images import MAX_PIXELS, Image, load_image, shrink_to_pixels
+from cnnfx.images import MAX_PIXELS, ChannelMode, ColorMode, Image, load_image, shrink_to_pixels
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import select_channels
@@ -63,7 +63,8 @@ class Pipeline(NamedTuple):
         FileError
             If it cannot be read.
         """
-        channels = {"auto": color_mode(self.network), "each": "auto"}.get(self.channels, self.channels)
+        mode = {"auto": color_mode(self.network), "each": "auto"}.get(self.channels, self.channels)
+        channels = cast(ChannelMode, mode)  # load_image checks it
         image = load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
         return image if self.shrink_to is None else shrink_to_pixels(image, self.shrink_to)
 
@@ -111,7 +112,7 @@ class Pipeline(NamedTuple):
         return select_channels(names, self.only[number], f"layer {number} of {self.network.name}")
 
 
-def color_mode(network: Network) -> str:
+def color_mode(network: Network) -> ColorMode:
     """Return "rgb" if the filters of a network's first layer read color channels, otherwise "gray"."""
     conv = network.layers[0].conv
     return "rgb" if conv.in_channels == 3 or not COLOR_NAMES.isdisjoint(conv.inputs or ()) else "gray"

@@ -99,7 +99,7 @@ def test_images_are_resized_to_the_input_of_a_color_model():
     PIL.Image.new("RGB", (30, 20), (250, 10, 20)).save("a.png")
     result = done("predict", "a.png", "--top", "1")
     assert result.stdout.startswith("a.png: red (")
-    assert result.stderr == ("cnnfx: a.png: resized from 20×30 to 12×12, the size of the training images.\n")
+    assert result.stderr == ("cnnfx: a.png: resized from 30×20 to 12×12, the size of the training images.\n")
     assert json.loads(done("evaluate", "model.npz", "--data", "photos", "--json").stdout)["accuracy"] == 1
     assert refused("evaluate", "model.npz", code=2) == (
         "cnnfx: The model was trained on photos. Name the data set with --data."

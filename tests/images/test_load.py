@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.errors import FileError
-from cnnfx.images import load_image
+from cnnfx.errors import ArgumentError, FileError
+from cnnfx.images import as_image, load_image
 
 VALUES = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -191,3 +191,42 @@ def test_any_bytes_are_read_or_refused(start: bytes, rest: bytes) -> None:
     except FileError:
         return
     assert min(image.shape) > 0
+
+
+def test_a_path_bytes_an_image_and_an_array_become_an_image(tmp_path):
+    path = tmp_path / "a.png"
+    PIL.Image.fromarray(np.full((4, 6, 3), 51, np.uint8)).save(path)
+    loaded = as_image(path, channels="gray")
+    assert (loaded.name, loaded.shape) == (str(path), (1, 4, 6))
+    assert as_image(path.read_bytes()).shape == (3, 4, 6)
+    assert as_image(loaded) is loaded
+
+
+def test_the_kind_of_an_array_decides_its_scale():
+    pixels = as_image(np.full((4, 6), 51, np.uint8))
+    assert (pixels.shape, pixels.channel_names, pixels.is_array) == ((1, 4, 6), ("gray",), False)
+    assert pixels.floats()[0, 0, 0] == np.float32(0.2)
+    numbers = as_image(np.full((3, 4, 6), 51))
+    assert (numbers.channel_names, numbers.is_array) == (("red", "green", "blue"), True)
+    assert numbers.floats()[0, 0, 0] == 51
+    assert as_image([[True, False]]).floats().tolist() == [[[1, 0]]]
+    assert as_image(np.zeros((2, 4, 6))).channel_names == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(5), r"An image must have the shape \(C, H, W\) or \(H, W\), not \(5,\)"),
+        (np.zeros((1, 3, 4, 5)), r"not \(1, 3, 4, 5\)"),
+        (np.zeros((0, 4)), r"not \(0, 4\)"),
+        (np.full((2, 2), 1j), "An image must contain real numbers, not complex128"),
+    ],
+)
+def test_an_array_that_is_no_image_is_refused(array, message):
+    with pytest.raises(ArgumentError, match=message):
+        as_image(array)
+
+
+def test_unknown_channels_are_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="channels"):
+        load_image(tmp_path / "a.png", channels="cmyk")
