@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,11 +21,23 @@ from cnnfx.render.text import draw_text, line_height, shorten, text_width
 from cnnfx.render.tiles import Levels, blank, paste
 from cnnfx.render.tint import BRIGHTNESS, View, tinted_image
 
+RGB = tuple[int, int, int]
+"""Red, green and blue, 0..255."""
+
 FILTER_COLORS = (
     (255, 235, 40), (185, 80, 255), (40, 240, 120), (255, 75, 20),
     (180, 180, 255), (150, 240, 210), (190, 130, 95), (245, 50, 155),
 )  # fmt: skip
 """The colors of filters: light enough for black text, and distinguishable without full color vision."""
+COLOR_NAMES = {
+    "red": (255, 75, 50),
+    "green": (40, 230, 90),
+    "yellow": (255, 235, 40),
+    "blue": (90, 140, 255),
+    "white": (255, 255, 255),
+    "black": (130, 130, 130),
+}
+"""The colors of filters with these names, which would be misleading in any other; black is gray, or it is invisible."""
 MAX_CHANNELS = len(FILTER_COLORS)
 """The most channels in an overlay; those with the largest values are shown."""
 DEFAULT_PEAKS = 20
@@ -36,14 +49,16 @@ CHANNEL_SHARE = 0.75
 TOTAL_SHARE = 0.5
 """Peaks are framed from this share of the largest value of all channels."""
 MIN_FONT_SIZE, MAX_FONT_SIZE = 12, 28
-"""The font size is a 50th of the longer side, within these limits."""
+"""The limits of the font size."""
+FONT_DIVISOR = 44
+"""The font size is the square root of the pixels divided by this."""
 MAX_OVERLAY_PIXELS = 100_000_000
 """The most pixels of a picture of a layer."""
 MIN_STAGE_WIDTH = 400
 """Narrower pictures get room for labels at their sides, in pixels."""
 MIN_STAGE_LINES = 8
 """Lower pictures get room for labels above and below, in lines of text."""
-MIN_DISTANCE = 1 / 20
+MIN_DISTANCE = 1 / 12
 """Peaks of a channel are farther apart than this share of the longer side of the image."""
 MAX_NAMED_PEAKS = 12
 """With more peaks, only the strongest of each channel are labeled with its name, the others with their value."""
@@ -135,6 +150,8 @@ def draw_overlay(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
         peaks = framed_peaks(shown, options.peaks)
         parts.append(_draw_layer(image, number, shown, peaks, color_scale, view, options))
         notes += [f"layer {number}: {note}"] if note else []
+        if not peaks:
+            notes.append(f"{image.name}: nothing found: no value of layer {number} is above 0.")
         found.append(peaks)
     return Overlay(np.concatenate(parts), found, tuple(notes))
 
@@ -169,6 +186,13 @@ def framed_peaks(maps: FeatureMaps, count: int | None = None) -> list[FramedPeak
     ]
 
 
+def filter_colors(names: Sequence[str]) -> list[RGB]:
+    """Return the color (red, green, blue) of each of up to `MAX_CHANNELS` filters; see `COLOR_NAMES`."""
+    used = {COLOR_NAMES[name] for name in names if name in COLOR_NAMES}
+    others = iter(color for color in FILTER_COLORS if color not in used)
+    return [COLOR_NAMES.get(name) or next(others) for name in names]
+
+
 def _strongest_channels(maps: FeatureMaps) -> tuple[FeatureMaps, str]:
     """Return the channels that an overlay shows, and a note if these are not all."""
     count = maps.shape[0]
@@ -192,8 +216,9 @@ def _draw_layer(
     options: OverlayOptions,
 ) -> Levels:
     """Draw the overlay of a layer, with its title and legend."""
-    picture = tinted_image(image, maps, color_scale, FILTER_COLORS[: maps.shape[0]], view)
-    size = min(max(MIN_FONT_SIZE, max(picture.shape[:2]) // 50), MAX_FONT_SIZE)
+    colors = filter_colors(maps.names)
+    picture = tinted_image(image, maps, color_scale, colors, view)
+    size = min(max(MIN_FONT_SIZE, round(math.sqrt(picture.size / 3) / FONT_DIVISOR)), MAX_FONT_SIZE)
     left = top = 0
     if options.labels:
         stage = blank(
@@ -204,9 +229,9 @@ def _draw_layer(
         picture = stage
     frames = _frames(peaks, image.shape[1:], view, (left, top), picture.shape)
     for frame, framed in reversed(list(zip(frames, peaks, strict=True))):
-        draw_frame(picture, frame, FILTER_COLORS[framed.peak.channel], FRAME_THICKNESS)
+        draw_frame(picture, frame, colors[framed.peak.channel], FRAME_THICKNESS)
     if options.labels:
-        _draw_labels(picture, frames, peaks, size)
+        _draw_labels(picture, frames, peaks, colors, size)
     if not options.legend:
         return picture
     width = picture.shape[1]
@@ -251,7 +276,9 @@ def _grown(box: Rectangle, pixels: int) -> Rectangle:
     return Rectangle(box.left - pixels, box.top - pixels, box.right + pixels, box.bottom + pixels)
 
 
-def _draw_labels(picture: Levels, frames: Sequence[Rectangle], peaks: Sequence[FramedPeak], size: int) -> None:
+def _draw_labels(
+    picture: Levels, frames: Sequence[Rectangle], peaks: Sequence[FramedPeak], colors: Sequence[RGB], size: int
+) -> None:
     """Draw the name and value of each peak near its frame, in the color of its filter."""
     height, width = picture.shape[:2]
     labels = [draw_text(shorten(text, size, width - 2 * CHIP_PADDING), size) for text in _label_texts(peaks)]
@@ -259,12 +286,12 @@ def _draw_labels(picture: Levels, frames: Sequence[Rectangle], peaks: Sequence[F
     placements = place_labels(frames, sizes, Rectangle(0, 0, width, height))
     for frame, placement, framed in zip(frames, placements, peaks, strict=True):
         if placement is not None and placement.apart:
-            _draw_leader(picture, placement.label, frame, FILTER_COLORS[framed.peak.channel])
+            _draw_leader(picture, placement.label, frame, colors[framed.peak.channel])
     for placement, label, framed in zip(placements, labels, peaks, strict=True):
         if placement is not None:
             box = placement.label
             chip = picture[box.top : box.bottom, box.left : box.right]
-            chip[:] = FILTER_COLORS[framed.peak.channel]
+            chip[:] = colors[framed.peak.channel]
             text = chip[:, CHIP_PADDING:-CHIP_PADDING]
             text[:] = text * (label[..., np.newaxis] / 255)
 
@@ -279,7 +306,7 @@ def _label_texts(peaks: Sequence[FramedPeak]) -> Iterator[str]:
         named.add(framed.peak.channel)
 
 
-def _draw_leader(picture: Levels, label: Rectangle, frame: Rectangle, color: tuple[int, int, int]) -> None:
+def _draw_leader(picture: Levels, label: Rectangle, frame: Rectangle, color: RGB) -> None:
     """Draw a line from a label to the nearest point of a frame."""
     (start_x, end_x), (start_y, end_y) = (
         _nearest((label[axis], label[axis + 2]), (frame[axis], frame[axis + 2])) for axis in (0, 1)
@@ -302,9 +329,12 @@ def _draw_legend(
     """Draw the color and the name of each filter, and the values of the colors, in as many lines as they need."""
     found = {framed.peak.channel for framed in peaks}
     names = [name if channel in found else f"{name}: none" for channel, name in enumerate(maps.names)]
+    entries = [
+        _legend_entry(name, color, size, width) for name, color in zip(names, filter_colors(maps.names), strict=True)
+    ]
     high = color_scale.linear_scales(maps)[0].limits[1]
-    entries = [_legend_entry(name, FILTER_COLORS[channel], size, width) for channel, name in enumerate(names)]
-    entries.append(_as_color(draw_text(f"colors: 0 to {format_scale_number(high)}", size)))
+    if high:
+        entries.append(_as_color(draw_text(f"colors: 0 to {format_scale_number(high)}", size)))
     lines: list[list[Levels]] = [[]]
     for entry in entries:
         if lines[-1] and sum(e.shape[1] + size for e in (*lines[-1], entry)) - size > width:
@@ -319,7 +349,7 @@ def _draw_legend(
     return canvas
 
 
-def _legend_entry(name: str, color: tuple[int, int, int], size: int, width: int) -> Levels:
+def _legend_entry(name: str, color: RGB, size: int, width: int) -> Levels:
     """Draw the colors of a filter from value 0 to the largest, and its name."""
     text = draw_text(name, size, min(text_width(name, size), max(width - 3 * size, size)))
     entry = blank(text.shape[0], 3 * size + text.shape[1], True)

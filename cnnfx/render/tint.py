@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,10 +130,7 @@ def _resample(levels: Levels, rows: NDArray[np.int_], columns: NDArray[np.int_],
     resampled[:, columns < 0] = 0
     if view.reduction == 1:
         return resampled
-    height, width = (side // view.reduction for side in resampled.shape)
-    blocks = resampled.reshape(height, view.reduction, width, view.reduction)
-    largest: Levels = blocks.max(axis=3).max(axis=1)
-    return largest
+    return _reduce_blocks(resampled, view.reduction, np.maximum)
 
 
 def _dimmed_bands(image: Image, view: View, step: int) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
@@ -151,11 +149,18 @@ def _dimmed_bands(image: Image, view: View, step: int) -> Iterator[tuple[int, in
         levels = (gray + np.float32(SATURATION) * (levels - gray)) * np.float32(BRIGHTNESS)
         if view.reduction > 1:
             levels = levels[: (last - first) * view.reduction, : width * view.reduction]
-            levels = levels.reshape(last - first, view.reduction, width, view.reduction, 3).mean(axis=(1, 3))
+            levels = _reduce_blocks(levels / np.float32(view.reduction**2), view.reduction, np.add)
         else:
             levels = levels.repeat(view.scale, axis=0).repeat(view.scale, axis=1)
             levels = levels[first - top * view.scale :][: last - first]
         yield first, last, levels
+
+
+def _reduce_blocks(pixels: NDArray[Any], size: int, function: np.ufunc) -> NDArray[Any]:
+    """Combine the pixels `(H, W, ...)` of each `size`×`size` block; strided slices are faster than a reduction."""
+    rows = reduce(function, (pixels[row::size] for row in range(size)))
+    blocks: NDArray[Any] = reduce(function, (rows[:, column::size] for column in range(size)))
+    return blocks
 
 
 def _mix(dimmed: NDArray[np.float32], opacities: NDArray[np.float32], palette: NDArray[np.float32]) -> Levels:
