@@ -107,7 +107,9 @@ def _local_maxima(values: Floats, radius: tuple[int, int], minimum: float) -> tu
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     size = 2 * radius[0] + 1, 2 * radius[1] + 1
     largest = ndimage.maximum_filter(finite, size, mode="constant", cval=-np.inf)
-    areas, _ = ndimage.label((finite == largest) & (finite >= minimum), np.ones((3, 3)))
+    # Maxima that are next to each other have equal values if they are in each other's neighborhood.
+    adjacent = np.outer(np.abs([-1, 0, 1]) <= radius[0], np.abs([-1, 0, 1]) <= radius[1])
+    areas, _ = ndimage.label((finite == largest) & (finite >= minimum), adjacent)
     rows, columns = np.nonzero(areas)
     numbers = areas[rows, columns] - 1
     sizes = np.bincount(numbers)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.nn.layers import Conv, Layer, Pool
+from cnnfx.nn.layers import Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
-from cnnfx.nn.receptive_field import Box, field_size, receptive_field
+from cnnfx.nn.receptive_field import Box, ChannelField, channel_field, field_size, receptive_field
 
 
 def layer(weights, pool: str = "", **settings) -> Layer:
@@ -125,3 +125,61 @@ def test_the_field_includes_all_pixels_of_a_max_pooling():
     expected = np.zeros((14, 14), bool)
     expected[top:bottom, left:right] = True
     np.testing.assert_array_equal(changed, expected)
+
+
+def test_the_field_of_a_channel_leaves_out_weights_of_0():
+    kernels = np.zeros((2, 1, 3, 5))
+    kernels[0, 0, 1, 1:4] = 1
+    kernels[1, 0, 0, 0] = kernels[1, 0, 2, 4] = 1
+    net = network(layer(kernels, padding=1, stride=(1, 2)))
+    assert channel_field(net, (1, 9, 9), 0) == ChannelField(Box(0, 0, 1, 3), (1, 2))
+    assert channel_field(net, (1, 9, 9), 0).box(4, 3) == Box(4, 6, 5, 9)
+    assert channel_field(net, (1, 9, 9), 1) == ChannelField(Box(-1, -1, 2, 4), (1, 2))
+    assert channel_field(net, (1, 9, 9), 1).size == (3, 5)
+
+
+def test_a_combined_channel_reads_what_its_filters_read():
+    kernels = np.zeros((2, 1, 3, 3))
+    kernels[0, 0, 0, 0] = kernels[1, 0, 2, 1] = 1
+    combined = layer(kernels)
+    combine = Combination("second", "take", (1,)), Combination("both", "norm", (0, 1))
+    net = network(Layer(combined.conv, combined.filter_names, combine))
+    assert channel_field(net, (1, 9, 9), 0).first == Box(2, 1, 3, 2)
+    assert channel_field(net, (1, 9, 9), 1).first == Box(0, 0, 3, 2)
+
+
+def test_a_channel_without_weights_has_the_field_of_its_layer():
+    net = network(ones(3, pool="max:2"), layer(np.zeros((1, 1, 2, 2))))
+    field = receptive_field(net, (1, 12, 12))
+    assert channel_field(net, (1, 12, 12), 0) == ChannelField(field.box(0, 0), field.stride)
+
+
+@settings(max_examples=80)
+@given(st.lists(st.tuples(st.integers(1, 4), LAYERS), min_size=1, max_size=3), st.integers(1, 2), st.integers(0, 2**32))
+def test_the_field_of_a_channel_is_the_smallest_rectangle_of_the_pixels_that_change_it(layers, groups, seed):
+    random = np.random.default_rng(seed)
+    built, channels = [], groups
+    for count, one in layers:
+        settings_of_layer = {**one, "border": "constant", "groups": groups}
+        kernel = settings_of_layer.pop("kernel")
+        weights = random.uniform(0.5, 1, (count * groups, channels // groups, *kernel))
+        weights[random.random(weights.shape) < 0.5] = 0
+        built.append(layer(weights, **settings_of_layer))
+        channels = count * groups
+    net = network(*built)
+    shape = (groups, *random.integers(8, 16, 2).tolist())
+    try:
+        maps = net.feature_maps(np.zeros(shape))[-1]
+    except CnnfxError:
+        return  # the layers do not fit so small an image
+    channel, row, column = (int(random.integers(0, size)) for size in maps.shape)
+    pixels = np.eye(int(np.prod(shape))).reshape(-1, *shape)
+    changed = net.feature_maps(pixels)[-1][:, channel, row, column].reshape(shape).any(axis=0)
+    box = channel_field(net, shape, channel).box(row, column)
+    clipped = box.clipped(*shape[1:])
+    assert (
+        not changed.sum() or changed[clipped.top : clipped.bottom, clipped.left : clipped.right].sum() == changed.sum()
+    )
+    if box == clipped and changed.any():  # no part of it is in the padding
+        rows, columns = np.nonzero(changed.any(axis=1))[0], np.nonzero(changed.any(axis=0))[0]
+        assert box == Box(rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)
