@@ -95,7 +95,8 @@ APPLY = {
     "__main__": set(),
     "cli": {"advice", "app", "apply", "console", "inputs", "networks", "options", "outputs", "parsers", "renamed"},
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
-    "render": {"color", "feature_grid", "grid", "png", "text", "tiles"},
+    "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
+    | {"legend", "number_text", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},
     "nn": {"array_maps", "concat", "feature_maps", "layers", "network", "selection", "statistics"},
     "images": {"image", "load", "pillow"},

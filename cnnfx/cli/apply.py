@@ -69,7 +69,13 @@ Scale = Annotated[
     option("--scale N", "Enlarge N times. By default small maps are enlarged.", options.PICTURE, parsers.whole),
 ]
 Gap = Annotated[int | None, option("--gap N", "Pixels between the maps.", options.PICTURE, parsers.pixels)]
-Labels = Annotated[bool, option("--labels/--no-labels", "Write each channel's name above its map.", options.PICTURE)]
+Labels = Annotated[
+    bool,
+    option("--labels/--no-labels", "Write each channel's name above its map; --no-labels: no text.", options.PICTURE),
+]
+Legend = Annotated[
+    bool, option("--legend/--no-legend", "Write a title and the ranges of the values, with a bar.", options.PICTURE)
+]
 WithInput = Annotated[bool, option("--with-input", "Show the input, too.", options.PICTURE)]
 WithFilters = Annotated[bool, option("--with-filters", "Show each filter above its map.", options.PICTURE)]
 Overlay = Annotated[
@@ -114,6 +120,7 @@ def apply(
     scale: Scale = None,
     gap: Gap = None,
     labels: Labels = True,
+    legend: Legend = True,
     with_input: WithInput = False,
     with_filters: WithFilters = False,
     overlay: Overlay = False,
@@ -180,7 +187,7 @@ def apply(
         pipeline.channel_names()  # raises an error for channels that do not exist, before any work is done
     if targets[0].format in PAGE_FORMATS:
         pipeline = _for_page(pipeline)
-    grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters)
+    grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters, legend)
     overlay_options = None
     if overlay:
         from cnnfx.render.overlay import OverlayOptions

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.grid import Grid, Section
+from cnnfx.render.cells import Section
+from cnnfx.render.grid import Grid
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 from cnnfx.render.tiles import Levels, blank, enlarge, paste, picture_tiles
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,18 @@ from cnnfx.images import Image
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer
+from cnnfx.render.captions import image_caption, layer_caption, picture_caption
+from cnnfx.render.cells import Section
 from cnnfx.render.color import ColorScale, LinearScale, draw_values, linear_scale
-from cnnfx.render.grid import ENLARGED_SIDE, Grid, Section
+from cnnfx.render.grid import Grid
+from cnnfx.render.heading import Heading
+from cnnfx.render.legend import Legend, ScaleBar, range_texts, scale_bars
 from cnnfx.render.png import write_png
 from cnnfx.render.tiles import Levels, Tiles
 from cnnfx.system.files import atomic_write
+
+LAYER_EMPHASIS = 1.1
+"""The font size of the heading of a layer, relative to that of labels."""
 
 
 def grid(
@@ -105,11 +113,13 @@ class GridOptions(NamedTuple):
     columns, scale, gap : int, optional
         As in `grid`.
     labels : bool
-        Whether names are drawn above the maps.
+        Whether names are drawn above the maps, and an arrow beside the input.
     with_input : bool
-        Whether the input image is the first tile.
+        Whether the input image is drawn at the left of the maps.
     with_filters : bool
-        Whether the filter of each map is drawn above it.
+        Whether a small picture of the filter of each map is drawn beside its name.
+    legend : bool
+        Whether a title and the ranges of the values are drawn, if names are.
     """
 
     color_scale: ColorScale = ColorScale()
@@ -119,6 +129,7 @@ class GridOptions(NamedTuple):
     gap: int | None = None
     with_input: bool = False
     with_filters: bool = False
+    legend: bool = True
 
 
 def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], options: GridOptions) -> Grid:
@@ -135,17 +146,26 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
     CnnfxError
         If the grid would be too large; the message names the image.
     """
+    legend = options.legend and options.labels
     sections = []
     for position, (number, maps) in enumerate(layers):
-        tiles: list[Tiles] = []
-        if options.with_input and position == 0:
-            tiles.append(input_tiles(image))
-        filters = _filter_pictures(maps, options) if options.with_filters else ()
-        tiles.append(map_tiles(maps, options.color_scale, filters))
-        title = f"layer {number}" if len(layers) > 1 else ""
-        sections.append(Section(tiles, options.columns or _default_columns(maps, options), options.scale, title))
+        shown = ShownMaps(maps, options.color_scale)
+        heading = None
+        if legend and len(layers) == 1:
+            heading = Heading(picture_caption(image, number, maps), shown.legend)
+        elif legend:
+            text = f"layer {number} · {layer_caption(maps.network.layers[-1], maps.shape)}"
+            heading = Heading(text, shown.legend, LAYER_EMPHASIS)
+        elif options.labels and len(layers) > 1:
+            heading = Heading(f"layer {number}")
+        tiles = shown.tiles(partial(_filter_picture, maps) if options.with_filters else None)
+        columns = options.columns or _default_columns(maps)
+        source = input_tiles(image) if options.with_input and position == 0 else None
+        sections.append(Section([tiles], columns, options.scale, heading, source))
+    count, name = len(layers), layers[-1][1].network.name
+    heading = Heading(f"{image_caption(image)} · {name}: {count} layers") if legend and count > 1 else None
     try:
-        return Grid(sections, options.labels, options.gap)
+        return Grid(sections, options.labels, options.gap, heading)
     except CnnfxError as error:
         raise error.prefixed(image.name) from error
 
@@ -182,53 +202,83 @@ def input_tiles(image: Image) -> Tiles:
     return Tiles(("input",), image.shape[1], image.shape[2], rows, color or has_nonfinite)
 
 
-def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, above: Sequence[Levels | None] = ()) -> Tiles:
-    """Return the channels as tiles, each labeled with its name.
+class ShownMaps:
+    """Feature maps with the color scale that draws them.
 
-    The statistics of the channels are computed when the first row is drawn.
+    The statistics of the channels are computed when the first label, legend or row is drawn.
 
     Parameters
     ----------
     maps : FeatureMaps or ArrayMaps
     color_scale : ColorScale
-    above : sequence of pictures or None
-        Small pictures to draw above the channels, such as their filters.
     """
-    scales: list[LinearScale] = []
-    parts: dict[tuple[int, int], FeatureMaps | ArrayMaps] = {}
 
-    def rows(first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
-        if not scales:
-            scales.extend(color_scale.linear_scales(maps))
-        if (first, last) not in parts:
-            parts[first, last] = maps.select(range(first, last))
-        values = parts[first, last].rows(top, bottom)
+    def __init__(self, maps: FeatureMaps | ArrayMaps, color_scale: ColorScale) -> None:
+        self.maps, self.color_scale = maps, color_scale
+        self._parts: dict[tuple[int, int], FeatureMaps | ArrayMaps] = {}
+
+    @cached_property
+    def scales(self) -> list[LinearScale]:
+        """The scale from values to levels of each channel."""
+        return self.color_scale.linear_scales(self.maps)
+
+    @property
+    def legend(self) -> Legend:
+        """The bars of the color scales."""
+        return Legend(len(set(self.maps.non_negative)), self.color_scale.colormap, self._bars)
+
+    def tiles(self, small_picture: Callable[[int, int, int], Levels | None] | None = None) -> Tiles:
+        """Return the channels as tiles, each labeled with its name and range."""
+        _, height, width = self.maps.shape
+        return Tiles(
+            tuple(self.maps.names), height, width, self._rows, self._in_color, self._range_texts, small_picture
+        )
+
+    def _rows(self, first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
+        if (first, last) not in self._parts:
+            self._parts[first, last] = self.maps.select(range(first, last))
+        values = self._parts[first, last].rows(top, bottom)
         for index, channel in enumerate(values, first):
-            has_nonfinite = maps.statistics[index].nonfinite > 0
-            yield draw_values(channel, scales[index], color_scale.colormap, has_nonfinite)
+            has_nonfinite = self.maps.statistics[index].nonfinite > 0
+            yield draw_values(channel, self.scales[index], self.color_scale.colormap, has_nonfinite)
 
-    def color(first: int, last: int) -> bool:
-        if color_scale.colormap != "gray" or any(picture is not None and picture.ndim == 3 for picture in above):
-            return True
-        return any(channel.nonfinite for channel in maps.statistics[first:last])
+    def _in_color(self, first: int, last: int) -> bool:
+        statistics = self.maps.statistics[first:last] if self.color_scale.colormap == "gray" else ()
+        return not statistics or any(channel.nonfinite for channel in statistics)
 
-    _, height, width = maps.shape
-    return Tiles(tuple(maps.names), height, width, rows, color, above)
+    def _bars(self) -> list[ScaleBar]:
+        return scale_bars(self._limits, [self._clips(non_negative) for non_negative in self.maps.non_negative])
+
+    def _clips(self, non_negative: bool) -> tuple[bool, bool]:
+        """Return whether values below the range are drawn in its first color, and those above it in its last."""
+        scale = self.color_scale
+        fixed = scale.clip is not None or scale.limits is not None or scale.normalize == "none"
+        has_lower = fixed and not non_negative and scale.normalize != "absolute"
+        return has_lower or scale.normalize == "positive", fixed
+
+    def _range_texts(self) -> list[str]:
+        return range_texts(self._limits)
+
+    @property
+    def _limits(self) -> list[tuple[float, float]]:
+        return [scale.limits for scale in self.scales]
 
 
-def _default_columns(maps: FeatureMaps, options: GridOptions) -> int | None:
+def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale) -> Tiles:
+    """Return the channels as tiles, each labeled with its name and range; see `ShownMaps`."""
+    return ShownMaps(maps, color_scale).tiles()
+
+
+def _default_columns(maps: FeatureMaps) -> int | None:
     """Return the number of maps of an image channel, for a row each, if channels are filtered separately; or None."""
     groups = maps.network.layers[-1].conv.groups
-    return maps.shape[0] // groups if groups > 1 and not options.with_input else None
+    return maps.shape[0] // groups if groups > 1 else None
 
 
-def _filter_pictures(maps: FeatureMaps, options: GridOptions) -> list[Levels | None]:
-    """Return a picture of the filter of each output channel, None for a channel that combines several filters."""
+def _filter_picture(maps: FeatureMaps, index: int, width: int, height: int) -> Levels | None:
+    """Return a picture of the filter of an output channel, None for a channel that combines several filters."""
     from cnnfx.render.filters import draw_filter
 
     layer: Layer = maps.network.layers[-1]
-    width = max(ENLARGED_SIDE // 2, maps.shape[2] * (options.scale or 1))
-    return [
-        draw_filter(layer.conv.weights[channel.of[0]], width, ENLARGED_SIDE // 2) if channel.kind == "take" else None
-        for channel in layer.outputs
-    ]
+    channel = layer.outputs[index]
+    return draw_filter(layer.conv.weights[channel.of[0]], width, height) if channel.kind == "take" else None

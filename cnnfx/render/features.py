@@ -12,7 +12,7 @@ from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import linear_scale
 from cnnfx.render.filters import add_frame
-from cnnfx.render.grid import suitable_columns
+from cnnfx.render.layout import suitable_columns
 from cnnfx.render.text import draw_text, line_height, text_width
 from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
 

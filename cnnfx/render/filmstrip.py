@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.render.cells import Section
 from cnnfx.render.filters import add_frame, hstack_pictures, kernel_levels
-from cnnfx.render.grid import Grid, Section
+from cnnfx.render.grid import Grid
 from cnnfx.render.text import BACKGROUND, draw_text, line_height
 from cnnfx.render.tiles import Levels, enlarge, picture_tiles
 

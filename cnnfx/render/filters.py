@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Layer
+from cnnfx.render.cells import Section
 from cnnfx.render.color import linear_scale
-from cnnfx.render.grid import Grid, Section
+from cnnfx.render.grid import Grid
 from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles

@@ -1,4 +1,4 @@
-"""Grids of tiles: the layout of pictures in rows under labels and titles, drawn in bands from top to bottom.
+"""Grids of tiles: the layout of pictures in rows under labels and headings, drawn in bands from top to bottom.
 
 The size of a grid is known before any pixel is computed, and its pixels are made in bands, so that a grid larger than
 memory can be written.
@@ -6,46 +6,32 @@ memory can be written.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import CnnfxError
-from cnnfx.render.text import draw_text
-from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste
+from cnnfx.render.cells import Cells, Section
+from cnnfx.render.heading import Heading
+from cnnfx.render.layout import balanced_rows, full_rows, wider_rows
+from cnnfx.render.tiles import Drawing, Item, Levels, blank
 
 MAX_GRID_PIXELS = 600_000_000
 """A grid with more pixels than this is an error."""
 BAND_PIXELS = 2**21
 """About how many pixels of the grid a band holds. Bands are at least `BAND_ROWS` rows of the tiles high, and a multiple
 of it: the height of the bands in which feature maps are computed."""
-ENLARGED_SIDE = 200
-"""Tiles smaller than this are enlarged by a whole factor to at most this side in pixels, so that pixels can be seen."""
-
-
-class Section(NamedTuple):
-    """Tiles that are laid out together.
-
-    Parameters
-    ----------
-    tiles : sequence of Tiles
-    columns : int, optional
-        Tiles in a row; see `suitable_columns` for the default.
-    scale : int, optional
-        The factor of enlargement; see `ENLARGED_SIDE` for the default.
-    title : str
-        A line above the tiles; empty for none.
-    """
-
-    tiles: Sequence[Tiles]
-    columns: int | None = None
-    scale: int | None = None
-    title: str = ""
+MIN_HEADING_EMS = 18
+"""A grid with a heading is at least this wide, in font sizes: the width of a color scale's bar with its numbers."""
+ARROW_EMS = 3
+"""The length of the arrow from a source to its tiles, in font sizes."""
+ARROW_LEVEL = 90
+"""The gray level of the arrow."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +45,8 @@ class Grid:
         Whether the label of each picture is drawn above it.
     gap : int, optional
         Pixels between pictures and around them; by default it depends on their size.
+    heading : Heading, optional
+        Above all sections.
 
     Raises
     ------
@@ -69,22 +57,24 @@ class Grid:
     sections: Sequence[Section]
     labels: bool = True
     gap: int | None = None
+    heading: Heading | None = None
 
     def __post_init__(self) -> None:
-        # The full height is known once the labels are drawn, so the height without them is checked first.
-        tiles_height = sum(layout.row_count * layout.cell_height for layout in self._layouts)
-        height = tiles_height if self.width * tiles_height > MAX_GRID_PIXELS else self.height
-        if self.width * height > MAX_GRID_PIXELS:
+        # The tiles alone are checked first, since text and filters in proportion to huge tiles cannot be drawn.
+        tiles = [_tiles_size(section) for section in self.sections]
+        width, height = max(width for width, _ in tiles), sum(height for _, height in tiles)
+        if width * height <= MAX_GRID_PIXELS:
+            width, height = self.width, self.height
+        if width * height > MAX_GRID_PIXELS:
             raise CnnfxError(
-                f"the grid would have {self.width}×{height} pixels; the limit is {MAX_GRID_PIXELS / 1e6:.0f} "
-                "megapixels.",
+                f"the grid would have {width}×{height} pixels; the limit is {MAX_GRID_PIXELS / 1e6:.0f} megapixels.",
                 remedy="grid_size",
             )
 
-    @property
+    @cached_property
     def color(self) -> bool:
         """Whether the grid is in color."""
-        return any(tiles.in_color for section in self.sections for tiles in section.tiles)
+        return any(item.color for item in self.items)
 
     @cached_property
     def spacing(self) -> int:
@@ -94,23 +84,22 @@ class Grid:
     @cached_property
     def font_size(self) -> int:
         """The font size of the labels in pixels: readable where the whole grid fits a screen."""
-        return max(13, self._reference_width // 36)
+        return max(13, self._reference_width // 30)
 
     @property
-    def _reference_width(self) -> int:
-        """The width that font and gaps are proportional to: that of a cell, or six times the height of a flat one."""
-        return max(min(layout.cell_width, 6 * layout.cell_height) for layout in self._layouts)
-
-    @cached_property
     def width(self) -> int:
         """The width in pixels."""
-        widths = (layout.columns * (layout.cell_width + self.spacing) for layout in self._layouts)
-        return max(widths) + self.spacing
+        return self._layout.width
 
-    @cached_property
+    @property
     def height(self) -> int:
         """The height in pixels."""
-        return int(sum(row.header.shape[0] + row.height + self.spacing for row in self._rows)) + self.spacing
+        return self._layout.height
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """What is drawn, with its position: headings, labels, small pictures, arrows and runs of tiles."""
+        return self._layout.items
 
     def pixels(self) -> Levels:
         """Return the whole grid, `(height, width)` or, in color, `(height, width, 3)`."""
@@ -118,122 +107,160 @@ class Grid:
 
     def bands(self) -> Iterator[Levels]:
         """Yield the pixels from top to bottom in bands, `(rows, width)` or, in color, `(rows, width, 3)`."""
-        yield self._blank(self.spacing)
-        for row in self._rows:
-            header = self._blank(row.header.shape[0])
-            paste(header, row.header, 0, self.spacing)
-            yield header
-            step = max(1, BAND_PIXELS // (self.width * row.scale) // BAND_ROWS) * BAND_ROWS
-            for first in range(0, row.height // row.scale, step):
-                yield self._band(row, first, min(first + step, row.height // row.scale))
-            yield self._blank(self.spacing)
+        waiting = sorted(self.items, key=lambda item: item.top, reverse=True)
+        visible: list[Item] = []
+        for top, bottom in pairwise(self._band_limits()):
+            while waiting and waiting[-1].top < bottom:
+                visible.append(waiting.pop())
+            visible = [item for item in visible if item.top + item.height > top]
+            band = blank(bottom - top, self.width, self.color)
+            for item in visible:
+                item.draw_rows(band, top)
+            yield band
 
-    def _band(self, row: _Row, first: int, last: int) -> Levels:
-        """Draw the rows `first` to `last` of the pictures of a row of the grid."""
-        band, left = self._blank((last - first) * row.scale), self.spacing
-        for tiles, begin, end in row.runs:
-            if first < tiles.height:
-                for column, picture in enumerate(tiles.rows(begin, end, first, min(last, tiles.height))):
-                    paste(band, enlarge(picture, row.scale), 0, left + column * (row.cell_width + self.spacing))
-            left += (end - begin) * (row.cell_width + self.spacing)
-        return band
+    def _band_limits(self) -> Iterator[int]:
+        """Yield the first row of each band, and the height.
 
-    @cached_property
-    def _layouts(self) -> list[_SectionLayout]:
-        return [_SectionLayout.of(section) for section in self.sections]
-
-    @cached_property
-    def _rows(self) -> list[_Row]:
-        return [row for layout in self._layouts for row in self._rows_of(layout)]
-
-    def _rows_of(self, layout: _SectionLayout) -> Iterator[_Row]:
-        for first in range(0, len(layout.pictures), layout.columns):
-            pictures = layout.pictures[first : first + layout.columns]
-            title = layout.section.title if first == 0 else ""
-            header = np.concatenate(list(self._header_parts(title, pictures, layout.cell_width)))
-            yield _Row(header, list(_runs(pictures)), layout.scale, layout.cell_width)
-
-    def _header_parts(self, title: str, pictures: Sequence[tuple[Tiles, int]], cell_width: int) -> Iterator[Levels]:
-        """Yield the parts above the pictures of a row: the title, the labels, and the small pictures."""
-        width = self.width - 2 * self.spacing
-        yield self._blank(0, width)
-        if title:
-            yield self._side_by_side([draw_text(title, round(self.font_size * 1.25), width)], width)
-        if self.labels:
-            labels = [draw_text(tiles.labels[index], self.font_size, cell_width) for tiles, index in pictures]
-            yield self._side_by_side(labels, cell_width)
-        above = [tiles.above[index] if tiles.above else None for tiles, index in pictures]
-        if any(picture is not None for picture in above):
-            yield self._side_by_side(above, cell_width)
-            yield self._blank(max(4, self.spacing // 2), width)
-
-    def _side_by_side(self, pictures: Sequence[Levels | None], cell_width: int) -> Levels:
-        """Draw small pictures side by side in cells of one width."""
-        height = max(picture.shape[0] for picture in pictures if picture is not None)
-        canvas = self._blank(height, self.width - 2 * self.spacing)
-        for column, picture in enumerate(pictures):
-            if picture is not None:
-                paste(canvas, picture, 0, column * (cell_width + self.spacing))
-        return canvas
-
-    def _blank(self, rows: int, width: int | None = None) -> Levels:
-        return blank(rows, self.width if width is None else width, self.color)
-
-
-class _SectionLayout(NamedTuple):
-    """The pictures of a section, and the size and number of the cells in which they are drawn."""
-
-    section: Section
-    pictures: list[tuple[Tiles, int]]
-    scale: int
-    cell_width: int
-    cell_height: int
-    columns: int
-
-    @classmethod
-    def of(cls, section: Section) -> _SectionLayout:
-        pictures = [(tiles, index) for tiles in section.tiles for index in range(len(tiles.labels))]
-        width = max(tiles.width for tiles in section.tiles)
-        height = max(tiles.height for tiles in section.tiles)
-        scale = section.scale or max(1, ENLARGED_SIDE // max(width, height))
-        columns = min(len(pictures), section.columns or suitable_columns(len(pictures), width, height))
-        return cls(section, pictures, scale, width * scale, height * scale, columns)
+        Bands begin and end with each row of tiles, so that these are computed in bands of `BAND_ROWS` rows.
+        """
+        limits = {0: 1, self.height: 1} | self._layout.row_scales
+        for first, last in pairwise(sorted(limits)):
+            unit = BAND_ROWS * limits[first]
+            yield from range(first, last, max(1, BAND_PIXELS // self.width // unit) * unit)
+        yield self.height
 
     @property
-    def row_count(self) -> int:
-        """The number of rows."""
-        return math.ceil(len(self.pictures) / self.columns)
+    def _reference_width(self) -> int:
+        """The width that font and gaps are proportional to: that of a tile, or six times the height of a flat one."""
+        return max(min(width, 6 * height) for width, height in (section.tile_size for section in self.sections))
+
+    @cached_property
+    def _layout(self) -> _Layout:
+        blocks = [_Block(section, self.labels, self.font_size, self.spacing) for section in self.sections]
+        headings = [section.heading for section in self.sections]
+        width = max(block.width for block in blocks)
+        for block in blocks:
+            block.widen(width)
+        if self.heading or any(headings):
+            width = max(width, MIN_HEADING_EMS * self.font_size)
+        layout = _Layout(width + 2 * self.spacing, self.spacing, [], {})
+        if self.heading is not None:
+            layout = layout.with_heading(self.heading, self.font_size, self.spacing)
+        for heading, block in zip(headings, blocks, strict=True):
+            if heading is not None:
+                layout = layout.with_heading(heading, self.font_size, self.spacing)
+            layout = layout.with_block(block, self.spacing)
+        return layout
 
 
-class _Row(NamedTuple):
-    """A row of the grid: the drawn header, and runs `(tiles, first, last)` of pictures that are computed together."""
+class _Layout(NamedTuple):
+    """The size of a grid, what is drawn, and where rows of tiles begin (with their enlargement) and end (with 1)."""
 
-    header: Levels
-    runs: Sequence[tuple[Tiles, int, int]]
-    scale: int
-    cell_width: int
+    width: int
+    height: int
+    items: list[Item]
+    row_scales: dict[int, int]
+
+    def with_heading(self, heading: Heading, font_size: int, margin: int) -> _Layout:
+        """Return the layout with a heading at its end."""
+        width, top = self.width - 2 * margin, self.height
+        top += font_size // 2 if self.items else 0  # more space than between rows of tiles
+        height = heading.height(font_size, width)
+        item = Drawing(top, margin, height, width, partial(heading.draw, font_size, width), heading.color)
+        return self._replace(height=top + height + max(4, font_size // 3), items=[*self.items, item])
+
+    def with_block(self, block: _Block, margin: int) -> _Layout:
+        """Return the layout with the tiles of a section at its end."""
+        return self._replace(
+            height=self.height + block.height + margin,
+            items=[*self.items, *block.items(self.height, margin)],
+            row_scales=self.row_scales | block.row_scales(self.height),
+        )
+
+
+class _Block:
+    """The cells of a section in rows, with its source at their left, centered vertically."""
+
+    def __init__(self, section: Section, labels: bool, font_size: int, gap: int) -> None:
+        self.cells, self.gap = Cells(section, labels, font_size), gap
+        self.source = section.source_section and Cells(section.source_section, labels, font_size)
+        self.arrow_length = ARROW_EMS * font_size if labels and self.source else 0
+        self.side = 0
+        if self.source:
+            self.side = self.source.width + 2 * gap + (self.arrow_length + gap if labels else gap)
+        self.step = self.cells.width + gap
+        self.balanced = section.columns is None
+        self.rows = _row_lengths(section, self.step, self.cells.height + gap, self.side)
+
+    def widen(self, width: int) -> None:
+        """Lay the cells out in fewer rows, if these have one length and fit into `width` pixels."""
+        if self.balanced:
+            self.rows = wider_rows(self.rows, (width - self.side + self.gap) // self.step)
+
+    @property
+    def width(self) -> int:
+        """The width in pixels."""
+        return self.side + self.rows[0] * self.step - self.gap
 
     @property
     def height(self) -> int:
-        """The height in pixels of the tallest picture, enlarged."""
-        return max(tiles.height for tiles, _, _ in self.runs) * self.scale
+        """The height in pixels."""
+        return max(self._cells_height, self.source.height if self.source else 0)
+
+    @property
+    def _cells_height(self) -> int:
+        return len(self.rows) * (self.cells.height + self.gap) - self.gap
+
+    def _row_tops(self, top: int) -> range:
+        first = top + (self.height - self._cells_height) // 2
+        return range(first, first + self._cells_height, self.cells.height + self.gap)
+
+    def row_scales(self, top: int) -> dict[int, int]:
+        """Return where rows of tiles begin, with their enlargement, and where they end, with 1."""
+        scales = {}
+        for row_top in self._row_tops(top):
+            scales[row_top + self.cells.header_height] = self.cells.section.tile_scale
+            scales[row_top + self.cells.height] = 1
+        return scales
+
+    def items(self, top: int, left: int) -> Iterator[Item]:
+        """Yield what is drawn where the block is at a position."""
+        if self.source:
+            source_top = top + (self.height - self.source.height) // 2
+            yield from self.source.row_items(0, 1, source_top, left, self.source.width)
+            if self.arrow_length:
+                middle = source_top + self.source.header_height + self.source.section.tile_size[1] // 2
+                arrow_top = min(middle - self.cells.font_size // 2, top + self.height - self.cells.font_size)
+                arrow_left = left + self.source.width + self.gap
+                make = partial(_draw_arrow, self.arrow_length, self.cells.font_size)
+                yield Drawing(arrow_top, arrow_left, self.cells.font_size, self.arrow_length, make)
+        left += self.side
+        first = 0
+        for row_top, count in zip(self._row_tops(top), self.rows, strict=True):
+            indent = (self.rows[0] - count) * self.step // 2 if self.balanced else 0
+            yield from self.cells.row_items(first, first + count, row_top, left + indent, self.step)
+            first += count
 
 
-def _runs(pictures: Sequence[tuple[Tiles, int]]) -> Iterator[tuple[Tiles, int, int]]:
-    """Yield runs of neighboring pictures of the same tiles, `(tiles, first, last)`."""
-    start = 0
-    for end in range(1, len(pictures) + 1):
-        if end == len(pictures) or pictures[end][0] is not pictures[start][0]:
-            yield pictures[start][0], pictures[start][1], pictures[end - 1][1] + 1
-            start = end
+def _row_lengths(section: Section, width: int, height: int, beside: int = 0) -> Sequence[int]:
+    """Return the number of cells in each row, for cells of a size with what stands beside them."""
+    count = sum(len(tiles.labels) for tiles in section.tiles)
+    if section.columns is not None:
+        return full_rows(count, section.columns)
+    return balanced_rows(count, width, height, beside)
 
 
-def suitable_columns(count: int, width: int, height: int) -> int:
-    """Return the columns that make a grid of `count` tiles about 1.4 times as wide as high, with few empty cells."""
+def _tiles_size(section: Section) -> tuple[int, int]:
+    """Return the width and height of a section without labels, gaps and source."""
+    width, height = section.tile_size
+    rows = _row_lengths(section, width, height)
+    return rows[0] * width, len(rows) * height
 
-    def cost(columns: int) -> float:
-        rows = math.ceil(count / columns)
-        shape_error = abs(math.log(columns * width / (rows * height) / 1.4))
-        return shape_error + 0.5 * (rows * columns - count)
 
-    return min(range(1, count + 1), key=cost)
+def _draw_arrow(length: int, size: int) -> Levels:
+    """Draw an arrow to the right, `(size, length)`."""
+    from cnnfx.render.shapes import draw_arrow
+
+    canvas = blank(size, length)
+    draw_arrow(canvas, (0, size / 2), (length, size / 2), ARROW_LEVEL, thickness=size / 7, head=0.7 * size)
+    return canvas

@@ -1,8 +1,10 @@
-"""Tiles: pictures of one size that are computed in bands, and drawing of pictures on a canvas."""
+"""Tiles: pictures of one size that are computed in bands; and parts of a larger picture at their positions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,10 +29,13 @@ class Tiles(NamedTuple):
         Returns some rows of some pictures, each `(rows, width)` or, in color, `(rows, width, 3)`. Both "last" are
         exclusive.
     color : bool, or function (first picture, last picture) to bool
-        Whether `rows` or `above` are in color. A function is called when the pictures are laid out; "last" is
-        exclusive.
-    above : sequence of pictures or None
-        A small picture to draw above each picture, or none.
+        Whether `rows` are in color. A function is called before pictures are drawn; "last" is exclusive.
+    ranges : function to sequence of str, optional
+        Returns the range of values of each picture, which is written after its label, or empty texts. It is called
+        when labels are drawn, and the size of the labels does not depend on it.
+    small_picture : function (picture, width, height) to picture or None, optional
+        Returns a small picture that belongs to a picture, such as its filter, of about this height and at most this
+        width unless it cannot be smaller; or None.
     """
 
     labels: Sequence[str]
@@ -38,22 +43,26 @@ class Tiles(NamedTuple):
     width: int
     rows: Callable[[int, int, int, int], Iterable[Levels]]
     color: bool | Callable[[int, int], bool] = False
-    above: Sequence[Levels | None] = ()
+    ranges: Callable[[], Sequence[str]] | None = None
+    small_picture: Callable[[int, int, int], Levels | None] | None = None
 
     @property
     def in_color(self) -> bool:
-        """Whether `rows` or `above` are in color."""
-        return self.color if isinstance(self.color, bool) else self.color(0, len(self.labels))
+        """Whether any of the pictures is in color."""
+        return self.any_in_color(0, len(self.labels))
+
+    def any_in_color(self, first: int, last: int) -> bool:
+        """Return whether the pictures `first` to `last` (exclusive) are in color."""
+        return self.color if isinstance(self.color, bool) else self.color(first, last)
 
     def pick(self, index: int) -> Tiles:
-        """Return tiles with only one of the pictures."""
+        """Return tiles with only one of the pictures, without its range and small picture."""
 
         def rows(_first: int, _last: int, top: int, bottom: int) -> Iterable[Levels]:
             return self.rows(index, index + 1, top, bottom)
 
-        labels, above = self.labels[index : index + 1], self.above[index : index + 1]
-        color = self.color if isinstance(self.color, bool) else self.color(index, index + 1)
-        return Tiles(labels, self.height, self.width, rows, color, above)
+        color = self.any_in_color(index, index + 1)
+        return Tiles(self.labels[index : index + 1], self.height, self.width, rows, color)
 
 
 def picture_tiles(labels: Sequence[str], pictures: Sequence[Levels]) -> Tiles:
@@ -64,6 +73,89 @@ def picture_tiles(labels: Sequence[str], pictures: Sequence[Levels]) -> Tiles:
         return [picture[top:bottom] for picture in pictures[first:last]]
 
     return Tiles(labels, height, width, rows, color=pictures[0].ndim == 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A picture of a known size at a position of a larger one, drawn when it is needed.
+
+    Parameters
+    ----------
+    top, left, height, width : int
+    make : function to picture
+        Returns the picture `(height, width)` or, in color, `(height, width, 3)`.
+    color : bool
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    make: Callable[[], Levels]
+    color: bool = False
+
+    @cached_property
+    def picture(self) -> Levels:
+        """The picture."""
+        return self.make()
+
+    def draw_rows(self, canvas: Levels, first: int) -> None:
+        """Draw what is visible on a canvas whose first row is row `first` of the larger picture."""
+        begin, end = max(first, self.top), min(first + canvas.shape[0], self.top + self.height)
+        paste(canvas, self.picture[begin - self.top : end - self.top], begin - first, self.left)
+
+
+@dataclass(frozen=True, eq=False)
+class TileRun:
+    """Neighboring pictures of the same tiles, side by side at a position of a larger picture.
+
+    Parameters
+    ----------
+    top, left : int
+    tiles : Tiles
+    first, last : int
+        The pictures, `last` exclusive.
+    scale : int
+        The factor of enlargement.
+    step : int
+        The distance of the left sides of neighboring pictures.
+    """
+
+    top: int
+    left: int
+    tiles: Tiles
+    first: int
+    last: int
+    scale: int
+    step: int
+
+    @property
+    def color(self) -> bool:
+        """Whether the pictures are in color."""
+        return self.tiles.any_in_color(self.first, self.last)
+
+    @property
+    def height(self) -> int:
+        """The height of the enlarged pictures."""
+        return self.tiles.height * self.scale
+
+    @property
+    def width(self) -> int:
+        """The width from the left side of the first picture to the right side of the last."""
+        return (self.last - self.first - 1) * self.step + self.tiles.width * self.scale
+
+    def draw_rows(self, canvas: Levels, first: int) -> None:
+        """Draw what is visible on a canvas whose first row is row `first` of the larger picture."""
+        begin, end = max(first, self.top), min(first + canvas.shape[0], self.top + self.height)
+        top, bottom = (begin - self.top) // self.scale, -(-(end - self.top) // self.scale)
+        skipped = begin - self.top - top * self.scale
+        for index, picture in enumerate(self.tiles.rows(self.first, self.last, top, bottom)):
+            visible = enlarge(picture, self.scale)[skipped : skipped + end - begin]
+            paste(canvas, visible, begin - first, self.left + index * self.step)
+
+
+Item = Drawing | TileRun
+"""A part of a picture with its position."""
 
 
 def blank(height: int, width: int, color: bool = False) -> Levels:

@@ -167,16 +167,23 @@ def test_columns_scale_gap_and_labels_make_the_size():
 
 
 def test_labels_make_a_grid_higher():
-    done("apply", SEVEN, "-f", "edges", "--no-labels", "-o", "bare.png")
-    done("apply", SEVEN, "-f", "edges", "-o", "labeled.png")
+    done("apply", SEVEN, "-f", "edges", "--columns", "2", "--no-labels", "-o", "bare.png")
+    done("apply", SEVEN, "-f", "edges", "--columns", "2", "-o", "labeled.png")
     assert size("labeled.png")[0] == size("bare.png")[0]
     assert size("labeled.png")[1] > size("bare.png")[1]
 
 
-def test_the_input_is_one_more_tile():
+def test_the_input_stands_at_the_left_of_the_maps():
     plain = ["apply", SEVEN, "-f", "edges", "--columns", "9", "--scale", "1", "--gap", "0", "--no-labels"]
     done(*plain, "--with-input", "-o", "a.png")
-    assert size("a.png") == (5 * 28, 28)
+    assert size("a.png") == (28 + 4 * 26, 28)
+
+
+def test_a_legend_makes_a_grid_higher_and_no_labels_leaves_pixels_alone():
+    for option in ("--legend", "--no-legend", "--no-labels"):
+        done("apply", SEVEN, "-f", "edges", "--columns", "4", "--gap", "0", option, "-o", f"{option}.png")
+    heights = [size(f"{option}.png")[1] for option in ("--legend", "--no-legend", "--no-labels")]
+    assert heights[0] > heights[1] > heights[2] == 26 * 7
 
 
 def test_filters_are_drawn_above_their_maps():
@@ -221,7 +228,7 @@ def test_a_color_map_colors_the_values():
 def test_a_huge_grid_is_refused_with_advice():
     text = refused("apply", SEVEN, "-f", "edges", "--scale", "10000", "-o", "a.png")
     assert text == (
-        f"cnnfx: {SEVEN}: the grid would have 535600×520000 pixels; the limit is 600 megapixels. "
+        f"cnnfx: {SEVEN}: the grid would have 520000×520000 pixels; the limit is 600 megapixels. "
         "Write one picture per channel with -o FOLDER/, or use a smaller --scale."
     )
     assert files() == []
@@ -229,7 +236,7 @@ def test_a_huge_grid_is_refused_with_advice():
 
 def test_a_long_row_has_labels_of_the_usual_size():
     np.save("a.npy", np.zeros((1, 100_000), np.float32))
-    done("apply", "a.npy", "-k", "1", "-o", "a.png")
+    done("apply", "a.npy", "-k", "1", "--no-legend", "-o", "a.png")
     assert size("a.png")[1] < 50
 
 

@@ -24,9 +24,9 @@ TERMINAL = "cnnfx: Binary data is not written to a terminal. Give -o FILE, or se
 
 
 def test_a_picture_passes_through():
-    result = shell(f"cat '{SEVEN}' | cnnfx apply - -f edges > piped.png")
+    result = shell(f"cat '{SEVEN}' | cnnfx apply - -f edges --no-legend > piped.png")
     assert (result.returncode, result.stderr) == (0, b"")
-    done("apply", SEVEN, "-f", "edges", "-o", "direct.png")
+    done("apply", SEVEN, "-f", "edges", "--no-legend", "-o", "direct.png")
     assert Path("piped.png").read_bytes() == Path("direct.png").read_bytes()
 
 

@@ -8,10 +8,12 @@ import pytest
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import CnnfxError
 from cnnfx.render import grid as grid_module
+from cnnfx.render.cells import MAX_LABEL_EMS, Section
 from cnnfx.render.color import ColorScale
 from cnnfx.render.feature_grid import ArrayMaps, map_tiles
-from cnnfx.render.grid import Grid, Section, suitable_columns
-from cnnfx.render.text import BACKGROUND
+from cnnfx.render.grid import Grid
+from cnnfx.render.layout import suitable_columns
+from cnnfx.render.text import BACKGROUND, text_width
 from cnnfx.render.tiles import Tiles, enlarge
 
 
@@ -76,10 +78,15 @@ def test_labels_are_drawn_above_their_pictures() -> None:
     np.testing.assert_array_equal(with_labels[4 + height :], without[4:])
 
 
-def test_a_label_wider_than_its_picture_is_shortened() -> None:
-    named = Tiles(["a very long name of a channel", "b"], 8, 60, tiles(2, 8, 60).rows)
-    picture = Grid([Section([named], 2, 1)], gap=6).pixels()
-    assert (picture[: -8 - 6, 66:72] == BACKGROUND).all()
+def test_a_cell_is_as_wide_as_its_label_and_the_label_of_a_very_wide_one_is_shortened() -> None:
+    for label in ["channel", "a very long name of a channel, which is wider than any other one in the picture"]:
+        named = Tiles([label, "b"], 8, 20, tiles(2, 8, 20).rows)
+        grid = Grid([Section([named], 2, 1)], gap=6)
+        width = (grid.width - 3 * 6) // 2
+        assert width == min(text_width(label, 13), MAX_LABEL_EMS * 13)
+        picture = grid.pixels()
+        assert (picture[: -8 - 6, 6 + width : 12 + width] == BACKGROUND).all()
+        assert picture[: -8 - 6, width - 4 : 6 + width].min() < 100
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
-from cnnfx.render.grid import suitable_columns
+from cnnfx.render.layout import suitable_columns
 from cnnfx.render.sliding.palette import BLUE, GRAY, GREEN, MARKER, ORANGE, WHITE, CellStyle
 from cnnfx.render.sliding.positions import SlidingWindow
 from cnnfx.render.sliding.products import ProductPanel

@@ -15,8 +15,9 @@ import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.render.cells import Section
 from cnnfx.render.color import ColorScale
-from cnnfx.render.grid import Grid, Section
+from cnnfx.render.grid import Grid
 from cnnfx.render.page import make_page
 from cnnfx.render.page.data import page_data
 from cnnfx.render.page.page import SCRIPTS, page_source
