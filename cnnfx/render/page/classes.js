@@ -1,59 +1,25 @@
 /* The classes of a model: their probabilities, and a canvas to draw an image to classify. */
 
-/** Return the canvas to draw on, with its buttons and the predicted classes. */
-function drawingCard(page) {
-  const {
-    drawing: { shape, digits },
-    image,
-  } = page.data;
-  const [, height, width] = shape;
-  const fit = (drawing) => (digits ? fitDigit(drawing) : fitDrawing(drawing, height, width));
-  const pen = new Pen((drawing) => {
-    const fitted = fit(drawing) || { channels: 1, height, width, values: new Float32Array(height * width) };
-    page.show(fitted, finish(forward(page.network, fitted)));
-    back.hidden = false;
-    prediction.textContent = predictionText(page);
-    title.textContent = digits ? "your drawing, preprocessed" : "your drawing, resized";
-  });
-  const title = page.views[0][0].canvas.parentElement.querySelector(".title");
-  const prediction = createElement("p", { class: "prediction" });
-  const clear = createElement("button", { type: "button" }, "Clear");
-  const back = createElement("button", { type: "button" }, `Back to ${image.name}`);
-  back.hidden = true;
-  clear.addEventListener("click", () => pen.clear());
-  back.addEventListener("click", () => {
-    page.show(page.image, page.imageMaps);
-    back.hidden = true;
-    prediction.textContent = "";
-    title.textContent = image.name;
-    clear.focus();
-  });
-  const note = digits
-    ? "The drawing is preprocessed as MNIST's digits were: scaled to 20×20 pixels, " +
-      "with the center of mass in the middle of 28×28."
-    : `The drawing is resized to ${width}×${height} pixels.`;
-  return createElement(
-    "figure",
-    { class: "card" },
-    createElement("figcaption", {}, digits ? "draw a digit here" : "draw here"),
-    pen.canvas,
-    prediction,
-    createElement("div", { class: "buttons" }, clear, back),
-    createElement("p", { class: "how" }, note),
-  );
+/** Show the panel of the classes, with a canvas to draw on if the model reads drawings. */
+function createClasses(page) {
+  if (!page.network.head) return;
+  byId("classes").hidden = false;
+  if (page.data.drawing) byId("drawing").append(...drawingElements(page));
 }
 
-/** Return the three most probable classes of the input shown. */
-function predictionText({ network, maps }) {
-  const classes = Array.from(probabilities(network.head, maps[maps.length - 1]), (probability, index) => ({
-    probability,
-    name: network.classes[index],
-  }));
-  const texts = classes
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, 3)
-    .map(({ name, probability }) => `${name} (${percent(probability)})`);
-  return texts.length > 1 ? `${texts[0]}, or ${texts.slice(1).join(", ")}` : texts[0];
+/** Return the canvas to draw on, with its name and its button. */
+function drawingElements(page) {
+  const { shape, digits } = page.data.drawing;
+  const [, height, width] = shape;
+  const pen = new Pen((drawing) => {
+    const empty = { channels: 1, height, width, values: new Float32Array(height * width) };
+    const fitted = digits ? fitDigit(drawing)?.digit : fitImage(drawing, height, width);
+    const title = digits ? "your drawing, preprocessed" : "your drawing, resized";
+    page.show({ image: fitted ?? empty, title, channels: ["ink"], isPicture: true, notes: [] });
+  });
+  const clear = createElement("button", { type: "button" }, "Clear");
+  clear.addEventListener("click", () => pen.clear());
+  return [createElement("p", { class: "how" }, digits ? "Draw a digit:" : "Draw here:"), pen.canvas, clear];
 }
 
 function percent(probability) {
@@ -62,37 +28,34 @@ function percent(probability) {
 
 /** Show the probabilities of the classes, if the maps have the size that the head was trained on. */
 function showClasses({ network, data }, maps) {
-  const section = byId("classes");
-  if (!section) return;
-  section.querySelector(".classes")?.remove();
-  const about = section.querySelector(".about");
+  if (!network.head) return;
+  const about = byId("classes").querySelector(".about");
+  const list = byId("probabilities");
   if (!fitsHead(network.head, maps)) {
+    list.replaceChildren();
     about.textContent = data.drawing
-      ? `The model classifies images of ${data.drawing.shape.slice(1).reverse().join("×")} pixels only. Draw one above.`
+      ? `The model classifies images of ${data.drawing.shape.slice(1).reverse().join("×")} pixels only. Draw one.`
       : "The model classifies images of another size only.";
     return;
   }
   const classProbabilities = probabilities(network.head, maps);
   const best = classProbabilities.indexOf(Math.max(...classProbabilities));
   const name = network.classes[best];
-  const count = maps.values.length;
-  about.textContent = `Most probable: ${name}. The probabilities are computed from all ${count} values of the last layer.`;
-  section.append(
-    createElement(
-      "ol",
-      { class: "classes" },
-      ...classProbabilities.map((probability, index) => {
-        const bar = createElement("div", { class: "bar" });
-        bar.style.width = `${100 * probability}%`;
-        return createElement(
-          "li",
-          { class: index === best ? "best" : "", "data-probability": probability },
-          createElement("span", {}, network.classes[index]),
-          bar,
-          createElement("span", { class: "percent" }, percent(probability)),
-        );
-      }),
-    ),
+  about.textContent = `Most probable: ${name}, computed from the ${maps.values.length} values of the last layer.`;
+  list.replaceChildren(
+    ...classProbabilities.map((probability, index) => classItem(network.classes[index], probability, index === best)),
   );
   announce(`${name}, ${Math.round(100 * classProbabilities[best])} percent`);
+}
+
+function classItem(name, probability, isBest) {
+  const bar = createElement("div", { class: "bar" });
+  bar.style.width = `${100 * probability}%`;
+  return createElement(
+    "li",
+    { class: isBest ? "best" : "", "data-probability": probability },
+    createElement("span", { class: "name", title: name }, name),
+    bar,
+    createElement("span", { class: "percent" }, percent(probability)),
+  );
 }

@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 from cnnfx.datasets.digit_preprocessing import reads_digits
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
-from cnnfx.nn.layers import Layer
+from cnnfx.nn.layers import Dense, Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table
 
+COLOR_NAMES = {
+    "gray": ("black", "mid-gray", "white"),
+    "diverging": ("blue", "white", "orange"),
+    "heat": ("black", "orange-red", "white"),
+    "magma": ("black", "pink", "light yellow"),
+    "viridis": ("dark blue", "green", "yellow"),
+}
+"""The names of the first, the middle and the last color of each color map, for sentences on what the colors mean."""
 
-def page_data(network: Network, image: Image, color_scale: ColorScale) -> str:
+
+def page_data(network: Network, image: Image, color_scale: ColorScale, max_pixels: int) -> str:
     """Return the data of a page as JSON.
 
     The text is ASCII without `<`, `>` and `&`, so nothing in it can end the script element that contains it.
@@ -31,7 +40,11 @@ def page_data(network: Network, image: Image, color_scale: ColorScale) -> str:
     image : Image
     color_scale : ColorScale
         How the feature maps are drawn at first.
+    max_pixels : int
+        The most pixels of an image that the user opens on the page; larger ones are reduced.
     """
+    shape = _training_shape(network)
+    trained = shape and {"shape": shape, "digits": reads_digits(shape, network.classes)}
     data = {
         "network": _network_data(network),
         "image": {
@@ -41,9 +54,12 @@ def page_data(network: Network, image: Image, color_scale: ColorScale) -> str:
             "pixels": pack_array(image.values),
         },
         "colorScale": asdict(color_scale),
-        "normalizations": NORMALIZATIONS,
+        "normalizations": list(NORMALIZATIONS),
         "colormaps": {name: pack_array(color_table(name)) for name in COLORMAPS},
-        "drawing": _drawing_data(network),
+        "colorNames": COLOR_NAMES,
+        "maxPixels": max_pixels,
+        "trained": trained,
+        "drawing": trained if shape and shape[0] == 1 else None,
     }
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -65,7 +81,7 @@ def file_name(image: Image) -> str:
 
 
 def _network_data(network: Network) -> dict[str, Any]:
-    head = network.head
+    head = _usable_head(network)
     return {
         "name": network.name,
         "mean": network.mean,
@@ -74,6 +90,12 @@ def _network_data(network: Network) -> dict[str, Any]:
         "layers": [_layer_data(layer) for layer in network.layers],
         "head": head and {"shape": head.shape, "weights": pack_array(head.weights), "bias": pack_array(head.bias)},
     }
+
+
+def _usable_head(network: Network) -> Dense | None:
+    """Return the classifier head, None if some of the channels that it reads are not computed."""
+    head = network.head
+    return head if head is not None and head.shape[0] == len(network.layers[-1].outputs) else None
 
 
 def _layer_data(layer: Layer) -> dict[str, Any]:
@@ -85,21 +107,19 @@ def _layer_data(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _drawing_data(network: Network) -> dict[str, Any] | None:
-    """Return the shape of the drawings that a model classifies, and whether they are digits.
+def _training_shape(network: Network) -> tuple[int, int, int] | None:
+    """Return the shape (C, H, W) of the images that a model was trained on.
 
-    None if the network has no classifier head, or was trained on images of several channels or of unknown size.
+    None if the network has no classifier head, or the shape is unknown or does not fit its layers.
     """
     shape = network.meta.get("input")
     if network.head is None or not isinstance(shape, list | tuple) or len(shape) != 3:
         return None
-    channels, height, width = shape
-    if channels != 1 or not all(type(size) is int and size > 0 for size in shape):
+    if not all(type(size) is int and size > 0 for size in shape):
         return None
+    channels, height, width = shape
     try:
         maps_shape = network.output_shapes((channels, height, width))[-1]
     except CnnfxError:
         return None
-    if maps_shape != tuple(network.head.shape):
-        return None
-    return {"shape": shape, "digits": reads_digits(shape, network.classes)}
+    return (channels, height, width) if maps_shape == tuple(network.head.shape) else None

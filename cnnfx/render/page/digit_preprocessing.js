@@ -1,27 +1,37 @@
-/* A drawing preprocessed as MNIST's digits were, with the steps of `cnnfx predict`: cropped to its strokes, scaled so
-   that the larger side is 20 pixels, and placed in 28×28 with the center of mass in the middle.
+/* Images preprocessed for a model as in `cnnfx predict`.
 
-   A drawing is { height, width, values }; 0 is background, 1 is ink. */
+   Digits become images like MNIST's: cropped to the strokes, scaled so that the larger side is 20 pixels, and placed in
+   28×28 with the center of mass in the middle. An image is { height, width, values }, with values in 0..1. */
 
 const DIGIT_SIDE = 28; // pixels
 const STROKES_SIDE = 20; // pixels of the larger side of the strokes in a digit
 const CENTER_OF_MASS = 14.5; // pixels from the top and left
 const MIN_INK = 0.2; // share of the brightest pixel; darker pixels are background
+const MIN_CONTRAST = 0.03; // least difference of the brightest and the darkest pixel of an image of a digit
+const MAX_SIDE_ERROR = 2; // pixels by which the strokes of an image that is not changed may differ from STROKES_SIDE
+const MAX_CENTER_ERROR = 1; // pixels from CENTER_OF_MASS in an image that is not changed
 
-/** Return the drawing as a digit of 28×28, or null if it is empty. */
-function fitDigit(drawing) {
-  const strokes = extractStrokes(drawing);
+/** Return { digit, notes }: the image as a digit of 28×28, and what was changed in words; null if it has no contrast. */
+function fitDigit(image) {
+  const { low, high } = rangeOf(image.values);
+  if (high - low < MIN_CONTRAST) return null;
+  const { strokes, isDark } = extractStrokes(image);
+  const isOfSize = image.height === DIGIT_SIDE && image.width === DIGIT_SIDE;
+  if (isOfSize && !isDark && isFitted(image)) return { digit: { ...image, channels: 1 }, notes: [] };
   const box = boundingBox(strokes);
-  if (!box) return null;
   const factor = STROKES_SIDE / Math.max(box.height, box.width);
   const height = Math.max(1, roundHalfEven(box.height * factor));
   const width = Math.max(1, roundHalfEven(box.width * factor));
-  return placeCentered(stretchContrast(resize(crop(strokes, box), height, width, factor < 0.5 ? BOX : BICUBIC)));
+  const scaled = resize(crop(strokes, box), height, width, factor < 0.5 ? BOX : BICUBIC);
+  const notes = isDark ? ["dark on light: inverted"] : [];
+  if (!isOfSize)
+    notes.push(`fitted from ${image.width}×${image.height} to ${DIGIT_SIDE}×${DIGIT_SIDE}, as MNIST was made`);
+  return { digit: placeCentered(stretchContrast(scaled)), notes };
 }
 
-/** Return the drawing resized for a model of other images than digits, in steps of 1/255 as its training images. */
-function fitDrawing(drawing, height, width) {
-  const { values } = resize(drawing, height, width, BILINEAR);
+/** Return the image resized for a model of other images than digits, in steps of 1/255 as its training images. */
+function fitImage(image, height, width) {
+  const { values } = resize(image, height, width, BILINEAR);
   return {
     channels: 1,
     height,
@@ -30,13 +40,56 @@ function fitDrawing(drawing, height, width) {
   };
 }
 
-/** Return the drawing with 1 as its brightest value, and pixels below MIN_INK set to 0. */
-function extractStrokes(drawing) {
-  const largest = drawing.values.reduce((most, value) => Math.max(most, value), 0) || 1;
-  return { ...drawing, values: drawing.values.map((value) => (value / largest < MIN_INK ? 0 : value / largest)) };
+/** Return the smallest and the largest value. */
+function rangeOf(values) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { low, high };
 }
 
-/** Return the smallest rectangle that contains all ink; null if there is none. */
+/** Return the strokes in 0..1 on a background of 0, and whether they are darker than the background, which is the median
+    of the image's border. */
+function extractStrokes({ height, width, values }) {
+  const background = median(borderOf({ height, width, values }));
+  const { low, high } = rangeOf(values);
+  const isDark = high - background < background - low;
+  const contrast = isDark ? background - low : high - background;
+  const strokes = values.map((value) => {
+    const share = Math.fround((isDark ? background - value : value - background) / contrast);
+    return share < MIN_INK ? 0 : share;
+  });
+  return { strokes: { height, width, values: strokes }, isDark };
+}
+
+/** Return the first and last row, and the first and last column. */
+function borderOf({ height, width, values }) {
+  const rows = [...values.subarray(0, width), ...values.subarray((height - 1) * width)];
+  const columns = Array.from({ length: height }, (_, row) => [values[row * width], values[(row + 1) * width - 1]]);
+  return [...rows, ...columns.flat()];
+}
+
+function median(values) {
+  const sorted = values.sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+/** Return whether an image of 28×28 already is like MNIST's, within tolerances. */
+function isFitted(image) {
+  const box = boundingBox(image);
+  const { row, column } = centerOfMass(image);
+  return (
+    image.values.every((value) => value >= 0) &&
+    image.values.includes(0) &&
+    Math.abs(Math.max(box.height, box.width) - STROKES_SIDE) <= MAX_SIDE_ERROR &&
+    Math.max(Math.abs(row - CENTER_OF_MASS), Math.abs(column - CENTER_OF_MASS)) <= MAX_CENTER_ERROR
+  );
+}
+
+/** Return the smallest rectangle that contains all ink. */
 function boundingBox({ height, width, values }) {
   let top = height;
   let left = width;
@@ -49,7 +102,7 @@ function boundingBox({ height, width, values }) {
     [top, bottom] = [Math.min(top, row), Math.max(bottom, row)];
     [left, right] = [Math.min(left, column), Math.max(right, column)];
   });
-  return bottom < 0 ? null : { top, left, height: bottom - top + 1, width: right - left + 1 };
+  return { top, left, height: bottom - top + 1, width: right - left + 1 };
 }
 
 function crop({ width, values }, box) {
@@ -68,16 +121,9 @@ function stretchContrast(drawing) {
 
 /** Return the strokes in 28×28 with the center of mass as close to the middle as whole pixels and the edges allow. */
 function placeCentered({ height, width, values }) {
-  let mass = 0;
-  let rowMoment = 0;
-  let columnMoment = 0;
-  values.forEach((value, index) => {
-    mass += value;
-    rowMoment += value * (Math.floor(index / width) + 0.5);
-    columnMoment += value * ((index % width) + 0.5);
-  });
-  const top = Math.min(Math.max(roundHalfEven(CENTER_OF_MASS - rowMoment / mass), 0), DIGIT_SIDE - height);
-  const left = Math.min(Math.max(roundHalfEven(CENTER_OF_MASS - columnMoment / mass), 0), DIGIT_SIDE - width);
+  const center = centerOfMass({ height, width, values });
+  const top = Math.min(Math.max(roundHalfEven(CENTER_OF_MASS - center.row), 0), DIGIT_SIDE - height);
+  const left = Math.min(Math.max(roundHalfEven(CENTER_OF_MASS - center.column), 0), DIGIT_SIDE - width);
   const digit = new Float32Array(DIGIT_SIDE * DIGIT_SIDE);
   values.forEach((value, index) => {
     digit[(top + Math.floor(index / width)) * DIGIT_SIDE + left + (index % width)] = value;
@@ -85,62 +131,15 @@ function placeCentered({ height, width, values }) {
   return { channels: 1, height: DIGIT_SIDE, width: DIGIT_SIDE, values: digit };
 }
 
-/** Round to the nearest integer, halves to the even one, as Python's `round` does. */
-function roundHalfEven(number) {
-  const floor = Math.floor(number);
-  if (number - floor !== 0.5) return Math.round(number);
-  return floor % 2 ? floor + 1 : floor;
-}
-
-/* Resampling as in Pillow: each output pixel is a weighted mean of the input pixels within `radius` of its position.
-   The filter gets wider by the scale factor when the image shrinks. Bicubic: Keys, 1981, "Cubic convolution
-   interpolation", a = -1/2. */
-const BOX = { radius: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) };
-const BILINEAR = { radius: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) };
-const BICUBIC = {
-  radius: 2,
-  weight: (x) => {
-    const d = Math.abs(x);
-    if (d < 1) return (1.5 * d - 2.5) * d * d + 1;
-    return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
-  },
-};
-
-/** Return the drawing with another height and width. */
-function resize({ height, width, values }, newHeight, newWidth, filter) {
-  const resizedRows = resizeRows(values, height, width, newWidth, filter);
-  const columns = transpose(resizedRows, height, newWidth);
-  const resizedColumns = resizeRows(columns, newWidth, height, newHeight, filter);
-  return { height: newHeight, width: newWidth, values: transpose(resizedColumns, newWidth, newHeight) };
-}
-
-function resizeRows(values, rows, length, newLength, filter) {
-  const result = new Float32Array(rows * newLength);
-  for (let output = 0; output < newLength; output++) {
-    const { first, weights } = resamplingWeights(output, length, newLength, filter);
-    for (let row = 0; row < rows; row++) {
-      result[row * newLength + output] = weights.reduce(
-        (sum, weight, k) => sum + weight * values[row * length + first + k],
-        0,
-      );
-    }
-  }
-  return result;
-}
-
-/** Return the first input pixel of an output pixel, and the weights of the pixels from there on, with sum 1. */
-function resamplingWeights(output, length, newLength, filter) {
-  const scale = length / newLength;
-  const stretch = Math.max(scale, 1);
-  const center = (output + 0.5) * scale;
-  const radius = filter.radius * stretch;
-  const first = Math.max(0, Math.trunc(center - radius + 0.5));
-  const last = Math.min(length, Math.trunc(center + radius + 0.5));
-  const weights = Array.from({ length: last - first }, (_, k) => filter.weight((first + k - center + 0.5) / stretch));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return { first, weights: weights.map((weight) => weight / sum) };
-}
-
-function transpose(values, rows, columns) {
-  return new Float32Array(values.length).map((_, index) => values[(index % rows) * columns + Math.floor(index / rows)]);
+/** Return the center of mass; the centers of pixels have half-integer coordinates. */
+function centerOfMass({ width, values }) {
+  let mass = 0;
+  let row = 0;
+  let column = 0;
+  values.forEach((value, index) => {
+    mass += value;
+    row += value * (Math.floor(index / width) + 0.5);
+    column += value * ((index % width) + 0.5);
+  });
+  return { row: row / mass, column: column / mass };
 }

@@ -1,5 +1,7 @@
 /* Elements of the page: lookup, creation, and numbers as text. */
 
+const NARROW_WINDOW = "(max-width: 60rem)"; // the explanation is a sheet at the bottom
+
 function byId(id) {
   return document.getElementById(id);
 }

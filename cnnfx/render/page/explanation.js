@@ -15,7 +15,7 @@ function explanationElements(trace, layer, output, inputOf, inputLayer, opened) 
   const parts = trace.filters.flatMap((filter) => [
     ...(isCombination ? [createElement("h3", {}, `Filter ${filter.name}`)] : []),
     ...(hasManyChannels ? [sumLine(filter)] : []),
-    ...filter.terms.map((term) => termElement(term, filter.terms.length, inputOf(term.channel), inputLayer, opened)),
+    ...termElements(filter, inputOf, inputLayer, opened),
     ...(hasManyChannels ? [] : [sumLine(filter)]),
   ]);
   const steps = [];
@@ -80,6 +80,16 @@ function poolingElement({ kind, size }, { block, blockIndex }) {
     ),
     numberTable(`${size}×${size} block`, size, cells),
   );
+}
+
+/** Return the products of each input channel. Channels whose weights are all 0 are only counted. */
+function termElements({ terms }, inputOf, inputLayer, opened) {
+  const connected = terms.filter(({ weights }) => weights.some((weight) => weight !== 0));
+  const shown = connected.length ? connected : terms.slice(0, 1);
+  const elements = shown.map((term) => termElement(term, terms.length, inputOf(term.channel), inputLayer, opened));
+  const others = terms.length - shown.length;
+  const note = `${others} other input channel${others > 1 ? "s have" : " has"} weights of 0.`;
+  return others ? [...elements, createElement("p", { class: "note" }, note)] : elements;
 }
 
 /** Return the products of one input channel. */

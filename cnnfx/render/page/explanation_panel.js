@@ -17,6 +17,7 @@ function explainSelection(page) {
   const { layer: number, channel } = view;
   byId("pin").setAttribute("aria-pressed", String(page.pinned));
   byId("pin").textContent = page.pinned ? "Pinned" : "Pin";
+  byId("explanation-heading").textContent = page.isStrongest ? "Strongest pixel of the last layer" : "Selected pixel";
   const trace = number ? traceOutput(page.network, page.maps, number, channel, row, column, page.blockIndex) : null;
   const marked = page.views.flat().filter(({ marks }) => marks.length);
   marked.forEach((other) => {
@@ -25,17 +26,20 @@ function explainSelection(page) {
   view.marks = [{ kind: "position", top: row, left: column, bottom: row + 1, right: column + 1 }];
   if (trace) markReceptiveField(page, trace);
   new Set([...marked, ...page.views.flat().filter(({ marks }) => marks.length)]).forEach((other) => other.draw());
+  page.channelView.showPixel(page.selected, trace);
   const position = `column ${column}, row ${row}`;
   if (trace) explainOutput(page, trace, position);
   else explainInput(page, row, column, position);
 }
 
-/** Mark the receptive field on all maps below, and with pooling the patch of the sum that is shown. */
+/** Mark the receptive field on all maps below, and with pooling the patch of the sum that is shown. Before a pixel is
+    pointed at or pinned, only the input is marked. */
 function markReceptiveField(page, trace) {
   const { view, row, column } = page.selected;
   const fields = receptiveField(page.network, page.maps, view.layer, view.channel, row, column);
   fields.forEach(({ rows, columns, channels }, number) => {
-    const marks = rectangles(rows, columns, "field");
+    if (number && page.isStrongest && !page.pinned) return;
+    const marks = rectangles(rows, columns, page.isPointing ? "field" : "outline");
     if (number === view.layer - 1 && trace.block.length > 1) {
       const { terms } = trace.filters[0];
       const inside = (indexes) => [...new Set(indexes)].filter((index) => index >= 0).sort((a, b) => a - b);
@@ -62,7 +66,7 @@ function explainOutput(page, trace, position) {
   byId("where").replaceChildren(createElement("strong", {}, name), `, layer ${number}, ${position}`);
   byId("value").replaceChildren(
     largeNumber(trace.result),
-    colorBar(page.scales[number][channel], page.tables[page.colorScale.colormap], trace.result),
+    colorBar(page.scales[number][channel], page.table, { value: trace.result }),
   );
   byId("sum").replaceChildren(
     ...normalizationNote(page, number),
@@ -106,22 +110,20 @@ function normalizationNote({ network: { mean, std } }, number) {
 function describeChannel(page, number, channel) {
   const { mean, std, layers } = page.network;
   if (number === 0) {
-    const name = page.data.image.channels[channel] ?? `channel ${channel}`;
+    const name = page.source.channels[channel] ?? `channel ${channel}`;
     return { name, channel, color: (value) => GRAYS[levelOf(page.inputScale, value * std + mean)] };
   }
   const scale = page.scales[number][channel];
-  const table = page.tables[page.colorScale.colormap];
   return {
     name: channelTitle(layers[number - 1].outputs[channel].name),
     channel,
-    color: (value) => table[levelOf(scale, value)],
+    color: (value) => colorOf(scale, value, page.table),
   };
 }
 
 function explainInput(page, row, column, position) {
-  const names = page.isDrawing ? ["ink"] : page.data.image.channels;
-  const isPicture = page.isDrawing || !page.data.image.isArray;
-  const values = names.map((_, channel) => valueAt(page.input, channel, row, column));
+  const { image, channels: names, isPicture } = page.source;
+  const values = names.map((_, channel) => valueAt(image, channel, row, column));
   const what = names.length > 1 ? `Values of the channels ${names.join(", ")}` : "The value of this pixel";
   byId("where").replaceChildren(createElement("strong", {}, "input"), `, ${position}`);
   byId("value").replaceChildren(...values.map(largeNumber));
@@ -131,21 +133,4 @@ function explainInput(page, row, column, position) {
 
 function largeNumber(value) {
   return createElement("output", { class: "number", "data-value": value }, numberText(value));
-}
-
-/** Return the colors of a map from the lowest to the highest value, with a mark at a value. */
-function colorBar(scale, table, value) {
-  const stops = Array.from({ length: 17 }, (_, k) => cssColor(table[Math.min(255, 16 * k)])).join(", ");
-  const colors = createElement("div", { class: "colors" });
-  const tick = createElement("div", { class: "tick" });
-  colors.style.background = `linear-gradient(to right, ${stops})`;
-  tick.style.left = `${(100 * levelOf(scale, value)) / 255}%`;
-  colors.append(tick);
-  const ends = scale.scale ? [(0 - scale.offset) / scale.scale, (255 - scale.offset) / scale.scale] : [value, value];
-  return createElement(
-    "div",
-    { class: "scale", "aria-hidden": "true" },
-    colors,
-    createElement("div", { class: "ends" }, ...ends.map((end) => createElement("span", {}, numberText(end, 3)))),
-  );
 }

@@ -91,15 +91,13 @@ const ROWS_IN_A_STEP = 64; // output rows that are computed without a pause
     to one row of outputs before the next, so that the row stays in the processor's cache. */
 function* addKernel(sums, { padded, isFinite }, layer, filter, slice, rows, columns) {
   const width = columns.sources.length;
-  const first = (filter * layer.shape[1] + slice) * rows.size * columns.size;
   const weights = [];
   const offsets = []; // from the pixel at the top left of the kernel
-  for (let k = 0; k < rows.size * columns.size; k++) {
-    const weight = layer.weights[first + k];
-    if (weight === 0 && isFinite) continue;
+  kernelOf(layer, filter, slice).forEach((weight, k) => {
+    if (weight === 0 && isFinite) return;
     weights.push(weight);
     offsets.push(Math.floor(k / columns.size) * rows.dilation * width + (k % columns.size) * columns.dilation);
-  }
+  });
   if (!weights.length) return;
   for (let row = 0; row < rows.outputs; row++) {
     const input = row * rows.stride * width;

@@ -48,3 +48,26 @@ function inputChannel(layer, filter, slice) {
   const [count, depth] = layer.shape;
   return Math.floor((filter * layer.groups) / count) * depth + slice;
 }
+
+/** Return the weights of one slice of a filter, a view of the layer's weights. */
+function kernelOf({ shape: [, depth, height, width], weights }, filter, slice) {
+  const start = (filter * depth + slice) * height * width;
+  return weights.subarray(start, start + height * width);
+}
+
+/** Return whether a filter reads the channel of a slice: whether a weight of its kernel is not 0. */
+function isConnected(layer, filter, slice) {
+  return kernelOf(layer, filter, slice).some((weight) => weight !== 0);
+}
+
+/** Return whether every layer has outputs for an image of this size. */
+function fitsLayers(network, { height, width }) {
+  for (const layer of network.layers) {
+    const size = layer.pool ? layer.pool.size : 1;
+    const [rows, columns] = [axisGeometry(layer, 0, height), axisGeometry(layer, 1, width)];
+    height = Math.floor(rows.outputs / size);
+    width = Math.floor(columns.outputs / size);
+    if (height < 1 || width < 1) return false;
+  }
+  return true;
+}

@@ -4,13 +4,15 @@
 const page = {
   views: [], // the MapViews of each layer; layer 0 is the input
   selected: null, // the explained pixel, { view, row, column }
+  isStrongest: true, // whether the selected pixel is the strongest of the last layer rather than one that was pointed at
   pinned: false,
+  isPointing: false, // whether a pointer or the keyboard is on a map
   blockIndex: undefined, // the value of a pooled block that was clicked
   opened: new Set(), // the input channels whose tables are open
 
-  /** Create the elements for the page's own image and its maps. */
-  start(data, network, image, maps) {
-    Object.assign(this, { data, network, image, imageMaps: maps, colorScale: { ...data.colorScale } });
+  /** Create the elements for an input and its maps. */
+  start(data, network, source) {
+    Object.assign(this, { data, network, source, original: source, colorScale: { ...data.colorScale } });
     this.tables = Object.fromEntries(
       Object.entries(data.colormaps).map(([name, packed]) => [name, colorTable(decode(packed))]),
     );
@@ -25,72 +27,102 @@ const page = {
     layOut(this);
     for (const view of this.views.flat()) handleInput(view, this);
     createControls(this);
+    this.channelView = new ChannelView(this);
+    this.kernelEditor = createKernelEditor(this);
+    createImageInput(this);
   },
 
-  /** Show an input, which is the image or a drawing, and its maps. */
-  show(input, maps) {
-    Object.assign(this, { input, maps, ranges: maps.map(channelRanges) });
+  /** Show an input, { image, title, channels, isPicture, notes }, and its maps. */
+  show(source) {
+    this.source = source;
+    describeInput(this);
+    this.compute();
+    if (!this.pinned) this.selectStrongest();
+  },
+
+  /** Compute the maps, after the input or a weight has changed. */
+  compute() {
+    this.update(finish(forward(this.network, this.source.image)));
+  },
+
+  /** Show maps. */
+  update(maps) {
+    Object.assign(this, { maps, ranges: maps.map(channelRanges) });
     this.draw();
     showClasses(this, maps[maps.length - 1]);
-    if (this.selected) this.select(this.selected.view, this.selected.view.row, this.selected.view.column);
-    else this.selectPeak();
+    if (this.selected) this.select(this.selected.view, this.selected.row, this.selected.column);
+    this.channelView.update();
   },
 
-  /** Select the largest value of the first map of the last layer that is not constant, so that the panel is not empty
-      at first. */
-  selectPeak() {
+  /** Select the largest value of the last layer. */
+  selectStrongest() {
     const ranges = this.ranges[this.ranges.length - 1];
-    const channel = Math.max(
-      0,
-      ranges.findIndex(({ low, high }) => low < high),
-    );
+    const channel = ranges.reduce((best, { high }, index) => (high > ranges[best].high ? index : best), 0);
     this.select(this.views[this.views.length - 1][channel], ranges[channel].row, ranges[channel].column);
+    this.isStrongest = true;
   },
 
-  get isDrawing() {
-    return this.input !== this.image;
+  get table() {
+    return this.tables[this.colorScale.colormap];
   },
 
   /** Draw all maps in the current color scale. */
   draw() {
-    const isArray = this.data.image.isArray && !this.isDrawing;
+    const { image, isPicture } = this.source;
+    const { scope, limits } = this.colorScale;
+    const colorScale = { ...this.colorScale, limits: scope === "fixed" ? limits : null };
     this.scales = this.maps.map((maps, number) => {
       if (!number) return [];
       const { nonNegative } = this.network.layers[number - 1];
-      return linearScales(maps, this.ranges[number], this.colorScale, nonNegative);
+      return linearScales(maps, this.ranges[number], colorScale, nonNegative);
     });
-    this.inputScale = inputScale(this.input, isArray);
-    this.views[0][0].show(this.input.width, this.input.height, drawInput(this.input, isArray));
+    this.inputScale = inputScale(image, !isPicture);
+    this.views[0][0].show(image.width, image.height, drawInput(image, !isPicture));
     for (const view of this.views.slice(1).flat()) {
       const maps = this.maps[view.layer];
-      view.show(
-        maps.width,
-        maps.height,
-        drawMap(maps, view.channel, this.scales[view.layer][view.channel], this.tables[this.colorScale.colormap]),
-      );
+      const scale = this.scales[view.layer][view.channel];
+      view.show(maps.width, maps.height, drawMap(maps, view.channel, scale, this.table));
     }
+    showRanges(this);
+    describeColors(this);
+    this.channelView.draw();
   },
 
   /** Select a pixel, unless one is pinned and the mouse only moves. */
   point(view, row, column, byKey = false) {
+    this.isPointing = true;
     if (!this.pinned || byKey) this.select(view, row, column, byKey);
   },
 
-  /** Pin a pixel, or unpin it if it is pinned. */
+  /** The pointer has left a map: its marks become outlines. */
+  leave() {
+    this.isPointing = false;
+    this.refresh();
+  },
+
+  /** Pin a pixel and open the maps that its channel is computed from, or unpin it if it is pinned. */
   pin(view, row, column) {
     const { selected, pinned } = this;
     this.pinned = !(pinned && selected.view === view && selected.row === row && selected.column === column);
     this.select(view, row, column);
+    if (!this.pinned || view.layer === 0) return;
+    this.channelView.open(view);
+    this.kernelEditor?.showChannel(view.channel);
   },
 
-  unpin() {
-    this.pinned = false;
+  /** Unpin the pinned pixel or, if none is pinned, close the maps that a channel is computed from. */
+  escape() {
+    if (this.pinned) this.pinned = false;
+    else this.channelView.close();
     this.refresh();
   },
 
   /** Select a pixel. The keyboard positions of all other maps move to the same part of the image. */
   select(view, row, column, makeVisible = false) {
+    row = Math.min(row, view.height - 1); // a pixel of a larger input may have been selected before
+    column = Math.min(column, view.width - 1);
     this.selected = { view, row, column };
+    this.isStrongest = false;
     this.blockIndex = undefined;
     const x = (column + 0.5) / view.width;
     const y = (row + 0.5) / view.height;
@@ -113,18 +145,10 @@ const page = {
     if (views) views[Math.min(view.channel, views.length - 1)].canvas.focus({ focusVisible: true });
   },
 
-  /** Describe the normalization and the color map. */
-  describeColorScale() {
-    const { normalize, colormap } = this.colorScale;
-    const text = this.data.normalizations[normalize];
-    const colors = colormap === "gray" ? "" : `; from black to white in the colors of ${colormap}`;
-    byId("meaning").textContent = `${text[0].toUpperCase()}${text.slice(1)}${colors}.`;
-  },
-
   viewportChanged() {
     byId("zoom").textContent = `${numberText(viewport.zoom, 2)}×`;
     byId("live").classList.toggle("zoomed", viewport.zoom > 1);
-    this.views.flat().forEach((view) => view.draw());
+    for (const view of [...this.views.flat(), ...this.channelView.views]) view.draw();
   },
 
   /** Explain the selected pixel, at most once per screen refresh. */
@@ -138,48 +162,6 @@ const page = {
   },
 };
 
-function createControls(page) {
-  const { data, colorScale } = page;
-  const choices = { normalize: Object.keys(data.normalizations), colormap: Object.keys(data.colormaps), scope: [] };
-  for (const [name, values] of Object.entries(choices)) {
-    const select = byId(name);
-    select.append(...values.map((value) => createElement("option", { value }, value)));
-    select.value = colorScale[name];
-    select.addEventListener("change", () => {
-      colorScale[name] = select.value;
-      page.describeColorScale();
-      page.draw();
-      page.refresh();
-    });
-  }
-  page.describeColorScale();
-  byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  const zoomFactors = { smaller: 1 / ZOOM_STEP, larger: ZOOM_STEP, whole: 0 };
-  for (const [id, factor] of Object.entries(zoomFactors)) {
-    byId(id).addEventListener("click", () => zoomAtPosition(page.selected.view, page, factor));
-  }
-  byId("pin").addEventListener("click", () => {
-    page.pinned = !page.pinned;
-    page.refresh();
-  });
-  byId("sum").addEventListener("click", ({ target }) => followCell(page, target.dataset ?? {}));
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") page.unpin();
-  });
-}
-
-/** Select what a clicked number shows: a pixel of the layer below, or another value of the pooled block. */
-function followCell(page, { row, column, layer, channel, blockIndex }) {
-  if (blockIndex !== undefined) {
-    page.blockIndex = Number(blockIndex);
-    page.pinned = true;
-    page.refresh();
-  } else if (row !== undefined) {
-    page.pinned = true;
-    page.select(page.views[layer][Number(layer) ? Number(channel) : 0], Number(row), Number(column), true);
-  }
-}
-
 /** Compute the maps and show them instead of the fallback image, if this browser supports canvas elements. */
 async function start() {
   if (!document.createElement("canvas").getContext?.("2d")) return;
@@ -188,12 +170,14 @@ async function start() {
   byId("fallback-note").hidden = true;
   const data = JSON.parse(byId("data").textContent);
   const network = readNetwork(data.network);
-  const image = readImage(data.image);
-  const maps = await finishInSlices(forward(network, image));
-  page.start(data, network, image, maps);
+  const { name, channels, isArray } = data.image;
+  const source = { image: readImage(data.image), title: name, channels, isPicture: !isArray, notes: [] };
+  const maps = await finishInSlices(forward(network, source.image));
+  page.start(data, network, source);
   byId("live").hidden = false;
   byId("fallback").hidden = status.hidden = true;
-  page.show(image, maps);
+  page.update(maps);
+  page.selectStrongest();
   page.views.flat().forEach((view) => view.fitToScreen());
   document.documentElement.dataset.ready = Math.round(performance.now());
 }

@@ -35,7 +35,7 @@ function clampViewport() {
   viewport.y = Math.min(1 - half, Math.max(half, viewport.y));
 }
 
-const MARK_COLORS = { field: "#2f86eb", patch: "#2f86eb", position: "#f0443e" };
+const MARK_COLORS = { field: "#2f86eb", outline: "#2f86eb", patch: "#2f86eb", position: "#f0443e" };
 const MIN_MARK_SIDE = 7; // CSS pixels
 
 /** A canvas in the page that shows one map. */

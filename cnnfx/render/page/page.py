@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     import PIL.Image
 
 SCRIPTS = (
-    "data", "geometry", "forward", "trace", "receptive_field", "colors", "digit_preprocessing",
-    "elements", "map_view", "pointing", "explanation", "pen", "layout", "classes", "explanation_panel", "main",
+    "data", "geometry", "forward", "trace", "channel_maps", "receptive_field", "color_scale", "colors", "resampling",
+    "digit_preprocessing", "picture", "toml",
+    "elements", "legend", "map_view", "pointing", "filter_picture", "explanation", "pen", "layout", "classes",
+    "explanation_panel", "channel_view", "kernel_editor", "image_input", "controls", "main",
 )  # fmt: skip
 """The scripts of the page, each of which uses only those before it."""
 LARGE_PAGE_BYTES = 2_000_000
@@ -83,7 +85,7 @@ def make_page(network: Network, image: Image, color_scale: ColorScale, grid: Gri
         FALLBACK=fallback_image(grid),
         ALT=html.escape(_alt_text(network, image)),
         SOURCE=_paragraph(f"Filters: {network.source}" if network.source else ""),
-        DATA=page_data(network, image, color_scale),
+        DATA=page_data(network, image, color_scale, max_image_pixels(network)),
         SCRIPT=script,
     ).encode()
     if len(page) > MAX_PAGE_BYTES:

@@ -1,7 +1,7 @@
 /* Mouse, touch and keyboard on a map.
 
-   `page` has point(view, row, column), pin(view, row, column), unpin(), viewportChanged() after panning and zooming,
-   and focusLayer(view, offset). */
+   `page` has point(view, row, column), leave(), pin(view, row, column), viewportChanged() after panning and zooming, and
+   focusLayer(view, offset). */
 
 const MAX_CLICK_MOVEMENT = 5; // CSS pixels that a pointer may move in a click
 const ZOOM_STEP = 1.5; // factor of the zoom buttons and keys
@@ -36,6 +36,7 @@ function handleInput(view, page) {
     pointers.delete(event.pointerId);
     start = null;
   });
+  for (const type of ["pointerleave", "blur"]) canvas.addEventListener(type, () => page.leave());
   for (const type of ["pointercancel", "lostpointercapture"]) {
     canvas.addEventListener(type, (event) => pointers.delete(event.pointerId));
   }
@@ -100,7 +101,6 @@ function handleKey(view, page, event) {
   } else if (event.key === "Home") moveTo(view, page, view.row, 0);
   else if (event.key === "End") moveTo(view, page, view.row, view.width - 1);
   else if (event.key === "Enter" || event.key === " ") page.pin(view, view.row, view.column);
-  else if (event.key === "Escape") page.unpin();
   else if (event.key === "PageDown") page.focusLayer(view, 1);
   else if (event.key === "PageUp") page.focusLayer(view, -1);
   else if (event.key === "+" || event.key === "=") zoomAtPosition(view, page, ZOOM_STEP);

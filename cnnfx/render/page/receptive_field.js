@@ -36,14 +36,9 @@ function sourcesOf(layer, geometry, outputs) {
 /** Return the input channels for which the filters of some output channels have weights other than zero, sorted. */
 function inputChannelsOf(layer, channels) {
   const found = new Set();
-  const [, depth, height, width] = layer.shape;
-  const size = height * width;
   for (const filter of new Set(channels.flatMap((channel) => layer.outputs[channel].of))) {
-    for (let slice = 0; slice < depth; slice++) {
-      const start = (filter * depth + slice) * size;
-      if (layer.weights.subarray(start, start + size).some((weight) => weight !== 0)) {
-        found.add(inputChannel(layer, filter, slice));
-      }
+    for (let slice = 0; slice < layer.shape[1]; slice++) {
+      if (isConnected(layer, filter, slice)) found.add(inputChannel(layer, filter, slice));
     }
   }
   return Array.from(found).sort((a, b) => a - b);

@@ -38,12 +38,10 @@ function traceOutput(network, maps, number, channel, row, column, blockIndex) {
 function traceFilter(layer, input, [rowGeometry, columnGeometry], filter, row, column) {
   const rows = kernelSources(rowGeometry, row);
   const columns = kernelSources(columnGeometry, column);
-  const size = rows.length * columns.length;
   const { numbers, unit } = kernelInput(input);
   const terms = Array.from({ length: layer.shape[1] }, (_, slice) => {
     const channel = inputChannel(layer, filter, slice);
-    const start = (filter * layer.shape[1] + slice) * size;
-    const weights = layer.weights.subarray(start, start + size);
+    const weights = kernelOf(layer, filter, slice);
     const pixels = rows.flatMap((y) => columns.map((x) => numberAt(input, numbers, channel, y, x)));
     return {
       channel,

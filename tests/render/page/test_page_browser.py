@@ -100,7 +100,7 @@ def test_pointing_marks_the_receptive_field_in_every_layer_below(visit, digit_mo
 def marked_maps(page) -> list[str]:
     """Return the names of the maps that have a colored mark."""
     return page.evaluate(
-        """() => [...document.querySelectorAll("canvas.map")].filter((canvas) => {
+        """() => [...document.querySelectorAll(".card canvas.map")].filter((canvas) => {
              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
              for (let at = 0; at < data.length; at += 4) if (Math.abs(data[at] - data[at + 2]) > 40) return true;
              return false;
@@ -136,15 +136,52 @@ def test_each_input_channel_has_a_table_of_products(visit):
     assert page.locator("#sum table").count() == 9
 
 
-def test_at_first_the_largest_value_of_a_map_that_is_not_constant_is_selected(visit, seven):
-    network = cnnfx.load_network("edges")
-    weights = network.layers[0].conv.weights.copy()
-    weights[0] = 0
-    layer = replace(network.layers[0], conv=replace(network.layers[0].conv, weights=weights))
-    network = replace(network, layers=(layer,))
-    maps = network.feature_maps(seven.floats())[-1]
-    row, column = divmod(int(maps[1].argmax()), 26)
-    assert shown_position(visit(network, seven)) == f"left, layer 1, column {column}, row {row}"
+def strongest_pixel(network: Network, image) -> str:
+    """Return where the largest value of the last layer is, as the panel writes it."""
+    maps = network.feature_maps(image)[-1]
+    channel, row, column = np.unravel_index(maps.argmax(), maps.shape)
+    name = network.layers[-1].outputs[channel].name
+    title = f"map {name}" if name.isdigit() else name
+    return f"{title}, layer {len(network.layers)}, column {column}, row {row}"
+
+
+def test_at_first_the_strongest_pixel_of_the_last_layer_is_explained(visit, digit_model, seven):
+    page = visit(digit_model, seven)
+    assert shown_position(page) == strongest_pixel(digit_model, seven.floats())
+    assert page.text_content("#explanation-heading") == "Strongest pixel of the last layer"
+    assert page.get_attribute("#pin", "aria-pressed") == "false"
+
+
+def test_maps_have_no_marks_before_a_pixel_is_pointed_at(visit, digit_model, seven):
+    page = visit(digit_model, seven)
+    shown_value(page)
+    strongest = shown_position(page).split(",")[0].removeprefix("map ")
+    assert marked_maps(page) == ["Input", f"Feature map {strongest}"]
+    point(page, map_named(page, "Feature map 4, layer 2"), 2, 2, (5, 5))
+    shown_value(page)
+    assert marked_maps(page) == ["Input", "Feature map a", "Feature map b", "Feature map c", "Feature map 4"]
+
+
+def test_the_receptive_field_is_tinted_only_while_a_map_is_pointed_at(visit, digit_model, seven):
+    page = visit(digit_model, seven)
+    view = map_named(page, "Feature map 4, layer 2")
+
+    def tinted_pixels() -> int:
+        shown_value(page)
+        return page.evaluate(
+            """() => { const canvas = document.querySelector("canvas.map[aria-label^='Input']");
+                 const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                 let count = 0;
+                 for (let at = 0; at < data.length; at += 4) count += data[at + 2] - data[at] > 8;
+                 return count; }"""
+        )
+
+    before = tinted_pixels()
+    point(page, view, 2, 2, (5, 5))
+    pointing = tinted_pixels()
+    page.mouse.move(5, 5)
+    assert before < pointing / 3
+    assert tinted_pixels() < pointing / 3
 
 
 def test_pointing_at_the_input_shows_the_value_of_the_pixel(visit, edges, seven):
@@ -253,10 +290,12 @@ def test_page_up_and_page_down_move_from_layer_to_layer(visit, digit_model, seve
 def test_all_controls_have_accessible_names_and_headings_are_heading_elements(visit, digit_model, seven):
     page = visit(digit_model, seven)
     assert page.locator("h1").count() == 1
-    assert page.locator("h2").all_text_contents() == ["Input", "Layer 1", "Layer 2", "Classes", "Selected pixel"]
+    headings = ["Input", "Layer 1", "Layer 2", "Classes", "Strongest pixel of the last layer"]
+    assert page.locator("h2:visible").all_text_contents() == headings
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, select, [tabindex='0'], [role=img]")].filter((element) =>
-             !(element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.length)).length"""
+        """() => [...document.querySelectorAll(
+             "button:not([hidden]), select, input, textarea, [tabindex='0'], [role=img]"
+           )].filter((element) => !(element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.length)).length"""
     )
     assert nameless == 0
     assert page.get_attribute("#announcement", "aria-live") == "polite"
@@ -506,7 +545,7 @@ def test_drawing_with_a_finger_does_not_scroll_the_page(visit, digit_model, seve
 def test_for_an_image_of_another_size_only_drawings_are_classified(visit, digit_model):
     image = Image("photo.png", np.full((1, 60, 40), 200, np.uint8), ("gray",))
     page = visit(replace(digit_model, mean=0.0, std=1.0), image)
-    assert page.text_content("#classes .about") == "The model classifies images of 28×28 pixels only. Draw one above."
+    assert page.text_content("#classes .about") == "The model classifies images of 28×28 pixels only. Draw one."
     draw_seven(page)
     assert len(shown_probabilities(page)) == 10
     assert sum(shown_probabilities(page)) == pytest.approx(1)

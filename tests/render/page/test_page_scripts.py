@@ -200,7 +200,7 @@ def strokes(seed: int, side: int = 112) -> np.ndarray:
 def test_a_drawn_digit_is_preprocessed_as_in_predict():
     planes = [strokes(seed) for seed in range(24)]
     body = """return given.map((packed) => { const [height, width] = packed.shape;
-              return Array.from(fitDigit({ height, width, values: decode(packed) }).values); });"""
+              return Array.from(fitDigit({ height, width, values: decode(packed) }).digit.values); });"""
     for plane, found in zip(planes, run_in_node(body, [pack_array(plane) for plane in planes]), strict=True):
         np.testing.assert_allclose(np.ravel(fit_digit(plane)[0]), found, atol=1e-5)
 
@@ -208,7 +208,7 @@ def test_a_drawn_digit_is_preprocessed_as_in_predict():
 def test_a_drawing_for_other_classes_is_resized_as_in_predict():
     plane = strokes(1)
     body = """const [height, width] = given.shape;
-              return Array.from(fitDrawing({ height, width, values: decode(given) }, 9, 13).values);"""
+              return Array.from(fitImage({ height, width, values: decode(given) }, 9, 13).values);"""
     wanted = resize_to_bytes(Image("image", plane[None], ("gray",), True), 9, 13)[0] / 255
     np.testing.assert_allclose(run_in_node(body, pack_array(plane)), np.ravel(wanted), atol=1e-6)
 

@@ -1,0 +1,196 @@
+/* The maps that one channel is computed from: each input channel × its kernel, their sum and bias, combination,
+   activation and pooling. They are computed when the channel is opened. */
+
+const MAX_TERMS_WITH_INPUT = 6; // kernels of a filter; with more, the input of each is not shown again
+
+/** A section below a row of maps that shows how one of them is computed; at most one is open. */
+class ChannelView {
+  constructor(page) {
+    this.page = page;
+    this.views = [];
+    this.opened = null; // the MapView of the channel
+    this.element = createElement("section", { class: "channel-view", tabindex: -1 });
+  }
+
+  /** Show the maps that a channel is computed from. */
+  open(view) {
+    if (this.opened === view) return;
+    this.opened = view;
+    this.update();
+    this.place();
+  }
+
+  close() {
+    this.opened = null;
+    this.views = [];
+    this.element.remove();
+  }
+
+  /** Put the section below the row of the channel's map. */
+  place() {
+    if (!this.opened) return;
+    const card = this.opened.canvas.parentElement;
+    const cards = [...card.parentElement.querySelectorAll(".card")];
+    const bottom = (one) => one.offsetTop + one.offsetHeight;
+    const row = cards.filter((one) => Math.abs(bottom(one) - bottom(card)) < 2);
+    const last = row[row.length - 1];
+    if (last.nextElementSibling !== this.element) last.after(this.element);
+    this.views.forEach((view) => view.fitToScreen());
+  }
+
+  /** Compute the maps, after another channel is opened, or the input or a weight has changed. */
+  update() {
+    if (!this.opened) return;
+    const { network, maps } = this.page;
+    const { layer: number, channel } = this.opened;
+    const layer = network.layers[number - 1];
+    const output = layer.outputs[channel];
+    this.views = [];
+    this.computed = channelMaps(network, maps, number, channel);
+    const close = createElement("button", { type: "button", "aria-label": "Close" }, "×");
+    close.addEventListener("click", () => this.close());
+    const heading = createElement("h3", {}, "How ", createElement("strong", {}, channelTitle(output.name)), " is computed");
+    this.element.setAttribute("aria-label", `How ${output.name} is computed`);
+    this.element.replaceChildren(
+      createElement("div", { class: "panel-header" }, heading, close),
+      createElement("div", { class: "flow" }, ...this.termFigures(layer)),
+      createElement("div", { class: "flow" }, ...this.stepFigures(layer, output)),
+      createElement("div", { class: "legend" }),
+    );
+    this.draw();
+    this.page.refresh();
+  }
+
+  /** Return a figure for each kernel of each filter: input × kernel = map. If there are many, the inputs are left out
+      and the kernels stand above their maps. */
+  termFigures(layer) {
+    const { filters, height, width } = this.computed;
+    return filters.flatMap((filter) =>
+      filter.terms.map((term) => {
+        const { name } = describeChannel(this.page, this.opened.layer - 1, term.channel);
+        const title = filters.length > 1 ? `${name} × ${filter.name}` : name;
+        const kernel = kernelPicture(layer, filter.index, term.slice);
+        const view = this.addMap(`${name} × kernel of ${filter.name}`, term.values, height, width);
+        if (filter.terms.length > MAX_TERMS_WITH_INPUT) return this.valueFigure(view, kernel, title);
+        const parts = [this.inputMap(term.channel), signElement("×"), kernel, signElement("="), this.valueFigure(view)];
+        const row = createElement("div", { class: "equation" }, ...parts);
+        return createElement("div", {}, createElement("p", { class: "how" }, title), row);
+      }),
+    );
+  }
+
+  /** Return a figure for each step after the kernels. */
+  stepFigures(layer, output) {
+    const { filters, combined, activated, height, width } = this.computed;
+    const figures = [];
+    const addStep = (sign, title, view) =>
+      figures.push(
+        createElement("div", { class: "equation step" }, signElement(sign), this.valueFigure(view, title)),
+      );
+    for (const { name, bias, terms, values } of filters) {
+      if (terms.length < 2 && !bias) continue;
+      const title = `${terms.length > 1 ? "sum" : ""}${bias ? ` + bias ${inParentheses(numberText(bias, 3))}` : ""}`;
+      const of = filters.length > 1 ? ` of ${name}` : "";
+      addStep(terms.length > 1 ? "Σ" : "+", `${title.trim()}${of}`, this.addMap(title, values, height, width));
+    }
+    const final = this.page.maps[this.opened.layer];
+    const start = this.opened.channel * final.height * final.width;
+    const result = final.values.subarray(start, start + final.height * final.width);
+    const steps = [];
+    if (combined) steps.push([output.kind, combined, height, width]);
+    if (activated) steps.push([layer.activation === "relu" ? "ReLU" : "absolute value", activated, height, width]);
+    if (layer.pool) {
+      const { kind, size } = layer.pool;
+      steps.push([`${kind} pooling ${size}×${size}`, result, final.height, final.width]);
+    }
+    steps.forEach(([title, values, rows, columns]) =>
+      addStep("→", title, this.addMap(title, values, rows, columns, true)),
+    );
+    return figures;
+  }
+
+  /** Return a map of the layer below. */
+  inputMap(channel) {
+    const { page } = this;
+    const number = this.opened.layer - 1;
+    const maps = page.maps[number];
+    const size = maps.height * maps.width;
+    const values = maps.values.subarray(channel * size, (channel + 1) * size);
+    const view = this.addMap("input", values, maps.height, maps.width);
+    view.colorOfValue = describeChannel(page, number, channel).color;
+    view.isInput = true;
+    return view.canvas;
+  }
+
+  /** Return a view of a map. Maps from the combination on are drawn as the channel itself, `isResult`; those before by
+      one common range. */
+  addMap(title, values, height, width, isResult = false) {
+    const view = new MapView(this.opened.layer, this.opened.channel, title);
+    Object.assign(view, { values, width, height, isResult });
+    view.canvas.tabIndex = -1;
+    view.canvas.setAttribute("role", "img");
+    view.canvas.removeAttribute("aria-roledescription");
+    view.canvas.addEventListener("click", (event) => this.pinPixel(view, event));
+    this.views.push(view);
+    return view;
+  }
+
+  /** Pin the pixel of the channel that a clicked pixel of one of its maps belongs to. */
+  pinPixel(view, event) {
+    if (view.isInput) return;
+    const { row, column } = view.pixelAt(event.clientX, event.clientY);
+    const { pool } = this.page.network.layers[this.opened.layer - 1];
+    const size = pool && view.height === this.computed.height ? pool.size : 1;
+    const [y, x] = [Math.floor(row / size), Math.floor(column / size)];
+    if (y < this.opened.height && x < this.opened.width) this.page.pin(this.opened, y, x);
+  }
+
+  /** Return a map with a title above and the value at the selected pixel below. */
+  valueFigure(view, ...title) {
+    view.output = createElement("output");
+    const heading = title.length ? [createElement("div", { class: "figure-title" }, ...title)] : [];
+    return createElement("figure", {}, ...heading, view.canvas, createElement("figcaption", {}, view.output));
+  }
+
+  /** Draw the maps in the current color scale. */
+  draw() {
+    if (!this.opened) return;
+    const { page } = this;
+    const { layer: number, channel } = this.opened;
+    const before = this.views.filter(({ isInput, isResult }) => !isInput && !isResult);
+    const largest = Math.max(...before.map(({ values }) => largestMagnitude(values)));
+    const common = linearScale("signed", -largest, largest);
+    for (const view of this.views) {
+      const scale = view.isResult ? page.scales[number][channel] : common;
+      const color = view.colorOfValue ?? ((value) => colorOf(scale, value, page.table));
+      view.show(view.width, view.height, drawPixels(view.width, view.height, (index) => color(view.values[index])));
+      view.canvas.setAttribute("aria-label", view.label);
+    }
+    this.element.querySelector(".legend").replaceChildren(colorBar(common, page.table));
+  }
+
+  /** Show the value of each map at the selected pixel, and mark it, if the pixel is one of the channel. */
+  showPixel({ view: selected, row, column }, trace) {
+    if (!this.opened) return;
+    const { pool } = this.page.network.layers[this.opened.layer - 1];
+    for (const view of this.views.filter(({ isInput }) => !isInput)) {
+      let [y, x] = [row, column];
+      if (pool && view.height === this.computed.height && trace) {
+        y = row * pool.size + Math.floor(trace.blockIndex / pool.size);
+        x = column * pool.size + (trace.blockIndex % pool.size);
+      }
+      const isShown = selected === this.opened;
+      view.marks = isShown ? [{ kind: "position", top: y, left: x, bottom: y + 1, right: x + 1 }] : [];
+      const value = view.values[y * view.width + x];
+      view.output.textContent = isShown ? numberText(value, 3) : "";
+      view.output.dataset.value = isShown ? value : "";
+      view.draw();
+    }
+  }
+}
+
+function largestMagnitude(values) {
+  let largest = 0;
+  for (const value of values) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+  return largest;
+}
