@@ -101,7 +101,7 @@ APPLY = {
     "nn": {"array_maps", "concat", "feature_maps", "layers", "network", "selection", "statistics"},
     "images": {"image", "load", "pillow"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "padding", "separable"},
-    "system": {"blas", "files", "memory", "suggest", "threads"},
+    "system": {"blas", "files", "memory", "sizes", "suggest", "threads"},
     "errors": set(),
 }  # fmt: skip
 """The modules that a preset on a picture needs, by part: any other would make each start slower."""

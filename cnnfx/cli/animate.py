@@ -291,8 +291,8 @@ def _described(sliding: SlidingWindow) -> dict[str, Any]:
     rows, columns = sliding.output_size
     return {
         "channels": [channel.name for channel in sliding.channels],
-        "input_size": [height, width],
-        "positions": [rows, columns],
+        "input_size": [width, height],
+        "positions": [columns, rows],
     }
 
 

@@ -161,11 +161,12 @@ def strength(text: str) -> float:
 
 
 def shape(text: str) -> Counts:
-    """Parse channels, rows and columns, such as 1x28x28."""
+    """Parse CHANNELSxWIDTHxHEIGHT, or WIDTHxHEIGHT for one channel, to the shape (C, H, W)."""
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) != 3 or not all(_is_whole(part) and int(part) >= 1 for part in parts):
-        raise typer.BadParameter(f"{text!r} is not CHANNELSxROWSxCOLUMNS, such as 1x28x28.")
-    return Counts(map(int, parts))
+    if len(parts) not in (2, 3) or not all(_is_whole(part) and int(part) >= 1 for part in parts):
+        raise typer.BadParameter(f"{text!r} is not CHANNELSxWIDTHxHEIGHT, such as 3x640x480, nor WIDTHxHEIGHT.")
+    channels, width, height = map(int, parts if len(parts) == 3 else ("1", *parts))
+    return Counts((channels, height, width))
 
 
 def layer_or_classes(text: str) -> str:

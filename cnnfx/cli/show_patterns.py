@@ -191,7 +191,7 @@ def _images(count: int) -> str:
 def _title(network: Network, found: LayerPatterns, images: ImageSource) -> str:
     layer = "classes" if found.layer == "classes" else f"layer {found.layer}"
     height, width = found.size
-    return f"{network.name}, {layer}: {width} by {height} pixels each, of {_images(found.images)} of {images.name}"
+    return f"{network.name}, {layer}: {width}×{height} pixels each, of {_images(found.images)} of {images.name}"
 
 
 def _save(target: Target, found: LayerPatterns, title: str, columns: int | None) -> None:
@@ -224,14 +224,14 @@ def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict
         "layer": found.layer,
         "filter": pattern.name,
         "channel": pattern.number,
-        "receptive_field": {"height": height, "width": width},
+        "receptive_field": {"width": width, "height": height},
         "images": found.images,
         "active": bool(pattern.patches),
         "patches": [
             {
                 "activation": patch.activation,
                 "image": patch.image,
-                "position": {"row": patch.row, "column": patch.column},
+                "at": [patch.column, patch.row],
                 "box": patch.box._asdict(),
             }
             for patch in pattern.patches

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnnfx.nn.summary import Step
 
 DEFAULT_INPUT = (1, 28, 28)
-"""Channels, rows and columns of the input where a network does not contain them: those of MNIST."""
+"""The shape (C, H, W) of the input where a network does not contain it: that of MNIST's images."""
 DEFAULT_CLASSES = 10
 """The classes of an arch file unless given."""
 
@@ -37,8 +37,9 @@ Spec = Annotated[
 Input = Annotated[
     parsers.Counts | None,
     option(
-        "--input CxHxW",
-        "Channels, rows and columns of the input. By default those of the training images, or 1x28x28.",
+        "--input CxWxH",
+        "Channels, width and height of the input; WxH for one channel. By default those of the training images, or "
+        "1x28x28.",
         parser=parsers.shape,
     ),
 ]
@@ -61,10 +62,11 @@ def summary(
 
     \b
       cnnfx summary model.npz
-      cnnfx summary edges --input 3x480x640
+      cnnfx summary edges --input 3x640x480
       cnnfx summary arch.toml --classes 26 --json
     """
     from cnnfx.nn.summary import summarize
+    from cnnfx.system.sizes import shape_text
 
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
@@ -72,9 +74,9 @@ def summary(
     trainable = arch.trainable if arch else _trainable(spec, network)
     steps = summarize(network, shape, trainable, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
     if as_json:
-        print_json({"network": network.name, "input": list(shape), **_described(steps)})
+        print_json({"network": network.name, "input": _sizes(shape), **_described(steps)})
     else:
-        print_result(f"{spec}: {_title(network)}\ninput {'×'.join(map(str, shape))}\n\n{table(steps)}")
+        print_result(f"{spec}: {_title(network)}\ninput: {shape_text(shape)}\n\n{table(steps)}")
 
 
 def _arch(spec: str) -> Arch | None:
@@ -125,10 +127,20 @@ def table(steps: Sequence[Step]) -> str:
 
 
 def _shape(step: Step) -> str:
-    return "does not fit" if step.output is None else "×".join(map(str, step.output))
+    from cnnfx.system.sizes import shape_text
+
+    if step.output is None:
+        return "does not fit"
+    return shape_text(step.output, "map") if len(step.output) > 1 else str(step.output[0])
+
+
+def _sizes(shape: Sequence[int]) -> dict[str, int]:
+    """Return the shape (C, H, W) of maps, or (K,) of classes, ready for JSON."""
+    channels, height, width = shape if len(shape) > 1 else (*shape, 1, 1)
+    return {"channels": channels, "width": width, "height": height}
 
 
 def _described(steps: Sequence[Step]) -> dict[str, object]:
-    layers = [{**vars(step), "output": step.output and list(step.output)} for step in steps]
+    layers = [{**vars(step), "output": step.output and _sizes(step.output)} for step in steps]
     totals = {name: sum(getattr(step, name) for step in steps) for name in ("parameters", "trainable")}
     return {"layers": layers, **totals}

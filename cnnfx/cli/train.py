@@ -168,13 +168,16 @@ def _test_images(dataset: Dataset) -> LabeledImages | None:
 
 
 def _introduction(trainer: Trainer) -> str:
+    from cnnfx.system.sizes import size_text
+
     data, test = trainer.data, trainer.test
-    shape = "×".join(map(str, data.images.shape[1:]))
+    channels, *size = data.images.shape[1:]
+    images = f"images of {size_text(size)}" + (f" with {channels} channels" if channels > 1 else "")
     test_images = f" and {len(test.labels)} test images" if test is not None else ""
     count = len(trainer.history)
     done = f" {count} of {trainer.settings.epochs} epochs {'is' if count == 1 else 'are'} done." if count else ""
     return (
-        f"training on {data.name}: {len(data.labels)} images of {shape}{test_images}; {len(data.classes)} classes; "
+        f"training on {data.name}: {len(data.labels)} {images}{test_images}; {len(data.classes)} classes; "
         f"{int(trainer.parameters.trainable.sum())} parameters.{done}"
     )
 

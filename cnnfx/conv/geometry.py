@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 
 from cnnfx.errors import ArgumentError
+from cnnfx.system.sizes import size_text
 from cnnfx.system.suggest import choose_name
 
 Pair = tuple[int, int]
@@ -118,9 +119,9 @@ class Window(NamedTuple):
         return InputRows(inside[0], max(inside), above, max(end - max(begin, height), 0))
 
     def _too_large_message(self, size: Pair, padded: Pair) -> str:
-        dilated = f", dilated {_format_size(self.extent)}" if self.dilation != (1, 1) else ""
-        kernel = f"kernel of {_format_size(self.kernel)} (rows × columns{dilated})"
-        image = f"image of {_format_size(size)}" + (f" (padded {_format_size(padded)})" if padded != size else "")
+        dilated = f" (dilated {size_text(self.extent)})" if self.dilation != (1, 1) else ""
+        kernel = f"kernel of {size_text(self.kernel)}{dilated}"
+        image = f"image of {size_text(size)}" + (f" (padded {size_text(padded)})" if padded != size else "")
         return f'{kernel} is larger than the {image}; use a smaller kernel, a larger image or padding="same"'
 
     def _check_border(self, size: Pair, pads: Pads) -> None:
@@ -220,7 +221,3 @@ def _whole(name: str, value: object, minimum: int) -> int:
     if number < minimum:
         raise ArgumentError(f"{name} must be {minimum} or more, not {number}")
     return number
-
-
-def _format_size(size: Pair) -> str:
-    return f"{size[0]}×{size[1]}"

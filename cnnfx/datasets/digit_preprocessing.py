@@ -71,7 +71,7 @@ def fit_digit(image: ArrayLike) -> tuple[Pixels, tuple[str, ...]]:
     scaled = _scale(strokes[rows, columns])
     if pixels.shape != (IMAGE_SIDE, IMAGE_SIDE):
         height, width = pixels.shape
-        notes += (f"fitted from {height}×{width} to {IMAGE_SIDE}×{IMAGE_SIDE}, as MNIST was made",)
+        notes += (f"fitted from {width}×{height} to {IMAGE_SIDE}×{IMAGE_SIDE}, as MNIST was made",)
     return _place_centered(scaled), notes
 
 

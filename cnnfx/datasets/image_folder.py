@@ -162,7 +162,7 @@ def _load_images(
         images[index] = resize_to_bytes(image, height, width)
         if progress:
             progress("images", index + 1, len(files))
-    notes = (f"{path}: {resized} of its {len(files)} images were resized to {height}×{width}.",) if resized else ()
+    notes = (f"{path}: {resized} of its {len(files)} images were resized to {width}×{height}.",) if resized else ()
     return images, notes
 
 

@@ -23,6 +23,7 @@ from cnnfx.errors import FileError
 from cnnfx.nn.layers import Array, Conv, Dense, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.npz import NpzError, NpzReader, write_npz
+from cnnfx.system.sizes import shape_text
 
 FORMAT = 2
 """The version of the format; newer ones are refused. In version 1 the key "std" of `meta` is "deviation"."""
@@ -299,5 +300,5 @@ def _check_run(network: Network) -> None:
     bound = network.bind([str(index) for index in range(channels)])
     maps = bound.output_shapes((channels, height, width))[-1]
     if maps != network.head.shape:
-        sizes = ("×".join(map(str, shape)) for shape in (network.meta["input"], maps, network.head.shape))
-        raise ValueError("of an input of {} the layers make maps of {}; the dense layer takes {}".format(*sizes))
+        given, made, read = map(shape_text, (network.meta["input"], maps, network.head.shape))
+        raise ValueError(f"from an input of {given} the layers make {made}; the dense layer takes {read}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.system.sizes import shape_text, size_text
 
 MAX_PIXELS = 200_000_000
 """The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
@@ -75,10 +76,14 @@ def as_floats(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels") -> None:
-    """Raise `FileError` if an image of this shape has more than `limit` pixels, or numbers of all channels together."""
+    """Raise `FileError` if an image of this shape has more than `limit` pixels, or numbers of all channels together.
+
+    The shape is (H, W) or (C, H, W).
+    """
     if math.prod(shape) > limit:
+        size = size_text(shape) if len(shape) == 2 else shape_text(shape)
         raise FileError(
-            f"{name}: it has {'×'.join(map(str, shape))} = {math.prod(shape)} {unit}, the limit is {limit}.",
+            f"{name}: it has {size} = {math.prod(shape)} {unit}, the limit is {limit}.",
             remedy="pixel_limit",
         )
 

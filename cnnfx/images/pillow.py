@@ -170,7 +170,7 @@ def _open(name: str, stream: IO[bytes], max_pixels: int) -> tuple[PictureFormat,
             f"{name}: cannot decode this {format.name} (damaged, or of a kind that is not supported). "
             "Get the file again, or save it as PNG or .npy."
         ) from error
-    check_size(name, picture.size, max_pixels)
+    check_size(name, picture.size[::-1], max_pixels)
     return format, picture
 
 

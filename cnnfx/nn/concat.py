@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import ALL_CHANNELS, Combination, Conv, Layer
 from cnnfx.nn.network import Network
+from cnnfx.system.sizes import pair_text, size_text
 
 MAX_LAYER_WEIGHTS = 2**26
 """The most weights of a concatenated layer: all kernels are padded with zeros to the size of the largest."""
@@ -84,8 +85,8 @@ def _settings(network: Network) -> dict[str, str]:
     """Return what all filters of a layer share, as text to compare and to show."""
     layer = network.layers[0].to_dict()
     return {
-        "stride": "{}×{}".format(*layer["stride"]),
-        "dilation": "{}×{}".format(*layer["dilation"]),
+        "stride": pair_text(layer["stride"]),
+        "dilation": pair_text(layer["dilation"]),
         "padding": "valid" if layer["padding"] == ((0, 0), (0, 0)) else str(layer["padding"]),
         "border": layer["border"],
         "groups": str(layer["groups"]),
@@ -168,7 +169,7 @@ def concat_filters(parts: Sequence[Filters]) -> tuple[NDArray[Any], tuple[str, .
     count = sum(len(part.weights) for part in parts)
     if count * channels * size[0] * size[1] > MAX_LAYER_WEIGHTS:
         raise ArgumentError(
-            f"{count} filters of {size[0]}×{size[1]} on {_input_channels(channels)} are more than "
+            f"{count} filters of {size_text(size)} on {_input_channels(channels)} are more than "
             f"{MAX_LAYER_WEIGHTS:,} weights."
         )
     return np.concatenate([_on_inputs(part, center(part.weights, size), channels, inputs) for part in parts]), inputs

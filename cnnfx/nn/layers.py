@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cnnfx.conv import Border, Method, Padding, Window, choose_method, correlate, window
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.selection import listed_names
+from cnnfx.system.sizes import shape_text
 
 Array = NDArray[Any]
 Shape = tuple[int, int, int]
@@ -463,10 +464,9 @@ class Dense:
             If the shape differs.
         """
         if shape != self.shape:
-            wanted, given = ("×".join(map(str, sizes)) for sizes in (self.shape, shape))
+            wanted, given = (shape_text(sizes, "map") for sizes in (self.shape, shape))
             raise ArgumentError(
-                f"the classifier reads feature maps of {wanted} (channels, rows, columns), not {given}: "
-                "the image must have the size of the training images."
+                f"the classifier reads {wanted}, not {given}: the image must have the size of the training images."
             )
 
 

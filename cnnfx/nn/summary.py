@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Layer, Shape
 from cnnfx.nn.network import Network
+from cnnfx.system.sizes import pair_text, shape_text
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Step:
     Attributes
     ----------
     name : str
-        A description: "16 filters 5×5, stride 2×2".
+        A description: "16 filters of 5×5, stride 2".
     output : tuple of int, optional
         The shape of the output: (C, H, W), or (K,) for the classifier head; None if its input has the wrong shape.
     parameters, trainable : int
@@ -74,10 +75,10 @@ def _layer_steps(layer: Layer, shape: Shape, trainable: int) -> Iterator[Step]:
     filters, channels, height, width = layer.conv.weights.shape
     maps = layer.conv.output_shape(shape)
     parameters = layer.conv.weights.size + filters
-    calculation = f"{filters} × {channels} × {height} × {width} + {filters} = {parameters}"
+    calculation = f"{filters} × {channels} × {width} × {height} + {filters} = {parameters}"
     if trainable < filters:
         calculation += f"; {filters - trainable} of {filters} filters held fixed"
-    name = f"{filters} filters {height}×{width}{_nondefault_settings(layer)}"
+    name = f"{filters} filters of {width}×{height}{_nondefault_settings(layer)}"
     yield Step(name, maps, parameters, parameters // filters * trainable, calculation)
     if layer.combine:
         maps = (len(layer.combine), *maps[1:])
@@ -92,7 +93,7 @@ def _nondefault_settings(layer: Layer) -> str:
     """Return the settings that are not the default of stride, dilation and padding, each after a comma."""
     window = layer.conv.window
     pairs = {"stride": window.stride, "dilation": window.dilation}
-    parts = [f", {name} {'×'.join(map(str, pair))}" for name, pair in pairs.items() if pair != (1, 1)]
+    parts = [f", {name} {pair_text(pair)}" for name, pair in pairs.items() if pair != (1, 1)]
     if window.padding != ((0, 0), (0, 0)):
         parts.append(", padding " + str(window.padding).replace(" ", ""))
     return "".join(parts)
@@ -100,10 +101,11 @@ def _nondefault_settings(layer: Layer) -> str:
 
 def _head_step(classes: int, wanted: Shape, given: Shape) -> Step:
     parameters = classes * prod(wanted) + classes
-    inputs = " × ".join(map(str, wanted))
+    channels, height, width = wanted
+    inputs = f"{channels} × {width} × {height}"
     calculation = f"{classes} × ({inputs}) + {classes} = {parameters}"
     if wanted != given:
-        calculation += f"; it takes maps of {inputs.replace(' ', '')}, not {'×'.join(map(str, given))}"
+        calculation += f"; it takes {shape_text(wanted, 'map')}, not {shape_text(given, 'map')}"
     return Step(
         f"dense, {classes} classes", (classes,) if wanted == given else None, parameters, parameters, calculation
     )

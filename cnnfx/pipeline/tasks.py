@@ -181,7 +181,7 @@ def _described_channel(written: Written, index: int) -> dict[str, Any]:
     low, high = statistics.range if statistics.count else (None, None)
     description: dict[str, Any] = {
         "name": name,
-        "shape": list(written.maps.shape[1:]),
+        "size": written.maps.shape[:0:-1],
         "min": low,
         "max": high,
         "mean": statistics.mean,

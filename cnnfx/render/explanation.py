@@ -16,6 +16,7 @@ from cnnfx.nn.trace import Explanation, Patch, Point, Sum, Term
 from cnnfx.render.color import linear_scale
 from cnnfx.render.number_text import TextBlock, decimals, equation, format_number, matrix, titled
 from cnnfx.render.terminal import RESET, ColorDepth, half_blocks
+from cnnfx.system.sizes import size_text
 
 MAX_MATRIX_SIDE = 7
 """The most rows and columns of a kernel or a pooled block that are shown."""
@@ -288,7 +289,7 @@ def _notes(filter_sum: Sum, terms: Sequence[Term], patch: Patch) -> Iterator[str
     if len(terms) < len(filter_sum.terms):
         yield f"Shown are the {len(terms)} of {len(filter_sum.terms)} input channels with the largest sums."
     if kernel[region].shape != kernel.shape:
-        shown_size, size = ("×".join(map(str, shape)) for shape in (kernel[region].shape, kernel.shape))
+        shown_size, size = (size_text(matrix.shape) for matrix in (kernel[region], kernel))
         yield f"Shown is the middle, {shown_size} of {size}; the sums are over the whole kernel."
     if patch.padding[region].any():
         padding = "zeros" if patch.border == "constant" else f"values repeated from inside ({patch.border})"

@@ -9,6 +9,7 @@ import numpy as np
 from cnnfx.datasets import LabeledImages
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
+from cnnfx.system.sizes import shape_text
 
 
 def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> None:
@@ -49,8 +50,8 @@ def check_test_images(test: LabeledImages, train: LabeledImages) -> None:
     """
     check_labeled_images(test)
     if test.images.shape[1:] != train.images.shape[1:]:
-        sizes = ["×".join(map(str, data.images.shape[1:])) for data in (test, train)]
-        raise ArgumentError(f"{test.name}: the test images are {sizes[0]}, the training images {sizes[1]}.")
+        sizes = [shape_text(data.images.shape[1:]) for data in (test, train)]
+        raise ArgumentError(f"{test.name}: the test images have {sizes[0]}, the training images {sizes[1]}.")
     if tuple(test.classes) != tuple(train.classes):
         raise ArgumentError(f"{test.name}: the classes of the test images are not those of the training images.")
 

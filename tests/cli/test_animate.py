@@ -170,7 +170,7 @@ def test_a_terminal_gets_no_binary_data():
          f"{SEVEN}: the filter has 42×42 = 1764 positions on 28×28 pixels; 1200 frames are the most. Crop the image "
          "with --region X,Y,W,H, shrink it with --size 32, or show them in fewer frames with --steps 300.", 2),
         (("-f", "edges", "--region", "0,0,2,2"),
-         f"{SEVEN}: layer 1 of edges: kernel of 3×3 (rows × columns) is larger than the image of 2×2; use a smaller "
+         f"{SEVEN}: layer 1 of edges: kernel of 3×3 is larger than the image of 2×2; use a smaller "
          'kernel, a larger image or padding="same".', 1),
     ],
 )  # fmt: skip

@@ -314,7 +314,7 @@ def test_json_describes_each_channel():
     for channel, array, name in zip(found["channels"], values, ("top", "left", "bottom", "right"), strict=True):
         row, column = np.unravel_index(array.argmax(), array.shape)
         assert channel["name"] == name
-        assert channel["shape"] == [26, 26]
+        assert channel["size"] == [26, 26]
         assert channel["min"] == array.min()
         assert channel["max"] == array.max()
         assert channel["mean"] == pytest.approx(array.mean(dtype=float), abs=1e-6)
@@ -345,7 +345,7 @@ def test_json_is_strict_where_nothing_is_finite():
     line = done("apply", "a.npy", "-k", "1", "--json").stdout
     (channel,) = json.loads(line, parse_constant=lambda name: pytest.fail(name))["channels"]
     assert channel == {
-        "name": "kernel", "shape": [3, 3], "min": None, "max": None, "mean": None, "peak": None, "nonfinite": 9,
+        "name": "kernel", "size": [3, 3], "min": None, "max": None, "mean": None, "peak": None, "nonfinite": 9,
     }  # fmt: skip
 
 

@@ -165,7 +165,7 @@ def test_an_invalid_typed_kernel(text, message):
 def test_filter_files_with_different_settings():
     written("own.toml", "stride = 2\n[[filter]]\nweights = [[1]]\n")
     assert refusal(SEVEN, "-f", "own.toml", "-f", "box") == (
-        "cnnfx: own and box cannot be concatenated: stride is 2×2 in own and 1×1 in box. "
+        "cnnfx: own and box cannot be concatenated: stride is 2 in own and 1 in box. "
         "Make them the same, or apply one after the other. Stack networks with --then."
     )
 
@@ -176,7 +176,7 @@ def test_filter_files_with_different_settings():
 def test_a_kernel_larger_than_the_image():
     np.save("a.npy", np.zeros((2, 5), np.float32))
     assert refusal("a.npy") == (
-        "cnnfx: a.npy: layer 1 of edges: kernel of 3×3 (rows × columns) is larger than the image of 2×5; "
+        "cnnfx: a.npy: layer 1 of edges: kernel of 3×3 is larger than the image of 5×2; "
         'use a smaller kernel, a larger image or padding="same".'
     )
 

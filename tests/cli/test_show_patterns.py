@@ -57,7 +57,7 @@ def test_json_contains_activation_image_position_and_box(model):
     assert activations == sorted(activations, reverse=True)
     assert len({patch["image"] for patch in first["patches"]}) == len(activations)
     for patch in first["patches"]:
-        row, column = patch["position"]["row"], patch["position"]["column"]
+        row, column = patch["at"][1], patch["at"][0]
         assert patch["box"] == {"top": 2 * row, "left": 2 * column, "bottom": 2 * row + 6, "right": 2 * column + 6}
     assert sorted(climb["seed"] for climb in first["maximization"]) == [0, 1, 2, 3]
     assert first["maximization"][0]["activation"] >= activations[0] * 0.999
@@ -94,7 +94,7 @@ def test_a_single_picture_can_be_searched(pictures):
 def test_without_output_the_best_of_each_are_drawn_as_text():
     result = done("show-patterns", "edges", *DATA, "--method", "patches,maximization")
     first, second, names, *rest = result.stdout.splitlines()
-    assert first == "edges, layer 1: 3 by 3 pixels each, of 200 images of drawn:200"
+    assert first == "edges, layer 1: 3×3 pixels each, of 200 images of drawn:200"
     assert second == "patches, maximization"
     assert names.startswith("top: ")
     assert ", maximized " in names
@@ -216,7 +216,7 @@ def test_gray_images_are_refused_by_a_network_of_three_channels():
 def test_images_of_another_size_are_refused_for_classes(model, pictures):
     message = refused("show-patterns", model, "--data", pictures / "scene.png", "--layer", "classes")
     assert message.endswith("the image must have the size of the training images.")
-    assert "scene.png: the classifier reads feature maps of 12×4×4 (channels, rows, columns), not" in message
+    assert "scene.png: the classifier reads 12 maps of 4×4, not" in message
 
 
 def test_images_smaller_than_the_receptive_field_are_refused(model):

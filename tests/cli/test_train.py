@@ -42,7 +42,7 @@ def test_a_pipe_gets_a_plain_line_for_each_epoch():
     assert result.stdout == ""
     assert "\x1b" not in result.stderr
     lines = result.stderr.splitlines()
-    assert lines[0] == ("training on drawn:300: 300 images of 1×28×28 and 50 test images; 10 classes; 695 parameters.")
+    assert lines[0] == ("training on drawn:300: 300 images of 28×28 and 50 test images; 10 classes; 695 parameters.")
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
     assert lines[1].split("  ")[2].startswith("training accuracy ")
     assert lines[2].split("  ")[3].startswith("test accuracy ")
@@ -50,7 +50,7 @@ def test_a_pipe_gets_a_plain_line_for_each_epoch():
 
 def test_the_summary_lists_the_layers_and_their_parameters():
     text = done(*TINY, "--epochs", "1").stderr
-    assert "2 filters 5×5      2×24×24          52  2 × 1 × 5 × 5 + 2 = 52\n" in text
+    assert "2 filters of 5×5   2 maps of 24×24          52  2 × 1 × 5 × 5 + 2 = 52\n" in text
     assert "total                              695\n" in text
     assert "of the 50 test images are misclassified, most often: " in text
     assert "\nThe model is in model.npz. The run took " in text
@@ -152,9 +152,9 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
          "model.txt: the model is written to a .npz file after every epoch, such as -o model.npz.", 2),
         (("-o", "-"), "-: the model is written to a .npz file after every epoch, such as -o model.npz.", 2),
         (("--kernel-size", "29"),
-         "layer 1 of network: kernel of 29×29 (rows × columns) is larger than the image of 28×28", 1),
+         "layer 1 of network: kernel of 29×29 is larger than the image of 28×28", 1),
         (("--kernel-size", "13"),
-         "layer 2 of network: kernel of 13×13 (rows × columns) is larger than the image of 8×8", 1),
+         "layer 2 of network: kernel of 13×13 is larger than the image of 8×8", 1),
         (("--arch", "edges"), "edges: there is no such file. Give the path of an arch file, such as arch.toml.", 1),
         (("--log", "none/run.jsonl"),
          "none/run.jsonl: it cannot be written: its folder does not exist. Create it, or choose another with "

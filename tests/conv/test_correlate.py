@@ -368,12 +368,12 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
         ),
         (
             {"weights": np.zeros((1, 3, 11, 3))},
-            "kernel of 11×3 (rows × columns) is larger than the image of 10×12; "
+            "kernel of 3×11 is larger than the image of 12×10; "
             'use a smaller kernel, a larger image or padding="same"',
         ),
         (
             {"weights": np.zeros((1, 3, 3, 9)), "dilation": 2, "padding": (0, 1)},
-            "kernel of 3×9 (rows × columns, dilated 5×17) is larger than the image of 10×12 (padded 10×14); "
+            "kernel of 9×3 (dilated 17×5) is larger than the image of 12×10 (padded 14×10); "
             'use a smaller kernel, a larger image or padding="same"',
         ),
         (

@@ -37,13 +37,13 @@ def test_a_digit_in_a_larger_image_is_scaled_and_centered():
     assert digit.shape == (28, 28)
     assert digit.dtype == np.float32
     assert correlation(digit, SEVEN) > 0.95
-    assert notes == ("fitted from 200×300 to 28×28, as MNIST was made",)
+    assert notes == ("fitted from 300×200 to 28×28, as MNIST was made",)
 
 
 def test_a_dark_digit_on_a_light_background_is_inverted_with_a_note():
     digit, notes = fit_digit(0.9 - 0.7 * placed_in_larger_image(SEVEN, 200, 300, 5))
     assert correlation(digit, SEVEN) > 0.95
-    assert notes == ("dark on light: inverted", "fitted from 200×300 to 28×28, as MNIST was made")
+    assert notes == ("dark on light: inverted", "fitted from 300×200 to 28×28, as MNIST was made")
 
 
 def test_a_noisy_background_does_not_become_strokes():

@@ -61,7 +61,7 @@ def test_images_are_resized_to_the_size_of_the_first(tmp_path):
     fill(tmp_path, {"dog": 2}, size=(50, 50))
     data = load_dataset(tmp_path)
     assert data.train_images.shape == (2, 1, 10, 12)
-    assert data.notes == (f"{tmp_path}: 2 of its 4 images were resized to 10×12.",)
+    assert data.notes == (f"{tmp_path}: 2 of its 4 images were resized to 12×10.",)
 
 
 def test_shrinking_averages_pixels(tmp_path):

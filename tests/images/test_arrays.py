@@ -151,7 +151,7 @@ def test_a_negative_size_is_refused() -> None:
 
 def test_the_limit_counts_the_numbers_of_all_channels() -> None:
     assert error_message(npy(np.zeros((2, 3, 4))), max_pixels=23) == (
-        "standard input: it has 2×3×4 = 24 numbers, the limit is 23."
+        "standard input: it has 2 channels of 4×3 = 24 numbers, the limit is 23."
     )
 
 

@@ -99,7 +99,7 @@ def test_content_that_is_not_text_is_refused() -> None:
 
 
 def test_too_many_numbers_are_refused() -> None:
-    assert error_message(b"1,2\n3,4\n5,6", max_pixels=5) == ("standard input: it has 3×2 = 6 numbers, the limit is 5.")
+    assert error_message(b"1,2\n3,4\n5,6", max_pixels=5) == ("standard input: it has 2×3 = 6 numbers, the limit is 5.")
 
 
 def test_a_text_too_long_for_the_limit_is_refused_before_reading() -> None:

@@ -136,8 +136,8 @@ def test_no_network_is_refused():
 @pytest.mark.parametrize(
     ("other", "setting", "one", "two"),
     [
-        (network("b", "g", stride=(2, 1)), "stride", "1×1", "2×1"),
-        (network("b", "g", dilation=2), "dilation", "1×1", "2×2"),
+        (network("b", "g", stride=(2, 1)), "stride", "1", "2,1"),
+        (network("b", "g", dilation=2), "dilation", "1", "2"),
         (network("b", "g", padding="same"), "padding", "valid", "same"),
         (network("b", "g", padding=((0, 0), (0, 2))), "padding", "valid", "((0, 0), (0, 2))"),
         (network("b", "g", border="wrap"), "border", "constant", "wrap"),

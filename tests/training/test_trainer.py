@@ -302,7 +302,7 @@ def test_an_epoch_uses_every_image_once() -> None:
         (replace(DATA, images=DATA.images[:0], labels=DATA.labels[:0]), "bars: there are no images"),
         (replace(DATA, images=DATA.images[:, 0]), r"bars: images must be \(N, C, H, W\)"),
         (bars(50), "bars: a batch of 100 is larger than the data, 50 images"),
-        (bars(size=5), r"layer 2 of network: kernel of 3×3 .* is larger"),
+        (bars(size=5), r"layer 2 of network: kernel of 3×3 is larger"),
     ],
 )
 def test_invalid_training_data_are_an_error(data, message) -> None:
@@ -311,7 +311,7 @@ def test_invalid_training_data_are_an_error(data, message) -> None:
 
 
 def test_test_images_that_differ_in_size_or_classes_are_an_error() -> None:
-    with pytest.raises(ArgumentError, match="bars: the test images are 1×10×10, the training images 1×12×12"):
+    with pytest.raises(ArgumentError, match="bars: the test images have 1 channel of 10×10, the training images 1 channel of 12×12"):
         begin(test=bars(20, size=10))
     with pytest.raises(ArgumentError, match="the classes of the test images are not those"):
         begin(test=replace(TEST, classes=tuple("abcd")))

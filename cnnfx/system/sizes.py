@@ -1,0 +1,23 @@
+"""Sizes as text: width×height, as everywhere in messages, pictures and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def size_text(size: Sequence[int]) -> str:
+    """Return a size, given as the (rows, columns) of an array: "640×480"."""
+    height, width = size
+    return f"{width}×{height}"
+
+
+def shape_text(shape: Sequence[int], noun: str = "channel") -> str:
+    """Return the shape (C, H, W) of an array: "3 channels of 640×480"."""
+    count, *size = shape
+    return f"{count} {noun}{'s' * (count != 1)} of {size_text(size)}"
+
+
+def pair_text(pair: Sequence[int]) -> str:
+    """Return a stride or dilation, given as (vertical, horizontal), as the command line reads it: "2", or "2,1"."""
+    vertical, horizontal = pair
+    return str(vertical) if vertical == horizontal else f"{vertical},{horizontal}"
