@@ -289,7 +289,8 @@ def test_a_meta_that_does_not_describe_a_network_is_refused(saved, path, meta) -
         ({"dataset": 3}, "dataset is 3"),
         ({"input": [1, 6, 13]}, None),
         ({"input": [1, 12, 12]},
-         "from an input of 1 channel of 12×12 the layers make 4 channels of 3×5; the dense layer takes 4 channels of 3×2"),
+         "from an input of 1 channel of 12×12 the layers make 4 channels of 3×5; "
+         "the dense layer takes 4 channels of 3×2"),
         ({"input": [2, 6, 12]}, "layer 1 of net: "),
         ({"input": [1, 1, 1]}, "layer 1 of net: "),
     ],

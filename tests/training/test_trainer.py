@@ -311,7 +311,8 @@ def test_invalid_training_data_are_an_error(data, message) -> None:
 
 
 def test_test_images_that_differ_in_size_or_classes_are_an_error() -> None:
-    with pytest.raises(ArgumentError, match="bars: the test images have 1 channel of 10×10, the training images 1 channel of 12×12"):
+    message = "bars: the test images have 1 channel of 10×10, the training images 1 channel of 12×12"
+    with pytest.raises(ArgumentError, match=message):
         begin(test=bars(20, size=10))
     with pytest.raises(ArgumentError, match="the classes of the test images are not those"):
         begin(test=replace(TEST, classes=tuple("abcd")))
