@@ -68,7 +68,7 @@ def test_json_describes_what_was_written():
     width, height = opened("a.png").size
     assert printed == {
         "input": str(SEVEN), "filters": "edges", "layer": 1, "channels": ["top", "left", "bottom", "right"],
-        "input_size": [5, 6], "positions": [5, 6], "output": "a.png", "format": "png", "frames": 31,
+        "input_size": [6, 5], "positions": [6, 5], "output": "a.png", "format": "png", "frames": 31,
         "width": width, "height": height, "fps": 10.0, "seconds": 5.0,
     }  # fmt: skip
 
