@@ -1,8 +1,8 @@
 """Cross-correlation on arrays.
 
 Reading order: `geometry` (which pixels an output reads), `padding` (the border), the methods `direct` with `im2col`,
-`separable`, `fft`, and `winograd` with `winograd_transforms`, then `cost_model` (the choice of a method) and
-`correlate` (the public function).
+`separable`, `fft`, and `winograd` with `winograd_transforms`, then `cost_model` (the choice of a method), `correlate`
+(the public function), and `integers` (exact sums of whole numbers).
 """
 
 from cnnfx.conv.correlate import correlate

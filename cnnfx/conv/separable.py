@@ -51,6 +51,11 @@ ROUNDING_FACTOR = 4
 """The largest remainder of a kernel that is ignored: the sum of its magnitudes relative to the sum of the kernel's, in
 units of the float type's machine epsilon."""
 
+MAX_WHOLE_WEIGHT = 2**18
+"""Kernels of whole numbers below this have factors of whole numbers, where these exist. The elements of a row are
+multiples of the inverse of the largest weight, so that rounding errors are far smaller than the distance to a whole
+number."""
+
 INTERMEDIATE_ROW_ELEMENTS = 1 << 16
 """Intermediate elements of `SIDE` output rows, at most. Wider images are divided into blocks of columns."""
 
@@ -111,6 +116,7 @@ def _subtract_outer_product(kernels: Array) -> tuple[Array, Array]:
     This is one step of Gaussian elimination with complete pivoting.
     """
     each, size = np.arange(len(kernels)), kernels.shape[2]
+    is_whole = np.array_equal(kernels, np.rint(kernels)) and np.abs(kernels).max(initial=0) < MAX_WHOLE_WEIGHT
     pivot = np.abs(kernels).reshape(len(kernels), -1).argmax(axis=1)
     columns, rows = kernels[each, :, pivot % size], kernels[each, pivot // size]
     largest = rows[each, pivot % size][:, np.newaxis]
@@ -118,7 +124,19 @@ def _subtract_outer_product(kernels: Array) -> tuple[Array, Array]:
     kernels -= columns[:, :, np.newaxis] * rows[:, np.newaxis]
     kernels[each, :, pivot % size] = 0  # as in exact arithmetic
     kernels[each, pivot // size] = 0
-    return columns, rows
+    return _whole_factors(columns, rows) if is_whole else (columns, rows)
+
+
+def _whole_factors(columns: Array, rows: Array) -> tuple[Array, Array]:
+    """Return the columns (n, kh) and rows (n, kw) of kernels of whole numbers as whole numbers too, if possible.
+
+    A kernel of rank 1 is the product of a column without common divisor and a row, both of whole numbers. Their sums of
+    products with whole numbers are exact (see `cnnfx.conv.integers`).
+    """
+    divisors = np.maximum(np.gcd.reduce(columns.astype(np.int64), axis=1), 1)[:, np.newaxis]
+    multiplied = rows * divisors
+    whole = np.rint(multiplied)
+    return columns / divisors, np.where(np.abs(multiplied - whole) * MAX_WHOLE_WEIGHT < 0.5, whole, multiplied)
 
 
 def correlate_separable(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:

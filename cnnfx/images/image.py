@@ -66,6 +66,15 @@ class Image:
         """
         return as_floats(self.values[:, first:last])
 
+    @property
+    def maximum(self) -> int | None:
+        """The value of white if the values are integers, 255 or 65535; None for floats."""
+        return None if self.values.dtype == np.float32 else int(np.iinfo(self.values.dtype).max)
+
+    def pixels(self, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
+        """Return the rows ``first:last`` (by default to the end) as float32 `(C, rows, W)`, integers not scaled."""
+        return self.values[:, first:last].astype(np.float32, copy=False)
+
 
 def as_floats(values: NDArray[Any]) -> NDArray[np.float32]:
     """Return unsigned integers scaled from the range of their dtype to 0..1, as float32; float32 is not changed."""

@@ -14,9 +14,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.conv import BAND_ROWS
+from cnnfx.conv import BAND_ROWS, Padding
+from cnnfx.images.image import Image
 from cnnfx.nn.layers import Shape, channel_index
 from cnnfx.nn.network import Network
+from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
 from cnnfx.nn.statistics import Statistics, channel_statistics
 
 Floats = NDArray[np.float32]
@@ -130,7 +132,6 @@ class FeatureMaps:
         conv, (_, height, width) = self.network.layers[number - 1].conv, self.sizes[number - 1]
         rows = conv.window.output_size((height, width))[0]
         (top, bottom), sides = conv.window.pads((height, width))
-        method = conv.choose_method(self.sizes[number - 1])
         # A border that mirrors reads image rows, so a band at the edge must be high enough to contain them.
         need = conv.window.input_rows(first, last, height)
         enough = top + bottom + conv.window.extent[0]
@@ -139,11 +140,25 @@ class FeatureMaps:
         need = conv.window.input_rows(begin, end, height)
         if conv.window.border == "wrap" or need.last - need.first <= max(need.top, need.bottom):
             # The border reads rows at the other end, or more rows than the band has: use the whole input.
-            below = self._compute(number - 1, 0, height)
-            return conv.forward_band(below, ((top, bottom), sides), method)[:, first:last]
-        below = self._compute(number - 1, need.first, need.last)
-        maps = conv.forward_band(below, ((need.top, need.bottom), sides), method)
+            return self._forward(number, 0, height, ((top, bottom), sides))[:, first:last]
+        maps = self._forward(number, need.first, need.last, ((need.top, need.bottom), sides))
         return maps[:, first - begin : last - begin]
+
+    def _forward(self, number: int, first: int, last: int, padding: Padding) -> Floats:
+        """Apply the filters of layer `number` to rows of its input."""
+        if number == 1 and self._pixel_conv is not None:
+            assert isinstance(self.image, Image)
+            return self._pixel_conv.forward_band(self.image.pixels(first, last), padding)
+        conv = self.network.layers[number - 1].conv
+        method = conv.choose_method(self.sizes[number - 1])
+        return conv.forward_band(self._compute(number - 1, first, last), padding, method)
+
+    @cached_property
+    def _pixel_conv(self) -> PixelConv | None:
+        """The filters of the first layer for integer pixels, if the image has such, the filters too."""
+        if not isinstance(self.image, Image) or self.image.maximum is None or self.network.normalizes:
+            return None
+        return pixel_conv(self.network.layers[0].conv, self.image.shape, self.image.maximum)
 
 
 def feature_maps(

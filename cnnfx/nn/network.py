@@ -15,6 +15,7 @@ from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.layers import Array, Dense, Layer, Shape, softmax
+from cnnfx.nn.pixel_conv import pixel_conv_of
 
 MAX_SHOWN_LAYERS = 6
 """The most layers that the text of a network in an interactive session describes."""
@@ -129,9 +130,14 @@ class Network:
         if not 1 <= number <= count:
             raise ArgumentError(f"There is no layer {number}: {self.name} has {count} layer{'s' * (count > 1)}.")
 
+    @property
+    def normalizes(self) -> bool:
+        """Whether the first layer reads other values than those of the image; see `normalize`."""
+        return (self.mean, self.std) != (0.0, 1.0)
+
     def normalize(self, image: Array) -> Array:
         """Return the image as the first layer reads it: `(image - mean) / std`, of the image's float type."""
-        if (self.mean, self.std) == (0.0, 1.0):
+        if not self.normalizes:
             return image
         return ((image - self.mean) / self.std).astype(image.dtype if image.dtype.kind == "f" else np.float32)
 
@@ -181,11 +187,22 @@ class Network:
         elif image.ndim not in (3, 4):
             raise ArgumentError(f"The image must have the shape (C, H, W) or (N, C, H, W), not {image.shape}.")
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
-        maps, results = self.normalize(image), []
-        for layer in bound.layers:
+        first, *others = bound.layers
+        maps = first.finish(bound._first_maps(image))
+        results = [maps]
+        for layer in others:
             maps = layer.forward(maps)
             results.append(maps)
         return results
+
+    def _first_maps(self, image: Array) -> Array:
+        """Return the feature maps of the first layer's filters; for the pixels of a picture, of exact sums."""
+        conv = self.layers[0].conv
+        found = None if self.normalizes else pixel_conv_of(conv, image)
+        if found is None:
+            return conv.forward(self.normalize(image))
+        pixels, filters = found
+        return filters.forward_band(pixels, conv.window.padding)
 
     def scores(self, images: Array) -> Array:
         """Return the score of each class before softmax: any real number, larger for more probable classes.
