@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_json, print_lines, print_message
+from cnnfx.cli.console import picture_terminal, print_json, print_lines, print_message
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -299,12 +299,10 @@ def _can_preview(count: int) -> bool:
 
 def _show(written: list[Written], color_scale: ColorScale) -> None:
     """Show feature maps in the terminal."""
-    import shutil
+    from cnnfx.render.preview import maps_preview
 
-    from cnnfx.render.feature_grid import map_tiles
-    from cnnfx.render.preview import preview
-    from cnnfx.render.terminal import color_depth
-
-    depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
-    for maps in {output.layer: output.maps for output in written}.values():
-        print_lines(preview(map_tiles(maps, color_scale), width, depth, sys.stderr.encoding))
+    terminal = picture_terminal(sys.stderr)
+    layers = {output.layer: output.maps for output in written}
+    for number, maps in layers.items():
+        heading = f"layer {number}\n" if len(layers) > 1 else ""
+        print_lines(heading + maps_preview(maps, color_scale, terminal))

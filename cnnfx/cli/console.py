@@ -10,7 +10,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from cnnfx.render.terminal import Terminal
 
 MIN_ITEMS_FOR_BAR = 5
 """With fewer items there is no progress bar."""
@@ -28,7 +31,7 @@ ReportProgress = Callable[[str, int, int | None], None]
 
 def print_message(text: str) -> None:
     """Print a message on standard error; on a terminal, in lines that end between words."""
-    print_lines(_in_lines(text, sys.stderr))
+    print_lines(in_lines(text, sys.stderr))
 
 
 def print_error(message: str) -> None:
@@ -44,7 +47,7 @@ def print_lines(text: str) -> None:
 
 def print_result(text: str) -> None:
     """Print a result on standard output; on a terminal, in lines that end between words."""
-    print_result_lines(_in_lines(text, sys.stdout))
+    print_result_lines(in_lines(text, sys.stdout))
 
 
 def print_result_lines(text: str) -> None:
@@ -53,7 +56,8 @@ def print_result_lines(text: str) -> None:
     sys.stdout.flush()
 
 
-def _in_lines(text: str, stream: TextIO) -> str:
+def in_lines(text: str, stream: TextIO) -> str:
+    """Return a text in lines that fit the terminal that a stream is; unchanged if it is a file or a pipe."""
     if not stream.isatty():
         return text
     from cnnfx.render.wrapping import wrap
@@ -86,6 +90,13 @@ def terminal_width(stream: TextIO) -> int:
     with suppress(OSError, ValueError):  # not a terminal, or a stream without a file
         return os.get_terminal_size(stream.fileno()).columns or DEFAULT_COLUMNS
     return DEFAULT_COLUMNS
+
+
+def picture_terminal(stream: TextIO) -> Terminal:
+    """Return what the terminal that a stream is shows of a picture."""
+    from cnnfx.render.terminal import Terminal, color_depth
+
+    return Terminal(terminal_width(stream), color_depth(stream, os.environ), stream.encoding)
 
 
 def silence_stdout() -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli.console import print_json, print_result_lines, text_width
+from cnnfx.cli.console import in_lines, picture_terminal, print_json, print_result_lines, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cnnfx.nn.network import Network
-    from cnnfx.render.terminal import ColorDepth
 
 
 Json = Annotated[bool, option("--json", "Print one JSON object per preset on standard output.")]
@@ -65,21 +63,16 @@ def _described(name: str, path: Path, network: Network) -> dict[str, object]:
 
 
 def _picture_text(name: str, network: Network) -> str:
-    import shutil
+    from cnnfx.render.filter_preview import filters_preview
+    from cnnfx.render.terminal import BOLD, RESET
 
-    from cnnfx.render.terminal import color_depth
-
-    depth, width = color_depth(sys.stdout, os.environ), shutil.get_terminal_size().columns
-    title = typer.style(name, bold=True) if depth != "none" else name
-    body = _kernels(network, width, depth) if len(network.layers) == 1 else _channels(network, text_width())
-    return f"{title}  {network.description}\n{body}\n"
-
-
-def _kernels(network: Network, width: int, depth: ColorDepth) -> str:
-    from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.preview import preview
-
-    return preview(kernel_tiles(network.layers[0]), width, depth, sys.stdout.encoding, enlarge=2)
+    terminal = picture_terminal(sys.stdout)
+    title = in_lines(f"{name}  {network.description}", sys.stdout)
+    if terminal.colors != "none":
+        title = f"{BOLD}{name}{RESET}{title.removeprefix(name)}"
+    one_layer = len(network.layers) == 1
+    body = filters_preview(network.layers[0], terminal) if one_layer else _channels(network, text_width())
+    return f"{title}\n{body}\n"
 
 
 def _channels(network: Network, width: int | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_json, print_result_lines
+from cnnfx.cli.console import in_lines, picture_terminal, print_json, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -171,18 +171,13 @@ def _largest(layer: Layer, scope: str) -> float | None:
 
 def _picture_text(network: Network, number: int, layer: Layer, scope: str, first: bool) -> str:
     """The filters as lines for the terminal; with `first`, only the first ones of a large table."""
-    import os
-    import shutil
+    from cnnfx.render.filter_preview import filter_table, filters_preview
 
-    from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.preview import filter_table, preview
-    from cnnfx.render.terminal import color_depth
-
-    depth, encoding = color_depth(sys.stdout, os.environ), sys.stdout.encoding
-    width, largest = shutil.get_terminal_size().columns, _largest(layer, scope)
+    terminal, largest = picture_terminal(sys.stdout), _largest(layer, scope)
     if layer.conv.weights.shape[1] == 1:
-        tiles, enlarge = kernel_tiles(layer, largest), 4 if len(layer.filter_names) <= MAX_LARGE_FILTERS else 2
-        return "\n".join([*_heading(network, number), preview(tiles, width, depth, encoding, enlarge)])
+        scale = 4 if len(layer.filter_names) <= MAX_LARGE_FILTERS else 2
+        heading = in_lines(_heading(network, number)[0], sys.stdout)
+        return f"{heading}\n{filters_preview(layer, terminal, largest, scale)}"
     inputs = slice_names(network, number)
     title = f"{_heading(network, number)[0]}, one row each; one column for each of {len(inputs)} input channels"
     count = len(layer.filter_names)
@@ -190,7 +185,7 @@ def _picture_text(network: Network, number: int, layer: Layer, scope: str, first
         others = f"{MAX_LARGE_FILTERS + 1}-{min(count, 2 * MAX_LARGE_FILTERS)}"
         title += f"\nfilters 1 to {MAX_LARGE_FILTERS} of {count}; --only {others} shows others, --only all shows all"
         layer = _with_filters(layer, range(MAX_LARGE_FILTERS))
-    return f"{title}\n\n{filter_table(layer, inputs, width, depth, encoding, largest)}"
+    return f"{in_lines(title, sys.stdout)}\n\n{filter_table(layer, inputs, terminal, largest)}"
 
 
 def _values(network: Network, number: int, layer: Layer) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_error, print_json, print_result_lines
+from cnnfx.cli.console import in_lines, picture_terminal, print_error, print_json, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -204,17 +204,12 @@ def _save(target: Target, found: LayerPatterns, title: str, columns: int | None)
 
 
 def _picture_text(network: Network, found: LayerPatterns, images: ImageSource) -> str:
-    import os
-    import shutil
-
     from cnnfx.render.features import best_tiles
-    from cnnfx.render.preview import preview
-    from cnnfx.render.terminal import color_depth
+    from cnnfx.render.preview import pictures_preview
 
-    depth = color_depth(sys.stdout, os.environ)
-    width = shutil.get_terminal_size().columns
-    picture = preview(best_tiles(found), width, depth, sys.stdout.encoding, enlarge=2)
-    return "\n".join([_title(network, found, images), ", ".join(found.methods), picture])
+    picture = pictures_preview(best_tiles(found), picture_terminal(sys.stdout), scale=2)
+    title = f"{_title(network, found, images)}\n{', '.join(found.methods)}"
+    return f"{in_lines(title, sys.stdout)}\n{picture}"
 
 
 def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict[str, object]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
 from cnnfx.cli.advice import output_option
-from cnnfx.cli.console import print_json, print_lines, print_message
+from cnnfx.cli.console import picture_terminal, print_json, print_lines, print_message
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -175,18 +174,9 @@ def _confused(trainer: Trainer) -> str:
 
 def _before_and_after(network: Network) -> str:
     """The filters of the first layer before and after training."""
+    from cnnfx.render.filter_preview import filters_preview
+
     assert network.start is not None
-    before, after = (_picture_text(one) for one in (network.start, network))
+    terminal = picture_terminal(sys.stderr)
+    before, after = (filters_preview(one.layers[0], terminal, scale=1) for one in (network.start, network))
     return f"the first layer's filters before:\n{before}\n\nand after:\n{after}"
-
-
-def _picture_text(network: Network) -> str:
-    import shutil
-
-    from cnnfx.render.filters import kernel_tiles
-    from cnnfx.render.preview import preview
-    from cnnfx.render.terminal import color_depth, min_pixel_scale
-
-    depth, width = color_depth(sys.stderr, os.environ), shutil.get_terminal_size().columns
-    enlarge = min_pixel_scale(depth, sys.stderr.encoding)
-    return preview(kernel_tiles(network.layers[0]), width, depth, sys.stderr.encoding, enlarge)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +14,9 @@ from cnnfx.nn.receptive_field import receptive_field
 from cnnfx.nn.trace import Explanation, Patch, Point, Sum, Term
 from cnnfx.render.color import linear_scale
 from cnnfx.render.number_text import TextBlock, decimals, equation, format_number, matrix, titled
-from cnnfx.render.terminal import RESET, ColorDepth, half_blocks
+from cnnfx.render.terminal import BOLD, RESET, ColorDepth, half_blocks
+from cnnfx.render.tiles import enlarge
+from cnnfx.render.wrapping import wrap
 from cnnfx.system.sizes import size_text
 
 MAX_MATRIX_SIDE = 7
@@ -30,7 +31,6 @@ ROUNDING_ERROR = 1e-6
 """A sum smaller than this share of the largest product is a rounding error of float32, and is shown as 0."""
 
 INDENT = "  "
-BOLD = "\x1b[1m"
 ACTIVATION_TEXTS = {"relu": "ReLU: max(0, {}) = {}", "abs": "|{}| = {}"}
 """The text of each activation, given its input and output."""
 
@@ -103,8 +103,7 @@ class ExplanationWriter:
         """Return a text in lines of at most `width` characters, broken between words only."""
         if self.width is None:
             return [text] if text else []
-        width = max(MIN_TEXT_WIDTH, self.width)
-        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+        return wrap(text, max(MIN_TEXT_WIDTH, self.width)) if text else []
 
     def _body(self, explanation: Explanation) -> Iterator[str]:
         point = explanation.points[explanation.shown]
@@ -173,9 +172,9 @@ class ExplanationWriter:
         else:
             largest = float(np.abs(patch[np.isfinite(patch)]).max(initial=0))
             levels = linear_scale("signed", -largest, largest).levels(patch)
-        width = 2 * patch.shape[1]
-        lines = half_blocks(levels, width=width, depth=self.colors, enlarge=2, encoding=self.encoding).split("\n")
-        return titled("", lines, width)
+        assert self.colors != "none"
+        lines = half_blocks(enlarge(levels, 2), self.colors, self.encoding).split("\n")
+        return titled("", lines, 2 * patch.shape[1])
 
     def _contributions(self, explanation: Explanation, point: Point) -> Iterator[str]:
         """Yield the explanations of the outputs of the layer below with the largest products."""

@@ -1,170 +1,187 @@
-"""Tiles and tables of filters as text for the terminal, laid out in columns under labels."""
+"""Feature maps and other pictures as text for the terminal: framed tiles, side by side under their labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.images.image import resize
-from cnnfx.nn.layers import Layer
-from cnnfx.render.filters import kernel_levels, used_channels
-from cnnfx.render.terminal import ColorDepth, half_blocks, min_pixel_scale
-from cnnfx.render.tiles import Levels, Tiles
+from cnnfx.nn.array_maps import ArrayMaps
+from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.render.color import ColorScale, draw_values
+from cnnfx.render.terminal import Terminal, digits, half_blocks, signs
+from cnnfx.render.tiles import Levels, Tiles, paste
+from cnnfx.render.wrapping import cut, display_width, pad
 
 TILE_GAP = 2
-"""Characters between tiles."""
-MIN_TILE_WIDTH = 38
-"""Tiles wider than this many characters are shrunk to fit side by side, but not to fewer characters."""
-SHRINK_ROWS = 1024
-"""About how many rows of a picture are shrunk at a time."""
-MAX_NAME_WIDTH = 12
-"""Names in a table are cut to this many characters."""
-TABLE_SCALE = 2
-"""The factor by which weights in a table are enlarged, if all input channels fit into the width then."""
+"""Columns between tiles, and between the kernels of a table without colors."""
+MIN_TILE_WIDTH = 28
+"""Maps wider than this are shrunk to fit side by side, but not to fewer columns."""
+MAX_TILE_ROWS = 96
+"""The most rows of pixels of a map: two of them are one line."""
+FRAME_COLOR = (95, 135, 175)
+"""The color of frames: one of xterm's, which stands out from black, white and gray."""
+DIGIT_COLUMNS = 2
+"""The columns of a pixel that is shown as a digit."""
 
 
-class TextCell(NamedTuple):
-    """Lines that each fill `width` characters, escape codes not counted."""
+class TextTile(NamedTuple):
+    """Lines that each fill `width` columns, escape codes not counted, and a label to write above them."""
 
+    label: str
     width: int
     lines: list[str]
 
 
-def preview(tiles: Tiles, width: int, depth: ColorDepth, encoding: str | None, enlarge: int = 1) -> str:
-    """Return tiles as lines of at most `width` characters, side by side under their labels.
+def maps_preview(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, terminal: Terminal) -> str:
+    """Return feature maps as lines for a terminal: tiles side by side under the names of the channels.
+
+    The maps are shrunk by `largest_in_blocks`, and drawn in the same scale as in a file.
+    """
+    count, height, width = maps.shape
+    frame = 0 if terminal.colors == "none" else 2
+    needed = min(max(width + frame, *map(display_width, maps.names)), MIN_TILE_WIDTH)
+    columns = balanced_columns(count, needed, terminal.width)
+    room = (terminal.width + TILE_GAP) // columns - TILE_GAP
+    factor = min(1.0, max(1, room - frame) / width, MAX_TILE_ROWS / height)
+    shape = max(1, round(height * factor / terminal.pixel_rows)), max(1, round(width * factor))
+    small = largest_in_blocks(maps.bands(), maps.shape, *shape)
+    tiles = []
+    for name, values, scale in zip(maps.names, small, color_scale.linear_scales(maps), strict=True):
+        if terminal.colors == "none":
+            largest = max(abs(value) for value in scale.limits)
+            rows = signs(values, largest, terminal.encoding)
+            tiles.append(TextTile(name, shape[1], ["".join(row) for row in rows]))
+        else:
+            picture = draw_values(values, scale, color_scale.colormap, not np.isfinite(values).all())
+            tiles.append(TextTile(name, *framed([[picture]], shape, terminal, (terminal.pixel_rows, 1))))
+    return side_by_side(tiles, columns, terminal)
+
+
+def largest_in_blocks(
+    bands: Iterable[tuple[int, NDArray[Any]]], shape: tuple[int, int, int], rows: int, columns: int
+) -> NDArray[Any]:
+    """Return maps shrunk to `rows`×`columns` values: of each block, the value of the largest magnitude.
+
+    A line that is one pixel wide keeps its brightness, and the range of the values stays the same. In a mean, a line
+    would be fainter the larger the map is, and the two sides of a line, such as −1 and 1, would cancel to 0.
+
+    Parameters
+    ----------
+    bands : iterable of (first row, array (K, n, W))
+        The maps from top to bottom. One band is needed at a time, which bounds the memory.
+    shape : (K, H, W)
+    rows, columns : int
+        At most H and W.
+
+    Returns
+    -------
+    array (K, rows, columns)
+        NaN where a block contains NaN.
+    """
+    count, height, width = shape
+    tops, lefts = np.arange(rows) * height // rows, np.arange(columns) * width // columns
+    high, low = (np.full((count, rows, columns), start, np.float32) for start in (-np.inf, np.inf))
+    for first, band in bands:
+        begin, end = np.searchsorted(tops, (first, first + band.shape[1] - 1), side="right")
+        starts = np.maximum(tops[begin - 1 : end] - first, 0)
+        for result, ufunc in ((high, np.maximum), (low, np.minimum)):
+            found = ufunc.reduceat(ufunc.reduceat(band, starts, axis=1), lefts, axis=2)
+            result[:, begin - 1 : end] = ufunc(result[:, begin - 1 : end], found)
+    return np.where(high >= -low, high, low)
+
+
+def pictures_preview(tiles: Tiles, terminal: Terminal, scale: int = 1) -> str:
+    """Return pictures as lines for a terminal, side by side under their labels; without colors, as digits 0 to 9.
 
     Parameters
     ----------
     tiles : Tiles
-    width : int
-        The columns of the terminal.
-    depth : ColorDepth
-        The colors of the terminal.
-    encoding : str, optional
-        The encoding of the terminal; see `half_blocks`.
-    enlarge : int
-        The largest whole factor by which small pictures are enlarged.
+    terminal : Terminal
+    scale : int
+        The factor of enlargement, where the width allows it.
     """
-    count, longest_label = len(tiles.labels), max(len(label) for label in tiles.labels)
-    min_width = min(max(tiles.width * enlarge, longest_label), MIN_TILE_WIDTH)
-    columns = max(1, min(count, (width + TILE_GAP) // (min_width + TILE_GAP)))
-    max_width = min(max(min_width, (width + TILE_GAP) // columns - TILE_GAP), width)
-    cells = [_tile_cell(tiles, index, max_width, depth, encoding, enlarge) for index in range(count)]
-    return "\n".join(_join_cells(cells[first : first + columns]) for first in range(0, count, columns))
+    count, frame = len(tiles.labels), 2
+    pictures = list(tiles.rows(0, count, 0, tiles.height))
+    least = DIGIT_COLUMNS if terminal.colors == "none" else terminal.pixel_rows
+    scale = max(least, min(scale, (terminal.width - frame) // tiles.width))
+    width = max(1, (terminal.width - frame) // scale)
+    if tiles.width > width:
+        pictures = [_shrunk_picture(picture, width) for picture in pictures]
+    cells = [
+        TextTile(label, DIGIT_COLUMNS * picture.shape[1], digits(picture))
+        if terminal.colors == "none"
+        else TextTile(label, *framed([[picture]], picture.shape[:2], terminal, (scale, scale)))
+        for label, picture in zip(tiles.labels, pictures, strict=True)
+    ]
+    needed = max(cells[0].width, *map(display_width, tiles.labels))
+    return side_by_side(cells, balanced_columns(count, needed, terminal.width), terminal)
 
 
-def _tile_cell(tiles: Tiles, index: int, width: int, depth: ColorDepth, encoding: str | None, enlarge: int) -> TextCell:
-    """Return a picture of the tiles under its label, at most `width` characters wide."""
-    picture = shrink(tiles, index, width)
-    columns = min(width, picture.shape[1] * enlarge)
-    lines = half_blocks(picture, width=columns, depth=depth, enlarge=enlarge, encoding=encoding).split("\n")
-    label = tiles.labels[index][:width]
-    cell_width = max(columns, len(label))
-    return TextCell(cell_width, [label.ljust(cell_width), *(line + " " * (cell_width - columns) for line in lines)])
+def _shrunk_picture(picture: Levels, width: int) -> Levels:
+    """Return a picture shrunk to a width by averaging areas."""
+    channels = picture[None] if picture.ndim == 2 else np.moveaxis(picture, -1, 0)
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    means: Levels = np.rint(resize(channels.astype(np.float32), height, width)).astype(np.uint8)
+    return means[0] if picture.ndim == 2 else np.moveaxis(means, 0, -1)
 
 
-def _join_cells(cells: list[TextCell]) -> str:
-    """Join cells of one height side by side."""
-    labels, *lines = ((" " * TILE_GAP).join(parts) for parts in zip(*(cell.lines for cell in cells), strict=True))
-    return "\n".join([labels.rstrip(), *lines])
+def framed(
+    rows: Sequence[Sequence[Levels | None]],
+    size: tuple[int, ...],
+    terminal: Terminal,
+    scale: tuple[int, int],
+    distance: int = 0,
+) -> tuple[int, list[str]]:
+    """Draw pictures in rows and columns, each enlarged and in a frame; return the number of columns, and the lines.
 
-
-def shrink(tiles: Tiles, index: int, width: int) -> Levels:
-    """Return a picture of the tiles, shrunk by the largest whole factor that leaves at least `width` pixels.
-
-    Each pixel is the mean of a block of pixels. The picture is computed and shrunk in bands, which bounds the memory.
-    """
-
-    def rows(first: int, last: int) -> Levels:
-        return next(iter(tiles.rows(index, index + 1, first, last)))
-
-    factor = max(1, tiles.width // max(1, width))
-    if factor == 1:
-        return rows(0, tiles.height)
-    height = tiles.height // factor * factor
-    if not height:  # lower than one block
-        return rows(0, tiles.height)[:, ::factor]
-    step = max(1, SHRINK_ROWS // factor) * factor
-    bands = (rows(first, min(first + step, height)) for first in range(0, height, step))
-    return np.concatenate([_block_means(band, factor) for band in bands])
-
-
-def _block_means(band: Levels, factor: int) -> Levels:
-    """Return the means of blocks of `factor`×`factor` pixels; incomplete blocks at the right are left out."""
-    rows, columns = band.shape[0] // factor, band.shape[1] // factor
-    whole_blocks = band[:, : columns * factor]
-    channels = whole_blocks[None] if band.ndim == 2 else np.moveaxis(whole_blocks, -1, 0)
-    # In float32, since Pillow rounds uint8 after each of the two directions.
-    means: Levels = np.rint(resize(channels.astype(np.float32), rows, columns)).astype(np.uint8)
-    return means[0] if band.ndim == 2 else np.moveaxis(means, 0, -1)
-
-
-def filter_table(
-    layer: Layer,
-    inputs: Sequence[str],
-    width: int,
-    depth: ColorDepth,
-    encoding: str | None,
-    largest: float | None = None,
-) -> str:
-    """Return the kernels of a layer `(K, C, kh, kw)` as a table of at most `width` characters a line.
-
-    There is a row for each filter and a column for each input channel, with names at the left and on top. Input
-    channels that do not fit into the width follow in another table below. A cell is empty where a filter does not use
-    the channel.
+    Neighboring frames share a side. A frame shows where a white picture ends on a light terminal, and a black one on a
+    dark terminal.
 
     Parameters
     ----------
-    layer : Layer
-    inputs : sequence of str
-        The names of the C input channels of the filters.
-    width : int
-        The columns of the terminal.
-    depth : ColorDepth
-        The colors of the terminal.
-    encoding : str, optional
-        The encoding of the terminal; see `half_blocks`.
-    largest : float, optional
-        The magnitude that is drawn white or black; by default the largest weight of each filter.
+    rows : rows of pictures `(H, W)` or `(H, W, 3)`, or None for an empty place
+    size : (H, W)
+    terminal : Terminal
+        One with colors.
+    scale : (int, int)
+        The factors of enlargement, vertical and horizontal.
+    distance : int
+        The least distance from the left side of a picture to the next, in columns.
     """
-    names_width, inputs_width = (min(max(map(len, names)), MAX_NAME_WIDTH) for names in (layer.filter_names, inputs))
-    kernel_width = layer.conv.weights.shape[3]
-    scale = TABLE_SCALE
-    if (max(kernel_width * scale, inputs_width) + 1) * len(inputs) > width - names_width:
-        scale = min_pixel_scale(depth, encoding)
-    cell_width = max(kernel_width * scale, inputs_width)
-    columns = max(1, (width - names_width) // (cell_width + 1))
-    filters = [_kernel_cells(weights, largest, scale, depth, encoding) for weights in layer.conv.weights]
-
-    def table_line(name: str, parts: Sequence[str]) -> str:
-        return " ".join([name[:names_width].ljust(names_width), *parts]).rstrip()
-
-    def table_lines(first: int) -> Iterator[str]:
-        yield table_line("", [name[:cell_width].ljust(cell_width) for name in inputs[first : first + columns]])
-        for name, cells in zip(layer.filter_names, filters, strict=True):
-            padded = [
-                [line + " " * (cell_width - cell.width) for line in cell.lines]
-                for cell in cells[first : first + columns]
-            ]
-            for number, parts in enumerate(zip(*padded, strict=True)):
-                yield table_line("" if number else name, parts)
-
-    tables = ["\n".join(table_lines(first)).rstrip("\n") for first in range(0, len(inputs), columns)]
-    return "\n\n".join(tables)
+    edge = terminal.pixel_rows
+    height, width = size[0] * scale[0], size[1] * scale[1]
+    down, right = height + edge, max(width + 1, distance)
+    full = len(rows) * down + edge, (len(rows[0]) - 1) * right + width + 2
+    canvas, shown = np.full((*full, 3), FRAME_COLOR, np.uint8), np.zeros(full, np.bool_)
+    for top, row in zip(range(0, full[0], down), rows, strict=False):
+        for left, picture in zip(range(0, full[1], right), row, strict=False):
+            if picture is not None:
+                shown[top : top + height + 2 * edge, left : left + width + 2] = True
+                paste(canvas, picture.repeat(scale[0], axis=0).repeat(scale[1], axis=1), top + edge, left + 1)
+    assert terminal.colors != "none"
+    return full[1], half_blocks(canvas, terminal.colors, terminal.encoding, shown).split("\n")
 
 
-def _kernel_cells(
-    weights: NDArray[Any], largest: float | None, scale: int, depth: ColorDepth, encoding: str | None
-) -> list[TextCell]:
-    """Return the kernels of a filter `(C, kh, kw)`; those on channels that it does not use are blank."""
-    cells = []
-    for kernel, is_used in zip(kernel_levels(weights, largest), used_channels(weights), strict=True):
-        width = kernel.shape[1] * scale
-        lines = half_blocks(kernel, width=width, depth=depth, enlarge=scale, encoding=encoding).split("\n")
-        if kernel.shape[0] * scale % 2 == 0:  # after an odd number of pixels, the half line left over is the gap
-            lines.append(" " * width)
-        cells.append(TextCell(width, lines if is_used else [" " * width] * len(lines)))
-    return cells
+def balanced_columns(count: int, cell_width: int, width: int) -> int:
+    """Return the cells in each row, which are as few rows as possible and as equally long as possible."""
+    most = max(1, (width + TILE_GAP) // (cell_width + TILE_GAP))
+    return math.ceil(count / math.ceil(count / most))
+
+
+def side_by_side(tiles: Sequence[TextTile], columns: int, terminal: Terminal) -> str:
+    """Return rows of tiles of one size under their labels, which are cut where they are too long."""
+    room = (terminal.width + TILE_GAP) // columns - TILE_GAP
+    width = max(tiles[0].width, min(room, max(display_width(tile.label) for tile in tiles)))
+    filling = " " * (width - tiles[0].width)
+    lines = []
+    for first in range(0, len(tiles), columns):
+        row = tiles[first : first + columns]
+        labels = [pad(cut(tile.label, width, terminal.ellipsis), width) for tile in row]
+        pictures = zip(*([line + filling for line in tile.lines] for tile in row), strict=True)
+        lines += [(" " * TILE_GAP).join(parts).rstrip() for parts in (labels, *pictures)]
+    return "\n".join(lines)

@@ -1,11 +1,12 @@
-"""Pictures as text for the terminal: two pixels per character, drawn as an upper half block on a colored background.
+"""Pictures as text for the terminal: two colored pixels per character, or a sign for each value without colors.
 
-Nothing is printed here: `color_depth` returns which colors a terminal supports, `half_blocks` the text to print.
+Nothing is printed here: `color_depth` returns which colors a terminal supports, `half_blocks` and `signs` the text.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,20 @@ from cnnfx.errors import ArgumentError
 from cnnfx.images.image import LUMA_WEIGHTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 ColorDepth = Literal["truecolor", "256", "none"]
 """The colors that a terminal supports: all of 24 bits, the 256 of xterm, or none."""
 
-HALF_BLOCK = "▀"
-BLOCK_SHADES = " ░▒▓█"
-"""Characters from black to white on a dark background, where the encoding has block characters."""
-ASCII_SHADES = " .:-=+*#%@"
-"""Characters from black to white on a dark background, in ASCII."""
+UPPER_HALF, LOWER_HALF = "▀", "▄"
+WEAK = 0.125
+"""Values of less than this share of the largest magnitude have no sign."""
+SIGNS = ("−", "·", "+")
+"""The signs of negative values, of small ones, and of positive values. They are as clear on a light background as on a
+dark one, where shades would be reversed."""
+ASCII_SIGNS = ("-", ".", "+")
+BOLD = "\x1b[1m"
+"""The escape code for bold text."""
 RESET = "\x1b[0m"
 """The escape code that resets colors and bold text."""
 
@@ -40,6 +45,33 @@ class Stream(Protocol):
 
     def isatty(self) -> bool:
         """Return whether the stream is a terminal."""
+
+
+class Terminal(NamedTuple):
+    """What a terminal shows.
+
+    Parameters
+    ----------
+    width : int
+        Its columns.
+    colors : ColorDepth
+    encoding : str, optional
+        The encoding of the stream; None is UTF-8.
+    """
+
+    width: int
+    colors: ColorDepth
+    encoding: str | None = "utf-8"
+
+    @property
+    def pixel_rows(self) -> int:
+        """The rows of square pixels, each as wide as a character, that cannot be told apart: 1 with half blocks."""
+        return 1 if self.colors != "none" and _encodes(self.encoding, UPPER_HALF) else 2
+
+    @property
+    def ellipsis(self) -> str:
+        """The mark behind a text that is cut."""
+        return "…" if _encodes(self.encoding, "…") else "..."
 
 
 def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth:
@@ -69,32 +101,24 @@ def color_depth(stream: Stream | None, environ: Mapping[str, str]) -> ColorDepth
 
 def half_blocks(
     picture: NDArray[np.uint8],
-    *,
-    width: int,
-    height: int | None = None,
-    depth: ColorDepth,
-    enlarge: int = 1,
+    depth: Literal["truecolor", "256"],
     encoding: str | None = "utf-8",
+    shown: NDArray[np.bool_] | None = None,
 ) -> str:
     """Return a picture as lines of characters, each of which shows two pixels, one above the other.
 
-    A picture that is too large is shrunk by averaging areas; its proportions are kept. Escape codes set the colors
-    where they change, and reset them at the end of each line. Without colors, characters of different density show the
-    brightness, as on a dark background.
+    Escape codes set the colors where they change, and reset them at the end of each line.
 
     Parameters
     ----------
     picture : uint8 array, `(H, W)` or `(H, W, 3)`
         Gray or RGB levels.
-    width, height : int
-        The largest number of columns and lines; by default the number of lines is not limited.
-    depth : {"truecolor", "256", "none"}
+    depth : {"truecolor", "256"}
         The colors of the terminal; see `color_depth`.
-    enlarge : int
-        The largest whole factor by which a picture that is smaller than the available space is enlarged.
     encoding : str, optional
-        The encoding of the stream. If it has no block characters, colored spaces or ASCII characters are used, each
-        showing the mean of its two pixels.
+        The encoding of the stream. If it has no half blocks, spaces in the mean color of two pixels are used.
+    shown : bool array `(H, W)`, optional
+        Which pixels are drawn; where others are, the background of the terminal is shown.
 
     Returns
     -------
@@ -104,20 +128,42 @@ def half_blocks(
     Raises
     ------
     ArgumentError
-        If the picture is empty or has another type or shape, or a size is less than 1.
+        If the picture is empty or has another type or shape.
     """
-    _check(picture, width, height, enlarge)
-    pixels = _fit(picture, width, height, enlarge)
-    if depth == "none":
-        return _shaded(pixels, BLOCK_SHADES if _encodes(encoding, BLOCK_SHADES) else ASCII_SHADES)
-    if not _encodes(encoding, HALF_BLOCK):
-        pixels = np.floor(_pair_means(pixels) + 0.5).astype(np.uint8).repeat(2, axis=0)
-    return _colored(pixels, depth)
+    _check(picture)
+    pixels = picture
+    if not _encodes(encoding, UPPER_HALF):
+        pixels = np.floor(_pair_means(picture) + 0.5).astype(np.uint8).repeat(2, axis=0)
+        shown = None if shown is None else shown[::2].repeat(2, axis=0)
+    return _colored(pixels, depth, shown)
 
 
-def min_pixel_scale(depth: ColorDepth, encoding: str | None) -> int:
-    """Return the smallest `enlarge` at which every pixel is visible: 1 if a character shows two pixels, otherwise 2."""
-    return 1 if depth != "none" and _encodes(encoding, HALF_BLOCK) else 2
+def signs(values: NDArray[Any], largest: float, encoding: str | None = "utf-8") -> list[list[str]]:
+    """Return a sign for each value `(H, W)`, in rows: `+`, `−`, `·` for small values, and `?` for NaN.
+
+    Parameters
+    ----------
+    values : array (H, W)
+    largest : float
+        The largest magnitude; see `WEAK`.
+    encoding : str, optional
+        The encoding of the stream; if it has no `·` or `−`, ASCII characters are used.
+    """
+    minus, dot, plus = SIGNS if _encodes(encoding, "".join(SIGNS)) else ASCII_SIGNS
+    least = WEAK * largest if largest > 0 else math.inf
+
+    def sign(value: float) -> str:
+        if math.isnan(value):
+            return "?"
+        return dot if abs(value) < least else minus if value < 0 else plus
+
+    return [[sign(value) for value in row] for row in values.tolist()]
+
+
+def digits(picture: NDArray[np.uint8]) -> list[str]:
+    """Return gray or RGB levels as lines of digits, from 0 for black to 9 for white, each of them two columns wide."""
+    gray = picture if picture.ndim == 2 else picture @ LUMA_WEIGHTS
+    return ["".join(f" {int(level) * 10 // 256}" for level in row) for row in gray.tolist()]
 
 
 def _is_terminal(stream: Stream | None) -> bool:
@@ -139,7 +185,7 @@ def _declared_depth(environ: Mapping[str, str]) -> ColorDepth:
     return "256" if "256color" in term else "none"
 
 
-def _check(picture: NDArray[Any], width: int, height: int | None, enlarge: int) -> None:
+def _check(picture: NDArray[Any]) -> None:
     if picture.dtype != np.uint8 or not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
         raise ArgumentError(
             "A picture for the terminal is a uint8 array of shape (H, W) or (H, W, 3); "
@@ -147,47 +193,6 @@ def _check(picture: NDArray[Any], width: int, height: int | None, enlarge: int) 
         )
     if not picture.size:
         raise ArgumentError(f"The picture is empty: its shape is {picture.shape}.")
-    for name, value in (("width", width), ("height", height), ("enlarge", enlarge)):
-        if value is not None and value < 1:
-            raise ArgumentError(f"{name} must be at least 1, not {value}.")
-
-
-def _fit(picture: NDArray[np.uint8], width: int, height: int | None, enlarge: int) -> NDArray[np.uint8]:
-    """Shrink or enlarge the picture to at most `width` columns and twice `height` rows of pixels."""
-    rows, columns = picture.shape[:2]
-    max_rows = rows * enlarge if height is None else 2 * height
-    factor = min(enlarge, width // columns, max_rows // rows)
-    if factor >= 1:
-        return picture.repeat(factor, axis=0).repeat(factor, axis=1)
-    scale = min(width / columns, max_rows / rows)
-    return _area_means(picture, min(max_rows, max(1, round(rows * scale))), min(width, max(1, round(columns * scale))))
-
-
-def _area_means(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
-    """Return the means of `rows`×`columns` equal areas, rounded half up.
-
-    Areas are measured in whole fractions of a pixel, so that all sums are exact. One row of areas is summed at a time,
-    which bounds the memory for large pictures.
-    """
-    flat = picture.reshape(picture.shape[0], -1)
-    sums = np.empty((rows, flat.shape[1]))
-    for row, (begin, overlaps) in enumerate(_overlaps(flat.shape[0], rows)):
-        sums[row] = overlaps @ flat[begin : begin + len(overlaps)].astype(float)
-    sums = sums.reshape(rows, *picture.shape[1:])
-    totals = np.empty((rows, columns, *picture.shape[2:]))
-    for column, (begin, overlaps) in enumerate(_overlaps(picture.shape[1], columns)):
-        totals[:, column] = np.tensordot(sums[:, begin : begin + len(overlaps)], overlaps, axes=(1, 0))
-    area = picture.shape[0] * picture.shape[1]
-    means: NDArray[np.float64] = (2 * totals + area) // (2 * area)
-    return means.astype(np.uint8)
-
-
-def _overlaps(size: int, parts: int) -> Iterable[tuple[int, NDArray[np.float64]]]:
-    """Cut `size` pixels into equal parts; yield the first pixel of each, and its overlap with each pixel in 1/parts."""
-    for part in range(parts):
-        begin, end = part * size, (part + 1) * size
-        edges = np.arange(begin // parts, -(-end // parts) + 1) * parts
-        yield begin // parts, np.diff(np.clip(edges, begin, end)).astype(float)
 
 
 def _pair_means(pixels: NDArray[Any]) -> NDArray[np.float64]:
@@ -197,38 +202,39 @@ def _pair_means(pixels: NDArray[Any]) -> NDArray[np.float64]:
     return np.concatenate([means, rows[-1:]]) if len(rows) % 2 else means
 
 
-def _shaded(pixels: NDArray[np.uint8], shades: str) -> str:
-    """Return the picture as characters of different density."""
-    gray = pixels if pixels.ndim == 2 else pixels @ LUMA_WEIGHTS
-    steps = np.rint(_pair_means(gray) * ((len(shades) - 1) / 255)).astype(int)
-    return "\n".join("".join(shades[step] for step in line) for line in steps.tolist())
-
-
-def _colored(pixels: NDArray[np.uint8], depth: ColorDepth) -> str:
+def _colored(pixels: NDArray[np.uint8], depth: Literal["truecolor", "256"], shown: NDArray[np.bool_] | None) -> str:
     """Return the picture as half blocks with escape codes."""
     if pixels.ndim == 2:
         pixels = np.stack([pixels] * 3, axis=-1)
+    rows: list[list[str | None]]
     if depth == "256":
         rows = [[f"5;{index}" for index in row] for row in _xterm_colors(pixels).tolist()]
     else:
         rows = [[f"2;{red};{green};{blue}" for red, green, blue in row] for row in pixels.tolist()]
-    below: list[list[str] | list[None]] = [*rows[1::2], [None] * len(rows[0])]
+    if shown is not None:
+        pairs = zip(rows, shown.tolist(), strict=True)
+        rows = [[code if on else None for code, on in zip(*pair, strict=True)] for pair in pairs]
+    below: list[list[str | None]] = [*rows[1::2], [None] * len(rows[0])]
     return "\n".join(_line(upper, lower) for upper, lower in zip(rows[::2], below, strict=False))
 
 
-def _line(uppers: list[str], lowers: list[str] | list[None]) -> str:
-    """Return one line; where the lower color is None, the background of the terminal is shown."""
+def _line(uppers: list[str | None], lowers: list[str | None]) -> str:
+    """Return one line; where a color is None, the background of the terminal is shown."""
     foreground, background, parts = None, None, []
     for upper, lower in zip(uppers, lowers, strict=True):
+        front, back, character = upper, lower, UPPER_HALF
+        if upper == lower:
+            front, character = None, " "
+        elif upper is None:
+            front, back, character = lower, None, LOWER_HALF
         changes = []
-        if upper not in (lower, foreground):
-            foreground = upper
-            changes.append(f"38;{upper}")
-        if lower != background:
-            background = lower
-            changes.append(f"48;{lower}")
-        escape = f"\x1b[{';'.join(changes)}m" if changes else ""
-        parts.append(escape + (" " if upper == lower else HALF_BLOCK))
+        if front not in (None, foreground):
+            foreground = front
+            changes.append(f"38;{front}")
+        if back != background:
+            background = back
+            changes.append("49" if back is None else f"48;{back}")
+        parts.append((f"\x1b[{';'.join(changes)}m" if changes else "") + character)
     return "".join(parts) + RESET
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import cnnfx
 from tests.cli.commands import done, on_a_terminal, refused
+from tests.render.text_pictures import decoded
 
 DEEP = """
 name = "deep"
@@ -80,7 +81,8 @@ def test_values_of_a_deeper_network_name_layers_channels_biases_and_combinations
 def test_layer_selects_one_layer(deep):
     shown = done("show-filters", deep, "--layer", "2").stdout
     assert shown == (
-        "layer 2: 2 filters of 1×1, one row each; one column for each of 2 input channels\n\n  a  b\nc ██\n\nd    ██\n"
+        "layer 2: 2 filters of 1×1, one row each; one column for each of 2 input channels\n\n"
+        "  a   b\nc  1  -1\n\nd      3\n"
     )
 
 
@@ -101,7 +103,7 @@ def test_the_first_of_many_filters_with_several_channels_are_a_table(wide):
         "filters 1 to 8 of 10; --only 9-10 shows others, --only all shows all",
         "",
     ]
-    assert lines[3].split() == ["in0", "in1", "in2", "in3", "in4", "in5"]
+    assert lines[3].split() == ["in0", "in1", "in2", "in3", "in4", "in5", "in6"]
     assert [line.split()[0] for line in lines if line.startswith("out")] == [f"out{k}" for k in range(1, 9)] * 2
 
 
@@ -142,12 +144,15 @@ def test_a_filter_that_does_not_exist_is_refused(text, message):
     assert refused("show-filters", "edges", "--only", text, code=2) == f"cnnfx: {message}"
 
 
-def test_many_filters_are_drawn_smaller():
-    def drawn(count):
-        return done("show-filters", *["-k", "0 1"] * count).stdout.splitlines()[2]
+def test_many_filters_are_drawn_smaller(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "3")
 
-    assert drawn(8).startswith("▒▒▒▒████ ")
-    assert drawn(9).startswith("▒▒██ ")
+    def drawn(count):
+        lines = done("show-filters", *["-k", "0 1"] * count).stdout.splitlines()
+        return decoded("\n".join(lines[2:5]))[1, :10, 0].tolist()
+
+    assert drawn(8) == [95, 128, 128, 128, 128, 255, 255, 255, 255, 95]
+    assert drawn(9) == [95, 128, 128, 255, 255, 95, -1, -1, -1, 95]
 
 
 def test_a_layer_that_does_not_exist_is_refused(deep):

@@ -1,108 +1,200 @@
-"""Previews of tiles and tables of filters in the terminal."""
+"""Previews of feature maps and pictures in the terminal."""
 
 from __future__ import annotations
 
-import re
+from itertools import pairwise
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cnnfx.nn.layers import Conv, Layer
-from cnnfx.render.preview import filter_table, preview, shrink
-from cnnfx.render.terminal import min_pixel_scale
-from cnnfx.render.tiles import Tiles
+from cnnfx.nn.array_maps import ArrayMaps
+from cnnfx.render.color import NONFINITE_COLOR, ColorScale
+from cnnfx.render.preview import (
+    FRAME_COLOR,
+    MAX_TILE_ROWS,
+    balanced_columns,
+    framed,
+    largest_in_blocks,
+    maps_preview,
+    pictures_preview,
+)
+from cnnfx.render.terminal import Terminal
+from cnnfx.render.tiles import picture_tiles
+from tests.render.text_pictures import columns as columns_of
+from tests.render.text_pictures import decoded, plain
+
+COLORS, PLAIN, ASCII = (
+    Terminal(80, colors, encoding)
+    for colors, encoding in (("truecolor", "utf-8"), ("none", "utf-8"), ("none", "ascii"))
+)
 
 
-def layer(weights: object, names: tuple[str, ...]) -> Layer:
-    array = np.array(weights, np.float32)
-    return Layer(Conv(array, np.zeros(len(array))), names)
+def array_maps(*maps, names=None, non_negative=None):
+    array = np.array(maps, np.float32)
+    return ArrayMaps(array, names or [f"map {index}" for index in range(len(array))], non_negative)
 
 
-BLACK_AND_WHITE = layer([[[[1, -1]], [[-1, 1]]], [[[1, 1]], [[-1, -1]]]], ("first", "b"))
-"""Two filters of 2×1 on two input channels."""
+def shown_pixels(text):
+    """Return the pixels below the labels."""
+    return decoded(text.partition("\n")[2])
 
 
-def test_a_table_has_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
-    assert filter_table(BLACK_AND_WHITE, ["x", "y"], 80, "none", "utf-8").splitlines() == [
-        "      x    y",
-        "first ██     ██",
-        "",
-        "b     ████",
+# Shrinking
+
+
+def test_the_value_of_the_largest_magnitude_in_each_block_is_kept() -> None:
+    values = np.array([[[1, -2, 0, 0], [0, 0, 0, 3], [-1, 1, 0, 0], [0, 0, -5, 4]]], np.float32)
+    assert largest_in_blocks([(0, values)], values.shape, 2, 2).tolist() == [[[-2, 3], [1, -5]]]
+
+
+@given(data=st.data(), height=st.integers(1, 20), width=st.integers(1, 20))
+def test_bands_of_any_height_give_the_same_values(data, height, width) -> None:
+    rows, columns = data.draw(st.integers(1, height)), data.draw(st.integers(1, width))
+    values = np.random.default_rng(height * 32 + width).normal(size=(2, height, width)).astype(np.float32)
+    cuts = sorted({0, height, *data.draw(st.lists(st.integers(0, height), max_size=4))})
+    bands = [(first, values[:, first:last]) for first, last in pairwise(cuts)]
+    tops, lefts = ([*(np.arange(n) * size // n), size] for n, size in ((rows, height), (columns, width)))
+    blocks = [
+        [values[:, tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]].reshape(2, -1) for j in range(columns)]
+        for i in range(rows)
     ]
+    expected = [[[b[k][np.abs(b[k]).argmax()] for b in line] for line in blocks] for k in range(2)]
+    np.testing.assert_array_equal(largest_in_blocks(bands, values.shape, rows, columns), expected)
 
 
-def test_input_channels_that_do_not_fit_follow_in_a_table_below() -> None:
-    assert filter_table(BLACK_AND_WHITE, ["x", "y"], 14, "none", "utf-8").splitlines() == [
-        "      x",
-        "first ██",
-        "",
-        "b     ████",
-        "",
-        "      y",
-        "first   ██",
-        "",
-        "b",
-    ]
+def test_a_block_that_contains_nan_is_nan() -> None:
+    values = np.array([[[np.nan, 1, 2, 3]]], np.float32)
+    np.testing.assert_array_equal(largest_in_blocks([(0, values)], values.shape, 1, 2), [[[np.nan, 3]]])
 
 
-def test_long_names_are_cut_and_columns_stay_aligned() -> None:
-    text = filter_table(BLACK_AND_WHITE, ["magnitude of x", "y"], 80, "none", "utf-8")
-    assert text.splitlines()[:2] == ["      magnitude of y", "first ██" + " " * 13 + "██"]
+@pytest.mark.parametrize("line", [1.0, -1.0])
+def test_a_line_of_one_pixel_in_a_large_map_keeps_its_brightness(line) -> None:
+    values = np.zeros((1000, 1000))
+    values[:, 517] = line
+    values[:, 518] = -line / 2
+    shown = shown_pixels(maps_preview(array_maps(values), ColorScale("signed"), COLORS))[1:-1, 1:-1]
+    column = 517 * shown.shape[1] // 1000
+    level = 255 if line > 0 else 0
+    assert np.abs(shown[:, column] - level).max() <= 1
+    assert np.abs(np.delete(shown, column, axis=1).astype(int) - 127.5).max() <= 0.5
 
 
-def test_in_color_a_character_shows_two_pixels() -> None:
-    text = filter_table(layer(np.ones((2, 3, 5, 5)), ("a", "b")), ["1", "2", "3"], 20, "truecolor", "utf-8")
-    lines = [re.sub("\x1b.*?m", "", line) for line in text.splitlines()]
-    assert len(lines) == 1 + 2 * 3
-    assert lines[0].split() == ["1", "2", "3"]
-    assert [line[0] for line in lines[1:]] == list("a  b  ")
-    assert {len(line) for line in lines[1:4]} == {1 + 3 * 6}
+# Maps
 
 
-def test_the_cell_of_an_unused_channel_is_blank() -> None:
-    sparse = layer([[[[1, 0]], [[0, 0]]], [[[0, 0]], [[0, 0]]]], ("a", "zero"))
-    assert filter_table(sparse, ["x", "y"], 80, "none", "utf-8").splitlines() == [
-        "     x    y",
-        "a    ██▒▒",
-        "",
-        "zero ▒▒▒▒ ▒▒▒▒",
-    ]
+def test_maps_stand_side_by_side_in_frames_under_their_names() -> None:
+    text = maps_preview(array_maps([[0, 1]], [[0, -1]], names=["a", "second"]), ColorScale("signed"), COLORS)
+    assert plain(text).split("\n") == ["a       second", " ▀▀      ▀▀ ", "▀▀▀▀    ▀▀▀▀"]
+    assert shown_pixels(text)[1, :, 0].tolist() == [95, 128, 255, 95, -1, -1, -1, -1, 95, 128, 0, 95]
 
 
-def test_weights_are_enlarged_if_the_table_fits_then() -> None:
-    one = layer(np.ones((1, 3, 5, 5)), ("a",))
-    wide, narrow = (filter_table(one, ["1", "2", "3"], width, "256", "utf-8").splitlines() for width in (34, 33))
-    assert [len(wide), len(narrow)] == [1 + 5, 1 + 3]
+def test_the_frame_has_one_color_on_all_sides() -> None:
+    shown = shown_pixels(maps_preview(array_maps(np.ones((4, 6))), ColorScale(), COLORS))
+    edges = np.concatenate([shown[0], shown[5], shown[:6, 0], shown[:6, -1]])
+    assert (edges == FRAME_COLOR).all()
+    assert (shown[1:5, 1:-1] == 255).all()
 
 
-def test_filters_can_be_drawn_by_a_common_largest_weight() -> None:
-    one = layer([[[[1.0]]], [[[0.5]]]], ("a", "b"))
-    own, common = (filter_table(one, ["x"], 80, "none", "utf-8", largest) for largest in (None, 1.0))
-    assert own.splitlines()[3] == "b ██"
-    assert common.splitlines()[3] == "b ▓▓"
+def test_a_map_that_cannot_be_negative_is_drawn_from_black() -> None:
+    maps = array_maps([[0, 1]], [[0, 1]], names=["a", "b"], non_negative=[True, False])
+    assert shown_pixels(maps_preview(maps, ColorScale(), COLORS))[1, [1, 2, 7, 8], 0].tolist() == [0, 255, 128, 255]
 
 
-def test_every_pixel_is_visible_at_scale_1_with_half_blocks_and_at_2_without() -> None:
-    assert [min_pixel_scale(*given) for given in (("256", "utf-8"), ("none", "utf-8"), ("256", "ascii"))] == [1, 2, 2]
+def test_a_color_map_colors_the_preview() -> None:
+    text = maps_preview(array_maps([[-1, 1]]), ColorScale("signed", colormap="diverging"), COLORS)
+    blue, orange = shown_pixels(text)[1, 1:3]
+    assert blue[2] > blue[0]
+    assert orange[0] > orange[2]
 
 
-def tiles(*pictures: np.ndarray) -> Tiles:
-    height, width = pictures[0].shape[:2]
-    labels = [f"tile {index}" for index in range(len(pictures))]
-    return Tiles(labels, height, width, lambda first, last, top, bottom: [p[top:bottom] for p in pictures[first:last]])
+def test_nan_has_its_own_color() -> None:
+    shown = shown_pixels(maps_preview(array_maps([[np.nan, 1]]), ColorScale(), COLORS))
+    assert tuple(shown[1, 1]) == NONFINITE_COLOR
 
 
-def test_tiles_are_laid_out_in_rows_under_their_labels() -> None:
-    white = np.full((2, 4), 255, np.uint8)
-    assert preview(tiles(white, white, white), 16, "none", "utf-8").splitlines() == [
-        "tile 0  tile 1",
-        "████    ████  ",
-        "tile 2",
-        "████  ",
-    ]
+def test_a_fixed_range_applies() -> None:
+    shown = shown_pixels(maps_preview(array_maps([[0.5, 1]]), ColorScale("minmax", limits=(0, 2)), COLORS))
+    assert shown[1, 1:3, 0].tolist() == [64, 128]
 
 
-def test_a_tile_is_shrunk_by_the_mean_of_whole_blocks(monkeypatch) -> None:
-    monkeypatch.setattr("cnnfx.render.preview.SHRINK_ROWS", 4)
-    picture = np.random.default_rng(4).integers(0, 256, (11, 9, 3), np.uint8)
-    blocks = picture[:10, :8].reshape(5, 2, 4, 2, 3).astype(int)
-    np.testing.assert_array_equal(shrink(tiles(picture), 0, 4), np.rint(blocks.mean(axis=(1, 3))))
+def test_without_colors_values_are_signs() -> None:
+    maps = array_maps([[-1, 0.1, 1]] * 2, names=["x"])
+    assert maps_preview(maps, ColorScale(), PLAIN) == "x\n−·+"
+    assert maps_preview(maps, ColorScale(), ASCII) == "x\n-.+"
+
+
+def test_a_map_without_contrast_has_no_signs() -> None:
+    assert maps_preview(array_maps(np.zeros((2, 2))), ColorScale(), PLAIN) == "map 0\n··"
+
+
+def test_a_line_of_signs_shows_two_rows() -> None:
+    assert maps_preview(array_maps([[0, 1], [-1, 0], [0, 0], [0, 0]]), ColorScale(), PLAIN) == "map 0\n−+\n··"
+
+
+def test_a_very_high_map_is_limited_in_height() -> None:
+    text = maps_preview(array_maps(np.ones((3000, 30))), ColorScale(), COLORS)
+    assert len(text.split("\n")) == 1 + MAX_TILE_ROWS // 2 + 1
+
+
+@pytest.mark.parametrize("terminal", [COLORS, PLAIN, COLORS._replace(encoding="ascii")])
+@given(
+    count=st.integers(1, 9), height=st.integers(1, 200), width=st.integers(1, 200), columns=st.integers(8, 120),
+    name=st.text("abcé界 ", max_size=30),
+)  # fmt: skip
+def test_no_line_is_wider_than_the_terminal(terminal, count, height, width, columns, name) -> None:
+    maps = array_maps(*np.ones((count, height, width)), names=[name] * count)
+    text = maps_preview(maps, ColorScale(), terminal._replace(width=columns))
+    assert max(map(columns_of, text.split("\n"))) <= columns
+
+
+# Rows
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "columns"),
+    [(4, 38, 4), (6, 38, 3), (5, 38, 3), (7, 38, 4), (9, 38, 3), (1, 38, 1), (3, 5, 1), (8, 28, 3)],
+)
+def test_rows_are_few_and_equally_long(count, width, columns) -> None:
+    assert balanced_columns(count, 8, width) == columns
+
+
+# Frames
+
+
+def test_neighboring_frames_share_a_side() -> None:
+    white = np.full((2, 2), 255, np.uint8)
+    columns, lines = framed([[white, white], [white, None]], (2, 2), COLORS, (1, 1))
+    shown = decoded("\n".join(lines))
+    assert columns == 7
+    assert (shown[:, :, 0] == 255).sum() == 12
+    assert (shown[4:7, 4:] == -1).all()
+    assert (shown[:7, 3] == FRAME_COLOR).all()
+
+
+# Pictures
+
+
+def test_pictures_are_shrunk_by_averaging_and_enlarged_by_a_whole_factor() -> None:
+    picture = np.arange(100, dtype=np.uint8).repeat(2)[None].repeat(2, axis=0)
+    text = pictures_preview(picture_tiles(["a"], [picture]), COLORS._replace(width=52))
+    assert np.abs(shown_pixels(text)[1, 1:-1, 0] - (np.arange(50) * 2 + 0.5)).max() <= 1
+    text = pictures_preview(picture_tiles(["a"], [picture[:, :4]]), COLORS, scale=3)
+    assert shown_pixels(text)[1, 1:-1, 0].tolist() == [0] * 6 + [1] * 6
+
+
+def test_without_colors_pictures_are_digits() -> None:
+    tiles = picture_tiles(["a", "b"], [np.array([[0, 255], [26, 128]], np.uint8)] * 2)
+    assert pictures_preview(tiles, PLAIN).split("\n") == ["a     b", " 0 9   0 9", " 1 5   1 5"]
+
+
+def test_a_long_label_is_cut() -> None:
+    tiles = picture_tiles(["a very long label"], [np.zeros((2, 2), np.uint8)])
+    assert plain(pictures_preview(tiles, COLORS._replace(width=8))).split("\n")[0] == "a very…"
+    assert plain(pictures_preview(tiles, COLORS._replace(width=8, encoding="ascii"))).split("\n")[0] == "a ver..."
+
+
+def test_in_color_without_half_blocks_a_pixel_is_a_whole_character() -> None:
+    text = maps_preview(array_maps([[-1, 1]] * 4), ColorScale("signed"), COLORS._replace(encoding="ascii"))
+    assert plain(text).split("\n") == ["map 0", "    ", "    ", "    ", "    "]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cnnfx.errors import ArgumentError
-from cnnfx.render.terminal import color_depth, half_blocks
+from cnnfx.render.terminal import Terminal, color_depth, digits, half_blocks, signs
+from tests.render.text_pictures import decoded, plain
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -28,43 +29,8 @@ def picture(*rows):
     return np.array(rows, np.uint8)
 
 
-def truecolor(rows, width=80, **options):
-    return half_blocks(picture(*rows), width=width, depth="truecolor", **options)
-
-
-def plain(rows, **options):
-    return half_blocks(picture(*rows), width=80, depth="none", **options)
-
-
-def decoded(text, columns):
-    """Return the pixels that a terminal shows: an upper and a lower row for each line; -1 is its background."""
-    rows = []
-    for line in text.split("\n"):
-        fore, back, upper, lower = [-1] * 3, [-1] * 3, [], []
-        for codes, character in re.findall(r"\x1b\[([\d;]*)m|([ ▀])", line):
-            numbers = [int(code) for code in codes.split(";") if code]
-            while numbers:
-                target, *numbers = numbers
-                if target == 0:
-                    fore, back = [-1] * 3, [-1] * 3
-                    continue
-                assert numbers[0] == 2
-                fore, back = (numbers[1:4], back) if target == 38 else (fore, numbers[1:4])
-                numbers = numbers[4:]
-            if character:
-                upper.append(fore if character == "▀" else back)
-                lower.append(back)
-        assert len(upper) == columns
-        rows += [upper, lower]
-    return np.array(rows)
-
-
-def area_means(image, rows, columns):
-    """Enlarge by `rows` and `columns`, then average whole blocks, rounded half up, in integers."""
-    height, width = image.shape[:2]
-    enlarged = image.astype(int).repeat(rows, axis=0).repeat(columns, axis=1)
-    sums = enlarged.reshape(rows, height, columns, width, *image.shape[2:]).sum(axis=(1, 3))
-    return (2 * sums + height * width) // (2 * height * width)
+def truecolor(rows, **options):
+    return half_blocks(picture(*rows), "truecolor", **options)
 
 
 # Escape codes
@@ -109,7 +75,7 @@ def test_gray_is_the_same_as_equal_red_green_and_blue():
     ],
 )
 def test_with_256_colors_the_nearest_of_cube_and_grays_is_used(color, index):
-    assert half_blocks(picture([color], [color]), width=9, depth="256") == f"\x1b[48;5;{index}m \x1b[0m"
+    assert half_blocks(picture([color], [color]), "256") == f"\x1b[48;5;{index}m \x1b[0m"
 
 
 def test_with_256_colors_no_other_color_is_nearer():
@@ -118,106 +84,85 @@ def test_with_256_colors_no_other_color_is_nearer():
     palette = np.array(cube + [(v, v, v) for v in range(8, 239, 10)])
     colors = np.random.default_rng(3).integers(0, 256, (50, 3))
     for color in colors:
-        text = half_blocks(picture([color], [color]), width=9, depth="256")
+        text = half_blocks(picture([color], [color]), "256")
         shown = palette[int(re.findall(r"48;5;(\d+)m", text)[0]) - 16]
         assert ((shown - color) ** 2).sum() == ((palette - color) ** 2).sum(axis=1).min()
-
-
-# Sizes
-
-
-def test_a_picture_that_fits_keeps_its_size():
-    assert decoded(truecolor(np.arange(24).reshape(4, 6)), 6).shape == (4, 6, 3)
-
-
-def test_a_wide_picture_is_shrunk_to_the_columns_and_keeps_its_proportions():
-    assert decoded(truecolor(np.zeros((40, 100)), width=20), 20).shape == (8, 20, 3)
-
-
-def test_a_tall_picture_is_shrunk_to_the_lines():
-    assert decoded(truecolor(np.zeros((100, 40)), height=10), 8).shape == (20, 8, 3)
-
-
-def test_a_thin_picture_is_shrunk_to_no_less_than_one_pixel():
-    assert decoded(truecolor(np.zeros((1, 900)), width=9), 9).shape == (2, 9, 3)
-
-
-def test_shrinking_averages_areas_and_rounds_half_up():
-    rows = [[0, 2, 10, 20], [4, 6, 30, 40], [1, 2, 0, 0], [0, 0, 0, 1]]
-    assert decoded(truecolor(rows, width=2), 2)[..., 0].tolist() == [[3, 25], [1, 0]]  # 0.75 → 1, 0.25 → 0
-    assert decoded(truecolor([[0, 1], [1, 0]], width=1), 1)[0, 0, 0] == 1
-
-
-def test_shrinking_weights_the_pixels_that_two_areas_share():
-    assert decoded(truecolor([[0, 90, 240]] * 3, width=2, height=1), 2)[0, :, 0].tolist() == [30, 190]
-
-
-def test_a_small_picture_is_enlarged_by_a_whole_factor_on_request():
-    rows = [[1, 2], [3, 4]]
-    assert decoded(truecolor(rows, width=7), 2)[..., 0].tolist() == rows
-    enlarged = decoded(truecolor(rows, width=7, enlarge=8), 6)[..., 0]
-    assert enlarged.tolist() == np.kron(rows, np.ones((3, 3), int)).tolist()
-
-
-def test_enlarging_is_limited_by_the_factor_and_the_lines():
-    assert decoded(truecolor([[1, 2], [3, 4]], enlarge=2), 4).shape == (4, 4, 3)
-    assert decoded(truecolor([[1, 2], [3, 4]], height=3, enlarge=99), 6).shape == (6, 6, 3)
 
 
 @given(
     image=st.tuples(st.integers(1, 13), st.integers(1, 13)).flatmap(
         lambda shape: arrays(np.uint8, st.sampled_from([shape, (*shape, 3)]))
-    ),
-    width=st.integers(1, 15),
-    height=st.none() | st.integers(1, 8),
+    )
 )
-def test_decoding_the_escape_codes_gives_the_averaged_pixels(image, width, height):
-    text = half_blocks(image, width=width, height=height, depth="truecolor")
-    first, *others = text.split("\n")
-    columns = first.count("▀") + first.count(" ")
-    shown = decoded(text, columns)
-    rows = len(shown) - bool((shown[-1] == -1).all())
-    assert columns <= width
-    assert height is None or len(others) < height
-    expected = area_means(image, rows, columns)
-    assert np.array_equal(shown[:rows], expected if image.ndim == 3 else np.stack([expected] * 3, axis=-1))
-    assert (shown[rows:] == -1).all()
+def test_decoding_the_escape_codes_gives_the_pixels(image):
+    shown = decoded(half_blocks(image, "truecolor"))
+    assert np.array_equal(shown[: len(image)], image if image.ndim == 3 else np.stack([image] * 3, axis=-1))
+    assert (shown[len(image) :] == -1).all()
 
 
-# Without colors and without block characters
+@given(
+    pair=st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
+        lambda shape: st.tuples(arrays(np.uint8, shape, elements=st.integers(0, 2)), arrays(bool, shape))
+    )
+)
+def test_pixels_that_are_not_shown_have_the_background_of_the_terminal(pair):
+    image, drawn = pair
+    shown = decoded(half_blocks(image, "truecolor", shown=drawn))
+    assert np.array_equal(shown[: len(image), :, 0], np.where(drawn, image.astype(int), -1))
 
 
-def test_without_colors_a_shade_shows_the_mean_of_two_pixels():
-    assert plain([[0, 64, 128, 191, 255]] * 2) == " ░▒▓█"
-    assert plain([[0, 255], [255, 255]]) == "▒█"  # 127.5 and 255
+def test_a_lower_pixel_alone_is_a_lower_half_block():
+    text = truecolor([[1, 2], [RED[0], 9]], shown=np.array([[False, True], [True, False]]))
+    assert text == "\x1b[38;2;255;255;255m▄\x1b[38;2;2;2;2m▀\x1b[0m"
 
 
-def test_without_colors_an_odd_last_row_is_not_averaged():
-    assert plain([[255], [255], [64]]) == "█\n░"
-
-
-def test_without_colors_red_is_darker_than_green():
-    assert plain([[RED, GREEN, BLUE]]) == "░▒ "
-
-
-def test_without_colors_and_blocks_ascii_has_ten_shades():
-    row = [round(255 * step / 9) for step in range(10)]
-    assert plain([row, row], encoding="ascii") == " .:-=+*#%@"
-    assert plain([row, row], encoding="cp1252") == " .:-=+*#%@"
-
-
-def test_an_encoding_with_block_characters_uses_them():
-    assert plain([[255]], encoding="cp437") == "█"
-    assert plain([[255]], encoding=None) == "█"
-
-
-def test_an_unknown_encoding_is_treated_as_ascii():
-    assert plain([[255]], encoding="no-such") == "@"
+# Without half blocks
 
 
 def test_without_half_blocks_colors_are_spaces_of_the_mean_color():
     text = truecolor([[RED], [BLUE], [GREEN]], encoding="latin-1")
     assert text == "\x1b[48;2;128;0;128m \x1b[0m\n\x1b[48;2;0;255;0m \x1b[0m"
+
+
+def test_an_unknown_encoding_is_treated_as_ascii():
+    assert plain(truecolor([[7], [9]], encoding="no-such")) == " "
+
+
+@pytest.mark.parametrize(
+    ("terminal", "rows"),
+    [
+        (Terminal(80, "256"), 1),
+        (Terminal(80, "256", None), 1),
+        (Terminal(80, "256", "cp437"), 1),
+        (Terminal(80, "256", "ascii"), 2),
+        (Terminal(80, "none"), 2),
+    ],
+)
+def test_a_character_shows_two_rows_of_pixels_only_as_colored_half_blocks(terminal, rows):
+    assert terminal.pixel_rows == rows
+
+
+# Without colors
+
+
+def test_values_are_signs():
+    values = np.array([[-1, -0.13, -0.12, 0], [0.12, 0.13, 1, np.nan], [np.inf, -np.inf, 2, -2]])
+    assert signs(values, 1.0) == [list("−−··"), list("·++?"), list("+−+−")]
+
+
+def test_where_all_values_are_zero_there_is_no_sign():
+    assert signs(np.array([[0.0, -0.0]]), 0.0) == [["·", "·"]]
+
+
+def test_an_encoding_without_these_signs_gets_ascii():
+    assert [signs(np.array([[-1, 0, 1]]), 1, encoding) for encoding in ("ascii", "cp437", None)] == [
+        [list("-.+")], [list("-.+")], [list("−·+")],
+    ]  # fmt: skip
+
+
+def test_levels_are_digits():
+    assert digits(picture([0, 25, 26, 128, 255])) == [" 0 0 1 5 9"]
+    assert digits(picture([RED, GREEN, BLUE])) == [" 2 5 1"]
 
 
 # Errors
@@ -226,18 +171,12 @@ def test_without_half_blocks_colors_are_spaces_of_the_mean_color():
 @pytest.mark.parametrize("wrong", [np.zeros((2, 2)), np.zeros((2, 2, 4), np.uint8), np.zeros(3, np.uint8)])
 def test_an_array_of_another_type_or_shape_is_an_error(wrong):
     with pytest.raises(ArgumentError, match=re.escape(f"this one is {wrong.dtype} of shape {wrong.shape}.")):
-        half_blocks(wrong, width=5, depth="none")
+        half_blocks(wrong, "256")
 
 
 def test_an_empty_picture_is_an_error():
     with pytest.raises(ArgumentError, match=re.escape("The picture is empty: its shape is (0, 3).")):
-        half_blocks(np.zeros((0, 3), np.uint8), width=5, depth="none")
-
-
-@pytest.mark.parametrize("sizes", [{"width": 0}, {"width": 5, "height": 0}, {"width": 5, "enlarge": 0}])
-def test_a_size_below_one_is_an_error(sizes):
-    with pytest.raises(ArgumentError, match=r"must be at least 1, not 0\."):
-        half_blocks(picture([1]), depth="none", **sizes)
+        half_blocks(np.zeros((0, 3), np.uint8), "256")
 
 
 # The colors of a terminal
