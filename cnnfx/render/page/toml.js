@@ -15,8 +15,8 @@ function settingLines({ stride, dilation, padding, border, activation, pool, out
   const lines = [];
   if (stride.some((step) => step !== 1)) lines.push(`stride = ${JSON.stringify(stride)}`);
   if (dilation.some((step) => step !== 1)) lines.push(`dilation = ${JSON.stringify(dilation)}`);
-  const isPadded = padding === "same" || padding.flat().some(Boolean);
-  if (isPadded) lines.push(`padding = ${JSON.stringify(padding)}`, `border = ${tomlText(border)}`);
+  if (padding === "same" || padding.flat().some(Boolean)) lines.push(`padding = ${JSON.stringify(padding)}`);
+  if (border !== "constant") lines.push(`border = ${tomlText(border)}`);
   if (activation !== "none") lines.push(`activation = ${tomlText(activation)}`);
   if (pool) lines.push(`pool = ${tomlText(`${pool.kind}:${pool.size}`)}`);
   const combinations = outputs.filter(({ kind }) => kind !== "take");
@@ -65,6 +65,7 @@ function tomlNumber(number) {
   return String(Number(number.toPrecision(9)));
 }
 
+/** Return a text in quotes. Names in filter files are printable, so other characters become spaces. */
 function tomlText(text) {
-  return JSON.stringify(text).replace(/\u007f/g, "\\u007f");
+  return JSON.stringify(text.replace(/[\p{C}\p{Z}]/gu, " "));
 }

@@ -295,7 +295,9 @@ def test_all_controls_have_accessible_names_and_headings_are_heading_elements(vi
     nameless = page.evaluate(
         """() => [...document.querySelectorAll(
              "button:not([hidden]), select, input, textarea, [tabindex='0'], [role=img]"
-           )].filter((element) => !(element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.length)).length"""
+           )].filter((element) => !(
+             element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.length
+           )).length"""
     )
     assert nameless == 0
     assert page.get_attribute("#announcement", "aria-live") == "polite"

@@ -226,3 +226,82 @@ def test_a_nan_spreads_to_the_same_outputs_as_in_python():
               return Array.from(maps[1].values, (value) => Number.isNaN(value) ? "NaN" : value);"""
     found = [float(value) for value in run_in_node(body, page_data_of(network, image))]
     np.testing.assert_array_equal(np.ravel(network.feature_maps(image.floats())[0]), np.array(found))
+
+
+def test_the_maps_of_the_kernels_of_a_channel_and_the_steps_after_them_are_those_of_python(random_cases):
+    given = [page_data_of(network, image) for network, image in random_cases]
+    results = run_in_node(
+        """return given.map((data) => {
+             const network = readNetwork(data.network), maps = finish(forward(network, readImage(data.image)));
+             return network.layers.map((layer, index) => layer.outputs.map((_, channel) => {
+               const { filters, combined, activated } = channelMaps(network, maps, index + 1, channel);
+               const numbers = (values) => values && Array.from(values);
+               return { combined: numbers(combined), activated: numbers(activated), filters: filters.map((filter) =>
+                 ({ ...filter, values: numbers(filter.values),
+                    terms: filter.terms.map((term) => ({ ...term, values: numbers(term.values) })) })) };
+             }));
+           });""",
+        given,
+    )
+    for (network, image), layers in zip(random_cases, results, strict=True):
+        values = network.normalize(image.floats())
+        for layer, channels in zip(network.layers, layers, strict=True):
+            for output, found in zip(layer.outputs, channels, strict=True):
+                check_channel(layer, values, output, found)
+            values = layer.forward(values)
+
+
+def check_channel(layer: Layer, values: np.ndarray, output, found) -> None:
+    """Compare the maps of a channel with those of Python, within 1e-5 of the largest."""
+    sums = layer.conv.forward(values)
+    tolerance = 1e-5 * float(np.abs(sums).max() + 1)
+    depth = layer.conv.weights.shape[1]
+    for index, kernels in zip(output.of, found["filters"], strict=True):
+        np.testing.assert_allclose(kernels["values"], np.ravel(sums[index]), atol=tolerance)
+        for term in kernels["terms"]:
+            first = index * layer.conv.groups // len(layer.filter_names) * depth
+            assert term["channel"] == first + term["slice"]
+            alone = np.zeros_like(layer.conv.weights)
+            alone[:, term["slice"]] = layer.conv.weights[:, term["slice"]]
+            wanted = replace(layer.conv, weights=alone, bias=np.zeros_like(layer.conv.bias)).forward(values)[index]
+            np.testing.assert_allclose(term["values"], np.ravel(wanted), atol=tolerance)
+    combined = output.forward(sums)
+    if output.kind == "take":
+        assert found["combined"] is None
+    else:
+        np.testing.assert_allclose(found["combined"], np.ravel(combined), atol=tolerance)
+    if layer.activation.kind == "none":
+        assert found["activated"] is None
+    else:
+        np.testing.assert_allclose(found["activated"], np.ravel(layer.activation.forward(combined)), atol=tolerance)
+
+
+def test_sums_of_pixels_times_integer_weights_are_exact():
+    # 1/255 + 2/255 − 3/255 is not 0 in float32.
+    image = Image("image", np.array([[[1, 2, 3], [40, 50, 90], [77, 200, 255]]], np.uint8), ("gray",))
+    network = Network((Layer(Conv(np.array([[[[1, 1, -1]]]], "f4"), np.zeros(1, "f4")), ("a",)),))
+    body = """const network = readNetwork(given.network), maps = finish(forward(network, readImage(given.image)));
+              const trace = traceOutput(network, maps, 1, 0, 1, 0);
+              return [...maps[1].values, trace.result];"""
+    *sums, traced = run_in_node(body, page_data_of(network, image))
+    assert sums == [0, 0, pytest.approx(22 / 255)]
+    assert traced == 0
+
+
+def test_weights_of_zero_take_no_time():
+    random = np.random.default_rng(0)
+    full = random.normal(size=(4, 1, 17, 17)).astype("f4")
+    sparse = np.zeros_like(full)
+    sparse[:, :, 8, 4:13] = full[:, :, 8, 4:13]
+    image = Image("image", random.integers(0, 256, (1, 300, 300), np.uint8), ("gray",))
+    networks = [Network((Layer(Conv(weights, np.zeros(4, "f4")), tuple("abcd")),)) for weights in (full, sparse)]
+    body = """const image = readImage(given[0].image), networks = given.map(({ network }) => readNetwork(network));
+              const times = networks.map(() => Infinity);
+              for (let k = 0; k < 3; k++) networks.forEach((network, index) => {
+                const start = performance.now();
+                finish(forward(network, image));
+                times[index] = Math.min(times[index], performance.now() - start);
+              });
+              return times;"""
+    full_time, sparse_time = run_in_node(body, [page_data_of(network, image) for network in networks])
+    assert sparse_time < full_time / 3
