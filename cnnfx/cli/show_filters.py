@@ -16,6 +16,7 @@ from cnnfx.cli.options import option
 if TYPE_CHECKING:
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
+    from cnnfx.render.filters import FilterStyle
 
 MAX_LARGE_FILTERS = 8
 """The most filters that a terminal shows enlarged, or with a column for each input channel."""
@@ -51,6 +52,8 @@ Scope = Annotated[
     options.Scope,
     option("--scope", "Scale each filter by its own largest weight, or all by the largest of all."),
 ]
+Labels = Annotated[bool, option("--labels/--no-labels", "Write names into the picture; --no-labels: no text.")]
+Legend = Annotated[bool, option("--legend/--no-legend", "Write a title and the range of the weights.")]
 Output = Annotated[str | None, option("--output -o FILE", "Write a picture; - for standard output.")]
 Format = Annotated[
     str | None, option("--format ENDING", "The format, such as png or jpg, if the output's name has no ending.")
@@ -66,6 +69,9 @@ def show_filters(
     before: Before = False,
     values: Values = False,
     scope: Scope = "channel",
+    colormap: options.ColormapOption = "gray",
+    labels: Labels = True,
+    legend: Legend = True,
     output: Output = None,
     format: Format = None,
     as_json: Json = False,
@@ -86,6 +92,7 @@ def show_filters(
     """
     from cnnfx.cli.networks import build_network
     from cnnfx.errors import UsageError
+    from cnnfx.render.filters import FilterStyle
 
     if not spec and not kernel:
         raise UsageError("Name the filters, such as edges; cnnfx list-filters shows the presets.")
@@ -98,7 +105,7 @@ def show_filters(
         for number, shown in chosen:
             print_json(_described(network, number, shown))
     if output is not None:
-        _save(network, chosen, output, format, scope, values)
+        _save(network, chosen, output, format, FilterStyle(scope, colormap, values, labels, legend))
     elif values:
         print_result_lines("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
@@ -148,18 +155,21 @@ def slice_names(network: Network, number: int) -> list[str]:
 
 
 def _save(
-    network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, scope: str, values: bool
+    network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, style: FilterStyle
 ) -> None:
     from cnnfx.cli.inputs import InputImage
     from cnnfx.cli.outputs import picture_target
     from cnnfx.pipeline.outputs import write_picture
+    from cnnfx.render.captions import filters_caption
     from cnnfx.render.filters import filters_picture, vstack_pictures
 
     advice = "Filters are written to one picture: give -o filters.png."
     target = picture_target(InputImage(network.name), output, format, advice)
     pictures = []
     for number, layer in chosen:
-        pictures.append(filters_picture(layer, slice_names(network, number), _largest(layer, scope), values))
+        name = f"{network.name}, layer {number}" if len(network.layers) > 1 else network.name
+        inputs = slice_names(network, number)
+        pictures.append(filters_picture(layer, inputs, f"{name}: {filters_caption(layer, inputs)}", style))
     with target.open() as file:
         write_picture(file, output, vstack_pictures(pictures), target.format)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer, Shape
 
+MAX_LISTED_INPUTS = 3
+"""More input channels than this are counted."""
 ACTIVATION_NAMES = {"relu": "ReLU", "abs": "absolute value"}
 """The activations that are named; all others are called by their kind."""
 
@@ -45,14 +48,21 @@ def layer_caption(layer: Layer, shape: Shape) -> str:
     return f"{' · '.join(parts)} → {_counted(count, 'map')} of {width}×{height}"
 
 
-def filters_caption(layer: Layer) -> str:
-    """Return the number of filters, their width×height, and a stride or dilation: "4 filters of 3×3, stride 2"."""
+def filters_caption(layer: Layer, inputs: Sequence[str] = ()) -> str:
+    """Return the number of filters, their width×height, and a stride or dilation: "4 filters of 3×3, stride 2".
+
+    Where the names of several input channels are given, they are counted or listed, too.
+    """
     count, _, height, width = layer.conv.weights.shape
     window = layer.conv.window
     text = f"{_counted(count, 'filter')} of {width}×{height}"
     for name, (vertical, horizontal) in (("stride", window.stride), ("dilation", window.dilation)):
         if (vertical, horizontal) != (1, 1):
             text += f", {name} {vertical if vertical == horizontal else f'{horizontal}×{vertical}'}"
+    if len(inputs) > MAX_LISTED_INPUTS:
+        text += f" · on {len(inputs)} input channels"
+    elif len(inputs) > 1:
+        text += f" · on {', '.join(inputs[:-1])} and {inputs[-1]}"
     return text
 
 

@@ -17,12 +17,14 @@ ENLARGED_SIDE = 200
 """Tiles smaller than this are enlarged by a whole factor to at most this side in pixels, so that pixels can be seen."""
 SMALL_PICTURE_EMS = 2.8
 """The height of small pictures in font sizes: two lines of text."""
-MAX_LABEL_EMS = 9
+MAX_LABEL_EMS = 12
 """Cells are as wide as their labels with ranges, unless these are longer than this, in font sizes."""
 MAX_HEADER_EMS = 14
 """A label is written beside a small picture if both fit into this many font sizes or the width of the tile."""
 SAMPLE_RANGE = "±0.0888"
 """A range as wide as most."""
+MIN_SHORTENED_LENGTH = 6
+"""Names are not shortened to fewer characters, "..." included, to make space for their ranges."""
 RANGE_LEVEL = 95
 """The gray level of ranges, lighter than names."""
 
@@ -206,17 +208,40 @@ class Cells:
 
 
 def _draw_label(tiles: Tiles, index: int, size: int, width: int, lines: int) -> Levels:
-    """Draw the label of a picture with its range behind it, or below it on two lines; without it if it does not fit."""
-    name, range_text = tiles.labels[index], tiles.ranges()[index] if tiles.ranges is not None else ""
+    """Draw the label of a picture with its range."""
+    return draw_label(
+        tiles.labels[index], tiles.ranges()[index] if tiles.ranges is not None else "", size, width, lines
+    )
+
+
+def draw_label(name: str, range_text: str, size: int, width: int, lines: int = 1) -> Levels:
+    """Draw a name with the range of its values after it, or below it if there are two lines.
+
+    The name is shortened if both do not fit; the range is left out if little of the name would be left.
+
+    Parameters
+    ----------
+    name, range_text : str
+        The range may be empty.
+    size : int
+        The font size.
+    width : int
+        The width of the result in pixels.
+    lines : int
+        1 or 2.
+
+    Returns
+    -------
+    uint8 array (lines * line_height(size), width)
+    """
     if lines == 2 and not range_text:
-        name_drawn, half = draw_text(name, size, width), line_height(size) // 2
-        return np.pad(name_drawn, ((half, line_height(size) - half), (0, 0)), constant_values=BACKGROUND)
+        drawn, half = draw_text(name, size, width), line_height(size) // 2
+        return np.pad(drawn, ((half, line_height(size) - half), (0, 0)), constant_values=BACKGROUND)
     if lines == 2:
         return np.concatenate([draw_text(name, size, width), _lighter(draw_text(range_text, size, width))])
     gap = max(3, size // 3)
-    left = width - text_width(range_text, size) - gap
-    shown = shorten(name, size, max(0, left))
-    if not range_text or (shown != name and len(shown) < 6):
+    shown = shorten(name, size, max(0, width - text_width(range_text, size) - gap))
+    if not range_text or (shown != name and len(shown) < MIN_SHORTENED_LENGTH):
         return draw_text(name, size, width)
     left = text_width(shown, size) + gap
     return np.concatenate([draw_text(shown, size, left), _lighter(draw_text(range_text, size, width - left))], axis=1)

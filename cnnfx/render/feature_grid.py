@@ -277,8 +277,16 @@ def _default_columns(maps: FeatureMaps) -> int | None:
 
 def _filter_picture(maps: FeatureMaps, index: int, width: int, height: int) -> Levels | None:
     """Return a picture of the filter of an output channel, None for a channel that combines several filters."""
-    from cnnfx.render.filters import draw_filter
+    from cnnfx.render.filters import small_picture
 
     layer: Layer = maps.network.layers[-1]
     channel = layer.outputs[index]
-    return draw_filter(layer.conv.weights[channel.of[0]], width, height) if channel.kind == "take" else None
+    weights = layer.conv.weights[channel.of[0]]
+    return small_picture(weights, _input_names(maps), width, height) if channel.kind == "take" else None
+
+
+def _input_names(maps: FeatureMaps) -> Sequence[str]:
+    """Return the names of the channels that the filters of the last layer read."""
+    if len(maps.network.layers) > 1:
+        return maps.network.layers[-2].channel_names
+    return maps.image.channel_names if isinstance(maps.image, Image) else ()

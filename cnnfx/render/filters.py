@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Layer
-from cnnfx.render.cells import Section
-from cnnfx.render.color import linear_scale
-from cnnfx.render.grid import Grid
-from cnnfx.render.number_text import format_short_number
+from cnnfx.render.cells import Section, draw_label
+from cnnfx.render.color import apply_colormap, linear_scale
+from cnnfx.render.grid import MIN_HEADING_EMS, Grid
+from cnnfx.render.heading import Heading
+from cnnfx.render.legend import Legend, range_texts, scale_bars
+from cnnfx.render.number_text import MINUS, format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
 
@@ -32,42 +36,96 @@ MAX_WEIGHT_SIDE = 24
 """The largest side of the square of a weight in the small picture of a filter, in pixels."""
 FONT_SIZE = 13
 """The font size of names and numbers, in pixels."""
+MARGIN = 6
+"""Pixels around a table."""
+MAX_NAME_EMS = 20
+"""The longest name of a filter in a table with its range, in font sizes; longer ones are shortened."""
+SMALL_GAP = 2
+"""Pixels between the kernels of a small picture."""
+COLORS = ("red", "green", "blue")
+"""The input channels of filters that are drawn in color."""
 KERNEL_GAP = 8
 """Pixels between the kernels of a table that are `TABLE_KERNEL_WIDTH` wide; fewer between smaller ones."""
 
 
-def filters_picture(layer: Layer, inputs: Sequence[str], largest: float | None = None, values: bool = False) -> Levels:
+@dataclass(frozen=True)
+class FilterStyle:
+    """How filters are drawn.
+
+    Parameters
+    ----------
+    scope : "channel" or "all"
+        Whether each filter is drawn by its own largest weight, or all by the largest of all.
+    colormap : str
+        The color map of kernels that are not drawn in the colors of their input channels.
+    values : bool
+        Whether the weights are written into their squares.
+    labels : bool
+        Whether names are written.
+    legend : bool
+        Whether a caption and the range of the weights are written, if names are.
+    """
+
+    scope: str = "channel"
+    colormap: str = "gray"
+    values: bool = False
+    labels: bool = True
+    legend: bool = True
+
+
+def filters_picture(
+    layer: Layer, inputs: Sequence[str], caption: str = "", style: FilterStyle = FilterStyle()
+) -> Levels:
     """Draw the filters of a layer.
 
-    Filters with one kernel each are drawn side by side. Filters with several kernels make a table with a row per filter
-    and a column per input channel; three input channels are also drawn as one color picture. A cell is empty where
-    the filter does not use the channel; see `used_channels`.
+    Filters with one kernel each are drawn side by side, and so are filters whose input channels are red, green and
+    blue: each is one color picture, whose red is the weight on the red channel and so on. Other filters make a table
+    with a row per filter and a column per input channel; so do filters on colors whose weights are written. A cell is
+    empty where the filter does not use the channel; see `used_channels`.
 
     Parameters
     ----------
     layer : Layer
     inputs : sequence of str
         The names of the C input channels of the filters.
-    largest : float, optional
-        The magnitude that is drawn white or black; by default the largest weight of each filter.
-    values : bool
-        Whether the weights are written into their squares.
+    caption : str
+        The text above the filters.
+    style : FilterStyle
 
     Returns
     -------
     uint8 array (height, width) or (height, width, 3)
     """
-    filters, channels, *sides = layer.conv.weights.shape
-    width = SINGLE_KERNEL_WIDTH
-    if channels > 1:
-        fitting_width = min(TABLE_KERNEL_WIDTH, MAX_TABLE_SIDE // max(filters, channels))
-        width = max(MIN_WEIGHT_SIDE * max(sides), fitting_width)
-    rows = [_kernel_pictures(weights, width, largest, values) for weights in layer.conv.weights]
-    if channels == 1:
-        tiles = picture_tiles(layer.filter_names, [kernel for (kernel,) in rows])
-        return Grid([Section([tiles], scale=1)]).pixels()
-    gap = max(2, min(KERNEL_GAP, KERNEL_GAP * width // TABLE_KERNEL_WIDTH))
-    return _table(layer.filter_names, [*inputs, "color"][: len(rows[0])], rows, gap)
+    weights = layer.conv.weights
+    in_color = are_colors(inputs)
+    heading = None
+    limits = weight_limits(weights, style.scope)
+    ranges = range_texts([(-limit, limit) for limit in limits])
+    if style.labels and style.legend:
+        bars = scale_bars([(-limit, limit) for limit in limits], [(False, False)] * len(limits))
+        heading = Heading(caption, Legend(1, "gray" if in_color else style.colormap, lambda: bars))
+    if weights.shape[1] == 1 or (in_color and not style.values):
+        width = max(SINGLE_KERNEL_WIDTH, _min_weight_side(weights, style) * max(weights.shape[2:]))
+        pictures = [
+            _main_picture(kernels, inputs, limit, width, style) for kernels, limit in zip(weights, limits, strict=True)
+        ]
+        tiles = picture_tiles(layer.filter_names, pictures)._replace(ranges=lambda: ranges)
+        return Grid([Section([tiles], scale=1, heading=heading)], style.labels).pixels()
+    return _table(layer, inputs, limits, ranges, heading, style)
+
+
+def weight_limits(weights: NDArray[Any], scope: str) -> list[float]:
+    """Return the magnitude that is drawn white or black for each filter of weights `(K, C, kh, kw)`.
+
+    It is the largest of the filter or, if `scope` is "all", of all filters.
+    """
+    largest = np.abs(weights).max(axis=(1, 2, 3), initial=0)
+    return [float(largest.max())] * len(largest) if scope == "all" else [float(value) for value in largest]
+
+
+def are_colors(inputs: Sequence[str]) -> bool:
+    """Return whether the names of input channels are red, green and blue, in any order."""
+    return sorted(inputs) == sorted(COLORS)
 
 
 def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
@@ -123,51 +181,162 @@ def vstack_pictures(pictures: Sequence[Levels]) -> Levels:
     return np.concatenate([_on_background(picture, width, picture.shape[0], color) for picture in pictures])
 
 
-def _kernel_pictures(weights: NDArray[Any], width: int, largest: float | None, values: bool) -> list[Levels]:
-    """Draw each kernel of a filter `(C, kh, kw)` enlarged and framed; three kernels also as one picture in color.
+def color_picture(weights: NDArray[Any], inputs: Sequence[str], limit: float | None = None) -> Levels:
+    """Draw a filter `(3, kh, kw)` on the channels red, green and blue as one picture `(kh, kw, 3)`.
 
-    The kernel on a channel that the filter does not use is drawn as background.
+    The levels of each color are those of `kernel_levels`: a weight of 0 on all three is gray.
     """
-    levels = kernel_levels(weights, largest)
-    scale = max(1, width // max(weights.shape[1:]))
-    scale = max(scale, MIN_NUMBER_SIDE) if values else scale
-    enlarged = [enlarge(kernel, scale) for kernel in levels]
-    if values:
-        for picture, kernel in zip(enlarged, weights, strict=True):
-            _write_weights(picture, kernel, scale)
-    if len(levels) == 3:
-        enlarged.append(enlarge(np.moveaxis(levels, 0, -1), scale))
-    pictures = [add_frame(picture) for picture in enlarged]
-    for channel in np.flatnonzero(~used_channels(weights)):
-        pictures[channel] = np.full_like(pictures[channel], BACKGROUND)
-    return pictures
+    order = [list(inputs).index(color) for color in COLORS]
+    return np.moveaxis(kernel_levels(weights[order], limit), 0, -1)
 
 
-def _write_weights(picture: Levels, kernel: NDArray[Any], scale: int) -> None:
-    """Write each weight of a kernel into its square of the picture."""
-    for (row, column), weight in np.ndenumerate(kernel):
-        square = picture[row * scale : (row + 1) * scale, column * scale : (column + 1) * scale]
-        draw_text_inside(square, format_short_number(weight), FONT_SIZE)
+def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, height: int) -> Levels:
+    """Draw a filter as a small picture: its kernels side by side, in several rows if they are larger then.
+
+    A filter on red, green and blue is drawn as one color picture. The kernels on channels that the filter does not use
+    are drawn white.
+
+    Parameters
+    ----------
+    weights : array (C, kh, kw)
+    inputs : sequence of C str
+        The names of the input channels.
+    width, height : int
+        The largest size in pixels, unless a weight is smaller than a pixel then. Kernels that do not fit are left out.
+
+    Returns
+    -------
+    uint8 array (height, width) or (height, width, 3)
+    """
+    kernels = [color_picture(weights, inputs)] if are_colors(inputs) else list(kernel_levels(weights))
+    if not are_colors(inputs):
+        for channel in np.flatnonzero(~used_channels(weights)):
+            kernels[channel] = np.full_like(kernels[channel], BACKGROUND)
+    count, (kernel_height, kernel_width) = len(kernels), kernels[0].shape[:2]
+    for scale in range(max(1, (height - 2) // kernel_height), 0, -1):
+        row_height, step = kernel_height * scale + 2 + SMALL_GAP, kernel_width * scale + 2 + SMALL_GAP
+        fitting_columns = max(1, (width + SMALL_GAP) // step)
+        rows, fitting_rows = math.ceil(count / fitting_columns), max(1, (height + SMALL_GAP) // row_height)
+        if rows <= fitting_rows and step - SMALL_GAP <= width:
+            break
+    rows = min(rows, fitting_rows)
+    count = min(count, rows * fitting_columns)
+    columns = math.ceil(count / rows)
+    framed = [add_frame(enlarge(kernel, scale)) for kernel in kernels[:count]]
+    framed += [np.full_like(framed[0], BACKGROUND)] * (rows * columns - count)
+    return grid_of_pictures(framed, columns, SMALL_GAP)
 
 
-def _table(names: Sequence[str], inputs: Sequence[str], rows: Sequence[Sequence[Levels]], gap: int) -> Levels:
-    """Draw a table with a row for each filter and a column for each of its pictures, with names left and on top."""
-    names_width = max(text_width(name, FONT_SIZE) for name in names) + KERNEL_GAP
-    inputs_width = max(min(text_width(name, FONT_SIZE), TABLE_KERNEL_WIDTH * 2) for name in inputs)
-    cell_width = max(rows[0][0].shape[1], inputs_width)
-    color = any(picture.ndim == 3 for picture in rows[0])
+def grid_of_pictures(pictures: Sequence[Levels], columns: int, gap: int) -> Levels:
+    """Join pictures of one size in full rows, with `gap` pixels of background between them."""
+    rows = [hstack_pictures(pictures[first : first + columns], gap) for first in range(0, len(pictures), columns)]
+    separator = np.full_like(rows[0][:1], BACKGROUND).repeat(gap, axis=0)
+    return np.concatenate([part for row in rows for part in (separator, row)][1:])
 
-    def table_row(name: str, pictures: Sequence[Levels], height: int) -> Levels:
-        label = _on_background(draw_text(name, FONT_SIZE, names_width), names_width, height, color)
-        cells = [_on_background(picture, cell_width, height, color) for picture in pictures]
-        return hstack_pictures([label, *cells], gap)
 
-    headings = [draw_text(name, FONT_SIZE, cell_width) for name in inputs]
-    drawn_rows = [table_row("", headings, line_height(FONT_SIZE))]
-    drawn_rows += [table_row(name, pictures, pictures[0].shape[0]) for name, pictures in zip(names, rows, strict=True)]
-    table = np.concatenate([part for row in drawn_rows for part in (row, np.full_like(row[:gap], BACKGROUND))])
-    margins = ((KERNEL_GAP, 0), (KERNEL_GAP, KERNEL_GAP), (0, 0))[: table.ndim]
-    return np.pad(table, margins, constant_values=BACKGROUND)
+def _main_picture(weights: NDArray[Any], inputs: Sequence[str], limit: float, width: int, style: FilterStyle) -> Levels:
+    """Draw a filter `(1, kh, kw)` as its kernel, or one on colors as one color picture: enlarged and framed."""
+    if are_colors(inputs):
+        picture = color_picture(weights, inputs, limit)
+        return add_frame(enlarge(picture, max(1, width // max(picture.shape[:2]))))
+    return _kernel_picture(weights[0], limit, width, style)
+
+
+def _kernel_picture(kernel: NDArray[Any], limit: float, width: int, style: FilterStyle) -> Levels:
+    """Draw a kernel `(kh, kw)` enlarged to about `width` pixels, framed, with its weights if the style has them."""
+    scale = max(1, width // max(kernel.shape))
+    picture = enlarge(apply_colormap(kernel_levels(kernel, limit), style.colormap), scale)
+    if style.values:
+        for (row, column), weight in np.ndenumerate(kernel):
+            square = picture[row * scale : (row + 1) * scale, column * scale : (column + 1) * scale]
+            draw_text_inside(square, _weight_text(weight), FONT_SIZE)
+    return add_frame(picture)
+
+
+def _weight_text(weight: float) -> str:
+    return format_short_number(weight).replace("-", MINUS)
+
+
+def _min_weight_side(weights: NDArray[Any], style: FilterStyle) -> int:
+    """Return the smallest side of the square of a weight, in pixels: its number fits into it, if the style has them."""
+    if not style.values:
+        return 1
+    # Numbers that are too wide are drawn two pixels smaller.
+    widest: int = max(text_width(_weight_text(weight), FONT_SIZE - 2) for weight in np.unique(weights).tolist())
+    return max(MIN_NUMBER_SIDE, widest + 4)
+
+
+def _table(
+    layer: Layer,
+    inputs: Sequence[str],
+    limits: Sequence[float],
+    ranges: Sequence[str],
+    heading: Heading | None,
+    style: FilterStyle,
+) -> Levels:
+    """Draw a table with a row for each filter and a column for each input channel, with names left and on top.
+
+    Filters on red, green and blue have one more column, with their color pictures.
+    """
+    width = _table_kernel_width(layer.conv.weights, style)
+    rows = []
+    for weights, limit in zip(layer.conv.weights, limits, strict=True):
+        row = [_kernel_picture(kernel, limit, width, style) for kernel in weights]
+        row = [
+            picture if is_used else np.full_like(picture, BACKGROUND)
+            for picture, is_used in zip(row, used_channels(weights), strict=True)
+        ]
+        if are_colors(inputs):
+            row.append(_main_picture(weights, inputs, limit, max(row[0].shape) - 2, style))
+        rows.append(row)
+    gap = max(2, min(KERNEL_GAP, KERNEL_GAP * width // TABLE_KERNEL_WIDTH))
+    row_height = rows[0][0].shape[0]
+    lines = 2 if any(ranges) and row_height >= 2 * line_height(FONT_SIZE) else 1
+    cell_width, names_width, top = rows[0][0].shape[1], 0, 0
+    names = [*inputs, "color"][: len(rows[0])]
+    if style.labels:
+        cell_width = max(cell_width, *(min(text_width(name, FONT_SIZE), TABLE_KERNEL_WIDTH * 2) for name in names))
+        names_width = _names_width(layer.filter_names, ranges, lines) + 2 * KERNEL_GAP
+        top = line_height(FONT_SIZE)
+    table_width = names_width + len(names) * (cell_width + gap) - gap
+    if heading is not None:
+        table_width = max(table_width, MIN_HEADING_EMS * FONT_SIZE)
+    heading_height = heading.height(FONT_SIZE, table_width) + KERNEL_GAP if heading is not None else 0
+    color = any(picture.ndim == 3 for picture in rows[0]) or (heading is not None and heading.color)
+    height = heading_height + top + len(rows) * (row_height + gap) - gap
+    canvas = blank(height + 2 * MARGIN, table_width + 2 * MARGIN, color)
+    body = canvas[MARGIN : MARGIN + height, MARGIN : MARGIN + table_width]
+    if heading is not None:
+        paste(body, heading.draw(FONT_SIZE, table_width), 0, 0)
+    body = body[heading_height:]
+    for column, name in enumerate(names if style.labels else ()):
+        paste(body, draw_text(name, FONT_SIZE, cell_width), 0, names_width + column * (cell_width + gap))
+    for number, row in enumerate(rows):
+        row_top = top + number * (row_height + gap)
+        if style.labels:
+            label = draw_label(layer.filter_names[number], ranges[number], FONT_SIZE, names_width - KERNEL_GAP, lines)
+            label = label[:row_height]
+            paste(body, label, row_top + (row_height - label.shape[0]) // 2, 0)
+        for column, picture in enumerate(row):
+            paste(body, picture, row_top, names_width + column * (cell_width + gap))
+    return canvas
+
+
+def _table_kernel_width(weights: NDArray[Any], style: FilterStyle) -> int:
+    """Return about how wide a kernel is drawn in the table of weights `(K, C, kh, kw)`."""
+    filters, channels, height, width = weights.shape
+    fitting_width = min(TABLE_KERNEL_WIDTH, MAX_TABLE_SIDE // max(filters, channels))
+    side = max(MIN_WEIGHT_SIDE, _min_weight_side(weights, style))
+    return max(side * max(height, width), fitting_width)
+
+
+def _names_width(names: Sequence[str], ranges: Sequence[str], lines: int) -> int:
+    """Return the width of the longest name with its range, which is below it if there are two lines."""
+    widths = [
+        (text_width(name, FONT_SIZE), text_width(text, FONT_SIZE)) for name, text in zip(names, ranges, strict=True)
+    ]
+    longest = max(max(both) if lines == 2 else sum(both) + FONT_SIZE // 2 for both in widths)
+    return min(longest, MAX_NAME_EMS * FONT_SIZE)
 
 
 def _on_background(picture: Levels, width: int, height: int, color: bool) -> Levels:
