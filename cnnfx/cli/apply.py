@@ -192,7 +192,7 @@ def apply(
     if overlay:
         from cnnfx.render.overlay import OverlayOptions
 
-        overlay_options = OverlayOptions(color_scale, peaks, scale, labels)
+        overlay_options = OverlayOptions(color_scale, peaks, scale, labels, labels)
     processor = Processor(pipeline, grid_options, as_json, skip_existing, overlay_options)
     tasks = [
         Task(source.path, target, read_stdin() if source.is_stdin else None)
@@ -214,7 +214,7 @@ def _check_overlay(color_scale: ColorScale, targets: Sequence[Target], grid_only
         raise UsageError(
             f"--overlay draws one picture for each image, so the output cannot be {kind}. Give -o '{{stem}}.png'."
         )
-    given = [name for name, value in grid_only.items() if value]
+    given = [name for name, value in grid_only.items() if value is not None and value is not False]
     if color_scale.normalize not in ("auto", "positive"):
         given.append(f"--normalize {color_scale.normalize}")
     if color_scale.colormap != "gray":
