@@ -192,7 +192,7 @@ def apply(
     if overlay:
         from cnnfx.render.overlay import OverlayOptions
 
-        overlay_options = OverlayOptions(color_scale, peaks, scale, labels, labels)
+        overlay_options = OverlayOptions(color_scale, peaks, scale, labels, labels and legend)
     processor = Processor(pipeline, grid_options, as_json, skip_existing, overlay_options)
     tasks = [
         Task(source.path, target, read_stdin() if source.is_stdin else None)

@@ -13,31 +13,17 @@ from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.peaks import Peak, find_peaks
 from cnnfx.nn.receptive_field import Box, channel_field
+from cnnfx.render.captions import picture_caption
 from cnnfx.render.color import ColorScale
+from cnnfx.render.filter_colors import FILTER_COLORS, RGB, draw_color_legend, filter_colors
+from cnnfx.render.heading import Heading
 from cnnfx.render.label_placement import Rectangle, place_labels
 from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.shapes import draw_frame, draw_line
-from cnnfx.render.text import draw_text, line_height, shorten, text_width
+from cnnfx.render.text import draw_text, line_height, shorten
 from cnnfx.render.tiles import Levels, blank, paste
-from cnnfx.render.tint import BRIGHTNESS, View, tinted_image
+from cnnfx.render.tint import View, tinted_image
 
-RGB = tuple[int, int, int]
-"""Red, green and blue, 0..255."""
-
-FILTER_COLORS = (
-    (255, 235, 40), (185, 80, 255), (40, 240, 120), (255, 75, 20),
-    (180, 180, 255), (150, 240, 210), (190, 130, 95), (245, 50, 155),
-)  # fmt: skip
-"""The colors of filters: light enough for black text, and distinguishable without full color vision."""
-COLOR_NAMES = {
-    "red": (255, 75, 50),
-    "green": (40, 230, 90),
-    "yellow": (255, 235, 40),
-    "blue": (90, 140, 255),
-    "white": (255, 255, 255),
-    "black": (130, 130, 130),
-}
-"""The colors of filters with these names, which would be misleading in any other; black is gray, or it is invisible."""
 MAX_CHANNELS = len(FILTER_COLORS)
 """The most channels in an overlay; those with the largest values are shown."""
 DEFAULT_PEAKS = 20
@@ -146,9 +132,10 @@ def draw_overlay(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
     color_scale = ColorScale("positive", "all", clip=options.color_scale.clip, limits=options.color_scale.limits)
     parts, found = [], []
     for number, maps in layers:
+        caption = picture_caption(image, number, maps)
         shown, note = _strongest_channels(maps)
         peaks = framed_peaks(shown, options.peaks)
-        parts.append(_draw_layer(image, number, shown, peaks, color_scale, view, options))
+        parts.append(_draw_layer(image, caption, shown, peaks, color_scale, view, options))
         notes += [f"layer {number}: {note}"] if note else []
         if not peaks:
             notes.append(f"{image.name}: nothing found: no value of layer {number} is above 0.")
@@ -186,13 +173,6 @@ def framed_peaks(maps: FeatureMaps, count: int | None = None) -> list[FramedPeak
     ]
 
 
-def filter_colors(names: Sequence[str]) -> list[RGB]:
-    """Return the color (red, green, blue) of each of up to `MAX_CHANNELS` filters; see `COLOR_NAMES`."""
-    used = {COLOR_NAMES[name] for name in names if name in COLOR_NAMES}
-    others = iter(color for color in FILTER_COLORS if color not in used)
-    return [COLOR_NAMES.get(name) or next(others) for name in names]
-
-
 def _strongest_channels(maps: FeatureMaps) -> tuple[FeatureMaps, str]:
     """Return the channels that an overlay shows, and a note if these are not all."""
     count = maps.shape[0]
@@ -208,7 +188,7 @@ def _strongest_channels(maps: FeatureMaps) -> tuple[FeatureMaps, str]:
 
 def _draw_layer(
     image: Image,
-    number: int,
+    caption: str,
     maps: FeatureMaps,
     peaks: Sequence[FramedPeak],
     color_scale: ColorScale,
@@ -234,21 +214,40 @@ def _draw_layer(
         _draw_labels(picture, frames, peaks, colors, size)
     if not options.legend:
         return picture
-    width = picture.shape[1]
-    title = _title(image, number, maps, peaks)
-    parts = [
-        _as_color(draw_text(title, round(1.25 * size), width)),
+    return _with_heading(
         picture,
-        _draw_legend(maps, peaks, color_scale, size, width),
-    ]
-    gap = blank(size // 2, width, True)
-    return np.concatenate([part for item in parts for part in (item, gap)])
+        f"{caption} · {_count_text(peaks)}",
+        _draw_legend(maps, peaks, color_scale, size, picture.shape[1]),
+        size,
+    )
 
 
-def _title(image: Image, number: int, maps: FeatureMaps, peaks: Sequence[FramedPeak]) -> str:
-    channels, height, width = maps.shape
-    found = f"{len(peaks)} peaks" if len(peaks) > 1 else "1 peak" if peaks else "nothing found"
-    return f"{image.name} · {maps.network.name} · layer {number} → {channels} maps {width}×{height} · {found}"
+def _count_text(peaks: Sequence[FramedPeak]) -> str:
+    return f"{len(peaks)} peaks" if len(peaks) > 1 else "1 peak" if peaks else "nothing found"
+
+
+def _with_heading(picture: Levels, text: str, legend: Levels, size: int) -> Levels:
+    """Return a picture below a text and a legend, with a margin around them."""
+    title = Heading(text).draw(size, picture.shape[1])
+    margin = max(4, size // 2)
+    heights = [margin, title.shape[0], legend.shape[0], margin // 2, picture.shape[0], margin]
+    canvas = blank(sum(heights), picture.shape[1] + 2 * margin, True)
+    paste(canvas, title, margin, margin)
+    paste(canvas, legend, sum(heights[:2]), margin)
+    paste(canvas, picture, sum(heights[:4]), margin)
+    return canvas
+
+
+def _draw_legend(
+    maps: FeatureMaps, peaks: Sequence[FramedPeak], color_scale: ColorScale, size: int, width: int
+) -> Levels:
+    """Draw the color of each filter, its name, whether it has a peak, and the values of the colors."""
+    found = {framed.peak.channel for framed in peaks}
+    names = [name if channel in found else f"{name}: none" for channel, name in enumerate(maps.names)]
+    high = color_scale.linear_scales(maps)[0].limits[1]
+    is_clipped = color_scale.clip is not None or color_scale.limits is not None
+    end = f"0 to {'≥ ' * is_clipped}{format_scale_number(high)}" if high else ""
+    return draw_color_legend(names, filter_colors(maps.names), end, size, width)
 
 
 def _frames(
@@ -321,45 +320,3 @@ def _nearest(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, fl
     if start <= end:
         return (start + end) / 2, (start + end) / 2
     return (first[1], second[0]) if first[1] < second[0] else (first[0], second[1])
-
-
-def _draw_legend(
-    maps: FeatureMaps, peaks: Sequence[FramedPeak], color_scale: ColorScale, size: int, width: int
-) -> Levels:
-    """Draw the color and the name of each filter, and the values of the colors, in as many lines as they need."""
-    found = {framed.peak.channel for framed in peaks}
-    names = [name if channel in found else f"{name}: none" for channel, name in enumerate(maps.names)]
-    entries = [
-        _legend_entry(name, color, size, width) for name, color in zip(names, filter_colors(maps.names), strict=True)
-    ]
-    high = color_scale.linear_scales(maps)[0].limits[1]
-    if high:
-        entries.append(_as_color(draw_text(f"colors: 0 to {format_scale_number(high)}", size)))
-    lines: list[list[Levels]] = [[]]
-    for entry in entries:
-        if lines[-1] and sum(e.shape[1] + size for e in (*lines[-1], entry)) - size > width:
-            lines.append([])
-        lines[-1].append(entry)
-    canvas = blank(len(lines) * line_height(size), width, True)
-    for row, line in enumerate(lines):
-        left = 0
-        for entry in line:
-            paste(canvas, entry[:, : width - left], row * line_height(size), left)
-            left += entry.shape[1] + size
-    return canvas
-
-
-def _legend_entry(name: str, color: RGB, size: int, width: int) -> Levels:
-    """Draw the colors of a filter from value 0 to the largest, and its name."""
-    text = draw_text(name, size, min(text_width(name, size), max(width - 3 * size, size)))
-    entry = blank(text.shape[0], 3 * size + text.shape[1], True)
-    dark = np.full(3, 255 * BRIGHTNESS / 2)
-    ramp = dark + np.linspace(0, 1, 2 * size + size // 2)[:, np.newaxis] * (np.array(color) - dark)
-    top = (entry.shape[0] - size) // 2
-    entry[top : top + size, : len(ramp)] = ramp.round().astype(np.uint8)
-    paste(entry, text, 0, 3 * size)
-    return entry
-
-
-def _as_color(picture: Levels) -> Levels:
-    return picture if picture.ndim == 3 else picture[..., np.newaxis].repeat(3, axis=2)

@@ -52,8 +52,8 @@ def test_chosen_channels_and_layers_are_drawn():
 
 def test_several_images_have_an_overlay_each_also_from_workers():
     done("apply", PATTERNS, SEVEN, "-f", "edges", "--overlay", "-o", "{stem}.png", "-j", "2")
-    assert opened("patterns.png").width == 720
-    assert opened("seven.png").width == 784
+    assert opened("patterns.png").width == 734
+    assert opened("seven.png").width == 802
 
 
 def test_a_photograph_in_color_and_formats_other_than_png():

@@ -368,8 +368,7 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
         ),
         (
             {"weights": np.zeros((1, 3, 11, 3))},
-            "kernel of 3×11 is larger than the image of 12×10; "
-            'use a smaller kernel, a larger image or padding="same"',
+            'kernel of 3×11 is larger than the image of 12×10; use a smaller kernel, a larger image or padding="same"',
         ),
         (
             {"weights": np.zeros((1, 3, 3, 9)), "dilation": 2, "padding": (0, 1)},

@@ -100,9 +100,7 @@ def test_an_unknown_channel_is_named() -> None:
 
 
 def test_a_kernel_larger_than_its_input_is_refused_with_its_layer() -> None:
-    with pytest.raises(
-        ArgumentError, match=r"^layer 2 of net: kernel of 3×3 is larger than the image of 3×2"
-    ):
+    with pytest.raises(ArgumentError, match=r"^layer 2 of net: kernel of 3×3 is larger than the image of 3×2"):
         Network((shared_layer("a"), shared_layer("b")), name="net").output_shapes((1, 4, 5))
 
 

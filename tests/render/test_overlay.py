@@ -16,7 +16,8 @@ from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box
 from cnnfx.render.color import ColorScale
-from cnnfx.render.overlay import COLOR_NAMES, FILTER_COLORS, OverlayOptions, draw_overlay, filter_colors, framed_peaks
+from cnnfx.render.filter_colors import COLOR_NAMES, FILTER_COLORS, filter_colors
+from cnnfx.render.overlay import OverlayOptions, draw_overlay, framed_peaks
 from tests.golden import assert_golden
 
 SAMPLES = Path(__file__).parents[2] / "samples"
