@@ -1,7 +1,8 @@
 """cnnfx: a convolutional layer from the shell, and its parts as a library.
 
 `correlate` computes the cross-correlation of arrays with filters; `load_image` and `load_network` read what the command
-line reads; `Network.feature_maps` returns the output channels of every layer; `grid` draws them.
+line reads; `network(image)` returns feature maps; `grid` draws them. `train`, `predict`, `explain` and `show_patterns`
+are the commands of these names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from cnnfx.images import Image, load_image
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
+    from cnnfx.pipeline.explain import explain
+    from cnnfx.pipeline.patterns import show_patterns
     from cnnfx.render.feature_grid import grid, save_grid
+    from cnnfx.training.predict import predict
+    from cnnfx.training.train import train
 
 __all__ = [
     "ArgumentError",
@@ -29,11 +34,15 @@ __all__ = [
     "Network",
     "UsageError",
     "correlate",
+    "explain",
     "grid",
     "load_image",
     "load_network",
     "parse_kernel",
+    "predict",
     "save_grid",
+    "show_patterns",
+    "train",
 ]
 
 _MODULES = {
@@ -48,8 +57,12 @@ _MODULES = {
     "load_image": "cnnfx.images",
     "Layer": "cnnfx.nn.layers",
     "Network": "cnnfx.nn.network",
+    "explain": "cnnfx.pipeline.explain",
+    "show_patterns": "cnnfx.pipeline.patterns",
     "grid": "cnnfx.render.feature_grid",
     "save_grid": "cnnfx.render.feature_grid",
+    "predict": "cnnfx.training.predict",
+    "train": "cnnfx.training.train",
 }
 
 

@@ -119,64 +119,49 @@ def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMap
 
 def _strongest(maps: FeatureMaps, image: str, channel: int, quiet: bool) -> parsers.Position:
     """Return the position of a channel's largest value, and print it."""
-    from cnnfx.errors import ArgumentError
+    from cnnfx.pipeline.explain import strongest_position
 
-    name, found = maps.names[channel], maps.select([channel]).statistics[0]
-    if found.peak is None:
-        raise ArgumentError(
-            f"{image}: no value of {name} is finite, so it has no strongest position.", remedy="position"
-        )
-    position = parsers.Position(*found.peak)
+    position = parsers.Position(*strongest_position(maps, channel, image))
     if not quiet:
+        name = maps.names[channel]
         print_message(f"{position.x},{position.y} is the strongest position of {name}. Choose another with --at X,Y.")
     return position
 
 
 def _chosen(maps: FeatureMaps, at: parsers.Position, as_json: bool, quiet: bool) -> list[int]:
     """Return the indices of the output channels to explain: all, or those with the largest outputs."""
-    import numpy as np
-
-    from cnnfx.nn.trace import values_at
+    from cnnfx.pipeline.explain import largest_outputs
 
     count = maps.shape[0]
     if as_json or count <= MAX_EXPLAINED_CHANNELS or not (at.y < maps.shape[1] and at.x < maps.shape[2]):
         return list(range(count))
-    outputs = values_at(maps, len(maps.network.layers), np.array([at.y]), np.array([at.x])).ravel()
     if not quiet:
         print_message(
             f"Of the {count} output channels, those with the {EXPLAINED_OF_MANY} largest outputs here are explained. "
             "Choose others with --only, or print all with --json."
         )
-    sizes = np.nan_to_num(np.abs(outputs), nan=np.inf)
-    return sorted(np.argsort(-sizes, kind="stable")[:EXPLAINED_OF_MANY].tolist())
+    return largest_outputs(maps, at.x, at.y, EXPLAINED_OF_MANY)
 
 
 def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Position, depth: int, as_json: bool) -> None:
     """Print the explanations of the chosen output channels."""
     from cnnfx.cli.advice import usage_error
     from cnnfx.errors import ArgumentError
-    from cnnfx.nn.trace import explain
+    from cnnfx.pipeline.explain import explain_position
 
     try:
-        found = explain(maps, image.channel_names, at.y, at.x, chosen, depth)
+        found = explain_position(image, maps, at.x, at.y, chosen, depth)
     except ArgumentError as error:
         raise usage_error(error) from error
     if as_json:
-        for explanation in found:
+        for explanation in found.outputs:
             print_json(_described(maps, image.name, explanation))
         return
     import os
 
-    from cnnfx.render.explanation import ExplanationWriter, introduction
     from cnnfx.render.terminal import color_depth
 
-    colors = color_depth(sys.stdout, os.environ)
-    normalized = maps.network.mean, maps.network.std
-    writer = ExplanationWriter(text_width(), colors, sys.stdout.encoding, *normalized, brightness=not image.is_array)
-    lines = [line for text in introduction(maps, image.name, at.y, at.x) for line in writer.wrapped(text)]
-    for explanation in found:
-        lines += ["", *writer.lines(explanation)]
-    print_result_lines("\n".join(lines))
+    print_result_lines(found.text(text_width(), color_depth(sys.stdout, os.environ), sys.stdout.encoding))
 
 
 def _described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:

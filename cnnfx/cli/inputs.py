@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnnfx.cli.console import data_progress, print_error
-from cnnfx.errors import ArgumentError, FileError, UsageError
+from cnnfx.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from cnnfx.datasets.dataset import Dataset
@@ -93,7 +94,7 @@ def read_stdin() -> bytes:
 
 
 def load_data(
-    spec: str | None, seed: int, quiet: bool, size: int | None = None, channels: ColorMode = "gray"
+    spec: str | None, *, size: int | None = None, channels: ColorMode = "gray", seed: int = 0, quiet: bool = False
 ) -> Dataset:
     """Return the data set of `--data`, and print its notes, also where `quiet` is given."""
     from cnnfx.datasets import load_dataset
@@ -114,19 +115,13 @@ def load_data_of_model(network: Network, spec: str | None, quiet: bool) -> Datas
         If none is given, and the model's can be found by its path only.
     """
     from cnnfx.datasets.load import is_name
+    from cnnfx.training.model_data import load_model_data
 
     trained_on = str(network.meta.get("dataset", ""))
     if spec is None and not is_name(trained_on):
         trained = f"The model was trained on {trained_on}. " if trained_on else ""
         raise UsageError(f"{trained}Name the data set with --data.")
-    spec, seed = spec or trained_on, network.meta.get("seed", 0)
-    if is_name(spec):
-        return load_data(spec, seed, quiet)
-    count, height, width = network.meta.get("input", (1, 0, -1))
-    try:
-        return load_data(spec, seed, quiet, height if height == width else None, "rgb" if count == 3 else "gray")
-    except ArgumentError:  # not a folder of images: it has one size only
-        return load_data(spec, seed, quiet)
+    return load_model_data(network, spec, partial(load_data, quiet=quiet))
 
 
 def load_image_source(network: Network, spec: str | None, quiet: bool) -> ImageSource:
@@ -137,23 +132,9 @@ def load_image_source(network: Network, spec: str | None, quiet: bool) -> ImageS
     FileError
         If there are none, or they cannot be read.
     """
-    from cnnfx.features import ImageArray, ImageFiles
-    from cnnfx.images import find_images, load_image
-    from cnnfx.images.load import PICTURE_EXTENSIONS
-    from cnnfx.pipeline.pipeline import color_mode
+    from cnnfx.pipeline.patterns import open_images
 
-    path = None if spec is None else Path(spec).expanduser()
-    if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
-        channels = color_mode(network)
-        return ImageFiles(path.name or str(path), find_images([path]), lambda file: load_image(file, channels=channels))
-    dataset = load_data_of_model(network, spec, quiet) if network.meta else load_data(spec, 0, quiet)
-    return ImageArray(dataset.name, dataset.train_images)
+    def load_labeled() -> Dataset:
+        return load_data_of_model(network, spec, quiet) if network.meta else load_data(spec, quiet=quiet)
 
-
-def _contains_pictures(folder: Path) -> bool:
-    from cnnfx.images import find_images
-
-    try:
-        return folder.is_dir() and bool(find_images([folder]))
-    except FileError:  # it contains none, or only in its subfolders: a data set
-        return False
+    return open_images(network, spec, load_labeled)

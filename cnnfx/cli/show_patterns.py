@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
@@ -112,6 +113,7 @@ def show_patterns(
     from cnnfx.cli.outputs import picture_target
     from cnnfx.errors import UsageError
     from cnnfx.features.search import METHODS, network_up_to
+    from cnnfx.pipeline.patterns import patterns_title
     from cnnfx.system.files import check_writable
 
     if as_json and output == "-":
@@ -134,7 +136,7 @@ def show_patterns(
         for pattern in found.patterns:
             print_json(_described(network, found, pattern))
     if target is not None:
-        _save(target, found, _title(network, found, images), columns)
+        _save(target, found, patterns_title(network, found, images.name), columns)
     elif not as_json:
         print_result_lines(_picture_text(network, found, images))
         if not quiet:
@@ -153,7 +155,7 @@ def _search(
     images: ImageSource,
     layer: str | None,
     channels: list[int],
-    methods: list[str],
+    methods: Sequence[str],
     seed: int,
     quiet: bool,
 ) -> LayerPatterns:
@@ -188,12 +190,6 @@ def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
 
 
-def _title(network: Network, found: LayerPatterns, images: ImageSource) -> str:
-    layer = "classes" if found.layer == "classes" else f"layer {found.layer}"
-    height, width = found.size
-    return f"{network.name}, {layer}: {width}×{height} pixels each, of {_images(found.images)} of {images.name}"
-
-
 def _save(target: Target, found: LayerPatterns, title: str, columns: int | None) -> None:
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.features import patterns_picture
@@ -204,11 +200,12 @@ def _save(target: Target, found: LayerPatterns, title: str, columns: int | None)
 
 
 def _picture_text(network: Network, found: LayerPatterns, images: ImageSource) -> str:
+    from cnnfx.pipeline.patterns import patterns_title
     from cnnfx.render.features import best_tiles
     from cnnfx.render.preview import pictures_preview
 
     picture = pictures_preview(best_tiles(found), picture_terminal(sys.stdout), scale=2)
-    title = f"{_title(network, found, images)}\n{', '.join(found.methods)}"
+    title = f"{patterns_title(network, found, images.name)}\n{', '.join(found.methods)}"
     return f"{in_lines(title, sys.stdout)}\n{picture}"
 
 

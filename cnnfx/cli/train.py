@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cnnfx.cli.parsers import Counts
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter
-    from cnnfx.datasets import Dataset, LabeledImages
     from cnnfx.formats.arch import Arch
     from cnnfx.images import ColorMode
     from cnnfx.training import Trainer
@@ -144,27 +143,23 @@ def _new_trainer(
     run_options: RunOptions, data: str | None, image_size: int | None, channels: ColorMode, quiet: bool
 ) -> Trainer:
     from cnnfx.cli.inputs import load_data
-    from cnnfx.training import Trainer, TrainingSettings
+    from cnnfx.training import TrainingSettings
+    from cnnfx.training.train import start_run
 
     settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
-    dataset = load_data(data, settings.seed, quiet, image_size, channels)
-    if run_options.batch_size is None and 0 < len(dataset.train_labels) < settings.batch_size:
-        settings = replace(settings, batch_size=len(dataset.train_labels))
-    return Trainer.begin(arch, dataset.train, _test_images(dataset), settings)
+    dataset = load_data(data, size=image_size, channels=channels, seed=settings.seed, quiet=quiet)
+    return start_run(arch, dataset, settings, limit_batch=run_options.batch_size is None)
 
 
 def _resumed_trainer(resume: str, run_options: RunOptions, data: str | None, quiet: bool) -> Trainer:
     from cnnfx.cli.inputs import load_data_of_model
     from cnnfx.formats.model_npz import load_model
     from cnnfx.training import Trainer
+    from cnnfx.training.train import test_images
 
     run_options.check_none_given(resume)
     dataset = load_data_of_model(load_model(resume), data, quiet)
-    return Trainer.resume(resume, dataset.train, _test_images(dataset))
-
-
-def _test_images(dataset: Dataset) -> LabeledImages | None:
-    return dataset.test if len(dataset.test_labels) else None
+    return Trainer.resume(resume, dataset.train, test_images(dataset))
 
 
 def _introduction(trainer: Trainer) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from cnnfx.nn.layers import Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import field_size
 
-METHODS = ("patches", "deconvolution", "maximization")
-"""The kinds of visualization."""
+Method = Literal["patches", "deconvolution", "maximization"]
+"""A kind of visualization."""
+METHODS: tuple[Method, ...] = get_args(Method)
 
 CLASSES = "classes"
 """The name of the classifier head, whose channels are the class scores, in place of a layer's number."""
@@ -53,6 +54,10 @@ class Pattern:
     patches: tuple[TopPatch, ...]
     maximized: tuple[MaximizedInput, ...]
 
+    def __repr__(self) -> str:
+        activation = f"{self.patches[0].activation:.3g} at most" if self.patches else "never active"
+        return f"<Pattern {self.name}: {activation}>"
+
 
 @dataclass(frozen=True, eq=False)
 class LayerPatterns:
@@ -74,6 +79,10 @@ class LayerPatterns:
     images: int
     methods: tuple[str, ...]
     patterns: tuple[Pattern, ...]
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"<LayerPatterns of {len(self.patterns)} filters, {width}×{height}, from {self.images} images>"
 
 
 def find_patterns(

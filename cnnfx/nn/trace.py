@@ -188,6 +188,9 @@ class Explanation:
     others: int = 0
     other_amounts: tuple[float, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.channel} in layer {self.layer} at {self.column},{self.row}: {self.value:.4g}>"
+
     @property
     def values(self) -> NDArray[np.float64]:
         """The values of the points, `(p, p)`."""

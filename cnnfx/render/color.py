@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from cnnfx.errors import ArgumentError
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.system.memory import buffer
+
+Normalize = Literal["auto", "signed", "minmax", "positive", "absolute", "none"]
+Scope = Literal["channel", "all"]
+Colormap = Literal["gray", "diverging", "heat", "magma", "viridis"]
 
 NORMALIZATIONS = {
     "auto": "zero is black in channels that cannot be negative, such as those of ReLU, and mid-gray in others",
@@ -93,6 +97,8 @@ class ColorScale:
             raise ArgumentError(
                 f"There is no normalization called {self.normalize!r}. Choose one of {', '.join(NORMALIZATIONS)}."
             )
+        if self.scope not in get_args(Scope):
+            raise ArgumentError(f"There is no scope called {self.scope!r}. Choose one of {', '.join(get_args(Scope))}.")
         color_table(self.colormap)
         if self.clip is not None:
             self._check_clip(self.clip)

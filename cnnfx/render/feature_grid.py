@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer
 from cnnfx.render.captions import image_caption, layer_caption, picture_caption
 from cnnfx.render.cells import Section
-from cnnfx.render.color import ColorScale, LinearScale, draw_values, linear_scale
+from cnnfx.render.color import Colormap, ColorScale, LinearScale, Normalize, Scope, draw_values, linear_scale
 from cnnfx.render.grid import Grid
 from cnnfx.render.heading import Heading
 from cnnfx.render.legend import Legend, ScaleBar, range_texts, scale_bars
@@ -25,35 +25,38 @@ from cnnfx.render.png import write_png
 from cnnfx.render.tiles import Levels, Tiles
 from cnnfx.system.files import atomic_write
 
+if TYPE_CHECKING:
+    from cnnfx.render.picture import Picture
+
 LAYER_EMPHASIS = 1.1
 """The font size of the heading of a layer, relative to that of labels."""
 
 
 def grid(
-    maps: ArrayLike,
+    maps: ArrayLike | ArrayMaps,
     names: Sequence[str] | None = None,
     *,
-    normalize: str = "auto",
-    scope: str = "channel",
-    colormap: str = "gray",
+    normalize: Normalize = "auto",
+    scope: Scope = "channel",
+    colormap: Colormap = "gray",
     clip: float | None = None,
     limits: float | tuple[float, float] | None = None,
     columns: int | None = None,
     scale: int | None = None,
     labels: bool = True,
     gap: int | None = None,
-) -> NDArray[np.uint8]:
-    """Draw feature maps side by side as one picture.
+) -> Picture:
+    """Draw feature maps side by side as one picture, which a notebook shows.
 
     Parameters
     ----------
-    maps : array (K, H, W)
+    maps : ArrayMaps, as `network(image)` returns them, or array (K, H, W)
         Real numbers of any type and range.
     names : sequence of K str, optional
-        The labels; "0", "1" and so on by default.
+        The labels; by default the names of the maps, or of an array "0", "1" and so on.
     normalize : "auto", "signed", "minmax", "positive", "absolute" or "none"
-        How values become levels; see `cnnfx.render.color.NORMALIZATIONS`. "signed", and "auto" for an array, draws zero
-        mid-gray and the largest magnitude white or black.
+        How values become levels; see `cnnfx.render.color.NORMALIZATIONS`. "signed" draws zero mid-gray and the largest
+        magnitude white or black; so does "auto" for an array, and for maps that can be negative.
     scope : "channel" or "all"
         Whether each map is drawn by its own range, or all maps by their common range.
     colormap : "gray", "diverging", "heat", "magma" or "viridis"
@@ -69,7 +72,7 @@ def grid(
     Returns
     -------
     uint8 array (height, width) or, with a color map, (height, width, 3)
-        Levels 0..255.
+        Levels 0..255; a `Picture`, which is an array that a notebook shows.
 
     Raises
     ------
@@ -79,6 +82,10 @@ def grid(
     CnnfxError
         If the picture would be too large.
     """
+    from cnnfx.render.picture import Picture  # not needed by the command line
+
+    kinds = maps.non_negative if isinstance(maps, ArrayMaps) else None
+    names = maps.names if names is None and isinstance(maps, ArrayMaps) else names
     array: NDArray[Any] = np.asarray(maps)
     if array.ndim != 3 or not array.size:
         raise ArgumentError(f"maps has the shape {array.shape}; a grid is drawn of an array (K, H, W).")
@@ -86,8 +93,8 @@ def grid(
     if len(names) != len(array):
         raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
     values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-    tiles = map_tiles(ArrayMaps(values, names), ColorScale(normalize, scope, colormap, clip, limits))
-    return Grid([Section([tiles], columns, scale)], labels, gap).pixels()
+    tiles = map_tiles(ArrayMaps(values, names, kinds), ColorScale(normalize, scope, colormap, clip, limits))
+    return Picture.of(Grid([Section([tiles], columns, scale)], labels, gap).pixels())
 
 
 def save_grid(path: str | os.PathLike[str], picture: NDArray[np.uint8]) -> None:

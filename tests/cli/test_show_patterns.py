@@ -94,7 +94,7 @@ def test_a_single_picture_can_be_searched(pictures):
 def test_without_output_the_best_of_each_are_drawn_as_text():
     result = done("show-patterns", "edges", *DATA, "--method", "patches,maximization")
     first, second, names, *rest = result.stdout.splitlines()
-    assert first == "edges, layer 1: 3×3 pixels each, of 200 images of drawn:200"
+    assert first == "edges, layer 1 · patches of 3×3 · from 200 images of drawn:200"
     assert second == "patches, maximization"
     assert names.startswith("top: ")
     assert ", maximized " in names

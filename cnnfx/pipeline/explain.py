@@ -1,0 +1,165 @@
+"""The arithmetic of the output channels at one position of an image's feature maps."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnfx.errors import ArgumentError
+from cnnfx.formats.load import load_network
+from cnnfx.images import ChannelMode, Image, as_image
+from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
+from cnnfx.nn.network import Network
+from cnnfx.nn.selection import select_channels
+from cnnfx.nn.trace import Explanation, values_at
+from cnnfx.nn.trace import explain as explain_outputs
+from cnnfx.pipeline.pipeline import color_mode
+from cnnfx.render.explanation import ExplanationWriter, introduction
+from cnnfx.render.number_text import format_scale_number
+from cnnfx.render.terminal import ColorDepth
+
+TEXT_COLUMNS = 100
+"""The width of an explanation as text, in characters, unless another is given."""
+MAX_SHOWN_OUTPUTS = 4
+"""The most outputs in the text of an explanation in an interactive session."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PixelExplanation:
+    """The arithmetic of one or more outputs at one position. `print` shows it as text.
+
+    Parameters
+    ----------
+    image : Image
+    maps : FeatureMaps
+        Of the explained layer.
+    x, y : int
+        Column and row in the feature maps, after pooling.
+    outputs : tuple of Explanation
+        One for each output channel.
+    """
+
+    image: Image
+    maps: FeatureMaps
+    x: int
+    y: int
+    outputs: tuple[Explanation, ...]
+
+    def text(
+        self, columns: int | None = TEXT_COLUMNS, colors: ColorDepth = "none", encoding: str | None = "utf-8"
+    ) -> str:
+        """Return the arithmetic as lines for a terminal, of at most `columns` characters if that is not None."""
+        network, image = self.maps.network, self.image
+        writer = ExplanationWriter(columns, colors, encoding, network.mean, network.std, brightness=not image.is_array)
+        introduced = introduction(self.maps, image.name, self.y, self.x)
+        lines = [line for text in introduced for line in writer.wrapped(text)]
+        for output in self.outputs:
+            lines += ["", *writer.lines(output)]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        shown = [f"{output.channel} {format_scale_number(output.value)}" for output in self.outputs]
+        more = [f"{len(shown) - MAX_SHOWN_OUTPUTS} more"] if len(shown) > MAX_SHOWN_OUTPUTS else []
+        values = ", ".join([*shown[:MAX_SHOWN_OUTPUTS], *more])
+        return f"<PixelExplanation {self.image.name!r} at {self.x},{self.y}: {values}>"
+
+
+def explain(
+    image: str | os.PathLike[str] | bytes | Image | ArrayLike,
+    network: str | os.PathLike[str] | Network,
+    *,
+    at: tuple[int, int] | None = None,
+    only: str = "all",
+    layer: int | None = None,
+    depth: int = 1,
+    channels: ChannelMode | None = None,
+) -> PixelExplanation:
+    """Explain output channels at one position: the patch times the weights, bias, activation and pooling.
+
+    Parameters
+    ----------
+    image : path, bytes, Image or array (C, H, W) or (H, W)
+        See `cnnfx.images.as_image`.
+    network : str, path or Network
+        A preset's name, or the path of a filter file or model.
+    at : (int, int), optional
+        (x, y) in the feature maps, after pooling, from (0, 0). By default where the first of the channels is largest.
+    only : str
+        The output channels, such as "top,left" or "1-3"; see `cnnfx.nn.selection.select_channels`.
+    layer : int, optional
+        1 is the first layer; the last by default.
+    depth : int
+        The number of layers to explain, 1 or more: 2 also explains the largest contributions of the layer below.
+    channels : "auto", "gray" or "rgb", optional
+        Of a picture. By default what the filters of the network read.
+
+    Raises
+    ------
+    FileError
+        If image or network cannot be read.
+    ArgumentError
+        If they do not fit together, or there is no such layer, channel or position.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = explain(np.eye(3), "edges", at=(0, 0), only="top,left")
+    >>> found
+    <PixelExplanation 'array' at 0,0: top 0, left 0>
+    >>> found.outputs[0].value
+    0.0
+    """
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise ArgumentError(f"depth must be a whole number, 1 or more, not {depth!r}.")
+    loaded_network = network if isinstance(network, Network) else load_network(os.fspath(network))
+    loaded = as_image(image, channels=channels or color_mode(loaded_network))
+    try:
+        maps = feature_maps(loaded_network, loaded, loaded.channel_names, layer)
+    except ArgumentError as error:
+        raise error.prefixed(loaded.name) from error
+    indexes = select_channels(maps.names, only)
+    x, y = at if at is not None else strongest_position(maps, indexes[0], loaded.name)
+    return explain_position(loaded, maps, x, y, indexes, depth)
+
+
+def explain_position(
+    image: Image, maps: FeatureMaps, x: int, y: int, indexes: list[int], depth: int = 1
+) -> PixelExplanation:
+    """Explain some output channels, by their indexes from 0, at a position of feature maps.
+
+    Raises
+    ------
+    ArgumentError
+        If the position is outside the maps.
+    """
+    return PixelExplanation(image, maps, x, y, tuple(explain_outputs(maps, image.channel_names, y, x, indexes, depth)))
+
+
+def strongest_position(maps: FeatureMaps, index: int, name: str) -> tuple[int, int]:
+    """Return the (x, y) of the largest value of a channel; `name` is that of the image, for messages.
+
+    Raises
+    ------
+    ArgumentError
+        If no value is finite.
+    """
+    peak = maps.select([index]).statistics[0].peak
+    if peak is None:
+        channel = maps.names[index]
+        raise ArgumentError(
+            f"{name}: no value of {channel} is finite, so it has no strongest position.", remedy="position"
+        )
+    return peak
+
+
+def largest_outputs(maps: FeatureMaps, x: int, y: int, count: int) -> list[int]:
+    """Return the indexes, in order, of the `count` channels whose outputs have the largest magnitude at a position."""
+    outputs = values_at(maps, len(maps.network.layers), np.array([y]), np.array([x])).ravel()
+    sizes = np.nan_to_num(np.abs(outputs), nan=np.inf)
+    return sorted(np.argsort(-sizes, kind="stable")[:count].tolist())

@@ -1,0 +1,161 @@
+"""The patterns that filters respond to in the images of a data set or folder, drawn as a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.datasets import Dataset, load_dataset
+from cnnfx.errors import ArgumentError, FileError
+from cnnfx.features import ImageArray, ImageFiles, ImageSource, LayerPatterns, Pattern, find_patterns
+from cnnfx.features.search import METHODS, Method, network_up_to
+from cnnfx.formats.load import load_network
+from cnnfx.images import find_images, load_image
+from cnnfx.images.load import PICTURE_EXTENSIONS
+from cnnfx.nn.network import Network
+from cnnfx.nn.selection import select_channels
+from cnnfx.pipeline.pipeline import color_mode
+from cnnfx.render.features import patterns_picture
+from cnnfx.render.picture import Picture
+from cnnfx.training.model_data import load_model_data
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PatternsPicture:
+    """The patterns of a layer's filters. A notebook shows the picture.
+
+    Parameters
+    ----------
+    found : LayerPatterns
+    title : str
+    columns : int, optional
+        Filters in each row.
+    notes : tuple of str
+        Messages about images that were skipped.
+    """
+
+    found: LayerPatterns
+    title: str
+    columns: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """The pattern of each filter: its top patches and maximized inputs."""
+        return self.found.patterns
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The picture, an array `(height, width)` or `(height, width, 3)` of uint8."""
+        return Picture.of(patterns_picture(self.found, self.title, self.columns))
+
+    def _repr_png_(self) -> bytes | None:
+        return self.picture._repr_png_()
+
+    def __repr__(self) -> str:
+        return f"<PatternsPicture {self.title}>"
+
+
+def show_patterns(
+    network: str | os.PathLike[str] | Network,
+    data: str | os.PathLike[str] | NDArray[Any] | ImageSource | None = None,
+    *,
+    layer: int | Literal["classes"] | None = None,
+    only: str = "all",
+    methods: Sequence[Method] = METHODS,
+    columns: int | None = None,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> PatternsPicture:
+    """Show what filters respond to: patches of images, their deconvolution, and inputs that maximize the activation.
+
+    Parameters
+    ----------
+    network : str, path or Network
+        A preset's name, or the path of a filter file or model.
+    data : str, path, array (N, C, H, W) or ImageSource, optional
+        The images to search: a folder of pictures, a picture, a data set as for `cnnfx.train`, or an array of uint8 or
+        of float32 in 0..1. By default those that a model was trained on; for other networks MNIST or drawn digits.
+    layer : int or "classes", optional
+        1 is the first layer; the last by default.
+    only : str
+        The filters, such as "1,4,7-9"; see `cnnfx.nn.selection.select_channels`.
+    methods : sequence of str
+        Some of "patches", "deconvolution" and "maximization".
+    columns : int, optional
+        Filters in each row of the picture.
+    seed : int
+        The seed of the noise that maximization starts from.
+    progress : callable, optional
+        Called with "images" or "inputs", the number processed so far, and the total number.
+
+    Raises
+    ------
+    FileError
+        If network or images cannot be read.
+    ArgumentError
+        If they do not fit together, or there is no such layer, filter or method.
+    """
+    loaded = network if isinstance(network, Network) else load_network(os.fspath(network))
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise ArgumentError(f"There is no method called {unknown[0]!r}. Choose from {', '.join(METHODS)}.")
+    channels = select_channels(network_up_to(loaded, layer).output_names, only)
+    if data is None or isinstance(data, str | os.PathLike):
+        spec = None if data is None else os.fspath(data)
+        images = open_images(loaded, spec, lambda: _load_labeled(loaded, spec))
+    else:
+        images = ImageArray("array", data) if isinstance(data, np.ndarray) else data
+    found = find_patterns(loaded, images, layer, channels, methods=methods, seed=seed, progress=progress)
+    return PatternsPicture(found, patterns_title(loaded, found, images.name), columns, tuple(images.notes))
+
+
+def patterns_title(network: Network, found: LayerPatterns, data: str) -> str:
+    """Return the title of the picture: network, layer, size of the patches, and the images that were searched."""
+    layer = "classes" if found.layer == "classes" else f"layer {found.layer}"
+    height, width = found.size
+    images = f"{found.images} image{'s' * (found.images != 1)}"
+    return f"{network.name}, {layer} · patches of {width}×{height} · from {images} of {data}"
+
+
+def open_images(network: Network, spec: str | None, load_labeled: Callable[[], Dataset]) -> ImageSource:
+    """Return the images to search: a folder of pictures, one picture, or the training images of a data set.
+
+    Parameters
+    ----------
+    network : Network
+        Determines whether pictures are read in gray or in color.
+    spec : str, optional
+        A path or the name of a data set.
+    load_labeled : function to Dataset
+        Called if `spec` names neither pictures nor a folder of them.
+
+    Raises
+    ------
+    FileError
+        If there are none, or they cannot be read.
+    """
+    path = None if spec is None else Path(spec).expanduser()
+    if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
+        channels = color_mode(network)
+        return ImageFiles(path.name or str(path), find_images([path]), lambda file: load_image(file, channels=channels))
+    dataset = load_labeled()
+    return ImageArray(dataset.name, dataset.train_images)
+
+
+def _load_labeled(network: Network, spec: str | None) -> Dataset:
+    return load_model_data(network, spec) if network.meta else load_dataset(spec)
+
+
+def _contains_pictures(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and bool(find_images([folder]))
+    except FileError:  # it contains none, or only in its subfolders: a data set
+        return False
