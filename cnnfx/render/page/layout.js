@@ -65,7 +65,7 @@ function showRanges({ views, scales, table }) {
     const range = view.canvas.parentElement.querySelector(".range");
     range.textContent = rangeText(scales[view.layer][view.channel]);
   }
-  document.querySelectorAll(".layer .legend").forEach((legend, index) => {
+  document.querySelectorAll(".layer-header .legend").forEach((legend, index) => {
     legend.replaceChildren(...layerLegend(scales[index + 1], table));
   });
 }

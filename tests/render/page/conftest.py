@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import cnnfx
 from cnnfx.images import Image
+from cnnfx.nn.layers import Activation, Conv, Dense, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from tests.render.page.page_helpers import make_page_text
@@ -86,3 +88,22 @@ def visit(contexts, tmp_path: Path) -> Iterator[Callable]:
 @pytest.fixture(scope="session")
 def seven() -> Image:
     return cnnfx.load_image(Path(cnnfx.__file__).parent.parent / "samples" / "seven.png")
+
+
+@pytest.fixture(scope="session")
+def edges() -> Network:
+    return cnnfx.load_network("edges")
+
+
+@pytest.fixture(scope="session")
+def digit_model() -> Network:
+    """Return a model of the shape that MNIST's have, with random weights and a normalized input."""
+    random = np.random.default_rng(3)
+    conv = Conv(random.normal(size=(3, 1, 5, 5)).astype("f4"), random.normal(size=3).astype("f4"))
+    upper = Conv(random.normal(size=(5, 3, 3, 3)).astype("f4"), random.normal(size=5).astype("f4"))
+    layers = (
+        Layer(conv, ("a", "b", "c"), activation=Activation("relu"), pool=Pool("max", 2)),
+        Layer(upper, ("1", "2", "3", "4", "5"), activation=Activation("relu"), pool=Pool("mean", 2)),
+    )
+    head = Dense(0.02 * random.normal(size=(10, 125)).astype("f4"), np.zeros(10, "f4"), (5, 5, 5))
+    return Network(layers, mean=0.13, std=0.31, classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]})

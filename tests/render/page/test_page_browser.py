@@ -10,60 +10,22 @@ import pytest
 import cnnfx
 from cnnfx.datasets import fit_digit
 from cnnfx.images import Image
-from cnnfx.nn.layers import Activation, Conv, Dense, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale, linear_scale
+from tests.render.page.browser_helpers import (
+    click,
+    draw_seven,
+    drawing,
+    map_named,
+    marked_maps,
+    point,
+    screen_position,
+    shown_position,
+    shown_probabilities,
+    shown_value,
+)
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def edges() -> Network:
-    return cnnfx.load_network("edges")
-
-
-@pytest.fixture(scope="module")
-def digit_model() -> Network:
-    """Return a model of the shape that MNIST's have, with random weights and a normalized input."""
-    random = np.random.default_rng(3)
-    conv = Conv(random.normal(size=(3, 1, 5, 5)).astype("f4"), random.normal(size=3).astype("f4"))
-    upper = Conv(random.normal(size=(5, 3, 3, 3)).astype("f4"), random.normal(size=5).astype("f4"))
-    layers = (
-        Layer(conv, ("a", "b", "c"), activation=Activation("relu"), pool=Pool("max", 2)),
-        Layer(upper, ("1", "2", "3", "4", "5"), activation=Activation("relu"), pool=Pool("mean", 2)),
-    )
-    head = Dense(0.02 * random.normal(size=(10, 125)).astype("f4"), np.zeros(10, "f4"), (5, 5, 5))
-    return Network(layers, mean=0.13, std=0.31, classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]})
-
-
-def map_named(page, name: str):
-    return page.locator(f"canvas.map[aria-label^='{name}']")
-
-
-def screen_position(page, view, row: int, column: int, shape) -> tuple[float, float]:
-    """Return where on the screen a pixel of a map is."""
-    view.scroll_into_view_if_needed()
-    box = view.bounding_box()
-    return box["x"] + (column + 0.5) * box["width"] / shape[1], box["y"] + (row + 0.5) * box["height"] / shape[0]
-
-
-def shown_value(page) -> float:
-    """Return the value in the panel, once the page has drawn it."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return float(page.locator("#value .number").first.get_attribute("data-value"))
-
-
-def shown_position(page) -> str:
-    shown_value(page)
-    return page.text_content("#where")
-
-
-def point(page, view, row: int, column: int, shape) -> None:
-    page.mouse.move(*screen_position(page, view, row, column, shape))
-
-
-def click(page, view, row: int, column: int, shape) -> None:
-    page.mouse.click(*screen_position(page, view, row, column, shape))
 
 
 # --- pointing
@@ -95,17 +57,6 @@ def test_pointing_marks_the_receptive_field_in_every_layer_below(visit, digit_mo
     click(page, map_named(page, "Feature map 4, layer 2"), 2, 2, (5, 5))
     shown_value(page)
     assert marked_maps(page) == ["Input", "Feature map a", "Feature map b", "Feature map c", "Feature map 4"]
-
-
-def marked_maps(page) -> list[str]:
-    """Return the names of the maps that have a colored mark."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll(".card canvas.map")].filter((canvas) => {
-             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-             for (let at = 0; at < data.length; at += 4) if (Math.abs(data[at] - data[at + 2]) > 40) return true;
-             return false;
-           }).map((canvas) => canvas.getAttribute("aria-label").split(",")[0])"""
-    )
 
 
 def test_pooled_and_normalized_values_equal_those_of_python(visit, digit_model, seven):
@@ -460,33 +411,6 @@ def test_without_a_canvas_the_fallback_image_is_shown(visit, edges, seven, brows
 # --- drawing
 
 
-def draw_seven(page) -> None:
-    box = page.locator("canvas.drawing").bounding_box()
-    fractions = [(0.25, 0.22), (0.75, 0.22), (0.42, 0.85)]
-    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in fractions]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=8)
-    page.mouse.up()
-
-
-def drawing(page) -> np.ndarray:
-    """Return the levels of the drawing canvas, `(112, 112)`."""
-    return np.reshape(
-        page.evaluate(
-            """() => { const context = document.querySelector("canvas.drawing").getContext("2d");
-                       const { data } = context.getImageData(0, 0, 112, 112);
-                       return Array.from({ length: 112 * 112 }, (_, at) => data[4 * at + 1]); }"""
-        ),
-        (112, 112),
-    )
-
-
-def shown_probabilities(page) -> list[float]:
-    return [float(item.get_attribute("data-probability")) for item in page.locator(".classes li").all()]
-
-
 def test_a_drawn_digit_has_the_probabilities_that_python_computes(visit, digit_model, seven):
     page = visit(digit_model, seven)
     assert shown_probabilities(page) == pytest.approx(digit_model.probabilities(seven.floats()).tolist(), abs=1e-4)
@@ -536,8 +460,8 @@ def test_drawing_with_a_finger_does_not_scroll_the_page(visit, digit_model, seve
     touch = page.context.new_cdp_session(page)
     points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] * k / 10} for k in range(2, 9)]
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [points[0]]})
-    for point in points[1:]:
-        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    for finger in points[1:]:
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [finger]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     rows, _ = np.nonzero(drawing(page) > 128)
     assert np.ptp(rows) > 55

@@ -37,7 +37,8 @@ def read_picture(pixels: np.ndarray, channels: int, max_pixels: int) -> tuple[np
     """Return the integers (C, H, W) and the notes that the page's scripts make of a picture."""
     body = """const rgba = decode(given.rgba), [height, width] = given.rgba.shape;
               const { image, notes } = readPicture({ name: "a.png", height, width, rgba }, given.channels, given.max);
-              return { shape: [image.channels, image.height, image.width], pixels: Array.from(image.integers), notes };"""
+              const shape = [image.channels, image.height, image.width];
+              return { shape, pixels: Array.from(image.integers), notes };"""
     found = run_in_node(body, {"rgba": pack_array(pixels), "channels": channels, "max": max_pixels})
     return np.reshape(found["pixels"], found["shape"]), found["notes"]
 
