@@ -45,6 +45,11 @@ class ArrayMaps:
         """The statistics of each channel."""
         return channel_statistics(self.bands())
 
+    @property
+    def signal_ranges(self) -> list[tuple[float, float]]:
+        """The range of the finite values of each channel. What is a rounding error is not known of an array."""
+        return [channel.range for channel in self.statistics]
+
     def rows(self, first: int, last: int) -> NDArray[Any]:
         """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""
         return self.array[:, first:last]

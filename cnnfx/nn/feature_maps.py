@@ -19,6 +19,7 @@ from cnnfx.images.image import Image
 from cnnfx.nn.layers import Shape, channel_index
 from cnnfx.nn.network import Network
 from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
+from cnnfx.nn.rounding import ROUNDOFF, Bounds, Range, actual_bounds, layer_bounds, signal_range
 from cnnfx.nn.statistics import Statistics, channel_statistics
 
 Floats = NDArray[np.float32]
@@ -84,6 +85,16 @@ class FeatureMaps:
     def statistics(self) -> Statistics:
         """The statistics of each output channel."""
         return channel_statistics(self.bands())
+
+    @cached_property
+    def signal_ranges(self) -> list[Range]:
+        """The range of the finite values of each output channel, without rounding errors; see `signal_range`."""
+        ranges = [channel.range for channel in self.statistics]
+        # A loose bound, from the weights alone, is enough for nearly all maps: it exceeds the careful one.
+        errors = self._possible_bounds.errors
+        if any(signal_range(values, error) != values for values, error in zip(ranges, errors, strict=True)):
+            errors = self._careful_bounds.errors
+        return [signal_range(values, error) for values, error in zip(ranges, errors.tolist(), strict=True)]
 
     def rows(self, first: int, last: int) -> Floats:
         """Return the rows `first` to `last` (exclusive) of all output channels, `(K, last - first, W)`."""
@@ -152,6 +163,38 @@ class FeatureMaps:
         conv = self.network.layers[number - 1].conv
         method = conv.choose_method(self.sizes[number - 1])
         return conv.forward_band(self._compute(number - 1, first, last), padding, method)
+
+    @property
+    def _possible_bounds(self) -> Bounds:
+        """The bounds of the output channels that the weights and the image allow."""
+        bounds = self._image_bounds
+        for number, layer in enumerate(self.network.layers, 1):
+            bounds = layer_bounds(layer, bounds, number == 1 and self._pixel_conv is not None)
+        return bounds
+
+    @property
+    def _careful_bounds(self) -> Bounds:
+        """The bounds of the output channels that the actual values of the last layer's input allow."""
+        *below, layer = self.network.layers
+        if not below:
+            return self._possible_bounds
+        maps = FeatureMaps(self.network.upto(len(below)), self.image)
+        ranges = [channel.range for channel in maps.statistics]
+        return layer_bounds(layer, actual_bounds(maps._careful_bounds, ranges))
+
+    @property
+    def _image_bounds(self) -> Bounds:
+        """The bounds of the normalized image."""
+        if isinstance(self.image, Image) and self.image.maximum is not None:
+            magnitudes = np.ones(self.image.shape[0])
+        else:
+            channels, height, width = self.image.shape
+            step = band_rows(channels * width)
+            bands = ((first, self.image.floats(first, min(first + step, height))) for first in range(0, height, step))
+            magnitudes = np.array([max(-low, high) for low, high in (each.range for each in channel_statistics(bands))])
+        network = self.network
+        largest = (magnitudes + abs(network.mean)) / network.std
+        return Bounds(largest, 2 * ROUNDOFF * largest)
 
     @cached_property
     def _pixel_conv(self) -> PixelConv | None:

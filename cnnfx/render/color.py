@@ -137,7 +137,7 @@ class ColorScale:
         """
         if self.limits is not None:
             return [self._fixed_scale(self.limits, non_negative) for non_negative in maps.non_negative]
-        ranges = [channel.range for channel in maps.statistics]
+        ranges = maps.signal_ranges
         if self.clip is not None:
             ranges = self._clipped_ranges(maps, ranges)
         if self.scope == "all":
@@ -156,8 +156,14 @@ class ColorScale:
         percentile = partial(channel_percentiles, maps.bands, magnitudes=magnitudes, pooled=self.scope == "all")
         highs = percentile(self.clip)
         if self.normalize == "minmax":
-            return list(zip(percentile(100 - self.clip), highs, strict=True))
-        return [(-high, high) if high > 0 else whole for high, whole in zip(highs, ranges, strict=True)]
+            clipped = list(zip(percentile(100 - self.clip), highs, strict=True))
+        else:
+            clipped = [(-high, high) for high in highs]
+        # The percentile of a map with few values other than 0 may be 0. Maps without contrast keep their range.
+        return [
+            percentiles if percentiles[0] < percentiles[1] and whole[0] < whole[1] else whole
+            for percentiles, whole in zip(clipped, ranges, strict=True)
+        ]
 
     def _scale(self, low: float, high: float, non_negative: bool) -> LinearScale:
         """Return the scale of a channel whose values are drawn from `low` to `high`."""
