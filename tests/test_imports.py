@@ -98,7 +98,8 @@ APPLY = {
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
     | {"legend", "number_text", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_schema", "toml_weights"},
-    "nn": {"array_maps", "concat", "feature_maps", "layers", "network", "pixel_conv", "selection", "statistics"},
+    "nn": {"array_maps", "concat", "feature_maps", "layers", "network", "pixel_conv", "rounding"}
+    | {"selection", "statistics"},
     "images": {"image", "load", "pillow"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "separable"},
     "system": {"blas", "files", "memory", "sizes", "suggest", "threads"},

@@ -157,7 +157,7 @@ def framed_peaks(maps: FeatureMaps, count: int | None = None) -> list[FramedPeak
     """
     channels = maps.shape[0]
     count = count or min(max(1, DEFAULT_PEAKS // channels), MAX_DEFAULT_PEAKS)
-    largest = [max(channel.range[1], 0.0) for channel in maps.statistics]
+    largest = [max(high, 0.0) for _, high in maps.signal_ranges]
     if not max(largest):
         return []
     minima = [max(CHANNEL_SHARE * value, TOTAL_SHARE * max(largest)) for value in largest]
@@ -178,7 +178,7 @@ def _strongest_channels(maps: FeatureMaps) -> tuple[FeatureMaps, str]:
     count = maps.shape[0]
     if count <= MAX_CHANNELS:
         return maps, ""
-    order = sorted(range(count), key=lambda channel: -maps.statistics[channel].range[1])
+    order = sorted(range(count), key=lambda channel: -maps.signal_ranges[channel][1])
     shown = sorted(order[:MAX_CHANNELS])
     names = ", ".join(maps.names[channel] for channel in shown)
     return maps.select(
