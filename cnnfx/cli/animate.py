@@ -146,6 +146,7 @@ def animate(
     from cnnfx.render.sliding.frames import FrameLayout
     from cnnfx.render.sliding.palette import CellStyle
     from cnnfx.render.sliding.positions import sliding_window
+    from cnnfx.render.text import notes_on_escapes
 
     color_scale = scale_options.color_scale()
     network, network_notes = _network(network_options, layer or 1)
@@ -171,7 +172,7 @@ def animate(
             {"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(sliding), **written}
         )
     if not quiet:
-        for note in (*network_notes, *image_notes, *cell_notes):
+        for note in (*network_notes, *image_notes, *cell_notes, *notes_on_escapes(target.name, names)):
             print_message(note)
         if target.path is not None and not as_json:
             print_message(_summary(written))

@@ -52,7 +52,7 @@ def evaluate(
     from cnnfx.cli.advice import output_option
     from cnnfx.cli.inputs import load_data_of_model
     from cnnfx.cli.networks import load_classifier
-    from cnnfx.cli.outputs import check_picture
+    from cnnfx.cli.outputs import check_picture, print_escapes
     from cnnfx.errors import FileError
     from cnnfx.render.charts import confusion_picture
     from cnnfx.system.files import check_writable
@@ -76,6 +76,9 @@ def evaluate(
         _save(output, confusion_picture(result.confusion, result.classes))
     if mistakes is not None:
         _save_mistakes(mistakes, result, test, network)
+    if not quiet:
+        for path in filter(None, (output, mistakes)):
+            print_escapes(path, result.classes)
 
 
 def _save(path: str, picture: Levels) -> None:

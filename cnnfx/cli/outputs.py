@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +122,15 @@ def picture_target(source: InputImage, output: str, format: str | None, advice: 
     if target.format not in PICTURE_FORMATS:
         raise UsageError(f"{output} is not a picture file. {advice}")
     return target
+
+
+def print_escapes(path: str, texts: Iterable[str]) -> None:
+    """Print a note on the characters in a picture that its typeface lacks; `path` is the file."""
+    from cnnfx.cli.console import print_message
+    from cnnfx.render.text import notes_on_escapes
+
+    for note in notes_on_escapes(path, texts):
+        print_message(note)
 
 
 def check_animated(name: str, ending: str) -> None:

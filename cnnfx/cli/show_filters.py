@@ -158,7 +158,7 @@ def _save(
     network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, style: FilterStyle
 ) -> None:
     from cnnfx.cli.inputs import InputImage
-    from cnnfx.cli.outputs import picture_target
+    from cnnfx.cli.outputs import picture_target, print_escapes
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.captions import filters_caption
     from cnnfx.render.filters import filters_picture, vstack_pictures
@@ -172,6 +172,9 @@ def _save(
         pictures.append(filters_picture(layer, inputs, f"{name}: {filters_caption(layer, inputs)}", style))
     with target.open() as file:
         write_picture(file, output, vstack_pictures(pictures), target.format)
+    if style.labels:
+        names = (name for number, layer in chosen for name in (*layer.filter_names, *slice_names(network, number)))
+        print_escapes(target.name, [network.name, *names])
 
 
 def _largest(layer: Layer, scope: str) -> float | None:

@@ -110,7 +110,7 @@ def show_patterns(
     """
     from cnnfx.cli.inputs import InputImage, load_image_source
     from cnnfx.cli.networks import chosen_channels, load_named_network, use_threads
-    from cnnfx.cli.outputs import picture_target
+    from cnnfx.cli.outputs import picture_target, print_escapes
     from cnnfx.errors import UsageError
     from cnnfx.features.search import METHODS, network_up_to
     from cnnfx.pipeline.patterns import patterns_title
@@ -136,7 +136,10 @@ def show_patterns(
         for pattern in found.patterns:
             print_json(_described(network, found, pattern))
     if target is not None:
-        _save(target, found, patterns_title(network, found, images.name), columns)
+        title = patterns_title(network, found, images.name)
+        _save(target, found, title, columns)
+        if not quiet:
+            print_escapes(target.name, [title, *(pattern.name for pattern in found.patterns)])
     elif not as_json:
         print_result_lines(_picture_text(network, found, images))
         if not quiet:

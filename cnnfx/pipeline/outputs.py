@@ -13,9 +13,11 @@ from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.pipeline.targets import ARRAY_FORMATS, PAGE_FORMATS, PICTURE_FORMATS, Target, layer_names
+from cnnfx.render.captions import image_caption
 from cnnfx.render.feature_grid import GridOptions, channel_grids, feature_grid
 from cnnfx.render.grid import Grid
 from cnnfx.render.png import write_png
+from cnnfx.render.text import notes_on_escapes
 from cnnfx.system.files import atomic_write
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ def write(
         with target.open() as file:
             write_grid(file, target.name, grid, target.format)
         notes = nonfinite_notes(target.name, layers)
+        if grid_options.labels:
+            notes += notes_on_escapes(target.name, picture_texts(image, layers))
     return [
         Written(target.name, number, maps, range(maps.shape[0]), () if index else notes)
         for index, (number, maps) in enumerate(layers)
@@ -111,10 +115,20 @@ def _write_overlay(target: Target, image: Image, layers: Layers, options: Overla
     with target.open() as file:
         write_picture(file, target.name, overlay.pixels, target.format)
     notes = *overlay.notes, *nonfinite_notes(target.name, layers)
+    if options.labels:
+        notes += notes_on_escapes(target.name, picture_texts(image, layers))
     return [
         Written(target.name, number, maps, range(maps.shape[0]), () if index else notes, overlay.peaks[index])
         for index, (number, maps) in enumerate(layers)
     ]
+
+
+def picture_texts(image: Image, layers: Layers) -> Iterator[str]:
+    """Yield the names in the picture of an image and its feature maps."""
+    yield image_caption(image)
+    for _, maps in layers:
+        yield maps.network.name
+        yield from maps.names
 
 
 def _write_folder(target: Target, image: Image, layers: Layers, grid_options: GridOptions) -> Iterator[Written]:

@@ -123,9 +123,9 @@ def notes_on_escapes(name: str, texts: Iterable[str]) -> tuple[str, ...]:
     texts : iterable of str
         The texts in the picture.
     """
-    supported = _characters()
-    characters = [character for text in texts for character in unicodedata.normalize("NFC", text)]
-    missing = dict.fromkeys(character for character in characters if character not in supported)
+    escaped = [text for text in texts if not (text.isascii() and text.isprintable())]
+    characters = [character for text in escaped for character in unicodedata.normalize("NFC", text)]
+    missing = dict.fromkeys(character for character in characters if character not in _characters())
     if not missing:
         return ()
     # A control character in the note would change the terminal.

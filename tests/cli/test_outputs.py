@@ -384,3 +384,27 @@ def test_standard_output_gets_the_same_bytes_as_a_file():
 def test_standard_output_can_be_an_array():
     result = done("apply", SEVEN, "-f", "edges", "-o", "-", "--format", "npy")
     assert np.load(io.BytesIO(result.stdout_bytes)).shape == (4, 26, 26)
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (["apply", SEVEN, "-f", "signs.toml"], "maps.png"),
+        (["apply", SEVEN, "-f", "signs.toml", "--overlay"], "maps.png"),
+        (["show-filters", "signs.toml"], "filters.png"),
+        (["animate", SEVEN, "-f", "signs.toml", "--region", "8,8,6,6"], "slide.gif"),
+    ],
+)
+def test_a_note_tells_how_characters_that_the_typeface_lacks_are_written(command, output):
+    names = ("größer σ ∂x верх", "漢字")
+    filters = "\n".join(f'[[filter]]\nname = "{name}"\nweights = [[1, -1]]\n' for name in names)
+    Path("signs.toml").write_text(filters, encoding="utf-8")
+    notes = done(*command, "-o", output).stderr.splitlines()
+    assert [note for note in notes if "typeface" in note] == [
+        rf"{output}: the typeface of pictures has no 漢, 字; written as \u6f22, \u5b57."
+    ]
+
+
+def test_pixels_without_labels_have_no_such_note():
+    Path("signs.toml").write_text('[[filter]]\nname = "漢"\nweights = [[1, -1]]\n', encoding="utf-8")
+    assert "typeface" not in done("apply", SEVEN, "-f", "signs.toml", "--no-labels", "-o", "maps.png").stderr
