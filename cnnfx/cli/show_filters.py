@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
     from cnnfx.render.filters import FilterStyle
+    from cnnfx.render.tiles import Levels
 
+PAIRS = "before and after training, strongest first"
+"""What `--compare` shows, for titles."""
 MAX_LARGE_FILTERS = 8
 """The most filters that a terminal shows enlarged, or with a column for each input channel."""
 
@@ -47,6 +50,9 @@ Only = Annotated[
     ),
 ]
 Before = Annotated[bool, option("--before", "Show the filters of a model before training.")]
+Compare = Annotated[
+    bool, option("--compare", "Show each filter of a model before and after training, the strongest first.")
+]
 Values = Annotated[bool, option("--values", "Print the weights; with -o, write them into the picture.")]
 Scope = Annotated[
     options.Scope,
@@ -67,6 +73,7 @@ def show_filters(
     layer: LayerOption = "all",
     only: Only = None,
     before: Before = False,
+    compare: Compare = False,
     values: Values = False,
     scope: Scope = "channel",
     colormap: options.ColormapOption = "gray",
@@ -87,6 +94,7 @@ def show_filters(
       cnnfx show-filters sobel --values
       cnnfx show-filters gaussian -o gaussian.png
       cnnfx show-filters model.npz --layer 1 --before
+      cnnfx show-filters model.npz --layer 1 --compare -o learned.png
       cnnfx show-filters model.npz --layer 2 --only 9-16
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
@@ -98,9 +106,20 @@ def show_filters(
         raise UsageError("Name the filters, such as edges; cnnfx list-filters shows the presets.")
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
+    if compare and (before or values or as_json):
+        other = "--before" if before else "--values" if values else "--json"
+        raise UsageError(f"--compare draws pairs of pictures, so {other} cannot be given with it.")
     network = build_network([spec] if spec else [], kernel or [])
-    network = _start(network, spec) if before else network
+    start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
+    network = start if before else network
     chosen = [(number, _selected(network, number, one, only)) for number, one in _chosen(network, layer)]
+    if compare:
+        pairs = [(number, _selected(start, number, start.layers[number - 1], only), one) for number, one in chosen]
+        if output is not None:
+            _save_pairs(network, pairs, output, format, FilterStyle(scope, colormap, False, labels, legend))
+        else:
+            print_result_lines("\n\n".join(_pairs_text(network, *pair, scope) for pair in pairs))
+        return
     if as_json:
         for number, shown in chosen:
             print_json(_described(network, number, shown))
@@ -113,12 +132,14 @@ def show_filters(
         print_result_lines("\n\n".join(texts))
 
 
-def _start(network: Network, spec: str | None) -> Network:
+def _start(network: Network, spec: str | None, option_name: str) -> Network:
     """The network before training."""
     from cnnfx.errors import UsageError
 
     if network.start is None:
-        raise UsageError(f"{spec or network.name} has not been trained: --before is for models written by cnnfx train.")
+        raise UsageError(
+            f"{spec or network.name} has not been trained: {option_name} is for models written by cnnfx train."
+        )
     return network.start
 
 
@@ -157,24 +178,60 @@ def slice_names(network: Network, number: int) -> list[str]:
 def _save(
     network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, style: FilterStyle
 ) -> None:
+    from cnnfx.render.filters import filters_picture
+
+    pictures = []
+    for number, layer in chosen:
+        inputs = slice_names(network, number)
+        pictures.append(filters_picture(layer, inputs, _caption(network, number, layer, inputs), style))
+    _write(network, pictures, output, format)
+
+
+def _save_pairs(
+    network: Network, pairs: list[tuple[int, Layer, Layer]], output: str, format: str | None, style: FilterStyle
+) -> None:
+    from cnnfx.render.filter_pairs import pairs_picture
+
+    pictures = []
+    for number, before, after in pairs:
+        inputs = slice_names(network, number)
+        caption = f"{_caption(network, number, after, inputs)} · {PAIRS}, with the norms of the weights"
+        pictures.append(pairs_picture(before, after, inputs, caption, style))
+    _write(network, pictures, output, format)
+
+
+def _caption(network: Network, number: int, layer: Layer, inputs: Sequence[str]) -> str:
+    from cnnfx.render.captions import filters_caption
+
+    name = f"{network.name}, layer {number}" if len(network.layers) > 1 else network.name
+    return f"{name}: {filters_caption(layer, inputs)}"
+
+
+def _write(network: Network, pictures: Sequence[Levels], output: str, format: str | None) -> None:
+    """Write pictures into one, from top to bottom."""
     from cnnfx.cli.inputs import InputImage
     from cnnfx.cli.outputs import picture_target, print_escapes
     from cnnfx.pipeline.outputs import write_picture
-    from cnnfx.render.captions import filters_caption
-    from cnnfx.render.filters import filters_picture, vstack_pictures
+    from cnnfx.render.filters import vstack_pictures
 
     advice = "Filters are written to one picture: give -o filters.png."
     target = picture_target(InputImage(network.name), output, format, advice)
-    pictures = []
-    for number, layer in chosen:
-        name = f"{network.name}, layer {number}" if len(network.layers) > 1 else network.name
-        inputs = slice_names(network, number)
-        pictures.append(filters_picture(layer, inputs, f"{name}: {filters_caption(layer, inputs)}", style))
     with target.open() as file:
         write_picture(file, output, vstack_pictures(pictures), target.format)
     if style.labels:
         names = (name for number, layer in chosen for name in (*layer.filter_names, *slice_names(network, number)))
         print_escapes(target.name, [network.name, *names])
+
+
+def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scope: str) -> str:
+    """The filters before and after training as lines for the terminal."""
+    from cnnfx.render.filter_pairs import pair_tiles
+    from cnnfx.render.preview import pictures_preview
+
+    tiles = pair_tiles(before, after, slice_names(network, number), scope)
+    title = f"{_heading(network, number)[0]}, {PAIRS}"
+    scale = 4 if len(tiles.labels) <= MAX_LARGE_FILTERS else 2
+    return f"{in_lines(title, sys.stdout)}\n{pictures_preview(tiles, picture_terminal(sys.stdout), scale)}"
 
 
 def _largest(layer: Layer, scope: str) -> float | None:

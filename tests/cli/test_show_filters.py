@@ -256,3 +256,33 @@ def test_an_unknown_preset_is_refused():
     assert refused("show-filters", "sobbel") == (
         'cnnfx: there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.'
     )
+
+
+def test_before_and_after_are_compared_in_pairs(model):
+    pairs = levels(model, "--layer", "1", "--compare")
+    one = levels(model, "--layer", "1", "--only", "1", "--compare")
+    assert pairs.ndim == 2
+    assert one.size < pairs.size
+    assert not np.array_equal(pairs, levels(model, "--layer", "1", "--compare", "--scope", "all"))
+
+
+def test_pairs_are_drawn_as_text_with_the_strongest_first(model):
+    title, labels, *_ = done("show-filters", model, "--layer", "1", "--compare").stdout.splitlines()
+    assert title == "layer 1: 6 filters of 5×5, before and after training, strongest first"
+    weights = cnnfx.load_network(model).layers[0].conv.weights
+    strongest = np.argsort(-np.square(weights).sum(axis=(1, 2, 3)))
+    shown = labels.split()
+    assert shown[0] == str(strongest[0] + 1)
+
+
+def test_a_preset_cannot_be_compared():
+    assert refused("show-filters", "edges", "--compare", code=2) == (
+        "cnnfx: edges has not been trained: --compare is for models written by cnnfx train."
+    )
+
+
+@pytest.mark.parametrize("other", ["--before", "--values", "--json"])
+def test_pairs_are_pictures_only(model, other):
+    assert refused("show-filters", model, "--compare", other, code=2) == (
+        f"cnnfx: --compare draws pairs of pictures, so {other} cannot be given with it."
+    )
