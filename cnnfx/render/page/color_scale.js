@@ -96,8 +96,8 @@ function clippedRanges(maps, ranges, { normalize, scope, clip }) {
     : ranges.map((_, channel) => sorted(maps.values.subarray(channel * size, (channel + 1) * size)));
   return channels.map((values, channel) => {
     const high = percentile(values, clip);
-    if (normalize === "minmax") return { low: percentile(values, 100 - clip), high };
-    return high > 0 ? { low: -high, high } : ranges[channel];
+    const low = normalize === "minmax" ? percentile(values, 100 - clip) : -high;
+    return low < high && ranges[channel].low < ranges[channel].high ? { low, high } : ranges[channel];
   });
 }
 

@@ -47,7 +47,7 @@ const page = {
 
   /** Show maps. */
   update(maps) {
-    Object.assign(this, { maps, ranges: maps.map(channelRanges) });
+    Object.assign(this, { maps, ranges: signalRanges(this.network, maps.map(channelRanges)) });
     this.draw();
     showClasses(this, maps[maps.length - 1]);
     if (this.selected) this.select(this.selected.view, this.selected.row, this.selected.column);

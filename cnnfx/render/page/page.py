@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import PIL.Image
 
 SCRIPTS = (
-    "data", "geometry", "forward", "trace", "channel_maps", "receptive_field", "color_scale", "colors", "resampling",
-    "digit_preprocessing", "picture", "toml",
+    "data", "geometry", "forward", "trace", "channel_maps", "receptive_field", "color_scale", "rounding", "colors",
+    "resampling", "digit_preprocessing", "picture", "toml",
     "elements", "legend", "map_view", "pointing", "filter_picture", "explanation", "pen", "layout", "classes",
     "explanation_panel", "channel_view", "kernel_editor", "image_input", "controls", "main",
 )  # fmt: skip

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import cnnfx
 from cnnfx.conv.padding import source_indices
 from cnnfx.datasets import fit_digit
 from cnnfx.datasets.image_folder import resize_to_bytes
 from cnnfx.images import Image
+from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.layers import Activation, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale
@@ -305,3 +307,19 @@ def test_weights_of_zero_take_no_time():
               return times;"""
     full_time, sparse_time = run_in_node(body, [page_data_of(network, image) for network in networks])
     assert sparse_time < full_time / 3
+
+
+@pytest.mark.parametrize("preset", ["edges", "sobel", "circles", "spots"])
+@pytest.mark.parametrize("value", [0.3, 0.7])
+def test_maps_of_rounding_errors_only_are_recognized_as_in_python(preset, value):
+    image = Image("image", np.full((1, 60, 60), value, "f4"), ("gray",), True)
+    network = cnnfx.load_network(preset).bind(image.channel_names)
+    layers = range(1, len(network.layers) + 1)
+    wanted = [feature_maps(network, image, image.channel_names, number).signal_ranges for number in layers]
+    body = """const network = readNetwork(given.network), maps = finish(forward(network, readImage(given.image)));
+              return signalRanges(network, maps.map(channelRanges)).slice(1)
+                .map((ranges) => ranges.map(({ low, high }) => [low, high]));"""
+    found = run_in_node(body, page_data_of(network, image))
+    for ranges, expected in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(np.array(ranges) == 0, np.array(expected) == 0)
+        np.testing.assert_allclose(ranges, expected, atol=1e-6)
