@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cnnfx.cli import options
-from cnnfx.cli.console import print_error, print_json, print_result
+from cnnfx.cli import options, parsers
+from cnnfx.cli.console import print_error, print_json, print_message, print_result
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.datasets import LabeledImages
-    from cnnfx.nn.network import Network
     from cnnfx.render.tiles import Levels
     from cnnfx.training.evaluate import Evaluation
 
@@ -28,13 +27,15 @@ Mistakes = Annotated[
     str | None,
     option("--mistakes FILE", "Draw the misclassified images with the highest probability, such as mistakes.png."),
 ]
+Threads = Annotated[int | None, option("--threads N", options.THREADS, parser=parsers.whole)]
 
 
 def evaluate(
-    model: options.Model,
+    model: options.Model = options.DEFAULT_MODEL,
     data: options.ModelData = None,
     output: Output = None,
     mistakes: Mistakes = None,
+    threads: Threads = None,
     as_json: options.JsonObject = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -45,19 +46,20 @@ def evaluate(
     class. The worst mistakes are those with the highest probability.
 
     \b
-      cnnfx evaluate model.npz
-      cnnfx evaluate model.npz --data mnist --json
-      cnnfx evaluate model.npz -o confusion.png --mistakes mistakes.png
+      cnnfx evaluate
+      cnnfx evaluate small.npz --data mnist --json
+      cnnfx evaluate -o confusion.png --mistakes mistakes.png
     """
     from cnnfx.cli.advice import output_option
     from cnnfx.cli.inputs import load_data_of_model
-    from cnnfx.cli.networks import load_classifier
+    from cnnfx.cli.networks import load_classifier, use_threads
     from cnnfx.cli.outputs import check_picture, print_escapes
     from cnnfx.errors import FileError
     from cnnfx.render.charts import confusion_picture
     from cnnfx.system.files import check_writable
     from cnnfx.training.evaluate import evaluate as evaluate_network
 
+    use_threads(threads)
     for path, name in ((output, "-o"), (mistakes, "--mistakes")):
         if path is not None:
             check_picture(path, "Give the name of one, such as confusion.png.")
@@ -73,24 +75,26 @@ def evaluate(
     else:
         print_result(_text(result, test.name))
     if output is not None:
-        _save(output, confusion_picture(result.confusion, result.classes))
+        _save(output, "confusion matrix", confusion_picture(result.confusion, result.classes), quiet)
     if mistakes is not None:
-        _save_mistakes(mistakes, result, test, network)
+        _save_mistakes(mistakes, result, test, quiet)
     if not quiet:
         for path in filter(None, (output, mistakes)):
             print_escapes(path, result.classes)
 
 
-def _save(path: str, picture: Levels) -> None:
-    from cnnfx.cli.outputs import file_ending
+def _save(path: str, what: str, picture: Levels, quiet: bool) -> None:
+    from cnnfx.cli.outputs import file_ending, written_text
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.system.files import atomic_write
 
     with atomic_write(path) as file:
         write_picture(file, path, picture, file_ending(path))
+    if not quiet:
+        print_message(written_text(path, what, picture))
 
 
-def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, network: Network) -> None:
+def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, quiet: bool) -> None:
     from cnnfx.render.charts import mistakes_picture
 
     worst = result.misclassified[:MAX_DRAWN_MISTAKES]
@@ -103,7 +107,7 @@ def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, network: 
         f"({_percent(result.probabilities[k].max(), 0)})"
         for k in worst
     ]
-    _save(path, mistakes_picture(test.images[worst], labels))
+    _save(path, f"{len(worst)} misclassified images", mistakes_picture(test.images[worst], labels), quiet)
 
 
 def _percent(share: float | None, digits: int = 2) -> str:

@@ -74,6 +74,7 @@ def explain(
     layer: Layer = None,
     only: Only = None,
     depth: Depth = None,
+    threads: options.Threads = None,
     as_json: Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -90,13 +91,14 @@ def explain(
       cat photo.png | cnnfx explain - -k '0 -1 0; -1 5 -1; 0 -1 0' --at 0,0
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
     """
-    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network
+    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network, use_threads
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
 
     if len(image) > 1:
         raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
+    use_threads(threads)
     network = requested_network(network_options, pool, layer)
     channels, background = image_options.channels, image_options.background
     pipeline = Pipeline(network, (), channels, background, image_options.max_pixels or MAX_PIXELS)

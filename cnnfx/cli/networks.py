@@ -172,6 +172,7 @@ def load_named_network(spec: str) -> Network:
     """
     from pathlib import Path
 
+    _check_default_model(spec)
     network = load_network(spec)
     return replace(network, name=Path(spec).stem) if spec.lower().endswith(".npz") else network
 
@@ -188,10 +189,21 @@ def load_classifier(path: str) -> Network:
     """
     if not path.lower().endswith(".npz"):
         raise UsageError(f"{path} is not a model. Models are .npz files written by cnnfx train.")
+    _check_default_model(path)
     network = load_network(path)
     if network.head is None:
         raise FileError(f"{path} has no classifier head. Use a model written by cnnfx train.")
     return network
+
+
+def _check_default_model(path: str) -> None:
+    """Raise FileError if the model that commands read by default does not exist."""
+    import os
+
+    from cnnfx.cli.options import DEFAULT_MODEL
+
+    if path == DEFAULT_MODEL and not os.path.exists(path):
+        raise FileError(f"There is no {path} in this folder. Train one with cnnfx train, or name another model.")
 
 
 def use_threads(count: int | None) -> None:

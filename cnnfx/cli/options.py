@@ -295,19 +295,13 @@ class ScaleOptions:
 Json = Annotated[bool, option("--json", "Print one JSON object per result on standard output.", MESSAGES)]
 JsonObject = Annotated[bool, option("--json", "Print one JSON object on standard output.")]
 Quiet = Annotated[bool, option("--quiet -q", "Print errors only.", MESSAGES)]
-Threads = Annotated[
-    int | None,
-    option(
-        "--threads N",
-        "Total number of threads, instead of $CNNFX_THREADS or the number of processors.",
-        IMAGES,
-        parsers.whole,
-    ),
-]
+THREADS = "Total number of threads, instead of $CNNFX_THREADS or the number of processors."
+Threads = Annotated[int | None, option("--threads N", THREADS, IMAGES, parsers.whole)]
 
-Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model (.npz) written by cnnfx train.", show_default=False)
-]
+DEFAULT_MODEL = "model.npz"
+"""The model that `cnnfx train` writes, and that other commands read, unless another is named."""
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model (.npz) written by cnnfx train.")]
 ModelData = Annotated[
     str | None,
     option(

@@ -18,8 +18,12 @@ from cnnfx.pipeline.targets import (
     file_name,
     protect_inputs,
 )
+from cnnfx.system.sizes import size_text
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cnnfx.cli.inputs import InputImage
 
 STDOUT_NAMES = (STDOUT, "/dev/stdout")
@@ -131,6 +135,11 @@ def print_escapes(path: str, texts: Iterable[str]) -> None:
 
     for note in notes_on_escapes(path, texts):
         print_message(note)
+
+
+def written_text(name: str, what: str, picture: NDArray[np.uint8]) -> str:
+    """Return the message about a picture `(H, W)` or `(H, W, 3)` that was written to the file of a name."""
+    return f"{name}: {what}, {size_text(picture.shape[:2])} pixels"
 
 
 def check_animated(name: str, ending: str) -> None:

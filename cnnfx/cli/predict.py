@@ -22,9 +22,10 @@ Top = Annotated[int | None, option("--top N", "Print the N most probable classes
 
 def predict(
     images: options.Images,
-    model: Model = "model.npz",
+    model: Model = options.DEFAULT_MODEL,
     top: Top = None,
     recursive: options.Recursive = False,
+    threads: options.Threads = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -41,10 +42,11 @@ def predict(
     """
     from cnnfx.cli.advice import FAILURE, report
     from cnnfx.cli.inputs import image_sources
-    from cnnfx.cli.networks import load_classifier
+    from cnnfx.cli.networks import load_classifier, use_threads
     from cnnfx.errors import CnnfxError
     from cnnfx.training.predict import training_image_shape
 
+    use_threads(threads)
     network = load_classifier(model)
     training_image_shape(network, model)  # a bad model is one error, not one for each image
     sources = image_sources(images, recursive)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import in_lines, picture_terminal, print_error, print_json, print_result_lines
+from cnnfx.cli.console import in_lines, picture_terminal, print_error, print_json, print_message, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Spec = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="A model (.npz), a preset's name or a .toml file.",
-        show_default=False,
         autocompletion=parsers.complete_filters,
     ),
 ]
@@ -82,7 +81,7 @@ Json = Annotated[bool, option("--json", "Print one JSON object per filter on sta
 
 
 def show_patterns(
-    spec: Spec,
+    spec: Spec = options.DEFAULT_MODEL,
     data: Data = None,
     layer: Layer = None,
     only: Only = None,
@@ -102,8 +101,8 @@ def show_patterns(
     changes noise until the activation is at least that of any patch.
 
     \b
-      cnnfx show-patterns model.npz -o patterns.png
-      cnnfx show-patterns model.npz --layer classes -o classes.png
+      cnnfx show-patterns -o patterns.png
+      cnnfx show-patterns small.npz --layer classes -o classes.png
       cnnfx show-patterns model.npz --layer 1 --only 1,4,7-9
       cnnfx show-patterns sobel --data photos/ --method patches -o sobel.png
       cnnfx show-patterns model.npz --json > patterns.jsonl
@@ -137,7 +136,7 @@ def show_patterns(
             print_json(_described(network, found, pattern))
     if target is not None:
         title = patterns_title(network, found, images.name)
-        _save(target, found, title, columns)
+        _save(target, found, title, columns, quiet)
         if not quiet:
             print_escapes(target.name, [title, *(pattern.name for pattern in found.patterns)])
     elif not as_json:
@@ -193,13 +192,17 @@ def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
 
 
-def _save(target: Target, found: LayerPatterns, title: str, columns: int | None) -> None:
+def _save(target: Target, found: LayerPatterns, title: str, columns: int | None, quiet: bool) -> None:
+    from cnnfx.cli.outputs import written_text
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.features import patterns_picture
 
     picture = patterns_picture(found, title, columns)
     with target.open() as file:
         write_picture(file, target.name, picture, target.format)
+    if target.path is not None and not quiet:
+        count = len(found.patterns)
+        print_message(written_text(target.name, f"the patterns of {count} filter{'s' * (count != 1)}", picture))
 
 
 def _picture_text(network: Network, found: LayerPatterns, images: ImageSource) -> str:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from cnnfx.images import ColorMode
     from cnnfx.training import Trainer
 
-DEFAULT_OUTPUT = "model.npz"
-"""The file of a new model."""
-
 
 def train(
     epochs: training_options.Epochs = None,
@@ -82,6 +79,8 @@ def train(
         pictures.start(trainer)
         with pictures:
             _run(trainer, path, reporter, pictures, quiet)
+    if log is not None and not quiet:
+        print_message(f"{log}: one JSON object for each epoch")
     if not quiet:
         print_summary(trainer, path, time.monotonic() - start)
 
@@ -132,9 +131,11 @@ def _model_path(output: str | None, resume: str | None) -> str:
     """The file of the model, which is checked to be writable before any work is done."""
     from cnnfx.system.files import check_writable
 
-    path = output or resume or DEFAULT_OUTPUT
+    path = output or resume or options.DEFAULT_MODEL
     if path == "-" or not path.lower().endswith(".npz"):
-        raise UsageError(f"{path}: the model is written to a .npz file after every epoch, such as -o {DEFAULT_OUTPUT}.")
+        raise UsageError(
+            f"{path}: the model is written to a .npz file after every epoch, such as -o {options.DEFAULT_MODEL}."
+        )
     check_writable(path)
     return path
 

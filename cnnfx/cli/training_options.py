@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from cnnfx.cli import parsers
-from cnnfx.cli.options import DATA, MESSAGES, option
+from cnnfx.cli.options import DATA, MESSAGES, THREADS, option
 
 # The headings of the help:
 NETWORK = "The network"
@@ -77,12 +77,7 @@ Resume = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    option(
-        "--threads N",
-        "Total number of threads, instead of $CNNFX_THREADS or the number of processors. The result is the same.",
-        RUN,
-        parsers.whole,
-    ),
+    option("--threads N", f"{THREADS} The result is the same.", RUN, parsers.whole),
 ]
 ModelOutput = Annotated[
     str | None,

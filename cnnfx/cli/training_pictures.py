@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cnnfx.cli.advice import output_option
 from cnnfx.cli.console import print_message
-from cnnfx.cli.outputs import check_animated, check_picture, file_ending
+from cnnfx.cli.outputs import check_animated, check_picture, file_ending, written_text
 from cnnfx.errors import UsageError
+from cnnfx.system.sizes import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,11 +172,11 @@ class TrainingPictures:
         from cnnfx.render.filmstrip import frame_durations
         from cnnfx.system.files import atomic_write
 
-        times = frame_durations(len(self._snapshots))
+        times, size = frame_durations(len(self._snapshots)), next(self._strip()).shape[:2]
         with atomic_write(path) as file:
             write_animation(file, path, self._strip(), times, file_ending(path))
         resumed = f", from step {self._steps_before} on, where the run was resumed" if self._steps_before else ""
-        self._report(f"{path}: the filters of layer {self.layer} in {len(times)} frames{resumed}")
+        self._report(f"{path}: the filters of layer {self.layer} in {len(times)} frames of {size_text(size)}{resumed}")
 
     def _write_curve(self, path: str) -> None:
         from cnnfx.pipeline.outputs import write_picture
@@ -183,9 +184,10 @@ class TrainingPictures:
         from cnnfx.system.files import atomic_write
 
         end = self._steps_before + len(self.losses)
+        picture = draw_plots(self._plots(), self._steps_before, end)
         with atomic_write(path) as file:
-            write_picture(file, path, draw_plots(self._plots(), self._steps_before, end), file_ending(path))
-        self._report(f"{path}: loss and accuracy of steps {self._steps_before + 1} to {end}")
+            write_picture(file, path, picture, file_ending(path))
+        self._report(written_text(path, f"loss and accuracy of steps {self._steps_before + 1} to {end}", picture))
 
     def _plots(self) -> list[Plot]:
         import numpy as np
