@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import in_lines, picture_terminal, print_json, print_result_lines
+from cnnfx.cli.console import in_lines, picture_terminal, print_json, print_message, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ Format = Annotated[
     str | None, option("--format ENDING", "The format, such as png or jpg, if the output's name has no ending.")
 ]
 Json = Annotated[bool, option("--json", "Print one JSON object per layer on standard output.")]
+Quiet = Annotated[bool, option("--quiet -q", "Print errors only.")]
 
 
 def show_filters(
@@ -82,6 +83,7 @@ def show_filters(
     output: Output = None,
     format: Format = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Draw filters: -1 is black, 0 gray, 1 white.
 
@@ -116,7 +118,7 @@ def show_filters(
     if compare:
         pairs = [(number, _selected(start, number, start.layers[number - 1], only), one) for number, one in chosen]
         if output is not None:
-            _save_pairs(network, pairs, output, format, FilterStyle(scope, colormap, False, labels, legend))
+            _save_pairs(network, pairs, output, format, FilterStyle(scope, colormap, False, labels, legend), quiet)
         else:
             print_result_lines("\n\n".join(_pairs_text(network, *pair, scope) for pair in pairs))
         return
@@ -124,7 +126,7 @@ def show_filters(
         for number, shown in chosen:
             print_json(_described(network, number, shown))
     if output is not None:
-        _save(network, chosen, output, format, FilterStyle(scope, colormap, values, labels, legend))
+        _save(network, chosen, output, format, FilterStyle(scope, colormap, values, labels, legend), quiet)
     elif values:
         print_result_lines("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
@@ -176,7 +178,12 @@ def slice_names(network: Network, number: int) -> list[str]:
 
 
 def _save(
-    network: Network, chosen: list[tuple[int, Layer]], output: str, format: str | None, style: FilterStyle
+    network: Network,
+    chosen: list[tuple[int, Layer]],
+    output: str,
+    format: str | None,
+    style: FilterStyle,
+    quiet: bool,
 ) -> None:
     from cnnfx.render.filters import filters_picture
 
@@ -184,11 +191,16 @@ def _save(
     for number, layer in chosen:
         inputs = slice_names(network, number)
         pictures.append(filters_picture(layer, inputs, _caption(network, number, layer, inputs), style))
-    _write(network, pictures, output, format)
+    _write(network, chosen, pictures, output, format, style, quiet)
 
 
 def _save_pairs(
-    network: Network, pairs: list[tuple[int, Layer, Layer]], output: str, format: str | None, style: FilterStyle
+    network: Network,
+    pairs: list[tuple[int, Layer, Layer]],
+    output: str,
+    format: str | None,
+    style: FilterStyle,
+    quiet: bool,
 ) -> None:
     from cnnfx.render.filter_pairs import pairs_picture
 
@@ -197,7 +209,8 @@ def _save_pairs(
         inputs = slice_names(network, number)
         caption = f"{_caption(network, number, after, inputs)} · {PAIRS}, with the norms of the weights"
         pictures.append(pairs_picture(before, after, inputs, caption, style))
-    _write(network, pictures, output, format)
+    shown = [(number, after) for number, _, after in pairs]
+    _write(network, shown, pictures, output, format, style, quiet)
 
 
 def _caption(network: Network, number: int, layer: Layer, inputs: Sequence[str]) -> str:
@@ -207,19 +220,32 @@ def _caption(network: Network, number: int, layer: Layer, inputs: Sequence[str])
     return f"{name}: {filters_caption(layer, inputs)}"
 
 
-def _write(network: Network, pictures: Sequence[Levels], output: str, format: str | None) -> None:
-    """Write pictures into one, from top to bottom."""
+def _write(
+    network: Network,
+    shown: list[tuple[int, Layer]],
+    pictures: Sequence[Levels],
+    output: str,
+    format: str | None,
+    style: FilterStyle,
+    quiet: bool,
+) -> None:
+    """Write the pictures of layers into one, from top to bottom, and say so."""
     from cnnfx.cli.inputs import InputImage
-    from cnnfx.cli.outputs import picture_target, print_escapes
+    from cnnfx.cli.outputs import picture_target, print_escapes, written_text
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.filters import vstack_pictures
 
     advice = "Filters are written to one picture: give -o filters.png."
-    target = picture_target(InputImage(network.name), output, format, advice)
+    target, picture = picture_target(InputImage(network.name), output, format, advice), vstack_pictures(pictures)
     with target.open() as file:
-        write_picture(file, output, vstack_pictures(pictures), target.format)
+        write_picture(file, output, picture, target.format)
+    if quiet:
+        return
+    if target.path is not None:
+        count = sum(len(layer.filter_names) for _, layer in shown)
+        print_message(written_text(target.name, f"{count} filter{'s' * (count != 1)}", picture))
     if style.labels:
-        names = (name for number, layer in chosen for name in (*layer.filter_names, *slice_names(network, number)))
+        names = (name for number, layer in shown for name in (*layer.filter_names, *slice_names(network, number)))
         print_escapes(target.name, [network.name, *names])
 
 

@@ -21,3 +21,9 @@ def frames(source):
         picture.seek(index)
         found.append((np.asarray(picture.convert("RGB")), picture.info["duration"]))
     return found
+
+
+def pixels(source):
+    """The size of a picture file as messages write it: "640×480"."""
+    with opened(source) as picture:
+        return f"{picture.width}×{picture.height}"

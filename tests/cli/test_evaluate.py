@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 
 import numpy as np
 import PIL.Image
 
 from tests.cli.commands import done, refused
+from tests.cli.pictures import pixels
 
 
 def test_the_accuracy_equals_that_reported_by_training(model):
@@ -44,7 +47,12 @@ def test_the_text_contains_accuracy_classes_and_matrix(model):
 
 
 def test_the_confusion_matrix_and_the_mistakes_are_drawn(model):
-    done("evaluate", model, "-o", "confusion.png", "--mistakes", "mistakes.png")
+    text = done("evaluate", model, "-o", "confusion.png", "--mistakes", "mistakes.png").stderr
+    assert re.fullmatch(
+        f"confusion.png: confusion matrix, {pixels('confusion.png')} pixels\n"
+        rf"mistakes.png: \d+ misclassified images, {pixels('mistakes.png')} pixels\n",
+        text,
+    )
     with PIL.Image.open("confusion.png") as matrix, PIL.Image.open("mistakes.png") as mistakes:
         assert matrix.mode == "RGB"
         assert mistakes.mode == "L"
@@ -76,3 +84,12 @@ def test_data_of_other_classes_are_refused(model):
     assert refused("evaluate", model, "--data", "pets") == (
         "cnnfx: pets: its classes are cat, dog; small was trained on 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
     )
+
+
+def test_by_default_the_model_of_the_last_training_is_evaluated(model):
+    shutil.copy(model, "model.npz")
+    assert done("evaluate", "-q").stdout == done("evaluate", model, "-q", "--threads", "1").stdout
+
+
+def test_quiet_leaves_out_what_is_written(model):
+    assert done("evaluate", model, "-o", "confusion.png", "-q").stderr == ""

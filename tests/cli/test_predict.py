@@ -80,8 +80,15 @@ def test_a_preset_is_not_a_model():
 
 
 def test_a_missing_model_is_reported_with_advice():
-    assert refused("predict", SEVEN) == (
-        "cnnfx: model.npz: there is no such file. Check the path; cnnfx train makes a model."
+    assert refused("predict", SEVEN, "-m", "other.npz") == (
+        "cnnfx: other.npz: there is no such file. Check the path; cnnfx train makes a model."
+    )
+
+
+@pytest.mark.parametrize("command", [("predict", SEVEN), ("evaluate",), ("show-patterns",)], ids=lambda args: args[0])
+def test_the_advice_for_a_missing_default_model_names_train(command):
+    assert refused(*command) == (
+        "cnnfx: There is no model.npz in this folder. Train one with cnnfx train, or name another model."
     )
 
 

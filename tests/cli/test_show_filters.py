@@ -12,6 +12,7 @@ import pytest
 
 import cnnfx
 from tests.cli.commands import done, on_a_terminal, refused
+from tests.cli.pictures import pixels
 from tests.render.text_pictures import decoded
 
 DEEP = """
@@ -286,3 +287,10 @@ def test_pairs_are_pictures_only(model, other):
     assert refused("show-filters", model, "--compare", other, code=2) == (
         f"cnnfx: --compare draws pairs of pictures, so {other} cannot be given with it."
     )
+
+
+def test_a_written_picture_is_named_with_its_size():
+    text = done("show-filters", "edges", "-o", "edges.png").stderr
+    assert text == f"edges.png: 4 filters, {pixels('edges.png')} pixels\n"
+    assert done("show-filters", "edges", "-o", "edges.png", "-q").stderr == ""
+    assert done("show-filters", "edges", "-o", "-").stderr == ""

@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 
 from tests.cli.commands import SAMPLES, done, on_a_terminal, refused, shell
+from tests.cli.pictures import pixels
 
 DATA = ("--data", "drawn:200")
 
@@ -120,7 +121,10 @@ def test_a_filter_that_is_never_active_is_reported(tmp_path):
         '[[filter]]\nname = "never"\nweights = [[1]]\nbias = -2\n'
     )
     result = done("show-patterns", "never.toml", *DATA, "-o", "never.png", "--json")
-    assert result.stderr == "cnnfx: never active in 200 images of drawn:200: never.\n"
+    assert result.stderr == (
+        "cnnfx: never active in 200 images of drawn:200: never.\n"
+        f"never.png: the patterns of 2 filters, {pixels('never.png')} pixels\n"
+    )
     white, never = map(json.loads, result.stdout.splitlines())
     assert (white["active"], len(white["patches"])) == (True, 9)
     assert (never["active"], never["patches"], never["maximization"]) == (False, [], [])
@@ -132,7 +136,10 @@ def test_a_filter_that_is_active_in_few_images_is_reported():
         save(f"images/{number}.png", np.full((4, 4), 255 * (number < 2)))
     Path("white.toml").write_text('activation = "relu"\n[[filter]]\nname = "white"\nweights = [[1]]\n')
     result = done("show-patterns", "white.toml", "--data", "images", "-o", "white.png")
-    assert result.stderr == "cnnfx: active in fewer than 9 images: white (2).\n"
+    assert result.stderr == (
+        "cnnfx: active in fewer than 9 images: white (2).\n"
+        f"white.png: the patterns of 1 filter, {pixels('white.png')} pixels\n"
+    )
 
 
 def test_a_picture_that_does_not_fit_is_skipped_and_reported():

@@ -51,7 +51,7 @@ def test_a_pipe_gets_a_plain_line_for_each_epoch():
 def test_the_summary_lists_the_layers_and_their_parameters():
     text = done(*TINY, "--epochs", "1").stderr
     assert "2 filters of 5×5   2 maps of 24×24          52  2 × 1 × 5 × 5 + 2 = 52\n" in text
-    assert "total                              695\n" in text
+    assert "total                                      695\n" in text
     assert "of the 50 test images are misclassified, most often: " in text
     assert "\nThe model is in model.npz. The run took " in text
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.cli.commands import COMMAND, done, environment, refused, run, wait_until
-from tests.cli.pictures import opened
+from tests.cli.pictures import opened, pixels
 
 TINY = ("train", "--data", "drawn:300", "--widths", "2,3")
 LONG = ("train", "--data", "drawn:6000", "--widths", "6,12", "--epochs", "60")
@@ -25,7 +25,7 @@ def picture(path):
 def test_the_filmstrip_begins_with_random_filters_and_ends_at_the_last_step(ending, kind):
     text = done(*TINY, "--epochs", "2", "--filmstrip", f"a.{ending}").stderr
     assert picture(f"a.{ending}") == (kind, 7)  # 300 images are 3 batches; the start and every one of 6 steps
-    assert f"\na.{ending}: the filters of layer 1 in 7 frames\n" in text
+    assert f"\na.{ending}: the filters of layer 1 in 7 frames of {pixels(f'a.{ending}')}\n" in text
 
 
 def test_its_first_and_last_frame_are_the_filters_before_and_after():
@@ -42,15 +42,15 @@ def test_its_first_and_last_frame_are_the_filters_before_and_after():
 
 def test_the_filmstrip_of_another_layer_shows_its_filters():
     text = done(*TINY, "--epochs", "1", "--filmstrip", "a.gif", "--filmstrip-layer", "2").stderr
-    assert "a.gif: the filters of layer 2 in 4 frames\n" in text
+    assert f"a.gif: the filters of layer 2 in 4 frames of {pixels('a.gif')}\n" in text
 
 
 def test_the_curve_is_a_picture_with_the_test_accuracy_in_it():
     text = done(*TINY, "--epochs", "2", "--curve", "a.png").stderr
-    assert "\na.png: loss and accuracy of steps 1 to 6\n" in text
-    pixels = np.asarray(opened("a.png")).astype(int)
-    orange = (pixels[..., 0] - pixels[..., 2]) > 150
-    assert orange[:, : pixels.shape[1] * 2 // 3].any(), "the first epoch's test, apart from the legend"
+    assert f"\na.png: loss and accuracy of steps 1 to 6, {pixels('a.png')} pixels\n" in text
+    shown = np.asarray(opened("a.png")).astype(int)
+    orange = (shown[..., 0] - shown[..., 2]) > 150
+    assert orange[:, : shown.shape[1] * 2 // 3].any(), "the first epoch's test, apart from the legend"
 
 
 def test_quiet_prints_nothing_about_pictures():
