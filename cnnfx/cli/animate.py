@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_message
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnnfx.cli.inputs import InputImage
     from cnnfx.cli.parsers import Region
     from cnnfx.images import Image
-    from cnnfx.nn.network import Network
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Target
-    from cnnfx.render.color import LinearScale
-    from cnnfx.render.sliding.frames import FrameLayout
+    from cnnfx.render.color import ColorScale, LinearScale
     from cnnfx.render.sliding.positions import SlidingWindow
+    from cnnfx.render.sliding.schedule import Frame
+    from cnnfx.render.sliding.sheet import Layout
 
 DEFAULT_MAX_SIDE = 32
 """The longer side, in pixels, to which larger images are shrunk by default."""
@@ -28,16 +30,6 @@ MAX_FRAMES = 1200
 """The most frames of an animation without `--steps`."""
 MAX_ANIMATION_PIXELS = 400_000_000
 """The most pixels of all frames together."""
-DEFAULT_SECONDS = 27
-"""The duration, in seconds, that the default number of frames per second aims at."""
-MIN_DEFAULT_FPS = 5
-"""The least frames per second by default."""
-MAX_DEFAULT_FPS = 25
-"""The most frames per second by default."""
-DEFAULT_FPS_WITH_NUMBERS = 2
-"""Frames per second by default with `--numbers`, so that they can be read."""
-LAST_FRAME_MILLISECONDS = 2000
-"""The duration of the last frame."""
 ANIMATION = "The animation"
 """A heading of the help."""
 
@@ -78,6 +70,16 @@ Format = Annotated[
     str | None,
     option("--format ENDING", "gif, webp or png, if the output's name has no ending.", options.OUTPUT),
 ]
+LayoutName = Literal["planes", "equation"]
+LayoutOption = Annotated[
+    LayoutName | None,
+    option(
+        "--layout",
+        "planes: tilted planes, the input in blue below, the output in green above; equation: input × kernel = "
+        "output, in gray.  [default: planes; equation with --numbers]",
+        ANIMATION,
+    ),
+]
 Numbers = Annotated[
     bool, option("--numbers", "Write pixels, weights, products and their sum into the cells.", ANIMATION)
 ]
@@ -85,7 +87,8 @@ Fps = Annotated[
     float | None,
     option(
         "--fps X",
-        "Frames per second.  [default: 2 with --numbers; else 5 to 25, for about half a minute]",
+        "Frames per second; constant regions pass faster.  [default: 2 with --numbers; else 5 to 25, by the number of "
+        "positions]",
         ANIMATION,
         parsers.fps,
     ),
@@ -94,7 +97,7 @@ Steps = Annotated[
     int | None,
     option(
         "--steps N",
-        "Show all positions in N frames, several per frame. By default one per frame.",
+        "Show all positions in N frames, several per frame. By default one per frame, apart from constant regions.",
         ANIMATION,
         parsers.whole,
     ),
@@ -111,12 +114,14 @@ def animate(
     image: options.Image,
     network_options: options.NetworkOptions,
     image_options: options.ImageOptions,
+    pool: options.Pooling = None,
     only: Only = None,
     layer: Layer = None,
     region: RegionOption = None,
     size: Size = None,
     output: Output = None,
     format: Format = None,
+    layout: LayoutOption = None,
     numbers: Numbers = False,
     fps: Fps = None,
     steps: Steps = None,
@@ -127,29 +132,30 @@ def animate(
 ) -> None:
     """Animate how filters slide over an image.
 
-    The input is below in blue, with the window of the filter shaded; above, in
-    green, the feature maps fill position by position. Pooling is left out.
+    The window of the filters slides over the input, and the feature maps fill
+    position by position; then the window of the pooling, if there is any.
 
     \b
       cnnfx animate digit.png --filters edges
       cnnfx animate digit.png -f edges --only top --numbers -o slide.gif
       cnnfx animate digit.png -f sobel --stride 2 --padding 1 -o slide.webp
+      cnnfx animate digit.png -f edges --only left --pool max:2
       cnnfx animate photo.png -f edges --region 200,80,24,24
       cnnfx animate digit.png -f model.npz --only 3 --layer 1
     """
     from cnnfx.cli.inputs import InputImage
-    from cnnfx.cli.networks import chosen_channels, layer_owner
+    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
-    from cnnfx.render.sliding.frames import FrameLayout
-    from cnnfx.render.sliding.palette import CellStyle
     from cnnfx.render.sliding.positions import sliding_window
+    from cnnfx.render.sliding.schedule import default_fps, schedule
     from cnnfx.render.text import notes_on_escapes
 
     color_scale = scale_options.color_scale()
-    network, network_notes = _network(network_options, layer or 1)
+    layout_name = _layout_name(layout, numbers, color_scale)
+    network = requested_network(network_options, pool, layer or 1)
     source = InputImage(image)
     target = animation_target(source, output, format, network.name)
     if as_json and target.path is None:
@@ -159,37 +165,54 @@ def animate(
     max_side = size or (DEFAULT_MAX_SIDE_WITH_NUMBERS if numbers else DEFAULT_MAX_SIDE)
     shown, image_notes = _load(pipeline, source, region, max_side)
     maps = pipeline.feature_maps(shown)[0][1]
-    names = [maps.names[index] for index in chosen_channels(only, maps.names, layer_owner(network))]
-    sliding = sliding_window(maps, shown.channel_names, names)
+    chosen = chosen_channels(only, maps.names, layer_owner(network))
+    sliding = sliding_window(maps, shown.channel_names, chosen)
     _check_count(shown, sliding, steps)
-    cell, cell_notes = _cell_size(sliding, scale, numbers)
-    positions = sliding.frame_positions(steps)
-    _check_size(shown, sliding, cell, len(positions) + 1)
-    layout = FrameLayout(sliding, _input_scale(shown, sliding), color_scale, CellStyle(cell, numbers))
-    written = _write(target, layout, positions, fps or _default_fps(positions, numbers))
+    fps = fps or default_fps(sliding, numbers)
+    frames = schedule(sliding, fps, steps)
+    cell, cell_notes = _cell_size(sliding, scale, layout_name, numbers)
+    _check_size(shown, sliding, cell, len(frames))
+    drawn = _layout(layout_name, sliding, _input_scale(shown, sliding), color_scale, cell, numbers, len(frames))
+    written = _write(target, drawn, frames, fps)
     if as_json:
         print_json(
-            {"input": shown.name, "filters": network.name, "layer": layer or 1, **_described(sliding), **written}
+            {
+                "input": shown.name,
+                "filters": network.name,
+                "layer": layer or 1,
+                "layout": layout_name,
+                **_described(sliding),
+                **written,
+            }
         )
     if not quiet:
-        for note in (*network_notes, *image_notes, *cell_notes, *notes_on_escapes(target.name, names)):
+        names = [*(channel.name for channel in sliding.channels), *sliding.input_names]
+        for note in (*image_notes, *cell_notes, *notes_on_escapes(target.name, names)):
             print_message(note)
         if target.path is not None and not as_json:
             print_message(_summary(written))
 
 
-def _network(network_options: options.NetworkOptions, layer: int) -> tuple[Network, list[str]]:
-    """Return the network up to the shown layer, without the pooling of this layer, and notes about it.
+def _layout_name(layout: LayoutName | None, numbers: bool, color_scale: ColorScale) -> LayoutName:
+    """Return the layout to draw.
 
-    Without pooling, the feature maps are as large as the filters have positions.
+    Raises
+    ------
+    UsageError
+        If an option has no effect in it.
     """
-    from cnnfx.cli.networks import requested_network
-    from cnnfx.render.sliding.positions import without_pooling
+    from cnnfx.errors import UsageError
 
-    network = requested_network(network_options, layer=layer)
-    pool = network.layers[layer - 1].pool
-    note = f"{network.name}: the maps are those before the pooling of layer {layer}, {pool}, which is left out."
-    return without_pooling(network, layer), [note] if pool else []
+    name = layout or ("equation" if numbers else "planes")
+    if name == "planes":
+        if numbers:
+            raise UsageError("--layout planes has no numbers. Leave out --numbers, or use --layout equation.")
+        if color_scale.colormap != "gray":
+            raise UsageError(
+                f"--colormap {color_scale.colormap} has no effect on planes, where the output is green. Add --layout "
+                "equation, or leave it out."
+            )
+    return name
 
 
 def _load(pipeline: Pipeline, source: InputImage, region: Region | None, max_side: int) -> tuple[Image, list[str]]:
@@ -217,8 +240,10 @@ def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> Non
     """Raise UsageError if there are more than `MAX_FRAMES` frames."""
     from cnnfx.errors import UsageError
 
-    if min(steps or sliding.position_count, sliding.position_count) > MAX_FRAMES:
-        count = f"{sliding.output_size[1]}×{sliding.output_size[0]} = {sliding.position_count} positions"
+    total = math.prod(sliding.output_size) + math.prod(sliding.pooled_size)
+    if min(steps or total, total) > MAX_FRAMES:
+        pooling = f" and {_grid_text(sliding.pooled_size)} of the pooling" if sliding.pool else ""
+        count = f"{_grid_text(sliding.output_size)} positions{pooling}"
         raise UsageError(
             f"{image.name}: the filter has {count} on {_size_text(image)} pixels; {MAX_FRAMES} frames are the most. "
             f"Crop the image with --region X,Y,W,H, shrink it with --size {DEFAULT_MAX_SIDE}, or show them in fewer "
@@ -226,16 +251,20 @@ def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> Non
         )
 
 
-def _cell_size(sliding: SlidingWindow, scale: int | None, numbers: bool) -> tuple[int, list[str]]:
+def _grid_text(size: tuple[int, int]) -> str:
+    return f"{size[1]}×{size[0]} = {math.prod(size)}"
+
+
+def _cell_size(sliding: SlidingWindow, scale: int | None, layout: LayoutName, numbers: bool) -> tuple[int, list[str]]:
     """Return the side of a cell in pixels, and notes about it."""
-    from cnnfx.render.sliding.frames import MIN_NUMBER_CELL, suitable_cell_size
+    from cnnfx.render.sliding.equation import smallest_number_cell, suitable_equation_cell
+    from cnnfx.render.sliding.planes import suitable_plane_cell
 
     if scale is None:
-        return suitable_cell_size(sliding, numbers), []
-    if numbers and scale < MIN_NUMBER_CELL:
-        return MIN_NUMBER_CELL, [
-            f"--scale {scale} is too small for numbers: each pixel is drawn as {MIN_NUMBER_CELL}×{MIN_NUMBER_CELL}."
-        ]
+        return suitable_plane_cell(sliding) if layout == "planes" else suitable_equation_cell(sliding, numbers), []
+    smallest = smallest_number_cell(sliding) if numbers else 1
+    if scale < smallest:
+        return smallest, [f"--scale {scale} is too small for numbers: each pixel is drawn as {smallest}×{smallest}."]
     return scale, []
 
 
@@ -243,7 +272,9 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
     """Raise UsageError if the frames together have more than `MAX_ANIMATION_PIXELS` pixels."""
     from cnnfx.errors import UsageError
 
-    cells = len(sliding.inputs) * math.prod(sliding.padded_size) + len(sliding.channels) * sliding.position_count
+    cells = len(sliding.inputs) * math.prod(sliding.padded_size) + len(sliding.channels) * math.prod(
+        sliding.output_size
+    )
     if cells * cell**2 * frames > MAX_ANIMATION_PIXELS:
         raise UsageError(
             f"{image.name}: {frames} frames of {cells} cells of {cell}×{cell} pixels are too large an animation. Show "
@@ -253,7 +284,7 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
 
 
 def _input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
-    """Return the scale that maps input values to gray levels: from 0 to 1 for a picture, otherwise their range."""
+    """Return the scale that maps input values to levels: from 0 to 1 for a picture, otherwise by their range."""
     from cnnfx.nn.statistics import channel_statistics
     from cnnfx.render.color import linear_scale
 
@@ -263,27 +294,36 @@ def _input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
     return linear_scale("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
-def _default_fps(positions: list[int], numbers: bool) -> float:
-    return (
-        DEFAULT_FPS_WITH_NUMBERS
-        if numbers
-        else min(max(len(positions) / DEFAULT_SECONDS, MIN_DEFAULT_FPS), MAX_DEFAULT_FPS)
-    )
+def _layout(
+    name: LayoutName,
+    sliding: SlidingWindow,
+    input_scale: LinearScale,
+    color_scale: ColorScale,
+    cell: int,
+    numbers: bool,
+    frame_count: int,
+) -> Layout:
+    """Return the layout of the frames."""
+    from cnnfx.render.sliding.equation import EquationLayout
+    from cnnfx.render.sliding.planes import PlanesLayout
+
+    if name == "planes":
+        return PlanesLayout(sliding, input_scale, color_scale, cell, frame_count)
+    return EquationLayout(sliding, input_scale, color_scale, cell, numbers)
 
 
-def _write(target: Target, layout: FrameLayout, positions: list[int], fps: float) -> dict[str, Any]:
+def _write(target: Target, layout: Layout, frames: Sequence[Frame], fps: float) -> dict[str, Any]:
     """Write the animation, and describe it, ready for JSON."""
     from cnnfx.render.animation import frame_duration, write_animation
-    from cnnfx.render.sliding.frames import draw_frames
-    from cnnfx.render.sliding.palette import palette
 
     height, width = layout.shape
-    durations = [frame_duration(fps)] * len(positions) + [LAST_FRAME_MILLISECONDS]
+    durations = [frame.milliseconds for frame in frames]
+    pictures = layout.frames([frame.position for frame in frames])
     with target.open() as file:
-        write_animation(file, target.name, draw_frames(layout, positions), durations, target.format, palette())
+        write_animation(file, target.name, pictures, durations, target.format, layout.palette.colors)
     return {
         "output": target.name, "format": target.format, "frames": len(durations), "width": width, "height": height,
-        "fps": 1000 / durations[0], "seconds": sum(durations) / 1000,
+        "fps": 1000 / frame_duration(fps), "seconds": sum(durations) / 1000,
     }  # fmt: skip
 
 
@@ -294,6 +334,7 @@ def _described(sliding: SlidingWindow) -> dict[str, Any]:
         "channels": [channel.name for channel in sliding.channels],
         "input_size": [width, height],
         "positions": [columns, rows],
+        "pooled_positions": list(reversed(sliding.pooled_size)) if sliding.pool else None,
     }
 
 

@@ -92,7 +92,7 @@ class ExplanationWriter:
     def lines(self, explanation: Explanation, before: str = "", after: str = "") -> Iterator[str]:
         """Yield the lines of an explanation; `before` and `after` are added to its title."""
         position = f"{_channel_text(explanation.channel)} at {explanation.column},{explanation.row}"
-        value = format_number(_rounded(explanation.value, explanation.points[explanation.shown]))
+        value = format_number(rounded_value(explanation.value, explanation.points[explanation.shown]))
         title = f"{before}{position} = {value}{after}"
         yield title if self.colors == "none" else f"{BOLD}{title}{RESET}"
         indented = replace(self, width=None if self.width is None else self.width - len(INDENT))
@@ -121,7 +121,7 @@ class ExplanationWriter:
         for filter_sum in point.sums:
             key = explanation.layer, filter_sum.index, patch.row, patch.column
             if key in self.written:
-                value = format_number(_rounded(filter_sum.value, point))
+                value = format_number(rounded_value(filter_sum.value, point))
                 yield f"{_channel_text(filter_sum.filter)} at {patch.column},{patch.row} = {value}, as above"
                 continue
             self.written.add(key)
@@ -130,9 +130,9 @@ class ExplanationWriter:
             yield from self._sum(explanation.layer, filter_sum, point)
             if len(point.sums) > 1:
                 yield ""
-        yield from self.wrapped(_combination_text(point))
+        yield from self.wrapped(combination_text(point))
         if point.activation != "none":
-            values = (format_number(_rounded(value, point)) for value in (point.combined, point.value))
+            values = (format_number(rounded_value(value, point)) for value in (point.combined, point.value))
             yield ACTIVATION_TEXTS[point.activation].format(*values)
 
     def _sum(self, layer: int, filter_sum: Sum, point: Point) -> Iterator[str]:
@@ -212,7 +212,7 @@ def _channel_text(name: str) -> str:
     return f"channel {name}" if name.isdecimal() else name
 
 
-def _rounded(value: float, point: Point) -> float:
+def rounded_value(value: float, point: Point) -> float:
     """Return the value, or 0 if it is only the rounding error of products that cancel; see `ROUNDING_ERROR`."""
     products = [np.abs(term.products) for filter_sum in point.sums for term in filter_sum.terms]
     largest = max(float(values[np.isfinite(values)].max(initial=0)) for values in products)
@@ -244,15 +244,15 @@ def _pooling_lines(explanation: Explanation) -> Iterator[str]:
     yield f"{explanation.pool.kind} = {format_number(explanation.value)}"
 
 
-def _combination_text(point: Point) -> str:
+def combination_text(point: Point) -> str:
     """Return the formula that combines the sums of several filters; empty for a single one."""
     if point.combination == "take":
         return ""
-    values = [_rounded(filter_sum.value, point) for filter_sum in point.sums]
+    values = [rounded_value(filter_sum.value, point) for filter_sum in point.sums]
     names = [filter_sum.filter for filter_sum in point.sums]
     places = decimals(values)
     numbers = [format_number(value, places) for value in values]
-    result = format_number(_rounded(point.combined, point))
+    result = format_number(rounded_value(point.combined, point))
     bracketed = [f"({text})" if text.startswith("-") else text for text in numbers]
     if point.combination == "norm":
         squares = " + ".join(f"{text}²" for text in bracketed)
@@ -305,7 +305,7 @@ def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Ite
         if rest:
             parts.append((f"{rest} other{'s' * (rest > 1)}", filter_sum.total - sum(term.sum for term in terms)))
     parts = [*parts, ("bias", filter_sum.bias), (_channel_text(filter_sum.filter), filter_sum.value)]
-    parts = [(name, _rounded(value, point)) for name, value in parts]
+    parts = [(name, rounded_value(value, point)) for name, value in parts]
     places = decimals([value for _, value in parts])
     signs = [" ", *"+" * (len(parts) - 2), "="]
     numbers = [format_number(value, places) for _, value in parts]

@@ -11,7 +11,7 @@ import pytest
 from cnnfx.formats import load_network
 from cnnfx.images import load_image
 from cnnfx.render.color import linear_scale
-from cnnfx.render.sliding.palette import GREEN, palette
+from cnnfx.render.sliding.palette import Palette
 from tests.cli.commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
 from tests.cli.pictures import frames, opened
 
@@ -21,44 +21,55 @@ PART = ("--region", "4,7,6,5")
 def test_the_default_name_contains_image_and_filters():
     result = done("animate", SEVEN, "-f", "edges", "--only", "top", *PART)
     assert result.stdout == ""
-    assert len(frames("seven.edges.gif")) == 4 * 3 + 1
+    assert len(frames("seven.edges.gif")) == 4 * 3
     width, height = opened("seven.edges.gif").size
-    assert result.stderr == f"seven.edges.gif: 13 frames of {width}×{height}, 4.4 s\n"
+    assert result.stderr == f"seven.edges.gif: 12 frames of {width}×{height}, 4.2 s\n"
 
 
 @pytest.mark.parametrize(("ending", "kind"), [("gif", "GIF"), ("webp", "WEBP"), ("png", "PNG")])
 def test_the_ending_determines_the_format(ending, kind):
     done("animate", SEVEN, "-f", "edges", *PART, "-o", f"slide.{ending}")
     picture = opened(f"slide.{ending}")
-    assert (picture.format, picture.n_frames) == (kind, 13)
+    assert (picture.format, picture.n_frames) == (kind, 12)
 
 
 def test_all_formats_show_the_same_frames():
     for ending in ("gif", "webp", "png"):
         done("animate", SEVEN, "-f", "sobel", *PART, "-o", f"slide.{ending}", "--fps", "4")
     first = frames("slide.gif")
-    assert [duration for _, duration in first] == [250] * 12 + [2000]
+    assert [duration for _, duration in first] == [250] * 11 + [2000]
     for other in ("slide.webp", "slide.png"):
         for (one, time), (two, same_time) in zip(first, frames(other), strict=True):
             np.testing.assert_array_equal(one, two)
             assert time == same_time
 
 
+def has_cells(frame, colors, cell):
+    """Return whether cells of some colors `(rows, columns, 3)` are anywhere in a frame, apart from those at the end."""
+    rows, columns, _ = colors.shape
+    middle = cell // 2
+    for top in range(frame.shape[0] - rows * cell + 1):
+        for left in np.flatnonzero(
+            (frame[top + middle, middle : 1 - columns * cell or None] == colors[0, 0]).all(axis=1)
+        ):
+            shown = frame[top + middle :: cell, left + middle :: cell][:rows, :columns]
+            if np.array_equal(shown[:-1], colors[:-1]):
+                return True
+    return False
+
+
 def test_its_last_frame_shows_what_apply_computes():
     options = ("-f", "edges", "--stride", "2", "--padding", "1", "--activation", "relu")
-    done("animate", SEVEN, *options, "--only", "left", "--scale", "8", "-o", "slide.gif")
+    done("animate", SEVEN, *options, "--only", "left", "--scale", "8", "--layout", "equation", "-o", "slide.gif")
     done("apply", SEVEN, *options, "-o", "maps.npz")
     with np.load("maps.npz") as numbers:
         maps = numbers["maps"][list(numbers["names"]).index("left")]
-    colors = palette()[GREEN.indices(linear_scale("auto", 0, float(maps.max()), non_negative=True).levels(maps))]
-    last = frames("slide.gif")[-1][0]
-    rows, columns = maps.shape
-    shown = [
-        last[top + 4 :: 8, left + 4 :: 8][:rows, :columns]
-        for top in range(last.shape[0] - 8 * rows)
-        for left in range(70, 80)  # the map is in the middle above its input
-    ]
-    assert any(np.array_equal(picture, colors) for picture in shown)
+    levels = linear_scale("auto", 0, float(maps.max()), non_negative=True).levels(maps)
+    layout_palette = Palette((((0, 0, 0), (255, 255, 255)), 64))
+    colors = layout_palette.colors[layout_palette.ramps[0].indices(levels)]
+    shown = frames("slide.gif")
+    assert has_cells(shown[-1][0], colors, 8)
+    assert not has_cells(shown[-20][0], colors, 8)
 
 
 def test_json_describes_what_was_written():
@@ -67,9 +78,10 @@ def test_json_describes_what_was_written():
     printed = json.loads(shown.stdout)
     width, height = opened("a.png").size
     assert printed == {
-        "input": str(SEVEN), "filters": "edges", "layer": 1, "channels": ["top", "left", "bottom", "right"],
-        "input_size": [6, 5], "positions": [6, 5], "output": "a.png", "format": "png", "frames": 31,
-        "width": width, "height": height, "fps": 10.0, "seconds": 5.0,
+        "input": str(SEVEN), "filters": "edges", "layer": 1, "layout": "planes",
+        "channels": ["top", "left", "bottom", "right"],
+        "input_size": [6, 5], "positions": [6, 5], "output": "a.png", "format": "png", "frames": 30,
+        "width": width, "height": height, "fps": 10.0, "seconds": 4.9, "pooled_positions": None,
     }  # fmt: skip
 
 
@@ -85,18 +97,18 @@ def test_a_large_image_is_shrunk_with_a_message():
         f"{path}: shrunk from 512×384 to 32×24 pixels, so that each can be seen. --region X,Y,W,H shows a part in "
         "full size, --size N shrinks less."
     )
-    assert len(frames("a.gif")) == 30 * 22 + 1
+    assert len(frames("a.gif")) == 30 * 22
 
 
 def test_steps_bound_the_frames():
     done("animate", SEVEN, "-f", "edges", "--only", "top", "--steps", "20", "-o", "a.gif")
-    assert len(frames("a.gif")) == 21
+    assert len(frames("a.gif")) == 20
 
 
 def test_numbers_are_written_into_cells_that_are_large_enough():
     text = done("animate", SEVEN, "-f", "edges", "--numbers", "--scale", "5", *PART, "-o", "a.gif").stderr
-    assert text.startswith("--scale 5 is too small for numbers: each pixel is drawn as 24×24.\n")
-    assert opened("a.gif").width > 6 * 24
+    assert text.startswith("--scale 5 is too small for numbers: each pixel is drawn as 37×37.\n")
+    assert opened("a.gif").width > 6 * 37
     assert frames("a.gif")[0][1] == 500
 
 
@@ -109,9 +121,40 @@ def test_the_first_layer_of_a_model_is_animated(model):
     assert (printed["layer"], len(printed["channels"]), printed["positions"]) == (2, 12, [8, 8])
 
 
-def test_pooling_is_left_out_with_a_message(model):
-    text = done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2").stderr
-    assert text.startswith("small: the maps are those before the pooling of layer 1, max:2, which is left out.\n")
+def test_the_window_of_the_pooling_slides_after_that_of_the_filters(model):
+    printed = done("animate", SEVEN, "-f", model, "-o", "a.gif", "--steps", "2", "--json").stdout
+    assert json.loads(printed)["positions"] == [24, 24]
+    assert json.loads(printed)["pooled_positions"] == [12, 12]
+    options = ("-f", "edges", "--only", "top", "--region", "4,7,8,7", "-o", "b.gif", "--json")
+    printed = json.loads(done("animate", SEVEN, *options, "--pool", "max:2").stdout)
+    assert (printed["positions"], printed["pooled_positions"], printed["frames"]) == ([6, 5], [3, 2], 36)
+    assert len(frames("b.gif")) == 36
+
+
+def test_constant_regions_pass_faster():
+    shown = done("animate", SEVEN, "-f", "edges", "--only", "top", "-o", "a.gif", "--json").stdout
+    printed = json.loads(shown)
+    durations = [duration for _, duration in frames("a.gif")]
+    assert printed["frames"] == len(durations) < 26 * 26 - 200
+    assert sorted(set(durations)) == [20, 40, 2000]
+    assert printed["seconds"] == sum(durations) / 1000
+
+
+@pytest.mark.parametrize("options", [(), ("--numbers", "--region", "8,7,7,7", "--only", "top")])
+def test_files_stay_small(options):
+    done("animate", SEVEN, "-f", "edges", *options, "-o", "a.gif")
+    assert os.path.getsize("a.gif") < (300_000 if options else 1_500_000)
+
+
+def test_numbers_are_drawn_as_an_equation_and_other_animations_as_planes():
+    for options, layout in (((), "planes"), (("--numbers",), "equation"), (("--layout", "equation"), "equation")):
+        shown = done("animate", SEVEN, "-f", "edges", *PART, *options, "-o", "a.gif", "--steps", "2", "--json").stdout
+        assert json.loads(shown)["layout"] == layout
+
+
+def test_only_chooses_channels_by_name_number_and_range():
+    shown = done("animate", SEVEN, "-f", "edges", *PART, "--only", "right,1-2", "-o", "a.gif", "--json").stdout
+    assert json.loads(shown)["channels"] == ["right", "top", "left"]
 
 
 def test_settings_apply_to_the_animated_layer(model):
@@ -122,7 +165,7 @@ def test_settings_apply_to_the_animated_layer(model):
 def test_pipes_are_read_and_written():
     shown = shell(f"cat {SEVEN} | cnnfx animate - -f edges --filter top --size 8 | cat")
     assert shown.returncode == 0
-    assert len(frames(shown.stdout)) == 37
+    assert len(frames(shown.stdout)) == 36
 
 
 def test_float_channels_pass_through_a_pipe():
@@ -138,7 +181,7 @@ def test_a_terminal_gets_no_binary_data():
     code, shown = on_a_terminal("animate", SEVEN, "-f", "edges", "-o", "-")
     assert (code, shown) == (
         2,
-        "cnnfx: Binary data is not written to a terminal. Give -o FILE, or send the output into a pipe or file.\n",
+        "cnnfx: Binary data is not written to a terminal. Give -o FILE, or send the\noutput into a pipe or file.\n",
     )
 
 
@@ -161,6 +204,15 @@ def test_a_terminal_gets_no_binary_data():
         (("-f", "edges", "-o", "none/a.gif"),
          "none/a.gif: it cannot be written: its folder does not exist. Create it, or choose another with -o.", 1),
         (("-f", "edges", "-o", "out/"), "out/ is a folder. An animation is one file: give -o slide.gif.", 2),
+        (("-f", "edges", "--layout", "planes", "--numbers"),
+         "--layout planes has no numbers. Leave out --numbers, or use --layout equation.", 2),
+        (("-f", "edges", "--colormap", "viridis"),
+         "--colormap viridis has no effect on planes, where the output is green. Add --layout equation, or leave it "
+         "out.", 2),
+        (("-f", "edges", "--size", "28", "--padding", "4", "--pool", "max:2"),
+         f"{SEVEN}: the filter has 34×34 = 1156 positions and 17×17 = 289 of the pooling on 28×28 pixels; 1200 frames "
+         "are the most. Crop the image with --region X,Y,W,H, shrink it with --size 32, or show them in fewer frames "
+         "with --steps 300.", 2),
         (("-f", "edges", "--layer", "2"), "There is no layer 2: edges has 1 layer.", 2),
         (("-f", "edges", "--json", "-o", "-"),
          "--json and the animation cannot both go to standard output. Give -o FILE.", 2),
@@ -200,7 +252,7 @@ def test_an_unknown_value_is_wrong_usage(given, message):
 
 def test_an_animation_that_would_be_too_large_is_refused():
     assert refused("animate", SEVEN, "-f", "edges", "--scale", "999999999", code=2) == (
-        f"cnnfx: {SEVEN}: 677 frames of 3488 cells of 999999999×999999999 pixels are too large an animation. Show "
+        f"cnnfx: {SEVEN}: 352 frames of 3488 cells of 999999999×999999999 pixels are too large an animation. Show "
         "fewer filters with --only LIST, a smaller image with --size, smaller cells with --scale, or fewer frames "
         "with --steps."
     )
@@ -224,4 +276,4 @@ def test_the_shown_values_of_a_shrunk_image_are_its_own():
     done("animate", SEVEN, "-f", "edges", "--size", "7", "-o", "a.gif", "--steps", "1")
     small = load_image(SEVEN).floats()[0].reshape(7, 4, 7, 4).mean(axis=(1, 3))
     assert load_network("edges").feature_maps(small[None])[-1].shape == (4, 5, 5)
-    assert len(frames("a.gif")) == 2
+    assert len(frames("a.gif")) == 1

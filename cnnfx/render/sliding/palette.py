@@ -1,33 +1,40 @@
-"""The palette of the sliding-window animation, and arrays drawn in it as square cells.
+"""The palettes of the sliding-window animation: ramps of colors, and mixtures of colors by palette index.
 
-All frames share one palette, so that colors do not change from frame to frame. It has a ramp from dark to light for
-each part of a picture: gray for text, kernels and background, blue for the input, orange for the input under the
-window, green for the output. Text is drawn in levels, which are then converted to the indices of a ramp, so it needs no
-additional colors.
+All frames of an animation share one palette of at most 255 colors, so that colors do not change from frame to frame.
+Frames are drawn as palette indices. Smooth edges, tints and text are mixtures of two colors, for each of which the
+nearest color of the palette is looked up in a table; there is no dithering.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.color import interpolate_colors
-from cnnfx.render.number_text import format_short_number
-from cnnfx.render.text import draw_text_inside
-from cnnfx.render.tiles import Levels, enlarge
+from cnnfx.render.tiles import Levels
+
+Color = tuple[int, int, int]
+"""(red, green, blue), 0..255."""
+
+BLACK: Color = (0, 0, 0)
+WHITE: Color = (255, 255, 255)
+MIX_STEPS = 16
+"""The number of steps between two colors that are mixed."""
+COLOR_WEIGHTS = np.sqrt(np.array([0.3, 0.59, 0.11], np.float32))
+"""Weights of red, green and blue in the distance between two colors: their shares in luminance, under the root."""
 
 
 @dataclass(frozen=True)
 class ColorRamp:
-    """A range of palette indices whose colors go from dark to light.
+    """A range of palette indices whose colors go from low to high values.
 
     Parameters
     ----------
     first : int
-        The index of the darkest color.
+        The index of the color of level 0.
     count : int
         The number of colors.
     """
@@ -42,131 +49,99 @@ class ColorRamp:
         return steps + np.uint8(self.first)
 
 
-GRAY = ColorRamp(0, 48)
-"""Text, kernels, padding and background."""
-BLUE = ColorRamp(48, 60)
-"""The input."""
-ORANGE = ColorRamp(108, 60)
-"""The input under the window."""
-GREEN = ColorRamp(168, 64)
-"""The output."""
-MARKER = 232
-"""The palette index of the frames around the window and its output."""
-WHITE = GRAY.first + GRAY.count - 1
-"""The palette index of the background."""
-LINE = GRAY.indices(np.array(205, np.uint8)).item()
-"""The palette index of the thin lines between cells."""
-
-RAMP_COLORS = {
-    GRAY: ((0, 0, 0), (255, 255, 255)),
-    BLUE: ((6, 22, 62), (38, 104, 196), (240, 247, 255)),
-    ORANGE: ((84, 38, 0), (222, 124, 20), (255, 240, 214)),
-    GREEN: ((4, 42, 18), (48, 150, 78), (240, 255, 240)),
-}
-"""Colors (red, green, blue) at equal distances along each ramp; those between them are interpolated."""
-MARKER_COLOR = (255, 128, 0)
-"""The color (red, green, blue) of `MARKER`."""
-MIN_LINED_CELL = 6
-"""The smallest side in pixels of cells with lines between them."""
-MIN_FONT_SIZE = 8
-"""The smallest font size of the numbers in cells, in pixels."""
-MAX_FONT_SIZE = 13
-"""The largest font size of the numbers in cells, in pixels."""
-ROUNDING_ERROR = 1e-6
-"""Smaller magnitudes are rounding errors of sums, and written as 0."""
-
-
-@cache
-def palette() -> NDArray[np.uint8]:
-    """Return the colors `(233, 3)` of the palette."""
-    colors = [interpolate_colors(anchors, ramp.count) for ramp, anchors in RAMP_COLORS.items()]
-    return np.concatenate([*colors, np.array([MARKER_COLOR], np.uint8)])
-
-
-@dataclass(frozen=True)
-class CellStyle:
-    """How arrays are drawn: each value is a square cell.
+class Palette:
+    """A palette that consists of ramps.
 
     Parameters
     ----------
-    size : int
-        The side of a cell in pixels, including the line at its right and bottom.
-    numbers : bool
-        Whether the values are written into the cells.
+    *ramps : (anchors, count)
+        The colors at equal distances along each ramp, between which its `count` colors are interpolated.
+
+    Attributes
+    ----------
+    colors : array (N, 3), uint8
+    ramps : tuple of ColorRamp
     """
 
-    size: int
-    numbers: bool = False
+    def __init__(self, *ramps: tuple[Sequence[Color], int]) -> None:
+        self.colors = np.concatenate([interpolate_colors(anchors, count) for anchors, count in ramps])
+        firsts = np.cumsum([0, *(count for _, count in ramps)]).tolist()
+        self.ramps = tuple(ColorRamp(first, count) for first, (_, count) in zip(firsts, ramps, strict=False))
+        self._mixtures: dict[Color, Levels] = {}
 
-    @property
-    def lined(self) -> bool:
-        """Whether there are lines between the cells."""
-        return self.size >= MIN_LINED_CELL
+    def nearest(self, colors: NDArray[np.floating]) -> Levels:
+        """Return the index of the nearest color of the palette for each color `(..., 3)`."""
+        wanted, own = colors.astype(np.float32) * COLOR_WEIGHTS, self.colors.astype(np.float32) * COLOR_WEIGHTS
+        # The squared distance |a - b|² = |a|² - 2a·b + |b|²; |a|² is the same for all b.
+        distances = (own**2).sum(axis=1) - 2 * wanted @ own.T
+        indices: Levels = distances.argmin(axis=-1).astype(np.uint8)
+        return indices
 
-    @property
-    def font_size(self) -> int:
-        """The font size of the numbers in pixels."""
-        return max(MIN_FONT_SIZE, min(MAX_FONT_SIZE, self.size // 3))
+    def index(self, color: Color) -> int:
+        """Return the index of the color nearest to a color."""
+        return int(self.nearest(np.array(color, np.float32)))
 
-    def draw(self, levels: Levels, values: NDArray[np.float32], ramp: ColorRamp) -> Levels:
-        """Draw an array.
+    def color(self, index: int) -> Color:
+        """Return the color of an index."""
+        red, green, blue = self.colors[index].tolist()
+        return red, green, blue
+
+    def blend(self, part: Levels, coverage: NDArray[np.floating] | np.floating, color: Color) -> None:
+        """Mix a color into a part of a frame.
 
         Parameters
         ----------
-        levels : array (H, W), uint8
-            The brightness of each cell, 0..255.
-        values : array (H, W)
-            The numbers to write into the cells.
-        ramp : ColorRamp
-
-        Returns
-        -------
-        array (H·size, W·size), uint8
-            Palette indices.
+        part : array (H, W), uint8
+            Palette indices, changed in place.
+        coverage : array, broadcastable to (H, W)
+            The share of the new color, 0..1.
+        color : (red, green, blue)
         """
-        if self.numbers:
-            sheet = np.block(
-                [
-                    [
-                        _cell_with_text(level, format_cell_number(value), self.size, self.font_size)
-                        for level, value in zip(*row, strict=True)
-                    ]
-                    for row in zip(levels.tolist(), values.tolist(), strict=True)
-                ]
-            )
-        else:
-            sheet = enlarge(levels, self.size)
-        return self._with_lines(ramp.indices(sheet))
+        steps = np.rint(coverage * MIX_STEPS).astype(np.uint8)
+        part[:] = self._mixture(color)[steps, part]
 
-    def draw_empty(self, height: int, width: int) -> Levels:
-        """Draw `height`×`width` cells without values, as palette indices."""
-        indices = self._with_lines(np.full((height * self.size, width * self.size), WHITE, np.uint8))
-        for edge in (indices[0], indices[-1], indices[:, 0], indices[:, -1]):
-            edge[:] = LINE
-        return indices
+    def blend_pixels(
+        self,
+        frame: Levels,
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        coverage: NDArray[np.floating],
+        color: Color,
+    ) -> None:
+        """Mix a color into some pixels of a frame, changed in place; see `blend`. The frame contains all of them."""
+        steps = np.rint(coverage * MIX_STEPS).astype(np.uint8)
+        frame[rows, columns] = self._mixture(color)[steps, frame[rows, columns]]
 
-    def _with_lines(self, indices: Levels) -> Levels:
-        if self.lined:
-            indices[0] = indices[:, 0] = LINE
-            indices[self.size - 1 :: self.size] = LINE
-            indices[:, self.size - 1 :: self.size] = LINE
-        return indices
+    def _mixture(self, color: Color) -> Levels:
+        """Return the indices `(MIX_STEPS + 1, N)` of the mixtures of each color of the palette with another color."""
+        if color not in self._mixtures:
+            share = np.linspace(0, 1, MIX_STEPS + 1, dtype=np.float32)[:, np.newaxis, np.newaxis]
+            mixed = self.colors * (1 - share) + np.array(color, np.float32) * share
+            table = self.nearest(mixed)
+            table[0] = np.arange(len(self.colors))  # two colors may be equal
+            self._mixtures[color] = table
+        return self._mixtures[color]
 
 
-def format_cell_number(value: float) -> str:
-    """Format a number for a cell, with at most three decimals; "~0" if it rounds to 0 without being 0.
-
-    Examples
-    --------
-    >>> format_cell_number(0.25), format_cell_number(-2.0949), format_cell_number(1e-5), format_cell_number(1e-8)
-    ('.25', '-2.1', '~0', '0')
-    """
-    rounded = round(value, 3)
-    return format_short_number(rounded) if rounded or abs(value) < ROUNDING_ERROR else "~0"
+def mix(color: Color, other: Color, share: float) -> Color:
+    """Return the mixture of two colors; `share` is that of the other, 0..1."""
+    red, green, blue = (round(a + share * (b - a)) for a, b in zip(color, other, strict=True))
+    return red, green, blue
 
 
-@lru_cache(maxsize=4096)
-def _cell_with_text(level: int, text: str, size: int, font_size: int) -> Levels:
-    cell = np.full((size, size), level, np.uint8)
-    draw_text_inside(cell[:, : size - 1], text, font_size)
-    return cell
+def contrast_ratio(color: Color, other: Color) -> float:
+    """Return the contrast ratio of two colors, 1..21, by the Web Content Accessibility Guidelines (WCAG) 2.2."""
+    low, high = sorted((luminance(color), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(color: Color) -> float:
+    """Return the relative luminance of an sRGB color, 0..1, as WCAG 2.2 defines it."""
+    shares = np.array(color) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def text_color(background: Color) -> Color:
+    """Return black or white, whichever has the larger contrast to a background: always more than 4.5 to 1."""
+    return max((BLACK, WHITE), key=lambda color: contrast_ratio(color, background))

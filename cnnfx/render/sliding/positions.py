@@ -1,4 +1,4 @@
-"""The positions of a layer's window on an image: at each, the patch of the input, the sum of products and the value.
+"""The positions of a layer's window on an image: at each, the patch of the input and the value; then those of pooling.
 
 All values are those of the network's forward pass.
 """
@@ -11,13 +11,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnfx.conv import Window
-from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
-from cnnfx.nn.layers import Activation, Layer
+from cnnfx.nn.layers import Layer, Pool
 from cnnfx.nn.network import Network
-from cnnfx.system.suggest import did_you_mean
+from cnnfx.nn.trace import Explanation, explain
+
+Size = tuple[int, int]
+"""(rows, columns)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,31 +30,32 @@ class OutputChannel:
     Parameters
     ----------
     name : str
+    index : int
+        Its index among the output channels of the layer.
     values : array (Ho, Wo)
-        After the activation.
+        After the activation, before pooling.
     weights : array (C, kh, kw), optional
         None for a combination.
     input_channels : range
         The C input channels that the filter reads.
-    sums : array (Ho, Wo), optional
-        The sums of products, without bias and activation. None for a combination.
-    bias : float
     activation : str
     formula : str
         How a combination is computed, such as "norm of x, y"; empty for a filter.
     non_negative : bool
         Whether the values cannot be negative; see `Layer.non_negative`.
+    pooled : array (Hp, Wp), optional
+        The values after pooling; None without pooling.
     """
 
     name: str
+    index: int
     values: Floats
     weights: Floats | None = None
     input_channels: range = range(0)
-    sums: Floats | None = None
-    bias: float = 0.0
     activation: str = "none"
     formula: str = ""
     non_negative: bool = False
+    pooled: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,27 +71,33 @@ class SlidingWindow:
     input_names : sequence of C str
     channels : sequence of OutputChannel
         All with values of one size.
+    maps : FeatureMaps
+        Those of the layer without pooling, from which values are explained.
     title : str
         The title of the inputs, such as "input" or "output of layer 1".
+    pool : Pool, optional
+        The pooling, whose window slides over the output channels after they are complete.
     """
 
     window: Window
     inputs: Floats
     input_names: Sequence[str]
     channels: Sequence[OutputChannel]
+    maps: FeatureMaps
     title: str = "input"
+    pool: Pool | None = None
 
     @property
-    def output_size(self) -> tuple[int, int]:
-        """The rows and columns of the output, which are those of the window's positions."""
+    def output_size(self) -> Size:
+        """The rows and columns of the output before pooling, which are those of the window's positions."""
         rows, columns = self.channels[0].values.shape
         return rows, columns
 
     @property
-    def position_count(self) -> int:
-        """The number of positions of the window."""
-        rows, columns = self.output_size
-        return rows * columns
+    def pooled_size(self) -> Size:
+        """The rows and columns of the output after pooling; (0, 0) without pooling."""
+        rows, columns = (0, 0) if self.channels[0].pooled is None else self.channels[0].pooled.shape
+        return rows, columns
 
     @property
     def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -108,6 +118,14 @@ class SlidingWindow:
         padded: Floats = np.pad(self.inputs, ((0, 0), *self.padding), mode=mode)
         return padded
 
+    @property
+    def is_padding(self) -> NDArray[np.bool_]:
+        """Whether each pixel of the padded input is padding, `(Hp, Wp)`."""
+        padding = np.ones(self.padded_size, np.bool_)
+        (top, bottom), (left, right) = self.padding
+        padding[top : padding.shape[0] - bottom, left : padding.shape[1] - right] = False
+        return padding
+
     def kernel_slices(self, row: int, column: int) -> tuple[slice, slice]:
         """Return the rows and columns of the padded input that the weights are multiplied with at a position."""
         rows, columns = self.window.input_region(slice(row, row + 1), slice(column, column + 1))
@@ -119,86 +137,94 @@ class SlidingWindow:
         rows, columns = self.kernel_slices(row, column)
         return self.padded[channel.input_channels.start : channel.input_channels.stop, rows, columns]
 
-    def frame_positions(self, frames: int | None) -> list[int]:
-        """Return the position shown by each frame, counted row by row from 0; the last position is always shown.
+    def block(self, row: int, column: int) -> tuple[slice, slice]:
+        """Return the rows and columns of the output that a pooled value is computed from."""
+        size = self.pool.size if self.pool else 1
+        return slice(row * size, (row + 1) * size), slice(column * size, (column + 1) * size)
 
-        There is one frame for each position if `frames` is None or larger than the number of positions.
-        """
-        count = self.position_count if frames is None else min(frames, self.position_count)
-        return [(frame + 1) * self.position_count // count - 1 for frame in range(count)]
+    def largest(self, channel: OutputChannel, row: int, column: int) -> Size:
+        """Return the row and column of the largest value in the block of a pooled value; the first of equal ones."""
+        rows, columns = self.block(row, column)
+        values = channel.values[rows, columns]
+        down, across = divmod(int(np.argmax(values)), values.shape[1])
+        return rows.start + down, columns.start + across
+
+    def explain(self, row: int, column: int) -> list[Explanation]:
+        """Return the arithmetic of each shown output channel at a position, before pooling."""
+        channels = [channel.index for channel in self.channels]
+        return explain(self.maps, self.input_names, row, column, channels)
+
+    @cached_property
+    def constant(self) -> NDArray[np.bool_]:
+        """Whether all values under the window are equal at each position, `(Ho, Wo)`, in every input channel."""
+        extent, stride, dilation = self.window.extent, self.window.stride, self.window.dilation
+        windows = np.lib.stride_tricks.sliding_window_view(self.padded, extent, axis=(1, 2))
+        windows = windows[:, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+        constant: NDArray[np.bool_] = np.all(_are_equal(windows), axis=0)
+        return constant
+
+    @cached_property
+    def constant_blocks(self) -> NDArray[np.bool_]:
+        """Whether all values that are pooled are equal at each position, `(Hp, Wp)`, in every output channel."""
+        (rows, columns), size = self.pooled_size, self.pool.size if self.pool else 1
+        values = np.stack([channel.values for channel in self.channels])[:, : rows * size, : columns * size]
+        blocks = values.reshape(len(values), rows, size, columns, size).swapaxes(2, 3)
+        constant: NDArray[np.bool_] = np.all(_are_equal(blocks), axis=0)
+        return constant
 
 
-def without_pooling(network: Network, number: int) -> Network:
-    """Return the first `number` layers, the last one without pooling: its maps have a pixel for each position."""
-    *below, layer = network.upto(number).layers
-    return replace(network.upto(number), layers=(*below, replace(layer, pool=None)))
+def _are_equal(blocks: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether the values in the last two axes are equal."""
+    equal: NDArray[np.bool_] = blocks.max(axis=(-2, -1)) == blocks.min(axis=(-2, -1))
+    return equal
 
 
-def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], wanted: Sequence[str] = ()) -> SlidingWindow:
+def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], only: Sequence[int] = ()) -> SlidingWindow:
     """Return the sliding window of the last layer of a network.
 
     Parameters
     ----------
     maps : FeatureMaps
-        Of that layer, without pooling (see `without_pooling`).
+        Of that layer.
     channel_names : sequence of str
         The names of the image's channels.
-    wanted : sequence of str
-        The names of the output channels to show; all if empty.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no output channel of such a name.
+    only : sequence of int
+        The indexes of the output channels to show; all if empty.
     """
-    network, image = maps.network, maps.image
-    *below, layer = network.layers
-    values, sums = maps.whole(), _sums(maps)
-    indices = [_channel_index(maps, name) for name in wanted] or range(len(maps.names))
-    channels = [_output_channel(layer, index, values[index], sums) for index in indices]
-    if below:
-        inputs = FeatureMaps(network.upto(len(below)), image).whole()
-        title = f"output of layer {len(below)}"
-        return SlidingWindow(layer.conv.window, inputs, below[-1].channel_names, channels, title)
-    inputs = network.normalize(image.floats(0, image.shape[1]))
-    title = "input" if (network.mean, network.std) == (0.0, 1.0) else "input, normalized"
-    return SlidingWindow(layer.conv.window, inputs, channel_names, channels, title)
-
-
-def _channel_index(maps: FeatureMaps, name: str) -> int:
-    if name in maps.names:
-        return maps.names.index(name)
-    suggestion = did_you_mean(name, maps.names)
-    sentences = [f'{maps.network.name} has no filter called "{name}".', suggestion, f"It has {', '.join(maps.names)}."]
-    raise ArgumentError(" ".join(filter(None, sentences)), remedy="filter_name")
-
-
-def _sums(maps: FeatureMaps) -> Floats:
-    """Return the sums of products of the last layer's filters, `(K, Ho, Wo)`: no bias, combination or activation."""
     *below, layer = maps.network.layers
-    conv = replace(layer.conv, bias=np.zeros_like(layer.conv.bias))
-    only_products = replace(layer, conv=conv, combine=(), activation=Activation(), pool=None)
-    return FeatureMaps(replace(maps.network, layers=(*below, only_products)), maps.image).whole()
+    maps = FeatureMaps(_without_pooling(maps.network), maps.image)
+    values = maps.whole()
+    channels = [_output_channel(layer, index, values[index]) for index in only or range(len(values))]
+    if below:
+        inputs = FeatureMaps(maps.network.upto(len(below)), maps.image).whole()
+        title, channel_names = f"output of layer {len(below)}", below[-1].channel_names
+    else:
+        inputs = maps.network.normalize(maps.image.floats(0, maps.image.shape[1]))
+        title = "input" if (maps.network.mean, maps.network.std) == (0.0, 1.0) else "input, normalized"
+    return SlidingWindow(layer.conv.window, inputs, channel_names, channels, maps, title, layer.pool)
 
 
-def _output_channel(layer: Layer, number: int, values: Floats, sums: Floats) -> OutputChannel:
-    output, non_negative = layer.outputs[number], layer.non_negative[number]
-    if output.kind != "take":
-        formula = f"{output.kind} of {', '.join(layer.filter_names[index] for index in output.of)}"
-        return OutputChannel(
-            output.name, values, activation=layer.activation.kind, formula=formula, non_negative=non_negative
-        )
-    (index,) = output.of
-    weights = layer.conv.weights[index]
-    depth, filters_per_group = weights.shape[0], len(layer.filter_names) // layer.conv.groups
-    first = index // filters_per_group * depth
-    return OutputChannel(
+def _without_pooling(network: Network) -> Network:
+    """Return the network without the pooling of its last layer: its maps have a pixel for each position."""
+    *below, layer = network.layers
+    return replace(network, layers=(*below, replace(layer, pool=None)))
+
+
+def _output_channel(layer: Layer, index: int, values: Floats) -> OutputChannel:
+    output = layer.outputs[index]
+    channel = OutputChannel(
         output.name,
+        index,
         values,
-        weights,
-        input_channels=range(first, first + depth),
-        sums=sums[index],
-        bias=float(layer.conv.bias[index]),
         activation=layer.activation.kind,
-        non_negative=non_negative,
+        non_negative=layer.non_negative[index],
+        pooled=None if layer.pool is None else layer.pool.forward(values[np.newaxis])[0],
     )
+    if output.kind != "take":
+        names = ", ".join(layer.filter_names[number] for number in output.of)
+        return replace(channel, formula=f"{output.kind} of {names}")
+    (number,) = output.of
+    weights = layer.conv.weights[number]
+    depth, filters_per_group = weights.shape[0], len(layer.filter_names) // layer.conv.groups
+    first = number // filters_per_group * depth
+    return replace(channel, weights=weights, input_channels=range(first, first + depth))

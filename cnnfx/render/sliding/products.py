@@ -1,4 +1,4 @@
-"""The panel of one output channel: patch × weights = products for each input channel, and their sum as text."""
+"""The part of an equation between the input and an output: × kernel =, and with numbers the products."""
 
 from __future__ import annotations
 
@@ -6,131 +6,127 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnfx.nn.trace import Term
 from cnnfx.render.filters import kernel_levels
-from cnnfx.render.sliding.palette import GRAY, WHITE, CellStyle
+from cnnfx.render.sliding.cells import CellPainter, number_texts
+from cnnfx.render.sliding.palette import WHITE, ColorRamp
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
-from cnnfx.render.text import draw_text, line_height, text_width
+from cnnfx.render.sliding.sheet import FONT_SIZE, Corner, part_of, text_picture
+from cnnfx.render.text import line_height
 from cnnfx.render.tiles import Levels
 
-FONT_SIZE = 13
-"""The font size in pixels."""
-SIGN_WIDTH = 24
-"""Pixels between two matrices, where × or = is drawn."""
-ROW_GAP = 6
-"""Pixels below the matrices of an input channel."""
+SIGN_WIDTH = 34
+"""Pixels between two matrices side by side, where a sign is drawn."""
+SIGN_SIZE = 20
+"""The font size of × and =, in pixels."""
+GAP = 12
+"""Pixels between matrices one above the other."""
+MIN_KERNEL_WIDTH = 45
+"""The least width of a kernel in pixels, even if its cells are then larger than those of the input."""
 
 
 class ProductPanel:
-    """The panel that shows how an output channel is computed at a position.
+    """The panel of a filter: a row for each drawn input channel, with the kernel and, with numbers, the products.
 
     Parameters
     ----------
     sliding : SlidingWindow
     channel : OutputChannel
-        One of the channels of `sliding`.
-    style : CellStyle
-    window_pictures : sequence of C arrays
-        The padded input channels that the filter reads, in the colors of cells under the window, as palette indices.
+        With weights.
+    inputs : sequence of int
+        The drawn input channels that the filter reads.
+    painter : CellPainter
+    gray : ColorRamp
+    numbers : bool
+    beside : bool
+        Whether the products are at the right of the kernel instead of below it.
+    row_height : int
+        The least height of a row in pixels, so that each kernel is beside its input channel.
 
     Attributes
     ----------
     background : array (height, width), uint8
-        The parts that are the same at all positions (names, weights and signs), as palette indices.
+        The panel without products, as palette indices.
+    pieces : list of ((top, left), array)
+        The kernels and signs in the panel, without the background between them.
+    products : dict from int to (top, left)
+        The corners of the products of each input channel in the panel, with numbers only.
     """
 
     def __init__(
         self,
         sliding: SlidingWindow,
         channel: OutputChannel,
-        style: CellStyle,
-        window_pictures: Sequence[Levels],
+        inputs: Sequence[int],
+        painter: CellPainter,
+        gray: ColorRamp,
+        numbers: bool,
+        beside: bool = False,
+        row_height: int = 0,
     ) -> None:
-        self.sliding, self.channel, self.style, self.window_pictures = sliding, channel, style, window_pictures
-        weights = channel.weights
-        self._depth, rows, columns = (0, 0, 0) if weights is None else weights.shape
-        self._height, self._width = rows * style.size, columns * style.size  # of a matrix, in pixels
-        self._name_height = line_height(FONT_SIZE) if self._depth > 1 else 0
-        self._largest = 0.0 if weights is None else float(np.abs(weights).max() * np.abs(sliding.padded).max())
-        self.background = self._draw_background()
+        assert channel.weights is not None
+        self.painter, self.gray = painter, gray
+        self.pieces: list[tuple[Corner, Levels]] = []
+        self.products: dict[int, Corner] = {}
+        self._largest = float(np.abs(channel.weights).max() * np.abs(sliding.padded).max())
+        _, rows, columns = channel.weights.shape
+        kernel_painter = painter
+        if not numbers:
+            kernel_painter = CellPainter(painter.palette, max(painter.size, MIN_KERNEL_WIDTH // max(rows, columns)))
+        height, width = rows * kernel_painter.size, columns * kernel_painter.size
+        name_height = line_height(FONT_SIZE)
+        below, right = numbers and not beside, numbers and beside
+        content_height = name_height + height + (GAP + name_height + height if below else 0)
+        step = max(row_height, content_height + GAP)
+        shape = len(inputs) * step, 2 * SIGN_WIDTH + width + (SIGN_WIDTH + width if right else 0)
+        self.background = np.full(shape, painter.palette.index(WHITE), np.uint8)
+        texts = number_texts(channel.weights) if numbers else None
+        levels = kernel_levels(channel.weights)
+        for order, index in enumerate(inputs):
+            number = channel.input_channels.index(index)
+            top = order * step + (step - content_height) // 2
+            middle = top + name_height + height // 2
+            self._write(f"on {sliding.input_names[index]}" if len(sliding.inputs) > 1 else "kernel", top, SIGN_WIDTH)
+            kernel = kernel_painter.draw(gray.indices(levels[number]), None if texts is None else texts[number])
+            self._place(kernel, top + name_height, SIGN_WIDTH)
+            self._place_sign("×", SIGN_SIZE, middle, 0)
+            self._place_sign("=", SIGN_SIZE, middle, SIGN_WIDTH + width)
+            if right:
+                self.products[index] = top + name_height, 2 * SIGN_WIDTH + width
+            elif below:
+                self.products[index] = top + 2 * name_height + height + GAP, SIGN_WIDTH
+        if right:
+            self._place_sign("sum", FONT_SIZE, shape[0] // 2, shape[1] - SIGN_WIDTH)
 
-    def draw(self, row: int, column: int) -> Levels:
-        """Draw the panel at a position, as palette indices."""
-        sheet = self.background.copy()
-        if self.channel.weights is not None:
-            products = self.sliding.patch(self.channel, row, column) * self.channel.weights
-            levels = kernel_levels(products, self._largest)
-            rows, columns = self.sliding.kernel_slices(row, column)
-            for index in range(self._depth):
-                self._paste(sheet, index, 0, self._patch_cells(self.window_pictures[index], rows, columns))
-                self._paste(sheet, index, 2, self.style.draw(levels[index], products[index], GRAY))
-        text = draw_text(self.result_text(row, column), FONT_SIZE, sheet.shape[1])
-        sheet[-text.shape[0] :] = GRAY.indices(text)
-        return sheet
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The height and width in pixels."""
+        height, width = self.background.shape
+        return height, width
 
-    def result_text(self, row: int, column: int) -> str:
-        """Return the text below the products: their sum, the bias, the activation and the value."""
-        channel, value = self.channel, f"{self.channel.values[row, column]:.4g}"
-        if channel.sums is None:
-            return f"{channel.formula} = {value}"
-        text = f"sum {channel.sums[row, column]:.4g}"
-        if channel.bias:
-            text += f" {'+' if channel.bias > 0 else '-'} bias {abs(channel.bias):.4g}"
-            text += f" = {channel.sums[row, column] + channel.bias:.4g}" if channel.activation != "none" else ""
-        if channel.activation != "none":
-            return f"{text}, {channel.activation} {value}"
-        return f"{text} = {value}" if channel.bias else text
+    def draw_products(self, part: Levels, terms: Sequence[Term]) -> None:
+        """Draw the products on each drawn input channel into the part of a frame that the panel covers."""
+        terms = [term for term in terms if term.index in self.products]
+        products = np.stack([term.products for term in terms])
+        for term, texts in zip(terms, number_texts(products), strict=True):
+            picture = self.painter.draw(self.gray.indices(kernel_levels(term.products, self._largest)), texts)
+            top, left = self.products[term.index]
+            part_of(part, (top, left), picture.shape)[:] = picture
+            name = text_picture(self.painter.palette, "products")
+            part_of(part, (top - name.shape[0], left), name.shape)[:] = name
 
-    def _draw_background(self) -> Levels:
-        """Draw the names, weights and signs."""
-        width = max(3 * self._width + 2 * SIGN_WIDTH, text_width(self._longest_result_text(), FONT_SIZE))
-        height = self._depth * (self._name_height + self._height + ROW_GAP) + line_height(FONT_SIZE)
-        sheet = np.full((height, width), WHITE, np.uint8)
-        for index in range(self._depth):
-            if self._name_height:
-                name = f"on {self.sliding.input_names[self.channel.input_channels[index]]}"
-                sheet[self._top(index) - self._name_height :][: self._name_height] = GRAY.indices(
-                    draw_text(name, FONT_SIZE, width)
-                )
-            assert self.channel.weights is not None
-            levels = kernel_levels(self.channel.weights)[index]
-            self._paste(sheet, index, 1, self.style.draw(levels, self.channel.weights[index], GRAY))
-            middle = self._top(index) + self._height // 2
-            _draw_times_sign(sheet, middle, self._width + SIGN_WIDTH // 2)
-            _draw_equals_sign(sheet, middle, 2 * self._width + 3 * SIGN_WIDTH // 2)
-        return sheet
+    def _write(self, text: str, top: int, left: int) -> None:
+        picture = text_picture(self.painter.palette, text)[:, : self.background.shape[1] - left]
+        part_of(self.background, (top, left), picture.shape)[:] = picture
 
-    def _longest_result_text(self) -> str:
-        """Return a text at least as wide as `result_text` at any position."""
-        if self.channel.weights is None:
-            return f"{self.channel.formula} = -0.0000"
-        bias = " + bias 0.0000 = -0.0000" if self.channel.bias else ""
-        activation = f", {self.channel.activation} 0.0000" if self.channel.activation != "none" else ""
-        return f"sum -0.0000{bias}{activation}"
+    def _place(self, picture: Levels, top: int, left: int) -> None:
+        part_of(self.background, (top, left), picture.shape)[:] = picture
+        self.pieces.append(((top, left), picture))
 
-    def _top(self, index: int) -> int:
-        """Return the row of pixels at which the matrices of an input channel start."""
-        return int(index * (self._name_height + self._height + ROW_GAP) + self._name_height)
-
-    def _paste(self, sheet: Levels, index: int, matrix: int, picture: Levels) -> None:
-        """Paste a matrix of an input channel: 0 is the patch, 1 the weights, 2 the products."""
-        top, left = self._top(index), matrix * (self._width + SIGN_WIDTH)
-        sheet[top : top + self._height, left : left + self._width] = picture
-
-    def _patch_cells(self, picture: Levels, rows: slice, columns: slice) -> Levels:
-        """Return the cells of some rows and columns of a picture, side by side."""
-        size = self.style.size
-        cells = picture.reshape(picture.shape[0] // size, size, picture.shape[1] // size, size)
-        return cells[rows, :, columns].reshape(self._height, self._width)
-
-
-def _draw_times_sign(sheet: Levels, row: int, column: int) -> None:
-    """Draw ×, which Pillow's font does not have, around a pixel."""
-    for step in range(-4, 5):
-        for across in (step, -step):
-            sheet[row + step, column + across - 1 : column + across + 1] = GRAY.first
-
-
-def _draw_equals_sign(sheet: Levels, row: int, column: int) -> None:
-    """Draw = around a pixel."""
-    for top in (row - 3, row + 2):
-        sheet[top : top + 2, column - 5 : column + 5] = GRAY.first
+    def _place_sign(self, sign: str, size: int, middle: int, left: int) -> None:
+        """Place a sign in the middle of the pixels between two matrices."""
+        picture = text_picture(self.painter.palette, sign, size=size)
+        inked_rows, inked_columns = np.nonzero(picture != self.painter.palette.index(WHITE))
+        picture = picture[inked_rows.min() : inked_rows.max() + 1, inked_columns.min() : inked_columns.max() + 1]
+        height, width = picture.shape
+        self._place(picture, middle - height // 2, left + (SIGN_WIDTH - width) // 2)

@@ -1,4 +1,4 @@
-"""Positions of the sliding window: the patch, the sum and the value at each."""
+"""Positions of the sliding window: the patch and the value at each, constant regions, and pooling."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
-from cnnfx.render.sliding.positions import sliding_window, without_pooling
+from cnnfx.nn.trace import explain
+from cnnfx.render.sliding.positions import sliding_window
 
 
 def make_image(channels=1, height=9, width=11, seed=0):
@@ -30,8 +30,8 @@ def make_network(channels=1, kernel=(3, 2), filters=2, **settings):
     return Network((Layer(Conv(weights, bias, **settings), ("a", "b")[:filters]),))
 
 
-def slide(network, image, *wanted):
-    return sliding_window(feature_maps(network, image, image.channel_names), image.channel_names, wanted)
+def slide(network, image, *only):
+    return sliding_window(feature_maps(network, image, image.channel_names), image.channel_names, only)
 
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -45,14 +45,16 @@ pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
     border=st.sampled_from(["constant", "edge", "reflect", "symmetric", "wrap"]),
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
 )
-def test_the_sum_of_products_plus_bias_is_the_value(stride, dilation, padding, border, kernel):
+def test_the_explained_patch_and_value_are_those_under_the_window(stride, dilation, padding, border, kernel):
     network = make_network(2, kernel, stride=stride, dilation=dilation, padding=padding, border=border)
     sliding = slide(network, make_image(2))
-    for channel in sliding.channels:
-        for row, column in np.ndindex(sliding.output_size):
-            total = float((sliding.patch(channel, row, column) * channel.weights).sum())
-            assert channel.sums[row, column] == pytest.approx(total, abs=1e-5)
-            assert channel.values[row, column] == pytest.approx(total + channel.bias, abs=1e-5)
+    for row, column in np.ndindex(sliding.output_size):
+        rows, columns = sliding.kernel_slices(row, column)
+        for channel, explanation in zip(sliding.channels, sliding.explain(row, column), strict=True):
+            patches = np.stack([term.patch for term in explanation.points[0].sums[0].terms])
+            np.testing.assert_array_equal(patches, sliding.padded[:, rows, columns])
+            assert explanation.channel == channel.name
+            assert channel.values[row, column] == pytest.approx(explanation.value, abs=1e-5)
 
 
 def test_a_filter_of_dilation_2_reads_every_second_pixel_of_the_padded_input():
@@ -80,10 +82,11 @@ def test_a_combination_has_a_formula_and_no_weights():
 def test_a_filter_applied_per_channel_reads_only_its_channel():
     image = make_image(3)
     per_channel = load_network("edges").per_channel(image.channel_names)
-    sliding = slide(per_channel, image, "1 left")
+    sliding = slide(per_channel, image, per_channel.layers[0].channel_names.index("1 left"))
+    assert [channel.name for channel in sliding.channels] == ["1 left"]
     assert sliding.channels[0].input_channels == range(1, 2)
-    patch = sliding.patch(sliding.channels[0], 2, 3)
-    np.testing.assert_array_equal(patch, image.values[1:2, 2:5, 3:6])
+    ((term,),) = [filter_sum.terms for filter_sum in sliding.explain(2, 3)[0].points[0].sums]
+    np.testing.assert_array_equal(term.patch, image.values[1, 2:5, 3:6])
 
 
 def test_the_input_of_a_deeper_layer_is_the_feature_maps_below_it():
@@ -101,25 +104,71 @@ def test_the_input_of_a_normalizing_network_is_the_normalized_image():
     assert sliding.title == "input, normalized"
 
 
-def test_without_pooling_the_last_layer_has_no_pooling():
-    network = make_network()
-    pooled = replace(network, layers=(replace(network.layers[0], pool=Pool("max", 2)),) * 2)
-    network = without_pooling(pooled, 1)
-    assert [layer.pool for layer in network.layers] == [None]
+def pooled(pool, filters=2, **settings):
+    network = make_network(kernel=(3, 3), filters=filters, **settings)
+    return replace(network, layers=(replace(network.layers[0], pool=pool),))
 
 
-@pytest.mark.parametrize(
-    ("frames", "positions"), [(None, [0, 1, 2, 3, 4, 5]), (3, [1, 3, 5]), (4, [0, 2, 3, 5]), (9, [0, 1, 2, 3, 4, 5])]
-)
-def test_frames_are_spread_over_all_positions_and_end_at_the_last(frames, positions):
-    sliding = slide(make_network(kernel=(3, 3)), make_image(height=4, width=5))
-    assert sliding.output_size == (2, 3)
-    assert sliding.frame_positions(frames) == positions
+@pytest.mark.parametrize("kind", ["max", "mean"])
+def test_with_pooling_there_are_the_values_before_and_after_it(kind):
+    network, image = pooled(Pool(kind, 2)), make_image()
+    sliding = slide(network, image)
+    assert (sliding.output_size, sliding.pooled_size, sliding.pool) == ((7, 9), (3, 4), Pool(kind, 2))
+    np.testing.assert_array_equal([c.pooled for c in sliding.channels], network.feature_maps(image.floats())[-1])
+    summary = np.max if kind == "max" else np.mean
+    for row, column in np.ndindex(sliding.pooled_size):
+        values = sliding.channels[1].values[sliding.block(row, column)]
+        assert values.shape == (2, 2)
+        assert sliding.channels[1].pooled[row, column] == pytest.approx(summary(values))
 
 
-def test_an_unknown_filter_name_raises_an_error_that_suggests_the_closest():
-    with pytest.raises(ArgumentError) as caught:
-        slide(load_network("edges"), make_image(), "rigth")
-    assert str(caught.value) == (
-        'edges has no filter called "rigth". Did you mean "right"? It has top, left, bottom, right.'
-    )
+def test_the_position_of_the_largest_value_of_a_block_is_the_one_that_explain_keeps():
+    network, image = pooled(Pool("max", 3), padding=1), make_image()
+    sliding = slide(network, image)
+    maps = feature_maps(network, image, image.channel_names)
+    for row, column in np.ndindex(sliding.pooled_size):
+        for channel, explanation in zip(sliding.channels, explain(maps, ["0"], row, column), strict=True):
+            patch = explanation.points[explanation.shown].patch
+            assert sliding.largest(channel, row, column) == (patch.row, patch.column)
+
+
+def test_of_equal_values_the_first_is_the_largest():
+    sliding = slide(load_network("edges"), Image("flat", np.zeros((1, 6, 6), np.float32), ("gray",)))
+    sliding = replace(sliding, pool=Pool("max", 2))
+    assert sliding.largest(sliding.channels[0], 1, 0) == (2, 0)
+
+
+def test_without_pooling_there_are_no_pooled_values():
+    sliding = slide(make_network(), make_image())
+    assert (sliding.pooled_size, sliding.channels[0].pooled, sliding.pool) == ((0, 0), None, None)
+
+
+def test_only_chooses_channels_and_their_order():
+    network, image = load_network("edges"), make_image()
+    sliding = slide(network, image, 2, 0)
+    assert [channel.name for channel in sliding.channels] == ["bottom", "top"]
+    top, _, bottom, _ = network.feature_maps(image.floats())[-1]
+    np.testing.assert_array_equal([channel.values for channel in sliding.channels], [bottom, top])
+    assert [explanation.channel for explanation in sliding.explain(1, 1)] == ["bottom", "top"]
+
+
+def test_positions_are_constant_where_all_values_under_the_weights_are_equal():
+    values = np.zeros((2, 5, 6), np.float32)
+    values[1, 2, 3] = 1
+    network = make_network(2, (2, 2), stride=(1, 2), dilation=(1, 2))
+    sliding = slide(network, Image("dot", values, ("a", "b")))
+    assert sliding.output_size == (4, 2)
+    # Columns 0 and 2, then 2 and 4, are under the weights: the dot in column 3 never is.
+    assert sliding.constant.all()
+    values[1, 2, 4] = 1
+    sliding = slide(network, Image("dot", values, ("a", "b")))
+    assert sliding.constant.tolist() == [[True, True], [True, False], [True, False], [True, True]]
+
+
+def test_blocks_are_constant_where_all_pooled_values_are_equal():
+    values = np.zeros((1, 6, 6), np.float32)
+    values[0, 0, 0] = 1
+    network = load_network("edges")
+    network = replace(network, layers=(replace(network.layers[0], pool=Pool("max", 2)),))
+    sliding = slide(network, Image("dot", values, ("gray",)))
+    assert sliding.constant_blocks.tolist() == [[False, True], [True, True]]

@@ -1,0 +1,55 @@
+"""Lines of text that compute an output: the sum of products, the bias, the activation, and the pooling."""
+
+from __future__ import annotations
+
+import re
+
+from cnnfx.nn.trace import Point
+from cnnfx.render.explanation import ACTIVATION_TEXTS, combination_text, rounded_value
+from cnnfx.render.number_text import MINUS, decimals, format_number
+from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
+
+MAX_LISTED_VALUES = 9
+"""The most values of a block whose mean is written as a sum."""
+
+
+def sum_lines(point: Point) -> list[str]:
+    """Return the lines that compute a value before pooling: the sum or the combination, and the activation."""
+    lines = [combination_text(point) or _addition(point)]
+    if point.activation != "none":
+        values = [rounded_value(value, point) for value in (point.combined, point.value)]
+        lines.append(ACTIVATION_TEXTS[point.activation].format(*map(format_number, values)))
+    return [with_minus_signs(line) for line in lines]
+
+
+def pooling_line(sliding: SlidingWindow, channel: OutputChannel, row: int, column: int) -> str:
+    """Return the line that computes a pooled value: the largest, or the mean, of the values in its block."""
+    assert sliding.pool is not None
+    assert channel.pooled is not None
+    values = channel.values[sliding.block(row, column)].ravel()
+    places = decimals(values)
+    texts = [format_number(value, places) for value in values.tolist()]
+    result = format_number(float(channel.pooled[row, column]), max(places, decimals(channel.pooled[row, column])))
+    if len(texts) > MAX_LISTED_VALUES:
+        return with_minus_signs(f"{sliding.pool.kind} of {len(texts)} values = {result}")
+    if sliding.pool.kind == "max":
+        return with_minus_signs(f"max({', '.join(texts)}) = {result}")
+    added = " + ".join(f"({text})" if text.startswith("-") else text for text in texts)
+    return with_minus_signs(f"mean = ({added}) / {len(texts)} = {result}")
+
+
+def with_minus_signs(text: str) -> str:
+    """Return a text with true minus signs for those before numbers and between terms."""
+    return re.sub(r"(?<![\w])-(?=[\d. ])", MINUS, text)
+
+
+def _addition(point: Point) -> str:
+    """Return the addition of the products of a filter and its bias."""
+    (filter_sum,) = point.sums
+    values = [rounded_value(value, point) for value in (filter_sum.total, filter_sum.bias, filter_sum.value)]
+    places = decimals(values)
+    total, bias, value = (format_number(value, places) for value in values)
+    if not filter_sum.bias:
+        return f"sum of products = {total}"
+    signed_bias = f"- {bias[1:]}" if bias.startswith("-") else f"+ {bias}"
+    return f"sum of products {total} {signed_bias} (bias) = {value}"
