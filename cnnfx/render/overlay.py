@@ -50,7 +50,7 @@ MAX_NAMED_PEAKS = 12
 """With more peaks, only the strongest of each channel are labeled with its name, the others with their value."""
 FRAME_THICKNESS = 2
 """The thickness of frames in pixels, without their dark edge."""
-CHIP_PADDING = 3
+CHIP_PADDING = 4
 """Pixels left and right of the text of a label."""
 
 
@@ -293,6 +293,8 @@ def _draw_labels(
             chip[:] = colors[framed.peak.channel]
             text = chip[:, CHIP_PADDING:-CHIP_PADDING]
             text[:] = text * (label[..., np.newaxis] / 255)
+            # The edge separates the label from its own color in the picture.
+            draw_frame(picture, box, 0, 1, edge=None)
 
 
 def _label_texts(peaks: Sequence[FramedPeak]) -> Iterator[str]:
