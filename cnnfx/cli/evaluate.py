@@ -23,6 +23,10 @@ MAX_CLASS_NAME_CHARACTERS = 6
 """Longer names of classes are cut in the matrix."""
 
 Output = Annotated[str | None, option("--output -o FILE", "Draw the confusion matrix, such as confusion.png.")]
+Colormap = Annotated[
+    options.Colormap,
+    option("--colormap", "The colors of the confusion matrix; in diverging: correct ones blue, others orange."),
+]
 Mistakes = Annotated[
     str | None,
     option("--mistakes FILE", "Draw the misclassified images with the highest probability, such as mistakes.png."),
@@ -35,6 +39,7 @@ def evaluate(
     data: options.ModelData = None,
     output: Output = None,
     mistakes: Mistakes = None,
+    colormap: Colormap = "diverging",
     threads: Threads = None,
     as_json: options.JsonObject = False,
     quiet: options.Quiet = False,
@@ -75,9 +80,11 @@ def evaluate(
     else:
         print_result(_text(result, test.name))
     if output is not None:
-        _save(output, "confusion matrix", confusion_picture(result.confusion, result.classes), quiet)
+        title = f"{network.name} · {_accuracy_text(result, test.name)}"
+        picture = confusion_picture(result.confusion, result.classes, title, colormap)
+        _save(output, "confusion matrix", picture, quiet)
     if mistakes is not None:
-        _save_mistakes(mistakes, result, test, quiet)
+        _save_mistakes(mistakes, result, test, network.name, quiet)
     if not quiet:
         for path in filter(None, (output, mistakes)):
             print_escapes(path, result.classes)
@@ -94,7 +101,7 @@ def _save(path: str, what: str, picture: Levels, quiet: bool) -> None:
         print_message(written_text(path, what, picture))
 
 
-def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, quiet: bool) -> None:
+def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, model: str, quiet: bool) -> None:
     from cnnfx.render.charts import mistakes_picture
 
     worst = result.misclassified[:MAX_DRAWN_MISTAKES]
@@ -107,16 +114,22 @@ def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, quiet: bo
         f"({_percent(result.probabilities[k].max(), 0)})"
         for k in worst
     ]
-    _save(path, f"{len(worst)} misclassified images", mistakes_picture(test.images[worst], labels), quiet)
+    count = f"{len(result.misclassified)} of {len(result.labels)} test images of {test.name}"
+    title = f"{model} · misclassified: {count} · true class, predicted class and its probability"
+    _save(path, f"{len(worst)} misclassified images", mistakes_picture(test.images[worst], labels, title), quiet)
 
 
 def _percent(share: float | None, digits: int = 2) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
-def _text(result: Evaluation, name: str) -> str:
+def _accuracy_text(result: Evaluation, name: str) -> str:
     correct, count = round(result.accuracy * len(result.labels)), len(result.labels)
-    parts = [f"accuracy {_percent(result.accuracy)} ({correct} of {count} test images of {name})"]
+    return f"accuracy {_percent(result.accuracy)} ({correct} of {count} test images of {name})"
+
+
+def _text(result: Evaluation, name: str) -> str:
+    parts = [_accuracy_text(result, name)]
     rows = [("class", "precision", "recall", "F1", "support")]
     for figures in result.per_class():
         shares = (_percent(figures[key]) for key in ("precision", "recall", "f1"))

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.cells import Section
+from cnnfx.render.color import color_table
 from cnnfx.render.grid import Grid
+from cnnfx.render.heading import Heading
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 from cnnfx.render.tiles import Levels, blank, enlarge, paste, picture_tiles
 
@@ -59,13 +61,13 @@ UNNAMED_SQUARE_SIDE = 8
 """The side of a square in pixels where names and counts are not drawn."""
 MAX_NAMES_WIDTH = 160
 """The names left of the confusion matrix are shortened to this many pixels."""
-LIGHT_COUNT_BELOW = 150
-"""Counts are white on squares whose mean level is below this, and black on others."""
-CORRECT = (20, 120, 60)
-"""The color of the squares of correct predictions, at full strength."""
-MISCLASSIFIED = (200, 40, 30)
-"""The color of the squares of misclassifications, at full strength."""
-
+LIGHT_COUNT_BELOW = 0.18
+"""Counts are white on squares of a lower relative luminance, 0..1, and black on others; both have a contrast of 4.5 to
+1 there (WCAG 2.1)."""
+MIN_CORRECT_STRENGTH = 0.15
+"""The strength of the color of correct predictions where there are none, so that the diagonal is always visible."""
+MAX_STRENGTH = 0.75
+"""The strongest colors of the matrix, as a fraction of the way from the middle of a diverging color map to its ends."""
 MAX_MISTAKE_WIDTH = 140
 """The largest width in pixels to which misclassified images are enlarged. Digits of 28 pixels get this width, which
 fits the label "9, predicted 8 (100 %)"."""
@@ -215,20 +217,31 @@ def _from_top(plot: Plot, y: float) -> float:
     return DOT_RADIUS + (PLOT_HEIGHT - 1 - DOT_RADIUS) * (plot.high - y) / (plot.high - plot.low)
 
 
-def confusion_picture(confusion: NDArray[np.integer[Any]], classes: Sequence[str]) -> Levels:
+def confusion_picture(
+    confusion: NDArray[np.integer[Any]], classes: Sequence[str], title: str = "", colormap: str = "diverging"
+) -> Levels:
     """Draw a confusion matrix, with a row for each true class and a column for each predicted class.
 
-    The strength of a color is the share of a count in its row: of correct predictions in green, of misclassifications
-    in red, relative to the largest such share, so that rare ones are visible.
+    The color of a square shows the share of its count in the row. In the diverging color map, correct predictions are
+    blue, and misclassifications orange, relative to the largest such share, so that rare ones are visible. In other
+    color maps, all squares have the colors of the square roots of the shares.
 
     Parameters
     ----------
     confusion : int array (K, K)
     classes : sequence of K str
+    title : str
+    colormap : str
+        A color map of `cnnfx.render.color.COLORMAPS`.
 
     Returns
     -------
     uint8 array (height, width, 3)
+
+    Raises
+    ------
+    ArgumentError
+        If there is no color map of that name.
     """
     names = [str(name) for name in classes]
     named = len(names) <= MAX_NAMED_CLASSES
@@ -236,23 +249,50 @@ def confusion_picture(confusion: NDArray[np.integer[Any]], classes: Sequence[str
     if named:
         counts_width = max(text_width(str(count), MATRIX_FONT_SIZE) for count in confusion.ravel()) + 10
         side = max(MIN_SQUARE_SIDE, min(counts_width, 3 * MIN_SQUARE_SIDE))
-    matrix = enlarge(_square_colors(confusion), side)
+    matrix = enlarge(_square_colors(confusion, colormap), side)
     for (row, column), count in np.ndenumerate(confusion):
         if named and count:
             square = matrix[row * side : (row + 1) * side, column * side : (column + 1) * side]
-            draw_text_inside(square, str(count), MATRIX_FONT_SIZE, LIGHT_COUNT_BELOW)
+            light = relative_luminance(square[0, 0]) < LIGHT_COUNT_BELOW
+            draw_text_inside(square, str(count), MATRIX_FONT_SIZE, BACKGROUND + 1 if light else 0)
     matrix[::side] = matrix[:, ::side] = BACKGROUND  # thin lines between the squares
-    return _with_names(matrix, names if named else [], side)
+    picture = _with_names(matrix, names if named else [], side)
+    note = "blue: correct · orange: misclassified" if colormap == "diverging" else "color: share of the true class"
+    width = picture.shape[1] - 2 * MATRIX_MARGIN
+    above = [Heading(title, emphasis=1).draw(MATRIX_FONT_SIZE, width)] if title else []
+    parts = [_in_color(part, picture.shape[1]) for part in (*above, draw_text(note, MATRIX_FONT_SIZE - 2, width))]
+    margin = blank(MATRIX_MARGIN, picture.shape[1], color=True)
+    return np.concatenate([margin, *parts[:-1], picture[MATRIX_MARGIN // 2 :], parts[-1], margin])
 
 
-def _square_colors(confusion: NDArray[np.integer[Any]]) -> Levels:
+def relative_luminance(color: NDArray[np.uint8]) -> float:
+    """Return the relative luminance, 0..1, of a color `(3,)` in sRGB (WCAG 2.1)."""
+    levels = color / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ np.array((0.2126, 0.7152, 0.0722)))
+
+
+def _in_color(text: Levels, width: int) -> Levels:
+    """Return a text on a background in color of a width, with a margin at the left."""
+    canvas = blank(text.shape[0], width, color=True)
+    paste(canvas, text, 0, MATRIX_MARGIN)
+    return canvas
+
+
+def _square_colors(confusion: NDArray[np.integer[Any]], colormap: str) -> Levels:
     """Return the color of each square, `(K, K, 3)`."""
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     diagonal = np.eye(len(share), dtype=bool)
+    if colormap != "diverging":
+        colors: Levels = color_table(colormap)[np.rint(255 * np.sqrt(share)).astype(np.uint8)]
+        return colors
     misclassified = share * ~diagonal
-    red = _mix_with_white(MISCLASSIFIED, np.sqrt(misclassified / max(misclassified.max(), 1e-9)))
-    green = _mix_with_white(CORRECT, 0.15 + 0.85 * share)
-    return np.where(diagonal[..., None], green, red)
+    orange = np.sqrt(misclassified / max(misclassified.max(), 1e-9))
+    blue = MIN_CORRECT_STRENGTH + (1 - MIN_CORRECT_STRENGTH) * share
+    position = 127.5 * (1 + MAX_STRENGTH * np.where(diagonal, -blue, orange))
+    colors = color_table(colormap)[np.rint(position).astype(np.uint8)]
+    colors[~diagonal & (confusion == 0)] = BACKGROUND
+    return colors
 
 
 def _with_names(matrix: Levels, names: Sequence[str], side: int) -> Levels:
@@ -274,11 +314,12 @@ def _with_names(matrix: Levels, names: Sequence[str], side: int) -> Levels:
     return canvas
 
 
-def mistakes_picture(images: NDArray[np.uint8], labels: Sequence[str]) -> Levels:
+def mistakes_picture(images: NDArray[np.uint8], labels: Sequence[str], title: str = "") -> Levels:
     """Draw images `(N, C, H, W)` in a grid, each under its label: N of 1 or more, C of 1 or 3."""
     pictures = np.moveaxis(images, 1, -1) if images.shape[1] == 3 else images[:, 0]
     scale = max(1, MAX_MISTAKE_WIDTH // images.shape[-1])
-    return Grid([Section([picture_tiles(labels, list(pictures))], scale=scale)]).pixels()
+    heading = Heading(title) if title else None
+    return Grid([Section([picture_tiles(labels, list(pictures))], scale=scale, heading=heading)]).pixels()
 
 
 def _mix_with_white(color: Color, strength: Floats) -> Levels:

@@ -7,17 +7,22 @@ import pytest
 
 from cnnfx.render.charts import (
     DOT_RADIUS,
+    LIGHT_COUNT_BELOW,
     PLOT_HEIGHT,
     PLOT_LEFT,
     PLOT_WIDTH,
     Plot,
     Series,
+    _square_colors,
     confusion_picture,
     draw_plots,
     mistakes_picture,
     moving_average,
+    relative_luminance,
     ticks,
 )  # fmt: skip
+from cnnfx.render.color import COLORMAPS
+from tests.golden import assert_golden
 
 
 def test_the_moving_average_has_no_more_values_after_than_before_at_the_start():
@@ -53,20 +58,48 @@ def test_values_outside_the_axes_are_not_drawn():
     assert not ((body[..., 0] - body[..., 1]) > 120).any()
 
 
-def count_red_and_green_pixels(picture: np.ndarray) -> tuple[int, int]:
-    red, green, _ = np.moveaxis(picture.astype(int), -1, 0)
-    return int((red > green + 60).sum()), int((green > red + 60).sum())
+def count_orange_and_blue_pixels(picture: np.ndarray) -> tuple[int, int]:
+    red, _, blue = np.moveaxis(picture.astype(int), -1, 0)
+    return int((red > blue + 60).sum()), int((blue > red + 60).sum())
 
 
-def test_correct_predictions_are_green_and_misclassifications_red() -> None:
-    red, green = count_red_and_green_pixels(confusion_picture(np.array([[90, 10], [0, 100]]), ["cat", "dog"]))
-    assert 1000 < red < green
+def test_correct_predictions_are_blue_and_misclassifications_orange() -> None:
+    orange, blue = count_orange_and_blue_pixels(confusion_picture(np.array([[90, 10], [0, 100]]), ["cat", "dog"]))
+    assert 1000 < orange < blue
 
 
-def test_without_misclassifications_no_pixel_is_red() -> None:
-    red, green = count_red_and_green_pixels(confusion_picture(np.array([[5, 0], [0, 5]]), ["cat", "dog"]))
-    assert red == 0
-    assert green > 1000
+def test_without_misclassifications_no_pixel_is_orange() -> None:
+    orange, blue = count_orange_and_blue_pixels(confusion_picture(np.array([[5, 0], [0, 5]]), ["cat", "dog"]))
+    assert orange == 0
+    assert blue > 1000
+
+
+@pytest.mark.parametrize("colormap", COLORMAPS)
+def test_counts_have_a_contrast_of_at_least_four_and_a_half(colormap) -> None:
+    for wrong in (1, 3, 9, 27, 60, 100):
+        counts = np.array([[200 - wrong, wrong, 0], [100, 100, 0], [0, 0, 200]])
+        colors = _square_colors(counts, colormap).reshape(-1, 3)
+        for color in colors[counts.ravel() > 0]:
+            luminance = relative_luminance(color)
+            lighter, darker = sorted((1.0 if luminance < LIGHT_COUNT_BELOW else 0.0, luminance), reverse=True)
+            assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def test_the_luminance_of_colors_is_that_of_the_web_standard() -> None:
+    assert relative_luminance(np.array([255, 255, 255])) == pytest.approx(1)
+    assert relative_luminance(np.array([255, 0, 0])) == pytest.approx(0.2126)
+    assert relative_luminance(np.array([119, 119, 119])) == pytest.approx(0.1845, abs=1e-4)  # 4.48 : 1 on white
+
+
+def test_a_sequential_color_map_shows_the_share_of_each_square() -> None:
+    colors = _square_colors(np.array([[75, 25], [0, 100]]), "gray")
+    assert colors[..., 0].tolist() == [[221, 128], [0, 255]]
+
+
+def test_the_confusion_matrix_looks_as_reviewed(tmp_path) -> None:
+    counts = np.array([[96, 3, 1], [0, 88, 12], [7, 0, 93]])
+    picture = confusion_picture(counts, ["cat", "dog", "bird"], "model · accuracy 92.33 % (277 of 300 test images)")
+    assert_golden("confusion", picture, tmp_path)
 
 
 def test_squares_of_many_classes_are_small() -> None:
