@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import picture_terminal, print_json, print_lines, print_message
+from cnnfx.cli.console import print_json, print_lines, print_message
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cnnfx.pipeline.targets import Target
     from cnnfx.pipeline.tasks import Processor, Result, ShowOutput, Task
     from cnnfx.render.color import ColorScale
+    from cnnfx.render.terminal import Terminal
 
 MIN_IMAGES_FOR_WORKERS = 8
 """With fewer images, starting worker processes takes longer than it saves."""
@@ -199,7 +200,7 @@ def apply(
         for source, target in zip(sources, targets, strict=True)
     ]
     shown = preview and not quiet and not as_json and targets[0].path is not None
-    show = partial(_show, color_scale=color_scale) if shown and _can_preview(len(tasks)) else None
+    show = _preview(color_scale) if shown and _can_preview(len(tasks)) else None
     _report(_results(processor, tasks, jobs, scheduler, show), len(tasks), quiet)
 
 
@@ -297,11 +298,16 @@ def _can_preview(count: int) -> bool:
     return count <= MAX_PREVIEWED_IMAGES and sys.stdout.isatty() and sys.stderr.isatty()
 
 
-def _show(written: list[Written], color_scale: ColorScale) -> None:
-    """Show feature maps in the terminal."""
+def _preview(color_scale: ColorScale) -> ShowOutput:
+    """Return a function that shows feature maps in the terminal."""
+    from cnnfx.cli.terminal import picture_terminal
+
+    return partial(_show, color_scale=color_scale, terminal=picture_terminal(sys.stderr))
+
+
+def _show(written: list[Written], color_scale: ColorScale, terminal: Terminal) -> None:
     from cnnfx.render.preview import maps_preview
 
-    terminal = picture_terminal(sys.stderr)
     layers = {output.layer: output.maps for output in written}
     for number, maps in layers.items():
         heading = f"layer {number}\n" if len(layers) > 1 else ""

@@ -10,10 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TextIO, TypeVar
-
-if TYPE_CHECKING:
-    from cnnfx.render.terminal import Terminal
+from typing import TextIO, TypeVar
 
 MIN_ITEMS_FOR_BAR = 5
 """With fewer items there is no progress bar."""
@@ -90,13 +87,6 @@ def terminal_width(stream: TextIO) -> int:
     with suppress(OSError, ValueError):  # not a terminal, or a stream without a file
         return os.get_terminal_size(stream.fileno()).columns or DEFAULT_COLUMNS
     return DEFAULT_COLUMNS
-
-
-def picture_terminal(stream: TextIO) -> Terminal:
-    """Return what the terminal that a stream is shows of a picture."""
-    from cnnfx.render.terminal import Terminal, color_depth
-
-    return Terminal(terminal_width(stream), color_depth(stream, os.environ), stream.encoding)
 
 
 def silence_stdout() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnfx.cli.console import in_lines, picture_terminal, print_json, print_result_lines, text_width
+from cnnfx.cli.console import in_lines, print_json, print_result_lines, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -63,10 +63,11 @@ def _described(name: str, path: Path, network: Network) -> dict[str, object]:
 
 
 def _picture_text(name: str, network: Network) -> str:
+    from cnnfx.cli.terminal import text_terminal
     from cnnfx.render.filter_preview import filters_preview
     from cnnfx.render.terminal import BOLD, RESET
 
-    terminal = picture_terminal(sys.stdout)
+    terminal = text_terminal(sys.stdout)
     title = in_lines(f"{name}  {network.description}", sys.stdout)
     if terminal.colors != "none":
         title = f"{BOLD}{name}{RESET}{title.removeprefix(name)}"

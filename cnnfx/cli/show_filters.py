@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import in_lines, picture_terminal, print_json, print_message, print_result_lines
+from cnnfx.cli.console import in_lines, print_json, print_message, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
     from cnnfx.render.filters import FilterStyle
+    from cnnfx.render.terminal import Terminal
     from cnnfx.render.tiles import Levels
 
 PAIRS = "before and after training, strongest first"
@@ -101,6 +102,7 @@ def show_filters(
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
     from cnnfx.cli.networks import build_network
+    from cnnfx.cli.terminal import picture_terminal
     from cnnfx.errors import UsageError
     from cnnfx.render.filters import FilterStyle
 
@@ -120,7 +122,8 @@ def show_filters(
         if output is not None:
             _save_pairs(network, pairs, output, format, FilterStyle(scope, colormap, False, labels, legend), quiet)
         else:
-            print_result_lines("\n\n".join(_pairs_text(network, *pair, scope) for pair in pairs))
+            terminal = picture_terminal(sys.stdout)
+            print_result_lines("\n\n".join(_pairs_text(network, *pair, scope, terminal) for pair in pairs))
         return
     if as_json:
         for number, shown in chosen:
@@ -130,7 +133,8 @@ def show_filters(
     elif values:
         print_result_lines("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
-        texts = (_picture_text(network, number, shown, scope, only is None) for number, shown in chosen)
+        terminal, style = picture_terminal(sys.stdout), FilterStyle(scope, colormap, labels=labels, legend=legend)
+        texts = (_picture_text(network, number, shown, style, terminal, only is None) for number, shown in chosen)
         print_result_lines("\n\n".join(texts))
 
 
@@ -249,7 +253,7 @@ def _write(
         print_escapes(target.name, [network.name, *names])
 
 
-def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scope: str) -> str:
+def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scope: str, terminal: Terminal) -> str:
     """The filters before and after training as lines for the terminal."""
     from cnnfx.render.filter_pairs import pair_tiles
     from cnnfx.render.preview import pictures_preview
@@ -257,31 +261,27 @@ def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scop
     tiles = pair_tiles(before, after, slice_names(network, number), scope)
     title = f"{_heading(network, number)[0]}, {PAIRS}"
     scale = 4 if len(tiles.labels) <= MAX_LARGE_FILTERS else 2
-    return f"{in_lines(title, sys.stdout)}\n{pictures_preview(tiles, picture_terminal(sys.stdout), scale)}"
+    return f"{in_lines(title, sys.stdout)}\n{pictures_preview(tiles, terminal, scale)}"
 
 
-def _largest(layer: Layer, scope: str) -> float | None:
-    """The magnitude that is drawn white or black: the largest of the layer, or None for each filter's own."""
-    return float(abs(layer.conv.weights).max()) if scope == "all" else None
-
-
-def _picture_text(network: Network, number: int, layer: Layer, scope: str, first: bool) -> str:
-    """The filters as lines for the terminal; with `first`, only the first ones of a large table."""
+def _picture_text(
+    network: Network, number: int, layer: Layer, style: FilterStyle, terminal: Terminal, first: bool
+) -> str:
+    """The filters as text for the terminal; with `first`, only the first ones of a large table."""
     from cnnfx.render.filter_preview import filter_table, filters_preview
 
-    terminal, largest = picture_terminal(sys.stdout), _largest(layer, scope)
+    inputs = slice_names(network, number)
     if layer.conv.weights.shape[1] == 1:
         scale = 4 if len(layer.filter_names) <= MAX_LARGE_FILTERS else 2
         heading = in_lines(_heading(network, number)[0], sys.stdout)
-        return f"{heading}\n{filters_preview(layer, terminal, largest, scale)}"
-    inputs = slice_names(network, number)
+        return f"{heading}\n{filters_preview(layer, terminal, style, scale)}"
     title = f"{_heading(network, number)[0]}, one row each; one column for each of {len(inputs)} input channels"
     count = len(layer.filter_names)
     if first and count > MAX_LARGE_FILTERS:
         others = f"{MAX_LARGE_FILTERS + 1}-{min(count, 2 * MAX_LARGE_FILTERS)}"
         title += f"\nfilters 1 to {MAX_LARGE_FILTERS} of {count}; --only {others} shows others, --only all shows all"
         layer = _with_filters(layer, range(MAX_LARGE_FILTERS))
-    return f"{in_lines(title, sys.stdout)}\n\n{filter_table(layer, inputs, terminal, largest)}"
+    return f"{in_lines(title, sys.stdout)}\n\n{filter_table(layer, inputs, terminal, style)}"
 
 
 def _values(network: Network, number: int, layer: Layer) -> str:

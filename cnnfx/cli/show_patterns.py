@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import in_lines, picture_terminal, print_error, print_json, print_message, print_result_lines
+from cnnfx.cli.console import in_lines, print_error, print_json, print_message, print_result_lines
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -206,6 +206,7 @@ def _save(target: Target, found: LayerPatterns, title: str, columns: int | None,
 
 
 def _picture_text(network: Network, found: LayerPatterns, images: ImageSource) -> str:
+    from cnnfx.cli.terminal import picture_terminal
     from cnnfx.pipeline.patterns import patterns_title
     from cnnfx.render.features import best_tiles
     from cnnfx.render.preview import pictures_preview

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
 from cnnfx.cli.advice import output_option
-from cnnfx.cli.console import picture_terminal, print_json, print_lines, print_message
+from cnnfx.cli.console import print_json, print_lines, print_message
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -174,9 +174,10 @@ def _confused(trainer: Trainer) -> str:
 
 def _before_and_after(network: Network) -> str:
     """The filters of the first layer before and after training."""
+    from cnnfx.cli.terminal import text_terminal
     from cnnfx.render.filter_preview import filters_preview
 
     assert network.start is not None
-    terminal = picture_terminal(sys.stderr)
+    terminal = text_terminal(sys.stderr)
     before, after = (filters_preview(one.layers[0], terminal, scale=1) for one in (network.start, network))
     return f"the first layer's filters before:\n{before}\n\nand after:\n{after}"

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Layer
-from cnnfx.render.filters import kernel_levels, used_channels
+from cnnfx.render.color import apply_colormap
+from cnnfx.render.filters import (
+    FilterStyle,
+    are_colors,
+    color_picture,
+    filters_picture,
+    kernel_levels,
+    used_channels,
+    weight_limits,
+)
 from cnnfx.render.preview import (
     MAX_TILE_ROWS,
     TILE_GAP,
@@ -24,6 +33,7 @@ from cnnfx.render.terminal import Terminal, signs
 from cnnfx.render.tiles import Levels
 from cnnfx.render.wrapping import cut, display_width, pad
 
+DEFAULT_STYLE = FilterStyle()
 MAX_NAME_WIDTH = 12
 """Names in a table are cut to this many columns."""
 TABLE_SCALE = 2
@@ -34,7 +44,7 @@ MAX_NUMBERS = 10_000
 """The most weights of a layer that are written as numbers."""
 
 
-def filters_preview(layer: Layer, terminal: Terminal, largest: float | None = None, scale: int = 2) -> str:
+def filters_preview(layer: Layer, terminal: Terminal, style: FilterStyle = DEFAULT_STYLE, scale: int = 2) -> str:
     """Return the filters of a layer as lines for a terminal: tiles side by side under the names of the filters.
 
     A tile contains the kernels of a filter side by side.
@@ -43,38 +53,42 @@ def filters_preview(layer: Layer, terminal: Terminal, largest: float | None = No
     ----------
     layer : Layer
     terminal : Terminal
-    largest : float, optional
-        The magnitude that is drawn white or black; by default the largest weight of each filter.
+    style : FilterStyle
     scale : int
         The factor of enlargement, where the width allows it.
     """
+    if terminal.graphics != "none":
+        return _picture_text(layer, [""] * layer.conv.weights.shape[1], terminal, style)
     weights, edge = layer.conv.weights, terminal.pixel_rows
+    limits = weight_limits(weights, style.scope)
     if terminal.colors == "none":
         weights = weights[:, : max(1, (terminal.width + TILE_GAP) // (1 + TILE_GAP))]  # more do not fit side by side
         room = max(1, (terminal.width + TILE_GAP) // weights.shape[1] - TILE_GAP)
-        filters = _texts(weights, largest, room, terminal)
+        filters = _texts(weights, limits, room, terminal)
         lines = [[(" " * TILE_GAP).join(parts) for parts in zip(*kernels, strict=True)] for kernels in filters]
         tiles = [TextTile(name, len(rows[0]), rows) for name, rows in zip(layer.filter_names, lines, strict=True)]
     else:
         weights = weights[:, : max(1, (terminal.width - 1) // (edge + 1))]
         room = max(edge, (terminal.width - 1) // weights.shape[1] - 1)
-        levels = [_levels(kernels, largest, room, terminal) for kernels in weights]
-        size = levels[0].shape[1:]
+        pictures = [
+            _pictures(kernels, limit, room, terminal, style) for kernels, limit in zip(weights, limits, strict=True)
+        ]
+        size = pictures[0][0].shape[:2]
         factor = max(edge, min(scale, room // size[1]))
         tiles = [
-            TextTile(name, *framed([list(kernels)], size, terminal, (factor, factor)))
-            for name, kernels in zip(layer.filter_names, levels, strict=True)
+            TextTile(name, *framed([kernels], size, terminal, (factor, factor)))
+            for name, kernels in zip(layer.filter_names, pictures, strict=True)
         ]
     needed = max(tiles[0].width, *map(display_width, layer.filter_names))
     return side_by_side(tiles, balanced_columns(len(tiles), needed, terminal.width), terminal)
 
 
-def filter_table(layer: Layer, inputs: Sequence[str], terminal: Terminal, largest: float | None = None) -> str:
+def filter_table(layer: Layer, inputs: Sequence[str], terminal: Terminal, style: FilterStyle = DEFAULT_STYLE) -> str:
     """Return the kernels of a layer `(K, C, kh, kw)` as a table for a terminal.
 
-    There is a row for each filter and a column for each input channel, with names at the left and on top; behind three
-    input channels, a column shows them as one picture in color. Input channels that do not fit into the width follow in
-    another table below. A cell is empty where a filter does not use the channel.
+    There is a row for each filter and a column for each input channel, with names at the left and on top. Behind the
+    channels red, green and blue, a column shows all three as one picture in color. Input channels that do not fit into
+    the width follow in another table below. A cell is empty where a filter does not use the channel.
 
     Parameters
     ----------
@@ -82,28 +96,43 @@ def filter_table(layer: Layer, inputs: Sequence[str], terminal: Terminal, larges
     inputs : sequence of str
         The names of the C input channels of the filters.
     terminal : Terminal
-    largest : float, optional
-        The magnitude that is drawn white or black; by default the largest weight of each filter.
+    style : FilterStyle
     """
+    if terminal.graphics != "none":
+        return _picture_text(layer, inputs, terminal, style)
     names, inputs = (
         [cut(name, min(MAX_NAME_WIDTH, terminal.width // 3), terminal.ellipsis) for name in given]
         for given in (layer.filter_names, inputs)
     )
     margin = max(map(display_width, names)) + 1
     tables = (_signed_tables if terminal.colors == "none" else _colored_tables)(
-        layer, names, inputs, terminal._replace(width=terminal.width - margin), largest
+        layer, names, inputs, terminal._replace(width=terminal.width - margin), style
     )
     return "\n\n".join("\n".join((pad(name, margin) + line).rstrip() for name, line in table) for table in tables)
 
 
+def _picture_text(layer: Layer, inputs: Sequence[str], terminal: Terminal, style: FilterStyle) -> str:
+    """Return the picture of the filters as text for a terminal with graphics."""
+    from cnnfx.render.graphics import picture_text
+
+    return picture_text(filters_picture(layer, inputs, style=style), terminal)
+
+
 def _colored_tables(
-    layer: Layer, names: Sequence[str], inputs: Sequence[str], terminal: Terminal, largest: float | None
+    layer: Layer, names: Sequence[str], inputs: Sequence[str], terminal: Terminal, style: FilterStyle
 ) -> Iterator[list[tuple[str, str]]]:
     """Yield tables as lines, each with the name of the filter that begins there."""
     room, edge = max(terminal.pixel_rows, terminal.width - 2), terminal.pixel_rows
-    rows = [_kernel_pictures(weights, _levels(weights, largest, room, terminal)) for weights in layer.conv.weights]
+    weights, in_color = layer.conv.weights, are_colors(inputs)
+    limits = weight_limits(weights, style.scope)
+    rows: list[list[Levels | None]] = []
+    for kernels, limit in zip(weights, limits, strict=True):
+        pictures = _pictures(kernels, limit, room, terminal, style)
+        row = [picture if used else None for picture, used in zip(pictures, used_channels(kernels), strict=True)]
+        fitting = _fitting(kernels, room // edge)
+        rows.append([*row, color_picture(fitting, inputs, limit)] if in_color else row)
     height, width = next(picture.shape[:2] for row in rows for picture in row if picture is not None)
-    heads = [*inputs, "color"][: len(rows[0])]
+    heads = [*inputs, "color"] if in_color else inputs
     scale, distance = TABLE_SCALE, max(TABLE_SCALE * width, *map(display_width, heads)) + 1
     if distance * len(heads) + 1 > terminal.width:
         scale, distance = edge, max(edge * width, *map(display_width, heads)) + 1
@@ -116,17 +145,11 @@ def _colored_tables(
         yield [("", heading), *((begins.get(number, ""), line) for number, line in enumerate(lines))]
 
 
-def _kernel_pictures(weights: NDArray[Any], levels: Levels) -> list[Levels | None]:
-    """Return the kernels that a filter uses, and three of them also as one picture in color."""
-    pictures = [kernel if used else None for kernel, used in zip(levels, used_channels(weights), strict=True)]
-    return [*pictures, np.moveaxis(levels, 0, -1)] if len(levels) == len("RGB") else pictures
-
-
 def _signed_tables(
-    layer: Layer, names: Sequence[str], inputs: Sequence[str], terminal: Terminal, largest: float | None
+    layer: Layer, names: Sequence[str], inputs: Sequence[str], terminal: Terminal, style: FilterStyle
 ) -> Iterator[list[tuple[str, str]]]:
     """Yield tables as lines, each with the name of the filter that begins there."""
-    filters = _texts(layer.conv.weights, largest, terminal.width, terminal)
+    filters = _texts(layer.conv.weights, weight_limits(layer.conv.weights, style.scope), terminal.width, terminal)
     used = [used_channels(weights) for weights in layer.conv.weights]
     distance = max(len(filters[0][0][0]), *map(display_width, inputs)) + TILE_GAP
     count = max(1, (terminal.width + TILE_GAP) // distance)
@@ -141,12 +164,13 @@ def _signed_tables(
         yield lines[:-1]
 
 
-def _levels(weights: NDArray[Any], largest: float | None, room: int, terminal: Terminal) -> Levels:
-    """Return the levels of the kernels `(C, kh, kw)` of a filter, small enough for `room` columns."""
-    return kernel_levels(_fitting(weights, room // terminal.pixel_rows), largest)
+def _pictures(weights: NDArray[Any], limit: float, room: int, terminal: Terminal, style: FilterStyle) -> list[Levels]:
+    """Return pictures of the kernels `(C, kh, kw)` of a filter, small enough for `room` columns."""
+    levels = kernel_levels(_fitting(weights, room // terminal.pixel_rows), limit)
+    return [apply_colormap(kernel, style.colormap) for kernel in levels]
 
 
-def _texts(weights: NDArray[Any], largest: float | None, room: int, terminal: Terminal) -> list[list[list[str]]]:
+def _texts(weights: NDArray[Any], limits: Sequence[float], room: int, terminal: Terminal) -> list[list[list[str]]]:
     """Return the lines of each kernel of filters `(K, C, kh, kw)`: numbers if all are short, otherwise signs.
 
     Signs are two columns apart, or adjacent if a kernel does not fit `room` columns then.
@@ -158,10 +182,9 @@ def _texts(weights: NDArray[Any], largest: float | None, room: int, terminal: Te
         return [[[" ".join(text.rjust(longest) for text in row) for row in kernel] for kernel in one] for one in texts]
     gap = " " if 2 * weights.shape[3] - 1 <= room else ""
     found = []
-    for one in weights:
-        magnitude = float(np.abs(one).max()) if largest is None else largest
+    for one, limit in zip(weights, limits, strict=True):
         shown = _fitting(one, (room + len(gap)) // (1 + len(gap)))
-        found.append([[gap.join(row) for row in signs(kernel, magnitude, terminal.encoding)] for kernel in shown])
+        found.append([[gap.join(row) for row in signs(kernel, limit, terminal.encoding)] for kernel in shown])
     return found
 
 

@@ -13,8 +13,9 @@ from cnnfx.images.image import resize
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.render.color import ColorScale, draw_values
+from cnnfx.render.legend import range_text
 from cnnfx.render.terminal import Terminal, digits, half_blocks, signs
-from cnnfx.render.tiles import Levels, Tiles, paste
+from cnnfx.render.tiles import Levels, Tiles, paste, picture_tiles
 from cnnfx.render.wrapping import cut, display_width, pad
 
 TILE_GAP = 2
@@ -25,6 +26,12 @@ MAX_TILE_ROWS = 96
 """The most rows of pixels of a map: two of them are one line."""
 FRAME_COLOR = (95, 135, 175)
 """The color of frames: one of xterm's, which stands out from black, white and gray."""
+MIN_PICTURE_WIDTH, MAX_PICTURE_WIDTH = 200, 300
+"""The least and the most pixels that a map needs in a picture, before there are fewer maps side by side."""
+MAX_PICTURE_HEIGHT = 600
+"""The most rows of a map in a picture."""
+PICTURE_GAP = 8
+"""About how many pixels there are between the small maps of a picture."""
 DIGIT_COLUMNS = 2
 """The columns of a pixel that is shown as a digit."""
 
@@ -38,28 +45,60 @@ class TextTile(NamedTuple):
 
 
 def maps_preview(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, terminal: Terminal) -> str:
-    """Return feature maps as lines for a terminal: tiles side by side under the names of the channels.
+    """Return feature maps as text for a terminal: tiles side by side under the names and ranges of the channels.
 
-    The maps are shrunk by `largest_in_blocks`, and drawn in the same scale as in a file.
+    The maps are shrunk by `largest_in_blocks`, and drawn in the same scale as in a file. A terminal with graphics shows
+    a picture with these labels and a legend.
     """
+    if terminal.graphics != "none":
+        from cnnfx.render.graphics import picture_text
+
+        return picture_text(maps_picture(maps, color_scale, terminal.pixel_width), terminal)
     count, height, width = maps.shape
+    scales = color_scale.linear_scales(maps)
+    labels = [f"{name} {range_text(*scale.limits)}" for name, scale in zip(maps.names, scales, strict=True)]
     frame = 0 if terminal.colors == "none" else 2
-    needed = min(max(width + frame, *map(display_width, maps.names)), MIN_TILE_WIDTH)
+    needed = min(max(width + frame, *map(display_width, labels)), MIN_TILE_WIDTH)
     columns = balanced_columns(count, needed, terminal.width)
     room = (terminal.width + TILE_GAP) // columns - TILE_GAP
     factor = min(1.0, max(1, room - frame) / width, MAX_TILE_ROWS / height)
     shape = max(1, round(height * factor / terminal.pixel_rows)), max(1, round(width * factor))
     small = largest_in_blocks(maps.bands(), maps.shape, *shape)
     tiles = []
-    for name, values, scale in zip(maps.names, small, color_scale.linear_scales(maps), strict=True):
+    for label, values, scale in zip(labels, small, scales, strict=True):
         if terminal.colors == "none":
             largest = max(abs(value) for value in scale.limits)
             rows = signs(values, largest, terminal.encoding)
-            tiles.append(TextTile(name, shape[1], ["".join(row) for row in rows]))
+            tiles.append(TextTile(label, shape[1], ["".join(row) for row in rows]))
         else:
             picture = draw_values(values, scale, color_scale.colormap, not np.isfinite(values).all())
-            tiles.append(TextTile(name, *framed([[picture]], shape, terminal, (terminal.pixel_rows, 1))))
+            tiles.append(TextTile(label, *framed([[picture]], shape, terminal, (terminal.pixel_rows, 1))))
     return side_by_side(tiles, columns, terminal)
+
+
+def maps_picture(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, width: int) -> Levels:
+    """Return a grid of feature maps, shrunk by `largest_in_blocks` to a picture about `width` pixels wide.
+
+    It has labels and a legend. Small maps are enlarged as in any grid.
+    """
+    from cnnfx.render.cells import Section
+    from cnnfx.render.feature_grid import ShownMaps
+    from cnnfx.render.grid import Grid
+    from cnnfx.render.heading import Heading
+
+    count, map_height, map_width = maps.shape
+    columns = balanced_columns(count, min(max(map_width, MIN_PICTURE_WIDTH), MAX_PICTURE_WIDTH), width)
+    room = max(1, width // columns - 2 * max(PICTURE_GAP, width // columns // 50))
+    factor = min(1.0, room / map_width, MAX_PICTURE_HEIGHT / map_height)
+    shape = max(1, round(map_height * factor)), max(1, round(map_width * factor))
+    small = largest_in_blocks(maps.bands(), maps.shape, *shape)
+    shown, in_color = ShownMaps(maps, color_scale), not np.isfinite(small).all()
+    pictures = [
+        draw_values(values, scale, color_scale.colormap, in_color)
+        for values, scale in zip(small, shown.scales, strict=True)
+    ]
+    tiles = picture_tiles(maps.names, pictures)._replace(ranges=shown.tiles().ranges)
+    return Grid([Section([tiles], columns, heading=Heading("", shown.legend))]).pixels()
 
 
 def largest_in_blocks(
@@ -96,7 +135,9 @@ def largest_in_blocks(
 
 
 def pictures_preview(tiles: Tiles, terminal: Terminal, scale: int = 1) -> str:
-    """Return pictures as lines for a terminal, side by side under their labels; without colors, as digits 0 to 9.
+    """Return pictures as text for a terminal, side by side under their labels; without colors, as digits 0 to 9.
+
+    A terminal with graphics shows a grid of them.
 
     Parameters
     ----------
@@ -105,6 +146,12 @@ def pictures_preview(tiles: Tiles, terminal: Terminal, scale: int = 1) -> str:
     scale : int
         The factor of enlargement, where the width allows it.
     """
+    if terminal.graphics != "none":
+        from cnnfx.render.cells import Section
+        from cnnfx.render.graphics import picture_text
+        from cnnfx.render.grid import Grid
+
+        return picture_text(Grid([Section([tiles])]).pixels(), terminal)
     count, frame = len(tiles.labels), 2
     pictures = list(tiles.rows(0, count, 0, tiles.height))
     least = DIGIT_COLUMNS if terminal.colors == "none" else terminal.pixel_rows

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ColorDepth = Literal["truecolor", "256", "none"]
 """The colors that a terminal supports: all of 24 bits, the 256 of xterm, or none."""
 
+Graphics = Literal["kitty", "iterm2", "sixel", "none"]
+"""The graphics protocols of terminals; see `cnnfx.render.graphics`."""
+
 UPPER_HALF, LOWER_HALF = "▀", "▄"
 WEAK = 0.125
 """Values of less than this share of the largest magnitude have no sign."""
@@ -29,6 +32,8 @@ dark one, where shades would be reversed."""
 ASCII_SIGNS = ("-", ".", "+")
 BOLD = "\x1b[1m"
 """The escape code for bold text."""
+MAX_PIXEL_WIDTH = 1000
+"""The widest picture, in pixels: what xterm shows by default."""
 RESET = "\x1b[0m"
 """The escape code that resets colors and bold text."""
 
@@ -57,11 +62,22 @@ class Terminal(NamedTuple):
     colors : ColorDepth
     encoding : str, optional
         The encoding of the stream; None is UTF-8.
+    graphics : Graphics
+        The protocol in which it shows pictures.
+    cell_width : int
+        The width of a character in pixels.
     """
 
     width: int
     colors: ColorDepth
     encoding: str | None = "utf-8"
+    graphics: Graphics = "none"
+    cell_width: int = 8
+
+    @property
+    def pixel_width(self) -> int:
+        """The width in pixels that a picture has at most."""
+        return min(self.width * self.cell_width, MAX_PIXEL_WIDTH)
 
     @property
     def pixel_rows(self) -> int:

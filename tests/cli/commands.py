@@ -44,7 +44,14 @@ def refused(*args: str | Path, code: int = 1, stdin: bytes | None = None) -> str
 def environment(**more: str) -> dict[str, str]:
     """Return the environment of another process that imports this checkout."""
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "80", **more}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "TERM": "xterm-256color",
+        "CNNFX_GRAPHICS": "none",
+        "COLUMNS": "80",
+        **more,
+    }
 
 
 def shell(command: str) -> subprocess.CompletedProcess[bytes]:

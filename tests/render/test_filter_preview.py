@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.render.filter_preview import filter_table, filters_preview
+from cnnfx.render.filters import FilterStyle
 from cnnfx.render.preview import FRAME_COLOR
 from cnnfx.render.terminal import Terminal
 from tests.render.text_pictures import columns as columns_of
@@ -66,13 +67,20 @@ def test_a_kernel_that_is_too_wide_is_shrunk() -> None:
 
 def test_filters_can_be_drawn_by_a_common_largest_weight() -> None:
     two = layer([[[[1 / 3, 1 / 7]]], [[[0.03, 1 / 300]]]], ("a", "b"))
-    own, common = (filters_preview(two, PLAIN, largest) for largest in (None, 1 / 3))
+    own, common = (filters_preview(two, PLAIN, FilterStyle(scope)) for scope in ("channel", "all"))
     assert own == "a    b\n+ +  + ·"
     assert common == "a    b\n+ +  · ·"
 
 
 def test_the_kernels_of_a_filter_stand_side_by_side() -> None:
     assert filters_preview(PAIRS, PLAIN) == "first         b\n 1 -1  -1  1   1  1  -1 -1"
+
+
+def test_a_color_map_colors_the_weights() -> None:
+    text = filters_preview(layer([[[[-1, 1]]]], ("a",)), COLORS, FilterStyle(colormap="diverging"), scale=1)
+    blue, orange = decoded(text.partition("\n")[2])[1, 1:3]
+    assert blue[2] > blue[0]
+    assert orange[0] > orange[2]
 
 
 # Tables
