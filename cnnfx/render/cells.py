@@ -17,6 +17,8 @@ ENLARGED_SIDE = 200
 """Tiles smaller than this are enlarged by a whole factor to at most this side in pixels, so that pixels can be seen."""
 SMALL_PICTURE_EMS = 2.8
 """The height of small pictures in font sizes: two lines of text."""
+SMALL_PICTURE_WIDTH_EMS = 16
+"""The largest width of small pictures above narrow tiles, in font sizes."""
 MAX_LABEL_EMS = 12
 """Cells are as wide as their labels with ranges, unless these are longer than this, in font sizes."""
 MAX_HEADER_EMS = 14
@@ -42,7 +44,8 @@ class Section(NamedTuple):
     heading : Heading, optional
         Above the tiles.
     source : Tiles, optional
-        A picture that stands at the left of the tiles, with an arrow from it to them if labels are drawn.
+        A picture that stands at the left of the tiles, or above them if it is flat, with an arrow from it to them if
+        labels are drawn.
     """
 
     tiles: Sequence[Tiles]
@@ -159,7 +162,7 @@ class Cells:
     @cached_property
     def _small_pictures(self) -> list[Levels | None]:
         height = round(SMALL_PICTURE_EMS * self.font_size)
-        width = max(self.section.tile_size[0], MAX_HEADER_EMS * self.font_size)
+        width = max(self.section.tile_size[0], SMALL_PICTURE_WIDTH_EMS * self.font_size)
         return [
             None if tiles.small_picture is None else tiles.small_picture(index, width, height)
             for tiles, index in self.pictures

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -165,7 +165,9 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
             heading = Heading(text, shown.legend, LAYER_EMPHASIS)
         elif options.labels and len(layers) > 1:
             heading = Heading(f"layer {number}")
-        tiles = shown.tiles(partial(_filter_picture, maps) if options.with_filters else None)
+        tiles = shown.tiles(with_ranges=legend)
+        if options.with_filters:
+            tiles = _with_filters(tiles, maps)
         columns = options.columns or _default_columns(maps)
         source = input_tiles(image) if options.with_input and position == 0 else None
         sections.append(Section([tiles], columns, options.scale, heading, source))
@@ -232,14 +234,13 @@ class ShownMaps:
     @property
     def legend(self) -> Legend:
         """The bars of the color scales."""
-        return Legend(len(set(self.maps.non_negative)), self.color_scale.colormap, self._bars)
+        return Legend(len(set(self.maps.non_negative)), self.color_scale.colormap, self._bars, self._has_nonfinite)
 
-    def tiles(self, small_picture: Callable[[int, int, int], Levels | None] | None = None) -> Tiles:
-        """Return the channels as tiles, each labeled with its name and range."""
+    def tiles(self, with_ranges: bool = False) -> Tiles:
+        """Return the channels as tiles, each labeled with its name and, if they differ, its range."""
         _, height, width = self.maps.shape
-        return Tiles(
-            tuple(self.maps.names), height, width, self._rows, self._in_color, self._range_texts, small_picture
-        )
+        ranges = self._range_texts if with_ranges else None
+        return Tiles(tuple(self.maps.names), height, width, self._rows, self._in_color, ranges)
 
     def _rows(self, first: int, last: int, top: int, bottom: int) -> Iterator[Levels]:
         if (first, last) not in self._parts:
@@ -250,11 +251,18 @@ class ShownMaps:
             yield draw_values(channel, self.scales[index], self.color_scale.colormap, has_nonfinite)
 
     def _in_color(self, first: int, last: int) -> bool:
-        statistics = self.maps.statistics[first:last] if self.color_scale.colormap == "gray" else ()
-        return not statistics or any(channel.nonfinite for channel in statistics)
+        if self.color_scale.colormap != "gray":
+            return True
+        return any(channel.nonfinite for channel in self.maps.statistics[first:last])
+
+    def _has_nonfinite(self) -> bool:
+        return any(channel.nonfinite for channel in self.maps.statistics)
 
     def _bars(self) -> list[ScaleBar]:
-        return scale_bars(self._limits, [self._clips(non_negative) for non_negative in self.maps.non_negative])
+        bars = scale_bars(self._limits, [self._clips(non_negative) for non_negative in self.maps.non_negative])
+        if self.color_scale.normalize == "absolute":
+            return [bar._replace(low=f"magnitude {bar.low}") for bar in bars]
+        return bars
 
     def _clips(self, non_negative: bool) -> tuple[bool, bool]:
         """Return whether values below the range are drawn in its first color, and those above it in its last."""
@@ -272,7 +280,7 @@ class ShownMaps:
 
 
 def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale) -> Tiles:
-    """Return the channels as tiles, each labeled with its name and range; see `ShownMaps`."""
+    """Return the channels as tiles, each labeled with its name; see `ShownMaps`."""
     return ShownMaps(maps, color_scale).tiles()
 
 
@@ -282,14 +290,28 @@ def _default_columns(maps: FeatureMaps) -> int | None:
     return maps.shape[0] // groups if groups > 1 else None
 
 
-def _filter_picture(maps: FeatureMaps, index: int, width: int, height: int) -> Levels | None:
-    """Return a picture of the filter of an output channel, None for a channel that combines several filters."""
+def _with_filters(tiles: Tiles, maps: FeatureMaps) -> Tiles:
+    """Return the tiles of feature maps with small pictures of their filters, or how channels are made from several."""
     from cnnfx.render.filters import small_picture
 
     layer: Layer = maps.network.layers[-1]
-    channel = layer.outputs[index]
-    weights = layer.conv.weights[channel.of[0]]
-    return small_picture(weights, _input_names(maps), width, height) if channel.kind == "take" else None
+    inputs = _input_names(maps)
+    combined = [
+        "" if channel.kind == "take" else f"{channel.kind} of {', '.join(layer.filter_names[k] for k in channel.of)}"
+        for channel in layer.outputs
+    ]
+
+    def picture(index: int, width: int, height: int) -> Levels | None:
+        if combined[index]:
+            return None
+        return small_picture(layer.conv.weights[layer.outputs[index].of[0]], inputs, width, height)
+
+    def ranges() -> list[str]:
+        texts = tiles.ranges() if tiles.ranges is not None else [""] * len(combined)
+        return [" · ".join(filter(None, both)) for both in zip(texts, combined, strict=True)]
+
+    described = ranges if tiles.ranges is not None or any(combined) else None
+    return tiles._replace(ranges=described, small_picture=picture)
 
 
 def _input_names(maps: FeatureMaps) -> Sequence[str]:

@@ -22,6 +22,8 @@ from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_til
 
 FRAME_LEVEL = 150
 """The gray level of the line, one pixel wide, that separates white weights from the white background."""
+UNUSED_FRAME_LEVEL = 215
+"""The gray level of the line around the empty place of a kernel that the filter does not use."""
 SINGLE_KERNEL_WIDTH = 132
 """About how many pixels wide a kernel is drawn where each filter has one."""
 TABLE_KERNEL_WIDTH = 64
@@ -162,10 +164,10 @@ def used_channels(weights: NDArray[Any]) -> NDArray[np.bool_]:
     return np.any(weights, axis=(1, 2)) if np.any(weights) else np.ones(len(weights), np.bool_)
 
 
-def add_frame(picture: Levels) -> Levels:
+def add_frame(picture: Levels, level: int = FRAME_LEVEL) -> Levels:
     """Return the picture `(H, W)` or `(H, W, 3)` with a frame one pixel wide around it."""
     sides = ((1, 1), (1, 1), (0, 0))[: picture.ndim]
-    return np.pad(picture, sides, constant_values=FRAME_LEVEL)
+    return np.pad(picture, sides, constant_values=level)
 
 
 def hstack_pictures(pictures: Sequence[Levels], gap: int) -> Levels:
@@ -193,8 +195,8 @@ def color_picture(weights: NDArray[Any], inputs: Sequence[str], limit: float | N
 def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, height: int) -> Levels:
     """Draw a filter as a small picture: its kernels side by side, in several rows if they are larger then.
 
-    A filter on red, green and blue is drawn as one color picture. The kernels on channels that the filter does not use
-    are drawn white.
+    A filter on red, green and blue is drawn as one color picture. The places of
+    channels that the filter does not use are empty, in a light frame.
 
     Parameters
     ----------
@@ -209,9 +211,7 @@ def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, heig
     uint8 array (height, width) or (height, width, 3)
     """
     kernels = [color_picture(weights, inputs)] if are_colors(inputs) else list(kernel_levels(weights))
-    if not are_colors(inputs):
-        for channel in np.flatnonzero(~used_channels(weights)):
-            kernels[channel] = np.full_like(kernels[channel], BACKGROUND)
+    is_used = np.ones(1, np.bool_) if are_colors(inputs) else used_channels(weights)
     count, (kernel_height, kernel_width) = len(kernels), kernels[0].shape[:2]
     for scale in range(max(1, (height - 2) // kernel_height), 0, -1):
         row_height, step = kernel_height * scale + 2 + SMALL_GAP, kernel_width * scale + 2 + SMALL_GAP
@@ -223,6 +223,8 @@ def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, heig
     count = min(count, rows * fitting_columns)
     columns = math.ceil(count / rows)
     framed = [add_frame(enlarge(kernel, scale)) for kernel in kernels[:count]]
+    for channel in np.flatnonzero(~is_used[:count]):
+        framed[channel] = add_frame(np.full_like(framed[channel][1:-1, 1:-1], BACKGROUND), UNUSED_FRAME_LEVEL)
     framed += [np.full_like(framed[0], BACKGROUND)] * (rows * columns - count)
     return grid_of_pictures(framed, columns, SMALL_GAP)
 
@@ -326,8 +328,8 @@ def _table_kernel_width(weights: NDArray[Any], style: FilterStyle) -> int:
     """Return about how wide a kernel is drawn in the table of weights `(K, C, kh, kw)`."""
     filters, channels, height, width = weights.shape
     fitting_width = min(TABLE_KERNEL_WIDTH, MAX_TABLE_SIDE // max(filters, channels))
-    side = max(MIN_WEIGHT_SIDE, _min_weight_side(weights, style))
-    return max(side * max(height, width), fitting_width)
+    least_width = max(MIN_WEIGHT_SIDE, _min_weight_side(weights, style)) * max(height, width)
+    return max(int(least_width), int(fitting_width))
 
 
 def _names_width(names: Sequence[str], ranges: Sequence[str], lines: int) -> int:

@@ -30,6 +30,8 @@ MIN_HEADING_EMS = 18
 """A grid with a heading is at least this wide, in font sizes: the width of a color scale's bar with its numbers."""
 ARROW_EMS = 3
 """The length of the arrow from a source to its tiles, in font sizes."""
+FLAT_RATIO = 5
+"""A source that is this many times as wide as high stands above its tiles."""
 ARROW_LEVEL = 90
 """The gray level of the arrow."""
 
@@ -179,40 +181,54 @@ class _Layout(NamedTuple):
 
 
 class _Block:
-    """The cells of a section in rows, with its source at their left, centered vertically."""
+    """The cells of a section in rows, with its source at their left, centered vertically, or above if it is flat."""
 
     def __init__(self, section: Section, labels: bool, font_size: int, gap: int) -> None:
         self.cells, self.gap = Cells(section, labels, font_size), gap
         self.source = section.source_section and Cells(section.source_section, labels, font_size)
-        self.arrow_length = ARROW_EMS * font_size if labels and self.source else 0
-        self.side = 0
+        self.left = self.above = 0
+        """Pixels at the left of the cells, and above them."""
+        self.arrow: tuple[int, int] | None = None
+        """The width and height of the arrow from the source."""
         if self.source:
-            self.side = self.source.width + 2 * gap + (self.arrow_length + gap if labels else gap)
+            source_width, source_height = self.source.section.tile_size
+            is_flat = source_width >= FLAT_RATIO * source_height
+            length = ARROW_EMS * font_size
+            if labels:
+                self.arrow = (font_size, length // 2) if is_flat else (length, font_size)
+            arrow_width, arrow_height = self.arrow or (gap, gap)
+            if is_flat:
+                self.above = self.source.height + arrow_height + 2 * gap
+            else:
+                self.left = self.source.width + arrow_width + 2 * gap + (gap if labels else 0)
         self.step = self.cells.width + gap
         self.balanced = section.columns is None
-        self.rows = _row_lengths(section, self.step, self.cells.height + gap, self.side)
+        self.rows = _row_lengths(section, self.step, self.cells.height + gap, self.left)
 
     def widen(self, width: int) -> None:
         """Lay the cells out in fewer rows, if these have one length and fit into `width` pixels."""
         if self.balanced:
-            self.rows = wider_rows(self.rows, (width - self.side + self.gap) // self.step)
+            self.rows = wider_rows(self.rows, (width - self.left + self.gap) // self.step)
 
     @property
     def width(self) -> int:
         """The width in pixels."""
-        return self.side + self.rows[0] * self.step - self.gap
+        width = self.left + self.rows[0] * self.step - self.gap
+        return max(width, self.source.width) if self.source else width
 
     @property
     def height(self) -> int:
         """The height in pixels."""
-        return max(self._cells_height, self.source.height if self.source else 0)
+        if self.source and not self.above:
+            return max(self._cells_height, self.source.height)
+        return self.above + self._cells_height
 
     @property
     def _cells_height(self) -> int:
         return len(self.rows) * (self.cells.height + self.gap) - self.gap
 
     def _row_tops(self, top: int) -> range:
-        first = top + (self.height - self._cells_height) // 2
+        first = top + self.above + (self.height - self.above - self._cells_height) // 2
         return range(first, first + self._cells_height, self.cells.height + self.gap)
 
     def row_scales(self, top: int) -> dict[int, int]:
@@ -226,20 +242,29 @@ class _Block:
     def items(self, top: int, left: int) -> Iterator[Item]:
         """Yield what is drawn where the block is at a position."""
         if self.source:
-            source_top = top + (self.height - self.source.height) // 2
+            source_top = top if self.above else top + (self.height - self.source.height) // 2
             yield from self.source.row_items(0, 1, source_top, left, self.source.width)
-            if self.arrow_length:
-                middle = source_top + self.source.header_height + self.source.section.tile_size[1] // 2
-                arrow_top = min(middle - self.cells.font_size // 2, top + self.height - self.cells.font_size)
-                arrow_left = left + self.source.width + self.gap
-                make = partial(_draw_arrow, self.arrow_length, self.cells.font_size)
-                yield Drawing(arrow_top, arrow_left, self.cells.font_size, self.arrow_length, make)
-        left += self.side
+            if self.arrow is not None:
+                yield self._arrow(source_top, left, *self.arrow)
         first = 0
         for row_top, count in zip(self._row_tops(top), self.rows, strict=True):
             indent = (self.rows[0] - count) * self.step // 2 if self.balanced else 0
-            yield from self.cells.row_items(first, first + count, row_top, left + indent, self.step)
+            yield from self.cells.row_items(first, first + count, row_top, left + self.left + indent, self.step)
             first += count
+
+    def _arrow(self, source_top: int, source_left: int, width: int, height: int) -> Drawing:
+        """Return the arrow from the source, to the right or downward."""
+        assert self.source is not None
+        source_width, source_height = self.source.section.tile_size
+        if self.above:
+            left = source_left + max(0, min(source_width, self.width) - width) // 2
+            top = source_top + self.source.height + self.gap
+        else:
+            left = source_left + self.source.width + self.gap
+            # The arrow begins at the middle of the source, but not below its bottom.
+            middle = source_top + self.source.header_height + source_height // 2
+            top = min(middle - height // 2, source_top + self.source.height - height)
+        return Drawing(top, left, height, width, partial(_draw_arrow, width, height))
 
 
 def _row_lengths(section: Section, width: int, height: int, beside: int = 0) -> Sequence[int]:
@@ -257,10 +282,11 @@ def _tiles_size(section: Section) -> tuple[int, int]:
     return rows[0] * width, len(rows) * height
 
 
-def _draw_arrow(length: int, size: int) -> Levels:
-    """Draw an arrow to the right, `(size, length)`."""
+def _draw_arrow(width: int, height: int) -> Levels:
+    """Draw an arrow to the right or, in a picture that is higher than wide, downward."""
     from cnnfx.render.shapes import draw_arrow
 
-    canvas = blank(size, length)
-    draw_arrow(canvas, (0, size / 2), (length, size / 2), ARROW_LEVEL, thickness=size / 7, head=0.7 * size)
+    canvas, size = blank(height, width), min(width, height)
+    start, end = ((0, height / 2), (width, height / 2)) if width > height else ((width / 2, 0), (width / 2, height))
+    draw_arrow(canvas, start, end, ARROW_LEVEL, thickness=size / 7, head=0.7 * size)
     return canvas

@@ -38,7 +38,7 @@ class Heading(NamedTuple):
 
     def height(self, size: int, width: int) -> int:
         """Return the height in pixels; `size` is the font size of labels, `width` that of the picture."""
-        if self.legend is not None and self._is_beside(size, width):
+        if self._is_beside(size, width):
             return max(line_height(self._size(size)), line_height(size))
         lines = len(wrap(self.text, self._size(size), width)) if self.text else 0
         legend_height = 0 if self.legend is None else self.legend.height(size, width)
@@ -47,15 +47,13 @@ class Heading(NamedTuple):
     def draw(self, size: int, width: int) -> Levels:
         """Draw the heading on white, `(height(size, width), width)` or, with a color map, `(..., 3)`."""
         text_size, height = self._size(size), self.height(size, width)
-        canvas = blank(height, width, self.color)
-        lines = wrap(self.text, text_size, width) if self.text else []
-        for number, line in enumerate(lines):
+        left = text_width(self.text, text_size) + LEGEND_GAP * size if self._is_beside(size, width) else 0
+        legend = self.legend.draw(size, width - left) if self.legend is not None else blank(0, width)
+        canvas = blank(height, width, color=legend.ndim == 3)
+        for number, line in enumerate(wrap(self.text, text_size, width) if self.text else []):
             paste(canvas, draw_text(line, text_size, width), number * line_height(text_size), 0)
-        if self.legend is not None:
-            left = text_width(self.text, text_size) + LEGEND_GAP * size if self._is_beside(size, width) else 0
-            legend = self.legend.draw(size, width - left)
-            top = height - legend.shape[0]
-            paste(canvas, legend, round(0.7 * top) if left else top, left)  # base lines of two font sizes are level
+        top = height - legend.shape[0]
+        paste(canvas, legend, round(0.7 * top) if left else top, left)  # base lines of two font sizes are level
         return canvas
 
     def _size(self, size: int) -> int:
@@ -63,7 +61,8 @@ class Heading(NamedTuple):
 
     def _is_beside(self, size: int, width: int) -> bool:
         """Return whether the legend is drawn beside the text."""
-        assert self.legend is not None
+        if self.legend is None:
+            return False
         needed = text_width(self.text, self._size(size)) + LEGEND_GAP * size + self.legend.width(size)
         return bool(self.text) and needed <= width
 

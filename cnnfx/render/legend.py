@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnfx.render.color import Range, apply_colormap
+from cnnfx.render.color import NONFINITE_COLOR, Range, apply_colormap
 from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.text import draw_text, line_height, shorten, text_width
 from cnnfx.render.tiles import Levels, blank, paste
 
 BAR_EMS = 17
 """The width of a bar with its numbers, in font sizes."""
+MIN_BAR_EMS = 7
+"""The smallest width of a bar with its numbers that is shortened for the color of NaN, in font sizes."""
 MIN_COLORS_EMS = 1.5
 """The smallest width of a bar without its numbers, in font sizes: numbers are left out where it would be smaller."""
+NONFINITE_TEXT = "NaN or infinite"
 FRAME_LEVEL = 150
 """The gray level of the frame of a bar, which separates white from the white background."""
 
@@ -45,11 +48,14 @@ class Legend(NamedTuple):
         The largest number of bars.
     colormap : str
     bars : function to sequence of ScaleBar
+    has_nonfinite : function to bool
+        Returns whether the color of NaN and infinity is shown after the bars, where it fits.
     """
 
     max_bars: int
     colormap: str
     bars: Callable[[], Sequence[ScaleBar]]
+    has_nonfinite: Callable[[], bool] = lambda: False
 
     def columns(self, size: int, width: int) -> int:
         """Return how many bars are drawn side by side in `width` pixels; `size` is the font size of the numbers."""
@@ -64,15 +70,23 @@ class Legend(NamedTuple):
         return -(-self.max_bars // self.columns(size, width)) * line_height(size)
 
     def draw(self, size: int, width: int) -> Levels:
-        """Draw the bars on white, `(height(size, width), width)` or, with a color map, `(..., 3)`."""
-        canvas = blank(self.height(size, width), width, color=self.colormap != "gray")
-        columns, line = self.columns(size, width), line_height(size)
+        """Draw the bars on white, `(height(size, width), width)` or `(height(size, width), width, 3)`."""
+        has_nonfinite = self.has_nonfinite()
+        canvas = blank(self.height(size, width), width, color=has_nonfinite or self.colormap != "gray")
+        columns, line, gap = self.columns(size, width), line_height(size), max(2, size // 3)
+        # The color of NaN has no space of its own, since only the values say whether it is needed: bars become shorter.
+        marker_width = 2 * size + gap + text_width(NONFINITE_TEXT, size) if has_nonfinite else 0
         bar_width = min(BAR_EMS * size, width)
+        if has_nonfinite:
+            bar_width = min(bar_width, max(MIN_BAR_EMS * size, (width - marker_width) // columns - size))
+        right = 0
         for index, bar in enumerate(self.bars()[: self.max_bars]):
-            row, column = divmod(index, columns)
-            left = column * (BAR_EMS + 1) * size
-            part = canvas[row * line : (row + 1) * line, left : left + bar_width]
-            _draw_bar(part, bar, self.colormap, size)
+            top, left = index // columns * line, index % columns * (bar_width + size)
+            right = left + _draw_bar(canvas[top : top + line, left : left + bar_width], bar, self.colormap, size)
+        if right + size + marker_width <= width and has_nonfinite:
+            last_line = canvas[top : top + line]
+            right = _draw_colors(last_line, np.full((2 * size, 3), NONFINITE_COLOR, np.uint8), right + size, size)
+            _write(last_line, NONFINITE_TEXT, right + gap, size)
         return canvas
 
 
@@ -131,19 +145,17 @@ def _bar(limits: Range, clips: tuple[bool, bool], general: bool) -> ScaleBar:
     return ScaleBar(f"≤ {low_text}" if below else low_text, f"≥ {high_text}" if above else high_text, zero)
 
 
-def _draw_bar(canvas: Levels, bar: ScaleBar, colormap: str, size: int) -> None:
-    """Draw the colors of a bar with its numbers before, between and after them."""
+def _draw_bar(canvas: Levels, bar: ScaleBar, colormap: str, size: int) -> int:
+    """Draw the colors of a bar with its numbers before, between and after them, and return the column after it."""
     width, gap = canvas.shape[1], max(2, size // 3)
     if bar.low == bar.high:
-        _write(canvas, shorten(f"{bar.low} everywhere", size, width), 0, size)
-        return
+        return _write(canvas, shorten(f"{bar.low} everywhere", size, width), 0, size)
     ends = text_width(bar.low, size) + text_width(bar.high, size) + 2 * gap
     between = text_width("0", size) + 2 * gap
     zero = None if bar.zero is None or not 0.1 <= bar.zero <= 0.9 else bar.zero
     length = width - ends - (between if zero is not None else 0)
     if length < MIN_COLORS_EMS * size:
-        _write(canvas, shorten(f"{bar.low}…{bar.high}", size, width), 0, size)
-        return
+        return _write(canvas, shorten(f"{bar.low}…{bar.high}", size, width), 0, size)
     left = _write(canvas, bar.low, 0, size) + gap
     colors = apply_colormap(np.linspace(0, 255, length).round().astype(np.uint8)[None], colormap)[0]
     if zero is not None:
@@ -152,7 +164,7 @@ def _draw_bar(canvas: Levels, bar: ScaleBar, colormap: str, size: int) -> None:
         left = _write(canvas, "0", left, size) + gap
         colors = colors[split:]
     left = _draw_colors(canvas, colors, left, size) + gap
-    _write(canvas, bar.high, left, size)
+    return _write(canvas, bar.high, left, size)
 
 
 def _draw_colors(canvas: Levels, colors: Levels, left: int, size: int) -> int:
@@ -160,7 +172,8 @@ def _draw_colors(canvas: Levels, colors: Levels, left: int, size: int) -> int:
     line, right = max(1, size // 16), left + len(colors)
     top = (canvas.shape[0] - size) // 2
     canvas[top : top + size, left:right] = FRAME_LEVEL
-    canvas[top + line : top + size - line, left + line : right - line] = colors[line : len(colors) - line]
+    inner = colors[None, line : len(colors) - line].repeat(size - 2 * line, axis=0)
+    paste(canvas, inner, top + line, left + line)
     return right
 
 

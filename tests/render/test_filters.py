@@ -12,6 +12,7 @@ from cnnfx.render.filters import (
     FRAME_LEVEL,
     KERNEL_GAP,
     MARGIN,
+    UNUSED_FRAME_LEVEL,
     FilterStyle,
     color_picture,
     draw_filter,
@@ -136,10 +137,11 @@ def test_kernels_that_do_not_fit_into_a_small_picture_are_left_out() -> None:
     assert picture.shape == (2 * 11 + 2, 4 * 11 + 3 * 2)
 
 
-def test_the_kernel_of_an_unused_channel_is_white_in_a_small_picture() -> None:
+def test_the_place_of_an_unused_channel_in_a_small_picture_is_empty_in_a_light_frame() -> None:
     picture = small_picture(np.stack([TOP, np.zeros((3, 3))]), ["a", "b"], 182, 36)
     assert (picture[1:-1, 38:-1] == BACKGROUND).all()
-    assert (picture[0, 37:] == FRAME_LEVEL).all()
+    assert (picture[0, 37:] == UNUSED_FRAME_LEVEL).all()
+    assert (picture[0, :35] == FRAME_LEVEL).all()
 
 
 def test_the_cell_of_an_unused_channel_is_empty() -> None:
