@@ -47,6 +47,8 @@ ADVICE = {
     "page_size": Advice("Show fewer layers with --layer, or write a picture (.png) instead."),
     "pixel_limit": Advice("Raise the limit with --max-pixels if you trust the file."),
     "position": Advice("Give one with --at X,Y."),
+    "preset_list": Advice("{repeat}", usage=True),
+    "preset_unknown": Advice(usage=True),
     "preset_name": Advice("For a preset write --filters {name}.", usage=True),
     "region": Advice(usage=True),
     "scheduler_address": Advice(usage=True),
@@ -66,8 +68,8 @@ def advised(error: CnnfxError) -> str:
         return message
     if not message.endswith((".", "?")):
         message += "."
-    advice = ADVICE.get(error.remedy, Advice())
-    return f"{message} {advice.text.format_map({'option': '-o', **error.details})}".rstrip()
+    details = {"option": "-o", "repeat": "Name one at a time.", **error.details}
+    return f"{message} {ADVICE.get(error.remedy, Advice()).text.format_map(details)}".rstrip()
 
 
 def usage_error(error: CnnfxError) -> UsageError:

@@ -25,6 +25,9 @@ COMMANDS = (
 )  # fmt: skip
 """The commands: `list-filters` is the function `list_filters` of the module `cnnfx.cli.list_filters`."""
 
+EXTRA_ARGUMENTS = "unexpected extra argument"
+"""A part of Typer's message about arguments that a command does not take."""
+
 _ClickError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """What Typer raises for every wrong command line; it has no public name."""
 
@@ -139,8 +142,22 @@ def _formatted_help(command: TyperCommand | TyperGroup, ctx: Context) -> str:
 def _with_help_hint(error: typer.BadParameter) -> str:
     if error.ctx is None:
         return error.format_message()
-    new = new_name(error.ctx.info_name or "", getattr(error, "option_name", ""))
-    return f"{new or error.format_message()}\nTry '{error.ctx.command_path} --help' for help."
+    message = new_name(error.ctx.info_name or "", getattr(error, "option_name", "")) or error.format_message()
+    if EXTRA_ARGUMENTS in message:
+        message = _with_preset_hint(error.ctx, message.rpartition("(")[2].removesuffix(")").split())
+    return f"{message}\nTry '{error.ctx.command_path} --help' for help."
+
+
+def _with_preset_hint(context: Any, words: list[str]) -> str:
+    """Return the message about arguments that a command does not take: presets may be meant as further filters."""
+    from cnnfx.formats import preset_names
+
+    message = f"Got unexpected extra argument{'s' * (len(words) > 1)} ({' '.join(words)})"
+    presets = [word for word in words if word in preset_names()]
+    if not presets or not any(param.name == "filters" for param in context.command.params):
+        return message
+    filters = (*(context.params.get("filters") or []), *presets)
+    return f"{message}. For several filters, repeat -f: {' '.join(f'-f {name}' for name in filters)}."
 
 
 app = typer.Typer(

@@ -151,7 +151,7 @@ def apply(
         from cnnfx.pipeline.processes import start_fork_server
 
         start_fork_server()  # it loads its modules while this process loads its own
-    from cnnfx.cli.inputs import image_sources, read_stdin
+    from cnnfx.cli.inputs import check_no_presets, image_sources, read_stdin
     from cnnfx.cli.networks import requested_network, use_threads
     from cnnfx.cli.outputs import image_targets
     from cnnfx.errors import UsageError
@@ -165,6 +165,7 @@ def apply(
     layer_number = None if layer in (None, "all") else int(layer)
     color_scale = scale_options.color_scale()
     use_threads(threads)
+    check_no_presets(images, network_options.filters)
     network = requested_network(network_options, pool, layer_number)
     keep_freed_memory()
     sources = image_sources(images, recursive)

@@ -91,11 +91,13 @@ def explain(
       cat photo.png | cnnfx explain - -k '0 -1 0; -1 5 -1; 0 -1 0' --at 0,0
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
     """
+    from cnnfx.cli.inputs import check_no_presets
     from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network, use_threads
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.pipeline import Pipeline
 
+    check_no_presets(image, network_options.filters)
     if len(image) > 1:
         raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
     use_threads(threads)

@@ -46,6 +46,34 @@ class InputImage(NamedTuple):
         return "stdin" if self.is_stdin else Path(self.path).stem
 
 
+def check_no_presets(names: Sequence[str], filters: Sequence[str] | None) -> None:
+    """Check that no preset was meant: in `photo.png -f sobel edges`, edges is an image.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names of images.
+    filters : sequence of str or None
+        The values of `--filters`.
+
+    Raises
+    ------
+    UsageError
+        If a file does not exist, but a preset of its name.
+    """
+    missing = [name for name in names if name != STDIN and not Path(name).exists()]
+    if not missing:
+        return
+    from cnnfx.formats import preset_names
+
+    presets = set(preset_names())
+    meant = [name for name in missing if name in presets]
+    if meant:
+        options = " ".join(f"-f {name}" for name in (*(filters or []), *meant))
+        several = "For several, repeat -f" if filters else "Name it with -f"
+        raise UsageError(f"{meant[0]} is a preset, not an image. {several}: {options}.")
+
+
 def image_sources(names: Sequence[str], recursive: bool) -> list[InputImage]:
     """Return the images of these names; for a folder, the images in it.
 

@@ -74,7 +74,13 @@ def requested_network(options: NetworkOptions, pool: str | None = None, layer: i
     settings = LayerSettings(
         options.stride, options.dilation, options.padding, options.border, options.activation, pool, options.flip
     )
-    network = build_network(filters, kernels, then, settings)
+    try:
+        network = build_network(filters, kernels, then, settings)
+    except FileError as error:
+        if error.remedy == "preset_list":
+            names = str(error.details["names"]).split(",")
+            error.details["repeat"] = f"For several, repeat -f: {' '.join(f'-f {name}' for name in names)}."
+        raise
     if layer is None or checked_layer(network, layer) == len(network.layers):
         return network
     return settings.apply_to_last_layer(build_network(filters, kernels, then).upto(layer))

@@ -1,4 +1,4 @@
-"""Kernels typed on the command line: "-1 0 1; -2 0 2; -1 0 1", and ImageMagick's "3x3: -1,0,1 -2,0,2 -1,0,1"."""
+"""Kernels typed on the command line: "-1 0 1; -2 0 2; -1 0 1", "[[1, 0], [0, 1]]", and ImageMagick's "2x2: 1,0 0,1"."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def parse_kernel(text: str) -> Network:
     text : str
         Rows are separated by `;` or a new line, numbers by blanks or a comma. A number can be a fraction such as 1/9.
         In ImageMagick's form, `WxH: numbers`, the rows need no separator, and `nan` or `-` (not part of the kernel) is
-        a weight of 0. The kernel is not flipped, as in ImageMagick's "Correlate".
+        a weight of 0. The kernel is not flipped, as in ImageMagick's "Correlate". A list of rows, as Python and JSON
+        write it, is `[[1, 0], [0, 1]]`.
 
     Returns
     -------
@@ -43,12 +44,23 @@ def parse_kernel(text: str) -> Network:
     ArgumentError
         If the text is not a kernel; the message names the row and the number.
     """
-    plain = text.replace("\N{MINUS SIGN}", "-").strip()
+    plain = _without_brackets(text.replace("\N{MINUS SIGN}", "-").strip())
     size, colon, body = plain.partition(":")
     rows = _parse_sized(size.strip(), body) if colon else _parse_rows(plain)
     weights = np.array(rows, np.float64)[np.newaxis, np.newaxis]
     conv = Conv(weights, np.zeros(1), inputs=(ALL_CHANNELS,))
     return Network((Layer(conv, (KERNEL_NAME,)),), name=KERNEL_NAME, description="A kernel from the command line.")
+
+
+def _without_brackets(text: str) -> str:
+    """Return a list of rows as in Python or JSON, such as "[[1, 0], [0, 1]]", as rows separated by `;`."""
+    if not text.startswith("["):
+        return text
+    inside = re.fullmatch(r"\[\s*(\[.*\])\s*,?\s*\]|(\[.*\])", text, re.DOTALL)
+    rows = re.split(r"\]\s*,?\s*\[", (inside[1] or inside[2])[1:-1]) if inside else []
+    if not rows or any("[" in row or "]" in row for row in rows):
+        raise _error('the brackets are not those of a list of rows, such as "[[1, 0], [0, 1]]".')
+    return ";".join(rows)
 
 
 def _error(message: str, remedy: str = "kernel", **details: object) -> ArgumentError:

@@ -45,9 +45,13 @@ def find_preset(name: str) -> Path:
     """
     presets = dict(find_presets())
     if name not in presets:
+        parts = [part.strip() for part in name.split(",") if part.strip()]
+        if "," in name and presets.keys() & set(parts):
+            raise FileError(f'"{name}" is not one preset.', remedy="preset_list", names=",".join(parts))
         hint = did_you_mean(name, presets)
         raise FileError(
-            f'there is no preset called "{name}". {hint} cnnfx list-filters shows them all.'.replace("  ", " ")
+            f'there is no preset called "{name}". {hint} cnnfx list-filters shows them all.'.replace("  ", " "),
+            remedy="preset_unknown",
         )
     return presets[name]
 

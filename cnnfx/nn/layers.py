@@ -367,7 +367,7 @@ class Pool:
 
     @classmethod
     def parse(cls, text: str) -> Pool:
-        """Return the pooling that a text such as "max:2" describes.
+        """Return the pooling that a text such as "max:2" or "mean:2" describes; "avg:2" is "mean:2".
 
         Raises
         ------
@@ -378,7 +378,7 @@ class Pool:
         if match is None:
             raise _unknown_pool(text)
         kind, size = match.groups()
-        return cls(kind, int(size))
+        return cls(POOL_ALIASES.get(kind, kind), int(size))
 
     def forward(self, maps: Array) -> Array:
         """Return the pooled maps `(..., H // size, W // size)` of maps `(..., H, W)`."""
@@ -397,6 +397,10 @@ class Pool:
         if min(height, width) < self.size:
             raise ArgumentError(f"pool {self} does not fit into maps of {width}×{height} pixels.")
         return channels, height // self.size, width // self.size
+
+
+POOL_ALIASES = {"avg": "mean", "average": "mean"}
+"""Other names of kinds of pooling."""
 
 
 def _unknown_pool(text: str) -> ArgumentError:

@@ -93,6 +93,8 @@ class ColorScale:
     limits: float | Range | None = None
 
     def __post_init__(self) -> None:
+        if self.colormap == "grey":
+            object.__setattr__(self, "colormap", "gray")
         if self.normalize not in NORMALIZATIONS:
             raise ArgumentError(
                 f"There is no normalization called {self.normalize!r}. Choose one of {', '.join(NORMALIZATIONS)}."

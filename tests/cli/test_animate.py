@@ -191,7 +191,7 @@ def test_a_terminal_gets_no_binary_data():
         (("-f", "edges", "--only", "tpo"),
          "layer 1 of edges: there is no channel 'tpo'. Did you mean top?", 2),
         (("-f", "sobbel"),
-         'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.', 1),
+         'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.', 2),
         ((), "Name the filters, such as -f edges; cnnfx list-filters shows the presets.", 2),
         (("-f", "edges", "-o", "a.jpg"),
          "a.jpg: .jpg files cannot be animated. Write a .gif, a .webp or an animated .png.", 2),

@@ -122,7 +122,7 @@ def test_no_filters_at_all():
 
 
 def test_an_unknown_preset():
-    assert refusal(SEVEN, "-f", "edgs") == (
+    assert refusal(SEVEN, "-f", "edgs", code=2) == (
         'cnnfx: there is no preset called "edgs". Did you mean "edges"? cnnfx list-filters shows them all.'
     )
 

@@ -120,3 +120,30 @@ def test_any_text_is_a_kernel_or_refused(text):
         found, message = [[0.0]], str(error)
     assert np.isfinite(found).all()
     assert message.startswith("kernel: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("[[1,0],[0,1]]", [[1, 0], [0, 1]]),
+        ("[[1, 0.5], [1/4, -1e-1]]", [[1, 0.5], [0.25, -0.1]]),
+        ("[[1 0]\n [0 1]]", [[1, 0], [0, 1]]),
+        ("[1, 0, -1]", [[1, 0, -1]]),
+        ("[ [1., 2.], [3., 4.], ]", [[1, 2], [3, 4]]),
+        ("[1,2],[3,4]", [[1, 2], [3, 4]]),
+    ],
+)
+def test_a_list_of_rows_is_parsed(text, rows):
+    assert parse_kernel(text).layers[0].conv.weights[0, 0].tolist() == rows
+
+
+@pytest.mark.parametrize("text", ["[", "[[1,0],[0,1]", "[[[1]]]", "[1,0]]", "[[1,0],[0,1]] 2"])
+def test_other_brackets_are_refused(text):
+    with pytest.raises(ArgumentError) as caught:
+        parse_kernel(text)
+    assert str(caught.value) == 'kernel: the brackets are not those of a list of rows, such as "[[1, 0], [0, 1]]".'
+
+
+def test_a_ragged_list_is_refused_by_its_row():
+    with pytest.raises(ArgumentError, match=r"^kernel: row 2 has 1 number, row 1 has 2\."):
+        parse_kernel("[[1,0],[0]]")

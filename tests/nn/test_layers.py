@@ -167,3 +167,7 @@ def test_softmax_gives_probabilities_for_scores_of_any_magnitude() -> None:
     probabilities = softmax(np.array([[1000.0, 1000.0], [0.0, -1000.0]]))
     np.testing.assert_allclose(probabilities, [[0.5, 0.5], [1, 0]])
     np.testing.assert_allclose(softmax(np.zeros((4, 3)), axis=0), np.full((4, 3), 0.25))
+
+
+def test_avg_is_another_name_of_mean_pooling():
+    assert Pool.parse("avg:3") == Pool.parse("average: 3") == Pool("mean", 3)

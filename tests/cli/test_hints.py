@@ -1,0 +1,60 @@
+"""Hints for what new users type: presets as images, lists of presets, kernels as lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.commands import SEVEN, done, refused
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("apply", SEVEN, "-f", "sobel", "edges"),
+         "edges is a preset, not an image. For several, repeat -f: -f sobel -f edges."),
+        (("apply", "edges", SEVEN), "edges is a preset, not an image. Name it with -f: -f edges."),
+        (("explain", SEVEN, "-f", "sobel", "edges"),
+         "edges is a preset, not an image. For several, repeat -f: -f sobel -f edges."),
+        (("apply", SEVEN, "-f", "sobel,edges"),
+         '"sobel,edges" is not one preset. For several, repeat -f: -f sobel -f edges.'),
+        (("animate", SEVEN, "-f", "sobel, edges"),
+         '"sobel, edges" is not one preset. For several, repeat -f: -f sobel -f edges.'),
+        (("apply", SEVEN, "-f", "sobel,"), '"sobel," is not one preset. For several, repeat -f: -f sobel.'),
+        (("show-filters", "sobel,edges"), '"sobel,edges" is not one preset. Name one at a time.'),
+        (("apply", SEVEN, "-f", "sobbel"),
+         'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.'),
+        (("summary", "sobbel"),
+         'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.'),
+        (("animate", SEVEN, "-f", "sobel", "edges"),
+         "Got unexpected extra argument (edges). For several filters, repeat -f: -f sobel -f edges.\n"
+         "Try 'cnnfx animate --help' for help."),
+        (("animate", SEVEN, "-f", "sobel", "nosuch"),
+         "Got unexpected extra argument (nosuch)\nTry 'cnnfx animate --help' for help."),
+    ],
+)  # fmt: skip
+def test_a_misplaced_or_unknown_preset_is_wrong_usage_with_a_hint(args, message):
+    assert refused(*args, code=2) == f"cnnfx: {message}"
+
+
+def test_a_missing_filter_file_is_a_file_error():
+    assert refused("apply", SEVEN, "-f", "nosuch.toml") == (
+        "cnnfx: nosuch.toml: there is no such file. Check the path, or name a preset."
+    )
+
+
+def test_an_image_that_has_the_name_of_a_preset_is_read(in_a_folder):
+    (in_a_folder / "edges").write_bytes(SEVEN.read_bytes())
+    assert done("apply", "edges", "-f", "sobel", "-q", "-o", "maps.npy").stderr == ""
+
+
+@pytest.mark.parametrize("name", ["avg", "average"])
+def test_average_pooling_is_mean_pooling(name, in_a_folder):
+    done("apply", SEVEN, "-f", "edges", "--pool", f"{name}:2", "-o", "a.npy")
+    done("apply", SEVEN, "-f", "edges", "--pool", "mean:2", "-o", "b.npy")
+    assert (in_a_folder / "a.npy").read_bytes() == (in_a_folder / "b.npy").read_bytes()
+
+
+def test_a_kernel_can_be_a_list_of_rows():
+    assert done("show-filters", "-k", "[[1,0],[0,1/2]]", "--values").stdout == (
+        done("show-filters", "-k", "1 0; 0 1/2", "--values").stdout
+    )
