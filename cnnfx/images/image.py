@@ -36,7 +36,8 @@ class Image:
         The numbers of the file: pixels in 0..255 or 0..65535, or floats of any range.
     channel_names : tuple of C str
     is_array : bool
-        Whether the values are the numbers of an array file rather than the pixels of a picture.
+        Whether the values are numbers of any range, which are drawn by their own range, and not pixels from black to
+        white. So are those of array files, and of pictures of 32-bit integers, or floats outside 0..1.
     notes : tuple of str
         Messages for the user, such as a loss of bit depth.
     """

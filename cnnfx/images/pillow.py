@@ -101,7 +101,8 @@ def load_picture(name: str, stream: IO[bytes], channels: str, background: str, m
             values, names = _convert_deep(picture, color, channels, MAX_INTEGERS.get(raw_mode, MAX_UINT16))
         else:
             values, names = _convert_8_bit(picture, color, channels)
-    return Image(name, values, names, notes=notes)
+    is_array = values.dtype == np.float32 and (picture.mode == "I" or not _is_brightness(values))
+    return Image(name, values, names, is_array, notes)
 
 
 class _PillowLimitsOff(AbstractContextManager[None]):
@@ -203,6 +204,12 @@ def _convert_deep(picture: PIL.Image.Image, color: RgbColor, channels: str, max_
     if isinstance(transparent_level, int) and values.dtype == np.uint16:
         return _fill_transparent(values, transparent_level, color, channels)
     return (np.repeat(values, 3, axis=0), RGB_NAMES) if channels == "rgb" else (values, GRAY_NAMES)
+
+
+def _is_brightness(values: NDArray[np.float32]) -> bool:
+    """Return whether all finite values are in 0..1, black to white, not measurements such as heights."""
+    finite = values[np.isfinite(values)]
+    return not finite.size or bool(finite.min() >= 0 and finite.max() <= 1)
 
 
 def _convert_integers(values: NDArray[Any], max_integer: int) -> NDArray[Any]:

@@ -191,7 +191,7 @@ def channel_grids(maps: FeatureMaps, options: GridOptions) -> list[Grid]:
 def input_tiles(image: Image) -> Tiles:
     """Return the image as a tile: in color if it is a picture of three channels, otherwise the mean of its channels.
 
-    An array is drawn from its smallest finite value or 0 (black) to its largest or 0 (white).
+    An array is drawn from its smallest finite value (black) to its largest (white).
     """
 
     def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
@@ -206,7 +206,8 @@ def input_tiles(image: Image) -> Tiles:
     if image.is_array:
         values = image.floats()
         finite = values[np.isfinite(values)]
-        scale = linear_scale("minmax", float(finite.min(initial=0)), float(finite.max(initial=0)))
+        if finite.size:
+            scale = linear_scale("minmax", float(finite.min()), float(finite.max()))
         has_nonfinite = finite.size < values.size
     return Tiles(("input",), image.shape[1], image.shape[2], rows, color or has_nonfinite)
 

@@ -173,6 +173,24 @@ class TestDepth:
         image = load_image(tiff(values, values.itemsize * 8, sample_format, order))
         np.testing.assert_allclose(image.floats().ravel(), [0, 0.5, 1], atol=1e-4)
 
+    @pytest.mark.parametrize(
+        ("values", "sample_format"),
+        [
+            (np.float32([[0, 255]]), 3),
+            (np.float32([[1300, 1700]]), 3),
+            (np.float32([[-0.1, 1]]), 3),
+            (np.array([[0, 7]], np.int32), 2),
+            (np.array([[-1000, 3000]], np.int16), 2),
+        ],
+        ids=["0 to 255", "heights", "negative", "32-bit integers", "signed integers"],
+    )
+    def test_numbers_other_than_brightness_are_drawn_by_their_own_range(self, values, sample_format):
+        assert load_image(tiff(values, values.itemsize * 8, sample_format)).is_array
+
+    @pytest.mark.parametrize("values", [[[0, 1]], [[0.2, np.nan]], [[np.nan, np.nan]]])
+    def test_floats_from_0_to_1_are_brightness(self, values):
+        assert not load_image(tiff(np.float32(values), 32, 3)).is_array
+
     def test_16_bit_color_is_read_with_8_bits_and_a_note(self):
         image = load_image(png(1, 1, 16, 2, b"\0\x12\x34\x56\x78\x9a\xbc"))
         assert image.values.ravel().tolist() == [0x12, 0x56, 0x9A]

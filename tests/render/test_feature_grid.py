@@ -62,3 +62,8 @@ def test_nan_in_the_input_is_drawn_in_its_color() -> None:
     tiles = input_tiles(image)
     assert tiles.in_color
     assert next(iter(tiles.rows(0, 1, 0, 1))).tolist() == [[[0] * 3, [255] * 3, list(NONFINITE_COLOR)]]
+
+
+def test_an_array_as_input_is_drawn_from_its_smallest_to_its_largest_value() -> None:
+    tiles = input_tiles(Image("a", np.array([[[1300, 1500, 1700]]], np.float32), ("gray",), is_array=True))
+    assert next(iter(tiles.rows(0, 1, 0, 1))).tolist() == [[0, 128, 255]]

@@ -42,12 +42,8 @@ function drawMap(maps, channel, scale, table) {
 /** Return the linear scale of the input: 0..1 for pictures, from the smallest to the largest value for arrays. */
 function inputScale(image, isArray) {
   if (!isArray) return linearScale("none", 0, 1);
-  const ranges = channelRanges(image); // the range includes 0, as in the pictures
-  return linearScale(
-    "minmax",
-    Math.min(0, ...ranges.map(({ low }) => low)),
-    Math.max(0, ...ranges.map(({ high }) => high)),
-  );
+  const ranges = channelRanges(image);
+  return linearScale("minmax", Math.min(...ranges.map(({ low }) => low)), Math.max(...ranges.map(({ high }) => high)));
 }
 
 /** Return the input as a canvas: in color if it is a picture of three channels, otherwise the mean of its channels. */
