@@ -148,6 +148,7 @@ def animate(
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
+    from cnnfx.pipeline.outputs import nonfinite_notes
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.render.sliding.positions import sliding_window
     from cnnfx.render.sliding.schedule import default_fps, schedule
@@ -187,7 +188,8 @@ def animate(
         )
     if not quiet:
         names = [*(channel.name for channel in sliding.channels), *sliding.input_names]
-        for note in (*image_notes, *cell_notes, *notes_on_escapes(target.name, names)):
+        notes = nonfinite_notes(target.name, [(layer or 1, sliding.maps.select(chosen))])
+        for note in (*image_notes, *cell_notes, *notes, *notes_on_escapes(target.name, names)):
             print_message(note)
         if target.path is not None and not as_json:
             print_message(_summary(written))
@@ -284,14 +286,22 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
 
 
 def _input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
-    """Return the scale that maps input values to levels: from 0 to 1 for a picture, otherwise by their range."""
+    """Return the scale that maps input values to levels, the same for all channels.
+
+    A picture is drawn from 0 to 1, an array from its smallest value or 0 to its largest or 0, and the output of the
+    layer below as the output of the layer itself.
+    """
     from cnnfx.nn.statistics import channel_statistics
     from cnnfx.render.color import linear_scale
 
     if sliding.title == "input" and not image.is_array:
         return linear_scale("none", 0, 1)
     ranges = [channel.range for channel in channel_statistics([(0, sliding.inputs)])]
-    return linear_scale("minmax", min(low for low, _ in ranges), max(high for _, high in ranges))
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    *below, _ = sliding.maps.network.layers
+    if below:
+        return linear_scale("auto", low, high, non_negative=all(below[-1].non_negative))
+    return linear_scale("minmax", min(low, 0), max(high, 0))
 
 
 def _layout(

@@ -91,7 +91,7 @@ class ExplanationWriter:
 
     def lines(self, explanation: Explanation, before: str = "", after: str = "") -> Iterator[str]:
         """Yield the lines of an explanation; `before` and `after` are added to its title."""
-        position = f"{_channel_text(explanation.channel)} at {explanation.column},{explanation.row}"
+        position = f"{channel_text(explanation.channel)} at {explanation.column},{explanation.row}"
         value = format_number(rounded_value(explanation.value, explanation.points[explanation.shown]))
         title = f"{before}{position} = {value}{after}"
         yield title if self.colors == "none" else f"{BOLD}{title}{RESET}"
@@ -122,7 +122,7 @@ class ExplanationWriter:
             key = explanation.layer, filter_sum.index, patch.row, patch.column
             if key in self.written:
                 value = format_number(rounded_value(filter_sum.value, point))
-                yield f"{_channel_text(filter_sum.filter)} at {patch.column},{patch.row} = {value}, as above"
+                yield f"{channel_text(filter_sum.filter)} at {patch.column},{patch.row} = {value}, as above"
                 continue
             self.written.add(key)
             if len(point.sums) > 1:
@@ -142,7 +142,7 @@ class ExplanationWriter:
         places = [decimals(values) for values in zip(*triples, strict=True)]  # the same for all channels
         for term, triple in zip(terms, triples, strict=True):
             if len(filter_sum.terms) > 1:
-                yield f"input {_channel_text(term.channel)}:"
+                yield f"input {channel_text(term.channel)}:"
             yield from self._products(layer, triple, places, point.patch.padding[region])
         for note in _notes(filter_sum, terms, point.patch):
             yield from self.wrapped(note)
@@ -207,7 +207,7 @@ def _range_text(name: str, first: int, last: int) -> str:
     return f"{name} {first}" if last - first == 1 else f"{name}s {first} to {last - 1}"
 
 
-def _channel_text(name: str) -> str:
+def channel_text(name: str) -> str:
     """Return the name of a channel, after the word "channel" if it is only a number."""
     return f"channel {name}" if name.isdecimal() else name
 
@@ -300,11 +300,11 @@ def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Ite
     if len(filter_sum.terms) == 1:
         parts = [("sum of products", filter_sum.total)]
     else:
-        parts = [(_channel_text(term.channel), term.sum) for term in terms]
+        parts = [(channel_text(term.channel), term.sum) for term in terms]
         rest = len(filter_sum.terms) - len(terms)
         if rest:
             parts.append((f"{rest} other{'s' * (rest > 1)}", filter_sum.total - sum(term.sum for term in terms)))
-    parts = [*parts, ("bias", filter_sum.bias), (_channel_text(filter_sum.filter), filter_sum.value)]
+    parts = [*parts, ("bias", filter_sum.bias), (channel_text(filter_sum.filter), filter_sum.value)]
     parts = [(name, rounded_value(value, point)) for name, value in parts]
     places = decimals([value for _, value in parts])
     signs = [" ", *"+" * (len(parts) - 2), "="]

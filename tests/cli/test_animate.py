@@ -152,6 +152,15 @@ def test_numbers_are_drawn_as_an_equation_and_other_animations_as_planes():
         assert json.loads(shown)["layout"] == layout
 
 
+def test_values_that_are_not_finite_are_counted():
+    values = np.zeros((1, 6, 6), np.float32)
+    values[0, 0, 0] = np.nan
+    np.save("gap.npy", values)
+    for options in ((), ("--numbers",)):
+        text = done("animate", "gap.npy", "-f", "edges", "--only", "top", *options, "-o", "a.gif").stderr
+        assert text.splitlines()[0] == "a.gif: 1 value of top is NaN or infinite, drawn in magenta."
+
+
 def test_only_chooses_channels_by_name_number_and_range():
     shown = done("animate", SEVEN, "-f", "edges", *PART, "--only", "right,1-2", "-o", "a.gif", "--json").stdout
     assert json.loads(shown)["channels"] == ["right", "top", "left"]

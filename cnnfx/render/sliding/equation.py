@@ -104,8 +104,8 @@ def _all_texts(sliding: SlidingWindow) -> list[NDArray[np.str_]]:
     for channel in sliding.channels:
         texts.append(number_texts(channel.values))
         if channel.weights is not None:
-            largest = float(np.abs(channel.weights).max() * np.abs(sliding.padded).max())
-            texts += [number_texts(channel.weights), number_texts(-largest * np.array([1, 1 / 3]))]
+            largest = -sliding.largest_product(channel) * np.array([1, 1 / 3])
+            texts += [number_texts(channel.weights), number_texts(largest)]
     return texts
 
 
@@ -183,8 +183,9 @@ class EquationLayout:
         for order, index in enumerate(drawn):
             levels = lighter_padding(self.sliding, scale.levels(self.sliding.padded[index]))
             own_texts = None if texts is None else texts[order]
-            self._input_pictures[index] = self.painter.draw(self.gray.indices(levels), own_texts)
-            self._window_pictures[index] = self.painter.draw(self.tinted_gray.indices(levels), own_texts)
+            for ramp, pictures in ((self.gray, self._input_pictures), (self.tinted_gray, self._window_pictures)):
+                cells = self.palette.mark_nonfinite(ramp.indices(levels), self.sliding.padded[index])
+                pictures[index] = self.painter.draw(cells, own_texts)
 
     def _draw_outputs(self, color_scale: ColorScale) -> None:
         """Draw each complete output channel, as it is under the window of the pooling, and pooled."""
@@ -193,12 +194,12 @@ class EquationLayout:
         self._pooled_pictures: list[Levels] = []
         channels = self.sliding.channels
         for scale, channel in zip(output_scales(color_scale, channels), channels, strict=True):
-            cells, texts = self.colors.indices(scale.levels(channel.values)), self._texts(channel.values)
+            cells, texts = self.palette.cells(self.colors, scale, channel.values), self._texts(channel.values)
             self._output_pictures.append(self.painter.draw(cells, texts))
             if channel.pooled is not None:
                 self.palette.blend(cells, np.float32(TINT), GOLD)
                 self._block_pictures.append(self.painter.draw(cells, texts))
-                pooled = self.colors.indices(scale.levels(channel.pooled))
+                pooled = self.palette.cells(self.colors, scale, channel.pooled)
                 self._pooled_pictures.append(self.painter.draw(pooled, self._texts(channel.pooled)))
 
     # The layout.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.color import interpolate_colors
+from cnnfx.render.color import NONFINITE_COLOR, LinearScale, interpolate_colors
 from cnnfx.render.tiles import Levels
 
 Color = tuple[int, int, int]
@@ -50,7 +50,7 @@ class ColorRamp:
 
 
 class Palette:
-    """A palette that consists of ramps.
+    """A palette that consists of ramps, and of a color for values that are NaN or infinite.
 
     Parameters
     ----------
@@ -65,9 +65,11 @@ class Palette:
 
     def __init__(self, *ramps: tuple[Sequence[Color], int]) -> None:
         self.colors = np.concatenate([interpolate_colors(anchors, count) for anchors, count in ramps])
+        self.colors = np.concatenate([self.colors, np.array([NONFINITE_COLOR], np.uint8)])
         firsts = np.cumsum([0, *(count for _, count in ramps)]).tolist()
         self.ramps = tuple(ColorRamp(first, count) for first, (_, count) in zip(firsts, ramps, strict=False))
         self._mixtures: dict[Color, Levels] = {}
+        self._indices: dict[Color, int] = {}
 
     def nearest(self, colors: NDArray[np.floating]) -> Levels:
         """Return the index of the nearest color of the palette for each color `(..., 3)`."""
@@ -79,7 +81,18 @@ class Palette:
 
     def index(self, color: Color) -> int:
         """Return the index of the color nearest to a color."""
-        return int(self.nearest(np.array(color, np.float32)))
+        if color not in self._indices:
+            self._indices[color] = int(self.nearest(np.array(color, np.float32)))
+        return self._indices[color]
+
+    def cells(self, ramp: ColorRamp, scale: LinearScale, values: NDArray[np.floating]) -> Levels:
+        """Return the palette indices of values `(H, W)`: those of a ramp, or of the color of NaN and infinity."""
+        return self.mark_nonfinite(ramp.indices(scale.levels(values)), values)
+
+    def mark_nonfinite(self, cells: Levels, values: NDArray[np.floating]) -> Levels:
+        """Return the palette indices `(H, W)`, with the color for it where values are NaN or infinite."""
+        marked: Levels = np.where(np.isfinite(values), cells, np.uint8(len(self.colors) - 1))
+        return marked
 
     def color(self, index: int) -> Color:
         """Return the color of an index."""

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.nn.feature_maps import Floats
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.layout import suitable_columns
 from cnnfx.render.shapes import Point, line_pixels, polygon_coverage
-from cnnfx.render.sliding.palette import BLACK, WHITE, Color, Palette, mix
+from cnnfx.render.sliding.palette import BLACK, WHITE, Color, ColorRamp, Palette, mix
 from cnnfx.render.sliding.plane import BORDER, Plane
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 from cnnfx.render.sliding.schedule import Position
@@ -79,6 +80,8 @@ RAY_BUDGET = 2400
 """The most pairs with a ray in all frames together."""
 BEAM_OPACITY = 0.2
 """The opacity of the beam between the rays."""
+EMPTY_LINE_OPACITY = 0.3
+"""How much more opaque the lines between empty cells are than those between others."""
 EMPTY_LINE: Color = (188, 188, 188)
 """The color of the lines of empty cells."""
 TINT = 0.42
@@ -122,8 +125,7 @@ def suitable_plane_cell(sliding: SlidingWindow) -> int:
     """Return the default width of a cell in pixels, which depends on the number and size of the planes."""
     count = max(len(sliding.channels), len(drawn_inputs(sliding, MAX_INPUT_PLANES)))
     width = next(width for most, width in PLANE_WIDTHS if count <= most)
-    columns = max(sliding.padded_size[1], sliding.output_size[1])
-    return int(max(MIN_CELL, min(MAX_CELL, width // columns)))
+    return int(max(MIN_CELL, min(MAX_CELL, width // max(*sliding.padded_size, *sliding.output_size))))
 
 
 class PlanesLayout:
@@ -216,7 +218,7 @@ class PlanesLayout:
                 (self.blue, WHITE, self._input_pictures),
                 (self.orange, ORANGE[-1], self._window_pictures),
             ):
-                cells = ramp.indices(levels)
+                cells = self.palette.mark_nonfinite(ramp.indices(levels), self.sliding.padded[index])
                 if self.sliding.window.border == "constant":
                     cells[padding] = self.palette.index(color)
                 pictures[index] = self._draw_plane(self.input_plane, cells, padding)
@@ -225,19 +227,19 @@ class PlanesLayout:
         """Draw the complete output channels in green and as under the window of the pooling, and the empty planes."""
         channels = self.sliding.channels
         scales = output_scales(color_scale, channels)
-        levels = [scale.levels(channel.values) for scale, channel in zip(scales, channels, strict=True)]
-        self._output_pictures = [self._draw_plane(self.output_plane, self.green.indices(each)) for each in levels]
+
+        def pictures(plane: Plane, ramp: ColorRamp, values: Sequence[Floats]) -> list[Levels]:
+            cells = [self.palette.cells(ramp, scale, each) for scale, each in zip(scales, values, strict=True)]
+            return [self._draw_plane(plane, each) for each in cells]
+
+        values = [channel.values for channel in channels]
+        self._output_pictures = pictures(self.output_plane, self.green, values)
         self._empty_output = self._draw_empty(self.output_plane)
         self._pooled_pictures: list[Levels] = []
         if self.pooled_plane:
-            self._block_pictures = [
-                self._draw_plane(self.output_plane, self.tinted_green.indices(each)) for each in levels
-            ]
-            self._pooled_pictures = [
-                self._draw_plane(self.pooled_plane, self.green.indices(scale.levels(channel.pooled)))
-                for scale, channel in zip(scales, channels, strict=True)
-                if channel.pooled is not None
-            ]
+            pooled = [channel.pooled for channel in channels if channel.pooled is not None]
+            self._block_pictures = pictures(self.output_plane, self.tinted_green, values)
+            self._pooled_pictures = pictures(self.pooled_plane, self.green, pooled)
             self._empty_pooled = self._draw_empty(self.pooled_plane)
 
     def _draw_plane(self, plane: Plane, cells: Levels, empty: NDArray[np.bool_] | None = None) -> Levels:
@@ -255,13 +257,12 @@ class PlanesLayout:
     def _draw_empty(self, plane: Plane) -> Levels:
         """Draw a plane of empty cells."""
         picture = np.full(plane.shape, self.palette.index(WHITE), np.uint8)
-        whole = slice(0, plane.rows), slice(0, plane.columns), (slice(None), slice(None))
-        lines = plane.lines(np.zeros((plane.rows, plane.columns), np.bool_)) * np.float32(
-            _line_opacity(plane.cell) + 0.3
-        )
-        if plane.cell < MIN_LINED_CELL:
-            lines = np.zeros_like(lines)
-        self.palette.blend(picture, np.maximum(lines * plane.whole(), plane.outline(*whole, 1)), EMPTY_LINE)
+        everywhere = slice(None), slice(None)
+        covered = plane.outline(slice(0, plane.rows), slice(0, plane.columns), everywhere, 1)
+        if plane.cell >= MIN_LINED_CELL:
+            lines = plane.lines(np.zeros((plane.rows, plane.columns), np.bool_)) * plane.whole()
+            covered = np.maximum(covered, lines * np.float32(_line_opacity(plane.cell) + EMPTY_LINE_OPACITY))
+        self.palette.blend(picture, covered, EMPTY_LINE)
         return picture
 
     # The layout.

@@ -149,6 +149,11 @@ class SlidingWindow:
         down, across = divmod(int(np.argmax(values)), values.shape[1])
         return rows.start + down, columns.start + across
 
+    def largest_product(self, channel: OutputChannel) -> float:
+        """Return a magnitude that no finite product of an input value and a weight of a filter exceeds."""
+        inputs = np.abs(self.padded[np.isfinite(self.padded)]).max(initial=0)
+        return float(inputs) * float(np.abs(channel.weights).max()) if channel.weights is not None else 0.0
+
     def explain(self, row: int, column: int) -> list[Explanation]:
         """Return the arithmetic of each shown output channel at a position, before pooling."""
         channels = [channel.index for channel in self.channels]

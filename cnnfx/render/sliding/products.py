@@ -68,7 +68,7 @@ class ProductPanel:
         self.painter, self.gray = painter, gray
         self.pieces: list[tuple[Corner, Levels]] = []
         self.products: dict[int, Corner] = {}
-        self._largest = float(np.abs(channel.weights).max() * np.abs(sliding.padded).max())
+        self._largest = sliding.largest_product(channel)
         _, rows, columns = channel.weights.shape
         kernel_painter = painter
         if not numbers:
@@ -109,7 +109,8 @@ class ProductPanel:
         terms = [term for term in terms if term.index in self.products]
         products = np.stack([term.products for term in terms])
         for term, texts in zip(terms, number_texts(products), strict=True):
-            picture = self.painter.draw(self.gray.indices(kernel_levels(term.products, self._largest)), texts)
+            cells = self.gray.indices(kernel_levels(term.products, self._largest))
+            picture = self.painter.draw(self.painter.palette.mark_nonfinite(cells, term.products), texts)
             top, left = self.products[term.index]
             part_of(part, (top, left), picture.shape)[:] = picture
             name = text_picture(self.painter.palette, "products")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from cnnfx.nn.trace import Point
-from cnnfx.render.explanation import ACTIVATION_TEXTS, combination_text, rounded_value
+from cnnfx.render.explanation import ACTIVATION_TEXTS, channel_text, combination_text, rounded_value
 from cnnfx.render.number_text import MINUS, decimals, format_number
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 
+MAX_LISTED_CHANNELS = 4
+"""With more input channels, only the sum of all is written."""
 MAX_LISTED_VALUES = 9
 """The most values of a block whose mean is written as a sum."""
 
@@ -44,12 +46,17 @@ def with_minus_signs(text: str) -> str:
 
 
 def _addition(point: Point) -> str:
-    """Return the addition of the products of a filter and its bias."""
+    """Return the addition of the products of a filter, those on each input channel if there are few, and its bias."""
     (filter_sum,) = point.sums
-    values = [rounded_value(value, point) for value in (filter_sum.total, filter_sum.bias, filter_sum.value)]
+    parts = [("sum of products", filter_sum.total)]
+    if 1 < len(filter_sum.terms) <= MAX_LISTED_CHANNELS:
+        parts = [(channel_text(term.channel), term.sum) for term in filter_sum.terms]
+    if filter_sum.bias:
+        parts.append(("bias", filter_sum.bias))
+    values = [rounded_value(value, point) for value in (*(value for _, value in parts), filter_sum.value)]
     places = decimals(values)
-    total, bias, value = (format_number(value, places) for value in values)
-    if not filter_sum.bias:
-        return f"sum of products = {total}"
-    signed_bias = f"- {bias[1:]}" if bias.startswith("-") else f"+ {bias}"
-    return f"sum of products {total} {signed_bias} (bias) = {value}"
+    *texts, result = (format_number(value, places) for value in values)
+    if len(parts) == 1:
+        return f"{parts[0][0]} = {result}"
+    added = [f"({text})" if text.startswith("-") else text for text in texts]
+    return f"{' + '.join(f'{name} {text}' for (name, _), text in zip(parts, added, strict=True))} = {result}"

@@ -215,6 +215,26 @@ def test_pooled_values_have_the_colors_of_the_values_they_are_kept_from():
     np.testing.assert_array_equal(pooled, layout.green.indices(levels))
 
 
+def test_values_that_are_not_finite_are_magenta():
+    values = np.zeros((1, 8, 8), np.float32)
+    values[0, 1, 2], values[0, 6, 6] = np.nan, np.inf
+    sliding = slide(make_network(kernel=(3, 3), filters=1), Image("gaps", values, ("gray",)))
+    layout = lay_out(sliding, frames=10**6)
+    frame = layout.palette.colors[frame_at(layout, 5, 5)]
+    for plane, corner, shown in (
+        (layout.input_plane, layout.inputs[0], sliding.inputs[0]),
+        (layout.output_plane, layout.groups[0].output, sliding.channels[0].values),
+    ):
+        magenta = np.array(
+            [
+                (frame[corner[0] + int(y), corner[1] + int(x)] == (255, 0, 255)).all()
+                for row, column in np.ndindex(shown.shape)
+                for x, y in [plane.middle(slice(row, row + 1), slice(column, column + 1))]
+            ]
+        )
+        np.testing.assert_array_equal(magenta.reshape(shown.shape), ~np.isfinite(shown))
+
+
 def test_each_input_channel_has_a_plane():
     sliding = slide(make_network(3, filters=2), make_image(3))
     layout = lay_out(sliding)

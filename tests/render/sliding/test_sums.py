@@ -12,7 +12,7 @@ from cnnfx.formats.kernel_text import parse_kernel
 from cnnfx.images import Image
 from cnnfx.nn.layers import Activation, Pool
 from cnnfx.render.sliding.sums import pooling_line, sum_lines, with_minus_signs
-from tests.render.sliding.test_positions import slide
+from tests.render.sliding.test_positions import make_network, slide
 
 RAMP = Image("ramp", np.arange(16, dtype=np.float32).reshape(1, 4, 4), ("gray",))
 
@@ -32,13 +32,28 @@ def with_layer(network, bias=None, **changes):
     ("bias", "lines"),
     [
         (None, ["sum of products = −5"]),  # 0·1 + 1·0 + 4·0 − 5
-        (0.5, ["sum of products −5.0 + 0.5 (bias) = −4.5"]),
-        (-2.0, ["sum of products −5 − 2 (bias) = −7"]),
+        (0.5, ["sum of products (−5.0) + bias 0.5 = −4.5"]),
+        (-2.0, ["sum of products (−5) + bias (−2) = −7"]),
     ],
 )
 def test_the_sum_and_the_bias_are_added(bias, lines):
     (explanation,) = explained(with_layer(parse_kernel("1 0; 0 -1"), bias))
     assert sum_lines(explanation.points[0]) == lines
+
+
+def test_the_sums_of_a_few_input_channels_are_added():
+    image = Image(
+        "ones", np.ones((3, 4, 4), np.float32) * np.array([1, 2, -3], np.float32)[:, None, None], ("r", "g", "1")
+    )
+    network = make_network(3, (2, 2), filters=1)
+    conv = replace(network.layers[0].conv, weights=np.ones((1, 3, 2, 2), np.float32))
+    (explanation,) = slide(with_layer(network, 0.5, conv=conv), image).explain(0, 0)
+    assert sum_lines(explanation.points[0]) == ["r 4.0 + g 8.0 + channel 1 (−12.0) + bias 0.5 = 0.5"]
+    image = Image("ones", np.ones((5, 4, 4), np.float32), ("a", "b", "c", "d", "e"))
+    network = make_network(5, (2, 2), filters=1)
+    conv = replace(network.layers[0].conv, weights=np.ones((1, 5, 2, 2), np.float32))
+    (explanation,) = slide(with_layer(network, 0.0, conv=conv), image).explain(0, 0)
+    assert sum_lines(explanation.points[0]) == ["sum of products = 20"]
 
 
 def test_the_activation_is_the_last_line():
