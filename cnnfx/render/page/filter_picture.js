@@ -2,7 +2,7 @@
 
 const MAX_KERNEL_COLUMNS = 4; // kernels in one row; those of deeper filters are arranged in a rectangle
 const FILTER_PICTURE_WIDTH = 84; // CSS pixels
-const FILTER_PICTURE_HEIGHT = 48; // CSS pixels
+const FILTER_PICTURE_HEIGHT = 42; // CSS pixels
 const MAX_WEIGHT_SIDE = 12; // CSS pixels
 const MIN_KERNEL_SIDE = 12; // CSS pixels; filters whose kernels would be smaller are not drawn
 

@@ -81,7 +81,8 @@ const page = {
     for (const view of this.views.slice(1).flat()) {
       const maps = this.maps[view.layer];
       const scale = this.scales[view.layer][view.channel];
-      view.show(maps.width, maps.height, drawMap(maps, view.channel, scale, this.table));
+      const isBlackAtZero = scale.offset === 0 && this.colorScale.colormap !== "diverging";
+      view.show(maps.width, maps.height, drawMap(maps, view.channel, scale, this.table), isBlackAtZero);
     }
     showRanges(this);
     describeColors(this);
@@ -178,6 +179,7 @@ async function start() {
   byId("fallback").hidden = status.hidden = true;
   page.update(maps);
   page.selectStrongest();
+  page.kernelEditor?.showChannel(page.selected.view.channel);
   page.views.flat().forEach((view) => view.fitToScreen());
   document.documentElement.dataset.ready = Math.round(performance.now());
 }

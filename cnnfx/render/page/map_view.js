@@ -50,9 +50,10 @@ class MapView {
     this.canvas.setAttribute("aria-roledescription", layer ? "feature map" : "image");
   }
 
-  /** Show another picture, a canvas with one pixel for each value. */
-  show(width, height, picture) {
-    Object.assign(this, { width, height, picture });
+  /** Show another picture, a canvas with one pixel for each value. With `keepsBright`, where the screen has fewer
+      pixels than the map, each shows the brightest pixel under it instead of the mean, so that single ones stay visible. */
+  show(width, height, picture, keepsBright = false) {
+    Object.assign(this, { width, height, picture, keepsBright });
     this.row = Math.min(this.row, height - 1);
     this.column = Math.min(this.column, width - 1);
     this.canvas.style.aspectRatio = `${width} / ${height}`;
@@ -95,9 +96,19 @@ class MapView {
     const context = this.canvas.getContext("2d");
     const { width, height } = this.canvas;
     const visible = this.visible;
-    context.imageSmoothingEnabled = width < visible.width; // enlarged pixels stay squares
+    const isReduced = width < visible.width;
+    context.imageSmoothingEnabled = isReduced && !this.keepsBright; // enlarged pixels stay squares
     context.imageSmoothingQuality = "high";
-    context.drawImage(this.picture, visible.left, visible.top, visible.width, visible.height, 0, 0, width, height);
+    const drawShifted = (x, y) =>
+      context.drawImage(
+        this.picture, visible.left + x, visible.top + y, visible.width, visible.height, 0, 0, width, height,
+      );
+    drawShifted(0, 0);
+    if (isReduced && this.keepsBright) {
+      context.globalCompositeOperation = "lighten"; // the larger of the two values, for each of red, green and blue
+      for (const [x, y] of shiftsWithin(visible.width / width)) drawShifted(x, y);
+      context.globalCompositeOperation = "source-over";
+    }
     for (const mark of this.marks) this.drawMark(context, mark);
   }
 
@@ -135,6 +146,13 @@ class MapView {
       context.strokeRect(x, y, width, height);
     }
   }
+}
+
+/** Return shifts by whole pixels that reach every pixel of a block of some size around the middle one. */
+function shiftsWithin(size) {
+  const reach = Math.floor(size / 2);
+  const steps = Array.from({ length: 2 * reach + 1 }, (_, index) => index - reach);
+  return steps.flatMap((x) => steps.map((y) => [x, y]));
 }
 
 /** Return an interval [start, length] enlarged around its middle to a minimum length; a visible one stays within
