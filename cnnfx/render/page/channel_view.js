@@ -188,9 +188,3 @@ class ChannelView {
     }
   }
 }
-
-function largestMagnitude(values) {
-  let largest = 0;
-  for (const value of values) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
-  return largest;
-}

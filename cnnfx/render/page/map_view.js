@@ -53,7 +53,7 @@ class MapView {
   /** Show another picture, a canvas with one pixel for each value. With `keepsBright`, where the screen has fewer
       pixels than the map, each shows the brightest pixel under it instead of the mean, so that single ones stay visible. */
   show(width, height, picture, keepsBright = false) {
-    Object.assign(this, { width, height, picture, keepsBright });
+    Object.assign(this, { width, height, picture, keepsBright, key: null });
     this.row = Math.min(this.row, height - 1);
     this.column = Math.min(this.column, width - 1);
     this.canvas.style.aspectRatio = `${width} / ${height}`;
@@ -91,25 +91,36 @@ class MapView {
     return { row: Math.min(this.height - 1, Math.max(0, row)), column: Math.min(this.width - 1, Math.max(0, column)) };
   }
 
+  /** Draw the visible part and the marks. */
   draw() {
     if (!this.picture) return;
     const context = this.canvas.getContext("2d");
+    context.drawImage(this.visiblePicture(), 0, 0);
+    for (const mark of this.marks) this.drawMark(context, mark);
+  }
+
+  /** Return the visible part without marks in the size of the canvas. It is kept, as marks change more often. */
+  visiblePicture() {
     const { width, height } = this.canvas;
+    const key = [width, height, viewport.x, viewport.y, viewport.zoom].join();
+    if (this.key === key) return this.resized;
+    this.resized = createElement("canvas", { width, height });
+    this.key = key;
+    const context = this.resized.getContext("2d");
     const visible = this.visible;
     const isReduced = width < visible.width;
     context.imageSmoothingEnabled = isReduced && !this.keepsBright; // enlarged pixels stay squares
     context.imageSmoothingQuality = "high";
-    const drawShifted = (x, y) =>
-      context.drawImage(
-        this.picture, visible.left + x, visible.top + y, visible.width, visible.height, 0, 0, width, height,
-      );
+    const drawShifted = (x, y) => {
+      const [left, top] = [visible.left + x, visible.top + y];
+      context.drawImage(this.picture, left, top, visible.width, visible.height, 0, 0, width, height);
+    };
     drawShifted(0, 0);
     if (isReduced && this.keepsBright) {
-      context.globalCompositeOperation = "lighten"; // the larger of the two values, for each of red, green and blue
+      context.globalCompositeOperation = "lighten"; // the larger of two values, for each of red, green and blue
       for (const [x, y] of shiftsWithin(visible.width / width)) drawShifted(x, y);
-      context.globalCompositeOperation = "source-over";
     }
-    for (const mark of this.marks) this.drawMark(context, mark);
+    return this.resized;
   }
 
   /** Draw a rectangle around pixels, { kind, top, left, bottom, right }, with a white outline that is visible on any
@@ -148,9 +159,9 @@ class MapView {
   }
 }
 
-/** Return shifts by whole pixels that reach every pixel of a block of some size around the middle one. */
+/** Return shifts by whole pixels that together reach every pixel of a block of some size around its middle. */
 function shiftsWithin(size) {
-  const reach = Math.floor(size / 2);
+  const reach = Math.ceil((size - 1) / 2);
   const steps = Array.from({ length: 2 * reach + 1 }, (_, index) => index - reach);
   return steps.flatMap((x) => steps.map((y) => [x, y]));
 }

@@ -42,18 +42,28 @@ function traceFilter(layer, input, [rowGeometry, columnGeometry], filter, row, c
   const terms = Array.from({ length: layer.shape[1] }, (_, slice) => {
     const channel = inputChannel(layer, filter, slice);
     const weights = kernelOf(layer, filter, slice);
-    const pixels = rows.flatMap((y) => columns.map((x) => numberAt(input, numbers, channel, y, x)));
-    return {
-      channel,
-      patch: pixels.map((pixel) => unit * pixel),
-      weights,
-      rows,
-      columns,
-      sum: unit * pixels.reduce((sum, pixel, k) => sum + pixel * weights[k], 0),
-    };
+    const patch = rows.flatMap((y) => columns.map((x) => unit * numberAt(input, numbers, channel, y, x)));
+    const products = patch.map((value, k) => value * weights[k]);
+    const largest = largestMagnitude(products);
+    return { channel, patch, weights, rows, columns, largest, sum: withoutRounding(sumOf(products), largest) };
   });
   const bias = layer.bias[filter];
-  return { name: layer.filters[filter], terms, bias, sum: terms.reduce((sum, term) => sum + term.sum, 0) + bias };
+  const largest = Math.max(...terms.map((term) => term.largest));
+  return { name: layer.filters[filter], terms, bias, sum: withoutRounding(sumOf(terms, ({ sum }) => sum) + bias, largest) };
+}
+
+const MAX_ROUNDING_ERROR = 1e-6; // of a sum, as a share of its largest product
+
+/** Return a sum, or 0 if it is only the rounding error of products that cancel. */
+function withoutRounding(sum, largest) {
+  return Math.abs(sum) < MAX_ROUNDING_ERROR * largest ? 0 : sum;
+}
+
+/** Return the largest magnitude of the finite values; 0 if there are none. */
+function largestMagnitude(values) {
+  let largest = 0;
+  for (const value of values) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+  return largest;
 }
 
 function valueAt(maps, channel, row, column) {

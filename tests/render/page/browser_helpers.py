@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 
@@ -71,3 +73,11 @@ def drawing(page) -> np.ndarray:
 
 def shown_probabilities(page) -> list[float]:
     return [float(item.get_attribute("data-probability")) for item in page.locator(".classes li").all()]
+
+
+def wait_until(page, predicate: str, argument: object = None, seconds: float = 20) -> None:
+    """Wait until a JavaScript function is true. The page's policy forbids Playwright's own way, which evaluates text."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(predicate, argument):
+        assert time.monotonic() < end, predicate
+        page.wait_for_timeout(20)

@@ -15,7 +15,7 @@ from cnnfx.datasets import fit_digit
 from cnnfx.images import Image
 from cnnfx.nn.network import Network
 from cnnfx.render.page import page as page_module
-from tests.render.page.browser_helpers import map_named, point, shown_probabilities, shown_value
+from tests.render.page.browser_helpers import map_named, point, shown_probabilities, shown_value, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -53,10 +53,11 @@ def drop_file(page, name: str, content: bytes) -> None:
 
 
 def wait_for_input(page, name: str, notes: str) -> None:
-    page.wait_for_function(
+    wait_until(
+        page,
         """([name, notes]) => document.querySelector("#input .title").textContent === name ||
              document.getElementById("input-notes").textContent !== notes""",
-        arg=[name, notes],
+        [name, notes],
     )
 
 

@@ -11,12 +11,16 @@ import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.layers import Activation
 from cnnfx.nn.network import Network
-from tests.render.page.browser_helpers import click, map_named, point, shown_value
+from tests.render.page.browser_helpers import click, map_named, point, shown_value, wait_until
 
 pytestmark = pytest.mark.browser
 
 
 def weight(page, row: int, column: int, filter: str = "top"):
+    """Return the cell of a weight, after choosing its filter."""
+    select = page.locator("#filter")
+    if select.locator("option:checked").text_content() != filter:
+        select.select_option(label=filter)
     return page.locator(f"#weights input[aria-label^='Weight of {filter}, row {row}, column {column}']")
 
 
@@ -112,8 +116,8 @@ def test_clicking_a_weight_selects_its_text_for_typing(visit, edges, seven):
 
 def test_the_bias_can_be_changed_and_everything_can_be_reset(visit, edges, seven):
     page, network = visit(edges, seven), edges.bind(seven.channel_names)
-    page.locator("#bias input").fill("0.5")
     weight(page, 0, 1).fill("7")
+    page.locator("#bias input").fill("0.5")
     assert_value(page, edited(network, {(0, 0, 1): 7}, bias=0.5), seven, 0, 8, 12)
     page.click("#reset")
     assert_value(page, network, seven, 0, 8, 12)
@@ -130,6 +134,12 @@ def test_clicking_a_map_shows_its_filter_in_the_editor(visit, edges, seven):
     assert weight(page, 0, 2, "right").input_value() == "−1"
 
 
+def test_at_first_the_editor_shows_the_filter_of_the_explained_pixel(visit, edges, seven):
+    page = visit(edges, seven)
+    name = page.text_content("#where").split(",")[0]
+    assert page.locator("#filter option:checked").text_content() == name
+
+
 def test_a_combination_and_its_filters_follow_the_weights(visit, seven):
     sobel = cnnfx.load_network("sobel").bind(seven.channel_names)
     page = visit(sobel, seven)
@@ -143,6 +153,7 @@ def test_each_color_has_its_own_kernel(visit):
     image = Image("color.png", pixels, ("red", "green", "blue"))
     network = cnnfx.load_network("edges").bind(image.channel_names)
     page = visit(network, image)
+    page.select_option("#filter", label="top")
     page.locator("#weights input[aria-label='Weight of top, row 0, column 1, green']").fill("4")
     weights = network.layers[0].conv.weights.astype("f4")
     weights[0, 1, 0, 1] = 4
@@ -158,7 +169,7 @@ def test_copy_as_toml_gives_a_filter_file_with_the_edited_weights(visit, edges, 
     weight(page, 0, 1).fill("1/3")
     page.locator("#bias input").fill("-0.25")
     page.click("#copy")
-    page.wait_for_function("document.getElementById('copied').textContent")
+    wait_until(page, "document.getElementById('copied').textContent")
     path = tmp_path / "copied.toml"
     path.write_text(page.input_value("#toml"), encoding="utf-8")
     assert page.evaluate("navigator.clipboard.readText()") == page.input_value("#toml")

@@ -21,6 +21,7 @@ from tests.render.page.browser_helpers import (
     point,
     shown_position,
     shown_value,
+    wait_until,
 )
 
 pytestmark = pytest.mark.browser
@@ -48,7 +49,7 @@ def test_the_panel_stays_on_the_screen_while_the_maps_scroll(visit, digit_model,
     page = visit(digit_model, seven, viewport={"width": 1280, "height": 500})
     page.mouse.move(300, 300)
     page.mouse.wheel(0, 600)
-    page.wait_for_function("scrollY > 300")
+    wait_until(page, "scrollY > 300")
     assert 0 <= box(page, "canvas.drawing")["y"] < 300
 
 
@@ -261,3 +262,25 @@ def test_a_page_of_some_channels_has_only_these_and_no_classes(visit, digit_mode
     page = visit(maps.network, seven)
     assert page.locator("section[aria-label='Layer 2'] .title").all_text_contents() == ["4", "1"]
     assert not page.is_visible("#classes")
+
+
+def test_a_single_bright_pixel_stays_visible_where_the_map_is_shrunk(visit):
+    pixels = np.zeros((1, 400, 500), np.uint8)
+    pixels[0, 123, 321] = 255
+    identity = cnnfx.load_network("identity").layers[0]
+    layer = replace(identity, activation=Activation("relu"))
+    page = visit(Network((layer,)), Image("dot.png", pixels, ("gray",)), device_scale_factor=1)
+    page.mouse.move(2, 2)
+    page.locator(".map").last.evaluate("(canvas) => canvas.focus()")  # the mark is elsewhere then
+    page.keyboard.press("Home")
+    shown_value(page)
+    brightest = page.locator(".map").last.evaluate(
+        """(canvas) => { const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+             const x = Math.round(321.5 / 500 * canvas.width), y = Math.round(123.5 / 400 * canvas.height);
+             let largest = 0;
+             for (let row = y - 2; row <= y + 2; row++) for (let column = x - 2; column <= x + 2; column++)
+               largest = Math.max(largest, data[4 * (row * canvas.width + column) + 2]);
+             return [canvas.width, largest]; }"""
+    )
+    assert brightest[0] < 400
+    assert brightest[1] == 255

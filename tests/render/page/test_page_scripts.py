@@ -323,3 +323,15 @@ def test_maps_of_rounding_errors_only_are_recognized_as_in_python(preset, value)
     for ranges, expected in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(np.array(ranges) == 0, np.array(expected) == 0)
         np.testing.assert_allclose(ranges, expected, atol=1e-6)
+
+
+def test_a_sum_that_is_only_rounding_errors_is_explained_as_zero():
+    values = np.array([[[0.1, 0.2, 0.3]]], "f4")  # 0.1 + 0.2 − 0.3 is not 0 in floating point
+    image = Image("image", values, ("gray",), True)
+    network = Network((Layer(Conv(np.array([[[[1, 1, -1]]]], "f4"), np.zeros(1, "f4")), ("a",)),))
+    body = """const network = readNetwork(given.network), maps = finish(forward(network, readImage(given.image)));
+              const trace = traceOutput(network, maps, 1, 0, 0, 0);
+              return [maps[1].values[0], trace.result, trace.filters[0].terms[0].sum];"""
+    computed, *explained = run_in_node(body, page_data_of(network, image))
+    assert computed != 0
+    assert explained == [0, 0]
