@@ -119,8 +119,10 @@ def animate(
     layer: Layer = None,
     region: RegionOption = None,
     size: Size = None,
+    threads: options.Threads = None,
     output: Output = None,
     format: Format = None,
+    open: options.Open = False,
     layout: LayoutOption = None,
     numbers: Numbers = False,
     fps: Fps = None,
@@ -143,8 +145,8 @@ def animate(
       cnnfx animate photo.png -f edges --region 200,80,24,24
       cnnfx animate digit.png -f model.npz --only 3 --layer 1
     """
-    from cnnfx.cli.inputs import InputImage
-    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network
+    from cnnfx.cli.inputs import InputImage, check_no_presets
+    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network, use_threads
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
     from cnnfx.images import MAX_PIXELS
@@ -156,11 +158,17 @@ def animate(
 
     color_scale = scale_options.color_scale()
     layout_name = _layout_name(layout, numbers, color_scale)
+    use_threads(threads)
+    check_no_presets([image], network_options.filters)
     network = requested_network(network_options, pool, layer or 1)
     source = InputImage(image)
     target = animation_target(source, output, format, network.name)
     if as_json and target.path is None:
         raise UsageError("--json and the animation cannot both go to standard output. Give -o FILE.")
+    if open:
+        from cnnfx.cli.viewer import check_can_be_opened, open_file
+
+        check_can_be_opened(target)
     channels, background = image_options.channels, image_options.background
     pipeline = Pipeline(network, (), channels, background, image_options.max_pixels or MAX_PIXELS)
     max_side = size or (DEFAULT_MAX_SIDE_WITH_NUMBERS if numbers else DEFAULT_MAX_SIDE)
@@ -193,6 +201,8 @@ def animate(
             print_message(note)
         if target.path is not None and not as_json:
             print_message(_summary(written))
+    if open and target.path is not None:
+        open_file(target.path)
 
 
 def _layout_name(layout: LayoutName | None, numbers: bool, color_scale: ColorScale) -> LayoutName:

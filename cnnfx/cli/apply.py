@@ -114,6 +114,7 @@ def apply(
     skip_existing: SkipExisting = False,
     output: Output = None,
     format: options.Format = None,
+    open: options.Open = False,
     layer: Layer = None,
     only: Only = None,
     scale_options: options.ScaleOptions = DEFAULT_SCALE,
@@ -173,6 +174,10 @@ def apply(
     targets = image_targets(sources, output, format, network.name + default_suffix)
     if as_json and any(target.path is None for target in targets):
         raise UsageError("--json and the feature maps cannot both go to standard output. Give -o FILE.")
+    if open:
+        from cnnfx.cli.viewer import check_can_be_opened
+
+        check_can_be_opened(targets[0])
     if overlay:
         _check_overlay(
             color_scale,
@@ -202,7 +207,13 @@ def apply(
     ]
     shown = preview and not quiet and not as_json and targets[0].path is not None
     show = _preview(color_scale) if shown and _can_preview(len(tasks)) else None
-    _report(_results(processor, tasks, jobs, scheduler, show), len(tasks), quiet)
+    code = _report(_results(processor, tasks, jobs, scheduler, show), len(tasks), quiet)
+    if code:
+        raise typer.Exit(code)
+    if open and targets[0].path is not None:
+        from cnnfx.cli.viewer import open_file
+
+        open_file(targets[0].path)
 
 
 def _check_overlay(color_scale: ColorScale, targets: Sequence[Target], grid_only: Mapping[str, object]) -> None:
@@ -276,8 +287,8 @@ def _results(
     return process_in_workers(processor, tasks, jobs)
 
 
-def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> None:
-    """Print the result of each image; exit with 1 if one of several failed, or with the exit code of the only one."""
+def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> int:
+    """Print the result of each image; return 1 if one of several failed, or the exit code of the only one."""
     from cnnfx.cli.advice import FAILURE, report
     from cnnfx.cli.console import with_progress
 
@@ -291,8 +302,7 @@ def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> 
             if result.error is not None:
                 error_code = report(result.error)
                 code = error_code if count == 1 else FAILURE
-    if code:
-        raise typer.Exit(code)
+    return code
 
 
 def _can_preview(count: int) -> bool:

@@ -31,6 +31,7 @@ Mistakes = Annotated[
     str | None,
     option("--mistakes FILE", "Draw the misclassified images with the highest probability, such as mistakes.png."),
 ]
+Open = Annotated[bool, option("--open", options.OPEN)]
 Threads = Annotated[int | None, option("--threads N", options.THREADS, parser=parsers.whole)]
 
 
@@ -40,6 +41,7 @@ def evaluate(
     output: Output = None,
     mistakes: Mistakes = None,
     colormap: Colormap = "diverging",
+    open: Open = False,
     threads: Threads = None,
     as_json: options.JsonObject = False,
     quiet: options.Quiet = False,
@@ -59,11 +61,13 @@ def evaluate(
     from cnnfx.cli.inputs import load_data_of_model
     from cnnfx.cli.networks import load_classifier, use_threads
     from cnnfx.cli.outputs import check_picture, print_escapes
-    from cnnfx.errors import FileError
+    from cnnfx.errors import FileError, UsageError
     from cnnfx.render.charts import confusion_picture
     from cnnfx.system.files import check_writable
     from cnnfx.training.evaluate import evaluate as evaluate_network
 
+    if open and output is None and mistakes is None:
+        raise UsageError("--open shows a file. Give one with -o FILE or --mistakes FILE.")
     use_threads(threads)
     for path, name in ((output, "-o"), (mistakes, "--mistakes")):
         if path is not None:
@@ -88,6 +92,11 @@ def evaluate(
     if not quiet:
         for path in filter(None, (output, mistakes)):
             print_escapes(path, result.classes)
+    if open:
+        from cnnfx.cli.viewer import open_file
+
+        for path in filter(None, (output, mistakes if len(result.misclassified) else None)):
+            open_file(path)
 
 
 def _save(path: str, what: str, picture: Levels, quiet: bool) -> None:

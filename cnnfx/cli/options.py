@@ -224,6 +224,8 @@ def only(declaration: str = "--only LIST", heading: str | None = None) -> Any:
 Format = Annotated[
     str | None, option("--format ENDING", "The format, such as png or npz, if the output's name has no ending.", OUTPUT)
 ]
+OPEN = "Show the result in the system's viewer, a page in the browser."
+Open = Annotated[bool, option("--open", OPEN, OUTPUT)]
 NormalizeOption = Annotated[
     Normalize,
     option(

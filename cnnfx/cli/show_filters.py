@@ -65,6 +65,7 @@ Output = Annotated[str | None, option("--output -o FILE", "Write a picture; - fo
 Format = Annotated[
     str | None, option("--format ENDING", "The format, such as png or jpg, if the output's name has no ending.")
 ]
+Open = Annotated[bool, option("--open", options.OPEN)]
 Json = Annotated[bool, option("--json", "Print one JSON object per layer on standard output.")]
 Quiet = Annotated[bool, option("--quiet -q", "Print errors only.")]
 
@@ -83,6 +84,7 @@ def show_filters(
     legend: Legend = True,
     output: Output = None,
     format: Format = None,
+    open: Open = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -110,6 +112,8 @@ def show_filters(
         raise UsageError("Name the filters, such as edges; cnnfx list-filters shows the presets.")
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
+    if open and output in (None, "-"):
+        raise UsageError("--open shows a file. Give one with -o FILE.")
     if compare and (before or values or as_json):
         other = "--before" if before else "--values" if values else "--json"
         raise UsageError(f"--compare draws pairs of pictures, so {other} cannot be given with it.")
@@ -121,6 +125,7 @@ def show_filters(
         pairs = [(number, _selected(start, number, start.layers[number - 1], only), one) for number, one in chosen]
         if output is not None:
             _save_pairs(network, pairs, output, format, FilterStyle(scope, colormap, False, labels, legend), quiet)
+            _open(open, output)
         else:
             terminal = picture_terminal(sys.stdout)
             print_result_lines("\n\n".join(_pairs_text(network, *pair, scope, terminal) for pair in pairs))
@@ -130,12 +135,20 @@ def show_filters(
             print_json(_described(network, number, shown))
     if output is not None:
         _save(network, chosen, output, format, FilterStyle(scope, colormap, values, labels, legend), quiet)
+        _open(open, output)
     elif values:
         print_result_lines("\n\n".join(_values(network, number, shown) for number, shown in chosen))
     elif not as_json:
         terminal, style = picture_terminal(sys.stdout), FilterStyle(scope, colormap, labels=labels, legend=legend)
         texts = (_picture_text(network, number, shown, style, terminal, only is None) for number, shown in chosen)
         print_result_lines("\n\n".join(texts))
+
+
+def _open(wanted: bool, output: str) -> None:
+    if wanted:
+        from cnnfx.cli.viewer import open_file
+
+        open_file(output)
 
 
 def _start(network: Network, spec: str | None, option_name: str) -> Network:

@@ -89,6 +89,7 @@ def show_patterns(
     columns: Columns = None,
     output: Output = None,
     format: Format = None,
+    open: options.Open = False,
     seed: Seed = None,
     threads: options.Threads = None,
     as_json: Json = False,
@@ -125,6 +126,10 @@ def show_patterns(
         target = picture_target(InputImage(network.name), output, format, advice)
         if target.path is not None:
             check_writable(target.path)
+    if open:
+        from cnnfx.cli.viewer import check_can_be_opened, open_file
+
+        check_can_be_opened(target)
     part = network_up_to(network, layer)
     channels = chosen_channels(only, part.output_names, _layer_text(part, layer))
     images = load_image_source(network, data, quiet)
@@ -139,6 +144,8 @@ def show_patterns(
         _save(target, found, title, columns, quiet)
         if not quiet:
             print_escapes(target.name, [title, *(pattern.name for pattern in found.patterns)])
+        if open and target.path is not None:
+            open_file(target.path)
     elif not as_json:
         print_result_lines(_picture_text(network, found, images))
         if not quiet:
