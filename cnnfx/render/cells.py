@@ -220,7 +220,8 @@ def _draw_label(tiles: Tiles, index: int, size: int, width: int, lines: int) -> 
 def draw_label(name: str, range_text: str, size: int, width: int, lines: int = 1) -> Levels:
     """Draw a name with the range of its values after it, or below it if there are two lines.
 
-    The name is shortened if both do not fit; the range is left out if little of the name would be left.
+    What follows " · " in the range is left out if it does not fit. The name is shortened if both do not fit on one line;
+    the range is left out if little of the name would be left.
 
     Parameters
     ----------
@@ -237,6 +238,8 @@ def draw_label(name: str, range_text: str, size: int, width: int, lines: int = 1
     -------
     uint8 array (lines * line_height(size), width)
     """
+    if text_width(range_text, size) > width:
+        range_text = range_text.split(" · ")[0]
     if lines == 2 and not range_text:
         drawn, half = draw_text(name, size, width), line_height(size) // 2
         return np.pad(drawn, ((half, line_height(size) - half), (0, 0)), constant_values=BACKGROUND)

@@ -33,7 +33,7 @@ LAYER_EMPHASIS = 1.1
 
 
 def grid(
-    maps: ArrayLike | ArrayMaps,
+    maps: ArrayLike | ArrayMaps | FeatureMaps,
     names: Sequence[str] | None = None,
     *,
     normalize: Normalize = "auto",
@@ -45,12 +45,14 @@ def grid(
     scale: int | None = None,
     labels: bool = True,
     gap: int | None = None,
+    title: str = "",
+    legend: bool = True,
 ) -> Picture:
     """Draw feature maps side by side as one picture, which a notebook shows.
 
     Parameters
     ----------
-    maps : ArrayMaps, as `network(image)` returns them, or array (K, H, W)
+    maps : ArrayMaps, as `network(image)` returns them, FeatureMaps, or array (K, H, W)
         Real numbers of any type and range.
     names : sequence of K str, optional
         The labels; by default the names of the maps, or of an array "0", "1" and so on.
@@ -64,10 +66,17 @@ def grid(
         The percentile of the magnitudes that is drawn as the largest, such as 99.5; see `ColorScale`.
     limits : float or (float, float), optional
         The range of values that is drawn, instead of that of the maps: (low, high), or M for (-M, M).
-    columns, scale, gap : int, optional
-        Maps in a row, factor of enlargement, and pixels between maps. By default they depend on the sizes.
+    columns, scale : int, optional
+        Maps in a row, and factor of enlargement. By default they depend on the sizes.
     labels : bool
-        Whether names are drawn above the maps.
+        Whether names are drawn above the maps. Without them there is no title and no legend.
+    gap : int, optional
+        Pixels between maps and around them; by default it depends on the sizes.
+    title : str
+        A text above the maps, broken into lines where it is too long.
+    legend : bool
+        Whether a bar shows the colors of the range of values. Where the ranges of the maps differ, the bar has no
+        numbers: they are behind the names.
 
     Returns
     -------
@@ -84,6 +93,24 @@ def grid(
     """
     from cnnfx.render.picture import Picture  # not needed by the command line
 
+    shown = ShownMaps(_named_maps(maps, names), ColorScale(normalize, scope, colormap, clip, limits))
+    heading = Heading(title, shown.legend if legend else None) if labels and (legend or title) else None
+    tiles = shown.tiles(with_ranges=legend and labels)
+    return Picture.of(Grid([Section([tiles], columns, scale, heading)], labels, gap).pixels())
+
+
+def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] | None) -> ArrayMaps | FeatureMaps:
+    """Return maps with names: those given, their own, or "0", "1" and so on.
+
+    Raises
+    ------
+    ArgumentError
+        If the maps have another shape than `(K, H, W)` or are empty, or the number of names differs.
+    """
+    if isinstance(maps, FeatureMaps):
+        if names is None:
+            return maps
+        maps = ArrayMaps(maps.whole(), maps.names, maps.non_negative)
     kinds = maps.non_negative if isinstance(maps, ArrayMaps) else None
     names = maps.names if names is None and isinstance(maps, ArrayMaps) else names
     array: NDArray[Any] = np.asarray(maps)
@@ -92,9 +119,7 @@ def grid(
     names = [str(index) for index in range(len(array))] if names is None else names
     if len(names) != len(array):
         raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
-    values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-    tiles = map_tiles(ArrayMaps(values, names, kinds), ColorScale(normalize, scope, colormap, clip, limits))
-    return Picture.of(Grid([Section([tiles], columns, scale)], labels, gap).pixels())
+    return ArrayMaps(array if array.dtype in (np.float32, np.float64) else array.astype(np.float32), names, kinds)
 
 
 def save_grid(path: str | os.PathLike[str], picture: NDArray[np.uint8]) -> None:
