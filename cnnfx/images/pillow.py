@@ -78,6 +78,8 @@ needed."""
 
 ORIENTATION_TAG = 0x0112
 """The EXIF tag of the orientation."""
+NO_DATA_TAG = 42113
+"""The TIFF tag of GDAL with the value of pixels without data, as text."""
 ORIENTATIONS = {
     1: (False, 1, 1), 2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1),
     5: (True, 1, 1), 6: (True, -1, 1), 7: (True, -1, -1), 8: (True, 1, -1),
@@ -101,8 +103,9 @@ def load_picture(name: str, stream: IO[bytes], channels: str, background: str, m
             values, names = _convert_deep(picture, color, channels, MAX_INTEGERS.get(raw_mode, MAX_UINT16))
         else:
             values, names = _convert_8_bit(picture, color, channels)
+        missing = _missing_values(name, picture, values)
     is_array = values.dtype == np.float32 and (picture.mode == "I" or not _is_brightness(values))
-    return Image(name, values, names, is_array, notes)
+    return Image(name, values, names, is_array, (*notes, *missing))
 
 
 class _PillowLimitsOff(AbstractContextManager[None]):
@@ -204,6 +207,21 @@ def _convert_deep(picture: PIL.Image.Image, color: RgbColor, channels: str, max_
     if isinstance(transparent_level, int) and values.dtype == np.uint16:
         return _fill_transparent(values, transparent_level, color, channels)
     return (np.repeat(values, 3, axis=0), RGB_NAMES) if channels == "rgb" else (values, GRAY_NAMES)
+
+
+def _missing_values(name: str, picture: PIL.Image.Image, values: NDArray[Any]) -> tuple[str, ...]:
+    """Replace the value that marks missing data in a GeoTIFF of floats by NaN, in place; return a note if it occurs."""
+    try:
+        no_data = float(picture.tag_v2[NO_DATA_TAG])  # type: ignore[attr-defined] # of TIFF only
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ()
+    if values.dtype != np.float32 or picture.mode != "F":
+        return ()
+    missing = values == np.float32(no_data)
+    count = int(missing[0].sum())
+    values[missing] = np.nan
+    text = f"{count:,} pixels have" if count > 1 else "1 pixel has"
+    return (f"{name}: {text} the no-data value {no_data:g}, read as NaN.",) if count else ()
 
 
 def _is_brightness(values: NDArray[np.float32]) -> bool:

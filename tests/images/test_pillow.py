@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 import PIL.Image
 import pytest
-from PIL import ImageOps
+from PIL import ImageOps, TiffImagePlugin
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images import load_image, pillow
@@ -190,6 +190,15 @@ class TestDepth:
     @pytest.mark.parametrize("values", [[[0, 1]], [[0.2, np.nan]], [[np.nan, np.nan]]])
     def test_floats_from_0_to_1_are_brightness(self, values):
         assert not load_image(tiff(np.float32(values), 32, 3)).is_array
+
+    def test_the_no_data_value_of_a_geotiff_becomes_nan(self):
+        heights = np.float32([[250, -9999, 300], [-9999, 200, 100]])
+        file, tags = io.BytesIO(), TiffImagePlugin.ImageFileDirectory_v2()
+        tags[42113] = "-9999"
+        PIL.Image.fromarray(heights).save(file, "TIFF", tiffinfo=tags)
+        image = load_image(file.getvalue())
+        np.testing.assert_array_equal(image.values[0], [[250, np.nan, 300], [np.nan, 200, 100]])
+        assert image.notes == ("standard input: 2 pixels have the no-data value -9999, read as NaN.",)
 
     def test_16_bit_color_is_read_with_8_bits_and_a_note(self):
         image = load_image(png(1, 1, 16, 2, b"\0\x12\x34\x56\x78\x9a\xbc"))
