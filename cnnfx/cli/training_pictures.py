@@ -146,7 +146,11 @@ class TrainingPictures:
         recent = slice(-AVERAGED_BATCHES, None)
         loss, accuracy = (sum(values[recent]) / len(values[recent]) for values in (self.losses, self.accuracies))
         step = self._steps_before + len(self.losses)
-        return f"step {step} of {self._steps}   loss {loss:.3f}   accuracy {100 * accuracy:.1f} %"
+        epoch = min(self._trainer.settings.epochs, 1 + (step - 1) // self._batches)
+        return (
+            f"epoch {epoch} of {self._trainer.settings.epochs}, step {step} of {self._steps} · "
+            f"loss {loss:.3f} · accuracy {100 * accuracy:.1f} %"
+        )
 
     def _check_size(self) -> None:
         """Check before training that the frames are not too large."""
@@ -163,9 +167,12 @@ class TrainingPictures:
             )
 
     def _strip(self) -> Iterator[NDArray[np.uint8]]:
+        from cnnfx.render.captions import filters_caption
         from cnnfx.render.filmstrip import filmstrip_frames
 
-        return filmstrip_frames(self._trainer.network.layers[self.layer - 1].filter_names, self._snapshots)
+        layer, data = self._trainer.network.layers[self.layer - 1], self._trainer.data.name
+        title = f"layer {self.layer}: {filters_caption(layer)} · trained on {data}"
+        return filmstrip_frames(layer.filter_names, self._snapshots, title)
 
     def _write_filmstrip(self, path: str) -> None:
         from cnnfx.render.animation import write_animation

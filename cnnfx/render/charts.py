@@ -257,7 +257,8 @@ def confusion_picture(
             draw_text_inside(square, str(count), MATRIX_FONT_SIZE, BACKGROUND + 1 if light else 0)
     matrix[::side] = matrix[:, ::side] = BACKGROUND  # thin lines between the squares
     picture = _with_names(matrix, names if named else [], side)
-    note = "blue: correct · orange: misclassified" if colormap == "diverging" else "color: share of the true class"
+    shares = "darker: a larger share of the true class"
+    note = f"blue: correct · orange: misclassified · {shares}" if colormap == "diverging" else "share of the true class"
     width = picture.shape[1] - 2 * MATRIX_MARGIN
     above = [Heading(title, emphasis=1).draw(MATRIX_FONT_SIZE, width)] if title else []
     parts = [_in_color(part, picture.shape[1]) for part in (*above, draw_text(note, MATRIX_FONT_SIZE - 2, width))]

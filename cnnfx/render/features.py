@@ -12,8 +12,9 @@ from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import linear_scale
 from cnnfx.render.filters import add_frame
+from cnnfx.render.heading import wrap
 from cnnfx.render.layout import suitable_columns
-from cnnfx.render.text import draw_text, line_height, text_width
+from cnnfx.render.text import draw_text, line_height
 from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
 
 CAPTIONS = {
@@ -30,7 +31,7 @@ PATCH_GAP = 3
 MARGIN = 14
 """Pixels between panels, between filters, and around the whole picture."""
 TITLE_FONT_SIZE = 19
-"""The font size of the title, in pixels. Long titles are smaller, down to `LABEL_FONT_SIZE`."""
+"""The font size of the title, in pixels."""
 LABEL_FONT_SIZE = 15
 """The font size of the labels of the filters, in pixels."""
 CAPTION_FONT_SIZE = 13
@@ -107,20 +108,33 @@ def stripes(height: int, width: int) -> Levels:
 
 
 def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int) -> Levels:
-    """Draw the title, and below it the captions of the panels above each column of filters."""
+    """Draw the title and the legend, and below them the captions of the panels above each column of filters."""
     full_width = MARGIN + columns * (width + 2 * MARGIN)
-    title_size = TITLE_FONT_SIZE
-    while title_size > LABEL_FONT_SIZE and text_width(title, title_size) > full_width - 2 * MARGIN:
-        title_size -= 1
-    header = blank(MARGIN + line_height(title_size) + line_height(LABEL_FONT_SIZE) + MARGIN, full_width, color=True)
-    paste(header, draw_text(title, title_size, full_width - 2 * MARGIN), MARGIN, MARGIN)
+    fitting = full_width - 2 * MARGIN
+    title_lines = wrap(title, TITLE_FONT_SIZE, fitting)
+    legend_lines = wrap(_legend(layer_patterns), CAPTION_FONT_SIZE, fitting)
+    lines = [(line, TITLE_FONT_SIZE) for line in title_lines] + [(line, CAPTION_FONT_SIZE) for line in legend_lines]
+    captions_top = MARGIN + sum(line_height(size) for _, size in lines) + 6
+    header = blank(captions_top + line_height(CAPTION_FONT_SIZE) + MARGIN // 2, full_width, color=True)
+    top = MARGIN
+    for line, size in lines:
+        paste(header, draw_text(line, size, fitting), top, MARGIN)
+        top += line_height(size)
     _, panel_width = _panel_size(layer_patterns)
     for column in range(columns):
         for index, method in enumerate(layer_patterns.methods):
             left = MARGIN + column * (width + 2 * MARGIN) + index * (panel_width + MARGIN)
-            caption = draw_text(CAPTIONS[method], CAPTION_FONT_SIZE, panel_width)
-            paste(header, caption, MARGIN + line_height(title_size) + 6, left)
+            paste(header, draw_text(CAPTIONS[method], CAPTION_FONT_SIZE, panel_width), captions_top, left)
     return header
+
+
+def _legend(layer_patterns: LayerPatterns) -> str:
+    """Return what the numbers of the labels and the levels of the panels are."""
+    methods = layer_patterns.methods
+    parts = ["after the name: largest activation in the images"]
+    parts += ["maximized: that of the best optimized input"] if "maximization" in methods else []
+    parts += ["deconvolution: 0 is gray"] if "deconvolution" in methods else []
+    return " · ".join(parts)
 
 
 def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns) -> Levels:
@@ -128,7 +142,9 @@ def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns) -> Levels:
     height, width = _panel_size(layer_patterns)
     count, top = len(layer_patterns.methods), line_height(LABEL_FONT_SIZE)
     canvas = blank(top + height, count * width + (count - 1) * MARGIN, color=True)
-    paste(canvas, draw_text(label(pattern), LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
+    kind = "class" if layer_patterns.layer == "classes" else "filter"
+    text = f"{kind} {label(pattern)}" if pattern.name.isdecimal() else label(pattern)
+    paste(canvas, draw_text(text, LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
     for index, method in enumerate(layer_patterns.methods):
         paste(canvas, _panel(pattern, method, layer_patterns), top, index * (width + MARGIN))
     return canvas

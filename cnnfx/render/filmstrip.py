@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from cnnfx.render.cells import Section
 from cnnfx.render.filters import add_frame, hstack_pictures, kernel_levels
 from cnnfx.render.grid import Grid
-from cnnfx.render.text import BACKGROUND, draw_text, line_height
-from cnnfx.render.tiles import Levels, enlarge, picture_tiles
+from cnnfx.render.text import draw_text, line_height
+from cnnfx.render.tiles import Levels, blank, enlarge, paste, picture_tiles
 
 MAX_FRAMES = 40
 """The most frames of a filmstrip, not counting the frame of the initial weights."""
@@ -60,8 +60,8 @@ def frame_durations(count: int) -> list[int]:
     return [FIRST_MILLISECONDS, *[STEP_MILLISECONDS] * (count - 2), LAST_MILLISECONDS]
 
 
-def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Iterator[Levels]:
-    """Yield a frame for each snapshot: the filters with their names, under the caption.
+def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot], title: str = "") -> Iterator[Levels]:
+    """Yield a frame for each snapshot: the filters with their names, under the title and the caption of the snapshot.
 
     Each filter is normalized by its largest weight, as in `filters_picture`.
 
@@ -70,6 +70,8 @@ def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Ite
     names : sequence of K str
         The names of the filters.
     snapshots : sequence of Snapshot
+    title : str
+        Of all frames; empty for none.
 
     Yields
     ------
@@ -78,9 +80,11 @@ def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot]) -> Ite
     """
     for snapshot in snapshots:
         body = _filter_grid(names, snapshot.weights)
-        header = np.full((line_height(FONT_SIZE) + MARGIN, *body.shape[1:]), BACKGROUND, np.uint8)
-        text = draw_text(snapshot.caption, FONT_SIZE, body.shape[1] - 2 * MARGIN)
-        header[MARGIN:, MARGIN : MARGIN + text.shape[1]] = text if body.ndim == 2 else text[..., None]
+        lines = [text for text in (title, snapshot.caption) if text] or [""]
+        header = blank(len(lines) * line_height(FONT_SIZE) + MARGIN, body.shape[1], color=body.ndim == 3)
+        for number, text in enumerate(lines):
+            drawn = draw_text(text, FONT_SIZE, body.shape[1] - 2 * MARGIN)
+            paste(header, drawn, MARGIN + number * line_height(FONT_SIZE), MARGIN)
         yield np.concatenate([header, body])
 
 

@@ -48,3 +48,14 @@ def test_filters_on_many_channels_are_rows_of_kernels():
     (frame,) = filmstrip_frames(["a"], [Snapshot(np.ones((1, 24, 5, 5), np.float32), "")])
     assert frame.ndim == 2
     assert frame.shape[1] > 24 * 5 * 2
+
+
+def test_the_title_is_above_the_caption_of_every_frame():
+    weights = np.random.default_rng(0).normal(size=(6, 1, 5, 5)).astype(np.float32)
+    snapshots = [Snapshot(weights, "random start"), Snapshot(weights, "step 1")]
+    plain, titled = (list(filmstrip_frames(list("abcdef"), snapshots, title)) for title in ("", "layer 1"))
+    line = titled[0].shape[0] - plain[0].shape[0]
+    assert line > 10
+    np.testing.assert_array_equal(titled[0][: 8 + line], titled[1][: 8 + line])
+    for before, after in zip(plain, titled, strict=True):
+        np.testing.assert_array_equal(after[8 + line :], before[8:])
