@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from cnnfx.images import Image
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Target
-    from cnnfx.render.color import ColorScale, LinearScale
+    from cnnfx.render.color import ColorScale
+    from cnnfx.render.sliding.layouts import Layout
     from cnnfx.render.sliding.positions import SlidingWindow
     from cnnfx.render.sliding.schedule import Frame
-    from cnnfx.render.sliding.sheet import Layout
 
 DEFAULT_MAX_SIDE = 32
 """The longer side, in pixels, to which larger images are shrunk by default."""
@@ -152,7 +152,9 @@ def animate(
     from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.outputs import nonfinite_notes
     from cnnfx.pipeline.pipeline import Pipeline
+    from cnnfx.render.sliding.layouts import make_layout
     from cnnfx.render.sliding.positions import sliding_window
+    from cnnfx.render.sliding.scales import input_scale
     from cnnfx.render.sliding.schedule import default_fps, schedule
     from cnnfx.render.text import notes_on_escapes
 
@@ -181,7 +183,7 @@ def animate(
     frames = schedule(sliding, fps, steps)
     cell, cell_notes = _cell_size(sliding, scale, layout_name, numbers)
     _check_size(shown, sliding, cell, len(frames))
-    drawn = _layout(layout_name, sliding, _input_scale(shown, sliding), color_scale, cell, numbers, len(frames))
+    drawn = make_layout(layout_name, sliding, input_scale(shown, sliding), color_scale, cell, numbers, len(frames))
     written = _write(target, drawn, frames, fps)
     if as_json:
         print_json(
@@ -269,12 +271,11 @@ def _grid_text(size: tuple[int, int]) -> str:
 
 def _cell_size(sliding: SlidingWindow, scale: int | None, layout: LayoutName, numbers: bool) -> tuple[int, list[str]]:
     """Return the side of a cell in pixels, and notes about it."""
-    from cnnfx.render.sliding.equation import smallest_number_cell, suitable_equation_cell
-    from cnnfx.render.sliding.planes import suitable_plane_cell
+    from cnnfx.render.sliding.layouts import smallest_cell, suitable_cell
 
     if scale is None:
-        return suitable_plane_cell(sliding) if layout == "planes" else suitable_equation_cell(sliding, numbers), []
-    smallest = smallest_number_cell(sliding) if numbers else 1
+        return suitable_cell(layout, sliding, numbers), []
+    smallest = smallest_cell(sliding, numbers)
     if scale < smallest:
         return smallest, [f"--scale {scale} is too small for numbers: each pixel is drawn as {smallest}×{smallest}."]
     return scale, []
@@ -293,43 +294,6 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
             "fewer filters with --only LIST, a smaller image with --size, smaller cells with --scale, or fewer "
             "frames with --steps."
         )
-
-
-def _input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
-    """Return the scale that maps input values to levels, the same for all channels.
-
-    A picture is drawn from 0 to 1, an array from its smallest value or 0 to its largest or 0, and the output of the
-    layer below as the output of the layer itself.
-    """
-    from cnnfx.nn.statistics import channel_statistics
-    from cnnfx.render.color import linear_scale
-
-    if sliding.title == "input" and not image.is_array:
-        return linear_scale("none", 0, 1)
-    ranges = [channel.range for channel in channel_statistics([(0, sliding.inputs)])]
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    *below, _ = sliding.maps.network.layers
-    if below:
-        return linear_scale("auto", low, high, non_negative=all(below[-1].non_negative))
-    return linear_scale("minmax", min(low, 0), max(high, 0))
-
-
-def _layout(
-    name: LayoutName,
-    sliding: SlidingWindow,
-    input_scale: LinearScale,
-    color_scale: ColorScale,
-    cell: int,
-    numbers: bool,
-    frame_count: int,
-) -> Layout:
-    """Return the layout of the frames."""
-    from cnnfx.render.sliding.equation import EquationLayout
-    from cnnfx.render.sliding.planes import PlanesLayout
-
-    if name == "planes":
-        return PlanesLayout(sliding, input_scale, color_scale, cell, frame_count)
-    return EquationLayout(sliding, input_scale, color_scale, cell, numbers)
 
 
 def _write(target: Target, layout: Layout, frames: Sequence[Frame], fps: float) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from typing import Literal
 import numpy as np
 
 from cnnfx.render.shapes import Point, arrow_polygons, line_pixels, polygon_coverage
-from cnnfx.render.sliding.palette import Palette
-from cnnfx.render.sliding.sheet import GOLD, GOLD_EDGE, RAY_COLOR, RAY_LEVELS
+from cnnfx.render.sliding.palette import GOLD, GOLD_EDGE, RAY_COLOR, RAY_LEVELS, Palette
 from cnnfx.render.tiles import Levels
 
 Box = tuple[int, int, int, int]

@@ -20,21 +20,17 @@ from cnnfx.render.layout import suitable_columns
 from cnnfx.render.shapes import draw_frame
 from cnnfx.render.sliding.arrows import Box, draw_arrow, side
 from cnnfx.render.sliding.cells import MIN_FONT_SIZE, CellPainter, number_cell, number_texts
-from cnnfx.render.sliding.palette import BLACK, WHITE, Palette, mix
+from cnnfx.render.sliding.palette import BLACK, GOLD, GOLD_EDGE, WHITE, Palette, mix
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 from cnnfx.render.sliding.products import GAP, SIGN_WIDTH, ProductPanel
+from cnnfx.render.sliding.scales import lighter_padding, output_scales
 from cnnfx.render.sliding.schedule import Position
 from cnnfx.render.sliding.sheet import (
     ACTIVATION_NAMES,
     FONT_SIZE,
-    GOLD,
-    GOLD_EDGE,
     MARGIN,
     Corner,
     Sheet,
-    drawn_inputs,
-    lighter_padding,
-    output_scales,
     part_of,
     size_text,
     text_picture,
@@ -88,7 +84,7 @@ def suitable_equation_cell(sliding: SlidingWindow, numbers: bool) -> int:
     """Return the default side of a cell in pixels, which depends on the numbers or the sizes of the matrices."""
     if numbers:
         return number_cell(_all_texts(sliding))
-    count = max(len(sliding.channels), len(drawn_inputs(sliding, MAX_INPUTS)))
+    count = max(len(sliding.channels), len(sliding.read_inputs(MAX_INPUTS)))
     width = next(width for most, width in MAP_WIDTHS if count <= most)
     return int(max(MIN_CELL, min(MAX_CELL, width // max(*sliding.padded_size, *sliding.output_size))))
 
@@ -100,7 +96,7 @@ def smallest_number_cell(sliding: SlidingWindow) -> int:
 
 def _all_texts(sliding: SlidingWindow) -> list[NDArray[np.str_]]:
     """Return the texts in the cells; for products, texts that are at least as wide."""
-    texts = [number_texts(sliding.padded[drawn_inputs(sliding, MAX_INPUTS)])]
+    texts = [number_texts(sliding.padded[sliding.read_inputs(MAX_INPUTS)])]
     for channel in sliding.channels:
         texts.append(number_texts(channel.values))
         if channel.weights is not None:
@@ -176,7 +172,7 @@ class EquationLayout:
 
     def _draw_inputs(self, scale: LinearScale) -> None:
         """Draw each input channel with its padding, and as it is under the window."""
-        drawn = drawn_inputs(self.sliding, MAX_INPUTS)
+        drawn = self.sliding.read_inputs(MAX_INPUTS)
         texts = self._texts(self.sliding.padded[drawn])
         self._input_pictures: dict[int, Levels] = {}
         self._window_pictures: dict[int, Levels] = {}

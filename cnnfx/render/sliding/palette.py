@@ -21,6 +21,14 @@ Color = tuple[int, int, int]
 
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
+GOLD: Color = (255, 184, 28)
+"""The color of the frame around the window, and of the rays and arrows from it."""
+GOLD_EDGE: Color = (70, 38, 0)
+"""The color of the line beside a golden one, which makes it visible on white."""
+RAY_COLOR: Color = (176, 112, 0)
+"""The color of the rays."""
+RAY_LEVELS = 4
+"""The levels of coverage at the edges of rays: few, since rays are most of what changes, and these compress better."""
 MIX_STEPS = 16
 """The number of steps between two colors that are mixed."""
 COLOR_WEIGHTS = np.sqrt(np.array([0.3, 0.59, 0.11], np.float32))

@@ -1,4 +1,4 @@
-"""A tilted plane of square cells in perspective: where its cells are in a picture, and their outlines.
+"""A tilted plane of square cells in perspective: where its cells are in a picture, and how they are drawn.
 
 The plane is seen from the front and above. Its rows are horizontal and its columns converge toward the back, which
 makes it a symmetric trapezoid. Positions on it are `(column, row)` in cells, from `(0, 0)` at the left of the back
@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.shapes import Point
+from cnnfx.render.sliding.palette import WHITE, Color, Palette
+from cnnfx.render.tiles import Levels
 
 CONVERGENCE = 0.13
 """How much farther than the middle the back edge is from the viewer, and how much nearer the front edge, as a share."""
@@ -27,6 +29,17 @@ TILT = 0.58
 """The height of a plane in a picture as a share of that of its rows."""
 BORDER = 5
 """Pixels around a plane, in which its outlines are drawn."""
+
+GAP_START = 0.3
+"""Where the gap in a side of a dashed cell starts, as a distance from its corner in cells."""
+MIN_LINED_CELL = 5
+"""The smallest width in pixels of cells with lines between them."""
+LARGE_CELL = 16
+"""The smallest width in pixels of cells with the most visible lines."""
+EMPTY_LINE_OPACITY = 0.3
+"""How much more opaque the lines between empty cells are than those between others."""
+EMPTY_LINE: Color = (188, 188, 188)
+"""The color of the lines of empty cells."""
 
 Part = tuple[slice, slice]
 """Rows and columns of pixels in the picture of a plane."""
@@ -145,8 +158,34 @@ class Plane:
         return np.where(dashed[self.cell_rows, self.cell_columns] & in_gap, np.float32(0), covered)
 
 
-GAP_START = 0.3
-"""Where the gap in a side of a dashed cell starts, as a distance from its corner in cells."""
+def draw_plane(palette: Palette, plane: Plane, cells: Levels, empty: NDArray[np.bool_] | None = None) -> Levels:
+    """Draw a plane whose cells have colors, as palette indices; the lines of empty cells are dashed."""
+    picture: Levels = cells[plane.cell_rows, plane.cell_columns]
+    empty = np.zeros(cells.shape, np.bool_) if empty is None else empty
+    if plane.cell >= MIN_LINED_CELL:
+        lines = plane.lines(empty)
+        of_empty = empty[plane.cell_rows, plane.cell_columns]
+        palette.blend(picture, np.where(of_empty, 0, lines * _line_opacity(plane.cell)), WHITE)
+        palette.blend(picture, np.where(of_empty, lines, 0), EMPTY_LINE)
+    palette.blend(picture, 1 - plane.whole(), WHITE)
+    return picture
+
+
+def draw_empty_plane(palette: Palette, plane: Plane) -> Levels:
+    """Draw a plane of empty cells."""
+    picture = np.full(plane.shape, palette.index(WHITE), np.uint8)
+    everywhere = slice(None), slice(None)
+    covered = plane.outline(slice(0, plane.rows), slice(0, plane.columns), everywhere, 1)
+    if plane.cell >= MIN_LINED_CELL:
+        lines = plane.lines(np.zeros((plane.rows, plane.columns), np.bool_)) * plane.whole()
+        covered = np.maximum(covered, lines * np.float32(_line_opacity(plane.cell) + EMPTY_LINE_OPACITY))
+    palette.blend(picture, covered, EMPTY_LINE)
+    return picture
+
+
+def _line_opacity(cell: int) -> float:
+    """Return the opacity of the lines between cells: those of small cells are fainter."""
+    return 0.55 if cell >= LARGE_CELL else 0.3
 
 
 def _distance(t: Number) -> Number:

@@ -13,30 +13,34 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnfx.nn.feature_maps import Floats
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.layout import suitable_columns
 from cnnfx.render.shapes import Point, line_pixels, polygon_coverage
-from cnnfx.render.sliding.palette import BLACK, WHITE, Color, ColorRamp, Palette, mix
-from cnnfx.render.sliding.plane import BORDER, Plane
+from cnnfx.render.sliding.palette import (
+    BLACK,
+    GOLD,
+    GOLD_EDGE,
+    RAY_COLOR,
+    RAY_LEVELS,
+    WHITE,
+    Color,
+    ColorRamp,
+    Palette,
+    mix,
+)
+from cnnfx.render.sliding.plane import BORDER, Plane, draw_empty_plane, draw_plane
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
+from cnnfx.render.sliding.scales import lighter_padding, output_scales
 from cnnfx.render.sliding.schedule import Position
 from cnnfx.render.sliding.sheet import (
     ACTIVATION_NAMES,
     FONT_SIZE,
-    GOLD,
-    GOLD_EDGE,
     MARGIN,
-    RAY_COLOR,
-    RAY_LEVELS,
     Corner,
     Sheet,
-    drawn_inputs,
-    lighter_padding,
-    output_scales,
     part_of,
     size_text,
     text_picture,
@@ -58,10 +62,6 @@ MIN_CELL = 3
 """The smallest default width of a cell in pixels."""
 MAX_CELL = 56
 """The largest default width of a cell in pixels."""
-MIN_LINED_CELL = 5
-"""The smallest width in pixels of cells with lines between them."""
-LARGE_CELL = 16
-"""The smallest width in pixels of cells with the most visible lines."""
 MAX_INPUT_PLANES = 12
 """The most input channels that are drawn."""
 MAX_IN_ONE_ROW = 4
@@ -80,10 +80,6 @@ RAY_BUDGET = 2400
 """The most pairs with a ray in all frames together."""
 BEAM_OPACITY = 0.2
 """The opacity of the beam between the rays."""
-EMPTY_LINE_OPACITY = 0.3
-"""How much more opaque the lines between empty cells are than those between others."""
-EMPTY_LINE: Color = (188, 188, 188)
-"""The color of the lines of empty cells."""
 TINT = 0.42
 """How much of the color of the window is mixed into the cells of the output below it."""
 
@@ -123,7 +119,7 @@ class Group(NamedTuple):
 
 def suitable_plane_cell(sliding: SlidingWindow) -> int:
     """Return the default width of a cell in pixels, which depends on the number and size of the planes."""
-    count = max(len(sliding.channels), len(drawn_inputs(sliding, MAX_INPUT_PLANES)))
+    count = max(len(sliding.channels), len(sliding.read_inputs(MAX_INPUT_PLANES)))
     width = next(width for most, width in PLANE_WIDTHS if count <= most)
     return int(max(MIN_CELL, min(MAX_CELL, width // max(*sliding.padded_size, *sliding.output_size))))
 
@@ -212,7 +208,7 @@ class PlanesLayout:
         padding = self.sliding.is_padding
         self._input_pictures: dict[int, Levels] = {}
         self._window_pictures: dict[int, Levels] = {}
-        for index in drawn_inputs(self.sliding, MAX_INPUT_PLANES):
+        for index in self.sliding.read_inputs(MAX_INPUT_PLANES):
             levels = lighter_padding(self.sliding, scale.levels(self.sliding.padded[index]))
             for ramp, color, pictures in (
                 (self.blue, WHITE, self._input_pictures),
@@ -221,7 +217,7 @@ class PlanesLayout:
                 cells = self.palette.mark_nonfinite(ramp.indices(levels), self.sliding.padded[index])
                 if self.sliding.window.border == "constant":
                     cells[padding] = self.palette.index(color)
-                pictures[index] = self._draw_plane(self.input_plane, cells, padding)
+                pictures[index] = draw_plane(self.palette, self.input_plane, cells, padding)
 
     def _draw_outputs(self, color_scale: ColorScale) -> None:
         """Draw the complete output channels in green and as under the window of the pooling, and the empty planes."""
@@ -230,40 +226,17 @@ class PlanesLayout:
 
         def pictures(plane: Plane, ramp: ColorRamp, values: Sequence[Floats]) -> list[Levels]:
             cells = [self.palette.cells(ramp, scale, each) for scale, each in zip(scales, values, strict=True)]
-            return [self._draw_plane(plane, each) for each in cells]
+            return [draw_plane(self.palette, plane, each) for each in cells]
 
         values = [channel.values for channel in channels]
         self._output_pictures = pictures(self.output_plane, self.green, values)
-        self._empty_output = self._draw_empty(self.output_plane)
+        self._empty_output = draw_empty_plane(self.palette, self.output_plane)
         self._pooled_pictures: list[Levels] = []
         if self.pooled_plane:
             pooled = [channel.pooled for channel in channels if channel.pooled is not None]
             self._block_pictures = pictures(self.output_plane, self.tinted_green, values)
             self._pooled_pictures = pictures(self.pooled_plane, self.green, pooled)
-            self._empty_pooled = self._draw_empty(self.pooled_plane)
-
-    def _draw_plane(self, plane: Plane, cells: Levels, empty: NDArray[np.bool_] | None = None) -> Levels:
-        """Draw a plane whose cells have colors, as palette indices; the lines of empty cells are dashed."""
-        picture: Levels = cells[plane.cell_rows, plane.cell_columns]
-        empty = np.zeros(cells.shape, np.bool_) if empty is None else empty
-        if plane.cell >= MIN_LINED_CELL:
-            lines = plane.lines(empty)
-            of_empty = empty[plane.cell_rows, plane.cell_columns]
-            self.palette.blend(picture, np.where(of_empty, 0, lines * _line_opacity(plane.cell)), WHITE)
-            self.palette.blend(picture, np.where(of_empty, lines, 0), EMPTY_LINE)
-        self.palette.blend(picture, 1 - plane.whole(), WHITE)
-        return picture
-
-    def _draw_empty(self, plane: Plane) -> Levels:
-        """Draw a plane of empty cells."""
-        picture = np.full(plane.shape, self.palette.index(WHITE), np.uint8)
-        everywhere = slice(None), slice(None)
-        covered = plane.outline(slice(0, plane.rows), slice(0, plane.columns), everywhere, 1)
-        if plane.cell >= MIN_LINED_CELL:
-            lines = plane.lines(np.zeros((plane.rows, plane.columns), np.bool_)) * plane.whole()
-            covered = np.maximum(covered, lines * np.float32(_line_opacity(plane.cell) + EMPTY_LINE_OPACITY))
-        self.palette.blend(picture, covered, EMPTY_LINE)
-        return picture
+            self._empty_pooled = draw_empty_plane(self.palette, self.pooled_plane)
 
     # The layout.
 
@@ -275,7 +248,7 @@ class PlanesLayout:
         pooled_height = _height_with_rays(self.pooled_plane) if self.pooled_plane else 0
         group_height = header + pooled_height + heights
         columns = _columns(len(self.sliding.channels), widths, group_height)
-        input_columns = _columns(len(drawn_inputs(self.sliding, MAX_INPUT_PLANES)), *self.input_plane.shape[::-1])
+        input_columns = _columns(len(self.sliding.read_inputs(MAX_INPUT_PLANES)), *self.input_plane.shape[::-1])
         width = max(
             columns * (widths + GAP) - GAP,
             input_columns * (self.input_plane.shape[1] + GAP) - GAP,
@@ -318,7 +291,7 @@ class PlanesLayout:
 
     def _place_inputs(self, sheet: Sheet, top: int, width: int, columns: int) -> None:
         """Place the planes of the input channels, each with its name below if there are several."""
-        drawn = drawn_inputs(self.sliding, MAX_INPUT_PLANES)
+        drawn = self.sliding.read_inputs(MAX_INPUT_PLANES)
         height, plane_width = self.input_plane.shape
         left = MARGIN + (width - columns * (plane_width + GAP) + GAP) // 2
         name_height = line_height(FONT_SIZE) if len(self.sliding.inputs) > 1 else 0
@@ -454,11 +427,6 @@ def _columns(count: int, width: int, height: int) -> int:
 def _height_with_rays(plane: Plane) -> int:
     """Return the height in pixels of a plane and the rays below it."""
     return plane.shape[0] + max(MIN_RAY_HEIGHT, round(plane.shape[0] * RAY_SHARE))
-
-
-def _line_opacity(cell: int) -> float:
-    """Return the opacity of the lines between cells: those of small cells are fainter."""
-    return 0.55 if cell >= LARGE_CELL else 0.3
 
 
 def _around(rows: slice, columns: slice) -> Block:

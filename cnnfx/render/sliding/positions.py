@@ -137,6 +137,11 @@ class SlidingWindow:
         rows, columns = self.kernel_slices(row, column)
         return self.padded[channel.input_channels.start : channel.input_channels.stop, rows, columns]
 
+    def read_inputs(self, most: int) -> list[int]:
+        """Return the first `most` input channels of those that the shown filters read, or of all if there are none."""
+        read = sorted({index for channel in self.channels for index in channel.input_channels})
+        return (read or list(range(len(self.inputs))))[:most]
+
     def block(self, row: int, column: int) -> tuple[slice, slice]:
         """Return the rows and columns of the output that a pooled value is computed from."""
         size = self.pool.size if self.pool else 1

@@ -1,17 +1,10 @@
-"""A sheet on which the parts of a frame are placed, and the marks that both layouts draw on frames."""
+"""A sheet on which the parts of a frame are placed, and lines of text as palette indices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
-
 import numpy as np
 
-from cnnfx.nn.array_maps import ArrayMaps
-from cnnfx.render.color import ColorScale, LinearScale
-from cnnfx.render.sliding.palette import BLACK, WHITE, Color, Palette
-from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
-from cnnfx.render.sliding.schedule import Position
+from cnnfx.render.sliding.palette import BLACK, WHITE, Palette
 from cnnfx.render.text import draw_text
 from cnnfx.render.tiles import Levels
 
@@ -19,34 +12,11 @@ FONT_SIZE = 13
 """The font size of names and captions, in pixels."""
 MARGIN = 12
 """Pixels around a frame."""
-GOLD: Color = (255, 184, 28)
-"""The color of the frame around the window, and of the rays and arrows from it."""
-GOLD_EDGE: Color = (70, 38, 0)
-"""The color of the line beside a golden one, which makes it visible on white."""
-RAY_COLOR: Color = (176, 112, 0)
-"""The color of the rays."""
-RAY_LEVELS = 4
-"""The levels of coverage at the edges of rays: few, since rays are most of what changes, and these compress better."""
-LIGHT_LEVEL = 190
-"""The darkest level of padding."""
 ACTIVATION_NAMES = {"none": "", "relu": "ReLU", "abs": "absolute value"}
 """The names of the activations."""
 
 Corner = tuple[int, int]
 """The top row and left column of pixels of a part of a frame."""
-
-
-class Layout(Protocol):
-    """What an animation is written from: the size and colors of its frames, and the frames."""
-
-    palette: Palette
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The height and width of the frames in pixels."""
-
-    def frames(self, positions: Sequence[Position]) -> Iterator[Levels]:
-        """Yield a frame for each position, as palette indices; the outputs are complete up to the position."""
 
 
 class Sheet:
@@ -94,25 +64,6 @@ def text_picture(palette: Palette, text: str, width: int | None = None, size: in
     picture = np.full(levels.shape, palette.index(WHITE), np.uint8)
     palette.blend(picture, (255 - levels) / np.float32(255), BLACK)
     return picture
-
-
-def drawn_inputs(sliding: SlidingWindow, most: int) -> list[int]:
-    """Return the input channels that are drawn: the first ones of those that the shown filters read."""
-    read = sorted({index for channel in sliding.channels for index in channel.input_channels})
-    return (read or list(range(len(sliding.inputs))))[:most]
-
-
-def lighter_padding(sliding: SlidingWindow, levels: Levels) -> Levels:
-    """Return the levels of a padded input channel, with lighter ones in the padding."""
-    lighter = LIGHT_LEVEL + (levels.astype(np.uint16) * (255 - LIGHT_LEVEL) // 255).astype(np.uint8)
-    return np.where(sliding.is_padding, lighter, levels)
-
-
-def output_scales(color_scale: ColorScale, channels: Sequence[OutputChannel]) -> list[LinearScale]:
-    """Return the scale from values to levels of each output channel, before and after pooling."""
-    names, non_negative = [channel.name for channel in channels], [channel.non_negative for channel in channels]
-    values = np.stack([channel.values for channel in channels])
-    return color_scale.linear_scales(ArrayMaps(values, names, non_negative))
 
 
 def size_text(rows: int, columns: int) -> str:

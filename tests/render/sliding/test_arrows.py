@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from cnnfx.render.sliding.arrows import draw_arrow, side
-from cnnfx.render.sliding.palette import BLACK, WHITE, Palette
-from cnnfx.render.sliding.sheet import GOLD, GOLD_EDGE
+from cnnfx.render.sliding.palette import BLACK, GOLD, GOLD_EDGE, WHITE, Palette
 
 PALETTE = Palette(((BLACK, WHITE), 64), ((GOLD_EDGE, GOLD, WHITE), 31))
 

@@ -15,9 +15,9 @@ from cnnfx.render.color import COLORMAPS, ColorScale, linear_scale
 from cnnfx.render.filters import kernel_levels
 from cnnfx.render.sliding.cells import number_texts
 from cnnfx.render.sliding.equation import EquationLayout, smallest_number_cell, suitable_equation_cell
-from cnnfx.render.sliding.palette import contrast_ratio, text_color
+from cnnfx.render.sliding.palette import GOLD, contrast_ratio, text_color
 from cnnfx.render.sliding.schedule import Position, positions
-from cnnfx.render.sliding.sheet import GOLD, text_picture
+from cnnfx.render.sliding.sheet import text_picture
 from cnnfx.render.sliding.sums import sum_lines
 from tests.cli.commands import SEVEN
 from tests.golden import assert_golden

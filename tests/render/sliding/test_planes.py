@@ -14,9 +14,9 @@ from cnnfx.images import Image, load_image
 from cnnfx.images.image import crop
 from cnnfx.nn.layers import Activation, Pool
 from cnnfx.render.color import ColorScale, linear_scale
+from cnnfx.render.sliding.palette import RAY_COLOR
 from cnnfx.render.sliding.planes import PlanesLayout, suitable_plane_cell
 from cnnfx.render.sliding.schedule import Position, positions
-from cnnfx.render.sliding.sheet import RAY_COLOR
 from tests.cli.commands import SEVEN
 from tests.golden import assert_golden
 from tests.render.sliding.test_positions import make_image, make_network, slide
