@@ -18,8 +18,10 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 DEFAULT_COLUMNS = 80
 """The columns of a terminal of unknown size."""
-BAR_CHARACTERS = 30
-"""The length of the bar for data. With a file's name it must not fill the line, or Ctrl-C would leave it there."""
+MIN_BAR_CHARACTERS, MAX_BAR_CHARACTERS = 4, 30
+"""The shortest and the longest bar. With a file's name it must not fill the line, or Ctrl-C would leave it there."""
+BAR_TEXT_CHARACTERS = 46
+"""The characters of the text beside a bar."""
 
 Item = TypeVar("Item")
 ReportProgress = Callable[[str, int, int | None], None]
@@ -74,9 +76,10 @@ def print_json(value: object) -> None:
     print_result_lines(text)
 
 
-def text_width() -> int | None:
-    """Return the columns of the terminal that standard output is; None where it is a file or a pipe."""
-    return terminal_width(sys.stdout) if sys.stdout.isatty() else None
+def text_width(stream: TextIO | None = None) -> int | None:
+    """Return the columns of the terminal that a stream is, by default standard output; None for a file or a pipe."""
+    stream = stream or sys.stdout
+    return terminal_width(stream) if stream.isatty() else None
 
 
 def terminal_width(stream: TextIO) -> int:
@@ -106,7 +109,7 @@ def with_progress(items: Iterable[Item], count: int, quiet: bool) -> Iterator[It
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     rate = TextColumn("{task.fields[rate]}")
-    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    columns = (BarColumn(_bar_length()), MofNCompleteColumn(), rate, TimeRemainingColumn())
     # Rich prints lines for the terminal above the bar; it must not touch output that goes to a file or a pipe.
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
         images = bar.add_task("", total=count, rate="")
@@ -125,7 +128,13 @@ def data_progress(quiet: bool) -> Iterator[ReportProgress | None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(BAR_CHARACTERS), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("data", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+    bar = BarColumn(_bar_length())
+    columns = (TextColumn("{task.description}"), bar, TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("data", total=None)
+        yield lambda what, done, total: progress.update(task, description=what, completed=done, total=total)
+
+
+def _bar_length() -> int:
+    """Return the characters of a progress bar, which leave room for the text beside it."""
+    return min(MAX_BAR_CHARACTERS, max(MIN_BAR_CHARACTERS, terminal_width(sys.stderr) - BAR_TEXT_CHARACTERS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_error, print_json, print_message, print_result
+from cnnfx.cli.console import print_error, print_json, print_message, print_result, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ MAX_PRINTED_PAIRS = 5
 """The most pairs of confused classes in the text."""
 MAX_MATRIX_CLASSES = 16
 """A confusion matrix of more classes does not fit in a terminal."""
+COLUMN_GAP = "  "
 MAX_CLASS_NAME_CHARACTERS = 6
 """Longer names of classes are cut in the matrix."""
 
@@ -82,7 +83,7 @@ def evaluate(
     if as_json:
         print_json(_described(result, test.name))
     else:
-        print_result(_text(result, test.name))
+        print_result(_text(result, test.name, text_width()))
     if output is not None:
         title = f"{network.name} · {_accuracy_text(result, test.name)}"
         picture = confusion_picture(result.confusion, result.classes, title, colormap)
@@ -137,7 +138,7 @@ def _accuracy_text(result: Evaluation, name: str) -> str:
     return f"accuracy {_percent(result.accuracy)} ({correct} of {count} test images of {name})"
 
 
-def _text(result: Evaluation, name: str) -> str:
+def _text(result: Evaluation, name: str, width: int | None) -> str:
     parts = [_accuracy_text(result, name)]
     rows = [("class", "precision", "recall", "F1", "support")]
     for figures in result.per_class():
@@ -146,7 +147,7 @@ def _text(result: Evaluation, name: str) -> str:
     parts.append(_aligned(rows))
     if len(result.classes) <= MAX_MATRIX_CLASSES:
         parts.append(
-            "confusion matrix: a row for each true class, a column for each predicted class\n" + _matrix(result)
+            "confusion matrix: a row for each true class, a column for each predicted class\n" + _matrix(result, width)
         )
     if len(result.misclassified):
         parts.append(
@@ -161,20 +162,28 @@ def confused_text(result: Evaluation, max_pairs: int) -> str:
     return ", ".join(f"{true} predicted as {predicted} ({count}×)" for true, predicted, count in pairs)
 
 
-def _matrix(result: Evaluation) -> str:
+def _matrix(result: Evaluation, width: int | None) -> str:
+    """The confusion matrix; columns that do not fit `width` follow below."""
     names = [name[:MAX_CLASS_NAME_CHARACTERS] for name in result.classes]
-    lines = [(name, *(str(number) if number else "·" for number in row))
-             for name, row in zip(names, result.confusion.tolist(), strict=True)]  # fmt: skip
-    return _aligned([("", *names), *lines])
+    rows = [[str(number) if number else "·" for number in row] for row in result.confusion.tolist()]
+    longest = max(len(text) for row in [names, *rows] for text in row) + len(COLUMN_GAP)
+    count = len(names) if width is None else max(1, (width - max(map(len, names))) // longest)
+    parts = []
+    for first in range(0, len(names), count):
+        part = slice(first, first + count)
+        lines = [(name, *row[part]) for name, row in zip(names, rows, strict=True)]
+        parts.append(_aligned([("", *names[part]), *lines]))
+    return "\n\n".join(parts)
 
 
 def _aligned(rows: list[Any]) -> str:
     """Rows of cells in columns, the first at the left and the others at the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.rjust(w) if k else cell.ljust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True)))
+    lines = [
+        [cell.rjust(w) if column else cell.ljust(w) for column, (cell, w) in enumerate(zip(row, widths, strict=True))]
         for row in rows
-    )
+    ]
+    return "\n".join(COLUMN_GAP.join(line) for line in lines)
 
 
 def _described(result: Evaluation, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_json, print_result
+from cnnfx.cli.console import print_json, print_result, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def summary(
     if as_json:
         print_json({"network": network.name, "input": _sizes(shape), **_described(steps)})
     else:
-        print_result(f"{spec}: {_title(network)}\ninput: {shape_text(shape)}\n\n{table(steps)}")
+        print_result(f"{spec}: {_title(network)}\ninput: {shape_text(shape)}\n\n{table(steps, text_width())}")
 
 
 def _arch(spec: str) -> Arch | None:
@@ -116,14 +116,25 @@ def _title(network: Network) -> str:
     return f"trained on {meta['dataset']}, {epochs} epoch{'s' * (epochs != 1)}{tested}"
 
 
-def table(steps: Sequence[Step]) -> str:
-    """Return the steps of a network as lines in columns."""
+def table(steps: Sequence[Step], width: int | None) -> str:
+    """Return the steps of a network as lines in columns; as a list where they are wider than `width`."""
     rows = [(step.name, _shape(step), str(step.parameters or ""), step.sum) for step in steps]
     total, trainable = (sum(getattr(step, name) for step in steps) for name in ("parameters", "trainable"))
-    rows = [("layer", "output", "parameters", "calculation"), *rows, ("total", "", str(total), "")]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
+    headed = [("layer", "output", "parameters", "calculation"), *rows, ("total", "", str(total), "")]
+    widths = [max(len(row[column]) for row in headed) for column in range(3)]
+    lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in headed]
+    if width is not None and max(map(len, lines)) > width:
+        lines = [line for row in rows for line in _listed(*row, width)] + [f"total: {total} parameters"]
     return "\n".join(lines) + (f"\n{trainable} of them are trainable" if trainable != total else "")
+
+
+def _listed(name: str, output: str, parameters: str, calculation: str, width: int) -> list[str]:
+    """Return a row of the table as lines of a list."""
+    from cnnfx.render.wrapping import wrap
+
+    counted = f", {parameters} parameters" if parameters else ""
+    lines = wrap(f"{name}: {output}{counted}", width, "  ")
+    return lines + (wrap(f"  {calculation}", width, "    ") if calculation else [])
 
 
 def _shape(step: Step) -> str:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
 from cnnfx.cli.advice import output_option
-from cnnfx.cli.console import print_json, print_lines, print_message
+from cnnfx.cli.console import print_json, print_lines, print_message, terminal_width, text_width
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,6 +23,8 @@ MAX_BAR_CHARACTERS = 40
 """The longest progress bar."""
 MAX_TEXT_CHARACTERS = 73
 """The most characters of the line around the bar."""
+SPEED_CHARACTERS = 18
+"""Of these, the characters of the speed, which a narrow terminal does not show."""
 MAX_PRINTED_PAIRS = 5
 """The most pairs of confused classes in the summary."""
 
@@ -87,8 +89,9 @@ class TrainingReporter:
         if self._bar is None:
             self._bar = _epoch_bar(report)
             self._bar.start()
-        speed = report.images / max(1e-9, time.monotonic() - self._epoch_start)
-        numbers = f"loss {report.loss:.4f}  accuracy {100 * report.accuracy:.2f} %  {speed:,.0f} images/s"
+        numbers = f"loss {report.loss:.4f}  accuracy {100 * report.accuracy:.2f} %"
+        if terminal_width(sys.stderr) >= MAX_TEXT_CHARACTERS + MIN_BAR_CHARACTERS:
+            numbers += f"  {report.images / max(1e-9, time.monotonic() - self._epoch_start):,.0f} images/s"
         self._bar.update(self._bar.task_ids[0], completed=report.batch, numbers=numbers)
 
     def _remove_bar(self) -> None:
@@ -114,7 +117,10 @@ def _epoch_bar(report: BatchReport) -> Progress:
 
     console = Console(stderr=True)
     # After Ctrl-C the terminal writes ^C behind the bar: a bar as wide as the line would then stay there.
-    length = min(max(console.width - MAX_TEXT_CHARACTERS, MIN_BAR_CHARACTERS), MAX_BAR_CHARACTERS)
+    text = MAX_TEXT_CHARACTERS
+    if console.width < text + MIN_BAR_CHARACTERS:
+        text -= SPEED_CHARACTERS
+    length = min(max(console.width - text, MIN_BAR_CHARACTERS), MAX_BAR_CHARACTERS)
     columns = (
         TextColumn("{task.description}"), BarColumn(length), TextColumn("{task.fields[numbers]}"),
         TimeRemainingColumn(),
@@ -148,7 +154,8 @@ def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
     from cnnfx.nn.summary import summarize
 
     network = trainer.network
-    print_lines("\n" + table(summarize(network, trainer.data.images.shape[1:], trainer.trainable_filters)))
+    steps = summarize(network, trainer.data.images.shape[1:], trainer.trainable_filters)
+    print_lines("\n" + table(steps, text_width(sys.stderr)))
     if trainer.test is not None:
         print_message("\n" + _confused(trainer))
     if sys.stderr.isatty():

@@ -19,8 +19,15 @@ from cnnfx.render.tiles import enlarge
 from cnnfx.render.wrapping import wrap
 from cnnfx.system.sizes import size_text
 
+Region = tuple[slice, slice]
+"""Rows and columns of a kernel."""
+
 MAX_MATRIX_SIDE = 7
 """The most rows and columns of a kernel or a pooled block that are shown."""
+MATRIX_SIDES = (MAX_MATRIX_SIDE, 5, 3)
+"""The rows and columns of a kernel that are shown: the first of these that fit the width."""
+SIGN_WIDTH = 5
+"""The characters of a sign of an equation and the spaces around it."""
 MAX_TERMS = 4
 """With more input channels than this, only those with the largest sums are shown."""
 LARGEST_TERMS = 3
@@ -94,7 +101,8 @@ class ExplanationWriter:
         position = f"{channel_text(explanation.channel)} at {explanation.column},{explanation.row}"
         value = format_number(rounded_value(explanation.value, explanation.points[explanation.shown]))
         title = f"{before}{position} = {value}{after}"
-        yield title if self.colors == "none" else f"{BOLD}{title}{RESET}"
+        for text in self.wrapped(title):
+            yield text if self.colors == "none" else f"{BOLD}{text}{RESET}"
         indented = replace(self, width=None if self.width is None else self.width - len(INDENT))
         for text in indented._body(explanation):
             yield f"{INDENT}{text}".rstrip()
@@ -122,7 +130,8 @@ class ExplanationWriter:
             key = explanation.layer, filter_sum.index, patch.row, patch.column
             if key in self.written:
                 value = format_number(rounded_value(filter_sum.value, point))
-                yield f"{channel_text(filter_sum.filter)} at {patch.column},{patch.row} = {value}, as above"
+                position = f"{channel_text(filter_sum.filter)} at {patch.column},{patch.row}"
+                yield from self.wrapped(f"{position} = {value}, as above")
                 continue
             self.written.add(key)
             if len(point.sums) > 1:
@@ -137,27 +146,34 @@ class ExplanationWriter:
 
     def _sum(self, layer: int, filter_sum: Sum, point: Point) -> Iterator[str]:
         """Yield the products on each input channel and their addition."""
-        terms, region = _shown_terms(filter_sum.terms), _middle(filter_sum.terms[0].weights.shape)
-        triples = [[values[region] for values in (term.patch, term.weights, term.products)] for term in terms]
+        terms = _shown_terms(filter_sum.terms)
+        region = self._region(terms, point.patch.padding)
+        triples = _triples(terms, region)
         places = [decimals(values) for values in zip(*triples, strict=True)]  # the same for all channels
         for term, triple in zip(terms, triples, strict=True):
             if len(filter_sum.terms) > 1:
                 yield f"input {channel_text(term.channel)}:"
             yield from self._products(layer, triple, places, point.patch.padding[region])
-        for note in _notes(filter_sum, terms, point.patch):
+        for note in _notes(filter_sum, terms, point.patch, region):
             yield from self.wrapped(note)
         yield from _addition_lines(filter_sum, terms, point)
+
+    def _region(self, terms: Sequence[Term], padding: NDArray[np.bool_]) -> Region:
+        """Return the region of the kernels that is shown: the largest in the middle whose matrices fit the width."""
+        for side in MATRIX_SIDES:
+            region = _middle(terms[0].weights.shape, side)
+            triples = _triples(terms, region)
+            places = [decimals(values) for values in zip(*triples, strict=True)]
+            blocks = [block for triple in triples for block in _matrices(triple, places, padding[region])]
+            if self.width is None or max(block.width for block in blocks) + SIGN_WIDTH <= self.width:
+                break
+        return region
 
     def _products(
         self, layer: int, triple: Sequence[Array], places: Sequence[int], padding: NDArray[np.bool_]
     ) -> Iterator[str]:
         """Yield patch × weights = products, with the picture of the patch before it if that takes no more lines."""
-        blocks = [
-            matrix(values, title, marked, places=digits)
-            for values, title, marked, digits in zip(
-                triple, ("patch", "weights", "products"), (padding, None, None), places, strict=True
-            )
-        ]
+        blocks = _matrices(triple, places, padding)
         lines = equation(blocks, ("", "×", "="), self.width)
         if self.colors != "none":
             with_picture = equation([self._picture(triple[0], layer), *blocks], ("", "", "×", "="), self.width)
@@ -274,17 +290,30 @@ def _shown_terms(terms: Sequence[Term]) -> list[Term]:
     return [terms[index] for index in sorted(np.argsort(-magnitudes, kind="stable")[:LARGEST_TERMS])]
 
 
-def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the region of a kernel that is shown."""
-    rows, columns = (
-        slice(first, first + MAX_MATRIX_SIDE) for first in (max(0, (size - MAX_MATRIX_SIDE) // 2) for size in shape)
-    )
+def _middle(shape: tuple[int, ...], side: int) -> Region:
+    """Return the region of at most `side` rows and columns in the middle of a kernel."""
+    rows, columns = (slice(first, first + side) for first in (max(0, (size - side) // 2) for size in shape))
     return rows, columns
 
 
-def _notes(filter_sum: Sum, terms: Sequence[Term], patch: Patch) -> Iterator[str]:
+def _triples(terms: Sequence[Term], region: Region) -> list[list[Array]]:
+    """Return the patch, the weights and the products of each term in a region."""
+    return [[values[region] for values in (term.patch, term.weights, term.products)] for term in terms]
+
+
+def _matrices(triple: Sequence[Array], places: Sequence[int], padding: NDArray[np.bool_]) -> list[TextBlock]:
+    """Return a patch, in which the padding is marked, the weights and the products as text."""
+    (patch, weights, products), (patch_places, weight_places, product_places) = triple, places
+    return [
+        matrix(patch, "patch", padding, places=patch_places),
+        matrix(weights, "weights", places=weight_places),
+        matrix(products, "products", places=product_places),
+    ]
+
+
+def _notes(filter_sum: Sum, terms: Sequence[Term], patch: Patch, region: Region) -> Iterator[str]:
     """Yield what the matrices do not show, and what their marks mean."""
-    kernel, region = filter_sum.terms[0].weights, _middle(filter_sum.terms[0].weights.shape)
+    kernel = filter_sum.terms[0].weights
     if len(terms) < len(filter_sum.terms):
         yield f"Shown are the {len(terms)} of {len(filter_sum.terms)} input channels with the largest sums."
     if kernel[region].shape != kernel.shape:

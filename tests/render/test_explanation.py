@@ -136,12 +136,20 @@ def test_values_in_the_padding_are_in_brackets(border, corner, note):
 def test_of_a_large_kernel_the_middle_is_shown():
     lines = explanation_lines(image(np.ones((9, 31))), layer([np.ones((9, 31))]))
     assert lines[-4:] == [
-        "  Shown is the middle, 7×7 of 9×31; the sums are over the whole kernel.",
+        "  Shown is the middle, 7×7 of 31×9; the sums are over the whole kernel.",
         "    sum of products  279",
         "  + bias               0",
         "  = k1               279",
     ]
     assert lines[2] == "  1 1 1 1 1 1 1     1 1 1 1 1 1 1     1 1 1 1 1 1 1"
+
+
+@pytest.mark.parametrize(("width", "side"), [(69, 7), (68, 5), (51, 5), (50, 3), (20, 3)])
+def test_where_matrices_do_not_fit_less_of_the_kernel_is_shown(width, side):
+    small = np.full((9, 9), 0.0012)  # products of eight characters, 1.44e-06
+    lines = explanation_lines(image(small), layer([small]), width=width)
+    assert f" {side}×{side} of 9×9; the sums are over the whole kernel." in " ".join(" ".join(lines).split())
+    assert max(map(len, lines)) <= max(width, 33)
 
 
 def test_nan_is_written_as_nan():

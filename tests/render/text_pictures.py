@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnfx.render.wrapping import display_width
 
-ESCAPE = re.compile(r"\x1b\[[\d;]*m")
+ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
 
 def plain(text: str) -> str:
