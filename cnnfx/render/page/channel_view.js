@@ -163,7 +163,8 @@ class ChannelView {
     for (const view of this.views) {
       const scale = view.isResult ? page.scales[number][channel] : common;
       const color = view.colorOfValue ?? ((value) => colorOf(scale, value, page.table));
-      view.show(view.width, view.height, drawPixels(view.width, view.height, (index) => color(view.values[index])));
+      const picture = drawPixels(view.width, view.height, (index) => color(view.values[index]));
+      view.show(view.width, view.height, picture, isBlackAtZero(scale, page.colorScale));
       view.canvas.setAttribute("aria-label", view.label);
     }
     this.element.querySelector(".legend").replaceChildren(colorBar(common, page.table));

@@ -113,3 +113,8 @@ function percentile(sorted, percentage) {
 function limitsOf({ scale, offset }) {
   return scale ? [(0 - offset) / scale, (255 - offset) / scale] : [0, 0];
 }
+
+/** Return whether 0 has the first color of the color map, which is the darkest except in a diverging one. */
+function isBlackAtZero({ offset }, { colormap }) {
+  return offset === 0 && colormap !== "diverging";
+}

@@ -81,8 +81,8 @@ const page = {
     for (const view of this.views.slice(1).flat()) {
       const maps = this.maps[view.layer];
       const scale = this.scales[view.layer][view.channel];
-      const isBlackAtZero = scale.offset === 0 && this.colorScale.colormap !== "diverging";
-      view.show(maps.width, maps.height, drawMap(maps, view.channel, scale, this.table), isBlackAtZero);
+      const picture = drawMap(maps, view.channel, scale, this.table);
+      view.show(maps.width, maps.height, picture, isBlackAtZero(scale, this.colorScale));
     }
     showRanges(this);
     describeColors(this);

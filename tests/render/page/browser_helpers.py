@@ -76,7 +76,7 @@ def shown_probabilities(page) -> list[float]:
 
 
 def wait_until(page, predicate: str, argument: object = None, seconds: float = 20) -> None:
-    """Wait until a JavaScript function is true. The page's policy forbids Playwright's own way, which evaluates text."""
+    """Wait until a JavaScript function is true. Playwright's own way evaluates text, which the page forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(predicate, argument):
         assert time.monotonic() < end, predicate
