@@ -261,7 +261,7 @@ def test_an_unknown_value_is_wrong_usage(given, message):
 
 def test_an_animation_that_would_be_too_large_is_refused():
     assert refused("animate", SEVEN, "-f", "edges", "--scale", "999999999", code=2) == (
-        f"cnnfx: {SEVEN}: 352 frames of 3488 cells of 999999999×999999999 pixels are too large an animation. Show "
+        f"cnnfx: {SEVEN}: 353 frames of 3488 cells of 999999999×999999999 pixels are too large an animation. Show "
         "fewer filters with --only LIST, a smaller image with --size, smaller cells with --scale, or fewer frames "
         "with --steps."
     )

@@ -113,9 +113,9 @@ def _constant(sliding: SlidingWindow) -> NDArray[np.bool_]:
 
 def _frame_ends(sliding: SlidingWindow, constant: NDArray[np.bool_], most: int) -> Sequence[int]:
     """Return the number of positions that are complete in each frame."""
-    order, ends = positions(sliding), []
-    start = 0
-    for end, position in enumerate(order, 1):
+    order, ends = positions(sliding), [1]  # the first frame shows the first position
+    start = 1
+    for end, position in enumerate(order[1:], 2):
         following = order[end] if end < len(order) else None
         ends_row = following is None or following[:2] != position[:2]
         if end - start == most or ends_row or not (constant[end - 1] and constant[end]):

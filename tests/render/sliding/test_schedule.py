@@ -63,6 +63,14 @@ def test_at_a_high_rate_constant_positions_of_one_row_share_frames():
     assert [frame.milliseconds for frame in frames] == [40] + [20] * 7 + [LAST_FRAME_MILLISECONDS]
 
 
+def test_the_first_frame_shows_the_first_position():
+    flat = Image("flat", np.zeros((1, 3, 9), np.float32), ("gray",))
+    frames = schedule(slide(load_network("edges"), flat), fps=25)
+    assert [frame.position.column for frame in frames] == [0, 4, 6]
+    one = schedule(slide(make_network(kernel=(3, 3)), make_image(height=3, width=3)), fps=25)
+    assert [frame.position for frame in one] == [Position("filters", 0, 0)]
+
+
 @pytest.mark.parametrize("fps", [0.1, 1, 2, 5, 12, 25, 50])
 def test_constant_regions_pass_about_eight_times_faster(fps):
     frames = schedule(slide(load_network("edges"), dot(height=4, width=500)), fps)
