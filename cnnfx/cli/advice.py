@@ -41,6 +41,7 @@ ADVICE = {
     "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),
     "is_folder": Advice("Give a file's name with {option}."),
     "kernel": Advice(usage=True),
+    "layer_number": Advice(usage=True),
     "learning_rate": Advice("The option is --lr."),
     "output_is_input": Advice("Choose another output with -o.", usage=True),
     "output_path": Advice("Choose another output with {option}."),

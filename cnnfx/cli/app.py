@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from cnnfx.cli.advice import FAILURE, report
 from cnnfx.cli.console import INTERRUPTED, print_error, silence_stdout
-from cnnfx.cli.renamed import new_name, normalized, shown_names
+from cnnfx.cli.renamed import normalized, shown_names
 from cnnfx.errors import CnnfxError
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ COMMANDS = (
     "show-patterns",
 )  # fmt: skip
 """The commands: `list-filters` is the function `list_filters` of the module `cnnfx.cli.list_filters`."""
-
-EXTRA_ARGUMENTS = "unexpected extra argument"
-"""A part of Typer's message about arguments that a command does not take."""
 
 _ClickError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """What Typer raises for every wrong command line; it has no public name."""
@@ -66,7 +63,9 @@ class _Commands(TyperGroup):
         except CnnfxError as error:
             status = report(error)
         except _ClickError as error:
-            print_error(_with_help_hint(error))
+            from cnnfx.cli.hints import usage_message
+
+            print_error(usage_message(error))
             status = error.exit_code
         except MemoryError:
             print_error("not enough memory for an image of this size. Try a smaller one, or fewer filters at a time.")
@@ -112,6 +111,14 @@ class _Command(TyperCommand):
         """Return the help, whose lines end between words only."""
         return _formatted_help(self, ctx)
 
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:  # type: ignore[override] # as above
+        """Parse the arguments; every error knows the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except _ClickError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # type: ignore[override] # as above
         """Return the parts of the usage line, without Typer's braces around required ones."""
         return [part.strip("{}") for part in super().collect_usage_pieces(ctx)]
@@ -137,27 +144,6 @@ def _formatted_help(command: TyperCommand | TyperGroup, ctx: Context) -> str:
     formatter = HelpFormatter()
     command.format_help(ctx, formatter)  # type: ignore[arg-type] # it has the methods of Click's class
     return formatter.getvalue()
-
-
-def _with_help_hint(error: typer.BadParameter) -> str:
-    if error.ctx is None:
-        return error.format_message()
-    message = new_name(error.ctx.info_name or "", getattr(error, "option_name", "")) or error.format_message()
-    if EXTRA_ARGUMENTS in message:
-        message = _with_preset_hint(error.ctx, message.rpartition("(")[2].removesuffix(")").split())
-    return f"{message}\nTry '{error.ctx.command_path} --help' for help."
-
-
-def _with_preset_hint(context: Any, words: list[str]) -> str:
-    """Return the message about arguments that a command does not take: presets may be meant as further filters."""
-    from cnnfx.formats import preset_names
-
-    message = f"Got unexpected extra argument{'s' * (len(words) > 1)} ({' '.join(words)})"
-    presets = [word for word in words if word in preset_names()]
-    if not presets or not any(param.name == "filters" for param in context.command.params):
-        return message
-    filters = (*(context.params.get("filters") or []), *presets)
-    return f"{message}. For several filters, repeat -f: {' '.join(f'-f {name}' for name in filters)}."
 
 
 app = typer.Typer(

@@ -46,6 +46,18 @@ class InputImage(NamedTuple):
         return "stdin" if self.is_stdin else Path(self.path).stem
 
 
+def check_not_empty(texts: Sequence[str], what: str) -> None:
+    """Check that no text of the command line is empty, as that of an unset variable of the shell.
+
+    Raises
+    ------
+    UsageError
+        If one is empty; the message begins with `what`.
+    """
+    if not all(text.strip() for text in texts):
+        raise UsageError(f"{what} is empty. A variable of the shell may not be set.")
+
+
 def check_no_presets(names: Sequence[str], filters: Sequence[str] | None) -> None:
     """Check that no preset was meant: in `photo.png -f sobel edges`, edges is an image.
 
@@ -69,7 +81,7 @@ def check_no_presets(names: Sequence[str], filters: Sequence[str] | None) -> Non
     presets = set(preset_names())
     meant = [name for name in missing if name in presets]
     if meant:
-        options = " ".join(f"-f {name}" for name in (*(filters or []), *meant))
+        options = " ".join(f"-f {name}" for name in dict.fromkeys((*(filters or []), *meant)))
         several = "For several, repeat -f" if filters else "Name it with -f"
         raise UsageError(f"{meant[0]} is a preset, not an image. {several}: {options}.")
 
@@ -84,6 +96,7 @@ def image_sources(names: Sequence[str], recursive: bool) -> list[InputImage]:
     FileError
         If a folder contains no images.
     """
+    check_not_empty(names, "The name of an image")
     if list(names).count(STDIN) > 1:
         raise UsageError("Standard input (-) can be read only once.")
     return [source for name in names for source in _expanded(name, recursive)]

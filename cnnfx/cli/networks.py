@@ -178,7 +178,7 @@ def load_named_network(spec: str) -> Network:
     """
     from pathlib import Path
 
-    _check_default_model(spec)
+    check_default_model(spec)
     network = load_network(spec)
     return replace(network, name=Path(spec).stem) if spec.lower().endswith(".npz") else network
 
@@ -195,21 +195,28 @@ def load_classifier(path: str) -> Network:
     """
     if not path.lower().endswith(".npz"):
         raise UsageError(f"{path} is not a model. Models are .npz files written by cnnfx train.")
-    _check_default_model(path)
+    check_default_model(path)
     network = load_network(path)
     if network.head is None:
         raise FileError(f"{path} has no classifier head. Use a model written by cnnfx train.")
     return network
 
 
-def _check_default_model(path: str) -> None:
-    """Raise FileError if the model that commands read by default does not exist."""
+def check_default_model(path: str, option_name: str = "") -> None:
+    """Check that the model that commands read by default exists; messages name the option for another, if any.
+
+    Raises
+    ------
+    FileError
+        If it does not.
+    """
     import os
 
     from cnnfx.cli.options import DEFAULT_MODEL
 
     if path == DEFAULT_MODEL and not os.path.exists(path):
-        raise FileError(f"There is no {path} in this folder. Train one with cnnfx train, or name another model.")
+        another = f"name another model{f' with {option_name}' if option_name else ''}"
+        raise FileError(f"There is no {path} in this folder. Train one with cnnfx train, or {another}.")
 
 
 def use_threads(count: int | None) -> None:

@@ -63,6 +63,10 @@ def image_targets(
     """
     ending = _known_format(format) if format else None
     fallback = ending or default_format
+    from cnnfx.cli.inputs import check_not_empty
+
+    if output is not None:
+        check_not_empty([output], "The name of the output")
     if output in STDOUT_NAMES:
         targets = [Target(None, fallback) for _ in sources]
     elif output is not None and is_folder(output):

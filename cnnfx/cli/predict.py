@@ -42,11 +42,12 @@ def predict(
     """
     from cnnfx.cli.advice import FAILURE, report
     from cnnfx.cli.inputs import image_sources
-    from cnnfx.cli.networks import load_classifier, use_threads
+    from cnnfx.cli.networks import check_default_model, load_classifier, use_threads
     from cnnfx.errors import CnnfxError
     from cnnfx.training.predict import training_image_shape
 
     use_threads(threads)
+    check_default_model(model, "--model")
     network = load_classifier(model)
     training_image_shape(network, model)  # a bad model is one error, not one for each image
     sources = image_sources(images, recursive)

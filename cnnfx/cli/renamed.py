@@ -1,4 +1,4 @@
-"""Other spellings of options and values, older names of options that still work, and those that are no longer known."""
+"""Other spellings of options and choices, and older names of options that still work."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ OLDER_NAMES = {
     "show-patterns": frozenset({"--filters", "-f"}),
 }
 """Names of options that each command still accepts, but its help does not show: `--only` replaces them."""
-RENAMED = {
-    "train": {"--filters": "--widths", "--size": "--kernel-size", "--color": "--channels rgb"},
-}
-"""Former options of each command and what to write instead."""
 
 
 def normalized(name: str) -> str:
@@ -25,9 +21,3 @@ def shown_names(command: str, names: str) -> str:
     """Return the names of an option for the help, such as "--only LIST", without those that it does not show."""
     older = OLDER_NAMES.get(command, frozenset())
     return ", ".join(name for name in names.split(", ") if name not in older)
-
-
-def new_name(command: str, option: str) -> str | None:
-    """Return a sentence with the new name of a former option; None for any other option."""
-    new = RENAMED.get(command, {}).get(option)
-    return new and f"{option} is now {new}."

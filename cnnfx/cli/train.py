@@ -74,7 +74,8 @@ def train(
         else:
             trainer = _resumed_trainer(resume, run_options, data, quiet)
         if trainer.finished:
-            print_error(f"{resume}: all of its {trainer.settings.epochs} epochs are done: there is nothing to resume.")
+            done = "its only epoch is" if trainer.settings.epochs == 1 else f"its {trainer.settings.epochs} epochs are"
+            print_error(f"{resume}: {done} done: there is nothing to resume.")
             return
         pictures.start(trainer)
         with pictures:

@@ -88,6 +88,8 @@ def load_arch(path: str | os.PathLike[str]) -> Arch:
     """
     if not Path(path).exists():
         raise FileError(f"{path}: there is no such file. Give the path of an arch file, such as arch.toml.")
+    if Path(path).suffix.lower() == ".npz":
+        raise FileError(f"{path}: it is not an arch file. Give the path of a TOML file, such as arch.toml.")
     return parse_arch(read_toml(Path(path)), Location(str(path)), Path(path).stem)
 
 

@@ -48,6 +48,9 @@ def find_preset(name: str) -> Path:
         parts = [part.strip() for part in name.split(",") if part.strip()]
         if "," in name and presets.keys() & set(parts):
             raise FileError(f'"{name}" is not one preset.', remedy="preset_list", names=",".join(parts))
+        if Path(f"{name}.toml").is_file() or Path(name).is_file():
+            meant = f"Did you mean {name}.toml?" if Path(f"{name}.toml").is_file() else "A filter file ends in .toml."
+            raise FileError(f'there is no preset called "{name}". {meant}', remedy="preset_unknown")
         hint = did_you_mean(name, presets)
         raise FileError(
             f'there is no preset called "{name}". {hint} cnnfx list-filters shows them all.'.replace("  ", " "),

@@ -109,8 +109,8 @@ def crop(image: Image, x: int, y: int, width: int, height: int) -> Image:
     _, rows, columns = image.shape
     if x + width > columns or y + height > rows:
         raise ArgumentError(
-            f"{image.name}: the region {x},{y},{width},{height} reaches outside the image, which is {columns} pixels "
-            f"wide and {rows} high.",
+            f"{image.name}: the region {x},{y},{width},{height} reaches outside the image, which has "
+            f"{columns}×{rows} pixels.",
             remedy="region",
         )
     return replace(image, values=image.values[:, y : y + height, x : x + width])

@@ -120,7 +120,9 @@ class Layer:
         wanted, have = self.conv.inputs, f"{len(names)} ({', '.join(names)})"
         if wanted is None:
             if self.conv.in_channels != len(names):
-                raise ArgumentError(f"its filters have {self.conv.in_channels} input channels, its input has {have}")
+                count = self.conv.in_channels
+                channels = f"{count} input channel{'s' * (count != 1)}"
+                raise ArgumentError(f"its filters have {channels}, its input has {have}")
             return self
         for name in wanted:
             if name not in names and name != ALL_CHANNELS:

@@ -128,7 +128,8 @@ class Network:
         """
         count = len(self.layers)
         if not 1 <= number <= count:
-            raise ArgumentError(f"There is no layer {number}: {self.name} has {count} layer{'s' * (count > 1)}.")
+            message = f"There is no layer {number}: {self.name} has {count} layer{'s' * (count > 1)}."
+            raise ArgumentError(message, remedy="layer_number")
 
     @property
     def normalizes(self) -> bool:

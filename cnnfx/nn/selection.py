@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from cnnfx.errors import ArgumentError
@@ -83,6 +84,10 @@ def _item(names: Sequence[str], item: str, text: str, kind: str) -> Sequence[int
         return range(first, last + 1)
     if _is_number(item):
         return [_numbered(names, item, kind)]
+    ends = [end.strip() for end in re.split(r"-|:|\.\.", item)]
+    if len(ends) == 2 and any(ends) and all(not end or _is_number(end) for end in ends):
+        example = f"{ends[0] or 1}-{ends[1] or len(names)}"
+        raise _error(f"{item!r} is not a list of {kind}s. Write a range with both ends, such as {example}.")
     raise _error(f"There is no {kind} {item!r}. {_advice(names, item, kind)}")
 
 

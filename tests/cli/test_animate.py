@@ -226,7 +226,7 @@ def test_a_terminal_gets_no_binary_data():
         (("-f", "edges", "--json", "-o", "-"),
          "--json and the animation cannot both go to standard output. Give -o FILE.", 2),
         (("-f", "edges", "--region", "20,20,10,9"),
-         f"{SEVEN}: the region 20,20,10,9 reaches outside the image, which is 28 pixels wide and 28 high.", 2),
+         f"{SEVEN}: the region 20,20,10,9 reaches outside the image, which has 28×28 pixels.", 2),
         (("-f", "edges", "--size", "28", "--padding", "8"),
          f"{SEVEN}: the filter has 42×42 = 1764 positions on 28×28 pixels; 1200 frames are the most. Crop the image "
          "with --region X,Y,W,H, shrink it with --size 32, or show them in fewer frames with --steps 300.", 2),

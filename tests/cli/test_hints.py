@@ -58,3 +58,46 @@ def test_a_kernel_can_be_a_list_of_rows():
     assert done("show-filters", "-k", "[[1,0],[0,1/2]]", "--values").stdout == (
         done("show-filters", "-k", "1 0; 0 1/2", "--values").stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("show-filters", "-f", "edges"), "No such option: -f. Name the filters without it: cnnfx show-filters edges."),
+        (("summary", "--filters", "edges"),
+         "No such option: --filters. Name the filters without it: cnnfx summary edges."),
+        (("evaluate", "-m", "a.npz"), "No such option: -m. Name the model without it: cnnfx evaluate model.npz."),
+        (("apply", SEVEN, "-f"), "Option '-f' requires an argument."),
+    ],
+)  # fmt: skip
+def test_the_hint_for_an_unknown_option_says_what_to_write(args, message):
+    assert refused(*args, code=2) == f"cnnfx: {message}\nTry 'cnnfx {args[0]} --help' for help."
+
+
+def test_commands_that_contain_the_given_name_are_suggested():
+    assert refused("show", code=2) == (
+        "cnnfx: No such command 'show'. Did you mean 'show-filters', 'show-patterns'?\nTry 'cnnfx --help' for help."
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        (("apply", "", "-f", "edges"), "The name of an image"),
+        (("predict", " ", "-m", "a.npz"), "The name of an image"),
+        (("apply", SEVEN, "-f", "edges", "-o", ""), "The name of the output"),
+    ],
+)
+def test_an_empty_name_is_refused(args, what, model, in_a_folder):
+    if "a.npz" in args:
+        (in_a_folder / "a.npz").write_bytes(model.read_bytes())
+    assert refused(*args, code=2) == f"cnnfx: {what} is empty. A variable of the shell may not be set."
+
+
+def test_a_file_beside_the_named_preset_is_suggested(in_a_folder):
+    (in_a_folder / "own.toml").touch()
+    assert refused("show-filters", "own", code=2) == ('cnnfx: there is no preset called "own". Did you mean own.toml?')
+    (in_a_folder / "picture.png").touch()
+    assert refused("show-filters", "picture.png", code=2) == (
+        'cnnfx: there is no preset called "picture.png". A filter file ends in .toml.'
+    )

@@ -87,8 +87,9 @@ def test_a_missing_model_is_reported_with_advice():
 
 @pytest.mark.parametrize("command", [("predict", SEVEN), ("evaluate",), ("show-patterns",)], ids=lambda args: args[0])
 def test_the_advice_for_a_missing_default_model_names_train(command):
+    option = " with --model" if command[0] == "predict" else ""
     assert refused(*command) == (
-        "cnnfx: There is no model.npz in this folder. Train one with cnnfx train, or name another model."
+        f"cnnfx: There is no model.npz in this folder. Train one with cnnfx train, or name another model{option}."
     )
 
 

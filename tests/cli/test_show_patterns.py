@@ -169,7 +169,7 @@ RGB = '[[filter]]\nname = "red"\nweights = [[[1]], [[0]], [[0]]]\n'
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["--layer", 3], 1, "There is no layer 3: small has 2 layers."),
+        (["--layer", 3], 2, "There is no layer 3: small has 2 layers."),
         (["--only", "1,13"], 2, "layer 2 of small: there is no channel 13. Its channels are 1 to 12."),
         (["--layer", 1, "--only", "0-3"], 2, "layer 1 of small: there is no channel 0. Its channels are 1 to 6."),
         (
@@ -190,7 +190,7 @@ def test_a_missing_layer_or_filter_of_a_model_is_refused(model, args, code, mess
     ("option", "value", "message"),
     [
         ("--only", "1,,2", "'1,,2' is not a list of channels, such as 1,4,7-9 or top,left."),
-        ("--only", "5-", "there is no channel '5-'. Its channels are top, left, bottom, right."),
+        ("--only", "2-", "'2-' is not a list of channels. Write a range with both ends, such as 2-4."),
         ("--only", "4-2", "the range 4-2 goes from a larger number to a smaller one. Write 2-4."),
         ("--layer", "zero", "'zero' is not classes or the number of a layer, 1 or more."),
         ("--method", "patches,magic", "'magic' is not one of patches, deconvolution, maximization."),

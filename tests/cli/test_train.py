@@ -203,7 +203,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice_and_keeps_the_saved_model()
 def test_a_finished_run_has_nothing_to_resume():
     done(*TINY, "--epochs", "1")
     assert done("train", "--resume", "model.npz").stderr == (
-        "cnnfx: model.npz: all of its 1 epochs are done: there is nothing to resume.\n"
+        "cnnfx: model.npz: its only epoch is done: there is nothing to resume.\n"
     )
 
 

@@ -22,7 +22,7 @@ def test_a_region_outside_the_image_is_refused(region):
         crop(WIDE, *region)
     text = ",".join(map(str, region))
     assert str(caught.value) == (
-        f"wide.png: the region {text} reaches outside the image, which is 8 pixels wide and 6 high."
+        f"wide.png: the region {text} reaches outside the image, which has 8×6 pixels."
     )
 
 
