@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -75,7 +74,6 @@ class Section(NamedTuple):
         return Section([self.source], 1, self.scale or max(1, round(self.tile_scale / ratio)))
 
 
-@dataclass(frozen=True)
 class Cells:
     """The cells of a section, which are of one size.
 
@@ -90,9 +88,8 @@ class Cells:
         Of the labels.
     """
 
-    section: Section
-    labels: bool
-    font_size: int
+    def __init__(self, section: Section, labels: bool, font_size: int) -> None:
+        self.section, self.labels, self.font_size = section, labels, font_size
 
     @cached_property
     def pictures(self) -> list[tuple[Tiles, int]]:
@@ -220,8 +217,8 @@ def _draw_label(tiles: Tiles, index: int, size: int, width: int, lines: int) -> 
 def draw_label(name: str, range_text: str, size: int, width: int, lines: int = 1) -> Levels:
     """Draw a name with the range of its values after it, or below it if there are two lines.
 
-    What follows " · " in the range is left out if it does not fit. The name is shortened if both do not fit on one line;
-    the range is left out if little of the name would be left.
+    What follows " · " in the range is left out if it does not fit. The name is shortened if both do not fit on one
+    line; the range is left out if little of the name would be left.
 
     Parameters
     ----------

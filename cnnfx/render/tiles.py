@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -75,7 +74,6 @@ def picture_tiles(labels: Sequence[str], pictures: Sequence[Levels]) -> Tiles:
     return Tiles(labels, height, width, rows, color=pictures[0].ndim == 3)
 
 
-@dataclass(frozen=True, eq=False)
 class Drawing:
     """A picture of a known size at a position of a larger one, drawn when it is needed.
 
@@ -87,12 +85,11 @@ class Drawing:
     color : bool
     """
 
-    top: int
-    left: int
-    height: int
-    width: int
-    make: Callable[[], Levels]
-    color: bool = False
+    def __init__(
+        self, top: int, left: int, height: int, width: int, make: Callable[[], Levels], color: bool = False
+    ) -> None:
+        self.top, self.left, self.height, self.width = top, left, height, width
+        self.make, self.color = make, color
 
     @cached_property
     def picture(self) -> Levels:
@@ -105,8 +102,7 @@ class Drawing:
         paste(canvas, self.picture[begin - self.top : end - self.top], begin - first, self.left)
 
 
-@dataclass(frozen=True, eq=False)
-class TileRun:
+class TileRun(NamedTuple):
     """Neighboring pictures of the same tiles, side by side at a position of a larger picture.
 
     Parameters
