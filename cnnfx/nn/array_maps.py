@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Shape, channel_index
+from cnnfx.nn.rounding import Range, signal_range
 from cnnfx.nn.selection import listed_names
 from cnnfx.nn.statistics import Statistics, channel_statistics
 from cnnfx.system.suggest import closest_names
@@ -28,11 +29,20 @@ class ArrayMaps:
     names : sequence of K str
     non_negative : sequence of K bool, optional
         Whether each channel cannot be negative, by the kind of what computed it. By default all can be.
+    rounding_errors : sequence of K float, optional
+        A bound of the rounding errors of each channel. By default values have none.
     """
 
-    def __init__(self, array: NDArray[Any], names: Sequence[str], non_negative: Sequence[bool] | None = None) -> None:
+    def __init__(
+        self,
+        array: NDArray[Any],
+        names: Sequence[str],
+        non_negative: Sequence[bool] | None = None,
+        rounding_errors: Sequence[float] | None = None,
+    ) -> None:
         self.array, self.names = array, tuple(names)
         self.non_negative = tuple(non_negative) if non_negative is not None else (False,) * len(array)
+        self.rounding_errors = list(rounding_errors) if rounding_errors is not None else [0.0] * len(array)
 
     @property
     def shape(self) -> Shape:
@@ -46,9 +56,10 @@ class ArrayMaps:
         return channel_statistics(self.bands())
 
     @property
-    def signal_ranges(self) -> list[tuple[float, float]]:
-        """The range of the finite values of each channel. What is a rounding error is not known of an array."""
-        return [channel.range for channel in self.statistics]
+    def signal_ranges(self) -> list[Range]:
+        """The range of the finite values of each channel, without rounding errors; see `signal_range`."""
+        ranges = [channel.range for channel in self.statistics]
+        return [signal_range(values, error) for values, error in zip(ranges, self.rounding_errors, strict=True)]
 
     def rows(self, first: int, last: int) -> NDArray[Any]:
         """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""
@@ -64,6 +75,7 @@ class ArrayMaps:
             self.array[channel_index(indexes)],
             [self.names[index] for index in indexes],
             [self.non_negative[index] for index in indexes],
+            [self.rounding_errors[index] for index in indexes],
         )
 
     def __len__(self) -> int:

@@ -19,8 +19,8 @@ from cnnfx.images.image import Image
 from cnnfx.nn.layers import Shape, channel_index
 from cnnfx.nn.network import Network
 from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
-from cnnfx.nn.rounding import ROUNDOFF, Bounds, Range, actual_bounds, layer_bounds, signal_range
-from cnnfx.nn.statistics import Statistics, channel_statistics
+from cnnfx.nn.rounding import Range, rounding_errors, signal_range
+from cnnfx.nn.statistics import Statistics, channel_statistics, largest_magnitudes
 
 Floats = NDArray[np.float32]
 
@@ -87,14 +87,41 @@ class FeatureMaps:
         return channel_statistics(self.bands())
 
     @cached_property
+    def rounding_errors(self) -> list[float]:
+        """A bound of the rounding errors of each output channel."""
+        # A loose bound, of the magnitudes that weights allow, exceeds the careful one, and is enough for most maps.
+        errors = self._errors_by(())
+        if self._signal_ranges(errors) == self._ranges:
+            return errors
+        maps_below = (FeatureMaps(self.network.upto(number), self.image) for number in range(1, len(self.sizes) - 1))
+        return self._errors_by([maps._ranges for maps in maps_below])
+
+    @cached_property
     def signal_ranges(self) -> list[Range]:
         """The range of the finite values of each output channel, without rounding errors; see `signal_range`."""
-        ranges = [channel.range for channel in self.statistics]
-        # A loose bound, from the weights alone, is enough for nearly all maps: it exceeds the careful one.
-        errors = self._possible_bounds.errors
-        if any(signal_range(values, error) != values for values, error in zip(ranges, errors, strict=True)):
-            errors = self._careful_bounds.errors
-        return [signal_range(values, error) for values, error in zip(ranges, errors.tolist(), strict=True)]
+        return self._signal_ranges(self.rounding_errors)
+
+    @property
+    def _ranges(self) -> list[Range]:
+        return [channel.range for channel in self.statistics]
+
+    def _signal_ranges(self, errors: list[float]) -> list[Range]:
+        return [signal_range(values, error) for values, error in zip(self._ranges, errors, strict=True)]
+
+    def _errors_by(self, ranges: Sequence[list[Range]]) -> list[float]:
+        """Return bounds of the rounding errors, given the ranges of the channels of the layers below."""
+        if isinstance(self.image, Image) and self.image.maximum is not None:
+            magnitudes = np.ones(self.image.shape[0])
+        else:
+            magnitudes = largest_magnitudes(channel_statistics(self._image_bands()))
+        largest = self.network.normalized_magnitudes(magnitudes)
+        return rounding_errors(self.network.layers, largest, ranges, self._pixel_conv is not None)
+
+    def _image_bands(self) -> Iterator[tuple[int, Floats]]:
+        channels, height, width = self.image.shape
+        step = band_rows(channels * width)
+        for first in range(0, height, step):
+            yield first, self.image.floats(first, min(first + step, height))
 
     def rows(self, first: int, last: int) -> Floats:
         """Return the rows `first` to `last` (exclusive) of all output channels, `(K, last - first, W)`."""
@@ -163,38 +190,6 @@ class FeatureMaps:
         conv = self.network.layers[number - 1].conv
         method = conv.choose_method(self.sizes[number - 1])
         return conv.forward_band(self._compute(number - 1, first, last), padding, method)
-
-    @property
-    def _possible_bounds(self) -> Bounds:
-        """The bounds of the output channels that the weights and the image allow."""
-        bounds = self._image_bounds
-        for number, layer in enumerate(self.network.layers, 1):
-            bounds = layer_bounds(layer, bounds, number == 1 and self._pixel_conv is not None)
-        return bounds
-
-    @property
-    def _careful_bounds(self) -> Bounds:
-        """The bounds of the output channels that the actual values of the last layer's input allow."""
-        *below, layer = self.network.layers
-        if not below:
-            return self._possible_bounds
-        maps = FeatureMaps(self.network.upto(len(below)), self.image)
-        ranges = [channel.range for channel in maps.statistics]
-        return layer_bounds(layer, actual_bounds(maps._careful_bounds, ranges))
-
-    @property
-    def _image_bounds(self) -> Bounds:
-        """The bounds of the normalized image."""
-        if isinstance(self.image, Image) and self.image.maximum is not None:
-            magnitudes = np.ones(self.image.shape[0])
-        else:
-            channels, height, width = self.image.shape
-            step = band_rows(channels * width)
-            bands = ((first, self.image.floats(first, min(first + step, height))) for first in range(0, height, step))
-            magnitudes = np.array([max(-low, high) for low, high in (each.range for each in channel_statistics(bands))])
-        network = self.network
-        largest = (magnitudes + abs(network.mean)) / network.std
-        return Bounds(largest, 2 * ROUNDOFF * largest)
 
     @cached_property
     def _pixel_conv(self) -> PixelConv | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from cnnfx.images import Image
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.layers import Array, Dense, Layer, Shape, softmax
 from cnnfx.nn.pixel_conv import pixel_conv_of
+from cnnfx.nn.rounding import rounding_errors
+from cnnfx.nn.statistics import channel_statistics, largest_magnitudes
 
 MAX_SHOWN_LAYERS = 6
 """The most layers that the text of a network in an interactive session describes."""
@@ -142,6 +144,11 @@ class Network:
             return image
         return ((image - self.mean) / self.std).astype(image.dtype if image.dtype.kind == "f" else np.float32)
 
+    def normalized_magnitudes(self, magnitudes: Array) -> Array:
+        """Return the largest magnitudes that the values of a normalized image can have, given those of the image."""
+        largest: Array = (magnitudes + abs(self.mean)) / self.std
+        return largest
+
     def __call__(self, image: Image | Array) -> ArrayMaps:
         """Return the output channels of the last layer for one image: `maps["top"]`, `maps[0]`, `np.asarray(maps)`.
 
@@ -155,13 +162,14 @@ class Network:
         ArgumentError
             If the channels or the size of the image do not fit a layer, or it is a batch.
         """
-        maps = self.feature_maps(image)[-1]
+        result = self._forward(image)
+        maps = result.maps[-1]
         if maps.ndim != 3:
             raise ArgumentError(
                 f"The image must have the shape (C, H, W), not {np.shape(image)}. For a batch (N, C, H, W), "
                 "feature_maps returns the output channels of each layer."
             )
-        return ArrayMaps(maps, self.layers[-1].channel_names, self.layers[-1].non_negative)
+        return ArrayMaps(maps, self.layers[-1].channel_names, self.layers[-1].non_negative, result.rounding_errors())
 
     def feature_maps(self, image: Image | Array, names: Sequence[str] | None = None) -> list[Array]:
         """Return the output channels of every layer, those of the first layer first.
@@ -183,27 +191,25 @@ class Network:
         ArgumentError
             If the channels or the size of the image do not fit a layer.
         """
+        return self._forward(image, names).maps
+
+    def _forward(self, image: Image | Array, names: Sequence[str] | None = None) -> _ForwardPass:
+        """Compute the output channels of every layer; the sums of the first are exact for the pixels of a picture."""
         if isinstance(image, Image):
             names, image = names or image.channel_names, image.floats()
         elif image.ndim not in (3, 4):
             raise ArgumentError(f"The image must have the shape (C, H, W) or (N, C, H, W), not {image.shape}.")
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
         first, *others = bound.layers
-        maps = first.finish(bound._first_maps(image))
-        results = [maps]
-        for layer in others:
-            maps = layer.forward(maps)
-            results.append(maps)
-        return results
-
-    def _first_maps(self, image: Array) -> Array:
-        """Return the feature maps of the first layer's filters; for the pixels of a picture, of exact sums."""
-        conv = self.layers[0].conv
-        found = None if self.normalizes else pixel_conv_of(conv, image)
+        found = None if self.normalizes else pixel_conv_of(first.conv, image)
         if found is None:
-            return conv.forward(self.normalize(image))
-        pixels, filters = found
-        return filters.forward_band(pixels, conv.window.padding)
+            maps = [first.forward(self.normalize(image))]
+        else:
+            pixels, filters = found
+            maps = [first.finish(filters.forward_band(pixels, first.conv.window.padding))]
+        for layer in others:
+            maps.append(layer.forward(maps[-1]))
+        return _ForwardPass(bound, image, maps, found is not None)
 
     def scores(self, images: Array) -> Array:
         """Return the score of each class before softmax: any real number, larger for more probable classes.
@@ -257,6 +263,23 @@ class Network:
         """
         layers = tuple(_repeat(layer, tuple(names)) for layer in self.bind(["0"]).layers)
         return replace(self, layers=layers, head=None, start=None)
+
+
+class _ForwardPass(NamedTuple):
+    """The bound network, the image, the output channels of every layer, and whether sums of the first are exact."""
+
+    network: Network
+    image: Array
+    maps: list[Array]
+    exact_sums: bool
+
+    def rounding_errors(self) -> list[float]:
+        """Return bounds of the rounding errors of the last layer's output channels for one image."""
+        image, *below = (channel_statistics([(0, each)]) for each in (self.image, *self.maps[:-1]))
+        ranges = [[channel.range for channel in layer] for layer in below]
+        largest = self.network.normalized_magnitudes(largest_magnitudes(image))
+        errors = rounding_errors(self.network.layers, largest, ranges, self.exact_sums)
+        return [error * float(np.finfo(self.maps[-1].dtype).eps / np.finfo(np.float32).eps) for error in errors]
 
 
 def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:

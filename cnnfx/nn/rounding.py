@@ -11,6 +11,7 @@ where magnitude[c] is the largest magnitude of input channel c, and error[c] its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,32 @@ class Bounds(NamedTuple):
 
     magnitudes: Array
     errors: Array
+
+
+def rounding_errors(
+    layers: Sequence[Layer], magnitudes: Array, ranges: Sequence[list[Range]] = (), exact_sums: bool = False
+) -> list[float]:
+    """Return bounds of the rounding errors of the output channels of the last layer.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Bound to the image's channels.
+    magnitudes : array (C,)
+        The largest magnitude of each channel of the normalized image.
+    ranges : sequence of lists of (smallest, largest value)
+        The range of each output channel of the layers before the last; those that are not given are bounded by what the
+        weights allow.
+    exact_sums : bool
+        Whether the first layer's sums of products are exact; see `cnnfx.nn.pixel_conv`.
+    """
+    bounds = Bounds(magnitudes, 2 * ROUNDOFF * magnitudes)
+    for index, layer in enumerate(layers):
+        bounds = layer_bounds(layer, bounds, exact_sums and index == 0)
+        if index < len(ranges):
+            bounds = actual_bounds(bounds, ranges[index])
+    errors: list[float] = bounds.errors.tolist()
+    return errors
 
 
 def layer_bounds(layer: Layer, below: Bounds, exact_sums: bool = False) -> Bounds:

@@ -73,6 +73,11 @@ Statistics = list[ChannelStatistics]
 """The statistics of each channel."""
 
 
+def largest_magnitudes(statistics: Statistics) -> NDArray[np.float64]:
+    """Return the largest magnitude of the finite values of each channel, an array (K,)."""
+    return np.array([max(-low, high, 0.0) for low, high in (channel.range for channel in statistics)])
+
+
 def channel_statistics(bands: Iterable[tuple[int, Floats]]) -> Statistics:
     """Return the statistics of each of K channels, from bands `(first row, (K, rows, W))`."""
     channels: Statistics = []

@@ -110,8 +110,8 @@ def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] 
     if isinstance(maps, FeatureMaps):
         if names is None:
             return maps
-        maps = ArrayMaps(maps.whole(), maps.names, maps.non_negative)
-    kinds = maps.non_negative if isinstance(maps, ArrayMaps) else None
+        maps = ArrayMaps(maps.whole(), maps.names, maps.non_negative, maps.rounding_errors)
+    kinds, errors = (maps.non_negative, maps.rounding_errors) if isinstance(maps, ArrayMaps) else (None, None)
     names = maps.names if names is None and isinstance(maps, ArrayMaps) else names
     array: NDArray[Any] = np.asarray(maps)
     if array.ndim != 3 or not array.size:
@@ -119,7 +119,8 @@ def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] 
     names = [str(index) for index in range(len(array))] if names is None else names
     if len(names) != len(array):
         raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
-    return ArrayMaps(array if array.dtype in (np.float32, np.float64) else array.astype(np.float32), names, kinds)
+    values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
+    return ArrayMaps(values, names, kinds, errors)
 
 
 def save_grid(path: str | os.PathLike[str], picture: NDArray[np.uint8]) -> None:

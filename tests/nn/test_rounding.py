@@ -13,7 +13,8 @@ from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer
 from cnnfx.nn.network import Network
-from cnnfx.nn.rounding import Bounds, actual_bounds, layer_bounds, signal_range
+from cnnfx.nn.rounding import Bounds, actual_bounds, layer_bounds, rounding_errors, signal_range
+from cnnfx.nn.statistics import channel_statistics
 
 BOX = np.full((1, 1, 3, 3), 1 / 9)
 LAPLACIAN = np.array([[[[0, 1, 0], [1, -4, 1], [0, 1, 0]]]], float)
@@ -128,10 +129,31 @@ def test_the_input_of_a_network_that_normalizes_it_is_taken_into_account() -> No
 
 def test_the_loose_bound_is_never_below_the_careful_one() -> None:
     image = array_image(RANDOM.normal(size=(40, 50)))
-    layers = [layer(RANDOM.normal(size=(4, depth, 3, 3)), bias=0.5) for depth in (1, 4, 4)]
-    for depth in (1, 2, 3):
-        maps = maps_of(image, *layers[:depth])
-        assert (maps._possible_bounds.errors >= maps._careful_bounds.errors).all()
+    network = Network(tuple(layer(RANDOM.normal(size=(4, depth, 3, 3)), bias=0.5) for depth in (1, 4, 4)))
+    largest = np.abs(image.values).max(axis=(1, 2))
+    below = [
+        [channel.range for channel in channel_statistics([(0, maps)])]
+        for maps in network.feature_maps(image.values)[:2]
+    ]
+    loose, careful = rounding_errors(network.layers, largest), rounding_errors(network.layers, largest, below)
+    assert all(one > other > 0 for one, other in zip(loose, careful, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_maps_that_a_call_returns_know_their_rounding_errors(dtype: type) -> None:
+    network = Network((layer(BOX), layer(LAPLACIAN / 3)))
+    found = [network(np.full((1, 30, 40), value, dtype)) for value in np.linspace(0.1, 0.9, 17)]
+    assert any(maps.statistics[0].range != (0, 0) for maps in found)
+    assert all(maps.signal_ranges == [(0.0, 0.0)] for maps in found)
+    assert all(set(np.unique(cnnfx.grid(maps, labels=False, gap=0))) == {128} for maps in found)
+
+
+def test_maps_of_64_bits_have_smaller_rounding_errors() -> None:
+    image = np.full((1, 30, 40), 0.5)
+    image[0, 10, 20] += 1e-9
+    maps = Network((Layer(Conv(LAPLACIAN, np.zeros(1)), ("a",)),))(image)
+    assert maps.signal_ranges == [channel.range for channel in maps.statistics]
+    assert maps.signal_ranges != [(0.0, 0.0)]
 
 
 @pytest.mark.parametrize("method", ["direct", "separable", "fft", "winograd"])

@@ -43,6 +43,8 @@ class OutputChannel:
         How a combination is computed, such as "norm of x, y"; empty for a filter.
     non_negative : bool
         Whether the values cannot be negative; see `Layer.non_negative`.
+    rounding_error : float
+        A bound of the rounding errors of the values.
     pooled : array (Hp, Wp), optional
         The values after pooling; None without pooling.
     """
@@ -55,6 +57,7 @@ class OutputChannel:
     activation: str = "none"
     formula: str = ""
     non_negative: bool = False
+    rounding_error: float = 0.0
     pooled: Floats | None = None
 
 
@@ -204,7 +207,10 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], only: Sequen
     *below, layer = maps.network.layers
     maps = FeatureMaps(_without_pooling(maps.network), maps.image)
     values = maps.whole()
-    channels = [_output_channel(layer, index, values[index]) for index in only or range(len(values))]
+    channels = [
+        replace(_output_channel(layer, index, values[index]), rounding_error=maps.rounding_errors[index])
+        for index in only or range(len(values))
+    ]
     if below:
         inputs = FeatureMaps(maps.network.upto(len(below)), maps.image).whole()
         title, channel_names = f"output of layer {len(below)}", below[-1].channel_names

@@ -35,9 +35,13 @@ def input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
 
 def output_scales(color_scale: ColorScale, channels: Sequence[OutputChannel]) -> list[LinearScale]:
     """Return the scale from values to levels of each output channel, before and after pooling."""
-    names, non_negative = [channel.name for channel in channels], [channel.non_negative for channel in channels]
-    values = np.stack([channel.values for channel in channels])
-    return color_scale.linear_scales(ArrayMaps(values, names, non_negative))
+    maps = ArrayMaps(
+        np.stack([channel.values for channel in channels]),
+        [channel.name for channel in channels],
+        [channel.non_negative for channel in channels],
+        [channel.rounding_error for channel in channels],
+    )
+    return color_scale.linear_scales(maps)
 
 
 def lighter_padding(sliding: SlidingWindow, levels: Levels) -> Levels:
