@@ -12,11 +12,10 @@ from make_documents import ROOT, prepare, run
 PICTURES = ROOT / "samples" / "learned"
 COMMANDS = (
     "cnnfx train --data mnist --epochs 3 --filmstrip filters.gif --curve curve.png",
-    "cnnfx show-filters model.npz --layer 1 --before -o before.png",
-    "cnnfx show-filters model.npz --layer 1 -o after.png",
+    "cnnfx show-filters model.npz --layer 1 --compare -o pairs.png",
     "cnnfx evaluate model.npz -o confusion.png",
-    "cnnfx apply samples/seven.png --filters model.npz --layer 1 --with-filters --normalize positive -o maps.png",
-    "cnnfx show-patterns model.npz --data mnist --layer 2 --filters 2,3,6,7,12,16 --columns 2 -o patterns.png",
+    "cnnfx apply samples/seven.png --filters model.npz --layer 1 --with-filters -o maps.png",
+    "cnnfx show-patterns model.npz --data mnist --layer 2 --only 2,3,6,7,12,16 --columns 2 -o patterns.png",
     "cnnfx show-patterns model.npz --data mnist --layer classes -o classes.png",
 )
 

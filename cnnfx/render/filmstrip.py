@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.cells import Section
+from cnnfx.render.filter_pairs import own_limits
 from cnnfx.render.filters import add_frame, hstack_pictures, kernel_levels
 from cnnfx.render.grid import Grid
 from cnnfx.render.text import draw_text, line_height
@@ -63,7 +64,7 @@ def frame_durations(count: int) -> list[int]:
 def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot], title: str = "") -> Iterator[Levels]:
     """Yield a frame for each snapshot: the filters with their names, under the title and the caption of the snapshot.
 
-    Each filter is normalized by its largest weight, as in `filters_picture`.
+    Each filter is drawn by its own largest weight, but one that has faded is gray; see `own_limits`.
 
     Parameters
     ----------
@@ -94,13 +95,16 @@ def _filter_grid(names: Sequence[str], weights: Weights) -> Levels:
     drawn_kernels = 1 if depth == 3 else depth
     scale = math.isqrt(FILTER_PIXELS // (count * drawn_kernels * height * width) or 1)
     scale = max(MIN_WEIGHT_PIXELS, min(MAX_WEIGHT_PIXELS, scale))
-    tiles = picture_tiles(names, [_filter_picture(kernels, scale) for kernels in weights])
+    limits = own_limits(weights)
+    tiles = picture_tiles(
+        names, [_filter_picture(kernels, limit, scale) for kernels, limit in zip(weights, limits, strict=True)]
+    )
     return Grid([Section([tiles], scale=1)]).pixels()
 
 
-def _filter_picture(weights: Weights, scale: int) -> Levels:
+def _filter_picture(weights: Weights, limit: float, scale: int) -> Levels:
     """Draw the kernels of a filter `(C, kh, kw)` side by side, or as one color picture if there are three."""
-    levels = kernel_levels(weights)
+    levels = kernel_levels(weights, limit)
     if len(levels) == 3:
         return add_frame(enlarge(np.moveaxis(levels, 0, -1), scale))
     return hstack_pictures([add_frame(enlarge(kernel, scale)) for kernel in levels], 1)

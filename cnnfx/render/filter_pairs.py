@@ -53,17 +53,27 @@ def strongest_first(layer: Layer) -> list[int]:
     return sorted(range(len(norms)), key=lambda index: -norms[index])
 
 
-def pair_limits(layer: Layer, scope: str, layers: Sequence[Layer]) -> list[float]:
-    """Return the magnitude that is drawn white or black for each filter of a layer.
+def own_limits(weights: Floats) -> list[float]:
+    """Return the magnitude that is drawn white or black for each of the filters `(K, C, kh, kw)` of a layer.
 
-    It is the largest weight of the filter, but at least `FADED` of the largest of the layer, so that filters that have
-    faded to almost 0 are gray; if `scope` is "all", it is the largest weight of all `layers`.
+    It is the largest weight of the filter, but at least `FADED` of the largest of all, so that filters that have faded
+    to almost 0 are gray.
     """
-    if scope == "all":
-        return [max(float(np.abs(one.conv.weights).max()) for one in layers)] * len(layer.conv.weights)
-    largest = np.abs(layer.conv.weights).max(axis=(1, 2, 3))
+    largest = np.abs(weights).max(axis=(1, 2, 3))
     limits: list[float] = np.maximum(largest, FADED * largest.max()).tolist()
     return limits
+
+
+def pair_limits(before: Layer, after: Layer, scope: str) -> tuple[list[float], list[float]]:
+    """Return the magnitudes that are drawn white or black for the filters before and for those after training.
+
+    They are `own_limits` or, if `scope` is "all", the largest weight of all.
+    """
+    weights = before.conv.weights, after.conv.weights
+    if scope == "all":
+        limit = max(float(np.abs(each).max()) for each in weights)
+        return [limit] * len(weights[0]), [limit] * len(weights[1])
+    return own_limits(weights[0]), own_limits(weights[1])
 
 
 def pairs_picture(before: Layer, after: Layer, inputs: Sequence[str], caption: str, style: FilterStyle) -> Levels:
@@ -90,7 +100,7 @@ def pairs_picture(before: Layer, after: Layer, inputs: Sequence[str], caption: s
     uint8 array (height, width) or (height, width, 3)
     """
     order, layers = strongest_first(after), (before, after)
-    limits = [pair_limits(layer, style.scope, layers) for layer in layers]
+    limits = pair_limits(before, after, style.scope)
     scale = _weight_side(after, inputs)
     pictures = []
     for index in order:
@@ -116,7 +126,7 @@ def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -
 
     A column of background is between before and after. `scope` is that of `FilterStyle`.
     """
-    order, limits = strongest_first(after), [pair_limits(layer, scope, (before, after)) for layer in (before, after)]
+    order, limits = strongest_first(after), pair_limits(before, after, scope)
     pictures = []
     for index in order:
         pair = [

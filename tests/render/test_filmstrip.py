@@ -59,3 +59,9 @@ def test_the_title_is_above_the_caption_of_every_frame():
     np.testing.assert_array_equal(titled[0][: 8 + line], titled[1][: 8 + line])
     for before, after in zip(plain, titled, strict=True):
         np.testing.assert_array_equal(after[8 + line :], before[8:])
+
+
+def test_a_filter_that_has_faded_is_gray():
+    weights = np.concatenate([np.ones((1, 1, 5, 5)), np.full((1, 1, 5, 5), 0.001)]).astype(np.float32)
+    (frame,) = filmstrip_frames(["1", "2"], [Snapshot(weights, "")])
+    assert (frame[40:] == 129).sum() == 25 * 20 * 20

@@ -46,8 +46,9 @@ def test_the_strongest_filters_come_first_and_equal_ones_in_their_order() -> Non
 
 def test_each_filter_has_a_range_of_its_own_unless_it_faded_or_all_are_compared() -> None:
     before, after = constant(8, 1, 1), constant(2, -1, 0.01)
-    assert pair_limits(after, "channel", (before, after)) == pytest.approx([2, 1, 0.2])
-    assert pair_limits(after, "all", (before, after)) == [8, 8, 8]
+    assert pair_limits(before, after, "channel")[0] == pytest.approx([8, 1, 1])
+    assert pair_limits(before, after, "channel")[1] == pytest.approx([2, 1, 0.2])
+    assert pair_limits(before, after, "all") == ([8, 8, 8], [8, 8, 8])
 
 
 def test_a_pair_is_before_an_arrow_and_after() -> None:
