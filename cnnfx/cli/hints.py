@@ -14,10 +14,10 @@ OPTION_HINTS = {
         "--size": "--size is now --kernel-size.",
         "--color": "--color is now --channels rgb.",
     },
-    "show-filters": {name: FILTERS_ARGUMENT for name in ("-f", "--filters")},
-    "summary": {name: FILTERS_ARGUMENT for name in ("-f", "--filters", "-m", "--model")},
-    "evaluate": {name: MODEL_ARGUMENT for name in ("-m", "--model")},
-    "show-patterns": {name: MODEL_ARGUMENT for name in ("-m", "--model")},
+    "show-filters": dict.fromkeys(("-f", "--filters"), FILTERS_ARGUMENT),
+    "summary": dict.fromkeys(("-f", "--filters", "-m", "--model"), FILTERS_ARGUMENT),
+    "evaluate": dict.fromkeys(("-m", "--model"), MODEL_ARGUMENT),
+    "show-patterns": dict.fromkeys(("-m", "--model"), MODEL_ARGUMENT),
 }
 """What to write instead of options that a command does not have: former names, and what is an argument there."""
 EXTRA_ARGUMENTS = "unexpected extra argument"

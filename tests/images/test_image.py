@@ -21,9 +21,7 @@ def test_a_region_outside_the_image_is_refused(region):
     with pytest.raises(ArgumentError) as caught:
         crop(WIDE, *region)
     text = ",".join(map(str, region))
-    assert str(caught.value) == (
-        f"wide.png: the region {text} reaches outside the image, which has 8×6 pixels."
-    )
+    assert str(caught.value) == (f"wide.png: the region {text} reaches outside the image, which has 8×6 pixels.")
 
 
 def test_an_image_is_shrunk_by_box_averages():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,16 @@ import cnnfx
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
 from cnnfx.nn.array_maps import ArrayMaps
+from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.network import Network
+from cnnfx.nn.statistics import channel_statistics
 from cnnfx.render.color import NONFINITE_COLOR, ColorScale
-from cnnfx.render.feature_grid import input_tiles, map_tiles
+from cnnfx.render.feature_grid import GridOptions, feature_grid, input_tiles, map_tiles
+from cnnfx.render.filters import FRAME_LEVEL
+from cnnfx.render.text import draw_text
+from cnnfx.render.tiles import TileRun
+from tests.render.test_filters import contains
 
 
 def test_the_scope_all_draws_all_channels_by_their_common_range() -> None:
@@ -67,3 +77,139 @@ def test_nan_in_the_input_is_drawn_in_its_color() -> None:
 def test_an_array_as_input_is_drawn_from_its_smallest_to_its_largest_value() -> None:
     tiles = input_tiles(Image("a", np.array([[[1300, 1500, 1700]]], np.float32), ("gray",), is_array=True))
     assert next(iter(tiles.rows(0, 1, 0, 1))).tolist() == [[0, 128, 255]]
+
+
+def image_and_maps(*, shape: tuple[int, int] = (40, 50), activation: str = "none") -> tuple[Image, FeatureMaps]:
+    """Return an image and its maps by two filters with ranges of 1 and 2, and the norm of both."""
+    weights = np.array([1, -2], np.float32).reshape(2, 1, 1, 1)
+    combine = (Combination("one", "take", (0,)), Combination("two", "take", (1,)), Combination("both", "norm", (0, 1)))
+    layer = Layer(Conv(weights, np.zeros(2, np.float32)), ("one", "two"), combine, Activation(activation))
+    values = np.zeros((1, *shape), np.uint8)
+    values[0, 10:20, 10:30] = 255
+    image = Image("photos/box.png", values, ("gray",))
+    return image, FeatureMaps(Network((layer,), "scaled"), image)
+
+
+def drawn(options: GridOptions) -> np.ndarray:
+    image, maps = image_and_maps()
+    return feature_grid(image, [(1, maps)], options).pixels()
+
+
+def test_a_legend_has_the_caption_a_bar_for_each_kind_and_the_range_of_each_channel() -> None:
+    picture = drawn(GridOptions())
+    for text in ("−max", "max", "±1", "±2", "0…2.24"):
+        size_of_labels = draw_text(text, 13)
+        lighter = 255 - (255 - size_of_labels.astype(int)) * 160 // 255
+        assert contains(picture, size_of_labels) or contains(picture, lighter)
+    assert contains(picture, draw_text("box.png 50×40 · scaled: 2 filters of 1×1 → 3 maps of 50×40", 16))
+
+
+def test_without_a_legend_labels_are_names_only() -> None:
+    picture = drawn(GridOptions(legend=False))
+    assert contains(picture, draw_text("two", 13))
+    assert not contains(picture, draw_text("max", 13))
+    assert not contains(picture, draw_text("−max", 13))
+    assert picture.shape[0] < drawn(GridOptions()).shape[0]
+
+
+def test_without_labels_there_are_the_pixels_of_maps_and_input_alone() -> None:
+    picture = drawn(GridOptions(labels=False, with_input=True, scale=1, columns=3, gap=0))
+    inside = image_and_maps()[0].values[0] > 0
+    levels = [(255, 0), (255, 128), (0, 128), (255, 0)]
+    expected = [np.where(inside, level, zero) for level, zero in levels]
+    np.testing.assert_array_equal(picture, np.concatenate(expected, axis=1))
+
+
+def test_the_input_stands_left_of_the_maps_at_half_their_height_with_an_arrow_between() -> None:
+    image, maps = image_and_maps()
+    grid = feature_grid(image, [(1, maps)], GridOptions(with_input=True, scale=2, columns=1, gap=10))
+    sources = [item for item in grid.items if isinstance(item, TileRun)]
+    source, *runs = sources
+    assert source.left == 10
+    assert len(runs) == 3
+    assert {run.left for run in runs} == {runs[0].left}
+    middle = (runs[0].top + runs[-1].top + runs[-1].height) / 2
+    assert abs(source.top + source.height / 2 - middle) <= 10
+    between = grid.pixels()[source.top + source.height // 2, source.left + source.width + 1 : runs[0].left]
+    assert between.min() < 120
+    assert (between[:8] == 255).all()
+    assert (between[-8:] == 255).all()
+
+
+def test_the_pixels_of_the_input_are_as_large_as_those_of_the_maps_or_a_whole_part_of_them() -> None:
+    image, maps = image_and_maps()
+    pooled = replace(maps.network.layers[0], pool=Pool("max", 2))
+    grid = feature_grid(image, [(1, FeatureMaps(Network((pooled,)), image))], GridOptions(with_input=True))
+    scales = [item.scale for item in grid.items if isinstance(item, TileRun)]
+    assert scales == [4, 8]
+
+
+def test_a_flat_input_stands_above_its_maps() -> None:
+    image, maps = image_and_maps(shape=(21, 400))
+    grid = feature_grid(image, [(1, maps)], GridOptions(with_input=True))
+    source, *runs = [item for item in grid.items if isinstance(item, TileRun)]
+    assert all(run.top > source.top + source.height and run.left == source.left for run in runs)
+    between = grid.pixels()[source.top + source.height + 1 : runs[0].top, source.left + source.width // 2]
+    assert between.min() < 120
+
+
+def test_a_filter_stands_beside_its_name_above_its_map() -> None:
+    image, maps = image_and_maps()
+    grid = feature_grid(image, [(1, maps)], GridOptions(with_filters=True, legend=False, scale=4, columns=3))
+    run = next(item for item in grid.items if isinstance(item, TileRun))
+    picture = grid.pixels()
+    header = picture[6 : run.top, 6 : 6 + run.width // 3]
+    assert (header[1:35, 1:35] == 255).all()  # the weight 1
+    assert (header[0, :36] == FRAME_LEVEL).all()
+    assert contains(header[:, 36:], draw_text("one", 13))
+
+
+def test_channels_made_from_others_say_so_instead_of_a_filter() -> None:
+    picture = drawn(GridOptions(with_filters=True, scale=4))
+    text = draw_text("0…2.24 · norm of one, two", 13)
+    assert contains(picture, 255 - (255 - text.astype(int)) * 160 // 255)
+
+
+def test_each_of_several_layers_has_a_heading_and_its_own_ranges() -> None:
+    image, maps = image_and_maps()
+    upper = Layer(Conv(np.ones((1, 3, 1, 1), np.float32), np.zeros(1, np.float32)), ("sum",))
+    network = replace(maps.network, layers=(*maps.network.layers, upper))
+    layers = [(1, maps), (2, FeatureMaps(network, image))]
+    picture = feature_grid(image, layers, GridOptions(columns=3)).pixels()
+    assert contains(picture, draw_text("box.png 50×40 · scaled: 2 layers", 16))
+    assert contains(picture, draw_text("layer 1 · 2 filters of 1×1 → 3 maps of 50×40", 14))
+    assert contains(picture, draw_text("layer 2 · 1 filter of 1×1 → 1 map of 50×40", 14))
+    assert contains(picture, draw_text("−1.24", 13))
+
+
+def test_statistics_are_computed_once_and_only_when_pixels_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(bands):
+        calls.append(1)
+        return channel_statistics(bands)
+
+    monkeypatch.setattr("cnnfx.nn.feature_maps.channel_statistics", counted)
+    image, maps = image_and_maps()
+    grid = feature_grid(image, [(1, maps)], GridOptions(with_input=True, with_filters=True))
+    assert (grid.width > 0, grid.height > 0, calls) == (True, True, [])
+    grid.pixels()
+    assert calls == [1]
+
+
+def test_a_grid_of_named_maps_has_their_names_and_kinds() -> None:
+    _, maps = image_and_maps(activation="relu")
+    picture = cnnfx.grid(maps, scale=2, columns=3, legend=False, gap=6)
+    assert contains(picture, draw_text("both", 13))
+    assert picture[-7, 6] == 0  # zero is black where values cannot be negative
+    renamed = cnnfx.grid(maps, ["a", "b", "größer"], legend=False)
+    assert contains(renamed, draw_text("größer", 13))
+
+
+def test_a_grid_has_the_title_and_the_legend_that_are_asked_for() -> None:
+    values = np.array([[[1.0, -1]], [[3, -3]]])
+    titled = cnnfx.grid(values, ["a", "b"], title="Two maps")
+    assert contains(titled, draw_text("Two maps", 16))
+    assert contains(titled, draw_text("−max", 13))
+    bare = cnnfx.grid(values, ["a", "b"], title="Two maps", labels=False)
+    np.testing.assert_array_equal(bare, cnnfx.grid(values, ["a", "b"], labels=False))

@@ -30,10 +30,17 @@ BARE = FilterStyle(labels=False)
 
 
 def contains(picture: np.ndarray, part: np.ndarray) -> bool:
-    """Return whether a part is somewhere in a picture."""
-    height, width = part.shape
-    windows = np.lib.stride_tricks.sliding_window_view(picture, (height, width))
-    return bool((windows == part).all(axis=(2, 3)).any())
+    """Return whether a part, a text for example, is somewhere in a gray picture."""
+    rows, height, width = [row.tobytes() for row in picture.astype(np.uint8)], *part.shape
+    darkest = int(part.sum(axis=1).argmin())
+    wanted = part[darkest].astype(np.uint8).tobytes()
+    for top in range(len(rows) - height + 1):
+        left = rows[top + darkest].find(wanted)
+        while left >= 0:
+            if (picture[top : top + height, left : left + width] == part).all():
+                return True
+            left = rows[top + darkest].find(wanted, left + 1)
+    return False
 
 
 def layer(*shape: int) -> Layer:
