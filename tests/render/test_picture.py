@@ -58,10 +58,10 @@ def test_a_grid_is_a_picture_that_can_be_saved(tmp_path) -> None:
 def test_a_grid_takes_names_and_kinds_from_maps() -> None:
     values = np.arange(60, dtype=np.float32).reshape(2, 5, 6)
     maps = ArrayMaps(values, ("top", "left"), (True, True))
-    named = cnnfx.grid(values, ["top", "left"], normalize="positive")
-    np.testing.assert_array_equal(cnnfx.grid(maps), named)
-    np.testing.assert_array_equal(cnnfx.grid(maps, ["top", "left"]), named)
-    assert not np.array_equal(cnnfx.grid(maps, ["a", "b"]), named)
+    named = cnnfx.grid(values, ["top", "left"], normalize="positive", legend=False)
+    np.testing.assert_array_equal(cnnfx.grid(maps, legend=False), named)
+    np.testing.assert_array_equal(cnnfx.grid(maps, ["top", "left"], legend=False), named)
+    assert not np.array_equal(cnnfx.grid(maps, ["a", "b"], legend=False), named)
 
 
 @pytest.mark.parametrize("argument", ["normalize", "scope", "colormap"])
