@@ -56,6 +56,10 @@ MIN_RAY_HEIGHT = 30
 """The least height of the rays between two planes, in pixels."""
 KERNEL_HEIGHT = 38
 """The height of the small picture of a filter, in pixels."""
+HEADER_HEIGHT = max(KERNEL_HEIGHT, 2 * line_height(FONT_SIZE))
+"""The height in pixels of the small picture of a filter and the lines of text beside it."""
+MIN_GROUP_WIDTH = 170
+"""The least width of an output channel in pixels, which leaves room for the text."""
 PLANE_WIDTHS = ((1, 320), (4, 190), (math.inf, 130))
 """Pairs (n, w): of at most n planes side by side, each is about w pixels wide."""
 MIN_CELL = 3
@@ -74,7 +78,7 @@ MAX_BEAMS = 4
 """Up to this many pairs of an input and an output plane, four rays and a beam connect each pair; otherwise one ray."""
 MAX_RAYS = 12
 """With more pairs, there are no rays: they would hide the planes."""
-BEAM_BUDGET = 400
+BEAM_BUDGET = 500
 """The most pairs with a beam in all frames together: files would be too large."""
 RAY_BUDGET = 2400
 """The most pairs with a ray in all frames together."""
@@ -242,60 +246,60 @@ class PlanesLayout:
 
     def _lay_out(self) -> Levels:
         """Place all planes and texts, and return a frame before the first position."""
-        sheet = Sheet(self.palette)
-        header = max(KERNEL_HEIGHT, 2 * line_height(FONT_SIZE))
-        heights, widths = _height_with_rays(self.output_plane), self.output_plane.shape[1]
-        pooled_height = _height_with_rays(self.pooled_plane) if self.pooled_plane else 0
-        group_height = header + pooled_height + heights
-        columns = _columns(len(self.sliding.channels), widths, group_height)
-        input_columns = _columns(len(self.sliding.read_inputs(MAX_INPUT_PLANES)), *self.input_plane.shape[::-1])
-        width = max(
-            columns * (widths + GAP) - GAP,
-            input_columns * (self.input_plane.shape[1] + GAP) - GAP,
-        )
+        sheet, channels = Sheet(self.palette), self.sliding.channels
         caption = text_picture(self.palette, self._caption())
-        width = max(width, caption.shape[1])
-        left = MARGIN + (width - columns * (widths + GAP) + GAP) // 2
-        for index, channel in enumerate(self.sliding.channels):
+        group_height, group_width = self._group_size()
+        columns = _columns(len(channels), group_width, group_height)
+        input_width = self.input_plane.shape[1]
+        input_columns = _columns(len(self._input_pictures), input_width, self.input_plane.shape[0])
+        groups_width = columns * (group_width + GAP) - GAP
+        width = max(groups_width, input_columns * (input_width + GAP) - GAP, caption.shape[1])
+        left = MARGIN + (width - groups_width) // 2
+        for index, channel in enumerate(channels):
             row, column = divmod(index, columns)
-            self._place_group(sheet, channel, MARGIN + row * group_height, left + column * (widths + GAP), header)
-        top = MARGIN + math.ceil(len(self.sliding.channels) / columns) * group_height
+            self._place_group(sheet, channel, MARGIN + row * group_height, left + column * (group_width + GAP))
+        top = MARGIN + math.ceil(len(channels) / columns) * group_height
         self._place_inputs(sheet, top, width, input_columns)
         sheet.place(caption, sheet.size[0], MARGIN + (width - caption.shape[1]) // 2)
         return sheet.pixels()
 
-    def _place_group(self, sheet: Sheet, channel: OutputChannel, top: int, left: int, header: int) -> None:
+    def _group_size(self) -> tuple[int, int]:
+        """Return the height and width in pixels of the name, filter and planes of an output channel, with rays."""
+        pooled_height = _height_with_rays(self.pooled_plane) if self.pooled_plane else 0
+        height = HEADER_HEIGHT + pooled_height + _height_with_rays(self.output_plane)
+        return height, max(self.output_plane.shape[1], MIN_GROUP_WIDTH)
+
+    def _place_group(self, sheet: Sheet, channel: OutputChannel, top: int, left: int) -> None:
         """Place the name, the filter and the planes of an output channel."""
-        width, name_left = self.output_plane.shape[1], left + BORDER
+        _, width = self._group_size()
+        name_left = left + BORDER
         if channel.weights is not None:
             kernel = self.gray.indices(draw_filter(channel.weights, width // 2, KERNEL_HEIGHT))
             sheet.place(kernel, top, name_left)
             name_left += kernel.shape[1] + 6
-        details = [size_text(*self.sliding.output_size), channel.formula, ACTIVATION_NAMES[channel.activation]]
-        if self.sliding.pool:
-            details = [
-                channel.formula,
-                ACTIVATION_NAMES[channel.activation],
-                f"{self.sliding.pool.kind} of {self.sliding.pool.size}×{self.sliding.pool.size}",
-            ]
         room = left + width - name_left
         sheet.place_text(channel.name, top, name_left, room)
-        sheet.place_text(", ".join(filter(None, details)), top + line_height(FONT_SIZE), name_left, room)
-        top += header
+        sheet.place_text(self._details(channel), top + line_height(FONT_SIZE), name_left, room)
+        top += HEADER_HEIGHT
         pooled = None
         if self.pooled_plane:
-            inset = (width - self.pooled_plane.shape[1]) // 2
-            pooled = sheet.place(self._empty_pooled, top, left + inset)
+            pooled = sheet.place(self._empty_pooled, top, left + (width - self.pooled_plane.shape[1]) // 2)
             top += _height_with_rays(self.pooled_plane)
-        self.groups.append(Group(channel, sheet.place(self._empty_output, top, left), pooled))
+        output = sheet.place(self._empty_output, top, left + (width - self.output_plane.shape[1]) // 2)
+        self.groups.append(Group(channel, output, pooled))
+
+    def _details(self, channel: OutputChannel) -> str:
+        """Return the line below the name of an output channel: how it is computed, and its size."""
+        pool = self.sliding.pool
+        last = f"{pool.kind} of {size_text(pool.size, pool.size)}" if pool else size_text(*self.sliding.output_size)
+        return ", ".join(filter(None, [channel.formula, ACTIVATION_NAMES[channel.activation], last]))
 
     def _place_inputs(self, sheet: Sheet, top: int, width: int, columns: int) -> None:
         """Place the planes of the input channels, each with its name below if there are several."""
-        drawn = self.sliding.read_inputs(MAX_INPUT_PLANES)
         height, plane_width = self.input_plane.shape
         left = MARGIN + (width - columns * (plane_width + GAP) + GAP) // 2
         name_height = line_height(FONT_SIZE) if len(self.sliding.inputs) > 1 else 0
-        for order, index in enumerate(drawn):
+        for order, index in enumerate(self._input_pictures):
             row, column = divmod(order, columns)
             corner = top + row * (height + name_height), left + column * (plane_width + GAP)
             self.inputs[index] = sheet.place(self._input_pictures[index], *corner)
