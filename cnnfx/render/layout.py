@@ -7,6 +7,10 @@ from collections.abc import Sequence
 
 ASPECT_RATIO = 1.8
 """The width of a picture divided by its height that is aimed for: about that of a screen."""
+MANY_CELLS = 13
+"""With this many cells or more, cells would be small in a wide picture on a screen."""
+MANY_ASPECT_RATIO = 1.4
+"""The aspect ratio that is aimed for with many cells."""
 HIGH_COST = 1.35
 """The cost of a picture that is too high, relative to one that is too wide by the same factor."""
 UNEVEN_COST = 1.0
@@ -33,7 +37,7 @@ def full_rows(count: int, columns: int) -> list[int]:
 
 
 def balanced_rows(count: int, width: float, height: float, beside: float = 0) -> Sequence[int]:
-    """Return the lengths of the rows of a grid that is about `ASPECT_RATIO` times as wide as high.
+    """Return the lengths of the rows of a grid that is about `ASPECT_RATIO` (`MANY_ASPECT_RATIO`) times as wide as high.
 
     Rows of one length are preferred.
 
@@ -49,7 +53,7 @@ def balanced_rows(count: int, width: float, height: float, beside: float = 0) ->
 
     def cost(rows: Sequence[int]) -> float:
         ratio = (beside + rows[0] * width) / (len(rows) * height)
-        error = math.log(ratio / ASPECT_RATIO)
+        error = math.log(ratio / (ASPECT_RATIO if count < MANY_CELLS else MANY_ASPECT_RATIO))
         return (error if error > 0 else -HIGH_COST * error) + UNEVEN_COST * (rows[0] > rows[-1])
 
     return min((row_lengths(count, columns) for columns in range(1, count + 1)), key=cost)
