@@ -61,6 +61,9 @@ Depth = Annotated[
         parsers.whole,
     ),
 ]
+Colormap = Annotated[
+    options.Colormap, option("--colormap", "The colors of the patches, which terminals with colors show.", PIXEL)
+]
 Json = Annotated[bool, option("--json", "Print all numbers: one JSON object per filter.", options.MESSAGES)]
 
 
@@ -74,6 +77,7 @@ def explain(
     layer: Layer = None,
     only: Only = None,
     depth: Depth = None,
+    colormap: Colormap = "gray",
     threads: options.Threads = None,
     as_json: Json = False,
     quiet: options.Quiet = False,
@@ -108,7 +112,7 @@ def explain(
     wanted = None if only is None else chosen_channels(only, maps.names, layer_owner(maps.network))
     position = at or _strongest(maps, loaded.name, wanted[0] if wanted else 0, quiet)
     chosen = wanted or _chosen(maps, position, as_json, quiet)
-    _show(loaded, maps, chosen, position, depth or 1, as_json)
+    _show(loaded, maps, chosen, position, depth or 1, colormap, as_json)
 
 
 def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMaps]:
@@ -147,7 +151,15 @@ def _chosen(maps: FeatureMaps, at: parsers.Position, as_json: bool, quiet: bool)
     return largest_outputs(maps, at.x, at.y, EXPLAINED_OF_MANY)
 
 
-def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Position, depth: int, as_json: bool) -> None:
+def _show(
+    image: Image,
+    maps: FeatureMaps,
+    chosen: list[int],
+    at: parsers.Position,
+    depth: int,
+    colormap: str,
+    as_json: bool,
+) -> None:
     """Print the explanations of the chosen output channels."""
     from cnnfx.cli.advice import usage_error
     from cnnfx.errors import ArgumentError
@@ -165,7 +177,8 @@ def _show(image: Image, maps: FeatureMaps, chosen: list[int], at: parsers.Positi
 
     from cnnfx.render.terminal import color_depth
 
-    print_result_lines(found.text(text_width(), color_depth(sys.stdout, os.environ), sys.stdout.encoding))
+    colors = color_depth(sys.stdout, os.environ)
+    print_result_lines(found.text(text_width(), colors, sys.stdout.encoding, colormap))
 
 
 def _described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:

@@ -49,12 +49,16 @@ class PixelExplanation:
     outputs: tuple[Explanation, ...]
 
     def text(
-        self, columns: int | None = TEXT_COLUMNS, colors: ColorDepth = "none", encoding: str | None = "utf-8"
+        self,
+        columns: int | None = TEXT_COLUMNS,
+        colors: ColorDepth = "none",
+        encoding: str | None = "utf-8",
+        colormap: str = "gray",
     ) -> str:
         """Return the arithmetic as lines for a terminal, of at most `columns` characters if that is not None."""
-        network, image = self.maps.network, self.image
-        writer = ExplanationWriter(columns, colors, encoding, network.mean, network.std, brightness=not image.is_array)
-        introduced = introduction(self.maps, image.name, self.y, self.x)
+        mean, std = self.maps.network.mean, self.maps.network.std
+        writer = ExplanationWriter(columns, colors, encoding, mean, std, not self.image.is_array, colormap)
+        introduced = introduction(self.maps, self.image.name, self.y, self.x)
         lines = [line for text in introduced for line in writer.wrapped(text)]
         for output in self.outputs:
             lines += ["", *writer.lines(output)]

@@ -12,7 +12,7 @@ from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array
 from cnnfx.nn.receptive_field import receptive_field
 from cnnfx.nn.trace import Explanation, Patch, Point, Sum, Term
-from cnnfx.render.color import linear_scale
+from cnnfx.render.color import apply_colormap, linear_scale
 from cnnfx.render.number_text import TextBlock, decimals, equation, format_number, matrix, titled
 from cnnfx.render.terminal import BOLD, RESET, ColorDepth, half_blocks
 from cnnfx.render.tiles import enlarge
@@ -85,6 +85,8 @@ class ExplanationWriter:
         What the image was normalized with.
     brightness : bool
         Whether the values of the image are brightness, 0 black and 1 white. Other values are drawn like feature maps.
+    colormap : str
+        The color map of the drawn patches.
     """
 
     width: int | None = None
@@ -93,6 +95,7 @@ class ExplanationWriter:
     mean: float = 0.0
     std: float = 1.0
     brightness: bool = True
+    colormap: str = "gray"
     written: set[tuple[int, int, int, int]] = field(default_factory=set)
     """The sums written so far, as (layer, filter, row, column). Each sum is written once."""
 
@@ -189,7 +192,8 @@ class ExplanationWriter:
             largest = float(np.abs(patch[np.isfinite(patch)]).max(initial=0))
             levels = linear_scale("signed", -largest, largest).levels(patch)
         assert self.colors != "none"
-        lines = half_blocks(enlarge(levels, 2), self.colors, self.encoding).split("\n")
+        picture = enlarge(apply_colormap(levels, self.colormap), 2)
+        lines = half_blocks(picture, self.colors, self.encoding).split("\n")
         return titled("", lines, 2 * patch.shape[1])
 
     def _contributions(self, explanation: Explanation, point: Point) -> Iterator[str]:
