@@ -56,6 +56,9 @@ Method = Annotated[
     ),
 ]
 Columns = Annotated[int | None, option("--columns N", "Filters in each row.", options.PICTURE, parsers.whole)]
+Colormap = Annotated[
+    options.Colormap, option("--colormap", "The colors of the deconvolutions of gray images.", options.PICTURE)
+]
 Output = Annotated[
     str | None,
     option(
@@ -87,6 +90,7 @@ def show_patterns(
     only: Only = None,
     method: Method = None,
     columns: Columns = None,
+    colormap: Colormap = "gray",
     output: Output = None,
     format: Format = None,
     open: options.Open = False,
@@ -141,13 +145,13 @@ def show_patterns(
             print_json(_described(network, found, pattern))
     if target is not None:
         title = patterns_title(network, found, images.name)
-        _save(target, found, title, columns, quiet)
+        _save(target, found, title, columns, colormap, quiet)
         if not quiet:
             print_escapes(target.name, [title, *(pattern.name for pattern in found.patterns)])
         if open and target.path is not None:
             open_file(target.path)
     elif not as_json:
-        print_result_lines(_picture_text(network, found, images))
+        print_result_lines(_picture_text(network, found, images, colormap))
         if not quiet:
             print_error("the best pattern of each filter is shown; -o FILE.png draws all.")
 
@@ -199,12 +203,12 @@ def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
 
 
-def _save(target: Target, found: LayerPatterns, title: str, columns: int | None, quiet: bool) -> None:
+def _save(target: Target, found: LayerPatterns, title: str, columns: int | None, colormap: str, quiet: bool) -> None:
     from cnnfx.cli.outputs import written_text
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.features import patterns_picture
 
-    picture = patterns_picture(found, title, columns)
+    picture = patterns_picture(found, title, columns, colormap)
     with target.open() as file:
         write_picture(file, target.name, picture, target.format)
     if target.path is not None and not quiet:
@@ -212,13 +216,13 @@ def _save(target: Target, found: LayerPatterns, title: str, columns: int | None,
         print_message(written_text(target.name, f"the patterns of {count} filter{'s' * (count != 1)}", picture))
 
 
-def _picture_text(network: Network, found: LayerPatterns, images: ImageSource) -> str:
+def _picture_text(network: Network, found: LayerPatterns, images: ImageSource, colormap: str) -> str:
     from cnnfx.cli.terminal import picture_terminal
     from cnnfx.pipeline.patterns import patterns_title
     from cnnfx.render.features import best_tiles
     from cnnfx.render.preview import pictures_preview
 
-    picture = pictures_preview(best_tiles(found), picture_terminal(sys.stdout), scale=2)
+    picture = pictures_preview(best_tiles(found, colormap), picture_terminal(sys.stdout), scale=2)
     title = f"{patterns_title(network, found, images.name)}\n{', '.join(found.methods)}"
     return f"{in_lines(title, sys.stdout)}\n{picture}"
 

@@ -40,6 +40,7 @@ def train(
     log: training_options.Log = None,
     filmstrip: training_options.Filmstrip = None,
     filmstrip_layer: training_options.FilmstripLayer = None,
+    colormap: training_options.FilmstripColors = None,
     curve: training_options.Curve = None,
     threads: training_options.Threads = None,
     as_json: training_options.Json = False,
@@ -66,7 +67,7 @@ def train(
     start = time.monotonic()
     run_options = RunOptions(epochs, batch_size, lr, smoothness, augment, seed, arch, widths, kernel_size)
     path = _model_path(output, resume)
-    pictures = TrainingPictures(filmstrip, filmstrip_layer, curve, quiet)
+    pictures = TrainingPictures(filmstrip, filmstrip_layer, colormap, curve, quiet)
     use_threads(threads)
     with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:
         if resume is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from cnnfx.cli import parsers
-from cnnfx.cli.options import DATA, MESSAGES, THREADS, option
+from cnnfx.cli.options import DATA, MESSAGES, THREADS, Colormap, option
 
 # The headings of the help:
 NETWORK = "The network"
@@ -99,6 +99,9 @@ FilmstripLayer = Annotated[
     option(
         "--filmstrip-layer N", "The layer whose filters the filmstrip shows.  [default: 1]", PICTURES, parsers.whole
     ),
+]
+FilmstripColors = Annotated[
+    Colormap | None, option("--colormap", "The colors of weights in the filmstrip.  [default: gray]", PICTURES)
 ]
 Curve = Annotated[
     str | None,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cnnfx.cli.options import Colormap
     from cnnfx.render.charts import Plot, Series
     from cnnfx.render.filmstrip import Snapshot
     from cnnfx.training import BatchReport, EpochReport, Trainer
@@ -43,6 +44,8 @@ class TrainingPictures:
         The files of the pictures.
     layer : int or None
         The layer whose filters the filmstrip shows, counted from 1. By default the first.
+    colormap : str or None
+        The colors of the filters in the filmstrip. By default gray.
     quiet : bool
         Whether no messages are printed.
 
@@ -54,10 +57,15 @@ class TrainingPictures:
         If one cannot be written.
     """
 
-    def __init__(self, filmstrip: str | None, layer: int | None, curve: str | None, quiet: bool) -> None:
+    def __init__(
+        self, filmstrip: str | None, layer: int | None, colormap: Colormap | None, curve: str | None, quiet: bool
+    ) -> None:
+        if colormap is not None and filmstrip is None:
+            raise UsageError("--colormap is for --filmstrip FILE. Give both.")
         if layer is not None and filmstrip is None:
             raise UsageError("--filmstrip-layer is for --filmstrip FILE. Give both.")
         self.filmstrip, self.layer, self.curve, self._quiet = filmstrip, layer or 1, curve, quiet
+        self._colormap = colormap or "gray"
         self._check()
         self.losses: list[float] = []
         self.accuracies: list[float] = []
@@ -172,7 +180,7 @@ class TrainingPictures:
 
         layer, data = self._trainer.network.layers[self.layer - 1], self._trainer.data.name
         title = f"layer {self.layer}: {filters_caption(layer)} · trained on {data}"
-        return filmstrip_frames(layer.filter_names, self._snapshots, title)
+        return filmstrip_frames(layer.filter_names, self._snapshots, title, self._colormap)
 
     def _write_filmstrip(self, path: str) -> None:
         from cnnfx.render.animation import write_animation

@@ -10,7 +10,7 @@ import numpy as np
 from cnnfx.features import LayerPatterns, Pattern
 from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
 from cnnfx.nn.layers import Array
-from cnnfx.render.color import linear_scale
+from cnnfx.render.color import apply_colormap, linear_scale
 from cnnfx.render.filters import add_frame
 from cnnfx.render.heading import wrap
 from cnnfx.render.layout import suitable_columns
@@ -44,7 +44,9 @@ DECONVOLUTION_PERCENTILE = 97
 """Black and white in a deconvolution are this percentile of its magnitudes, since a few pixels are much stronger."""
 
 
-def patterns_picture(layer_patterns: LayerPatterns, title: str, columns: int | None = None) -> Levels:
+def patterns_picture(
+    layer_patterns: LayerPatterns, title: str, columns: int | None = None, colormap: str = "gray"
+) -> Levels:
     """Draw what the filters of a layer respond to, filter by filter.
 
     Patches are drawn like the images. In a deconvolution, pixels that increase the activation when they are lighter are
@@ -58,26 +60,28 @@ def patterns_picture(layer_patterns: LayerPatterns, title: str, columns: int | N
     title : str
     columns : int, optional
         Filters in a row; by default the picture is somewhat wider than high.
+    colormap : str
+        The color map of the deconvolutions of gray images.
 
     Returns
     -------
     uint8 array (height, width), or (height, width, 3) for images in color
     """
-    pictures = [_filter_picture(pattern, layer_patterns) for pattern in layer_patterns.patterns]
+    pictures = [_filter_picture(pattern, layer_patterns, colormap) for pattern in layer_patterns.patterns]
     height, width = pictures[0].shape[:2]
     columns = min(len(pictures), columns or suitable_columns(len(pictures), width + MARGIN, height + MARGIN))
     rows = math.ceil(len(pictures) / columns)
-    header = _header(layer_patterns, title, columns, width)
+    header = _header(layer_patterns, title, columns, width, colormap)
     canvas = blank(header.shape[0] + rows * (height + MARGIN), header.shape[1], color=True)
     canvas[: header.shape[0]] = header
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
         paste(canvas, picture, header.shape[0] + row * (height + MARGIN), MARGIN + column * (width + 2 * MARGIN))
     in_color = any(len(patch.pixels) == 3 for pattern in layer_patterns.patterns for patch in pattern.patches[:1])
-    return canvas if in_color else canvas[..., 0]
+    return canvas if in_color or colormap != "gray" else canvas[..., 0]
 
 
-def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
+def best_tiles(layer_patterns: LayerPatterns, colormap: str = "gray") -> Tiles:
     """Return a tile for each filter: its top patch, the deconvolution of that patch, and its best maximized input.
 
     The tiles of filters that are never active are striped.
@@ -87,7 +91,7 @@ def best_tiles(layer_patterns: LayerPatterns) -> Tiles:
     pictures = [blank(height, len(methods) * (width + 1) - 1, color=True) for _ in layer_patterns.patterns]
     for picture, pattern in zip(pictures, layer_patterns.patterns, strict=True):
         for index, method in enumerate(methods):
-            best, *_ = _method_pictures(pattern, method) or [stripes(height, width)]
+            best, *_ = _method_pictures(pattern, method, colormap) or [stripes(height, width)]
             paste(picture, best, 0, index * (width + 1))
     return picture_tiles([label(pattern) for pattern in layer_patterns.patterns], pictures)
 
@@ -107,12 +111,12 @@ def stripes(height: int, width: int) -> Levels:
     return np.where((rows + columns) % period < period // 2, *STRIPE_LEVELS).astype(np.uint8)
 
 
-def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int) -> Levels:
+def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int, colormap: str) -> Levels:
     """Draw the title and the legend, and below them the captions of the panels above each column of filters."""
     full_width = MARGIN + columns * (width + 2 * MARGIN)
     fitting = full_width - 2 * MARGIN
     title_lines = wrap(title, TITLE_FONT_SIZE, fitting)
-    legend_lines = wrap(_legend(layer_patterns), CAPTION_FONT_SIZE, fitting)
+    legend_lines = wrap(_legend(layer_patterns, colormap), CAPTION_FONT_SIZE, fitting)
     lines = [(line, TITLE_FONT_SIZE) for line in title_lines] + [(line, CAPTION_FONT_SIZE) for line in legend_lines]
     captions_top = MARGIN + sum(line_height(size) for _, size in lines) + 6
     header = blank(captions_top + line_height(CAPTION_FONT_SIZE) + MARGIN // 2, full_width, color=True)
@@ -128,16 +132,17 @@ def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int)
     return header
 
 
-def _legend(layer_patterns: LayerPatterns) -> str:
+def _legend(layer_patterns: LayerPatterns, colormap: str) -> str:
     """Return what the numbers of the labels and the levels of the panels are."""
     methods = layer_patterns.methods
     parts = ["after the name: largest activation in the images"]
     parts += ["maximized: that of the best optimized input"] if "maximization" in methods else []
-    parts += ["deconvolution: 0 is gray"] if "deconvolution" in methods else []
+    zero = "gray" if colormap == "gray" else "the middle color"
+    parts += [f"deconvolution: 0 is {zero}"] if "deconvolution" in methods else []
     return " · ".join(parts)
 
 
-def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns) -> Levels:
+def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns, colormap: str) -> Levels:
     """Draw the label of a filter, and below it the panels of the methods side by side."""
     height, width = _panel_size(layer_patterns)
     count, top = len(layer_patterns.methods), line_height(LABEL_FONT_SIZE)
@@ -146,7 +151,7 @@ def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns) -> Levels:
     text = f"{kind} {label(pattern)}" if pattern.name.isdecimal() else label(pattern)
     paste(canvas, draw_text(text, LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
     for index, method in enumerate(layer_patterns.methods):
-        paste(canvas, _panel(pattern, method, layer_patterns), top, index * (width + MARGIN))
+        paste(canvas, _panel(pattern, method, layer_patterns, colormap), top, index * (width + MARGIN))
     return canvas
 
 
@@ -158,7 +163,7 @@ def _panel_size(layer_patterns: LayerPatterns) -> tuple[int, int]:
     return height, width
 
 
-def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns) -> Levels:
+def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns, colormap: str) -> Levels:
     """Draw the pictures of a method in a square grid: nine patches, or the inputs maximized from four seeds."""
     height, width = _panel_size(layer_patterns)
     if not pattern.patches:
@@ -169,19 +174,19 @@ def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns) -> Leve
     row_step, column_step = (size * scale + 2 + PATCH_GAP for size in layer_patterns.size)
     top, left = (height - side * row_step + PATCH_GAP) // 2, (width - side * column_step + PATCH_GAP) // 2
     panel = blank(height, width, color=True)
-    for index, picture in enumerate(_method_pictures(pattern, method)):
+    for index, picture in enumerate(_method_pictures(pattern, method, colormap)):
         row, column = divmod(index, side)
         paste(panel, add_frame(enlarge(picture, scale)), top + row * row_step, left + column * column_step)
     return panel
 
 
-def _method_pictures(pattern: Pattern, method: str) -> list[Levels]:
+def _method_pictures(pattern: Pattern, method: str, colormap: str) -> list[Levels]:
     """Return the pictures of a method, `(H, W)` or `(H, W, 3)`."""
     if method == "maximization":
         return [_maximization(maximized.pixels) for maximized in pattern.maximized]
     if method == "patches":
         return [_patch(patch.pixels) for patch in pattern.patches]
-    return [_deconvolution(patch.projection) for patch in pattern.patches if patch.projection is not None]
+    return [_deconvolution(patch.projection, colormap) for patch in pattern.patches if patch.projection is not None]
 
 
 def _patch(pixels: Array) -> Levels:
@@ -191,11 +196,12 @@ def _patch(pixels: Array) -> Levels:
     return levels
 
 
-def _deconvolution(projection: Array) -> Levels:
-    """Draw a deconvolution, in which zero is mid-gray."""
+def _deconvolution(projection: Array, colormap: str) -> Levels:
+    """Draw a deconvolution, in which zero is mid-gray, or the middle of the color map if the images are gray."""
     magnitudes = np.abs(projection)
     largest = float(np.percentile(magnitudes, DECONVOLUTION_PERCENTILE)) or float(magnitudes.max())
-    return _channels_to_levels(projection, linear_scale("signed", -largest, largest).levels)
+    levels = _channels_to_levels(projection, linear_scale("signed", -largest, largest).levels)
+    return levels if levels.ndim == 3 else apply_colormap(levels, colormap)
 
 
 def _maximization(pixels: Array) -> Levels:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.render.cells import Section
+from cnnfx.render.color import apply_colormap
 from cnnfx.render.filter_pairs import own_limits
 from cnnfx.render.filters import add_frame, hstack_pictures, kernel_levels
 from cnnfx.render.grid import Grid
@@ -61,7 +62,9 @@ def frame_durations(count: int) -> list[int]:
     return [FIRST_MILLISECONDS, *[STEP_MILLISECONDS] * (count - 2), LAST_MILLISECONDS]
 
 
-def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot], title: str = "") -> Iterator[Levels]:
+def filmstrip_frames(
+    names: Sequence[str], snapshots: Sequence[Snapshot], title: str = "", colormap: str = "gray"
+) -> Iterator[Levels]:
     """Yield a frame for each snapshot: the filters with their names, under the title and the caption of the snapshot.
 
     Each filter is drawn by its own largest weight, but one that has faded is gray; see `own_limits`.
@@ -73,14 +76,16 @@ def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot], title:
     snapshots : sequence of Snapshot
     title : str
         Of all frames; empty for none.
+    colormap : str
+        The color map of the weights.
 
     Yields
     ------
-    array (height, width) or, for filters with three input channels, (height, width, 3)
+    array (height, width) or, for three input channels or another color map than gray, (height, width, 3)
         uint8, of the same shape for all frames.
     """
     for snapshot in snapshots:
-        body = _filter_grid(names, snapshot.weights)
+        body = _filter_grid(names, snapshot.weights, colormap)
         lines = [text for text in (title, snapshot.caption) if text] or [""]
         header = blank(len(lines) * line_height(FONT_SIZE) + MARGIN, body.shape[1], color=body.ndim == 3)
         for number, text in enumerate(lines):
@@ -89,22 +94,22 @@ def filmstrip_frames(names: Sequence[str], snapshots: Sequence[Snapshot], title:
         yield np.concatenate([header, body])
 
 
-def _filter_grid(names: Sequence[str], weights: Weights) -> Levels:
+def _filter_grid(names: Sequence[str], weights: Weights, colormap: str) -> Levels:
     """Draw the filters of a layer side by side, each under its name."""
     count, depth, height, width = weights.shape
     drawn_kernels = 1 if depth == 3 else depth
     scale = math.isqrt(FILTER_PIXELS // (count * drawn_kernels * height * width) or 1)
     scale = max(MIN_WEIGHT_PIXELS, min(MAX_WEIGHT_PIXELS, scale))
     limits = own_limits(weights)
-    tiles = picture_tiles(
-        names, [_filter_picture(kernels, limit, scale) for kernels, limit in zip(weights, limits, strict=True)]
-    )
+    pairs = zip(weights, limits, strict=True)
+    tiles = picture_tiles(names, [_filter_picture(kernels, limit, scale, colormap) for kernels, limit in pairs])
     return Grid([Section([tiles], scale=1)]).pixels()
 
 
-def _filter_picture(weights: Weights, limit: float, scale: int) -> Levels:
+def _filter_picture(weights: Weights, limit: float, scale: int, colormap: str) -> Levels:
     """Draw the kernels of a filter `(C, kh, kw)` side by side, or as one color picture if there are three."""
     levels = kernel_levels(weights, limit)
     if len(levels) == 3:
         return add_frame(enlarge(np.moveaxis(levels, 0, -1), scale))
-    return hstack_pictures([add_frame(enlarge(kernel, scale)) for kernel in levels], 1)
+    kernels = (apply_colormap(kernel, colormap) for kernel in levels)
+    return hstack_pictures([add_frame(enlarge(kernel, scale)) for kernel in kernels], 1)

@@ -231,3 +231,12 @@ def test_images_smaller_than_the_receptive_field_are_refused(model):
     assert refused("show-patterns", model, "--data", "tiny.png") == (
         "cnnfx: tiny.png: 8×9 pixels are smaller than the receptive field of layer 2 of small, 16×16."
     )
+
+
+def test_deconvolutions_are_drawn_in_the_chosen_colors(model):
+    command = ("show-patterns", model, *DATA, "--only", "1", "--method", "deconvolution", "-q")
+    done(*command, "-o", "gray.png")
+    done(*command, "-o", "diverging.png", "--colormap", "diverging")
+    with PIL.Image.open("gray.png") as gray, PIL.Image.open("diverging.png") as colored:
+        assert (gray.mode, colored.mode) == ("L", "RGB")
+        assert gray.width == colored.width

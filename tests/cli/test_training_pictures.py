@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.cli.commands import COMMAND, done, environment, refused, run, wait_until
-from tests.cli.pictures import opened, pixels
+from tests.cli.pictures import frames, opened, pixels
 
 TINY = ("train", "--data", "drawn:300", "--widths", "2,3")
 LONG = ("train", "--data", "drawn:6000", "--widths", "6,12", "--epochs", "60")
@@ -145,3 +145,13 @@ def test_too_many_filters_for_a_filmstrip_are_refused_before_training():
 def test_a_bad_picture_is_refused_before_training(given, message, code):
     assert refused(*TINY, "--epochs", "1", *given, code=code) == f"cnnfx: {message}"
     assert os.listdir() == []
+
+
+def test_the_filmstrip_has_the_chosen_colors():
+    done(*TINY, "--epochs", "1", "--filmstrip", "a.gif", "--colormap", "diverging", "-q")
+    frame = frames("a.gif")[-1][0].astype(int)
+    assert (abs(frame[..., 0] - frame[..., 2]) > 60).any()
+
+
+def test_a_color_map_without_a_filmstrip_is_refused():
+    assert refused(*TINY, "--colormap", "heat", code=2) == "cnnfx: --colormap is for --filmstrip FILE. Give both."
