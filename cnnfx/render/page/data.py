@@ -46,7 +46,7 @@ def page_data(network: Network, image: Image, color_scale: ColorScale, max_pixel
     shape = _training_shape(network)
     trained = shape and {"shape": shape, "digits": reads_digits(shape, network.classes)}
     data = {
-        "network": _network_data(network),
+        "network": _network_data(network, image.channel_names),
         "image": {
             "name": file_name(image),
             "channels": image.channel_names,
@@ -80,14 +80,15 @@ def file_name(image: Image) -> str:
     return PurePath(image.name).name or image.name
 
 
-def _network_data(network: Network) -> dict[str, Any]:
+def _network_data(network: Network, channels: tuple[str, ...]) -> dict[str, Any]:
+    inputs = [channels, *(layer.channel_names for layer in network.layers)]
     head = _usable_head(network)
     return {
         "name": network.name,
         "mean": network.mean,
         "std": network.std,
         "classes": network.classes,
-        "layers": [_layer_data(layer) for layer in network.layers],
+        "layers": [_layer_data(*both) for both in zip(network.layers, inputs, strict=False)],
         "head": head and {"shape": head.shape, "weights": pack_array(head.weights), "bias": pack_array(head.bias)},
     }
 
@@ -98,9 +99,10 @@ def _usable_head(network: Network) -> Dense | None:
     return head if head is not None and head.shape[0] == len(network.layers[-1].outputs) else None
 
 
-def _layer_data(layer: Layer) -> dict[str, Any]:
+def _layer_data(layer: Layer, inputs: tuple[str, ...]) -> dict[str, Any]:
     return {
         **layer.to_dict(),
+        "inputs": inputs,
         "nonNegative": layer.non_negative,
         "weights": pack_array(layer.conv.weights),
         "bias": pack_array(layer.conv.bias),

@@ -11,8 +11,9 @@ const MAX_OPEN_CHANNELS = 3; // input channels; with more, each has a line that 
     tables are open. */
 function explanationElements(trace, layer, output, inputOf, inputLayer, opened) {
   const isCombination = trace.filters.length > 1;
-  const hasManyChannels = trace.filters.some(({ terms }) => terms.length > MAX_OPEN_CHANNELS);
-  const parts = trace.filters.flatMap((filter) => [
+  const filters = trace.filters.map((filter) => ({ ...filter, connected: connectedTerms(filter) }));
+  const hasManyChannels = filters.some(({ connected }) => connected.length > MAX_OPEN_CHANNELS);
+  const parts = filters.flatMap((filter) => [
     ...(isCombination ? [createElement("h3", {}, `Filter ${filter.name}`)] : []),
     ...(hasManyChannels ? [sumLine(filter)] : []),
     ...termElements(filter, inputOf, inputLayer, opened),
@@ -27,6 +28,12 @@ function explanationElements(trace, layer, output, inputOf, inputLayer, opened) 
     steps.push(stepLine(ACTIVATION_TEXTS[layer.activation](numberText(trace.combined)), trace.value));
   if (layer.pool) steps.push(poolingElement(layer.pool, trace));
   return hasManyChannels && !isCombination ? [parts[0], ...steps, ...parts.slice(1)] : [...parts, ...steps];
+}
+
+/** Return the terms of the channels that a filter reads; the first one if all its weights are 0. */
+function connectedTerms({ terms }) {
+  const connected = terms.filter(({ weights }) => weights.some((weight) => weight !== 0));
+  return connected.length ? connected : terms.slice(0, 1);
 }
 
 const COMBINATION_TEXTS = {
@@ -48,14 +55,14 @@ function stepLine(text, value) {
 }
 
 /** Return the sum over the input channels, and the bias. */
-function sumLine({ terms, bias, sum }) {
+function sumLine({ connected, bias, sum }) {
   const sums =
-    terms.length <= 6 && terms.length > 1
-      ? terms.map((term) => inParentheses(numberText(term.sum))).join(" + ")
-      : `sum over ${terms.length} input channels`;
+    connected.length <= 6 && connected.length > 1
+      ? connected.map((term) => inParentheses(numberText(term.sum))).join(" + ")
+      : `sum over ${connected.length} input channels`;
   const line = createElement("p", { class: "step" });
-  line.append(terms.length === 1 ? "sum of the products" : sums);
-  if (terms.length === 1 && bias) line.append(` ${numberText(terms[0].sum)}`);
+  line.append(connected.length === 1 ? "sum of the products" : sums);
+  if (connected.length === 1 && bias) line.append(` ${numberText(connected[0].sum)}`);
   if (bias) line.append(` + bias ${inParentheses(numberText(bias))}`);
   line.append(" = ", createElement("strong", {}, numberText(sum)));
   return line;
@@ -82,20 +89,20 @@ function poolingElement({ kind, size }, { block, blockIndex }) {
   );
 }
 
-/** Return the products of each input channel. Channels whose weights are all 0 are only counted. */
-function termElements({ terms }, inputOf, inputLayer, opened) {
-  const connected = terms.filter(({ weights }) => weights.some((weight) => weight !== 0));
-  const shown = connected.length ? connected : terms.slice(0, 1);
-  const elements = shown.map((term) => termElement(term, terms.length, inputOf(term.channel), inputLayer, opened));
-  const others = terms.length - shown.length;
+/** Return the products of each input channel that a filter reads, and the number of the others. */
+function termElements({ terms, connected }, inputOf, inputLayer, opened) {
+  const elements = connected.map((term) =>
+    termElement(term, connected.length, terms.length, inputOf(term.channel), inputLayer, opened),
+  );
+  const others = terms.length - connected.length;
   const note = `${others} other input channel${others > 1 ? "s have" : " has"} weights of 0.`;
   return others ? [...elements, createElement("p", { class: "note" }, note)] : elements;
 }
 
-/** Return the products of one input channel. */
-function termElement(term, count, input, inputLayer, opened) {
+/** Return the products of one of `count` input channels that a filter reads, of `depth` in all. */
+function termElement(term, count, depth, input, inputLayer, opened) {
   if (count <= MAX_OPEN_CHANNELS) {
-    const heading = count > 1 ? [createElement("h4", {}, `On ${input.name}: ${numberText(term.sum)}`)] : [];
+    const heading = depth > 1 ? [createElement("h4", {}, `On ${input.name}: ${numberText(term.sum)}`)] : [];
     return createElement("div", { class: "term" }, ...heading, productElement(term, input, inputLayer));
   }
   const width = term.columns.length;

@@ -9,9 +9,8 @@ const MIN_KERNEL_SIDE = 12; // CSS pixels; filters whose kernels would be smalle
 /** Return the kernels of a filter as one small picture in an array, which is empty if the kernels would be too small to
     be recognized. */
 function filterPicture(layer, filter) {
-  const [, depth, height, width] = layer.shape;
-  const slices = Array.from({ length: depth }, (_, slice) => slice).filter((slice) => isConnected(layer, filter, slice));
-  if (!slices.length) slices.push(0);
+  const [, , height, width] = layer.shape;
+  const slices = readsColors(layer) ? [0] : connectedSlices(layer, filter);
   const columns = slices.length <= MAX_KERNEL_COLUMNS ? slices.length : Math.ceil(Math.sqrt(slices.length * 1.4));
   const rows = Math.ceil(slices.length / columns);
   const [fullWidth, fullHeight] = [columns * (width + 1) - 1, rows * (height + 1) - 1];
@@ -19,7 +18,7 @@ function filterPicture(layer, filter) {
   const scale = fitting < 1 ? fitting : Math.floor(fitting);
   if (Math.max(width, height) * scale < MIN_KERNEL_SIDE) return [];
   const weights = kernelsOf(layer, filter);
-  const color = signedGrays(weights);
+  const color = readsColors(layer) ? weightColors(weights) : weightGrays(weights);
   const canvas = drawPixels(fullWidth, fullHeight, (index) => {
     const x = index % fullWidth;
     const y = Math.floor(index / fullWidth);
@@ -27,13 +26,40 @@ function filterPicture(layer, filter) {
     const i = y % (height + 1);
     const j = x % (width + 1);
     const isGap = i === height || j === width || slice === undefined;
-    return isGap ? 0 : color(weights[(slice * height + i) * width + j]); // 0 is transparent
+    return isGap ? 0 : color((slice * height + i) * width + j); // 0 is transparent
   });
   canvas.className = slices.length > 1 ? "kernel many" : "kernel";
   canvas.style.width = `${fullWidth * scale}px`;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", filterText(layer, filter, weights));
   return [canvas];
+}
+
+/** Return whether a layer's filters read red, green and blue: then they are drawn in color. */
+function readsColors({ inputs, shape }) {
+  return shape[1] === 3 && inputs.join() === "red,green,blue";
+}
+
+/** Return the slices of the channels that a filter reads; the first one if all its weights are 0. */
+function connectedSlices(layer, filter) {
+  const slices = Array.from({ length: layer.shape[1] }, (_, slice) => slice);
+  const connected = slices.filter((slice) => isConnected(layer, filter, slice));
+  return connected.length ? connected : [0];
+}
+
+/** Return a function from the index of a weight to its gray. */
+function weightGrays(weights) {
+  const gray = signedGrays(weights);
+  return (index) => gray(weights[index]);
+}
+
+/** Return a function from the index of a weight of the first kernel to the color of the weights on red, green and blue
+    at its position. */
+function weightColors(weights) {
+  const size = weights.length / 3;
+  const gray = signedGrays(weights);
+  const level = (index) => gray(weights[index]) & 255;
+  return (index) => packColor(level(index), level(size + index), level(2 * size + index));
 }
 
 /** Return the weights of all kernels of a filter. */

@@ -57,6 +57,7 @@ class MapView {
     this.row = Math.min(this.row, height - 1);
     this.column = Math.min(this.column, width - 1);
     this.canvas.style.aspectRatio = `${width} / ${height}`;
+    this.canvas.style.setProperty("--ratio", width / height);
     this.canvas.setAttribute(
       "aria-label",
       `${this.label}, ${width} wide and ${height} high. Arrow keys move the position.`,

@@ -284,3 +284,24 @@ def test_a_single_bright_pixel_stays_visible_where_the_map_is_shrunk(visit):
     )
     assert brightest[0] < 400
     assert brightest[1] == 255
+
+
+def test_filters_on_red_green_and_blue_are_drawn_as_one_color_picture(visit):
+    image = Image("color.png", np.zeros((3, 9, 9), np.uint8), ("red", "green", "blue"))
+    weights = np.zeros((1, 3, 1, 2), "f4")
+    weights[0, :, 0, 0] = 1, -1, 0
+    weights[0, 2, 0, 1] = 0.5
+    page = visit(Network((Layer(Conv(weights, np.zeros(1, "f4")), ("a",)),)), image)
+    colors = page.locator(".card .kernel").evaluate(
+        "(canvas) => Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data)"
+    )
+    assert colors == [255, 0, 128, 255, 128, 128, 191, 255]
+
+
+def test_a_narrow_image_keeps_its_aspect_ratio(visit, edges):
+    image = Image("narrow.png", np.zeros((1, 300, 12), np.uint8), ("gray",))
+    page = visit(edges, image, **DESKTOP)
+    for view, ratio in (("Input", 12 / 300), ("Feature map top", 10 / 298)):
+        part = map_named(page, view).bounding_box()
+        assert part["width"] / part["height"] == pytest.approx(ratio, rel=0.1)
+        assert part["height"] <= 0.75 * 800 + 1
