@@ -23,27 +23,32 @@ COLUMN_GAP = "  "
 MAX_CLASS_NAME_CHARACTERS = 6
 """Longer names of classes are cut in the matrix."""
 
-Output = Annotated[str | None, option("--output -o FILE", "Draw the confusion matrix, such as confusion.png.")]
-Colormap = Annotated[
-    options.Colormap,
-    option("--colormap", "The colors of the confusion matrix; in diverging: correct ones blue, others orange."),
+Output = Annotated[
+    str | None, option("--output -o FILE", "Draw the confusion matrix, such as confusion.png.", options.OUTPUT)
 ]
 Mistakes = Annotated[
     str | None,
-    option("--mistakes FILE", "Draw the misclassified images with the highest probability, such as mistakes.png."),
+    option(
+        "--mistakes FILE",
+        "Draw the misclassified images with the highest probability, such as mistakes.png.",
+        options.OUTPUT,
+    ),
 ]
-Open = Annotated[bool, option("--open", options.OPEN)]
-Threads = Annotated[int | None, option("--threads N", options.THREADS, parser=parsers.whole)]
+Colormap = Annotated[
+    options.Colormap,
+    options.colormap("the confusion matrix (in diverging, correct ones are blue, others orange)", options.OUTPUT),
+]
+Threads = Annotated[int | None, option("--threads N", options.THREADS, options.DATA, parsers.whole)]
 
 
 def evaluate(
     model: options.Model = options.DEFAULT_MODEL,
     data: options.ModelData = None,
+    threads: Threads = None,
     output: Output = None,
     mistakes: Mistakes = None,
     colormap: Colormap = "diverging",
-    open: Open = False,
-    threads: Threads = None,
+    open: options.Open = False,
     as_json: options.JsonObject = False,
     quiet: options.Quiet = False,
 ) -> None:

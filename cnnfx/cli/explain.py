@@ -62,7 +62,7 @@ Depth = Annotated[
     ),
 ]
 Colormap = Annotated[
-    options.Colormap, option("--colormap", "The colors of the patches, which terminals with colors show.", PIXEL)
+    options.Colormap, options.colormap("the patches, which terminals with colors show", options.MESSAGES)
 ]
 Json = Annotated[bool, option("--json", "Print all numbers: one JSON object per filter.", options.MESSAGES)]
 
@@ -77,8 +77,8 @@ def explain(
     layer: Layer = None,
     only: Only = None,
     depth: Depth = None,
-    colormap: Colormap = "gray",
     threads: options.Threads = None,
+    colormap: Colormap = "gray",
     as_json: Json = False,
     quiet: options.Quiet = False,
 ) -> None:

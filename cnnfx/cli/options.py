@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
@@ -26,6 +26,7 @@ LAST_LAYER = "The last layer"
 IMAGES = "Images"
 OUTPUT = "Output"
 PICTURE = "The picture"
+COLORS = "The colors"
 MESSAGES = "Messages"
 DATA = "Data"
 
@@ -187,7 +188,7 @@ class NetworkOptions:
 ChannelsOption = Annotated[
     Channels,
     option(
-        "--channels",
+        "--channels MODE",
         "The input channels of a color image: luminance (gray), three channels (rgb), each color "
         "filtered separately (each), or what the filters need (auto).",
         IMAGES,
@@ -229,23 +230,31 @@ Open = Annotated[bool, option("--open", OPEN, OUTPUT)]
 NormalizeOption = Annotated[
     Normalize,
     option(
-        "--normalize",
+        "--normalize MODE",
         "auto: 0 is black where values cannot be negative (ReLU, norm), else mid-gray; signed: 0 is mid-gray; minmax: "
         "the smallest value is black, the largest white; positive: 0 and less is black; absolute: 0 is black, large "
         "magnitudes are white; none: clip to 0..1.",
-        PICTURE,
+        COLORS,
     ),
 ]
 ScopeOption = Annotated[
-    Scope, option("--scope", "Scale each channel by its own range, or all by the range of all.", PICTURE)
+    Scope, option("--scope", "Scale each channel by its own range, or all by the range of all.", COLORS)
 ]
-ColormapOption = Annotated[Colormap, option("--colormap", "The colors of values.", PICTURE)]
+
+
+def colormap(what: str, heading: str | None = None, default: str = "") -> Any:
+    """Return the declaration of the option that chooses the colors of something."""
+    *names, last = get_args(Colormap)
+    return option("--colormap NAME", f"The colors of {what}: {', '.join(names)} or {last}.{default}", heading)
+
+
+ColormapOption = Annotated[Colormap, colormap("values", COLORS)]
 Clip = Annotated[
     float | None,
     option(
         "--clip P",
         "Draw the largest 100 - P percent of the values like the percentile P, such as 99.5, for more contrast.",
-        PICTURE,
+        COLORS,
         parsers.percentile,
     ),
 ]
@@ -255,7 +264,7 @@ Range = Annotated[
         "--range LOW,HIGH",
         "The values drawn black and white, the same for all maps and images; MAX alone is -MAX,MAX, or 0,MAX where "
         "values cannot be negative.",
-        PICTURE,
+        COLORS,
         parsers.limits,
     ),
 ]
@@ -295,7 +304,7 @@ class ScaleOptions:
 
 
 Json = Annotated[bool, option("--json", "Print one JSON object per result on standard output.", MESSAGES)]
-JsonObject = Annotated[bool, option("--json", "Print one JSON object on standard output.")]
+JsonObject = Annotated[bool, option("--json", "Print one JSON object on standard output.", MESSAGES)]
 Quiet = Annotated[bool, option("--quiet -q", "Print errors only.", MESSAGES)]
 THREADS = "Total number of threads, instead of $CNNFX_THREADS or the number of processors."
 Threads = Annotated[int | None, option("--threads N", THREADS, IMAGES, parsers.whole)]
@@ -307,6 +316,8 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model (.npz) writ
 ModelData = Annotated[
     str | None,
     option(
-        "--data DATA", "A data set as for cnnfx train, of which the test images are used. By default the model's own."
+        "--data DATA",
+        "A data set as for cnnfx train, of which the test images are used. By default the model's own.",
+        DATA,
     ),
 ]

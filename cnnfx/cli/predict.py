@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from cnnfx.training.predict import Prediction
 
 
-Model = Annotated[str, option("--model -m MODEL", "A model (.npz) written by cnnfx train.")]
-Top = Annotated[int | None, option("--top N", "Print the N most probable classes.  [default: 3]", parser=parsers.whole)]
+MODEL = "The model"
+"""A heading of the help."""
+
+Model = Annotated[str, option("--model -m MODEL", "A model (.npz) written by cnnfx train.", MODEL)]
+Top = Annotated[int | None, option("--top N", "Print the N most probable classes.  [default: 3]", MODEL, parsers.whole)]
 
 
 def predict(

@@ -34,59 +34,61 @@ Spec = Annotated[
         autocompletion=parsers.complete_filters,
     ),
 ]
-Kernel = Annotated[
-    list[str] | None,
-    option("--kernel -k NUMBERS", "A kernel, row by row: '-1 0 1; -2 0 2; -1 0 1'. Can be repeated."),
-]
 LayerOption = Annotated[
-    str, option("--layer N|all", "The layer whose filters are shown, counted from 1.", parser=parsers.layers)
+    str, option("--layer N|all", "The layer whose filters are shown, counted from 1.", options.FILTERS, parsers.layers)
 ]
 Only = Annotated[
     list[str] | None,
     option(
         "--only LIST",
-        "The filters of a layer, by name or number: top,left or 1-8,12. By default all, or as many as fit on a "
+        "Show some filters only, by name or number: top,left or 1-8,12. By default all, or as many as fit on a "
         "terminal.",
+        options.FILTERS,
         autocompletion=parsers.complete_channels,
     ),
 ]
-Before = Annotated[bool, option("--before", "Show the filters of a model before training.")]
+Before = Annotated[bool, option("--before", "Show the filters of a model before training.", options.FILTERS)]
 Compare = Annotated[
-    bool, option("--compare", "Show each filter of a model before and after training, the strongest first.")
+    bool,
+    option("--compare", "Show each filter of a model before and after training, the strongest first.", options.FILTERS),
 ]
-Values = Annotated[bool, option("--values", "Print the weights; with -o, write them into the picture.")]
+Output = Annotated[str | None, option("--output -o FILE", "Write a picture; - for standard output.", options.OUTPUT)]
+Format = Annotated[
+    str | None,
+    option("--format ENDING", "The format, such as png or jpg, if the output's name has no ending.", options.OUTPUT),
+]
+Values = Annotated[
+    bool, option("--values", "Print the weights; with -o, write them into the picture.", options.PICTURE)
+]
 Scope = Annotated[
     options.Scope,
-    option("--scope", "Scale each filter by its own largest weight, or all by the largest of all."),
+    option("--scope", "Scale each filter by its own largest weight, or all by the largest of all.", options.PICTURE),
 ]
-Labels = Annotated[bool, option("--labels/--no-labels", "Write names into the picture; --no-labels: no text.")]
-Legend = Annotated[bool, option("--legend/--no-legend", "Write a title and the range of the weights.")]
-Output = Annotated[str | None, option("--output -o FILE", "Write a picture; - for standard output.")]
-Format = Annotated[
-    str | None, option("--format ENDING", "The format, such as png or jpg, if the output's name has no ending.")
+Colormap = Annotated[options.Colormap, options.colormap("weights", options.PICTURE)]
+Labels = Annotated[
+    bool, option("--labels/--no-labels", "Write names into the picture; --no-labels: no text.", options.PICTURE)
 ]
-Open = Annotated[bool, option("--open", options.OPEN)]
-Json = Annotated[bool, option("--json", "Print one JSON object per layer on standard output.")]
-Quiet = Annotated[bool, option("--quiet -q", "Print errors only.")]
+Legend = Annotated[bool, option("--legend/--no-legend", "Write a title and the range of the weights.", options.PICTURE)]
+Json = Annotated[bool, option("--json", "Print one JSON object per layer on standard output.", options.MESSAGES)]
 
 
 def show_filters(
     spec: Spec = None,
-    kernel: Kernel = None,
+    kernel: options.Kernels = None,
     layer: LayerOption = "all",
     only: Only = None,
     before: Before = False,
     compare: Compare = False,
-    values: Values = False,
-    scope: Scope = "channel",
-    colormap: options.ColormapOption = "gray",
-    labels: Labels = True,
-    legend: Legend = True,
     output: Output = None,
     format: Format = None,
-    open: Open = False,
+    open: options.Open = False,
+    values: Values = False,
+    scope: Scope = "channel",
+    colormap: Colormap = "gray",
+    labels: Labels = True,
+    legend: Legend = True,
     as_json: Json = False,
-    quiet: Quiet = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Draw filters: -1 is black, 0 gray, 1 white.
 

@@ -56,9 +56,7 @@ Method = Annotated[
     ),
 ]
 Columns = Annotated[int | None, option("--columns N", "Filters in each row.", options.PICTURE, parsers.whole)]
-Colormap = Annotated[
-    options.Colormap, option("--colormap", "The colors of the deconvolutions of gray images.", options.PICTURE)
-]
+Colormap = Annotated[options.Colormap, options.colormap("the deconvolutions of gray images", options.PICTURE)]
 Output = Annotated[
     str | None,
     option(
@@ -80,6 +78,7 @@ Seed = Annotated[
         parsers.pixels,
     ),
 ]
+Threads = Annotated[int | None, option("--threads N", options.THREADS, options.DATA, parsers.whole)]
 Json = Annotated[bool, option("--json", "Print one JSON object per filter on standard output.", options.MESSAGES)]
 
 
@@ -95,7 +94,7 @@ def show_patterns(
     format: Format = None,
     open: options.Open = False,
     seed: Seed = None,
-    threads: options.Threads = None,
+    threads: Threads = None,
     as_json: Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from cnnfx.cli import parsers
-from cnnfx.cli.options import DATA, MESSAGES, THREADS, Colormap, option
+from cnnfx.cli.options import DATA, MESSAGES, THREADS, Colormap, colormap, option
 
 # The headings of the help:
 NETWORK = "The network"
@@ -100,9 +100,7 @@ FilmstripLayer = Annotated[
         "--filmstrip-layer N", "The layer whose filters the filmstrip shows.  [default: 1]", PICTURES, parsers.whole
     ),
 ]
-FilmstripColors = Annotated[
-    Colormap | None, option("--colormap", "The colors of weights in the filmstrip.  [default: gray]", PICTURES)
-]
+FilmstripColors = Annotated[Colormap | None, colormap("weights in the filmstrip", PICTURES, "  [default: gray]")]
 Curve = Annotated[
     str | None,
     option("--curve FILE", "Plot loss and accuracy into a picture, such as curve.png, at the end.", PICTURES),

@@ -97,7 +97,8 @@ def test_the_options_of_apply_have_headings():
     lines = done("apply", "--help").stdout.splitlines()
     headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert headings == [
-        "Arguments:", "Filters:", "The last layer:", "Images:", "Output:", "The picture:", "Messages:", "Options:",
+        "Arguments:", "Filters:", "The last layer:", "Images:", "Output:", "The colors:", "The picture:",
+        "Messages:", "Options:",
     ]  # fmt: skip
 
 
