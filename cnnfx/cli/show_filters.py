@@ -273,10 +273,14 @@ def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scop
     from cnnfx.render.filter_pairs import pair_tiles
     from cnnfx.render.preview import pictures_preview
 
-    tiles = pair_tiles(before, after, slice_names(network, number), scope)
-    title = f"{_heading(network, number)[0]}, {PAIRS}"
-    scale = 4 if len(tiles.labels) <= MAX_LARGE_FILTERS else 2
-    return f"{in_lines(title, sys.stdout)}\n{pictures_preview(tiles, terminal, scale)}"
+    inputs = slice_names(network, number)
+    scale = 4 if len(after.filter_names) <= MAX_LARGE_FILTERS else 2
+    title = in_lines(f"{_heading(network, number)[0]}, {PAIRS}", sys.stdout)
+    pairs, *halves = pair_tiles(before, after, inputs, scope)
+    if terminal.colors != "none":
+        return f"{title}\n{pictures_preview(pairs, terminal, scale)}"
+    first, second = (pictures_preview(tiles, terminal, scale) for tiles in halves)  # digits have no color between them
+    return f"{title}\n\nbefore:\n{first}\n\nafter:\n{second}"
 
 
 def _picture_text(

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from cnnfx.nn.layers import Layer
 from cnnfx.render.cells import Section
 from cnnfx.render.color import apply_colormap
-from cnnfx.render.filters import FilterStyle, add_frame, are_colors, color_picture, hstack_pictures, kernel_levels
+from cnnfx.render.filters import (
+    FRAME_LEVEL,
+    FilterStyle,
+    add_frame,
+    are_colors,
+    color_picture,
+    hstack_pictures,
+    kernel_levels,
+)
 from cnnfx.render.grid import Grid
 from cnnfx.render.heading import Heading
 from cnnfx.render.legend import Legend, scale_bars
@@ -121,20 +129,22 @@ def pairs_picture(before: Layer, after: Layer, inputs: Sequence[str], caption: s
     return Grid([section], style.labels, PAIR_GAP).pixels()
 
 
-def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -> Tiles:
-    """Return the pairs of `pairs_picture` for a terminal, with one pixel per weight.
+def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -> tuple[Tiles, Tiles, Tiles]:
+    """Return the pairs of `pairs_picture` as tiles for a terminal, the tiles before and those after training.
 
-    A column of background is between before and after. `scope` is that of `FilterStyle`.
+    They have one pixel per weight. In a pair, a column of the color of frames is between before and after. `scope` is
+    that of `FilterStyle`.
     """
     order, limits = strongest_first(after), pair_limits(before, after, scope)
-    pictures = []
-    for index in order:
-        pair = [
-            _kernels(layer.conv.weights[index], inputs, limit[index], "gray")
-            for layer, limit in zip((before, after), limits, strict=True)
-        ]
-        pictures.append(hstack_pictures([hstack_pictures(kernels, 1) for kernels in pair], 1))
-    return picture_tiles([after.filter_names[index] for index in order], pictures)
+    halves = [
+        [hstack_pictures(_kernels(layer.conv.weights[k], inputs, limit[k], "gray"), 1) for k in order]
+        for layer, limit in zip((before, after), limits, strict=True)
+    ]
+    column = np.full_like(halves[0][0][:, :1], FRAME_LEVEL)
+    pairs = [np.concatenate([first, column, second], axis=1) for first, second in zip(*halves, strict=True)]
+    names = [after.filter_names[k] for k in order]
+    all_tiles, before_tiles, after_tiles = (picture_tiles(names, pictures) for pictures in (pairs, *halves))
+    return all_tiles, before_tiles, after_tiles
 
 
 def _weight_side(layer: Layer, inputs: Sequence[str]) -> int:

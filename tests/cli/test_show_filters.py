@@ -268,12 +268,19 @@ def test_before_and_after_are_compared_in_pairs(model):
 
 
 def test_pairs_are_drawn_as_text_with_the_strongest_first(model):
-    title, labels, *_ = done("show-filters", model, "--layer", "1", "--compare").stdout.splitlines()
+    lines = done("show-filters", model, "--layer", "1", "--compare").stdout.splitlines()
+    title, first, second = lines[0], lines.index("before:"), lines.index("after:")
     assert title == "layer 1: 6 filters of 5×5, before and after training, strongest first"
     weights = cnnfx.load_network(model).layers[0].conv.weights
     strongest = np.argsort(-np.square(weights).sum(axis=(1, 2, 3)))
-    shown = labels.split()
-    assert shown[0] == str(strongest[0] + 1)
+    assert lines[first + 1].split()[0] == lines[second + 1].split()[0] == str(strongest[0] + 1)
+
+
+def test_pairs_are_drawn_side_by_side_in_colors(model):
+    code, shown = on_a_terminal("show-filters", model, "--layer", "1", "--compare", COLORTERM="truecolor")
+    assert code == 0
+    assert "before:" not in shown
+    assert "48;2;" in shown
 
 
 def test_a_preset_cannot_be_compared():
