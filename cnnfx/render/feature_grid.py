@@ -331,7 +331,10 @@ def _with_filters(tiles: Tiles, maps: FeatureMaps) -> Tiles:
     def picture(index: int, width: int, height: int) -> Levels | None:
         if combined[index]:
             return None
-        return small_picture(layer.conv.weights[layer.outputs[index].of[0]], inputs, width, height)
+        filter = layer.outputs[index].of[0]
+        first = filter * layer.conv.groups // len(layer.filter_names) * layer.conv.weights.shape[1]
+        names = inputs[first : first + layer.conv.weights.shape[1]]  # a filter reads the channels of its group
+        return small_picture(layer.conv.weights[filter], names, width, height)
 
     def ranges() -> list[str]:
         texts = tiles.ranges() if tiles.ranges is not None else [""] * len(combined)

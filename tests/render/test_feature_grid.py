@@ -213,3 +213,23 @@ def test_a_grid_has_the_title_and_the_legend_that_are_asked_for() -> None:
     assert contains(titled, draw_text("−max", 13))
     bare = cnnfx.grid(values, ["a", "b"], title="Two maps", labels=False)
     np.testing.assert_array_equal(bare, cnnfx.grid(values, ["a", "b"], labels=False))
+
+
+def test_filters_on_each_color_separately_are_drawn_as_those_on_gray() -> None:
+    # No two channels are the same, so the tiles have equal ranges but other maps; the filters are the same.
+    pixels = np.zeros((3, 20, 20), np.uint8)
+    edges = cnnfx.load_network("edges")
+    colors = Image("color.png", pixels, ("red", "green", "blue"))
+    gray = Image("gray.png", pixels[:1], ("gray",))
+    on_each = map_pictures(FeatureMaps(edges.per_channel(colors.channel_names), colors), colors)
+    on_gray = map_pictures(FeatureMaps(edges.bind(gray.channel_names), gray), gray)
+    assert len(on_each) == 12
+    for index, picture in enumerate(on_each):
+        np.testing.assert_array_equal(picture, on_gray[index % 4])
+
+
+def map_pictures(maps: FeatureMaps, image: Image) -> list[np.ndarray]:
+    """Return the small pictures of the filters above the maps of a grid."""
+    grid = feature_grid(image, [(1, maps)], GridOptions(with_filters=True))
+    (tiles,) = grid.sections[-1].tiles
+    return [tiles.small_picture(index, 60, 40) for index in range(maps.shape[0])]

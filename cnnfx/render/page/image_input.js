@@ -84,7 +84,10 @@ async function decodePicture(file) {
 /** Show the name of the input and the notes on how it was read. */
 function describeInput(page) {
   const { source, original } = page;
+  const filters = page.title.slice(0, -original.title.length);
+  document.title = byId("title").textContent = filters + source.title;
   page.views[0][0].canvas.parentElement.querySelector(".title").textContent = source.title;
+  byId("input").classList.toggle("photo", source.image.width > PHOTO_WIDTH);
   byId("back").hidden = source === original;
   showNotes(source.notes);
 }

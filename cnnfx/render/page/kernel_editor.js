@@ -117,7 +117,7 @@ class KernelEditor {
     text.select();
     try {
       await navigator.clipboard.writeText(text.value);
-      byId("copied").textContent = "Copied. Save it as a file: cnnfx apply IMAGE -f FILE.toml";
+      byId("copied").textContent = "Copied. Save it as FILE.toml for: cnnfx apply IMAGE -f FILE.toml";
     } catch {
       byId("copied").textContent = "Press Ctrl+C to copy the text, and save it as FILE.toml.";
     }

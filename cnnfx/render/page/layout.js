@@ -6,7 +6,7 @@ const PHOTO_WIDTH = 100; // pixels; wider inputs get wider cards
 function layOut(page) {
   const { network, source } = page;
   byId("input-map").append(mapCard(page.views[0][0], source.title));
-  if (source.image.width > PHOTO_WIDTH) byId("input").classList.add("photo");
+  byId("input").classList.toggle("photo", source.image.width > PHOTO_WIDTH);
   network.layers.forEach((layer, index) => {
     const cardWidth = layer.outputs.length > 12 ? "6.2rem" : layer.outputs.length > 6 ? "8rem" : "9.2rem";
     const cards = layer.outputs.map((output, channel) =>

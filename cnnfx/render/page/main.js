@@ -13,6 +13,7 @@ const page = {
   /** Create the elements for an input and its maps. */
   start(data, network, source) {
     Object.assign(this, { data, network, source, original: source, colorScale: { ...data.colorScale } });
+    this.title = byId("title").textContent; // it ends with the name of the image
     this.tables = Object.fromEntries(
       Object.entries(data.colormaps).map(([name, packed]) => [name, colorTable(decode(packed))]),
     );

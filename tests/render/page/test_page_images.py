@@ -79,6 +79,7 @@ def test_a_picture_is_converted_to_gray_as_by_the_command_line(add, visit, edges
     page, content = visit(edges, seven), picture(1, 17, 23)
     add(page, "own.png", content)
     assert input_title(page) == "own.png"
+    assert page.text_content("h1") == page.title() == "edges on own.png"
     assert_maps(page, edges.bind(("gray",)), cnnfx.load_image(content, channels="gray"))
     assert page.text_content("#input-notes") == ""
 
@@ -143,6 +144,7 @@ def test_the_original_image_can_be_shown_again(visit, edges, seven):
     open_file(page, "own.png", picture(1, 17, 23))
     page.click("text=Back to seven.png")
     assert input_title(page) == "seven.png"
+    assert page.title() == "edges on seven.png"
     assert not page.is_visible("#back")
     assert shown_value(page) == before
 
