@@ -254,7 +254,7 @@ def test_a_folder_as_output_is_refused():
 
 
 def test_an_unknown_preset_is_refused():
-    assert refused("show-filters", "sobbel") == (
+    assert refused("show-filters", "sobbel", code=2) == (
         'cnnfx: there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.'
     )
 
