@@ -97,7 +97,14 @@ Peaks = Annotated[
         parsers.whole,
     ),
 ]
-Preview = Annotated[bool, option("--preview/--no-preview", "Also show the maps in the terminal.", options.MESSAGES)]
+Preview = Annotated[
+    bool,
+    option(
+        "--preview/--no-preview",
+        "Also show the maps in the terminal. $CNNFX_GRAPHICS says how: kitty, iterm2, sixel, none, or auto.",
+        options.MESSAGES,
+    ),
+]
 DEFAULT_SCALE = options.ScaleOptions()
 
 

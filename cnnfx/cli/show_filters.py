@@ -96,6 +96,10 @@ def show_filters(
     several input channels is a row of kernels, one per channel. The terminal
     shows only the first of many such filters.
 
+    Terminals that show pictures by the protocols of kitty or iTerm2 or as
+    sixel graphics get pictures. $CNNFX_GRAPHICS chooses kitty, iterm2, sixel,
+    or none; by default (auto) it is found out.
+
     \b
       cnnfx show-filters edges
       cnnfx show-filters sobel --values

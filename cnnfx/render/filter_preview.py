@@ -101,7 +101,7 @@ def filter_table(layer: Layer, inputs: Sequence[str], terminal: Terminal, style:
     if terminal.graphics != "none":
         return _picture_text(layer, inputs, terminal, style)
     names, inputs = (
-        [cut(name, min(MAX_NAME_WIDTH, terminal.width // 3), terminal.ellipsis) for name in given]
+        [cut(terminal.encodable(name), min(MAX_NAME_WIDTH, terminal.width // 3), terminal.ellipsis) for name in given]
         for given in (layer.filter_names, inputs)
     )
     margin = max(map(display_width, names)) + 1

@@ -14,7 +14,7 @@ from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.render.color import ColorScale, draw_values
 from cnnfx.render.legend import range_text
-from cnnfx.render.terminal import Terminal, digits, half_blocks, signs
+from cnnfx.render.terminal import WEAK_OUTPUT, Terminal, digits, half_blocks, signs
 from cnnfx.render.tiles import Levels, Tiles, paste, picture_tiles
 from cnnfx.render.wrapping import cut, display_width, pad
 
@@ -56,7 +56,10 @@ def maps_preview(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, termina
         return picture_text(maps_picture(maps, color_scale, terminal.pixel_width), terminal)
     count, height, width = maps.shape
     scales = color_scale.linear_scales(maps)
-    labels = [f"{name} {range_text(*scale.limits)}" for name, scale in zip(maps.names, scales, strict=True)]
+    labels = [
+        terminal.encodable(f"{name} {range_text(*scale.limits)}")
+        for name, scale in zip(maps.names, scales, strict=True)
+    ]
     frame = 0 if terminal.colors == "none" else 2
     needed = min(max(width + frame, *map(display_width, labels)), MIN_TILE_WIDTH)
     columns = balanced_columns(count, needed, terminal.width)
@@ -68,7 +71,7 @@ def maps_preview(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, termina
     for label, values, scale in zip(labels, small, scales, strict=True):
         if terminal.colors == "none":
             largest = max(abs(value) for value in scale.limits)
-            rows = signs(values, largest, terminal.encoding)
+            rows = signs(values, largest, terminal.encoding, WEAK_OUTPUT)
             tiles.append(TextTile(label, shape[1], ["".join(row) for row in rows]))
         else:
             picture = draw_values(values, scale, color_scale.colormap, not np.isfinite(values).all())
@@ -223,12 +226,13 @@ def balanced_columns(count: int, cell_width: int, width: int) -> int:
 def side_by_side(tiles: Sequence[TextTile], columns: int, terminal: Terminal) -> str:
     """Return rows of tiles of one size under their labels, which are cut where they are too long."""
     room = (terminal.width + TILE_GAP) // columns - TILE_GAP
-    width = max(tiles[0].width, min(room, max(display_width(tile.label) for tile in tiles)))
+    names = [terminal.encodable(tile.label) for tile in tiles]
+    width = max(tiles[0].width, min(room, max(map(display_width, names))))
     filling = " " * (width - tiles[0].width)
     lines = []
     for first in range(0, len(tiles), columns):
         row = tiles[first : first + columns]
-        labels = [pad(cut(tile.label, width, terminal.ellipsis), width) for tile in row]
+        labels = [pad(cut(name, width, terminal.ellipsis), width) for name in names[first : first + columns]]
         pictures = zip(*([line + filling for line in tile.lines] for tile in row), strict=True)
         lines += [(" " * TILE_GAP).join(parts).rstrip() for parts in (labels, *pictures)]
     return "\n".join(lines)

@@ -24,11 +24,15 @@ Graphics = Literal["kitty", "iterm2", "sixel", "none"]
 """The graphics protocols of terminals; see `cnnfx.render.graphics`."""
 
 UPPER_HALF, LOWER_HALF = "▀", "▄"
-WEAK = 0.125
-"""Values of less than this share of the largest magnitude have no sign."""
+WEAK_WEIGHT = 0.125
+"""Weights of less than this share of the largest magnitude have no sign."""
+WEAK_OUTPUT = 0.3
+"""Values of feature maps of less than this share of the largest magnitude have no sign."""
 SIGNS = ("−", "·", "+")
 """The signs of negative values, of small ones, and of positive values. They are as clear on a light background as on a
 dark one, where shades would be reversed."""
+ASCII_TEXTS = str.maketrans({"−": "-", "±": "+-", "…": "..", "×": "x", "·": "."})
+"""What is written in ranges of values where the encoding lacks a character."""
 ASCII_SIGNS = ("-", ".", "+")
 BOLD = "\x1b[1m"
 """The escape code for bold text."""
@@ -83,6 +87,13 @@ class Terminal(NamedTuple):
     def pixel_rows(self) -> int:
         """The rows of square pixels, each as wide as a character, that cannot be told apart: 1 with half blocks."""
         return 1 if self.colors != "none" and _encodes(self.encoding, UPPER_HALF) else 2
+
+    def encodable(self, text: str) -> str:
+        """Return a text with other characters in place of those that the encoding lacks."""
+        if _encodes(self.encoding, text):
+            return text
+        encoding = self.encoding if _encodes(self.encoding, "") else "ascii"
+        return text.translate(ASCII_TEXTS).encode(encoding or "utf-8", "replace").decode(encoding or "utf-8")
 
     @property
     def ellipsis(self) -> str:
@@ -154,19 +165,23 @@ def half_blocks(
     return _colored(pixels, depth, shown)
 
 
-def signs(values: NDArray[Any], largest: float, encoding: str | None = "utf-8") -> list[list[str]]:
+def signs(
+    values: NDArray[Any], largest: float, encoding: str | None = "utf-8", weak: float = WEAK_WEIGHT
+) -> list[list[str]]:
     """Return a sign for each value `(H, W)`, in rows: `+`, `−`, `·` for small values, and `?` for NaN.
 
     Parameters
     ----------
     values : array (H, W)
     largest : float
-        The largest magnitude; see `WEAK`.
+        The largest magnitude.
     encoding : str, optional
         The encoding of the stream; if it has no `·` or `−`, ASCII characters are used.
+    weak : float
+        The share of the largest magnitude below which values are small.
     """
     minus, dot, plus = SIGNS if _encodes(encoding, "".join(SIGNS)) else ASCII_SIGNS
-    least = WEAK * largest if largest > 0 else math.inf
+    least = weak * largest if largest > 0 else math.inf
 
     def sign(value: float) -> str:
         if math.isnan(value):

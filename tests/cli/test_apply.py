@@ -391,7 +391,7 @@ def test_a_terminal_gets_a_preview():
 
 def test_a_terminal_without_colors_gets_a_preview_in_signs():
     _, shown = on_a_terminal("apply", SEVEN, "-f", "edges", NO_COLOR="1")
-    assert "\n·········++++·············  ·········−−++·············\n" in shown
+    assert "\n··········+++·············  ·········−−++·············\n" in shown
     assert "\x1b" not in shown
 
 

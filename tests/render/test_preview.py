@@ -86,8 +86,8 @@ def test_a_line_of_one_pixel_in_a_large_map_keeps_its_brightness(line) -> None:
 
 def test_maps_stand_side_by_side_in_frames_under_their_names() -> None:
     text = maps_preview(array_maps([[0, 1]], [[0, -1]], names=["a", "second"]), ColorScale("signed"), COLORS)
-    assert plain(text).split("\n") == ["a       second", " ▀▀      ▀▀ ", "▀▀▀▀    ▀▀▀▀"]
-    assert shown_pixels(text)[1, :, 0].tolist() == [95, 128, 255, 95, -1, -1, -1, -1, 95, 128, 0, 95]
+    assert plain(text).split("\n") == ["a ±1       second ±1", " ▀▀         ▀▀ ", "▀▀▀▀       ▀▀▀▀"]
+    assert shown_pixels(text)[1, :, 0].tolist() == [95, 128, 255, 95, *[-1] * 7, 95, 128, 0, 95]
 
 
 def test_the_frame_has_one_color_on_all_sides() -> None:
@@ -99,7 +99,7 @@ def test_the_frame_has_one_color_on_all_sides() -> None:
 
 def test_a_map_that_cannot_be_negative_is_drawn_from_black() -> None:
     maps = array_maps([[0, 1]], [[0, 1]], names=["a", "b"], non_negative=[True, False])
-    assert shown_pixels(maps_preview(maps, ColorScale(), COLORS))[1, [1, 2, 7, 8], 0].tolist() == [0, 255, 128, 255]
+    assert shown_pixels(maps_preview(maps, ColorScale(), COLORS))[1, [1, 2, 8, 9], 0].tolist() == [0, 255, 128, 255]
 
 
 def test_a_color_map_colors_the_preview() -> None:
@@ -120,17 +120,17 @@ def test_a_fixed_range_applies() -> None:
 
 
 def test_without_colors_values_are_signs() -> None:
-    maps = array_maps([[-1, 0.1, 1]] * 2, names=["x"])
-    assert maps_preview(maps, ColorScale(), PLAIN) == "x\n−·+"
-    assert maps_preview(maps, ColorScale(), ASCII) == "x\n-.+"
+    maps = array_maps([[-1, 0.29, 0.31]] * 2, names=["x"])
+    assert maps_preview(maps, ColorScale(), PLAIN) == "x ±1\n−·+"
+    assert maps_preview(maps, ColorScale(), ASCII) == "x +-1\n-.+"
 
 
 def test_a_map_without_contrast_has_no_signs() -> None:
-    assert maps_preview(array_maps(np.zeros((2, 2))), ColorScale(), PLAIN) == "map 0\n··"
+    assert maps_preview(array_maps(np.zeros((2, 2))), ColorScale(), PLAIN) == "map 0 0\n··"
 
 
 def test_a_line_of_signs_shows_two_rows() -> None:
-    assert maps_preview(array_maps([[0, 1], [-1, 0], [0, 0], [0, 0]]), ColorScale(), PLAIN) == "map 0\n−+\n··"
+    assert maps_preview(array_maps([[0, 1], [-1, 0], [0, 0], [0, 0]]), ColorScale(), PLAIN) == "map 0 ±1\n−+\n··"
 
 
 def test_a_very_high_map_is_limited_in_height() -> None:
@@ -197,4 +197,4 @@ def test_a_long_label_is_cut() -> None:
 
 def test_in_color_without_half_blocks_a_pixel_is_a_whole_character() -> None:
     text = maps_preview(array_maps([[-1, 1]] * 4), ColorScale("signed"), COLORS._replace(encoding="ascii"))
-    assert plain(text).split("\n") == ["map 0", "    ", "    ", "    ", "    "]
+    assert plain(text).split("\n") == ["map 0 +-1", "    ", "    ", "    ", "    "]

@@ -142,6 +142,14 @@ def test_a_character_shows_two_rows_of_pixels_only_as_colored_half_blocks(termin
     assert terminal.pixel_rows == rows
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("utf-8", "größer ±1…2"), (None, "größer ±1…2"), ("ascii", "gr??er +-1..2"), ("x", "gr??er +-1..2")],
+)
+def test_what_an_encoding_lacks_is_replaced(encoding, text):
+    assert Terminal(80, "none", encoding).encodable("größer ±1…2") == text
+
+
 # Without colors
 
 
