@@ -70,3 +70,12 @@ def test_an_image_is_shown_in_a_line_without_its_values() -> None:
     assert repr(color) == "<Image 'photo.jpg': 640×480, red, green, blue, uint8>"
     many = Image("maps.npy", np.zeros((24, 5, 6), np.float32), tuple(map(str, range(24))))
     assert repr(many) == "<Image 'maps.npy': 6×5, 24 channels, float32>"
+
+
+@pytest.mark.parametrize(("dtype", "maximum"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, None)])
+def test_pixels_keep_their_numbers_and_know_the_value_of_white(dtype: type, maximum: int | None) -> None:
+    values = np.arange(12).reshape(1, 4, 3).astype(dtype)
+    image = Image("image", values, ("gray",))
+    assert image.maximum == maximum
+    assert image.pixels(1, 3).dtype == np.float32
+    np.testing.assert_array_equal(image.pixels(1, 3), values[:, 1:3])

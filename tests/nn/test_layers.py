@@ -171,3 +171,27 @@ def test_softmax_gives_probabilities_for_scores_of_any_magnitude() -> None:
 
 def test_avg_is_another_name_of_mean_pooling():
     assert Pool.parse("avg:3") == Pool.parse("average: 3") == Pool("mean", 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "activation", "expected"),
+    [
+        ("take", "none", False),
+        ("norm", "none", True),
+        ("max", "none", False),
+        ("sum", "none", False),
+        ("mean", "none", False),
+        ("difference", "none", False),
+        ("take", "relu", True),
+        ("difference", "abs", True),
+        ("max", "relu", True),
+    ],
+)
+@pytest.mark.parametrize("pool", [None, Pool("mean", 2)])
+def test_the_kinds_of_combination_and_activation_say_whether_a_channel_can_be_negative(
+    kind: str, activation: str, expected: bool, pool: Pool | None
+) -> None:
+    combine = (Combination("c", kind, (0, 1)), Combination("d", "take", (1,)))
+    conv = Conv(np.ones((2, 1, 1, 1)), np.zeros(2))  # positive weights do not matter
+    found = Layer(conv, ("a", "b"), combine, Activation(activation), pool).non_negative
+    assert found == (expected, activation != "none")

@@ -104,6 +104,15 @@ def test_weak_signals_are_signals(scale: float, weight_scale: float) -> None:
         assert maps.signal_ranges != [(0.0, 0.0)]
 
 
+def test_one_level_of_65535_is_signal_also_for_a_kernel_of_many_weights() -> None:
+    weights = np.ones((1, 1, 12, 20))
+    weights[..., ::2] = -1
+    values = np.full((40, 50), 30000, np.uint16)
+    values[20, 25] += 1
+    maps = maps_of(Image("picture", values[None], ("gray",)), layer(weights))
+    np.testing.assert_allclose(maps.signal_ranges, [(-1 / 65535, 1 / 65535)], rtol=1e-6)
+
+
 def test_a_single_pixel_that_differs_by_a_hundred_thousandth_is_signal() -> None:
     values = np.full((30, 40), 0.5)
     values[10, 20] += 1e-5
