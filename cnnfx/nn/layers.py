@@ -88,6 +88,7 @@ class Layer:
         """Return the output channels `(K, Ho, Wo)` of input channels `(C, H, W)`, or of each image of a batch."""
         return self.finish(self.conv.forward(image))
 
+    @np.errstate(invalid="ignore", over="ignore")  # what is too large for the float type is infinite
     def finish(self, maps: Array) -> Array:
         """Apply combination, activation and pooling to the filters' feature maps `(..., K, H, W)`."""
         if self.combine:

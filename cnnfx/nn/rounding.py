@@ -38,6 +38,7 @@ class Bounds(NamedTuple):
     errors: Array
 
 
+@np.errstate(all="ignore")  # of weights that are infinite or NaN, errors are too: then all values are signal
 def rounding_errors(
     layers: Sequence[Layer], magnitudes: Array, ranges: Sequence[list[Range]] = (), exact_sums: bool = False
 ) -> list[float]:

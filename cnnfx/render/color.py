@@ -202,7 +202,7 @@ class LinearScale(NamedTuple):
         value_rows, level_rows = values.reshape(-1, values.shape[-1]), levels.reshape(-1, values.shape[-1])
         step = max(1, CHUNK_VALUES // value_rows.shape[1])
         scaled = buffer("levels", (min(step, len(value_rows)), value_rows.shape[1]), values.dtype)
-        with np.errstate(invalid="ignore"):  # infinity times a scale of 0
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity times a scale of 0; values far beyond the range
             for first in range(0, len(value_rows), step):
                 chunk = value_rows[first : first + step]
                 self._convert(chunk, scaled[: len(chunk)], level_rows[first : first + step])

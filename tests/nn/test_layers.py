@@ -195,3 +195,10 @@ def test_the_kinds_of_combination_and_activation_say_whether_a_channel_can_be_ne
     conv = Conv(np.ones((2, 1, 1, 1)), np.zeros(2))  # positive weights do not matter
     found = Layer(conv, ("a", "b"), combine, Activation(activation), pool).non_negative
     assert found == (expected, activation != "none")
+
+
+def test_a_norm_that_is_too_large_for_the_float_type_is_infinite() -> None:
+    combine = (Combination("c", "norm", (0, 1)),)
+    conv = Conv(np.ones((2, 1, 1, 1), np.float32), np.zeros(2, np.float32))
+    maps = Layer(conv, ("a", "b"), combine).forward(np.array([[[3e38, 3]]], np.float32))
+    np.testing.assert_allclose(maps, [[[np.inf, np.sqrt(18)]]])

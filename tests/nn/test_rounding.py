@@ -120,6 +120,13 @@ def test_a_single_pixel_that_differs_by_a_hundred_thousandth_is_signal() -> None
     assert maps.signal_ranges == [channel.range for channel in maps.statistics]
 
 
+@pytest.mark.parametrize("weight", [np.inf, np.nan, 3e38])
+def test_values_of_weights_that_are_not_finite_are_signal(weight: float) -> None:
+    weights = np.array([[[[weight, 0]]], [[[1, -1]]]])
+    maps = maps_of(array_image(np.array([[0, 1, 3, 0, 0]])), layer(weights), layer(np.array([[[[1.0]], [[0.0]]]])))
+    assert maps.signal_ranges == [channel.range for channel in maps.statistics]
+
+
 def test_a_bias_that_cancels_the_sum_leaves_only_rounding_errors() -> None:
     maps = maps_of(flat(0.3), layer(np.array([[[[0.1, 0.2, 0.3]]]]), bias=-0.18))
     assert maps.signal_ranges == [(0.0, 0.0)]

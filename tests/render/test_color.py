@@ -66,6 +66,10 @@ def test_no_color_map_has_a_color_close_to_that_of_nan(colormap: str) -> None:
     assert distances.min() > 60
 
 
+def test_values_far_beyond_the_range_are_clipped() -> None:
+    assert linear_scale("signed", -1e-3, 1e-3).levels(np.array([3e38, -3e38], np.float32)).tolist() == [255, 0]
+
+
 def test_nan_and_infinity_are_drawn_in_a_color_of_their_own() -> None:
     values = np.array([[np.nan, np.inf, 0], [-np.inf, 1, -1]], np.float32)
     picture = draw_values(values, linear_scale("signed", -1, 1), "gray", has_nonfinite=True)
