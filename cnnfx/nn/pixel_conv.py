@@ -7,6 +7,7 @@ A layer computes `sum(weights * pixels / 255)`. With weights that are whole numb
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from cnnfx.system.threads import run_in_threads
 
 PIXEL_MAXIMA = (255, 65535)
 """The values of white in pictures of 8 and 16 bits."""
+BLOCK_VALUES = 2**17
+"""About how many values of each channel are recognized as pixels at a time: few enough to stay in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +86,23 @@ def pixels_of(image: Array) -> tuple[Array, int] | None:
     """
     if image.dtype.kind != "f":
         return None
+    pixels = np.empty_like(image)
+    starts = range(0, image.shape[-2], max(1, BLOCK_VALUES // image.shape[-1]))
+    blocks = [slice(start, start + starts.step) for start in starts]
     for maximum in PIXEL_MAXIMA:
         white = image.dtype.type(maximum)
-        for part in (image[..., :1, :], image):  # the first row is enough to recognize most others
-            pixels = np.rint(part * white)
-            if not (np.array_equal(pixels / white, part) and pixels.min() >= 0 and pixels.max() <= white):
-                break
-        else:
+
+        failed: list[slice] = []
+
+        def convert(rows: slice, white: Any = white, failed: list[slice] = failed) -> None:
+            values, found = image[..., rows, :], pixels[..., rows, :]
+            np.rint(np.multiply(values, white, out=found), out=found)
+            if not (np.array_equal(found / white, values) and found.min() >= 0 and found.max() <= white):
+                failed.append(rows)
+
+        convert(blocks[0])  # is enough to recognize most others
+        if not failed:
+            run_in_threads(convert, blocks[1:])
+        if not failed:
             return pixels, maximum
     return None

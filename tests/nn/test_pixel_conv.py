@@ -148,3 +148,10 @@ def test_other_floats_are_no_pixels(image: np.ndarray) -> None:
 
 def test_an_array_of_integers_is_not_scaled() -> None:
     assert pixels_of(np.array([[[0, 255]]])) is None
+
+
+def test_a_value_in_the_last_row_that_is_no_pixel_is_found() -> None:
+    image = RANDOM.integers(0, 256, (1, 600, 900)).astype(np.float32) / np.float32(255)
+    assert pixels_of(image) is not None
+    image[0, -1, -1] = 0.1234
+    assert pixels_of(image) is None
