@@ -251,7 +251,7 @@ class ShownMaps:
 
     def __init__(self, maps: FeatureMaps | ArrayMaps, color_scale: ColorScale) -> None:
         self.maps, self.color_scale = maps, color_scale
-        self._parts: dict[tuple[int, int], FeatureMaps | ArrayMaps] = {}
+        self._parts: dict[tuple[int, int], FeatureMaps | ArrayMaps] = {(0, maps.shape[0]): maps}
 
     @cached_property
     def scales(self) -> list[LinearScale]:

@@ -50,7 +50,7 @@ class Heading(NamedTuple):
         legend = self.legend.draw(size, width - left) if self.legend is not None else blank(0, width)
         canvas = blank(height, width, color=legend.ndim == 3)
         for number, line in enumerate(wrap(self.text, text_size, width) if self.text else []):
-            paste(canvas, draw_text(line, text_size, width), number * line_height(text_size), 0)
+            _draw_line(canvas[number * line_height(text_size) :], line, text_size)
         top = height - legend.shape[0]
         paste(canvas, legend, round(0.7 * top) if left else top, left)  # base lines of two font sizes are level
         return canvas
@@ -71,12 +71,25 @@ def wrap(text: str, size: int, width: int, max_lines: int = MAX_LINES) -> list[s
 
     Words that are too long are shortened, and so is the last of `max_lines` lines if the text does not fit.
     """
-    # Without a regular expression, which takes longer to compile than all lines to draw.
-    parts = text.replace(" · ", "\n· ").replace(" → ", "\n→ ").split("\n")
-    lines = _fill(parts, size, width)
+    lines = _fill(_parts(text), size, width)
     if len(lines) > max_lines:
         lines = [*lines[: max_lines - 1], " ".join(lines[max_lines - 1 :])]
     return [shorten(line, size, width) for line in lines]
+
+
+def _parts(text: str) -> list[str]:
+    """Split a text before each "·" and "→"."""
+    # Without a regular expression, which takes longer to compile than all lines to draw.
+    return text.replace(" · ", "\0· ").replace(" → ", "\0→ ").split("\0")
+
+
+def _draw_line(canvas: Levels, line: str, size: int) -> None:
+    """Draw a line part by part: draw_text caches those that are the same for many images."""
+    left, space = 0, text_width(" ", size)
+    for part in _parts(line):
+        drawn = draw_text(part, size)[:, : canvas.shape[1] - left]
+        paste(canvas, drawn, 0, left)
+        left += drawn.shape[1] + space
 
 
 def _fill(parts: list[str], size: int, width: int) -> list[str]:

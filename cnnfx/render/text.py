@@ -90,6 +90,7 @@ def shorten(text: str, size: int, width: int) -> str:
     return text + "..." if text else ""
 
 
+@lru_cache(maxsize=1024)
 def text_width(text: str, size: int) -> int:
     """Return the width of a text in pixels, with escapes for characters that the typeface lacks."""
     return int(np.ceil(_font(size).getlength(escape(text))))
