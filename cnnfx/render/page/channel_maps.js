@@ -1,7 +1,7 @@
 /* The maps that an output channel is computed from: those of each kernel, their sum, combination, and activation. */
 
-/** Return the maps that a channel of layer `number` (the first is 1) is computed from; maps[number - 1] are the input of
-    the layer.
+/** Return the maps that a channel of layer `number` (the first is 1) is computed from; maps[number - 1] are the input
+    of the layer.
 
     The result is { height, width, filters, combined, activated }: values of maps before pooling. Each of `filters` is
     { index, name, bias, terms, values }; each of its terms is { slice, channel, values }, the map of one kernel, whose

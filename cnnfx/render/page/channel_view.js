@@ -49,7 +49,13 @@ class ChannelView {
     this.computed = channelMaps(network, maps, number, channel);
     const close = createElement("button", { type: "button", "aria-label": "Close" }, "×");
     close.addEventListener("click", () => this.close());
-    const heading = createElement("h3", {}, "How ", createElement("strong", {}, channelTitle(output.name)), " is computed");
+    const heading = createElement(
+      "h3",
+      {},
+      "How ",
+      createElement("strong", {}, channelTitle(output.name)),
+      " is computed",
+    );
     this.element.setAttribute("aria-label", `How ${output.name} is computed`);
     this.element.replaceChildren(
       createElement("div", { class: "panel-header" }, heading, close),
@@ -58,6 +64,7 @@ class ChannelView {
       createElement("div", { class: "legend" }),
     );
     this.draw();
+    if (this.element.isConnected) this.views.forEach((view) => view.fitToScreen());
     this.page.refresh();
   }
 
@@ -84,9 +91,7 @@ class ChannelView {
     const { filters, combined, activated, height, width } = this.computed;
     const figures = [];
     const addStep = (sign, title, view) =>
-      figures.push(
-        createElement("div", { class: "equation step" }, signElement(sign), this.valueFigure(view, title)),
-      );
+      figures.push(createElement("div", { class: "equation step" }, signElement(sign), this.valueFigure(view, title)));
     for (const { name, bias, terms, values } of filters) {
       if (terms.length < 2 && !bias) continue;
       const title = `${terms.length > 1 ? "sum" : ""}${bias ? ` + bias ${inParentheses(numberText(bias, 3))}` : ""}`;

@@ -24,8 +24,8 @@ function readNetwork(data) {
 }
 
 /** Return a layer with decoded arrays. Its `inputs` are the names of its input channels; its `shape` is [filters, input
-    channels of a group, kernel rows, kernel columns]; `outputs` has { name, kind, of } for each output channel, `of` being the filters that it is computed from;
-    `pool` is null or { kind, size }. */
+    channels of a group, kernel rows, kernel columns]; `outputs` has { name, kind, of } for each output channel, `of`
+    being the filters that it is computed from; `pool` is null or { kind, size }. */
 function readLayer(data) {
   const outputs = data.combine.length
     ? data.combine

@@ -11,7 +11,7 @@ const MIN_CONTRAST = 0.03; // least difference of the brightest and the darkest 
 const MAX_SIDE_ERROR = 2; // pixels by which the strokes of an image that is not changed may differ from STROKES_SIDE
 const MAX_CENTER_ERROR = 1; // pixels from CENTER_OF_MASS in an image that is not changed
 
-/** Return { digit, notes }: the image as a digit of 28×28, and what was changed in words; null if it has no contrast. */
+/** Return { digit, notes }: the image as a digit of 28×28, and its changes in words; null if it has no contrast. */
 function fitDigit(image) {
   const { low, high } = rangeOf(image.values);
   if (high - low < MIN_CONTRAST) return null;
@@ -51,8 +51,8 @@ function rangeOf(values) {
   return { low, high };
 }
 
-/** Return the strokes in 0..1 on a background of 0, and whether they are darker than the background, which is the median
-    of the image's border. */
+/** Return the strokes in 0..1 on a background of 0, and whether they are darker than the background, which is the
+    median of the image's border. */
 function extractStrokes({ height, width, values }) {
   const background = median(borderOf({ height, width, values }));
   const { low, high } = rangeOf(values);

@@ -116,7 +116,7 @@ function addRow(sums, output, end, padded, input, stride, weight) {
   for (; output < end; output++, input += stride) sums[output] += weight * padded[input];
 }
 
-/** Do the same for four weights, whose pixels start at `input` plus their offsets: each sum is read and written once. */
+/** Do the same for four weights, whose pixels start at `input` plus an offset: each sum is read and written once. */
 function addFourRows(sums, output, end, padded, input, offsets, stride, weights) {
   const [a, b, c, d] = weights;
   let [i, j, k, l] = offsets.map((offset) => input + offset);

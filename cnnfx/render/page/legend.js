@@ -27,7 +27,11 @@ function colorBar(scale, table, { value, isSame = true } = {}) {
     tick.style.left = `${(100 * levelOf(scale, value)) / 255}%`;
     colors.append(tick);
   }
-  const ends = createElement("div", { class: "ends" }, ...barTexts(scale, isSame).map((text) => createElement("span", {}, text)));
+  const ends = createElement(
+    "div",
+    { class: "ends" },
+    ...barTexts(scale, isSame).map((text) => createElement("span", {}, text)),
+  );
   return createElement("div", { class: "scale", "aria-hidden": "true" }, colors, ends);
 }
 

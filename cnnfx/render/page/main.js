@@ -4,7 +4,7 @@
 const page = {
   views: [], // the MapViews of each layer; layer 0 is the input
   selected: null, // the explained pixel, { view, row, column }
-  isStrongest: true, // whether the selected pixel is the strongest of the last layer rather than one that was pointed at
+  isStrongest: true, // whether the selected pixel is the strongest of the last layer, not one pointed at
   pinned: false,
   isPointing: false, // whether a pointer or the keyboard is on a map
   blockIndex: undefined, // the value of a pooled block that was clicked

@@ -51,7 +51,7 @@ class MapView {
   }
 
   /** Show another picture, a canvas with one pixel for each value. With `keepsBright`, where the screen has fewer
-      pixels than the map, each shows the brightest pixel under it instead of the mean, so that single ones stay visible. */
+      pixels than the map, each shows the brightest pixel under it instead of the mean, so that it stays visible. */
   show(width, height, picture, keepsBright = false) {
     Object.assign(this, { width, height, picture, keepsBright, key: null });
     this.row = Math.min(this.row, height - 1);

@@ -27,7 +27,7 @@ SCRIPTS = (
     "data", "geometry", "forward", "trace", "channel_maps", "receptive_field", "color_scale", "rounding", "colors",
     "resampling", "digit_preprocessing", "picture", "toml",
     "elements", "legend", "map_view", "pointing", "filter_picture", "explanation", "pen", "layout", "classes",
-    "explanation_panel", "channel_view", "kernel_editor", "image_input", "controls", "main",
+    "explanation_panel", "channel_view", "number_cell", "kernel_editor", "image_input", "controls", "main",
 )  # fmt: skip
 """The scripts of the page, each of which uses only those before it."""
 LARGE_PAGE_BYTES = 2_000_000

@@ -48,7 +48,7 @@ function readPicture({ name, height, width, rgba }, channels, maxPixels) {
   return { image: imageOf(reduced, 255, channels, size.height, size.width), notes: [note] };
 }
 
-/** Return an image as a model with training images of `shape` reads it, { image, notes }; null if it has no contrast. */
+/** Return an image as a model trained on images of `shape` reads it, { image, notes }; null if it has no contrast. */
 function fitToModel(image, { shape: [channels, height, width], digits }) {
   if (digits) {
     const fitted = fitDigit(image);

@@ -1,7 +1,7 @@
 /* Mouse, touch and keyboard on a map.
 
-   `page` has point(view, row, column), leave(), pin(view, row, column), viewportChanged() after panning and zooming, and
-   focusLayer(view, offset). */
+   `page` has point(view, row, column), leave(), pin(view, row, column), viewportChanged() after panning and zooming,
+   and focusLayer(view, offset). */
 
 const MAX_CLICK_MOVEMENT = 5; // CSS pixels that a pointer may move in a click
 const ZOOM_STEP = 1.5; // factor of the zoom buttons and keys

@@ -1,6 +1,6 @@
 /* A network of one layer as the text of a filter file. */
 
-/** Return the text of a filter file with a layer's weights and settings. `inputs` are the names of its input channels. */
+/** Return the text of a filter file with a layer's weights and settings. `inputs` are the names of its channels. */
 function filterFile(name, layer, inputs) {
   const lines = [`name = ${tomlText(name.replace(/[/\\:]/g, "-"))}`, ...settingLines(layer)];
   layer.filters.forEach((filter, index) => {

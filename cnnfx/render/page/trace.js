@@ -49,7 +49,12 @@ function traceFilter(layer, input, [rowGeometry, columnGeometry], filter, row, c
   });
   const bias = layer.bias[filter];
   const largest = Math.max(...terms.map((term) => term.largest));
-  return { name: layer.filters[filter], terms, bias, sum: withoutRounding(sumOf(terms, ({ sum }) => sum) + bias, largest) };
+  return {
+    name: layer.filters[filter],
+    terms,
+    bias,
+    sum: withoutRounding(sumOf(terms, ({ sum }) => sum) + bias, largest),
+  };
 }
 
 const MAX_ROUNDING_ERROR = 1e-6; // of a sum, as a share of its largest product
@@ -76,7 +81,7 @@ function numberAt({ height, width }, numbers, channel, row, column) {
 }
 
 /** Return the input rows or columns that a kernel reads for an output, in the order of the kernel; -1 in zero padding.
-    */
+ */
 function kernelSources({ size, stride, dilation, sources }, output) {
   return Array.from({ length: size }, (_, index) => sources[output * stride + index * dilation]);
 }

@@ -139,6 +139,10 @@ def test_the_open_maps_follow_a_drawing(visit, digit_model, seven):
     draw_seven(page)
     after = values(page)
     assert after != before
+    sizes = page.locator(".channel-view canvas.map").evaluate_all(
+        "(all) => all.map((one) => [one.width, Math.round(one.getBoundingClientRect().width)])"
+    )
+    assert all(pixels == width for pixels, width in sizes)
     assert after[-1] == pytest.approx(shown_value(page), rel=1e-6)
 
 

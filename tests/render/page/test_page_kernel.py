@@ -140,6 +140,19 @@ def test_at_first_the_editor_shows_the_filter_of_the_explained_pixel(visit, edge
     assert page.locator("#filter option:checked").text_content() == name
 
 
+def test_the_pixel_of_another_filter_is_replaced_by_one_of_the_edited_filter_unless_it_is_pinned(visit, edges, seven):
+    page, network = visit(edges, seven), edges.bind(seven.channel_names)
+    weight(page, 1, 1, "left").fill("2")
+    maps = edited(network, {(1, 1, 1): 2}).feature_maps(seven.floats())[-1]
+    row, column = np.unravel_index(maps[1].argmax(), maps[1].shape)
+    assert shown_value(page) == pytest.approx(float(maps[1].max()), abs=1e-5)
+    assert page.text_content("#where") == f"left, layer 1, column {column}, row {row}"
+    click(page, map_named(page, "Feature map left"), 3, 4, (26, 26))
+    weight(page, 1, 1, "right").fill("3")
+    shown_value(page)
+    assert page.text_content("#where") == "left, layer 1, column 4, row 3"
+
+
 def test_a_combination_and_its_filters_follow_the_weights(visit, seven):
     sobel = cnnfx.load_network("sobel").bind(seven.channel_names)
     page = visit(sobel, seven)
