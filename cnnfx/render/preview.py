@@ -26,7 +26,7 @@ MAX_TILE_ROWS = 96
 """The most rows of pixels of a map: two of them are one line."""
 FRAME_COLOR = (95, 135, 175)
 """The color of frames: one of xterm's, which stands out from black, white and gray."""
-MIN_PICTURE_WIDTH, MAX_PICTURE_WIDTH = 200, 300
+MIN_PICTURE_WIDTH, MAX_PICTURE_WIDTH = 200, 280
 """The least and the most pixels that a map needs in a picture, before there are fewer maps side by side."""
 MAX_PICTURE_HEIGHT = 600
 """The most rows of a map in a picture."""
@@ -100,7 +100,7 @@ def maps_picture(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, width: 
         draw_values(values, scale, color_scale.colormap, in_color)
         for values, scale in zip(small, shown.scales, strict=True)
     ]
-    tiles = picture_tiles(maps.names, pictures)._replace(ranges=shown.tiles().ranges)
+    tiles = picture_tiles(maps.names, pictures)._replace(ranges=shown.tiles(with_ranges=True).ranges)
     return Grid([Section([tiles], columns, heading=Heading("", shown.legend))]).pixels()
 
 

@@ -36,8 +36,10 @@ ASCII_TEXTS = str.maketrans({"−": "-", "±": "+-", "…": "..", "×": "x", "·
 ASCII_SIGNS = ("-", ".", "+")
 BOLD = "\x1b[1m"
 """The escape code for bold text."""
-MAX_PIXEL_WIDTH = 1000
-"""The widest picture, in pixels: what xterm shows by default."""
+MAX_SIXEL_WIDTH = 1000
+"""The widest picture as sixel graphics, in pixels: what xterm shows by default."""
+MAX_PICTURE_WIDTH = 1600
+"""The widest picture in another protocol, in pixels."""
 RESET = "\x1b[0m"
 """The escape code that resets colors and bold text."""
 
@@ -81,7 +83,7 @@ class Terminal(NamedTuple):
     @property
     def pixel_width(self) -> int:
         """The width in pixels that a picture has at most."""
-        return min(self.width * self.cell_width, MAX_PIXEL_WIDTH)
+        return min(self.width * self.cell_width, MAX_SIXEL_WIDTH if self.graphics == "sixel" else MAX_PICTURE_WIDTH)
 
     @property
     def pixel_rows(self) -> int:

@@ -14,6 +14,7 @@ from cnnfx.errors import ArgumentError
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.render.color import ColorScale
+from cnnfx.render.feature_grid import grid
 from cnnfx.render.filter_preview import filter_table, filters_preview
 from cnnfx.render.filters import filters_picture
 from cnnfx.render.graphics import KITTY_CHUNK, declared_graphics, iterm2, kitty, picture_text
@@ -87,6 +88,12 @@ def test_a_picture_is_shrunk_to_the_width_of_the_terminal(graphics) -> None:
         assert decode_sixel(text).shape == (75, 500, 3)
 
 
+@pytest.mark.parametrize(("graphics", "width"), [("sixel", 1000), ("kitty", 1600), ("iterm2", 1600)])
+def test_a_very_wide_terminal_gets_a_picture_of_limited_width(graphics, width) -> None:
+    assert Terminal(300, "256", graphics=graphics, cell_width=9).pixel_width == width
+    assert Terminal(100, "256", graphics=graphics, cell_width=9).pixel_width == 900
+
+
 def test_all_codes_are_ascii() -> None:
     for terminal in (KITTY, ITERM2, SIXEL):
         assert picture_text(NOISE, terminal).isascii()
@@ -100,6 +107,13 @@ def test_maps_are_shown_as_a_grid_with_labels_and_legend() -> None:
     picture = maps_picture(maps, ColorScale(), 640)
     np.testing.assert_array_equal(kitty_pixels(maps_preview(maps, ColorScale(), KITTY)), picture)
     assert picture.shape[1] <= 640
+
+
+def test_maps_that_are_not_shrunk_are_shown_as_in_a_file() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4) - 5
+    maps = ArrayMaps(values, ["x", "y"])
+    picture = grid(values, ["x", "y"], columns=2, legend=True)
+    np.testing.assert_array_equal(maps_picture(maps, ColorScale(), 640), picture)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 24])
