@@ -77,8 +77,8 @@ Labels = Annotated[
 Legend = Annotated[
     bool, option("--legend/--no-legend", "Write a title and the ranges of the values, with a bar.", options.PICTURE)
 ]
-WithInput = Annotated[bool, option("--with-input", "Show the input, too.", options.PICTURE)]
-WithFilters = Annotated[bool, option("--with-filters", "Show each filter above its map.", options.PICTURE)]
+WithInput = Annotated[bool, option("--with-input", "Draw the input at the left of the maps.", options.PICTURE)]
+WithFilters = Annotated[bool, option("--with-filters", "Draw each filter beside the name of its map.", options.PICTURE)]
 Overlay = Annotated[
     bool,
     option(

@@ -261,7 +261,14 @@ class ShownMaps:
     @property
     def legend(self) -> Legend:
         """The bars of the color scales."""
-        return Legend(len(set(self.maps.non_negative)), self.color_scale.colormap, self._bars, self._has_nonfinite)
+        return Legend(len(set(self._from_zero)), self.color_scale.colormap, self._bars, self._has_nonfinite)
+
+    @property
+    def _from_zero(self) -> list[bool]:
+        """Whether each channel is drawn from zero on since it cannot be negative."""
+        scale = self.color_scale
+        by_kind = scale.normalize == "auto" and scale.colormap != "diverging" and not isinstance(scale.limits, tuple)
+        return [by_kind and non_negative for non_negative in self.maps.non_negative]
 
     def tiles(self, with_ranges: bool = False) -> Tiles:
         """Return the channels as tiles, each labeled with its name and, if they differ, its range."""
@@ -286,16 +293,16 @@ class ShownMaps:
         return any(channel.nonfinite for channel in self.maps.statistics)
 
     def _bars(self) -> list[ScaleBar]:
-        bars = scale_bars(self._limits, [self._clips(non_negative) for non_negative in self.maps.non_negative])
+        bars = scale_bars(self._limits, [self._clips(from_zero) for from_zero in self._from_zero], self._from_zero)
         if self.color_scale.normalize == "absolute":
             return [bar._replace(low=f"magnitude {bar.low}") for bar in bars]
         return bars
 
-    def _clips(self, non_negative: bool) -> tuple[bool, bool]:
+    def _clips(self, from_zero: bool) -> tuple[bool, bool]:
         """Return whether values below the range are drawn in its first color, and those above it in its last."""
         scale = self.color_scale
         fixed = scale.clip is not None or scale.limits is not None or scale.normalize == "none"
-        has_lower = fixed and not non_negative and scale.normalize != "absolute"
+        has_lower = fixed and not from_zero and scale.normalize != "absolute"
         return has_lower or scale.normalize == "positive", fixed
 
     def _range_texts(self) -> list[str]:

@@ -37,7 +37,7 @@ def full_rows(count: int, columns: int) -> list[int]:
 
 
 def balanced_rows(count: int, width: float, height: float, beside: float = 0) -> Sequence[int]:
-    """Return the lengths of the rows of a grid that is about `ASPECT_RATIO` (`MANY_ASPECT_RATIO`) times as wide as high.
+    """Return the lengths of the rows of a grid whose aspect ratio is about `ASPECT_RATIO` or `MANY_ASPECT_RATIO`.
 
     Rows of one length are preferred.
 

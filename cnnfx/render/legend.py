@@ -111,11 +111,13 @@ def range_texts(limits: Sequence[Range]) -> list[str]:
     return texts if len(set(texts)) > 1 else [""] * len(texts)
 
 
-def scale_bars(limits: Sequence[Range], clipped: Sequence[tuple[bool, bool]]) -> list[ScaleBar]:
-    """Return the bars of the color scales of channels, each once.
+def scale_bars(
+    limits: Sequence[Range], clipped: Sequence[tuple[bool, bool]], kinds: Sequence[bool] | None = None
+) -> list[ScaleBar]:
+    """Return a bar for each kind of color scale.
 
-    If the channels have different ranges, the bars say "max" instead of numbers, and the labels of the channels have
-    the numbers; see `range_texts`.
+    If channels of one kind have different ranges, the bars say "max" instead of numbers, and the labels of the channels
+    have the numbers; see `range_texts`.
 
     Parameters
     ----------
@@ -123,25 +125,27 @@ def scale_bars(limits: Sequence[Range], clipped: Sequence[tuple[bool, bool]]) ->
         The values that each channel's scale draws in the first and in the last color.
     clipped : sequence of (bool, bool)
         Whether each channel may have lower values, and higher values, which are drawn in these colors too.
+    kinds : sequence of bool, optional
+        Whether each channel is drawn from zero on since it cannot be negative. By default all are of one kind.
     """
-    general = any(range_texts(limits))
-    bars = [
-        _bar(limits_of_channel, clips, general)
-        for limits_of_channel, clips in zip(limits, clipped, strict=True)
-        if not general or limits_of_channel[0] < limits_of_channel[1]
-    ]
-    return list(dict.fromkeys(bars))
+    kinds = [False] * len(limits) if kinds is None else kinds
+    # A channel that is 0 everywhere is drawn in the color of 0 of any other.
+    visible = [index for index, (low, high) in enumerate(limits) if low < high] or range(len(limits))
+    groups = [[index for index in visible if kinds[index] == kind] for kind in dict.fromkeys(kinds)]
+    general = any(len({range_text(*limits[index]) for index in group}) > 1 for group in groups)
+    return [_bar([limits[index] for index in group], clipped[group[0]], general) for group in groups if group]
 
 
-def _bar(limits: Range, clips: tuple[bool, bool], general: bool) -> ScaleBar:
-    """Return the bar of a range; with `general`, without the numbers that differ between channels."""
-    (low, high), (below, above) = limits, clips
+def _bar(limits: Sequence[Range], clips: tuple[bool, bool], general: bool) -> ScaleBar:
+    """Return the bar of channels of one kind; with `general`, without the numbers that differ between them."""
+    (low, high), (below, above) = limits[0], clips
     zero = -low / (high - low) if low < 0 < high else None
     low_text, high_text = format_scale_number(low), format_scale_number(high)
     if general:
+        is_signed, is_positive = all(low == -high for low, high in limits), all(low == 0 for low, _ in limits)
         high_text = "limit" if above else "max"
-        low_text = f"−{high_text}" if low == -high else "0" if low == 0 else "lower limit" if below else "min"
-        zero = zero if low == -high else None
+        low_text = f"−{high_text}" if is_signed else "0" if is_positive else "lower limit" if below else "min"
+        zero = zero if is_signed else None
     return ScaleBar(f"≤ {low_text}" if below else low_text, f"≥ {high_text}" if above else high_text, zero)
 
 

@@ -16,7 +16,7 @@ from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.statistics import channel_statistics
 from cnnfx.render.color import NONFINITE_COLOR, ColorScale
-from cnnfx.render.feature_grid import GridOptions, feature_grid, input_tiles, map_tiles
+from cnnfx.render.feature_grid import GridOptions, ShownMaps, feature_grid, input_tiles, map_tiles
 from cnnfx.render.filters import FRAME_LEVEL
 from cnnfx.render.text import draw_text
 from cnnfx.render.tiles import TileRun
@@ -233,3 +233,28 @@ def map_pictures(maps: FeatureMaps, image: Image) -> list[np.ndarray]:
     grid = feature_grid(image, [(1, maps)], GridOptions(with_filters=True))
     (tiles,) = grid.sections[-1].tiles
     return [tiles.small_picture(index, 60, 40) for index in range(maps.shape[0])]
+
+
+@pytest.mark.parametrize(
+    ("color_scale", "texts"),
+    [
+        (ColorScale(), ["−max", "0", "max"]),
+        (ColorScale(limits=1.5), ["≤ −1.5", "≥ 1.5", "0"]),
+        (ColorScale(limits=(-1.0, 3.0)), ["≤ −1", "≥ 3"]),
+        (ColorScale(clip=99), ["≤ −limit", "≥ limit"]),
+        (ColorScale("minmax"), ["min", "max"]),
+        (ColorScale("absolute"), ["magnitude 0", "max"]),
+        (ColorScale("positive"), ["≤ 0", "max"]),
+        (ColorScale("none"), ["≤ 0", "≥ 1"]),
+        (ColorScale(scope="all"), ["−2.24", "2.24"]),
+    ],
+)
+def test_the_bar_of_each_mode_tells_what_its_ends_stand_for(color_scale: ColorScale, texts: list[str]) -> None:
+    picture = drawn(GridOptions(color_scale))
+    assert all(contains(picture, draw_text(text, 13)) for text in texts)
+
+
+def test_a_diverging_color_map_has_one_bar_for_all_channels() -> None:
+    _, maps = image_and_maps()
+    assert ShownMaps(maps, ColorScale(colormap="diverging", clip=99)).legend.max_bars == 1
+    assert ShownMaps(maps, ColorScale(clip=99)).legend.max_bars == 2

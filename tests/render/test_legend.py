@@ -38,12 +38,17 @@ def test_channels_of_one_range_have_one_bar_with_its_numbers() -> None:
 def test_channels_of_different_ranges_have_a_bar_without_their_numbers() -> None:
     assert scale_bars([(-1, 1), (-2, 2)], [NOT_CLIPPED] * 2) == [ScaleBar("−max", "max", 0.5)]
     assert scale_bars([(0, 1), (0, 2)], [NOT_CLIPPED] * 2) == [ScaleBar("0", "max")]
-    assert scale_bars([(-3, 1), (-2, 2)], [NOT_CLIPPED] * 2)[0] == ScaleBar("min", "max")
+    assert scale_bars([(-3, 1), (-2, 2)], [NOT_CLIPPED] * 2) == [ScaleBar("min", "max")]
 
 
 def test_signed_channels_and_those_that_cannot_be_negative_have_a_bar_each() -> None:
-    bars = scale_bars([(-1, 1), (-2, 2), (0, 3)], [NOT_CLIPPED] * 3)
+    bars = scale_bars([(-1, 1), (-2, 2), (0, 3)], [NOT_CLIPPED] * 3, [False, False, True])
     assert bars == [ScaleBar("−max", "max", 0.5), ScaleBar("0", "max")]
+
+
+def test_bars_of_two_kinds_have_numbers_if_all_channels_of_each_kind_have_one_range() -> None:
+    bars = scale_bars([(-1, 1), (-1, 1), (0, 3)], [(True, True), (True, True), (False, True)], [False, False, True])
+    assert bars == [ScaleBar("≤ −1", "≥ 1", 0.5), ScaleBar("0", "≥ 3")]
 
 
 def test_a_bar_says_that_its_ends_stand_for_values_beyond_them() -> None:
@@ -53,7 +58,7 @@ def test_a_bar_says_that_its_ends_stand_for_values_beyond_them() -> None:
 
 
 def test_channels_without_contrast_are_not_in_the_bars_of_others() -> None:
-    assert scale_bars([(0, 0), (0, 2)], [NOT_CLIPPED] * 2) == [ScaleBar("0", "max")]
+    assert scale_bars([(0, 0), (0, 2)], [NOT_CLIPPED] * 2) == [ScaleBar("0", "2")]
     assert scale_bars([(0, 0), (0, 0)], [NOT_CLIPPED] * 2) == [ScaleBar("0", "0")]
 
 
