@@ -40,13 +40,14 @@ def sixel(picture: NDArray[np.uint8]) -> str:
 
 def _band(indexes: NDArray[np.uint8]) -> str:
     """Return a band: for each of its colors, the columns of pixels of this color, `$` going back to the left."""
-    bits = (1 << np.arange(len(indexes), dtype=np.uint8))[:, None]
+    colors, ranks = np.unique(indexes, return_inverse=True)
+    columns = np.full((len(colors), indexes.shape[1]), BLANK, np.uint8)
+    for row, ranks_of_row in enumerate(ranks.reshape(indexes.shape)):
+        columns[ranks_of_row, np.arange(indexes.shape[1])] += np.uint8(1 << row)
     parts = []
-    for color in np.unique(indexes).tolist():
-        columns = (bits * (indexes == color)).sum(axis=0, dtype=np.uint8) + np.uint8(BLANK)
-        text = columns.tobytes().rstrip(b"?")
-        shorter = REPEATED.sub(lambda match: b"!%d%c" % (len(match[0]), match[0][0]), text)
-        parts.append(f"#{color}{shorter.decode('ascii')}")
+    for color, line in zip(colors.tolist(), columns, strict=True):
+        text = REPEATED.sub(lambda match: b"!%d%c" % (len(match[0]), match[0][0]), line.tobytes().rstrip(b"?"))
+        parts.append(f"#{color}{text.decode('ascii')}")
     return "$".join(parts)
 
 
