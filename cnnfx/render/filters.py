@@ -18,7 +18,7 @@ from cnnfx.render.heading import Heading
 from cnnfx.render.legend import Legend, range_texts, scale_bars
 from cnnfx.render.number_text import MINUS, format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
-from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
+from cnnfx.render.tiles import Levels, blank, enlarge, paste, picture_tiles
 
 FRAME_LEVEL = 150
 """The gray level of the line, one pixel wide, that separates white weights from the white background."""
@@ -128,15 +128,6 @@ def weight_limits(weights: NDArray[Any], scope: str) -> list[float]:
 def are_colors(inputs: Sequence[str]) -> bool:
     """Return whether the names of input channels are red, green and blue, in any order."""
     return sorted(inputs) == sorted(COLORS)
-
-
-def kernel_tiles(layer: Layer, largest: float | None = None) -> Tiles:
-    """Return the filters of a layer as tiles with one pixel per weight, their kernels side by side, one pixel apart.
-
-    `largest` is the magnitude that is drawn white or black; by default the largest weight of each filter.
-    """
-    pictures = [hstack_pictures(list(kernel_levels(weights, largest)), 1) for weights in layer.conv.weights]
-    return picture_tiles(layer.filter_names, pictures)
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:

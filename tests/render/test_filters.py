@@ -18,7 +18,6 @@ from cnnfx.render.filters import (
     draw_filter,
     filters_picture,
     kernel_levels,
-    kernel_tiles,
     small_picture,
 )
 from cnnfx.render.text import BACKGROUND, draw_text, text_width
@@ -73,12 +72,6 @@ def test_the_kernels_of_a_filter_are_drawn_side_by_side() -> None:
     assert (picture[:, 32:34] == BACKGROUND).all()
     assert picture[1, 1] == 0
     assert picture[1, 35] == 255
-
-
-def test_tiles_have_one_pixel_per_weight() -> None:
-    tiles = kernel_tiles(layer(4, 2, 3, 5))
-    assert (len(tiles.labels), tiles.height, tiles.width) == (4, 3, 11)
-    assert [picture.shape for picture in tiles.rows(1, 3, 0, 2)] == [(2, 11)] * 2
 
 
 def test_a_table_has_a_row_for_each_filter_and_a_column_for_each_input_channel() -> None:
