@@ -20,7 +20,7 @@ import pytest
 
 from tests.cli.commands import COMMAND, SAMPLES, SEVEN, done, environment, on_a_terminal, refused, shell, wait_until
 
-TERMINAL = "cnnfx: Binary data is not written to a terminal. Give -o FILE, or send the output into a pipe or file.\n"
+TERMINAL = "cnnfx: Binary data is not written to a terminal. Give -o FILE, or send the\noutput into a pipe or file.\n"
 
 
 def test_a_picture_passes_through():
@@ -151,8 +151,8 @@ def test_a_terminal_as_standard_input_is_refused(tmp_path):
     code, shown = on_a_terminal("apply", "-", "-f", "edges", "-o", "a.png")
     assert code == 2
     assert shown == (
-        "cnnfx: Standard input is a terminal. "
-        "Send an image into it: cat photo.png | cnnfx apply - -f edges > maps.png\n"
+        "cnnfx: Standard input is a terminal. Send an image into it: cat photo.png |\n"
+        "cnnfx apply - -f edges > maps.png\n"
     )
     assert list(tmp_path.iterdir()) == []
 
