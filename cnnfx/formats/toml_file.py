@@ -32,6 +32,8 @@ SETTING_KEYS = ("stride", "dilation", "padding", "border", "activation", "pool",
 """The settings of a layer."""
 LAYER_KEYS = ("filter", *SETTING_KEYS)
 """The keys of a layer's table."""
+GRAY = "gray"
+"""The name of the channel of a gray image."""
 FILTER_KEYS = ("name", "weights", "inputs", "bias", "scale")
 """The keys of a filter's table."""
 COMBINATION_KEYS = ("name", "kind", "of")
@@ -165,6 +167,8 @@ def _parse_filter(values: Mapping[str, Any], layer: Location, number: int, below
     weights, inputs = _parse_weights(table)
     if below is not None:
         _check_inputs(table, weights.shape[1], inputs, below)
+    elif inputs is not None and GRAY not in inputs:  # of the first layer, which reads the image
+        inputs = tuple(GRAY if channel == "grey" else channel for channel in inputs)
     scaled = weights * _parse_scale(table)
     if np.abs(scaled).max() > MAX_FLOAT32:
         raise table.at("scale").error("the scaled weights are larger than 3.4e38.")

@@ -220,3 +220,21 @@ def test_a_network_written_as_toml_loads_to_the_same_weights(layers, by_name):
         assert list(layer.channel_names) == own
         assert layer.conv.weights.tolist() == weights
         assert layer.conv.bias.tolist() == biases
+
+
+def test_the_channel_of_a_gray_image_can_be_spelled_grey(load):
+    network = load("[[filter]]\ninputs = { grey = [[2]] }")
+    (maps,) = network.feature_maps(np.ones((1, 2, 2)), ["gray"])
+    np.testing.assert_array_equal(maps, np.full((1, 2, 2), 2))
+
+
+def test_a_later_layer_reads_a_channel_called_grey_by_this_name(load):
+    network = load(
+        '[[layer]]\n[[layer.filter]]\nname = "grey"\nweights = [[1]]\n'
+        "[[layer]]\n[[layer.filter]]\ninputs = { grey = [[3]] }"
+    )
+    assert network.feature_maps(np.ones((1, 1, 1)))[-1].item() == 3
+
+
+def test_avg_pooling_of_a_file_is_mean_pooling(only_layer):
+    assert str(only_layer('pool = "avg:2"\n[[filter]]\nweights = [[1]]').pool) == "mean:2"
