@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_message
 from cnnfx.cli.options import option
+from cnnfx.system.sizes import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -239,15 +240,12 @@ def _load(pipeline: Pipeline, source: InputImage, region: Region | None, max_sid
     shown = shrink_to_side(cropped, max_side)
     notes = list(image.notes)
     if shown is not cropped:
+        old, new = (size_text(each.shape[1:]) for each in (cropped, shown))
         notes.append(
-            f"{image.name}: shrunk from {_size_text(cropped)} to {_size_text(shown)} pixels, so that each can be seen. "
-            "--region X,Y,W,H shows a part in full size, --size N shrinks less."
+            f"{image.name}: shrunk from {old} to {new} pixels, so that each can be seen. --region X,Y,W,H shows a "
+            "part in full size, --size N shrinks less."
         )
     return shown, notes
-
-
-def _size_text(image: Image) -> str:
-    return f"{image.shape[2]}×{image.shape[1]}"
 
 
 def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> None:
@@ -259,14 +257,14 @@ def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> Non
         pooling = f" and {_grid_text(sliding.pooled_size)} of the pooling" if sliding.pool else ""
         count = f"{_grid_text(sliding.output_size)} positions{pooling}"
         raise UsageError(
-            f"{image.name}: the filter has {count} on {_size_text(image)} pixels; {MAX_FRAMES} frames are the most. "
-            f"Crop the image with --region X,Y,W,H, shrink it with --size {DEFAULT_MAX_SIDE}, or show them in fewer "
-            "frames with --steps 300."
+            f"{image.name}: the filter has {count} on {size_text(image.shape[1:])} pixels; {MAX_FRAMES} frames are "
+            f"the most. Crop the image with --region X,Y,W,H, shrink it with --size {DEFAULT_MAX_SIDE}, or show them "
+            "in fewer frames with --steps 300."
         )
 
 
 def _grid_text(size: tuple[int, int]) -> str:
-    return f"{size[1]}×{size[0]} = {math.prod(size)}"
+    return f"{size_text(size)} = {math.prod(size)}"
 
 
 def _cell_size(sliding: SlidingWindow, scale: int | None, layout: LayoutName, numbers: bool) -> tuple[int, list[str]]:

@@ -257,6 +257,7 @@ def _write(
     from cnnfx.cli.outputs import picture_target, print_escapes, written_text
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.filters import vstack_pictures
+    from cnnfx.system.sizes import counted
 
     advice = "Filters are written to one picture: give -o filters.png."
     target, picture = picture_target(InputImage(network.name), output, format, advice), vstack_pictures(pictures)
@@ -266,7 +267,7 @@ def _write(
         return
     if target.path is not None:
         count = sum(len(layer.filter_names) for _, layer in shown)
-        print_message(written_text(target.name, f"{count} filter{'s' * (count != 1)}", picture))
+        print_message(written_text(target.name, counted(count, "filter"), picture))
     if style.labels:
         names = (name for number, layer in shown for name in (*layer.filter_names, *slice_names(network, number)))
         print_escapes(target.name, [network.name, *names])
@@ -279,7 +280,7 @@ def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scop
 
     inputs = slice_names(network, number)
     scale = 4 if len(after.filter_names) <= MAX_LARGE_FILTERS else 2
-    title = in_lines(f"{_heading(network, number)[0]}, {PAIRS}", sys.stdout)
+    title = in_lines(f"{_heading(network, number)}, {PAIRS}", sys.stdout)
     pairs, *halves = pair_tiles(before, after, inputs, scope)
     if terminal.colors != "none":
         return f"{title}\n{pictures_preview(pairs, terminal, scale)}"
@@ -296,9 +297,9 @@ def _picture_text(
     inputs = slice_names(network, number)
     if layer.conv.weights.shape[1] == 1:
         scale = 4 if len(layer.filter_names) <= MAX_LARGE_FILTERS else 2
-        heading = in_lines(_heading(network, number)[0], sys.stdout)
+        heading = in_lines(_heading(network, number), sys.stdout)
         return f"{heading}\n{filters_preview(layer, terminal, style, scale)}"
-    title = f"{_heading(network, number)[0]}, one row each; one column for each of {len(inputs)} input channels"
+    title = f"{_heading(network, number)}, one row each; one column for each of {len(inputs)} input channels"
     count = len(layer.filter_names)
     if first and count > MAX_LARGE_FILTERS:
         others = f"{MAX_LARGE_FILTERS + 1}-{min(count, 2 * MAX_LARGE_FILTERS)}"
@@ -310,7 +311,7 @@ def _picture_text(
 def _values(network: Network, number: int, layer: Layer) -> str:
     from cnnfx.render.number_text import kernel_lines
 
-    lines, slices = _heading(network, number), slice_names(network, number)
+    lines, slices = [_heading(network, number)], slice_names(network, number)
     for name, weights, bias in zip(layer.filter_names, layer.conv.weights, layer.conv.bias, strict=True):
         for place, kernel in zip(slices, weights, strict=True):
             on = f" on {place}" if layer.conv.inputs != ("*",) else ""
@@ -321,11 +322,12 @@ def _values(network: Network, number: int, layer: Layer) -> str:
     return "\n".join(lines)
 
 
-def _heading(network: Network, number: int) -> list[str]:
-    layer = network.layers[number - 1]
-    count, _, height, width = layer.conv.weights.shape
-    title = f"layer {number}: " if len(network.layers) > 1 else f"{network.name}: "
-    return [f"{title}{count} filter{'s' * (count > 1)} of {width}×{height}"]
+def _heading(network: Network, number: int) -> str:
+    from cnnfx.system.sizes import shape_text
+
+    count, _, *size = network.layers[number - 1].conv.weights.shape
+    name = f"layer {number}" if len(network.layers) > 1 else network.name
+    return f"{name}: {shape_text((count, *size), 'filter')}"
 
 
 def _described(network: Network, number: int, layer: Layer) -> dict[str, object]:

@@ -182,37 +182,36 @@ def _search(
 def _print_notes(found: LayerPatterns, images: ImageSource, quiet: bool) -> None:
     """Print which images were skipped, and which filters are active in fewer images than there are patches."""
     from cnnfx.features.search import PATCHES
+    from cnnfx.system.sizes import counted
 
     for note in images.notes:
         print_error(note)
     if quiet:
         return
+    searched = counted(found.images, "image")
     if found.images < PATCHES:
-        print_error(f"{images.name}: it contains {_images(found.images)}, so there are fewer than {PATCHES} patches.")
+        print_error(f"{images.name}: it contains {searched}, so there are fewer than {PATCHES} patches.")
     dead = [pattern.name for pattern in found.patterns if not pattern.patches]
     if dead:
-        print_error(f"never active in {_images(found.images)} of {images.name}: {', '.join(dead)}.")
+        print_error(f"never active in {searched} of {images.name}: {', '.join(dead)}.")
     complete = min(PATCHES, found.images - len(images.notes))
     few = [f"{p.name} ({len(p.patches)})" for p in found.patterns if 0 < len(p.patches) < complete]
     if few:
         print_error(f"active in fewer than {PATCHES} images: {', '.join(few)}.")
 
 
-def _images(count: int) -> str:
-    return f"{count} image{'s' * (count != 1)}"
-
-
 def _save(target: Target, found: LayerPatterns, title: str, columns: int | None, colormap: str, quiet: bool) -> None:
     from cnnfx.cli.outputs import written_text
     from cnnfx.pipeline.outputs import write_picture
     from cnnfx.render.features import patterns_picture
+    from cnnfx.system.sizes import counted
 
     picture = patterns_picture(found, title, columns, colormap)
     with target.open() as file:
         write_picture(file, target.name, picture, target.format)
     if target.path is not None and not quiet:
-        count = len(found.patterns)
-        print_message(written_text(target.name, f"the patterns of {count} filter{'s' * (count != 1)}", picture))
+        filters = counted(len(found.patterns), "filter")
+        print_message(written_text(target.name, f"the patterns of {filters}", picture))
 
 
 def _picture_text(network: Network, found: LayerPatterns, images: ImageSource, colormap: str) -> str:

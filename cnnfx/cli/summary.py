@@ -108,12 +108,14 @@ def _trainable(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
 
 def _title(network: Network) -> str:
     """The training of a model or the description of a network, in one line."""
+    from cnnfx.system.sizes import counted
+
     meta = network.meta
     if "dataset" not in meta:
         return network.description or network.name
-    epochs, accuracy = meta.get("epochs"), [value for value in meta.get("accuracy", []) if value is not None]
+    epochs, accuracy = meta.get("epochs", 0), [value for value in meta.get("accuracy", []) if value is not None]
     tested = f", test accuracy {100 * accuracy[-1]:.2f} %" if accuracy else ""
-    return f"trained on {meta['dataset']}, {epochs} epoch{'s' * (epochs != 1)}{tested}"
+    return f"trained on {meta['dataset']}, {counted(epochs, 'epoch')}{tested}"
 
 
 def table(steps: Sequence[Step], width: int | None) -> str:

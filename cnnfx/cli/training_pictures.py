@@ -10,7 +10,7 @@ from cnnfx.cli.advice import output_option
 from cnnfx.cli.console import print_message
 from cnnfx.cli.outputs import check_animated, check_picture, file_ending, written_text
 from cnnfx.errors import UsageError
-from cnnfx.system.sizes import size_text
+from cnnfx.system.sizes import counted, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ class TrainingPictures:
 
         count = len(trainer.network.layers)
         if self.layer > count:
-            raise UsageError(f"--filmstrip-layer {self.layer}: the network has {count} layer{'s' * (count > 1)}.")
+            raise UsageError(f"--filmstrip-layer {self.layer}: the network has {counted(count, 'layer')}.")
         self._trainer = trainer
         self._batches = -(-len(trainer.data.labels) // trainer.settings.batch_size)
         self._steps_before = len(trainer.history) * self._batches

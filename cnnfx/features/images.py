@@ -18,6 +18,7 @@ from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, field_size
+from cnnfx.system.sizes import counted
 
 SHARD_IMAGES = 32
 """Images of an array that a thread processes at a time."""
@@ -240,7 +241,7 @@ def check_channels(network: Network, count: int, name: str) -> None:
         If not.
     """
     if network.in_channels not in (None, count):
-        given = f"{count} channel{'s' * (count != 1)}"
+        given = counted(count, "channel")
         raise ArgumentError(f"{name}: it has {given}; the first layer of {network.name} takes {network.in_channels}.")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnfx.errors import FileError
+from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean
 
 MAX_FILE_BYTES = 10_000_000
@@ -202,5 +203,5 @@ def describe(value: Any) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, list):
-        return f"an array of {len(value)} value{'s' * (len(value) > 1)}" if value else "an empty array"
+        return f"an array of {counted(len(value), 'value')}" if value else "an empty array"
     return "a table" if isinstance(value, dict) else "a date or time"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.formats.toml_schema import MAX_FLOAT32, Location, Table, describe, finite
 from cnnfx.nn.concat import center, common_size
+from cnnfx.system.sizes import counted
 
 Matrix = NDArray[np.float64]
 
@@ -68,7 +69,7 @@ def ragged_rows(rows: Sequence[Sequence[Any]]) -> str | None:
     """Return a message about the first row whose length differs from that of row 1; None if there is none."""
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
-            found = f"{len(row)} number{'s' * (len(row) != 1)}"
+            found = counted(len(row), "number")
             return f"row {number} has {found}, row 1 has {len(rows[0])}. Every row needs the same number."
     return None
 

@@ -14,6 +14,7 @@ from cnnfx.nn.layers import Shape, channel_index
 from cnnfx.nn.rounding import Range, signal_range
 from cnnfx.nn.selection import listed_names
 from cnnfx.nn.statistics import Statistics, channel_statistics
+from cnnfx.system.sizes import shape_text
 from cnnfx.system.suggest import closest_names
 
 
@@ -117,5 +118,4 @@ class ArrayMaps:
         return np.array(self.array, dtype, copy=True) if copy else np.asarray(self.array, dtype)
 
     def __repr__(self) -> str:
-        count, height, width = self.shape
-        return f"<{count} map{'s' * (count != 1)} of {width}×{height}: {listed_names(self.names)}>"
+        return f"<{shape_text(self.shape, 'map')}: {listed_names(self.names)}>"

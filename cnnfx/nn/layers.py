@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cnnfx.conv import Border, Method, Padding, Window, choose_method, correlate, window
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.selection import listed_names
-from cnnfx.system.sizes import shape_text
+from cnnfx.system.sizes import counted, shape_text
 
 Array = NDArray[Any]
 Shape = tuple[int, int, int]
@@ -51,8 +51,8 @@ class Layer:
 
     def describe(self) -> str:
         """Return the layer in a few words, such as "24 filters of 5×5, relu, max:2"."""
-        count, _, height, width = self.conv.weights.shape
-        steps = [f"{count} filter{'s' * (count != 1)} of {width}×{height}"]
+        count, _, *size = self.conv.weights.shape
+        steps = [shape_text((count, *size), "filter")]
         steps += [self.activation.kind] if self.activation.kind != "none" else []
         steps += [f"{self.pool.kind}:{self.pool.size}"] if self.pool else []
         return ", ".join(steps)
@@ -121,8 +121,7 @@ class Layer:
         wanted, have = self.conv.inputs, f"{len(names)} ({', '.join(names)})"
         if wanted is None:
             if self.conv.in_channels != len(names):
-                count = self.conv.in_channels
-                channels = f"{count} input channel{'s' * (count != 1)}"
+                channels = counted(self.conv.in_channels or 0, "input channel")
                 raise ArgumentError(f"its filters have {channels}, its input has {have}")
             return self
         for name in wanted:

@@ -18,6 +18,7 @@ from cnnfx.nn.layers import Array, Dense, Layer, Shape, softmax
 from cnnfx.nn.pixel_conv import pixel_conv_of
 from cnnfx.nn.rounding import rounding_errors
 from cnnfx.nn.statistics import channel_statistics, largest_magnitudes
+from cnnfx.system.sizes import counted
 
 MAX_SHOWN_LAYERS = 6
 """The most layers that the text of a network in an interactive session describes."""
@@ -130,7 +131,7 @@ class Network:
         """
         count = len(self.layers)
         if not 1 <= number <= count:
-            message = f"There is no layer {number}: {self.name} has {count} layer{'s' * (count > 1)}."
+            message = f"There is no layer {number}: {self.name} has {counted(count, 'layer')}."
             raise ArgumentError(message, remedy="layer_number")
 
     @property

@@ -78,7 +78,7 @@ def _layer_steps(layer: Layer, shape: Shape, trainable: int) -> Iterator[Step]:
     calculation = f"{filters} × {channels} × {width} × {height} + {filters} = {parameters}"
     if trainable < filters:
         calculation += f"; {filters - trainable} of {filters} filters held fixed"
-    name = f"{filters} filters of {width}×{height}{_nondefault_settings(layer)}"
+    name = f"{shape_text((filters, height, width), 'filter')}{_nondefault_settings(layer)}"
     yield Step(name, maps, parameters, parameters // filters * trainable, calculation)
     if layer.combine:
         maps = (len(layer.combine), *maps[1:])

@@ -24,6 +24,7 @@ from cnnfx.nn.selection import select_channels
 from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.features import patterns_picture
 from cnnfx.render.picture import Picture
+from cnnfx.system.sizes import counted, size_text
 from cnnfx.training.model_data import load_model_data
 
 
@@ -120,9 +121,8 @@ def show_patterns(
 def patterns_title(network: Network, found: LayerPatterns, data: str) -> str:
     """Return the title of the picture: network, layer, size of the patches, and the images that were searched."""
     layer = "classes" if found.layer == "classes" else f"layer {found.layer}"
-    height, width = found.size
-    images = f"{found.images} image{'s' * (found.images != 1)}"
-    return f"{network.name}, {layer} · patches of {width}×{height} · from {images} of {data}"
+    images = counted(found.images, "image")
+    return f"{network.name}, {layer} · patches of {size_text(found.size)} · from {images} of {data}"
 
 
 def open_images(network: Network, spec: str | None, load_labeled: Callable[[], Dataset]) -> ImageSource:

@@ -11,6 +11,7 @@ from cnnfx.pipeline.outputs import Written, write
 from cnnfx.pipeline.pipeline import Pipeline
 from cnnfx.pipeline.targets import Target, layer_names
 from cnnfx.render.feature_grid import GridOptions
+from cnnfx.system.sizes import counted, shape_text
 
 if TYPE_CHECKING:
     from cnnfx.render.overlay import FramedPeak, OverlayOptions
@@ -148,13 +149,9 @@ def _summary(written: list[Written]) -> str:
     name = first if len(files) == 1 else f"{len(files)} files, {first} the first"
     if written[0].peaks is not None:
         count = sum(len(output.peaks or ()) for output in written)
-        name += f": {count} peak{'s' * (count != 1)} in"
-        return f"{name} {', '.join(_channels_text(*maps.shape) for maps in layers.values())}"
-    return f"{name}: {', '.join(_channels_text(*maps.shape) for maps in layers.values())}"
-
-
-def _channels_text(channels: int, height: int, width: int) -> str:
-    return f"{channels} channel{'s' * (channels > 1)} of {width}×{height}"
+        name += f": {counted(count, 'peak')} in"
+        return f"{name} {', '.join(shape_text(maps.shape) for maps in layers.values())}"
+    return f"{name}: {', '.join(shape_text(maps.shape) for maps in layers.values())}"
 
 
 def _notes_on_zero_maps(written: list[Written]) -> Iterator[str]:

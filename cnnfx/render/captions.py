@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from cnnfx.conv import Window
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer, Shape
+from cnnfx.system.sizes import pair_text, shape_text, size_text
 
 MAX_LISTED_INPUTS = 3
 """More input channels than this are counted."""
-ACTIVATION_NAMES = {"relu": "ReLU", "abs": "absolute value"}
-"""The activations that are named; all others are called by their kind."""
+ACTIVATION_NAMES = {"none": "", "relu": "ReLU", "abs": "absolute value"}
+"""The names of activations; all others are called by their kind."""
 
 
 def picture_caption(image: Image, number: int, maps: FeatureMaps) -> str:
@@ -33,19 +35,16 @@ def picture_caption(image: Image, number: int, maps: FeatureMaps) -> str:
 
 def image_caption(image: Image) -> str:
     """Return the name of an image without its folder, and its size: "seven.png 28×28"."""
-    _, height, width = image.shape
-    return f"{PurePath(image.name).name or image.name} {width}×{height}"
+    return f"{PurePath(image.name).name or image.name} {size_text(image.shape[1:])}"
 
 
 def layer_caption(layer: Layer, shape: Shape) -> str:
     """Return what a layer does, and its maps of shape `(K, H, W)`: "4 filters of 3×3 · ReLU → 4 maps of 26×26"."""
     parts = [filters_caption(layer)]
-    if layer.activation.kind != "none":
-        parts.append(ACTIVATION_NAMES.get(layer.activation.kind, layer.activation.kind))
+    parts += filter(None, [activation_name(layer.activation.kind)])
     if layer.pool is not None:
         parts.append(f"{layer.pool.kind} pooling {layer.pool.size}×{layer.pool.size}")
-    count, height, width = shape
-    return f"{' · '.join(parts)} → {_counted(count, 'map')} of {width}×{height}"
+    return f"{' · '.join(parts)} → {shape_text(shape, 'map')}"
 
 
 def filters_caption(layer: Layer, inputs: Sequence[str] = ()) -> str:
@@ -53,12 +52,8 @@ def filters_caption(layer: Layer, inputs: Sequence[str] = ()) -> str:
 
     Where the names of several input channels are given, they are counted or listed, too.
     """
-    count, _, height, width = layer.conv.weights.shape
-    window = layer.conv.window
-    text = f"{_counted(count, 'filter')} of {width}×{height}"
-    for name, (vertical, horizontal) in (("stride", window.stride), ("dilation", window.dilation)):
-        if (vertical, horizontal) != (1, 1):
-            text += f", {name} {vertical if vertical == horizontal else f'{horizontal}×{vertical}'}"
+    count, _, *size = layer.conv.weights.shape
+    text = ", ".join([shape_text((count, *size), "filter"), *steps_captions(layer.conv.window)])
     if len(inputs) > MAX_LISTED_INPUTS:
         text += f" · on {len(inputs)} input channels"
     elif len(inputs) > 1:
@@ -66,5 +61,12 @@ def filters_caption(layer: Layer, inputs: Sequence[str] = ()) -> str:
     return text
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+def steps_captions(window: Window) -> list[str]:
+    """Return the stride and the dilation of a window where they are not 1: "stride 2", "dilation 2,1"."""
+    pairs = (("stride", window.stride), ("dilation", window.dilation))
+    return [f"{name} {pair_text(pair)}" for name, pair in pairs if pair != (1, 1)]
+
+
+def activation_name(kind: str) -> str:
+    """Return the name of an activation for pictures; empty for none."""
+    return ACTIVATION_NAMES.get(kind, kind)

@@ -17,7 +17,7 @@ from cnnfx.render.number_text import TextBlock, decimals, equation, format_numbe
 from cnnfx.render.terminal import BOLD, RESET, ColorDepth, half_blocks
 from cnnfx.render.tiles import enlarge
 from cnnfx.render.wrapping import wrap
-from cnnfx.system.sizes import size_text
+from cnnfx.system.sizes import counted, size_text
 
 Region = tuple[slice, slice]
 """Rows and columns of a kernel."""
@@ -336,7 +336,7 @@ def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Ite
         parts = [(channel_text(term.channel), term.sum) for term in terms]
         rest = len(filter_sum.terms) - len(terms)
         if rest:
-            parts.append((f"{rest} other{'s' * (rest > 1)}", filter_sum.total - sum(term.sum for term in terms)))
+            parts.append((counted(rest, "other"), filter_sum.total - sum(term.sum for term in terms)))
     parts = [*parts, ("bias", filter_sum.bias), (channel_text(filter_sum.filter), filter_sum.value)]
     parts = [(name, rounded_value(value, point)) for name, value in parts]
     places = decimals([value for _, value in parts])

@@ -1,4 +1,4 @@
-"""Sizes as text: width×height, as everywhere in messages, pictures and the command line."""
+"""Sizes and counts as text: width×height, as everywhere in messages, pictures and the command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ def size_text(size: Sequence[int]) -> str:
     return f"{width}×{height}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 map", "3 maps"."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def shape_text(shape: Sequence[int], noun: str = "channel") -> str:
     """Return the shape (C, H, W) of an array: "3 channels of 640×480"."""
     count, *size = shape
-    return f"{count} {noun}{'s' * (count != 1)} of {size_text(size)}"
+    return f"{counted(count, noun)} of {size_text(size)}"
 
 
 def pair_text(pair: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from cnnfx.formats.load import load_network
 from cnnfx.images import Image, as_image
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
+from cnnfx.system.sizes import size_text
 
 DEFAULT_MODEL = "model.npz"
 """The model that is used if none is given."""
@@ -149,5 +150,5 @@ def _resized(image: Image, shape: Shape) -> tuple[Array, tuple[str, ...]]:
     pixels = as_floats(resize_to_bytes(image, *shape[1:]))
     if image.shape == shape:
         return pixels, ()
-    old, new = (f"{width}×{height}" for _, height, width in (image.shape, shape))
+    old, new = (size_text(each[1:]) for each in (image.shape, shape))
     return pixels, (f"resized from {old} to {new}, the size of the training images",)

@@ -14,6 +14,7 @@ from cnnfx.formats.arch import Arch, default_arch, load_arch
 from cnnfx.images import ColorMode
 from cnnfx.nn.network import Network
 from cnnfx.system.files import check_writable
+from cnnfx.system.sizes import counted
 from cnnfx.training.reports import BatchReport, EpochReport
 from cnnfx.training.settings import TrainingSettings
 from cnnfx.training.trainer import Trainer
@@ -43,7 +44,7 @@ class TrainingResult:
         return self.history[-1].test_accuracy
 
     def __repr__(self) -> str:
-        epochs = f"{len(self.history)} epoch{'s' * (len(self.history) != 1)}"
+        epochs = counted(len(self.history), "epoch")
         accuracy = "" if self.accuracy is None else f", test accuracy {100 * self.accuracy:.2f} %"
         return f"<TrainingResult {self.data}: {epochs}{accuracy}>"
 

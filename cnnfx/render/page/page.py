@@ -19,6 +19,7 @@ from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid
 from cnnfx.render.page.data import file_name, page_data
+from cnnfx.system.sizes import counted
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -129,7 +130,7 @@ def _paragraph(text: str, css_class: str = "") -> str:
 def _title(network: Network, image: Image) -> str:
     """Return the page's title; a network with a long name is described by its number of filters."""
     count = len(network.layers[-1].outputs)
-    filters = network.name if len(network.name) <= MAX_NAME_LENGTH else f"{count} filter{'s' * (count > 1)}"
+    filters = network.name if len(network.name) <= MAX_NAME_LENGTH else counted(count, "filter")
     return f"{filters} on {file_name(image)}"
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.render.captions import activation_name
 from cnnfx.render.color import COLORMAPS, ColorScale, LinearScale
 from cnnfx.render.layout import suitable_columns
 from cnnfx.render.shapes import draw_frame
@@ -26,18 +27,17 @@ from cnnfx.render.sliding.products import GAP, SIGN_WIDTH, ProductPanel
 from cnnfx.render.sliding.scales import lighter_padding, output_scales
 from cnnfx.render.sliding.schedule import Position
 from cnnfx.render.sliding.sheet import (
-    ACTIVATION_NAMES,
     FONT_SIZE,
     MARGIN,
     Corner,
     Sheet,
     part_of,
-    size_text,
     text_picture,
 )
 from cnnfx.render.sliding.sums import pooling_line, sum_lines
 from cnnfx.render.text import line_height
 from cnnfx.render.tiles import Levels
+from cnnfx.system.sizes import size_text
 
 POOL_WIDTH = 64
 """Pixels between the output and the pooled output."""
@@ -252,7 +252,7 @@ class EquationLayout:
     def _place_input(self, sheet: Sheet, index: int, top: int) -> None:
         """Place an input channel below its name."""
         _, height, width = self.sliding.inputs.shape
-        name = f"{self.sliding.title}: {size_text(height, width)}"
+        name = f"{self.sliding.title}: {size_text((height, width))}"
         if len(self.sliding.inputs) > 1:
             name = f"{self.sliding.title}: {self.sliding.input_names[index]}"
         sheet.place_text(name, top, MARGIN)
@@ -272,13 +272,13 @@ class EquationLayout:
         panel_corner = corner
         if panel:
             panel_corner = sheet.place(panel.background, top + (body_height - panel.shape[0]) // 2, left)
-        details = [channel.formula, ACTIVATION_NAMES[channel.activation], size_text(*self.sliding.output_size)]
+        details = [channel.formula, activation_name(channel.activation), size_text(self.sliding.output_size)]
         name = f"{channel.name}: {', '.join(filter(None, details))}"
         output = self._place_output(sheet, name, self.sliding.output_size, (top, output_left), body_height)
         pooled = None
         if pool:
             pooled_left = output_left + self.sliding.output_size[1] * self.painter.size + POOL_WIDTH
-            name = f"{pool.kind} {size_text(pool.size, pool.size)}"
+            name = f"{pool.kind} {size_text((pool.size, pool.size))}"
             pooled = self._place_output(sheet, name, self.sliding.pooled_size, (top, pooled_left), body_height)
         blank = np.full((self._text_height(), width - SIGN_WIDTH), self.palette.index(WHITE), np.uint8)
         text = sheet.place(blank, top + body_height, left + SIGN_WIDTH)

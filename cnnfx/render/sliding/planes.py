@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnfx.nn.feature_maps import Floats
+from cnnfx.render.captions import activation_name, steps_captions
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.layout import suitable_columns
@@ -36,17 +37,16 @@ from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 from cnnfx.render.sliding.scales import lighter_padding, output_scales
 from cnnfx.render.sliding.schedule import Position
 from cnnfx.render.sliding.sheet import (
-    ACTIVATION_NAMES,
     FONT_SIZE,
     MARGIN,
     Corner,
     Sheet,
     part_of,
-    size_text,
     text_picture,
 )
 from cnnfx.render.text import line_height
 from cnnfx.render.tiles import Levels
+from cnnfx.system.sizes import size_text
 
 GAP = 18
 """Pixels between planes side by side."""
@@ -291,8 +291,8 @@ class PlanesLayout:
     def _details(self, channel: OutputChannel) -> str:
         """Return the line below the name of an output channel: how it is computed, and its size."""
         pool = self.sliding.pool
-        last = f"{pool.kind} of {size_text(pool.size, pool.size)}" if pool else size_text(*self.sliding.output_size)
-        return ", ".join(filter(None, [channel.formula, ACTIVATION_NAMES[channel.activation], last]))
+        last = f"{pool.kind} of {size_text((pool.size, pool.size))}" if pool else size_text(self.sliding.output_size)
+        return ", ".join(filter(None, [channel.formula, activation_name(channel.activation), last]))
 
     def _place_inputs(self, sheet: Sheet, top: int, width: int, columns: int) -> None:
         """Place the planes of the input channels, each with its name below if there are several."""
@@ -310,15 +310,13 @@ class PlanesLayout:
     def _caption(self) -> str:
         """Return the line below the input: its size, and how the filters slide."""
         sliding, (_, height, width) = self.sliding, self.sliding.inputs.shape
-        parts = [f"{sliding.title}: {size_text(height, width)}"]
+        parts = [f"{sliding.title}: {size_text((height, width))}"]
         if len(sliding.inputs) > 1:
             drawn = len(self._input_pictures)
             of = f"{drawn} of {len(sliding.inputs)}" if drawn < len(sliding.inputs) else f"{drawn}"
             parts.append(f"{of} channels")
-        parts.append(f"kernel {size_text(*sliding.window.kernel)}")
-        for name, (down, across) in (("stride", sliding.window.stride), ("dilation", sliding.window.dilation)):
-            if (down, across) != (1, 1):
-                parts.append(f"{name} {down if down == across else size_text(down, across)}")
+        parts.append(f"kernel {size_text(sliding.window.kernel)}")
+        parts += steps_captions(sliding.window)
         sides = sorted({side for pair in sliding.padding for side in pair})
         if sides != [0]:
             parts.append(f"padding {sides[0] if len(sides) == 1 else f'{sides[0]} to {sides[-1]}'}")

@@ -12,8 +12,6 @@ FONT_SIZE = 13
 """The font size of names and captions, in pixels."""
 MARGIN = 12
 """Pixels around a frame."""
-ACTIVATION_NAMES = {"none": "", "relu": "ReLU", "abs": "absolute value"}
-"""The names of the activations."""
 
 Corner = tuple[int, int]
 """The top row and left column of pixels of a part of a frame."""
@@ -64,8 +62,3 @@ def text_picture(palette: Palette, text: str, width: int | None = None, size: in
     picture = np.full(levels.shape, palette.index(WHITE), np.uint8)
     palette.blend(picture, (255 - levels) / np.float32(255), BLACK)
     return picture
-
-
-def size_text(rows: int, columns: int) -> str:
-    """Return a size as width×height."""
-    return f"{columns}×{rows}"
