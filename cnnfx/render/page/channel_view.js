@@ -35,7 +35,7 @@ class ChannelView {
     const row = cards.filter((one) => Math.abs(bottom(one) - bottom(card)) < 2);
     const last = row[row.length - 1];
     if (last.nextElementSibling !== this.element) last.after(this.element);
-    this.views.forEach((view) => view.fitToScreen());
+    fitToScreen(this.views);
   }
 
   /** Compute the maps, after another channel is opened, or the input or a weight has changed. */
@@ -64,7 +64,7 @@ class ChannelView {
       createElement("div", { class: "legend" }),
     );
     this.draw();
-    if (this.element.isConnected) this.views.forEach((view) => view.fitToScreen());
+    if (this.element.isConnected) fitToScreen(this.views);
     this.page.refresh();
   }
 

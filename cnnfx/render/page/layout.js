@@ -18,7 +18,7 @@ function layOut(page) {
   });
   createClasses(page);
   const sizes = new ResizeObserver(() => {
-    page.views.flat().forEach((view) => view.fitToScreen());
+    fitToScreen(page.views.flat());
     page.channelView?.place();
   });
   page.views.forEach((views) => sizes.observe(views[0].canvas));

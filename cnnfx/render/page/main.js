@@ -181,7 +181,7 @@ async function start() {
   page.update(maps);
   page.selectStrongest();
   page.kernelEditor?.showChannel(page.selected.view.channel);
-  page.views.flat().forEach((view) => view.fitToScreen());
+  fitToScreen(page.views.flat());
   document.documentElement.dataset.ready = Math.round(performance.now());
 }
 

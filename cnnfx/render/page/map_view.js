@@ -65,14 +65,14 @@ class MapView {
     this.draw();
   }
 
-  /** Give the canvas as many pixels as it covers on the screen. */
-  fitToScreen() {
-    const box = this.canvas.getBoundingClientRect();
+  /** Give the canvas the number of pixels that it covers on the screen, a box in CSS pixels. */
+  fit(box) {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(box.width * ratio));
     const height = Math.max(1, Math.round(box.height * ratio));
     if (this.canvas.width !== width) this.canvas.width = width;
     if (this.canvas.height !== height) this.canvas.height = height;
+    this.isFitted = true;
     this.draw();
   }
 
@@ -94,7 +94,7 @@ class MapView {
 
   /** Draw the visible part and the marks. */
   draw() {
-    if (!this.picture) return;
+    if (!this.picture || !this.isFitted) return;
     const context = this.canvas.getContext("2d");
     context.drawImage(this.visiblePicture(), 0, 0);
     for (const mark of this.marks) this.drawMark(context, mark);
@@ -158,6 +158,13 @@ class MapView {
       context.strokeRect(x, y, width, height);
     }
   }
+}
+
+/** Give the canvases as many pixels as they cover on the screen. All are measured before the first is changed, so that
+    the browser lays the page out only once. */
+function fitToScreen(views) {
+  const boxes = views.map(({ canvas }) => canvas.getBoundingClientRect());
+  views.forEach((view, index) => view.fit(boxes[index]));
 }
 
 /** Return shifts by whole pixels that together reach every pixel of a block of some size around its middle. */
