@@ -11,6 +11,8 @@ MANY_CELLS = 13
 """With this many cells or more, cells would be small in a wide picture on a screen."""
 MANY_ASPECT_RATIO = 1.4
 """The aspect ratio that is aimed for with many cells."""
+FEW_CELLS = 3
+"""So many cells stand in one row, as in an equation, unless they are twice as wide as high."""
 HIGH_COST = 1.35
 """The cost of a picture that is too high, relative to one that is too wide by the same factor."""
 UNEVEN_COST = 1.0
@@ -50,6 +52,9 @@ def balanced_rows(count: int, width: float, height: float, beside: float = 0) ->
     beside : float
         The width of what stands beside the grid.
     """
+
+    if count <= FEW_CELLS and width < 2 * height:
+        return [count]
 
     def cost(rows: Sequence[int]) -> float:
         ratio = (beside + rows[0] * width) / (len(rows) * height)

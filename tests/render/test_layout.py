@@ -46,8 +46,14 @@ def test_flat_cells_are_stacked_and_high_ones_stand_side_by_side() -> None:
 
 
 def test_what_stands_beside_the_cells_makes_rows_shorter() -> None:
-    assert balanced_rows(2, 4, 3) == [2]
-    assert balanced_rows(2, 4, 3, beside=5) == [1, 1]
+    assert balanced_rows(4, 4, 5) == [4]
+    assert balanced_rows(4, 4, 5, beside=5) == [2, 2]
+
+
+def test_up_to_three_cells_stand_side_by_side_unless_they_are_flat() -> None:
+    assert balanced_rows(3, 4, 3, beside=5) == [3]
+    assert balanced_rows(2, 4, 3, beside=5) == [2]
+    assert balanced_rows(2, 9, 3, beside=9) == [1, 1]
 
 
 def test_rows_become_wider_only_if_they_stay_equal() -> None:
