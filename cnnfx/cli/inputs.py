@@ -140,6 +140,8 @@ def load_data(
     """Return the data set of `--data`, and print its notes, also where `quiet` is given."""
     from cnnfx.datasets import load_dataset
 
+    if spec is not None:
+        check_not_empty([spec], "The name of the data")
     with data_progress(quiet) as progress:
         dataset = load_dataset(spec, size=size, channels=channels, seed=seed, progress=progress)
     for note in dataset.notes:

@@ -92,10 +92,10 @@ def position(text: str) -> Position:
 
 
 def padding(text: str) -> str:
-    """Check that the text is valid, same or a number of pixels."""
-    if text not in ("valid", "same") and not _is_whole(text):
+    """Parse valid, same or a number of pixels."""
+    if text.lower() not in ("valid", "same") and not _is_whole(text):
         raise typer.BadParameter(f"{text!r} is not valid, same or a whole number of pixels.")
-    return text
+    return text.lower()
 
 
 def pool(text: str) -> str:

@@ -13,8 +13,9 @@ OLDER_NAMES = {
 
 
 def normalized(name: str) -> str:
-    """Return the spelling that is known of an option's name or of a choice."""
-    return SPELLINGS.get(name, name)
+    """Return the spelling that is known of an option's name or of a choice; case matters in names of one letter only."""
+    lower = name.lower()
+    return SPELLINGS.get(lower, lower) if len(name) > 1 else name
 
 
 def shown_names(command: str, names: str) -> str:

@@ -131,8 +131,10 @@ class RunOptions:
 
 def _model_path(output: str | None, resume: str | None) -> str:
     """The file of the model, which is checked to be writable before any work is done."""
+    from cnnfx.cli.inputs import check_not_empty
     from cnnfx.system.files import check_writable
 
+    check_not_empty([name for name in (output, resume) if name is not None], "The name of the model")
     path = output or resume or options.DEFAULT_MODEL
     if path == "-" or not path.lower().endswith(".npz"):
         raise UsageError(

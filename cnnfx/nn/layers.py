@@ -376,7 +376,7 @@ class Pool:
         ArgumentError
             If the text does not describe a pooling.
         """
-        match = re.fullmatch(r"\s*([a-z]+)\s*:\s*([0-9]{1,9})\s*", text)
+        match = re.fullmatch(r"\s*([a-z]+)\s*:\s*([0-9]{1,9})\s*", text.lower())
         if match is None:
             raise _unknown_pool(text)
         kind, size = match.groups()

@@ -74,7 +74,7 @@ def _item(names: Sequence[str], item: str, text: str, kind: str) -> Sequence[int
         return [names.index(item)]
     if not item:
         raise _error(f"{text!r} is not a list of {kind}s, such as 1,4,7-9 or {','.join(names[:2])}.")
-    if item == ALL:
+    if item.lower() == ALL:
         return range(len(names))
     begin, dash, end = (part.strip() for part in item.partition("-"))
     if dash and _is_number(begin) and _is_number(end):
@@ -86,7 +86,7 @@ def _item(names: Sequence[str], item: str, text: str, kind: str) -> Sequence[int
         return [_numbered(names, item, kind)]
     ends = [end.strip() for end in re.split(r"-|:|\.\.", item)]
     if len(ends) == 2 and any(ends) and all(not end or _is_number(end) for end in ends):
-        example = f"{ends[0] or 1}-{ends[1] or len(names)}"
+        example = f"{ends[0] or 1}-{ends[1] if ends[1] not in ('', '0', '1') else len(names)}"
         raise _error(f"{item!r} is not a list of {kind}s. Write a range with both ends, such as {example}.")
     raise _error(f"There is no {kind} {item!r}. {_advice(names, item, kind)}")
 

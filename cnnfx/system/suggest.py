@@ -53,10 +53,13 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def closest_names(name: str, known: Iterable[str], count: int = 1) -> list[str]:
-    """Return at most `count` of the known names that are similar to `name`, the most similar first."""
+    """Return at most `count` of the known names that are similar to `name`, the most similar first; case is ignored."""
     from difflib import get_close_matches  # needed only for messages
 
-    return get_close_matches(name, list(known), count)
+    by_lower: dict[str, str] = {}
+    for one in known:
+        by_lower.setdefault(one.lower(), one)
+    return [by_lower[found] for found in get_close_matches(name.lower(), by_lower, count)]
 
 
 def _normalize(name: str) -> str:

@@ -23,6 +23,8 @@ from tests.cli.commands import SEVEN, done, refused
         (("show-filters", "sobel,edges"), '"sobel,edges" is not one preset. Name one at a time.'),
         (("apply", SEVEN, "-f", "sobbel"),
          'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.'),
+        (("summary", "EDGES"),
+         'there is no preset called "EDGES". Did you mean "edges"? cnnfx list-filters shows them all.'),
         (("summary", "sobbel"),
          'there is no preset called "sobbel". Did you mean "sobel"? cnnfx list-filters shows them all.'),
         (("animate", SEVEN, "-f", "sobel", "edges"),
@@ -86,6 +88,8 @@ def test_commands_that_contain_the_given_name_are_suggested():
         (("apply", "", "-f", "edges"), "The name of an image"),
         (("predict", " ", "-m", "a.npz"), "The name of an image"),
         (("apply", SEVEN, "-f", "edges", "-o", ""), "The name of the output"),
+        (("train", "-o", ""), "The name of the model"),
+        (("train", "--data", ""), "The name of the data"),
     ],
 )
 def test_an_empty_name_is_refused(args, what, model, in_a_folder):

@@ -41,3 +41,21 @@ def test_the_older_names_of_only_still_work():
     command = ("show-patterns", "edges", "--data", "drawn:20", "--json", "--method", "patches")
     shown = {done(*command, name, "top").stdout for name in ("-f", "--filters", "--only")}
     assert len(shown) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        (("--Activation", "ReLU"), ("--activation", "relu")),
+        (("--padding", "Same"), ("--padding", "same")),
+        (("--pool", "Max:2"), ("--pool", "max:2")),
+    ],
+)
+def test_the_case_of_names_does_not_matter(given, known, in_a_folder):
+    done("apply", SEVEN, "-f", "edges", *given, "-o", "a.npy")
+    done("apply", SEVEN, "-f", "edges", *known, "-o", "b.npy")
+    assert (in_a_folder / "a.npy").read_bytes() == (in_a_folder / "b.npy").read_bytes()
+
+
+def test_the_case_of_options_of_one_letter_matters():
+    assert refused("apply", SEVEN, "-F", "edges", code=2).startswith("cnnfx: No such option: -F\n")

@@ -34,6 +34,7 @@ def refused(names, text, owner=""):
         ("3-3", [2]),
         ("right,1-2", [3, 0, 1]),
         ("all", [0, 1, 2, 3]),
+        ("ALL", [0, 1, 2, 3]),
     ],
 )
 def test_names_numbers_and_ranges_are_selected_in_the_order_of_the_list(text, selected):
@@ -78,6 +79,7 @@ def test_names_with_commas_dashes_and_spaces_are_found():
         ("", "'' is not a list of channels, such as 1,4,7-9 or top,left."),
         ("top,", "'top,' is not a list of channels, such as 1,4,7-9 or top,left."),
         (" , ", "' , ' is not a list of channels, such as 1,4,7-9 or top,left."),
+        ("-1", "'-1' is not a list of channels. Write a range with both ends, such as 1-4."),
         ("-3", "'-3' is not a list of channels. Write a range with both ends, such as 1-3."),
         ("2-", "'2-' is not a list of channels. Write a range with both ends, such as 2-4."),
         ("1:3", "'1:3' is not a list of channels. Write a range with both ends, such as 1-3."),
