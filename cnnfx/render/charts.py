@@ -61,9 +61,6 @@ UNNAMED_SQUARE_SIDE = 8
 """The side of a square in pixels where names and counts are not drawn."""
 MAX_NAMES_WIDTH = 160
 """The names left of the confusion matrix are shortened to this many pixels."""
-LIGHT_COUNT_BELOW = 0.18
-"""Counts are white on squares of a lower relative luminance, 0..1, and black on others; both have a contrast of 4.5 to
-1 there (WCAG 2.1)."""
 MIN_CORRECT_STRENGTH = 0.15
 """The strength of the color of correct predictions where there are none, so that the diagonal is always visible."""
 MAX_STRENGTH = 0.75
@@ -253,8 +250,7 @@ def confusion_picture(
     for (row, column), count in np.ndenumerate(confusion):
         if named and count:
             square = matrix[row * side : (row + 1) * side, column * side : (column + 1) * side]
-            light = relative_luminance(square[0, 0]) < LIGHT_COUNT_BELOW
-            draw_text_inside(square, str(count), MATRIX_FONT_SIZE, BACKGROUND + 1 if light else 0)
+            draw_text_inside(square, str(count), MATRIX_FONT_SIZE)
     matrix[::side] = matrix[:, ::side] = BACKGROUND  # thin lines between the squares
     picture = _with_names(matrix, names if named else [], side)
     shares = "darker: a larger share of the true class"
@@ -264,13 +260,6 @@ def confusion_picture(
     parts = [_in_color(part, picture.shape[1]) for part in (*above, draw_text(note, MATRIX_FONT_SIZE - 2, width))]
     margin = blank(MATRIX_MARGIN, picture.shape[1], color=True)
     return np.concatenate([margin, *parts[:-1], picture[MATRIX_MARGIN // 2 :], parts[-1], margin])
-
-
-def relative_luminance(color: NDArray[np.uint8]) -> float:
-    """Return the relative luminance, 0..1, of a color `(3,)` in sRGB (WCAG 2.1)."""
-    levels = color / 255
-    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ np.array((0.2126, 0.7152, 0.0722)))
 
 
 def _in_color(text: Levels, width: int) -> Levels:

@@ -21,8 +21,6 @@ TEXT_LEVEL = 0
 """The gray level of text."""
 BACKGROUND = 255
 """The gray level of the background of pictures."""
-LIGHT_TEXT_BELOW = 110
-"""Text on a square of a lower mean level than this is white instead of black."""
 
 
 @lru_cache(maxsize=256)
@@ -54,8 +52,8 @@ def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint
     return drawn
 
 
-def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_below: int = LIGHT_TEXT_BELOW) -> None:
-    """Draw a text in the middle of a square of one level or color: black on a light square, white on a dark one.
+def draw_text_inside(square: NDArray[np.uint8], text: str, size: int) -> None:
+    """Draw a text in the middle of a square of one level or color: black or white, whichever has more contrast.
 
     A text that does not fit is drawn two pixels smaller. If it still does not fit, it is shortened.
 
@@ -66,9 +64,9 @@ def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_belo
     text : str
     size : int
         The font size in pixels.
-    light_below : int
-        The text is white if the mean level of the square is below this.
     """
+    from cnnfx.render.contrast import is_dark
+
     height, width = square.shape[:2]
     if text_width(text, size) > width - 4:
         size -= 2
@@ -77,7 +75,7 @@ def draw_text_inside(square: NDArray[np.uint8], text: str, size: int, light_belo
     middle = square[max(0, (height - darkness.shape[0]) // 2) :][: darkness.shape[0]]
     change = darkness[: len(middle)].astype(np.int16)
     change = change if square.ndim == 2 else change[..., None]
-    middle[:] = np.clip(middle + (change if square[0, 0].mean() < light_below else -change), 0, BACKGROUND)
+    middle[:] = np.clip(middle + (change if is_dark(square[0, 0]) else -change), 0, BACKGROUND)
 
 
 def shorten(text: str, size: int, width: int) -> str:

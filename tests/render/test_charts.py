@@ -7,7 +7,6 @@ import pytest
 
 from cnnfx.render.charts import (
     DOT_RADIUS,
-    LIGHT_COUNT_BELOW,
     PLOT_HEIGHT,
     PLOT_LEFT,
     PLOT_WIDTH,
@@ -18,10 +17,10 @@ from cnnfx.render.charts import (
     draw_plots,
     mistakes_picture,
     moving_average,
-    relative_luminance,
     ticks,
 )  # fmt: skip
 from cnnfx.render.color import COLORMAPS
+from cnnfx.render.contrast import contrast_ratio, is_dark
 from tests.golden import assert_golden
 
 
@@ -80,15 +79,7 @@ def test_counts_have_a_contrast_of_at_least_four_and_a_half(colormap) -> None:
         counts = np.array([[200 - wrong, wrong, 0], [100, 100, 0], [0, 0, 200]])
         colors = _square_colors(counts, colormap).reshape(-1, 3)
         for color in colors[counts.ravel() > 0]:
-            luminance = relative_luminance(color)
-            lighter, darker = sorted((1.0 if luminance < LIGHT_COUNT_BELOW else 0.0, luminance), reverse=True)
-            assert (lighter + 0.05) / (darker + 0.05) >= 4.5
-
-
-def test_the_luminance_of_colors_is_that_of_the_web_standard() -> None:
-    assert relative_luminance(np.array([255, 255, 255])) == pytest.approx(1)
-    assert relative_luminance(np.array([255, 0, 0])) == pytest.approx(0.2126)
-    assert relative_luminance(np.array([119, 119, 119])) == pytest.approx(0.1845, abs=1e-4)  # 4.48 : 1 on white
+            assert contrast_ratio(255 if is_dark(color) else 0, color) >= 4.5
 
 
 def test_a_sequential_color_map_shows_the_share_of_each_square() -> None:

@@ -48,7 +48,7 @@ def test_a_text_that_does_not_fit_is_shortened_with_an_ellipsis() -> None:
     assert shorten("a very long name", 13, 2) == ""
 
 
-@pytest.mark.parametrize(("level", "is_light"), [(0, True), (109, True), (110, False), (255, False)])
+@pytest.mark.parametrize(("level", "is_light"), [(0, True), (117, True), (118, False), (255, False)])
 def test_text_in_a_square_is_lighter_on_dark_levels_and_darker_on_light_ones(level: int, is_light: bool) -> None:
     gray, color = np.full((30, 30), level, np.uint8), np.full((30, 30, 3), level, np.uint8)
     for square in (gray, color):

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.images.image import LUMA_WEIGHTS
 from cnnfx.render.color import NONFINITE_COLOR, LinearScale, interpolate_colors
+from cnnfx.render.contrast import is_dark
 from cnnfx.render.tiles import Levels
 
 Color = tuple[int, int, int]
@@ -22,7 +24,7 @@ Color = tuple[int, int, int]
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
 GOLD: Color = (255, 184, 28)
-"""The color of the frame around the window, and of the rays and arrows from it."""
+"""The color of the frame around the window, and of bold arrows from it."""
 GOLD_EDGE: Color = (70, 38, 0)
 """The color of the line beside a golden one, which makes it visible on white."""
 RAY_COLOR: Color = (176, 112, 0)
@@ -31,8 +33,8 @@ RAY_LEVELS = 4
 """The levels of coverage at the edges of rays: few, since rays are most of what changes, and these compress better."""
 MIX_STEPS = 16
 """The number of steps between two colors that are mixed."""
-COLOR_WEIGHTS = np.sqrt(np.array([0.3, 0.59, 0.11], np.float32))
-"""Weights of red, green and blue in the distance between two colors: their shares in luminance, under the root."""
+COLOR_WEIGHTS = np.sqrt(np.array(LUMA_WEIGHTS, np.float32))
+"""Weights of red, green and blue in the distance between two colors: the roots of their shares in luma."""
 
 
 @dataclass(frozen=True)
@@ -150,19 +152,6 @@ def mix(color: Color, other: Color, share: float) -> Color:
     return red, green, blue
 
 
-def contrast_ratio(color: Color, other: Color) -> float:
-    """Return the contrast ratio of two colors, 1..21, by the Web Content Accessibility Guidelines (WCAG) 2.2."""
-    low, high = sorted((luminance(color), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def luminance(color: Color) -> float:
-    """Return the relative luminance of an sRGB color, 0..1, as WCAG 2.2 defines it."""
-    shares = np.array(color) / 255
-    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
-    return float(linear @ (0.2126, 0.7152, 0.0722))
-
-
 def text_color(background: Color) -> Color:
     """Return black or white, whichever has the larger contrast to a background: always more than 4.5 to 1."""
-    return max((BLACK, WHITE), key=lambda color: contrast_ratio(color, background))
+    return WHITE if is_dark(background) else BLACK

@@ -12,10 +12,11 @@ from cnnfx.images import load_image
 from cnnfx.images.image import crop
 from cnnfx.nn.layers import Activation, Pool
 from cnnfx.render.color import COLORMAPS, ColorScale, linear_scale
+from cnnfx.render.contrast import contrast_ratio
 from cnnfx.render.filters import kernel_levels
 from cnnfx.render.sliding.cells import number_texts
 from cnnfx.render.sliding.equation import EquationLayout, smallest_number_cell, suitable_equation_cell
-from cnnfx.render.sliding.palette import GOLD, contrast_ratio, text_color
+from cnnfx.render.sliding.palette import GOLD, text_color
 from cnnfx.render.sliding.schedule import Position, positions
 from cnnfx.render.sliding.sheet import text_picture
 from cnnfx.render.sliding.sums import sum_lines
