@@ -191,12 +191,14 @@ def _with_filters(layer: Layer, chosen: Sequence[int]) -> Layer:
 
 def slice_names(network: Network, number: int) -> list[str]:
     """Return the names of the input channels that the slices of a layer's filters read."""
+    from cnnfx.images.image import RGB_NAMES
+
     conv = network.layers[number - 1].conv
     if conv.inputs is not None:
         return ["every channel" if name == "*" else name for name in conv.inputs]
     below = network.layers[number - 2].channel_names if number > 1 else ()
     count = conv.weights.shape[1]
-    colors = ("red", "green", "blue") if count == 3 and number == 1 else ()
+    colors = RGB_NAMES if count == 3 and number == 1 else ()
     return list(below if len(below) == count else colors or map(str, range(count)))
 
 

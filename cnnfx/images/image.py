@@ -17,6 +17,10 @@ MAX_PIXELS = 200_000_000
 """The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
 MAX_SHOWN_CHANNELS = 4
 """The most channels that the text of an image in an interactive session names."""
+GRAY_NAMES = ("gray",)
+"""The channel names of a gray image."""
+RGB_NAMES = ("red", "green", "blue")
+"""The channel names of a color image."""
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in luma, after Rec. 601."""
 

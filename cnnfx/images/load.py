@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images.image import MAX_PIXELS, Image
+from cnnfx.images.image import GRAY_NAMES, MAX_PIXELS, RGB_NAMES, Image
 from cnnfx.system.suggest import choose_name, closest_names
 
 Kind = Literal["picture", "npy", "npz", "csv"]
@@ -127,7 +127,7 @@ def as_image(
     values = values.reshape(-1, *values.shape[-2:])
     if values.dtype not in (np.uint8, np.uint16):
         values = values.astype(np.float32, copy=False)
-    names = {1: ("gray",), 3: ("red", "green", "blue")}.get(len(values), tuple(map(str, range(len(values)))))
+    names = {1: GRAY_NAMES, 3: RGB_NAMES}.get(len(values), tuple(map(str, range(len(values)))))
     return Image(name, values, names, is_array=values.dtype == np.float32)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images.image import LUMA_WEIGHTS, Image, check_size
+from cnnfx.images.image import GRAY_NAMES, LUMA_WEIGHTS, RGB_NAMES, Image, check_size
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -56,10 +56,6 @@ PILLOW_ERRORS = (
 )  # fmt: skip
 """What Pillow raises for malformed content."""
 
-GRAY_NAMES = ("gray",)
-"""The channel names of a gray image."""
-RGB_NAMES = ("red", "green", "blue")
-"""The channel names of a color image."""
 GRAY_MODES = ("1", "L", "LA", "La")
 """Pillow's modes of at most 8 bits without color."""
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")

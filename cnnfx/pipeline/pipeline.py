@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 from cnnfx.errors import ArgumentError
 from cnnfx.images import MAX_PIXELS, ChannelMode, ColorMode, Image, load_image, shrink_to_pixels
+from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import select_channels
@@ -15,8 +16,6 @@ from cnnfx.nn.selection import select_channels
 CHANNELS = ("auto", "gray", "rgb", "each")
 """What the color channels of an image become: what the filters need, luminance, three input channels, or three images
 of one channel."""
-COLOR_NAMES = frozenset(("red", "green", "blue"))
-"""The names of the channels of a color image, as filters may use them."""
 
 Layers = list[tuple[int, FeatureMaps]]
 """Layers with their numbers, counted from 1."""
@@ -115,4 +114,4 @@ class Pipeline(NamedTuple):
 def color_mode(network: Network) -> ColorMode:
     """Return "rgb" if the filters of a network's first layer read color channels, otherwise "gray"."""
     conv = network.layers[0].conv
-    return "rgb" if conv.in_channels == 3 or not COLOR_NAMES.isdisjoint(conv.inputs or ()) else "gray"
+    return "rgb" if conv.in_channels == 3 or not set(RGB_NAMES).isdisjoint(conv.inputs or ()) else "gray"
