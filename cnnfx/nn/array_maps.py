@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Shape, channel_index
-from cnnfx.nn.rounding import Range, signal_range
+from cnnfx.nn.rounding import Range, signal_ranges
 from cnnfx.nn.selection import listed_names
 from cnnfx.nn.statistics import Statistics, channel_statistics
 from cnnfx.system.sizes import shape_text
@@ -59,8 +59,7 @@ class ArrayMaps:
     @property
     def signal_ranges(self) -> list[Range]:
         """The range of the finite values of each channel, without rounding errors; see `signal_range`."""
-        ranges = [channel.range for channel in self.statistics]
-        return [signal_range(values, error) for values, error in zip(ranges, self.rounding_errors, strict=True)]
+        return signal_ranges([channel.range for channel in self.statistics], self.rounding_errors)
 
     def rows(self, first: int, last: int) -> NDArray[Any]:
         """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""

@@ -19,7 +19,7 @@ from cnnfx.images.image import Image
 from cnnfx.nn.layers import Shape, channel_index
 from cnnfx.nn.network import Network
 from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
-from cnnfx.nn.rounding import Range, rounding_errors, signal_range
+from cnnfx.nn.rounding import Range, rounding_errors, signal_ranges
 from cnnfx.nn.statistics import Statistics, channel_statistics, largest_magnitudes
 
 Floats = NDArray[np.float32]
@@ -91,7 +91,7 @@ class FeatureMaps:
         """A bound of the rounding errors of each output channel."""
         # A loose bound, of the magnitudes that weights allow, exceeds the careful one, and is enough for most maps.
         errors = self._errors_by(())
-        if self._signal_ranges(errors) == self._ranges:
+        if signal_ranges(self._ranges, errors) == self._ranges:
             return errors
         maps_below = (FeatureMaps(self.network.upto(number), self.image) for number in range(1, len(self.sizes) - 1))
         return self._errors_by([maps._ranges for maps in maps_below])
@@ -99,14 +99,11 @@ class FeatureMaps:
     @cached_property
     def signal_ranges(self) -> list[Range]:
         """The range of the finite values of each output channel, without rounding errors; see `signal_range`."""
-        return self._signal_ranges(self.rounding_errors)
+        return signal_ranges(self._ranges, self.rounding_errors)
 
     @property
     def _ranges(self) -> list[Range]:
         return [channel.range for channel in self.statistics]
-
-    def _signal_ranges(self, errors: list[float]) -> list[Range]:
-        return [signal_range(values, error) for values, error in zip(self._ranges, errors, strict=True)]
 
     def _errors_by(self, ranges: Sequence[list[Range]]) -> list[float]:
         """Return bounds of the rounding errors, given the ranges of the channels of the layers below."""

@@ -102,6 +102,11 @@ def actual_bounds(possible: Bounds, ranges: list[Range]) -> Bounds:
     return Bounds(magnitudes, np.where(magnitudes <= possible.errors, magnitudes, errors))
 
 
+def signal_ranges(ranges: Sequence[Range], errors: Sequence[float]) -> list[Range]:
+    """Return the `signal_range` of each channel, given the ranges of the values and their errors."""
+    return [signal_range(values, error) for values, error in zip(ranges, errors, strict=True)]
+
+
 def signal_range(values: Range, error: float) -> Range:
     """Return the range of values without rounding errors up to `error`.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.nn.rounding import Range
 from cnnfx.system.memory import buffer
 
 Normalize = Literal["auto", "signed", "minmax", "positive", "absolute", "none"]
@@ -49,9 +50,6 @@ COLORMAPS: dict[str, tuple[tuple[int, int, int], ...]] = {
 
 NONFINITE_COLOR = (255, 0, 255)
 """Red, green and blue of NaN and infinity: a magenta that is in no color map."""
-
-Range = tuple[float, float]
-"""The smallest and the largest value."""
 
 CHUNK_VALUES = 2**17
 """About how many values are converted at a time: few enough to stay in the processor's cache, and enough to keep the
@@ -95,13 +93,10 @@ class ColorScale:
     def __post_init__(self) -> None:
         if self.colormap == "grey":
             object.__setattr__(self, "colormap", "gray")
-        if self.normalize not in NORMALIZATIONS:
-            raise ArgumentError(
-                f"There is no normalization called {self.normalize!r}. Choose one of {', '.join(NORMALIZATIONS)}."
-            )
+        linear_scale(self.normalize, 0.0, 1.0)  # checks it
         if self.scope not in get_args(Scope):
             raise ArgumentError(f"There is no scope called {self.scope!r}. Choose one of {', '.join(get_args(Scope))}.")
-        color_table(self.colormap)
+        color_table(self.colormap)  # checks it
         if self.clip is not None:
             self._check_clip(self.clip)
         if self.limits is not None:
