@@ -83,7 +83,7 @@ def ask_graphics(stream: TextIO, environ: Mapping[str, str]) -> Graphics:
         return "none"
     if not _can_ask(stream):
         return "none"
-    # Other programs inherit this variable from kitty, so it does not tell whether they show pictures.
+    # Other programs inherit this variable from kitty, so it does not mean that they show pictures.
     question = (KITTY_QUESTION if environ.get("KITTY_WINDOW_ID") else b"") + ATTRIBUTES_QUESTION
     try:
         answer = _answer(sys.stdin.fileno(), stream.fileno(), question, termios)

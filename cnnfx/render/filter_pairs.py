@@ -11,7 +11,6 @@ from cnnfx.nn.layers import Layer
 from cnnfx.render.cells import Section
 from cnnfx.render.color import apply_colormap
 from cnnfx.render.filters import (
-    FRAME_LEVEL,
     FilterStyle,
     add_frame,
     are_colors,
@@ -24,7 +23,7 @@ from cnnfx.render.heading import Heading
 from cnnfx.render.legend import Legend, scale_bars
 from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.shapes import draw_arrow
-from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
+from cnnfx.render.tiles import ARROW_LEVEL, FRAME_LEVEL, Levels, Tiles, blank, enlarge, paste, picture_tiles
 
 KERNEL_WIDTH = 80
 """About how many pixels wide a filter is drawn that is one kernel or one picture in color."""
@@ -36,8 +35,6 @@ ARROW_LENGTH = 24
 """The length of the arrow from a filter before training to the filter after it, in pixels."""
 ARROW_MARGIN = 5
 """Pixels at both ends of the arrow."""
-ARROW_LEVEL = 90
-"""The gray level of the arrow."""
 PAIR_GAP = 24
 """Pixels between pairs."""
 FADED = 0.1

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.layers import Layer
 from cnnfx.render.cells import Section, draw_label
 from cnnfx.render.color import apply_colormap, linear_scale
@@ -18,10 +19,8 @@ from cnnfx.render.heading import Heading
 from cnnfx.render.legend import Legend, range_texts, scale_bars
 from cnnfx.render.number_text import MINUS, format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
-from cnnfx.render.tiles import Levels, blank, enlarge, paste, picture_tiles
+from cnnfx.render.tiles import FRAME_LEVEL, Levels, blank, enlarge, paste, picture_tiles
 
-FRAME_LEVEL = 150
-"""The gray level of the line, one pixel wide, that separates white weights from the white background."""
 UNUSED_FRAME_LEVEL = 215
 """The gray level of the line around the empty place of a kernel that the filter does not use."""
 SINGLE_KERNEL_WIDTH = 132
@@ -44,8 +43,6 @@ MAX_NAME_EMS = 20
 """The longest name of a filter in a table with its range, in font sizes; longer ones are shortened."""
 SMALL_GAP = 2
 """Pixels between the kernels of a small picture."""
-COLORS = ("red", "green", "blue")
-"""The input channels of filters that are drawn in color."""
 KERNEL_GAP = 8
 """Pixels between the kernels of a table that are `TABLE_KERNEL_WIDTH` wide; fewer between smaller ones."""
 
@@ -127,7 +124,7 @@ def weight_limits(weights: NDArray[Any], scope: str) -> list[float]:
 
 def are_colors(inputs: Sequence[str]) -> bool:
     """Return whether the names of input channels are red, green and blue, in any order."""
-    return sorted(inputs) == sorted(COLORS)
+    return sorted(inputs) == sorted(RGB_NAMES)
 
 
 def draw_filter(weights: NDArray[Any], width: int, height: int) -> Levels:
@@ -179,15 +176,15 @@ def color_picture(weights: NDArray[Any], inputs: Sequence[str], limit: float | N
 
     The levels of each color are those of `kernel_levels`: a weight of 0 on all three is gray.
     """
-    order = [list(inputs).index(color) for color in COLORS]
+    order = [list(inputs).index(color) for color in RGB_NAMES]
     return np.moveaxis(kernel_levels(weights[order], limit), 0, -1)
 
 
 def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, height: int) -> Levels:
     """Draw a filter as a small picture: its kernels side by side, in several rows if they are larger then.
 
-    A filter on red, green and blue is drawn as one color picture. The places of
-    channels that the filter does not use are empty, in a light frame.
+    A filter on red, green and blue is drawn as one color picture. The places of channels that the filter does not use
+    are empty, in a light frame.
 
     Parameters
     ----------

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.images.image import resize
 from cnnfx.render.png import write_png
 from cnnfx.render.terminal import Graphics, Terminal
+from cnnfx.render.tiles import shrink
 
 VARIABLE = "CNNFX_GRAPHICS"
 """The environment variable that chooses a protocol, or none."""
@@ -84,7 +84,7 @@ def picture_text(picture: NDArray[np.uint8], terminal: Terminal) -> str:
     """
     from cnnfx.render.sixel import sixel
 
-    picture = _shrunk(picture, terminal.pixel_width)
+    picture = shrink(picture, terminal.pixel_width)
     if terminal.graphics == "sixel":
         return sixel(picture)
     columns = min(terminal.width, math.ceil(picture.shape[1] / terminal.cell_width))
@@ -112,13 +112,3 @@ def iterm2(png: bytes, columns: int) -> str:
     """Return the escape code of iTerm2's protocol for a PNG file that fills a number of columns."""
     settings = f"inline=1;size={len(png)};width={columns};preserveAspectRatio=1"
     return f"\x1b]1337;File={settings}:{standard_b64encode(png).decode('ascii')}\x07"
-
-
-def _shrunk(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Return a picture that is not wider than `width`, shrunk by averaging areas if it was."""
-    if picture.shape[1] <= width:
-        return picture
-    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-    channels = picture[None] if picture.ndim == 2 else np.moveaxis(picture, -1, 0)
-    means: NDArray[np.uint8] = np.rint(resize(channels.astype(np.float32), height, width)).astype(np.uint8)
-    return means[0] if picture.ndim == 2 else np.moveaxis(means, 0, -1)

@@ -19,7 +19,7 @@ from cnnfx.errors import CnnfxError
 from cnnfx.render.cells import Cells, Section
 from cnnfx.render.heading import Heading
 from cnnfx.render.layout import balanced_rows, full_rows, wider_rows
-from cnnfx.render.tiles import Drawing, Item, Levels, blank
+from cnnfx.render.tiles import ARROW_LEVEL, Drawing, Item, Levels, blank
 
 MAX_GRID_PIXELS = 600_000_000
 """A grid with more pixels than this is an error."""
@@ -32,8 +32,6 @@ ARROW_EMS = 3
 """The length of the arrow from a source to its tiles, in font sizes."""
 FLAT_RATIO = 5
 """A source that is this many times as wide as high stands above its tiles."""
-ARROW_LEVEL = 90
-"""The gray level of the arrow."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ OWN_BOX_COST = 2.0
 OFF_CENTER_COST = 0.05
 """The cost of each pixel between the middle of a label and that of its box."""
 TOUCHING = 2
-"""A label that is at most so many pixels from its box needs no line to it."""
+"""A label that is at most this many pixels from its box needs no line to it."""
 
 
 class Rectangle(NamedTuple):

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnfx.render.color import NONFINITE_COLOR, Range, apply_colormap
+from cnnfx.nn.rounding import Range
+from cnnfx.render.color import NONFINITE_COLOR, apply_colormap
 from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.text import draw_text, line_height, shorten, text_width
-from cnnfx.render.tiles import Levels, blank, paste
+from cnnfx.render.tiles import FRAME_LEVEL, Levels, blank, paste
 
 BAR_EMS = 17
 """The width of a bar with its numbers, in font sizes."""
@@ -19,8 +20,6 @@ MIN_BAR_EMS = 7
 MIN_COLORS_EMS = 1.5
 """The smallest width of a bar without its numbers, in font sizes: numbers are left out where it would be smaller."""
 NONFINITE_TEXT = "NaN or infinite"
-FRAME_LEVEL = 150
-"""The gray level of the frame of a bar, which separates white from the white background."""
 
 
 class ScaleBar(NamedTuple):

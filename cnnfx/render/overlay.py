@@ -23,6 +23,7 @@ from cnnfx.render.shapes import draw_frame, draw_line
 from cnnfx.render.text import draw_text, line_height, shorten
 from cnnfx.render.tiles import Levels, blank, paste
 from cnnfx.render.tint import View, tinted_image
+from cnnfx.system.sizes import counted
 
 MAX_CHANNELS = len(FILTER_COLORS)
 """The most channels in an overlay; those with the largest values are shown."""
@@ -40,17 +41,17 @@ FONT_DIVISOR = 44
 """The font size is the square root of the pixels divided by this."""
 MAX_OVERLAY_PIXELS = 100_000_000
 """The most pixels of a picture of a layer."""
-MIN_STAGE_WIDTH = 400
-"""Narrower pictures get room for labels at their sides, in pixels."""
-MIN_STAGE_LINES = 8
-"""Lower pictures get room for labels above and below, in lines of text."""
+MIN_CANVAS_WIDTH = 400
+"""Narrower pictures get space for labels at their sides, in pixels."""
+MIN_CANVAS_LINES = 8
+"""Lower pictures get space for labels above and below, in lines of text."""
 MIN_DISTANCE = 1 / 12
 """Peaks of a channel are farther apart than this share of the longer side of the image."""
 MAX_NAMED_PEAKS = 12
 """With more peaks, only the strongest of each channel are labeled with its name, the others with their value."""
 FRAME_THICKNESS = 2
 """The thickness of frames in pixels, without their dark edge."""
-CHIP_PADDING = 4
+LABEL_PADDING = 4
 """Pixels left and right of the text of a label."""
 
 
@@ -181,9 +182,8 @@ def _strongest_channels(maps: FeatureMaps) -> tuple[FeatureMaps, str]:
     order = sorted(range(count), key=lambda channel: -maps.signal_ranges[channel][1])
     shown = sorted(order[:MAX_CHANNELS])
     names = ", ".join(maps.names[channel] for channel in shown)
-    return maps.select(
-        shown
-    ), f"the overlay shows the {MAX_CHANNELS} of {count} channels with the largest values: {names}."
+    note = f"the overlay shows the {MAX_CHANNELS} of {count} channels with the largest values: {names}."
+    return maps.select(shown), note
 
 
 def _draw_layer(
@@ -201,12 +201,12 @@ def _draw_layer(
     size = min(max(MIN_FONT_SIZE, round(math.sqrt(picture.size / 3) / FONT_DIVISOR)), MAX_FONT_SIZE)
     left = top = 0
     if options.labels:
-        stage = blank(
-            max(picture.shape[0], MIN_STAGE_LINES * line_height(size)), max(picture.shape[1], MIN_STAGE_WIDTH), True
+        canvas = blank(
+            max(picture.shape[0], MIN_CANVAS_LINES * line_height(size)), max(picture.shape[1], MIN_CANVAS_WIDTH), True
         )
-        top, left = ((stage.shape[axis] - picture.shape[axis]) // 2 for axis in (0, 1))
-        paste(stage, picture, top, left)
-        picture = stage
+        top, left = ((canvas.shape[axis] - picture.shape[axis]) // 2 for axis in (0, 1))
+        paste(canvas, picture, top, left)
+        picture = canvas
     frames = _frames(peaks, image.shape[1:], view, (left, top), picture.shape)
     for frame, framed in reversed(list(zip(frames, peaks, strict=True))):
         draw_frame(picture, frame, colors[framed.peak.channel], FRAME_THICKNESS)
@@ -223,7 +223,7 @@ def _draw_layer(
 
 
 def _count_text(peaks: Sequence[FramedPeak]) -> str:
-    return f"{len(peaks)} peaks" if len(peaks) > 1 else "1 peak" if peaks else "nothing found"
+    return counted(len(peaks), "peak") if peaks else "nothing found"
 
 
 def _with_heading(picture: Levels, text: str, legend: Levels, size: int) -> Levels:
@@ -255,7 +255,7 @@ def _frames(
     size: Sequence[int],
     view: View,
     origin: tuple[int, int],
-    stage: Sequence[int],
+    canvas: Sequence[int],
 ) -> list[Rectangle]:
     """Return the outer border of the frame of each peak; equal ones are drawn one around the other."""
     frames: list[Rectangle] = []
@@ -267,7 +267,7 @@ def _frames(
         while frame in frames:
             frame = _grown(frame, FRAME_THICKNESS + 1)
         frames.append(frame)
-    height, width = stage[:2]
+    height, width = canvas[:2]
     return [Rectangle(max(f.left, 0), max(f.top, 0), min(f.right, width), min(f.bottom, height)) for f in frames]
 
 
@@ -280,18 +280,18 @@ def _draw_labels(
 ) -> None:
     """Draw the name and value of each peak near its frame, in the color of its filter."""
     height, width = picture.shape[:2]
-    labels = [draw_text(shorten(text, size, width - 2 * CHIP_PADDING), size) for text in _label_texts(peaks)]
-    sizes = [(label.shape[1] + 2 * CHIP_PADDING, label.shape[0]) for label in labels]
+    labels = [draw_text(shorten(text, size, width - 2 * LABEL_PADDING), size) for text in _label_texts(peaks)]
+    sizes = [(label.shape[1] + 2 * LABEL_PADDING, label.shape[0]) for label in labels]
     placements = place_labels(frames, sizes, Rectangle(0, 0, width, height))
     for frame, placement, framed in zip(frames, placements, peaks, strict=True):
         if placement is not None and placement.apart:
-            _draw_leader(picture, placement.label, frame, colors[framed.peak.channel])
+            _draw_connection(picture, placement.label, frame, colors[framed.peak.channel])
     for placement, label, framed in zip(placements, labels, peaks, strict=True):
         if placement is not None:
             box = placement.label
-            chip = picture[box.top : box.bottom, box.left : box.right]
-            chip[:] = colors[framed.peak.channel]
-            text = chip[:, CHIP_PADDING:-CHIP_PADDING]
+            background = picture[box.top : box.bottom, box.left : box.right]
+            background[:] = colors[framed.peak.channel]
+            text = background[:, LABEL_PADDING:-LABEL_PADDING]
             text[:] = text * (label[..., np.newaxis] / 255)
             # The edge separates the label from its own color in the picture.
             draw_frame(picture, box, 0, 1, edge=None)
@@ -307,7 +307,7 @@ def _label_texts(peaks: Sequence[FramedPeak]) -> Iterator[str]:
         named.add(framed.peak.channel)
 
 
-def _draw_leader(picture: Levels, label: Rectangle, frame: Rectangle, color: RGB) -> None:
+def _draw_connection(picture: Levels, label: Rectangle, frame: Rectangle, color: RGB) -> None:
     """Draw a line from a label to the nearest point of a frame."""
     (start_x, end_x), (start_y, end_y) = (
         _nearest((label[axis], label[axis + 2]), (frame[axis], frame[axis + 2])) for axis in (0, 1)

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.images.image import resize
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.render.color import ColorScale, draw_values
 from cnnfx.render.legend import range_text
 from cnnfx.render.terminal import WEAK_OUTPUT, Terminal, digits, half_blocks, signs
-from cnnfx.render.tiles import Levels, Tiles, paste, picture_tiles
+from cnnfx.render.tiles import Levels, Tiles, paste, picture_tiles, shrink
 from cnnfx.render.wrapping import cut, display_width, pad
 
 TILE_GAP = 2
@@ -161,7 +160,7 @@ def pictures_preview(tiles: Tiles, terminal: Terminal, scale: int = 1) -> str:
     scale = max(least, min(scale, (terminal.width - frame) // tiles.width))
     width = max(1, (terminal.width - frame) // scale)
     if tiles.width > width:
-        pictures = [_shrunk_picture(picture, width) for picture in pictures]
+        pictures = [shrink(picture, width) for picture in pictures]
     cells = [
         TextTile(label, DIGIT_COLUMNS * picture.shape[1], digits(picture))
         if terminal.colors == "none"
@@ -170,14 +169,6 @@ def pictures_preview(tiles: Tiles, terminal: Terminal, scale: int = 1) -> str:
     ]
     needed = max(cells[0].width, *map(display_width, tiles.labels))
     return side_by_side(cells, balanced_columns(count, needed, terminal.width), terminal)
-
-
-def _shrunk_picture(picture: Levels, width: int) -> Levels:
-    """Return a picture shrunk to a width by averaging areas."""
-    channels = picture[None] if picture.ndim == 2 else np.moveaxis(picture, -1, 0)
-    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-    means: Levels = np.rint(resize(channels.astype(np.float32), height, width)).astype(np.uint8)
-    return means[0] if picture.ndim == 2 else np.moveaxis(means, 0, -1)
 
 
 def framed(

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-"""A gray picture (H, W) or a colored one (H, W, 3)."""
+from cnnfx.render.tiles import Levels
+
 Color = int | tuple[int, int, int]
 """A gray level, or for colored pictures also (red, green, blue); 0..255."""
 Point = tuple[float, float]
@@ -30,7 +30,7 @@ FRAME_EDGE: Color = 0
 """The default color beside that line, which is dark on white."""
 
 
-def fill_polygons(picture: Picture, polygons: Sequence[Polygon], color: Color, alpha: float = 1.0) -> None:
+def fill_polygons(picture: Levels, polygons: Sequence[Polygon], color: Color, alpha: float = 1.0) -> None:
     """Fill the union of convex polygons.
 
     Parameters
@@ -49,14 +49,14 @@ def fill_polygons(picture: Picture, polygons: Sequence[Polygon], color: Color, a
 
 
 def draw_line(
-    picture: Picture, start: Point, end: Point, color: Color, thickness: float = 1.0, alpha: float = 1.0
+    picture: Levels, start: Point, end: Point, color: Color, thickness: float = 1.0, alpha: float = 1.0
 ) -> None:
     """Draw a straight line, `thickness` pixels wide; see `fill_polygons`."""
     fill_polygons(picture, [line_polygon(start, end, thickness)], color, alpha)
 
 
 def draw_arrow(
-    picture: Picture,
+    picture: Levels,
     start: Point,
     end: Point,
     color: Color,
@@ -72,7 +72,7 @@ def draw_arrow(
 
 
 def draw_frame(
-    picture: Picture,
+    picture: Levels,
     box: tuple[int, int, int, int],
     color: Color = FRAME_COLOR,
     thickness: int = 2,
@@ -101,7 +101,7 @@ def draw_frame(
     _draw_ring(picture, box, color, thickness)
 
 
-def _draw_ring(picture: Picture, box: tuple[int, int, int, int], color: Color, thickness: int) -> None:
+def _draw_ring(picture: Levels, box: tuple[int, int, int, int], color: Color, thickness: int) -> None:
     left, top, right, bottom = box
     height, width = picture.shape[:2]
     rows, columns = np.arange(max(top, 0), min(bottom, height)), np.arange(max(left, 0), min(right, width))
@@ -210,7 +210,7 @@ def _spans(corners: NDArray[np.float32], lines: NDArray[np.float32]) -> tuple[ND
     return np.where(hit, starts, 0)[:, np.newaxis], np.where(hit, ends, 0)[:, np.newaxis]
 
 
-def blend(part: Picture, color: Color, alpha: NDArray[np.float32]) -> None:
+def blend(part: Levels, color: Color, alpha: NDArray[np.float32]) -> None:
     """Mix a color into a picture, changed in place, with an opacity 0..1 for each pixel `(H, W)`."""
     weight = alpha if part.ndim == 2 else alpha[..., np.newaxis]
     part[:] = np.rint(part + weight * (np.asarray(color, np.float32) - part)).astype(np.uint8)

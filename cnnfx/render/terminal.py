@@ -34,12 +34,12 @@ dark one, where shades would be reversed."""
 ASCII_TEXTS = str.maketrans({"−": "-", "±": "+-", "…": "..", "×": "x", "·": "."})
 """What is written in ranges of values where the encoding lacks a character."""
 ASCII_SIGNS = ("-", ".", "+")
-BOLD = "\x1b[1m"
-"""The escape code for bold text."""
 MAX_SIXEL_WIDTH = 1000
 """The widest picture as sixel graphics, in pixels: what xterm shows by default."""
 MAX_PICTURE_WIDTH = 1600
 """The widest picture in another protocol, in pixels."""
+BOLD = "\x1b[1m"
+"""The escape code for bold text."""
 RESET = "\x1b[0m"
 """The escape code that resets colors and bold text."""
 
@@ -87,7 +87,7 @@ class Terminal(NamedTuple):
 
     @property
     def pixel_rows(self) -> int:
-        """The rows of square pixels, each as wide as a character, that cannot be told apart: 1 with half blocks."""
+        """The height of a drawn pixel in square pixels, as wide as a character: 1 with half blocks, 2 without."""
         return 1 if self.colors != "none" and _encodes(self.encoding, UPPER_HALF) else 2
 
     def encodable(self, text: str) -> str:

@@ -9,10 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.images.image import resize
 from cnnfx.render.text import BACKGROUND
 
 Levels = NDArray[np.uint8]
 """A picture: gray levels `(H, W)` or colors `(H, W, 3)`, 0..255."""
+
+FRAME_LEVEL = 150
+"""The gray level of thin frames, which separate white from the white background."""
+ARROW_LEVEL = 90
+"""The gray level of arrows between pictures."""
 
 
 class Tiles(NamedTuple):
@@ -168,3 +174,13 @@ def paste(canvas: Levels, picture: Levels, top: int, left: int) -> None:
 def enlarge(picture: NDArray[Any], scale: int) -> NDArray[Any]:
     """Return a picture `(H, W, ...)` with every pixel repeated `scale` times in both directions."""
     return picture if scale == 1 else picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def shrink(picture: Levels, width: int) -> Levels:
+    """Return a picture that is not wider than `width`, shrunk by averaging areas if it was."""
+    if picture.shape[1] <= width:
+        return picture
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    channels = picture[None] if picture.ndim == 2 else np.moveaxis(picture, -1, 0)
+    means: Levels = np.rint(resize(channels.astype(np.float32), height, width)).astype(np.uint8)
+    return means[0] if picture.ndim == 2 else np.moveaxis(means, 0, -1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.images import Image
+from cnnfx.images.image import LUMA_WEIGHTS
 from cnnfx.nn.feature_maps import FeatureMaps, band_rows
 from cnnfx.nn.receptive_field import AxisField, receptive_field
 from cnnfx.render.color import NONFINITE_COLOR, ColorScale
@@ -27,8 +28,6 @@ BRIGHTNESS = 0.55
 """The factor of the levels of the dimmed image."""
 SATURATION = 0.4
 """The part of a photograph's colors that is kept, so that they are not mistaken for those of filters."""
-LUMINANCE = (0.299, 0.587, 0.114)
-"""The weights of red, green and blue in gray levels (ITU-R BT.601)."""
 
 
 class View(NamedTuple):
@@ -54,7 +53,7 @@ class View(NamedTuple):
         return cls(scale, min(reduction, height, width))
 
     def length(self, pixels: int) -> int:
-        """Return the rows or columns of the picture that show so many of the image; incomplete ones are left out."""
+        """Return how many rows or columns of the picture show `pixels` of the image; incomplete ones are left out."""
         return pixels * self.scale // self.reduction
 
     def position(self, pixel: float) -> int:
@@ -145,7 +144,7 @@ def _dimmed_bands(image: Image, view: View, step: int) -> Iterator[tuple[int, in
         levels: NDArray[np.float32] = band.astype(np.float32)
         if levels.ndim == 2:
             levels = levels[..., np.newaxis].repeat(3, axis=2)
-        gray = (levels @ np.array(LUMINANCE, np.float32))[..., np.newaxis]
+        gray = (levels @ np.array(LUMA_WEIGHTS, np.float32))[..., np.newaxis]
         levels = (gray + np.float32(SATURATION) * (levels - gray)) * np.float32(BRIGHTNESS)
         if view.reduction > 1:
             levels = levels[: (last - first) * view.reduction, : width * view.reduction]

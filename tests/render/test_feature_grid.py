@@ -17,9 +17,8 @@ from cnnfx.nn.network import Network
 from cnnfx.nn.statistics import channel_statistics
 from cnnfx.render.color import NONFINITE_COLOR, ColorScale
 from cnnfx.render.feature_grid import GridOptions, ShownMaps, feature_grid, input_tiles, map_tiles
-from cnnfx.render.filters import FRAME_LEVEL
 from cnnfx.render.text import draw_text
-from cnnfx.render.tiles import TileRun
+from cnnfx.render.tiles import FRAME_LEVEL, TileRun
 from tests.render.test_filters import contains
 
 

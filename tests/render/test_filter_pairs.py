@@ -15,7 +15,8 @@ from cnnfx.render.filter_pairs import (
     pairs_picture,
     strongest_first,
 )
-from cnnfx.render.filters import FRAME_LEVEL, FilterStyle
+from cnnfx.render.filters import FilterStyle
+from cnnfx.render.tiles import FRAME_LEVEL
 from tests.golden import assert_golden
 
 PLAIN = FilterStyle(labels=False)

@@ -9,7 +9,6 @@ from cnnfx.nn.layers import Conv, Layer
 from cnnfx.render.color import color_table
 from cnnfx.render.filters import (
     FONT_SIZE,
-    FRAME_LEVEL,
     KERNEL_GAP,
     MARGIN,
     UNUSED_FRAME_LEVEL,
@@ -21,6 +20,7 @@ from cnnfx.render.filters import (
     small_picture,
 )
 from cnnfx.render.text import BACKGROUND, draw_text, text_width
+from cnnfx.render.tiles import FRAME_LEVEL
 
 TOP = np.array([[-1, -1, -1], [1, 1, 1], [0, 0, 0]])
 

@@ -216,7 +216,7 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], only: Sequen
         title, channel_names = f"output of layer {len(below)}", below[-1].channel_names
     else:
         inputs = maps.network.normalize(maps.image.floats(0, maps.image.shape[1]))
-        title = "input" if (maps.network.mean, maps.network.std) == (0.0, 1.0) else "input, normalized"
+        title = "input, normalized" if maps.network.normalizes else "input"
     return SlidingWindow(layer.conv.window, inputs, channel_names, channels, maps, title, layer.pool)
 
 

@@ -23,11 +23,12 @@ def input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
     A picture is drawn from 0 to 1, an array from its smallest value or 0 to its largest or 0, and the output of the
     layer below as the output of the layer itself.
     """
-    if sliding.title == "input" and not image.is_array:
+    network = sliding.maps.network
+    *below, _ = network.layers
+    if not below and not network.normalizes and not image.is_array:
         return linear_scale("none", 0, 1)
     ranges = [channel.range for channel in channel_statistics([(0, sliding.inputs)])]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    *below, _ = sliding.maps.network.layers
     if below:
         return linear_scale("auto", low, high, non_negative=all(below[-1].non_negative))
     return linear_scale("minmax", min(low, 0), max(high, 0))
