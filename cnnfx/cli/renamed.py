@@ -13,7 +13,7 @@ OLDER_NAMES = {
 
 
 def normalized(name: str) -> str:
-    """Return the spelling that is known of an option's name or of a choice; case matters in names of one letter only."""
+    """Return the known spelling of an option's name or of a choice; case matters in names of one letter only."""
     lower = name.lower()
     return SPELLINGS.get(lower, lower) if len(name) > 1 else name
 
