@@ -28,7 +28,7 @@ def test_an_image_is_named_without_its_folder_and_has_width_by_height() -> None:
         (layer(1, 3, 3), "1 filter of 3×3"),
         (layer(4, 3, 5), "4 filters of 5×3"),
         (layer(2, 3, 3, stride=2), "2 filters of 3×3, stride 2"),
-        (layer(2, 3, 3, stride=(1, 3), dilation=2), "2 filters of 3×3, stride 3×1, dilation 2"),
+        (layer(2, 3, 3, stride=(1, 3), dilation=2), "2 filters of 3×3, stride 1,3, dilation 2"),
     ],
 )
 def test_filters_are_counted_with_their_size_and_steps(given: Layer, caption: str) -> None:
