@@ -101,7 +101,7 @@ def test_images_of_another_size_than_the_head_takes_are_an_error():
     with pytest.raises(ArgumentError) as caught:
         find_top_activations(net, ImageArray("large", random_images(size=20)), 9)
     assert str(caught.value) == (
-        "large: the classifier reads feature maps of 5×4×4 (channels, rows, columns), not 5×8×8: "
+        "large: the classifier reads 5 maps of 4×4, not 5 maps of 8×8: "
         "the image must have the size of the training images."
     )
 
