@@ -15,7 +15,7 @@ function drawingElements(page) {
     const empty = { channels: 1, height, width, values: new Float32Array(height * width) };
     const fitted = digits ? fitDigit(drawing)?.digit : fitImage(drawing, height, width);
     const title = digits ? "your drawing, preprocessed" : "your drawing, resized";
-    page.show({ image: fitted ?? empty, title, channels: ["ink"], isPicture: true, notes: [] });
+    page.show({ image: fitted ?? empty, title, channels: ["ink"], isPicture: true, isDrawing: true, notes: [] });
   });
   const clear = createElement("button", { type: "button" }, "Clear");
   clear.addEventListener("click", () => pen.clear());

@@ -21,7 +21,7 @@ function finish(generator) {
 }
 
 /** Run a generator in slices, between which the browser handles events; return its result. */
-async function finishInSlices(generator, milliseconds = 30) {
+async function finishInSlices(generator, milliseconds = 100) {
   for (;;) {
     const end = performance.now() + milliseconds;
     while (performance.now() < end) {

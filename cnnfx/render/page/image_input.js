@@ -81,11 +81,12 @@ async function decodePicture(file) {
   return { name: file.name, height, width, rgba: context.getImageData(0, 0, width, height).data };
 }
 
-/** Show the name of the input and the notes on how it was read. */
+/** Show the name of the input and the notes on how it was read. The page's title stays while the user draws, as a line
+    more or less would move the drawing under the pen. */
 function describeInput(page) {
   const { source, original } = page;
   const filters = page.title.slice(0, -original.title.length);
-  document.title = byId("title").textContent = filters + source.title;
+  document.title = byId("title").textContent = filters + (source.isDrawing ? original : source).title;
   page.views[0][0].canvas.parentElement.querySelector(".title").textContent = source.title;
   byId("input").classList.toggle("photo", source.image.width > PHOTO_WIDTH);
   byId("back").hidden = source === original;

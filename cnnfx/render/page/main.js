@@ -33,7 +33,7 @@ const page = {
     createImageInput(this);
   },
 
-  /** Show an input, { image, title, channels, isPicture, notes }, and its maps. */
+  /** Show an input, { image, title, channels, isPicture, isDrawing, notes }, and its maps. */
   show(source) {
     this.source = source;
     describeInput(this);

@@ -92,6 +92,15 @@ def test_after_each_stroke_the_strongest_pixel_is_explained_until_one_is_pinned(
     assert page.text_content("#explanation-heading") == "Selected pixel"
 
 
+def test_the_drawing_cell_does_not_move_while_one_draws(visit, digit_model, seven):
+    page = visit(replace(digit_model, name="a model with a name of two lines"), seven, **PHONE)
+    before = box(page, "canvas.drawing")
+    draw_seven(page)
+    shown_value(page)
+    assert box(page, "canvas.drawing") == before
+    assert page.text_content("h1") == "a model with a name of two lines on seven.png"
+
+
 # --- small pictures of filters
 
 
