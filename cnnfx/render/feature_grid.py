@@ -319,9 +319,16 @@ def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale) -> Tiles:
 
 
 def _default_columns(maps: FeatureMaps) -> int | None:
-    """Return the number of maps of an image channel, for a row each, if channels are filtered separately; or None."""
-    groups = maps.network.layers[-1].conv.groups
-    return maps.shape[0] // groups if groups > 1 else None
+    """Return the number of maps of an image channel, for a row each, if channels are filtered separately; or None.
+
+    It is None, too, where some channels are chosen, and those of each image channel are not equally many in succession.
+    """
+    layer: Layer = maps.network.layers[-1]
+    groups = [channel.of[0] * layer.conv.groups // len(layer.filter_names) for channel in layer.outputs]
+    columns = len(groups) // len(set(groups))
+    rows = {tuple(groups[first : first + columns]) for first in range(0, len(groups), columns)}
+    in_rows = all(row == (row[0],) * columns for row in rows)
+    return columns if layer.conv.groups > 1 and in_rows else None
 
 
 def _with_filters(tiles: Tiles, maps: FeatureMaps) -> Tiles:

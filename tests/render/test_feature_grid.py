@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -225,6 +226,27 @@ def test_filters_on_each_color_separately_are_drawn_as_those_on_gray() -> None:
     assert len(on_each) == 12
     for index, picture in enumerate(on_each):
         np.testing.assert_array_equal(picture, on_gray[index % 4])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "columns"),
+    [
+        (range(12), 4),
+        ([0, 4, 8], 1),  # one map of each color
+        ([2, 1, 5, 6], 2),
+        ([0], 1),
+        ([0, 1, 2, 4], None),
+        ([0, 4, 1, 5], None),
+    ],
+)
+def test_maps_of_each_color_have_a_row_if_they_are_equally_many_in_succession(
+    chosen: Sequence[int], columns: int | None
+) -> None:
+    image = Image("color.png", np.zeros((3, 20, 20), np.uint8), ("red", "green", "blue"))
+    network = cnnfx.load_network("edges").per_channel(image.channel_names)
+    grid = feature_grid(image, [(1, FeatureMaps(network, image).select(chosen))], GridOptions())
+    assert grid.sections[0].columns == columns
+    assert grid.pixels().size
 
 
 def map_pictures(maps: FeatureMaps, image: Image) -> list[np.ndarray]:
