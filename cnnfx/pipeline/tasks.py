@@ -159,7 +159,7 @@ def _notes_on_zero_maps(written: list[Written]) -> Iterator[str]:
     for layer, maps in {output.layer: output.maps for output in written}.items():
         if maps.network.layers[-1].activation.kind != "relu" or "statistics" not in vars(maps):
             continue  # arrays are written without statistics
-        count = sum(channel.range == (0, 0) for channel in maps.statistics)
+        count = sum(channel.range == (0, 0) and not channel.nonfinite for channel in maps.statistics)
         if count:
             verb = "is" if count == 1 else "are"
             yield (

@@ -192,6 +192,14 @@ def test_maps_that_are_0_everywhere_are_reported():
     assert done("apply", SEVEN, "-f", "none.toml", "-o", "a.npz").stderr == "a.npz: 2 channels of 28×28\n"
 
 
+def test_maps_with_nan_are_not_reported_as_0_everywhere():
+    np.save("nan.npy", np.array([[-1, np.nan]], np.float32))
+    command = ("apply", "nan.npy", "-k", "1", "--activation", "relu", "-o", "a.png")
+    assert done(*command).stderr == (
+        "a.png: 1 value of kernel is NaN or infinite, drawn in magenta.\na.png: 1 channel of 2×1\n"
+    )
+
+
 def test_all_layers_are_numbered_in_a_npz():
     done("apply", SEVEN, "-f", "edges", "--then", "box", "--layer", "all", "-o", "maps.npz")
     with np.load("maps.npz") as file:
