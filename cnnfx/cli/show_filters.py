@@ -126,7 +126,7 @@ def show_filters(
     network = build_network([spec] if spec else [], kernel or [])
     start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
     network = start if before else network
-    chosen = [(number, _selected(network, number, one, only)) for number, one in _chosen(network, layer)]
+    chosen = _selection(network, _chosen(network, layer), only)
     if compare:
         pairs = [(number, _selected(start, number, start.layers[number - 1], only), one) for number, one in chosen]
         if output is not None:
@@ -173,6 +173,29 @@ def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
 
     numbered = list(enumerate(network.layers, 1))
     return numbered if layer == "all" else [numbered[checked_layer(network, int(layer)) - 1]]
+
+
+def _selection(
+    network: Network, layers: Sequence[tuple[int, Layer]], only: Sequence[str] | None
+) -> list[tuple[int, Layer]]:
+    """The numbered layers with the filters that `--only` selects.
+
+    An error names the layers that have these filters if others have not.
+    """
+    from cnnfx.errors import ArgumentError, UsageError
+
+    found: list[tuple[int, Layer]] = []
+    failure: ArgumentError | None = None
+    for number, layer in layers:
+        try:
+            found.append((number, _selected(network, number, layer, only)))
+        except ArgumentError as error:
+            failure = failure or error
+    if failure and found:
+        raise UsageError(f"{failure} Choose a layer that has it: --layer {found[0][0]}.") from None
+    if failure:
+        raise failure
+    return found
 
 
 def _selected(network: Network, number: int, layer: Layer, only: Sequence[str] | None) -> Layer:

@@ -117,6 +117,18 @@ def test_only_selects_filters(wide):
     assert names("all") == [f"out{k}" for k in range(1, 11)] * 2
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("d", "layer 1 of deep: there is no filter 'd'. Its filters are a, b. Choose a layer that has it: --layer 2."),
+        ("b", "layer 2 of deep: there is no filter 'b'. Its filters are c, d. Choose a layer that has it: --layer 1."),
+        ("x", "layer 1 of deep: there is no filter 'x'. Its filters are a, b."),
+    ],
+)
+def test_filters_that_only_one_layer_has_are_found_with_the_option_that_the_message_names(deep, text, message):
+    assert refused("show-filters", deep, "--only", text, code=2) == f"cnnfx: {message}"
+
+
 def test_only_applies_to_values_json_and_pictures(deep):
     assert done("show-filters", deep, "--layer", "2", "--only", "2", "--values").stdout == (
         "layer 2: 2 filters of 1×1\nd on a:\n  0\nd on b:\n  3\n"
