@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -215,8 +215,14 @@ def feature_maps(
     ArgumentError
         If the layer does not exist, or the channels or sizes do not fit.
     """
+    return FeatureMaps(_bound(network, channel_names, layer), image)
+
+
+@lru_cache(maxsize=16)
+def _bound(network: Network, channel_names: tuple[str, ...], layer: int | None) -> Network:
+    """Return the layers up to `layer` for input channels of these names, the same network for all images of a run."""
     bound = network.bind(channel_names)
-    return FeatureMaps(bound if layer is None else bound.upto(layer), image)
+    return bound if layer is None else bound.upto(layer)
 
 
 def band_rows(values_per_row: int) -> int:

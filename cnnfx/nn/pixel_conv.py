@@ -7,6 +7,7 @@ A layer computes `sum(weights * pixels / 255)`. With weights that are whole numb
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class PixelConv:
         return maps
 
 
+@lru_cache(maxsize=16)
 def pixel_conv(conv: Conv, shape: Shape, maximum: int) -> PixelConv | None:
     """Return filters for the pixels of pictures of shape `(C, H, W)`.
 

@@ -308,7 +308,7 @@ class ShownMaps:
     def _range_texts(self) -> list[str]:
         return range_texts(self._limits)
 
-    @property
+    @cached_property
     def _limits(self) -> list[tuple[float, float]]:
         return [scale.limits for scale in self.scales]
 
