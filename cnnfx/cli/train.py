@@ -122,8 +122,7 @@ class RunOptions:
         from cnnfx.formats.arch import default_arch, load_arch
 
         if self.arch is None:
-            given = {"filters": self.widths, "size": self.kernel_size}
-            return default_arch(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+            return default_arch(self.widths, self.kernel_size)
         if self.widths is not None or self.kernel_size is not None:
             raise UsageError("--widths and --kernel-size are for the default network; --arch describes its own.")
         return load_arch(self.arch)

@@ -35,6 +35,10 @@ MAX_FILTERS = 4096
 """The most filters without weights in one layer."""
 MAX_SIZE_PIXELS = 255
 """The most rows or columns of a filter without weights."""
+DEFAULT_WIDTHS = (24, 48)
+"""The number of filters of each layer of the default network."""
+DEFAULT_KERNEL_SIZE = 5
+"""The rows and columns of its filters."""
 ARCH_KEYS = ("filters", "size", "learn")
 """The keys of a layer that filter files do not have."""
 
@@ -59,22 +63,24 @@ class Arch:
     trainable: tuple[Flags, ...]
 
 
-def default_arch(filters: Sequence[int] = (24, 48), size: int = 5) -> Arch:
+def default_arch(widths: Sequence[int] | None = None, kernel_size: int | None = None) -> Arch:
     """Return the default network: layers of filters, ReLU and max pooling of size 2.
 
     Parameters
     ----------
-    filters : sequence of int
-        The number of filters of each layer.
-    size : int
-        The rows and columns of the filters.
+    widths : sequence of int, optional
+        The number of filters of each layer; `DEFAULT_WIDTHS` by default.
+    kernel_size : int, optional
+        The rows and columns of the filters; `DEFAULT_KERNEL_SIZE` by default.
 
     Raises
     ------
     FileError
         If a number is out of range.
     """
-    layers = [{"filters": count, "size": size, "activation": "relu", "pool": "max:2"} for count in filters]
+    widths = DEFAULT_WIDTHS if widths is None else widths
+    size = DEFAULT_KERNEL_SIZE if kernel_size is None else kernel_size
+    layers = [{"filters": count, "size": size, "activation": "relu", "pool": "max:2"} for count in widths]
     return parse_arch({"layer": layers}, Location("the default network"), "network")
 
 

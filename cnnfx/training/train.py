@@ -114,6 +114,8 @@ def train(
     )
     network = _arch(arch, widths, kernel_size)
     if output is not None:
+        if not os.fspath(output).lower().endswith(".npz"):
+            raise ArgumentError(f"output must be a .npz file, not {os.fspath(output)}.")
         check_writable(os.fspath(output))
     if not isinstance(data, Dataset):
         data = load_dataset(data, size=image_size, channels=channels, seed=seed)
@@ -155,7 +157,7 @@ def test_images(data: Dataset) -> LabeledImages | None:
 
 def _arch(arch: str | os.PathLike[str] | Arch | None, widths: Sequence[int] | None, kernel_size: int | None) -> Arch:
     if arch is None:
-        return default_arch(widths or (24, 48), kernel_size or 5)
+        return default_arch(widths, kernel_size)
     if widths is not None or kernel_size is not None:
         raise ArgumentError("widths and kernel_size are for the default network; arch describes its own.")
     return arch if isinstance(arch, Arch) else load_arch(arch)

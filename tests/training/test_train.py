@@ -108,3 +108,16 @@ def test_the_data_of_a_model_are_found_by_their_name(model) -> None:
     other = replace(network, meta={**network.meta, "dataset": "photos"})
     with pytest.raises(cnnfx.ArgumentError, match="The model was trained on photos, so the data set must be named"):
         load_model_data(other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kernel_size": 0}, "size: a whole number from 1 to 255"),
+        ({"widths": ()}, "layer"),
+        ({"output": "model.png"}, r"output must be a \.npz file, not model\.png\."),
+    ],
+)
+def test_networks_without_filters_and_other_files_are_refused(arguments, message) -> None:
+    with pytest.raises(cnnfx.CnnfxError, match=message):
+        cnnfx.train("drawn:60", **arguments)
