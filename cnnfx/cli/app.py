@@ -183,7 +183,7 @@ def cnnfx(
       cnnfx explain a.png -f edges --at 9,4    explain one value
       cnnfx train --epochs 3                   train filters on MNIST
       cnnfx predict seven.png                  classify an image
-      cnnfx show-patterns model.npz            show what filters look for
+      cnnfx show-patterns model.npz            show what filters respond to
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help(), err=True)

@@ -183,8 +183,8 @@ def load_named_network(spec: str) -> Network:
     return replace(network, name=Path(spec).stem) if spec.lower().endswith(".npz") else network
 
 
-def load_classifier(path: str) -> Network:
-    """Return the model of a file, which must have a classifier head.
+def load_classifier(path: str, option_name: str = "") -> Network:
+    """Return the model of a file, which must have a classifier head; for `option_name` see `check_default_model`.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def load_classifier(path: str) -> Network:
     """
     if not path.lower().endswith(".npz"):
         raise UsageError(f"{path} is not a model. Models are .npz files written by cnnfx train.")
-    check_default_model(path)
+    check_default_model(path, option_name)
     network = load_network(path)
     if network.head is None:
         raise FileError(f"{path} has no classifier head. Use a model written by cnnfx train.")

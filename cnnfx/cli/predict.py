@@ -34,9 +34,9 @@ def predict(
 ) -> None:
     """Classify images, with probabilities.
 
-    For a model of digits, images are prepared as MNIST was: dark digits on
-    light ground are inverted, the digit is scaled to 20×20 and centered. For
-    other models they are resized to the size of the training images.
+    For a model of digits, images are prepared as MNIST was: dark digits on a
+    light background are inverted, the digit is scaled to 20×20 and centered.
+    For other models they are resized to the size of the training images.
 
     \b
       cnnfx predict seven.png
@@ -45,13 +45,12 @@ def predict(
     """
     from cnnfx.cli.advice import FAILURE, report
     from cnnfx.cli.inputs import image_sources
-    from cnnfx.cli.networks import check_default_model, load_classifier, use_threads
+    from cnnfx.cli.networks import load_classifier, use_threads
     from cnnfx.errors import CnnfxError
     from cnnfx.training.predict import training_image_shape
 
     use_threads(threads)
-    check_default_model(model, "--model")
-    network = load_classifier(model)
+    network = load_classifier(model, "--model")
     training_image_shape(network, model)  # a bad model is one error, not one for each image
     sources = image_sources(images, recursive)
     code = 0

@@ -98,7 +98,7 @@ def show_filters(
 
     Terminals that show pictures by the protocols of kitty or iTerm2 or as
     sixel graphics get pictures. $CNNFX_GRAPHICS chooses kitty, iterm2, sixel,
-    or none; by default (auto) it is found out.
+    or none; by default (auto) the terminal is asked.
 
     \b
       cnnfx show-filters edges

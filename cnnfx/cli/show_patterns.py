@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Spec = Annotated[
     str,
     typer.Argument(
-        metavar="NETWORK",
-        help="A model (.npz), a preset's name or a .toml file.",
+        metavar="SPEC",
+        help="A preset's name, a .toml file or a model (.npz).",
         autocompletion=parsers.complete_filters,
     ),
 ]
@@ -98,7 +98,7 @@ def show_patterns(
     as_json: Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show what filters look for.
+    """Show what filters respond to.
 
     For each filter: the nine image patches with the highest activation; their
     deconvolution after Zeiler and Fergus; and activation maximization, which

@@ -28,8 +28,8 @@ DEFAULT_CLASSES = 10
 Spec = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL|SPEC",
-        help="A model, a preset's name, a filter file or an arch file.",
+        metavar="SPEC",
+        help="A preset's name, a .toml file (of filters or for --arch of train) or a model (.npz).",
         show_default=False,
         autocompletion=parsers.complete_filters,
     ),
