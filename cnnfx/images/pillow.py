@@ -213,7 +213,8 @@ def _missing_values(name: str, picture: PIL.Image.Image, values: NDArray[Any]) -
         return ()
     if values.dtype != np.float32 or picture.mode != "F":
         return ()
-    missing = values == np.float32(no_data)
+    with np.errstate(over="ignore"):  # the largest negative float64 is a usual value
+        missing = values == np.float32(no_data)
     count = int(missing[0].sum())
     values[missing] = np.nan
     text = f"{count:,} pixels have" if count > 1 else "1 pixel has"

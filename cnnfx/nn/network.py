@@ -198,7 +198,8 @@ class Network:
         """Compute the output channels of every layer; the sums of the first are exact for the pixels of a picture."""
         if isinstance(image, Image):
             names, image = names or image.channel_names, image.floats()
-        elif image.ndim not in (3, 4):
+        image = np.asarray(image)
+        if image.ndim not in (3, 4) or not image.size:
             raise ArgumentError(f"The image must have the shape (C, H, W) or (N, C, H, W), not {image.shape}.")
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
         first, *others = bound.layers

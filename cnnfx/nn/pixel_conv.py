@@ -98,7 +98,8 @@ def pixels_of(image: Array) -> tuple[Array, int] | None:
 
         def convert(rows: slice, white: Any = white, failed: list[slice] = failed) -> None:
             values, found = image[..., rows, :], pixels[..., rows, :]
-            np.rint(np.multiply(values, white, out=found), out=found)
+            with np.errstate(over="ignore", invalid="ignore"):  # values that are no pixels
+                np.rint(np.multiply(values, white, out=found), out=found)
             if not (np.array_equal(found / white, values) and found.min() >= 0 and found.max() <= white):
                 failed.append(rows)
 

@@ -20,6 +20,7 @@ from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.explanation import ExplanationWriter, introduction
 from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.terminal import ColorDepth
+from cnnfx.system.arguments import whole_number
 
 TEXT_COLUMNS = 100
 """The width of an explanation as text, in characters, unless another is given."""
@@ -119,8 +120,7 @@ def explain(
     >>> found.outputs[0].value
     0.0
     """
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
-        raise ArgumentError(f"depth must be a whole number, 1 or more, not {depth!r}.")
+    depth = whole_number("depth", depth, 1)
     loaded_network = network if isinstance(network, Network) else load_network(os.fspath(network))
     loaded = as_image(image, channels=channels or color_mode(loaded_network))
     try:

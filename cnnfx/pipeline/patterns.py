@@ -24,6 +24,7 @@ from cnnfx.nn.selection import select_channels
 from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.features import patterns_picture
 from cnnfx.render.picture import Picture
+from cnnfx.system.arguments import whole_number
 from cnnfx.system.sizes import counted, size_text
 from cnnfx.training.model_data import load_model_data
 
@@ -70,7 +71,7 @@ def show_patterns(
     *,
     layer: int | Literal["classes"] | None = None,
     only: str = "all",
-    methods: Sequence[Method] = METHODS,
+    methods: Method | Sequence[Method] = METHODS,
     columns: int | None = None,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
@@ -88,7 +89,7 @@ def show_patterns(
         1 is the first layer; the last by default.
     only : str
         The filters, such as "1,4,7-9"; see `cnnfx.nn.selection.select_channels`.
-    methods : sequence of str
+    methods : sequence of str, or str
         Some of "patches", "deconvolution" and "maximization".
     columns : int, optional
         Filters in each row of the picture.
@@ -102,19 +103,24 @@ def show_patterns(
     FileError
         If network or images cannot be read.
     ArgumentError
-        If they do not fit together, or there is no such layer, filter or method.
+        If they do not fit together, there is no such layer, filter or method, or a number is out of range.
     """
     loaded = network if isinstance(network, Network) else load_network(os.fspath(network))
-    unknown = [method for method in methods if method not in METHODS]
-    if unknown:
-        raise ArgumentError(f"There is no method called {unknown[0]!r}. Choose from {', '.join(METHODS)}.")
+    chosen = (methods,) if isinstance(methods, str) else tuple(methods)
+    unknown = [method for method in chosen if method not in METHODS]
+    if unknown or not chosen:
+        problem = f"There is no method called {unknown[0]!r}." if unknown else "No method is given."
+        raise ArgumentError(f"{problem} Choose from {', '.join(METHODS)}.")
+    seed = whole_number("seed", seed, 0)
+    if columns is not None:
+        columns = whole_number("columns", columns, 1)
     channels = select_channels(network_up_to(loaded, layer).output_names, only)
     if data is None or isinstance(data, str | os.PathLike):
         spec = None if data is None else os.fspath(data)
         images = open_images(loaded, spec, lambda: _load_labeled(loaded, spec))
     else:
         images = ImageArray("array", data) if isinstance(data, np.ndarray) else data
-    found = find_patterns(loaded, images, layer, channels, methods=methods, seed=seed, progress=progress)
+    found = find_patterns(loaded, images, layer, channels, methods=chosen, seed=seed, progress=progress)
     return PatternsPicture(found, patterns_title(loaded, found, images.name), columns, tuple(images.notes))
 
 

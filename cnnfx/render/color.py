@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from numbers import Real
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -100,11 +101,14 @@ class ColorScale:
         if self.clip is not None:
             self._check_clip(self.clip)
         if self.limits is not None:
+            if isinstance(self.limits, Sequence | np.ndarray) and len(self.limits) == 2:
+                object.__setattr__(self, "limits", tuple(self.limits))
             self._check_limits(self.limits)
 
     def _check_clip(self, clip: float) -> None:
-        if not 50 < clip <= 100:
-            raise ArgumentError(f"The percentile {clip:g} is not more than 50 and at most 100.")
+        if not isinstance(clip, Real) or not 50 < clip <= 100:
+            text = f"{clip:g}" if isinstance(clip, Real) else repr(clip)
+            raise ArgumentError(f"The percentile {text} is not more than 50 and at most 100.")
         if self.limits is not None:
             raise ArgumentError("A percentile and a fixed range cannot both determine the range. Give one of them.")
         if self.normalize == "none":
@@ -112,6 +116,8 @@ class ColorScale:
 
     def _check_limits(self, limits: float | Range) -> None:
         low, high = limits if isinstance(limits, tuple) else (0.0, limits)
+        if not (isinstance(low, Real) and isinstance(high, Real)):
+            raise ArgumentError(f"The range {limits!r} is neither a number nor two numbers.")
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ArgumentError(f"The range {low:g} to {high:g} does not go from a number to a larger one.")
         if self.normalize == "none":

@@ -86,13 +86,17 @@ def grid(
     Raises
     ------
     ArgumentError
-        If `maps` has another shape or is empty, the number of names differs from that of the maps, or a mode is
-        unknown.
+        If `maps` has another shape, is empty or not real, the number of names differs from that of the maps, a number
+        is out of range, or a mode is unknown.
     CnnfxError
         If the picture would be too large.
     """
     from cnnfx.render.picture import Picture  # not needed by the command line
+    from cnnfx.system.arguments import whole_number
 
+    for name, value, least in (("columns", columns, 1), ("scale", scale, 1), ("gap", gap, 0)):
+        if value is not None:
+            whole_number(name, value, least)
     shown = ShownMaps(_named_maps(maps, names), ColorScale(normalize, scope, colormap, clip, limits))
     heading = Heading(title, shown.legend if legend else None) if labels and (legend or title) else None
     tiles = shown.tiles(with_ranges=legend and labels)
@@ -105,7 +109,7 @@ def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] 
     Raises
     ------
     ArgumentError
-        If the maps have another shape than `(K, H, W)` or are empty, or the number of names differs.
+        If the maps have another shape than `(K, H, W)`, are empty or not real, or the number of names differs.
     """
     if isinstance(maps, FeatureMaps):
         if names is None:
@@ -116,6 +120,8 @@ def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] 
     array: NDArray[Any] = np.asarray(maps)
     if array.ndim != 3 or not array.size:
         raise ArgumentError(f"maps has the shape {array.shape}; a grid is drawn of an array (K, H, W).")
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"maps must contain real numbers, not {array.dtype}.")
     names = [str(index) for index in range(len(array))] if names is None else names
     if len(names) != len(array):
         raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")

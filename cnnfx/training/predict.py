@@ -14,6 +14,7 @@ from cnnfx.formats.load import load_network
 from cnnfx.images import Image, as_image
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
+from cnnfx.system.arguments import whole_number
 from cnnfx.system.sizes import size_text
 
 DEFAULT_MODEL = "model.npz"
@@ -90,8 +91,7 @@ def predict(
         If the model has no classifier head, the image does not fit it, or `top` is not positive.
     """
     network = model if isinstance(model, Network) else load_network(os.fspath(model))
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise ArgumentError(f"top must be a whole number, 1 or more, not {top!r}.")
+    top = whole_number("top", top, 1)
     shape = training_image_shape(network, network.name if isinstance(model, Network) else str(model))
     loaded = as_image(image, channels="rgb" if shape[0] == 3 else "gray")
     pixels, notes = fit_to_model(network, shape, loaded)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from cnnfx.errors import ArgumentError
+from cnnfx.system.arguments import whole_number
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ArgumentError(f"{name} must be a whole number, {least} or more, not {value!r}.")
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         if not 0 < self.rate < math.inf:
             raise ArgumentError(f"rate must be more than 0, not {self.rate!r}.")
         for name, value in (("decay", self.decay), ("smoothness", self.smoothness)):

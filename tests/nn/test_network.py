@@ -189,3 +189,15 @@ def test_networks_layers_and_weights_are_shown_in_a_line() -> None:
     assert repr(classifier) == "<Network 'model': 3 filters of 3×3 → 4 filters of 3×3, relu, max:2 → 10 classes>"
     deep = Network((lower,) * 200, "deep")
     assert repr(deep) == f"<Network 'deep': {'3 filters of 3×3 → ' * 5}194 more layers → 3 filters of 3×3>"
+
+
+def test_an_empty_image_is_refused() -> None:
+    network = Network((Layer(Conv(np.ones((1, 1, 3, 3)), np.zeros(1)), ("a",)),))
+    for shape in ((1, 0, 5), (1, 5, 0)):
+        with pytest.raises(ArgumentError, match=rf"not \(1, {shape[1]}, {shape[2]}\)"):
+            network(np.zeros(shape, np.float32))
+
+
+def test_values_too_large_for_pixels_give_no_warning() -> None:
+    network = Network((Layer(Conv(np.ones((1, 1, 1, 1)), np.zeros(1)), ("a",)),))
+    assert np.asarray(network(np.full((1, 2, 2), 3e38, np.float32))).max() == np.float32(3e38)

@@ -55,3 +55,17 @@ def test_patterns_are_shown_in_a_line() -> None:
     found = cnnfx.show_patterns("edges", digits(), only="top", methods=["patches"]).found
     assert repr(found) == "<LayerPatterns of 1 filters, 3×3, from 40 images>"
     assert repr(found.patterns[0]).startswith("<Pattern top: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"methods": ()}, "No method is given"),
+        ({"methods": "patch"}, "There is no method called 'patch'"),
+        ({"seed": -1}, "seed must be a whole number, 0 or more, not -1"),
+        ({"columns": 0}, "columns must be a whole number, 1 or more, not 0"),
+    ],
+)
+def test_methods_and_numbers_out_of_range_are_refused(arguments, message) -> None:
+    with pytest.raises(cnnfx.ArgumentError, match=message):
+        cnnfx.show_patterns("edges", "drawn:40", **arguments)

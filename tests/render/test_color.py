@@ -251,3 +251,14 @@ def test_the_sides_of_the_diverging_color_map_differ_for_each_kind_of_color_visi
     for simulation in (np.eye(3), protanopia, deuteranopia):
         blue, orange = ((color_table("diverging")[level] / 255) ** 2.2 @ simulation.T for level in (32, 223))
         assert np.abs(np.clip(blue, 0, 1) ** (1 / 2.2) - np.clip(orange, 0, 1) ** (1 / 2.2)).max() > 0.3
+
+
+@pytest.mark.parametrize("limits", [[-1, 1], (-1, 1), np.array([-1.0, 1.0])])
+def test_limits_are_any_pair_of_numbers(limits) -> None:
+    assert ColorScale(limits=limits).limits == (-1, 1)
+
+
+@pytest.mark.parametrize(("argument", "value"), [("limits", "1"), ("limits", (1, "2")), ("clip", "99")])
+def test_limits_and_percentiles_that_are_no_numbers_are_refused(argument, value) -> None:
+    with pytest.raises(ArgumentError):
+        ColorScale(**{argument: value})

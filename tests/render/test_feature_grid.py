@@ -279,3 +279,14 @@ def test_a_diverging_color_map_has_one_bar_for_all_channels() -> None:
     _, maps = image_and_maps()
     assert ShownMaps(maps, ColorScale(colormap="diverging", clip=99)).legend.max_bars == 1
     assert ShownMaps(maps, ColorScale(clip=99)).legend.max_bars == 2
+
+
+@pytest.mark.parametrize(("argument", "value"), [("columns", 0), ("scale", 0), ("gap", -1)])
+def test_numbers_out_of_range_are_refused(argument, value) -> None:
+    with pytest.raises(ArgumentError, match=f"^{argument} must be a whole number"):
+        cnnfx.grid(np.zeros((2, 3, 3)), **{argument: value})
+
+
+def test_complex_maps_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"maps must contain real numbers, not complex128\."):
+        cnnfx.grid(np.zeros((2, 3, 3), complex))
