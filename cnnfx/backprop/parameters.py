@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Array, Dense, Shape
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
 
 

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from cnnfx.errors import FileError
-from cnnfx.nn.layers import Array, Conv, Dense, Layer
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Array, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.npz import NpzError, NpzReader, write_npz
 from cnnfx.system.sizes import shape_text

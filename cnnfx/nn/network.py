@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.array_maps import ArrayMaps
-from cnnfx.nn.layers import Array, Dense, Layer, Shape, softmax
+from cnnfx.nn.layers import Array, Layer, Shape
 from cnnfx.nn.pixel_conv import pixel_conv_of
 from cnnfx.nn.rounding import rounding_errors
 from cnnfx.nn.statistics import channel_statistics, largest_magnitudes
 from cnnfx.system.sizes import counted
+
+if TYPE_CHECKING:
+    from cnnfx.nn.classifier import Dense
 
 MAX_SHOWN_LAYERS = 6
 """The most layers that the text of a network in an interactive session describes."""
@@ -239,6 +242,8 @@ class Network:
 
     def probabilities(self, images: Array) -> Array:
         """Return the probability of each class, the softmax of the `scores`, in an array of their shape."""
+        from cnnfx.nn.classifier import softmax  # not needed for feature maps
+
         return softmax(self.scores(images))
 
     def output_shapes(self, shape: Shape) -> list[Shape]:

@@ -7,7 +7,8 @@ import pytest
 
 from cnnfx.backprop.parameters import Parameters, all_filters, he_normal
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Conv, Dense, Layer
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
 
 

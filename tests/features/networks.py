@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnfx.nn.layers import Activation, Conv, Dense, Layer, Pool
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
 

@@ -16,7 +16,8 @@ import pytest
 from cnnfx.errors import FileError
 from cnnfx.formats import load_network
 from cnnfx.formats.model_npz import load_checkpoint, load_model, save_model
-from cnnfx.nn.layers import Activation, Combination, Conv, Dense, Layer, Pool
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
 RANDOM = np.random.default_rng(5)

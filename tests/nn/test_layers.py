@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool, softmax
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 
 MAPS = np.array([[[3.0, -4.0], [0.0, 1.0]], [[4.0, 3.0], [0.0, -1.0]], [[1.0, 1.0], [2.0, 2.0]]])
 
@@ -161,12 +161,6 @@ def test_a_wrong_description_of_a_layer_is_refused(change: dict[str, object]) ->
 def test_weights_of_another_number_of_filters_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"^2 filters, weights of shape \(3, 1, 3, 5\), biases of \(2,\)$"):
         Layer.from_dict(LAYER.to_dict(), np.ones((3, 1, 3, 5)), LAYER.conv.bias)
-
-
-def test_softmax_gives_probabilities_for_scores_of_any_magnitude() -> None:
-    probabilities = softmax(np.array([[1000.0, 1000.0], [0.0, -1000.0]]))
-    np.testing.assert_allclose(probabilities, [[0.5, 0.5], [1, 0]])
-    np.testing.assert_allclose(softmax(np.zeros((4, 3)), axis=0), np.full((4, 3), 0.25))
 
 
 def test_avg_is_another_name_of_mean_pooling():

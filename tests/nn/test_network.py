@@ -10,7 +10,8 @@ from scipy import signal
 
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
-from cnnfx.nn.layers import Activation, Combination, Conv, Dense, Layer, Pool
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
 RANDOM = np.random.default_rng(7)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from cnnfx.datasets.digit_preprocessing import reads_digits
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
-from cnnfx.nn.layers import Dense, Layer
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table
 

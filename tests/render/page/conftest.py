@@ -12,7 +12,8 @@ import pytest
 
 import cnnfx
 from cnnfx.images import Image
-from cnnfx.nn.layers import Activation, Conv, Dense, Layer, Pool
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from tests.render.page.page_helpers import make_page_text

@@ -13,7 +13,8 @@ import pytest
 
 import cnnfx
 from cnnfx.images import Image
-from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Dense, Layer, Pool
+from cnnfx.nn.classifier import Dense
+from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.render.cells import Section
 from cnnfx.render.color import ColorScale

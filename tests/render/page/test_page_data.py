@@ -107,7 +107,7 @@ def test_a_model_of_other_classes_has_a_drawing_canvas_of_its_training_size():
 
 
 def model(shape) -> tuple[Network, Image]:
-    from cnnfx.nn.layers import Dense
+    from cnnfx.nn.classifier import Dense
 
     layer = Layer(Conv(np.ones((2, 1, 3, 3), "f4"), np.zeros(2, "f4")), ("a", "b"))
     maps = layer.output_shape(shape)
