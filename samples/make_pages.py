@@ -21,16 +21,14 @@ SEVEN = ((0.25, 0.22), (0.75, 0.22), (0.42, 0.85))
 """The corners of a drawn seven, as fractions of the drawing area's width and height."""
 
 
-def point(page: Any) -> None:
-    """Enlarge the maps and point at a pixel of the magnitude."""
+def enlarge(page: Any) -> None:
+    """Enlarge the maps around the strongest pixel, which the page explains when it opens."""
     for _ in range(3):
         page.click("#larger")
-    page.locator("canvas.map[aria-label^='Feature map magnitude']").hover(position={"x": 90, "y": 62})
 
 
 def draw(page: Any) -> None:
     """Draw a seven."""
-    page.locator("canvas.drawing").evaluate("(cell) => cell.scrollIntoView({ block: 'start' })")
     box = page.locator("canvas.drawing").bounding_box()
     corners = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
     page.mouse.move(*corners[0])
@@ -41,7 +39,7 @@ def draw(page: Any) -> None:
 
 
 SHOWN: tuple[tuple[str, int, int, str, Callable[[Any], None]], ...] = (
-    ("still-life", 1280, 880, "dark", point),
+    ("still-life", 1280, 880, "dark", enlarge),
     ("model", 360, 740, "light", draw),
 )
 
