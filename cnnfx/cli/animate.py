@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import print_json, print_message
 from cnnfx.cli.options import option
-from cnnfx.system.sizes import size_text
+from cnnfx.system.sizes import counted, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -322,4 +322,4 @@ def _described(sliding: SlidingWindow) -> dict[str, Any]:
 
 def _summary(written: dict[str, Any]) -> str:
     size = f"{written['width']}×{written['height']}"
-    return f"{written['output']}: {written['frames']} frames of {size}, {written['seconds']:.3g} s"
+    return f"{written['output']}: {counted(written['frames'], 'frame')} of {size}, {written['seconds']:.3g} s"

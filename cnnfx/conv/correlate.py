@@ -14,6 +14,7 @@ from cnnfx.conv.geometry import Border, Padding, Pair, window
 from cnnfx.conv.padding import PaddedImages
 from cnnfx.errors import ArgumentError
 from cnnfx.system.memory import recycled_empty
+from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import choose_name
 
 if TYPE_CHECKING:
@@ -250,11 +251,12 @@ def _check_groups(groups: object, channels: int, filters: tuple[int, ...]) -> in
         raise ArgumentError(f"groups must be a whole number, 1 or more, not {groups!r}")
     if channels % groups or filters[0] % groups:
         raise ArgumentError(
-            f"groups must divide the image's {channels} channels and the {filters[0]} filters, but is {groups}"
+            f"groups must divide the image's {counted(channels, 'channel')} and the {counted(filters[0], 'filter')}, "
+            f"but is {groups}"
         )
     if filters[1] * groups != channels:
         raise ArgumentError(
-            f"the image has {channels} channels, but the filters have {filters[1] * groups}"
+            f"the image has {counted(channels, 'channel')}, but the filters have {filters[1] * groups}"
             + (f" ({groups} groups of {filters[1]})" if groups > 1 else "")
         )
     return int(groups)

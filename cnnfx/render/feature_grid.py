@@ -24,6 +24,7 @@ from cnnfx.render.legend import Legend, ScaleBar, range_texts, scale_bars
 from cnnfx.render.png import write_png
 from cnnfx.render.tiles import Levels, Tiles
 from cnnfx.system.files import atomic_write
+from cnnfx.system.sizes import counted
 
 if TYPE_CHECKING:
     from cnnfx.render.picture import Picture
@@ -124,7 +125,7 @@ def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] 
         raise ArgumentError(f"maps must contain real numbers, not {array.dtype}.")
     names = [str(index) for index in range(len(array))] if names is None else names
     if len(names) != len(array):
-        raise ArgumentError(f"There are {len(names)} names for {len(array)} maps.")
+        raise ArgumentError(f"{counted(len(names), 'name')} for {counted(len(array), 'map')}: give one for each.")
     values = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
     return ArrayMaps(values, names, kinds, errors)
 

@@ -144,7 +144,8 @@ def kernel_levels(weights: NDArray[Any], largest: float | None = None) -> Levels
     `largest` is the largest magnitude of the weights by default.
     """
     largest = float(np.abs(weights).max()) if largest is None else largest
-    return linear_scale("signed", -largest, largest).levels(np.asarray(weights, np.float32))
+    with np.errstate(over="ignore"):  # products beyond the largest float32 are drawn as the largest
+        return linear_scale("signed", -largest, largest).levels(np.asarray(weights, np.float32))
 
 
 def used_channels(weights: NDArray[Any]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from cnnfx.images import Image, as_image
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
 from cnnfx.system.arguments import whole_number
-from cnnfx.system.sizes import size_text
+from cnnfx.system.sizes import counted, size_text
 
 DEFAULT_MODEL = "model.npz"
 """The model that is used if none is given."""
@@ -131,7 +131,8 @@ def fit_to_model(network: Network, shape: Shape, image: Image) -> tuple[Array, t
         If the image cannot be prepared; the message names it.
     """
     if image.shape[0] != shape[0]:
-        raise ArgumentError(f"{image.name}: it has {image.shape[0]} channels; the model was trained on {shape[0]}.")
+        channels = counted(image.shape[0], "channel")
+        raise ArgumentError(f"{image.name}: it has {channels}; the model was trained on {shape[0]}.")
     from cnnfx.datasets.digit_preprocessing import fit_digit, reads_digits
 
     if not reads_digits(shape, network.classes):

@@ -161,6 +161,12 @@ def test_values_that_are_not_finite_are_counted():
         assert text.splitlines()[0] == "a.gif: 1 value of top is NaN or infinite, drawn in magenta."
 
 
+def test_products_beyond_the_largest_float32_are_drawn_without_a_warning():
+    np.save("large.npy", np.full((1, 3), 3e38, np.float32))
+    result = done("animate", "large.npy", "-k", "-2 0 1", "--numbers")
+    assert result.stderr.splitlines()[-1].startswith("large.kernel.gif: 1 frame of ")
+
+
 def test_only_chooses_channels_by_name_number_and_range():
     shown = done("animate", SEVEN, "-f", "edges", *PART, "--only", "right,1-2", "-o", "a.gif", "--json").stdout
     assert json.loads(shown)["channels"] == ["right", "top", "left"]

@@ -407,7 +407,7 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
         ),
         (
             {"image": np.zeros((10, 12)), "weights": np.zeros((3, 3)), "groups": 2},
-            "groups must divide the image's 1 channels and the 1 filters, but is 2",
+            "groups must divide the image's 1 channel and the 1 filter, but is 2",
         ),
         ({"image": np.zeros((3, 0, 12))}, "image must not be empty, but has the shape (3, 0, 12)"),
         ({"image": np.zeros((0, 3, 9, 9))}, "image must not be empty, but has the shape (0, 3, 9, 9)"),

@@ -39,7 +39,7 @@ def test_a_color_map_gives_a_grid_in_color() -> None:
     ("shape", "names", "message"),
     [
         ((4, 4), None, r"^maps has the shape \(4, 4\); a grid is drawn of an array \(K, H, W\)\.$"),
-        ((2, 4, 4), ["a"], r"^There are 1 names for 2 maps\.$"),
+        ((2, 4, 4), ["a"], r"^1 name for 2 maps: give one for each\.$"),
     ],
 )
 def test_a_wrong_shape_or_number_of_names_is_an_error(
