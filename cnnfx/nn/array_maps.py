@@ -78,6 +78,10 @@ class ArrayMaps:
             [self.rounding_errors[index] for index in indexes],
         )
 
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a map of this name."""
+        return isinstance(name, str) and name in self.names
+
     def __len__(self) -> int:
         return len(self.array)
 

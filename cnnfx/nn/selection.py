@@ -40,8 +40,10 @@ def select_channels(names: Sequence[str], text: str, owner: str = "", kind: str 
     Raises
     ------
     ArgumentError
-        If the list is empty, or there is no such channel; the message suggests a similar name.
+        If the list is no text or empty, or there is no such channel; the message suggests a similar name.
     """
+    if not isinstance(text, str):
+        raise _error(f"{text!r} is not a text that lists {kind}s, such as {','.join(names[:2])!r}.")
     try:
         return _selected(names, text, kind)
     except ArgumentError as error:

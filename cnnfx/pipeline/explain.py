@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -128,8 +130,16 @@ def explain(
     except ArgumentError as error:
         raise error.prefixed(loaded.name) from error
     indexes = select_channels(maps.names, only)
-    x, y = at if at is not None else strongest_position(maps, indexes[0], loaded.name)
+    x, y = strongest_position(maps, indexes[0], loaded.name) if at is None else _position(at)
     return explain_position(loaded, maps, x, y, indexes, depth)
+
+
+def _position(at: Any) -> tuple[int, int]:
+    try:
+        x, y = map(operator.index, at)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"at must be two whole numbers (x, y), not {at!r}.") from None
+    return x, y
 
 
 def explain_position(

@@ -23,6 +23,12 @@ def test_a_map_is_found_by_its_name_and_by_its_number() -> None:
     np.testing.assert_array_equal(MAPS[-1], ARRAY[2])
 
 
+def test_in_tells_whether_there_is_a_map_of_a_name() -> None:
+    assert "left" in MAPS
+    assert "bottom" not in MAPS
+    assert 1 not in MAPS
+
+
 def test_a_slice_keeps_names_and_kinds() -> None:
     part = MAPS[::-2]
     assert (part.names, part.non_negative) == (("x", "top"), (True, True))

@@ -58,7 +58,11 @@ def test_the_layer_below_is_explained_with_a_depth_of_two() -> None:
     ("arguments", "message"),
     [
         ({"at": (9, 0)}, "9"),
+        ({"at": 3}, r"at must be two whole numbers \(x, y\), not 3"),
+        ({"at": "3,0"}, r"at must be two whole numbers \(x, y\), not '3,0'"),
+        ({"at": (1.5, 0)}, r"at must be two whole numbers \(x, y\), not \(1.5, 0\)"),
         ({"only": "z"}, "no channel 'z'"),
+        ({"only": ["x", "y"]}, r"\['x', 'y'\] is not a text that lists channels, such as 'x,y'"),
         ({"layer": 2}, "no layer 2"),
         ({"depth": 0}, "depth must be a whole number, 1 or more, not 0"),
     ],
