@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,7 +130,8 @@ def show_filters(
     if compare:
         pairs = [(number, _selected(start, number, start.layers[number - 1], only), one) for number, one in chosen]
         if output is not None:
-            _save_pairs(network, pairs, output, format, FilterStyle(scope, colormap, False, labels, legend), quiet)
+            style = FilterStyle(scope, colormap, labels=labels, legend=legend)
+            _write(network, chosen, _pair_pictures(network, pairs, style), output, format, style, quiet)
             _open(open, output)
         else:
             terminal = picture_terminal(sys.stdout)
@@ -140,7 +141,8 @@ def show_filters(
         for number, shown in chosen:
             print_json(_described(network, number, shown))
     if output is not None:
-        _save(network, chosen, output, format, FilterStyle(scope, colormap, values, labels, legend), quiet)
+        style = FilterStyle(scope, colormap, values, labels, legend)
+        _write(network, chosen, _pictures(network, chosen, style), output, format, style, quiet)
         _open(open, output)
     elif values:
         print_result_lines("\n\n".join(_values(network, number, shown) for number, shown in chosen))
@@ -225,53 +227,35 @@ def slice_names(network: Network, number: int) -> list[str]:
     return list(below if len(below) == count else colors or map(str, range(count)))
 
 
-def _save(
-    network: Network,
-    chosen: list[tuple[int, Layer]],
-    output: str,
-    format: str | None,
-    style: FilterStyle,
-    quiet: bool,
-) -> None:
+def _pictures(network: Network, chosen: list[tuple[int, Layer]], style: FilterStyle) -> Iterator[Levels]:
+    """Draw the filters of each layer."""
     from cnnfx.render.filters import filters_picture
 
-    pictures = []
     for number, layer in chosen:
         inputs = slice_names(network, number)
-        pictures.append(filters_picture(layer, inputs, _caption(network, number, layer, inputs), style))
-    _write(network, chosen, pictures, output, format, style, quiet)
+        yield filters_picture(layer, inputs, _caption(network, number, layer, inputs), style)
 
 
-def _save_pairs(
-    network: Network,
-    pairs: list[tuple[int, Layer, Layer]],
-    output: str,
-    format: str | None,
-    style: FilterStyle,
-    quiet: bool,
-) -> None:
+def _pair_pictures(network: Network, pairs: list[tuple[int, Layer, Layer]], style: FilterStyle) -> Iterator[Levels]:
+    """Draw the filters of each layer before and after training."""
     from cnnfx.render.filter_pairs import pairs_picture
 
-    pictures = []
     for number, before, after in pairs:
         inputs = slice_names(network, number)
         caption = f"{_caption(network, number, after, inputs)} · {PAIRS}, with the norms of the weights"
-        pictures.append(pairs_picture(before, after, inputs, caption, style))
-    shown = [(number, after) for number, _, after in pairs]
-    _write(network, shown, pictures, output, format, style, quiet)
+        yield pairs_picture(before, after, inputs, caption, style)
 
 
 def _caption(network: Network, number: int, layer: Layer, inputs: Sequence[str]) -> str:
-    from cnnfx.render.captions import filters_caption
+    from cnnfx.render.captions import filters_caption, layer_name
 
-    name = f"{network.name}, layer {number}" if len(network.layers) > 1 else network.name
-    return f"{name}: {filters_caption(layer, inputs)}"
+    return f"{layer_name(network, number)}: {filters_caption(layer, inputs)}"
 
 
 def _write(
     network: Network,
     shown: list[tuple[int, Layer]],
-    pictures: Sequence[Levels],
+    pictures: Iterable[Levels],
     output: str,
     format: str | None,
     style: FilterStyle,
@@ -285,7 +269,7 @@ def _write(
     from cnnfx.system.sizes import counted
 
     advice = "Filters are written to one picture: give -o filters.png."
-    target, picture = picture_target(InputImage(network.name), output, format, advice), vstack_pictures(pictures)
+    target, picture = picture_target(InputImage(network.name), output, format, advice), vstack_pictures(list(pictures))
     with target.open() as file:
         write_picture(file, output, picture, target.format)
     if quiet:

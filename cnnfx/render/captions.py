@@ -9,6 +9,7 @@ from cnnfx.conv import Window
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer, Shape
+from cnnfx.nn.network import Network
 from cnnfx.system.sizes import pair_text, shape_text, size_text
 
 MAX_LISTED_INPUTS = 3
@@ -28,9 +29,13 @@ def picture_caption(image: Image, number: int, maps: FeatureMaps) -> str:
     maps : FeatureMaps
         Of the layer.
     """
-    network = maps.network
-    name = f"{network.name}, layer {number}" if len(network.layers) > 1 else network.name
-    return f"{image_caption(image)} · {name}: {layer_caption(network.layers[-1], maps.shape)}"
+    name = layer_name(maps.network, number)
+    return f"{image_caption(image)} · {name}: {layer_caption(maps.network.layers[-1], maps.shape)}"
+
+
+def layer_name(network: Network, number: int) -> str:
+    """Return the name of a layer: "squares, layer 2", or that of a network of one layer."""
+    return f"{network.name}, layer {number}" if len(network.layers) > 1 else network.name
 
 
 def image_caption(image: Image) -> str:

@@ -14,6 +14,7 @@ from cnnfx.render.color import apply_colormap, linear_scale
 from cnnfx.render.filters import add_frame
 from cnnfx.render.heading import wrap
 from cnnfx.render.layout import suitable_columns
+from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.text import draw_text, line_height
 from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
 
@@ -100,8 +101,8 @@ def label(pattern: Pattern) -> str:
     """Return the name of a filter with its largest activation, and the one reached by activation maximization."""
     if not pattern.patches:
         return f"{pattern.name}: never active"
-    maximized = f", maximized {pattern.maximized[0].activation:.3g}" if pattern.maximized else ""
-    return f"{pattern.name}: {pattern.patches[0].activation:.3g}{maximized}"
+    maximized = f", maximized {format_scale_number(pattern.maximized[0].activation)}" if pattern.maximized else ""
+    return f"{pattern.name}: {format_scale_number(pattern.patches[0].activation)}{maximized}"
 
 
 def stripes(height: int, width: int) -> Levels:

@@ -17,7 +17,7 @@ from cnnfx.render.color import apply_colormap, linear_scale
 from cnnfx.render.grid import MIN_HEADING_EMS, Grid
 from cnnfx.render.heading import Heading
 from cnnfx.render.legend import Legend, range_texts, scale_bars
-from cnnfx.render.number_text import MINUS, format_short_number
+from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 from cnnfx.render.tiles import FRAME_LEVEL, Levels, blank, enlarge, paste, picture_tiles
 
@@ -240,12 +240,8 @@ def _kernel_picture(kernel: NDArray[Any], limit: float, width: int, style: Filte
     if style.values:
         for (row, column), weight in np.ndenumerate(kernel):
             square = picture[row * scale : (row + 1) * scale, column * scale : (column + 1) * scale]
-            draw_text_inside(square, _weight_text(weight), FONT_SIZE)
+            draw_text_inside(square, format_short_number(weight), FONT_SIZE)
     return add_frame(picture)
-
-
-def _weight_text(weight: float) -> str:
-    return format_short_number(weight).replace("-", MINUS)
 
 
 def _min_weight_side(weights: NDArray[Any], style: FilterStyle) -> int:
@@ -253,7 +249,7 @@ def _min_weight_side(weights: NDArray[Any], style: FilterStyle) -> int:
     if not style.values:
         return 1
     # Numbers that are too wide are drawn two pixels smaller.
-    widest: int = max(text_width(_weight_text(weight), FONT_SIZE - 2) for weight in np.unique(weights).tolist())
+    widest: int = max(text_width(format_short_number(weight), FONT_SIZE - 2) for weight in np.unique(weights).tolist())
     return max(MIN_NUMBER_SIDE, widest + 4)
 
 

@@ -54,9 +54,9 @@ def format_number(value: float, places: int | None = None) -> str:
 
 
 def format_short_number(value: float) -> str:
-    """Return a number with three significant digits and no zero before the decimal point, for small squares."""
-    text = f"{value:.3g}".replace("-0.", "-.").removeprefix("0")
-    return "0" if text in ("", "-0") else text
+    """Return a number as `format_scale_number`, but with no zero before the decimal point, for small squares."""
+    text = format_scale_number(value)
+    return text.replace("0.", ".", 1) if text.removeprefix(MINUS).startswith("0.") else text
 
 
 def format_scale_number(value: float) -> str:

@@ -77,7 +77,8 @@ def test_a_number_of_a_scale_has_three_digits_and_a_true_minus_sign(value, text)
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.5, ".5"), (-0.25, "-.25"), (0, "0"), (-0.0, "0"), (1234.5, "1.23e+03"), (10, "10")]
+    ("value", "text"),
+    [(0.5, ".5"), (-0.25, "−.25"), (0, "0"), (-0.0, "0"), (1234.5, "1234"), (10, "10"), (10.05, "10.1")],
 )
 def test_a_short_number_has_three_digits_and_no_leading_zero(value, text):
     assert format_short_number(value) == text
