@@ -70,7 +70,7 @@ def summary(
 
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
-    shape: tuple[int, ...] = input or tuple(network.meta.get("input", DEFAULT_INPUT))
+    shape: tuple[int, ...] = input or network.training_shape or DEFAULT_INPUT
     trainable = arch.trainable if arch else _trainable(spec, network)
     steps = summarize(network, shape, trainable, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
     if as_json:

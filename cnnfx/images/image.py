@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -57,6 +58,11 @@ class Image:
         names = self.channel_names
         channels = ", ".join(names) if len(names) <= MAX_SHOWN_CHANNELS else f"{len(names)} channels"
         return f"<Image {self.name!r}: {width}×{height}, {channels}, {self.values.dtype}>"
+
+    @property
+    def file_name(self) -> str:
+        """The name without folders, which would say where the image is stored."""
+        return PurePath(self.name).name or self.name
 
     @property
     def shape(self) -> tuple[int, int, int]:

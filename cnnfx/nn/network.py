@@ -77,6 +77,17 @@ class Network:
         return self.layers[0].conv.in_channels
 
     @property
+    def training_shape(self) -> Shape | None:
+        """The shape (C, H, W) of the images that a model was trained on; None if it is unknown."""
+        shape = self.meta.get("input")
+        if not isinstance(shape, list | tuple) or len(shape) != 3:
+            return None
+        if not all(type(size) is int and size > 0 for size in shape):
+            return None
+        channels, height, width = shape
+        return channels, height, width
+
+    @property
     def output_names(self) -> tuple[str, ...]:
         """The names of the classes, or of the last layer's output channels if there is no head."""
         return self.classes if self.head is not None else self.layers[-1].channel_names

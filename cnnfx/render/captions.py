@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 
 from cnnfx.conv import Window
 from cnnfx.images import Image
@@ -40,7 +39,7 @@ def layer_name(network: Network, number: int) -> str:
 
 def image_caption(image: Image) -> str:
     """Return the name of an image without its folder, and its size: "seven.png 28×28"."""
-    return f"{PurePath(image.name).name or image.name} {size_text(image.shape[1:])}"
+    return f"{image.file_name} {size_text(image.shape[1:])}"
 
 
 def layer_caption(layer: Layer, shape: Shape) -> str:

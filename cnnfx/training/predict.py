@@ -113,11 +113,9 @@ def training_image_shape(network: Network, name: str) -> Shape:
     """
     if network.head is None:
         raise ArgumentError(f"{name} has no classifier head, so it predicts no classes. Use a trained model.")
-    shape = network.meta.get("input")
-    if not isinstance(shape, list) or len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
+    if network.training_shape is None:
         raise FileError(f"{name}: it does not contain the size of its training images.")
-    channels, height, width = shape
-    return channels, height, width
+    return network.training_shape
 
 
 def fit_to_model(network: Network, shape: Shape, image: Image) -> tuple[Array, tuple[str, ...]]:

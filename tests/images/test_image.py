@@ -79,3 +79,8 @@ def test_pixels_keep_their_numbers_and_know_the_value_of_white(dtype: type, maxi
     assert image.maximum == maximum
     assert image.pixels(1, 3).dtype == np.float32
     np.testing.assert_array_equal(image.pixels(1, 3), values[:, 1:3])
+
+
+@pytest.mark.parametrize(("name", "file_name"), [("photos/a.png", "a.png"), ("a.png", "a.png"), ("/", "/"), ("", "")])
+def test_the_file_name_is_the_name_without_folders(name, file_name) -> None:
+    assert Image(name, np.zeros((1, 1, 1), np.uint8), ("gray",)).file_name == file_name

@@ -202,3 +202,9 @@ def test_an_empty_image_is_refused() -> None:
 def test_values_too_large_for_pixels_give_no_warning() -> None:
     network = Network((Layer(Conv(np.ones((1, 1, 1, 1)), np.zeros(1)), ("a",)),))
     assert np.asarray(network(np.full((1, 2, 2), 3e38, np.float32))).max() == np.float32(3e38)
+
+
+@pytest.mark.parametrize("shape", [None, (1, 28), (1, 0, 28), (1, 28.0, 28), (True, 28, 28), "abc"])
+def test_a_training_shape_that_is_not_three_sizes_is_unknown(shape) -> None:
+    assert Network((shared_layer("a"),), meta={"input": shape}).training_shape is None
+    assert Network((shared_layer("a"),), meta={"input": [3, 20, 30]}).training_shape == (3, 20, 30)

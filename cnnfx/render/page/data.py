@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,7 @@ def page_data(network: Network, image: Image, color_scale: ColorScale, max_pixel
     data = {
         "network": _network_data(network, image.channel_names),
         "image": {
-            "name": file_name(image),
+            "name": image.file_name,
             "channels": image.channel_names,
             "isArray": image.is_array,
             "pixels": pack_array(image.values),
@@ -74,11 +73,6 @@ def pack_array(array: NDArray[Any]) -> dict[str, Any]:
     dtype = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
     content = np.ascontiguousarray(array, dtype.newbyteorder("<"))
     return {"type": dtype.name, "shape": array.shape, "data": base64.b64encode(content.data).decode("ascii")}
-
-
-def file_name(image: Image) -> str:
-    """Return the image's name without folders, which would reveal where it was stored."""
-    return PurePath(image.name).name or image.name
 
 
 def _network_data(network: Network, channels: tuple[str, ...]) -> dict[str, Any]:
@@ -115,14 +109,11 @@ def _training_shape(network: Network) -> tuple[int, int, int] | None:
 
     None if the network has no classifier head, or the shape is unknown or does not fit its layers.
     """
-    shape = network.meta.get("input")
-    if network.head is None or not isinstance(shape, list | tuple) or len(shape) != 3:
+    shape = network.training_shape
+    if network.head is None or shape is None:
         return None
-    if not all(type(size) is int and size > 0 for size in shape):
-        return None
-    channels, height, width = shape
     try:
-        maps_shape = network.output_shapes((channels, height, width))[-1]
+        maps_shape = network.output_shapes(shape)[-1]
     except CnnfxError:
         return None
-    return (channels, height, width) if maps_shape == tuple(network.head.shape) else None
+    return shape if maps_shape == tuple(network.head.shape) else None

@@ -18,7 +18,7 @@ from cnnfx.images import Image
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid
-from cnnfx.render.page.data import file_name, page_data
+from cnnfx.render.page.data import page_data
 from cnnfx.system.sizes import counted
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _title(network: Network, image: Image) -> str:
     """Return the page's title; a network with a long name is described by its number of filters."""
     count = len(network.layers[-1].outputs)
     filters = network.name if len(network.name) <= MAX_NAME_LENGTH else counted(count, "filter")
-    return f"{filters} on {file_name(image)}"
+    return f"{filters} on {image.file_name}"
 
 
 def _notes(image: Image) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _alt_text(network: Network, image: Image) -> str:
     names = [name for layer in network.layers for name in layer.channel_names]
     others = len(names) - MAX_NAMES_IN_ALT_TEXT
     listed = ", ".join(names[:MAX_NAMES_IN_ALT_TEXT]) + (f" and {others} more" if others > 0 else "")
-    return f"The input {file_name(image)} and its feature maps: {listed}."
+    return f"The input {image.file_name} and its feature maps: {listed}."
 
 
 @cache
