@@ -203,4 +203,4 @@ def lab(colors):
 @pytest.mark.parametrize(("name", "file"), [("squares", "patterns"), ("edges", "seven")])
 def test_overlays_look_as_reviewed(name, file, tmp_path):
     image = replace(load_image(SAMPLES / f"{file}.png", channels="gray"), name=f"{file}.png")
-    assert_golden(f"overlay-{name}", overlay_of(name, image, OverlayOptions()).pixels, tmp_path)
+    assert_golden(f"overlay_{name}", overlay_of(name, image, OverlayOptions()).pixels, tmp_path)

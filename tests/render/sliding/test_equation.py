@@ -216,15 +216,15 @@ def seven(*region):
 
 def test_a_frame_with_numbers_looks_as_reviewed(tmp_path):
     layout = lay_out(slide(load_network("edges"), seven(8, 7, 6, 6), 0), 46)
-    assert_golden("animation-equation", layout.palette.colors[frame_at(layout, 1, 1)], tmp_path)
+    assert_golden("animation_equation", layout.palette.colors[frame_at(layout, 1, 1)], tmp_path)
 
 
 def test_a_frame_of_several_maps_looks_as_reviewed(tmp_path):
     layout = lay_out(slide(load_network("sobel"), seven(8, 7, 7, 7)), 14, numbers=False, colormap="diverging")
-    assert_golden("animation-equation-maps", layout.palette.colors[frame_at(layout, 2, 3)], tmp_path)
+    assert_golden("animation_equation_maps", layout.palette.colors[frame_at(layout, 2, 3)], tmp_path)
 
 
 def test_a_frame_of_the_pooling_with_numbers_looks_as_reviewed(tmp_path):
     network = with_layer(load_network("edges"), pool=Pool("max", 2), activation=Activation("relu"))
     layout = lay_out(slide(network, seven(8, 7, 6, 6), 0), 46)
-    assert_golden("animation-equation-pooling", layout.palette.colors[frame_at(layout, 1, 0, "pooling")], tmp_path)
+    assert_golden("animation_equation_pooling", layout.palette.colors[frame_at(layout, 1, 0, "pooling")], tmp_path)

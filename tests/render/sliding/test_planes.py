@@ -265,12 +265,12 @@ def seven(*region):
 
 def test_a_frame_of_a_small_region_looks_as_reviewed(tmp_path):
     layout = PlanesLayout(slide(load_network("edges"), seven(8, 7, 7, 7), 0), UNCHANGED, ColorScale(), 40, 25)
-    assert_golden("animation-planes", layout.palette.colors[frame_at(layout, 2, 2)], tmp_path)
+    assert_golden("animation_planes", layout.palette.colors[frame_at(layout, 2, 2)], tmp_path)
 
 
 def test_a_frame_of_four_maps_looks_as_reviewed(tmp_path):
     layout = PlanesLayout(slide(load_network("edges"), seven()), UNCHANGED, ColorScale(), 6, 352)
-    assert_golden("animation-planes-maps", layout.palette.colors[frame_at(layout, 11, 13)], tmp_path)
+    assert_golden("animation_planes_maps", layout.palette.colors[frame_at(layout, 11, 13)], tmp_path)
 
 
 def test_a_frame_with_stride_dilation_and_padding_looks_as_reviewed(tmp_path):
@@ -278,10 +278,10 @@ def test_a_frame_with_stride_dilation_and_padding_looks_as_reviewed(tmp_path):
     conv = replace(network.layers[0].conv, stride=(2, 2), dilation=(2, 2), padding=2)
     sliding = slide(with_layer(network, conv=conv), seven(6, 6, 9, 9), 1)
     layout = PlanesLayout(sliding, UNCHANGED, ColorScale(), 30, 25)
-    assert_golden("animation-planes-dilation", layout.palette.colors[frame_at(layout, 2, 1)], tmp_path)
+    assert_golden("animation_planes_dilation", layout.palette.colors[frame_at(layout, 2, 1)], tmp_path)
 
 
 def test_a_frame_of_the_pooling_looks_as_reviewed(tmp_path):
     network = with_layer(load_network("edges"), pool=Pool("max", 2), activation=Activation("relu"))
     layout = PlanesLayout(slide(network, seven(8, 7, 8, 8), 0), UNCHANGED, ColorScale(), 36, 45)
-    assert_golden("animation-planes-pooling", layout.palette.colors[frame_at(layout, 1, 1, "pooling")], tmp_path)
+    assert_golden("animation_planes_pooling", layout.palette.colors[frame_at(layout, 1, 1, "pooling")], tmp_path)
