@@ -332,9 +332,9 @@ def _default_columns(maps: FeatureMaps) -> int | None:
     """
     layer: Layer = maps.network.layers[-1]
     groups = [channel.of[0] * layer.conv.groups // len(layer.filter_names) for channel in layer.outputs]
-    columns = len(groups) // len(set(groups))
-    rows = {tuple(groups[first : first + columns]) for first in range(0, len(groups), columns)}
-    in_rows = all(row == (row[0],) * columns for row in rows)
+    columns, rest = divmod(len(groups), len(set(groups)))
+    rows = [set(groups[first : first + columns]) for first in range(0, len(groups), columns)]
+    in_rows = rest == 0 and all(len(row) == 1 for row in rows)
     return columns if layer.conv.groups > 1 and in_rows else None
 
 

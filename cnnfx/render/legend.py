@@ -113,7 +113,7 @@ def range_texts(limits: Sequence[Range]) -> list[str]:
 def scale_bars(
     limits: Sequence[Range], clipped: Sequence[tuple[bool, bool]], kinds: Sequence[bool] | None = None
 ) -> list[ScaleBar]:
-    """Return a bar for each kind of color scale.
+    """Return a bar for each kind of color scale, or one if they look the same.
 
     If channels of one kind have different ranges, the bars say "max" instead of numbers, and the labels of the channels
     have the numbers; see `range_texts`.
@@ -132,7 +132,8 @@ def scale_bars(
     visible = [index for index, (low, high) in enumerate(limits) if low < high] or range(len(limits))
     groups = [[index for index in visible if kinds[index] == kind] for kind in dict.fromkeys(kinds)]
     general = any(len({range_text(*limits[index]) for index in group}) > 1 for group in groups)
-    return [_bar([limits[index] for index in group], clipped[group[0]], general) for group in groups if group]
+    bars = (_bar([limits[index] for index in group], clipped[group[0]], general) for group in groups if group)
+    return list(dict.fromkeys(bars))
 
 
 def _bar(limits: Sequence[Range], clips: tuple[bool, bool], general: bool) -> ScaleBar:

@@ -237,6 +237,7 @@ def test_filters_on_each_color_separately_are_drawn_as_those_on_gray() -> None:
         ([0], 1),
         ([0, 1, 2, 4], None),
         ([0, 4, 1, 5], None),
+        ([0, 4, 8, 1], None),
     ],
 )
 def test_maps_of_each_color_have_a_row_if_they_are_equally_many_in_succession(

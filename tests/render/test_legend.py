@@ -57,6 +57,10 @@ def test_a_bar_says_that_its_ends_stand_for_values_beyond_them() -> None:
     assert scale_bars([(-1, 1), (-2, 2)], [(True, True)] * 2) == [ScaleBar("≤ −limit", "≥ limit", 0.5)]
 
 
+def test_kinds_without_contrast_are_said_to_be_0_everywhere_once() -> None:
+    assert scale_bars([(0, 0), (0, 0)], [(False, False)] * 2, [False, True]) == [ScaleBar("0", "0", None)]
+
+
 def test_channels_without_contrast_are_not_in_the_bars_of_others() -> None:
     assert scale_bars([(0, 0), (0, 2)], [NOT_CLIPPED] * 2) == [ScaleBar("0", "2")]
     assert scale_bars([(0, 0), (0, 0)], [NOT_CLIPPED] * 2) == [ScaleBar("0", "0")]
