@@ -197,7 +197,7 @@ class FeatureMaps:
 
 
 def feature_maps(
-    network: Network, image: RowReader, channel_names: tuple[str, ...], layer: int | None = None
+    network: Network, image: RowReader, channel_names: Sequence[str], layer: int | None = None
 ) -> FeatureMaps:
     """Return the feature maps of a layer for an image.
 
@@ -205,7 +205,7 @@ def feature_maps(
     ----------
     network : Network
     image : RowReader
-    channel_names : tuple of str
+    channel_names : sequence of str
         The names of the image's channels.
     layer : int, optional
         The number of the layer; 1 is the first. By default the last.
@@ -215,7 +215,7 @@ def feature_maps(
     ArgumentError
         If the layer does not exist, or the channels or sizes do not fit.
     """
-    return FeatureMaps(_bound(network, channel_names, layer), image)
+    return FeatureMaps(_bound(network, tuple(channel_names), layer), image)
 
 
 @lru_cache(maxsize=16)

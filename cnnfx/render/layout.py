@@ -12,7 +12,7 @@ MANY_CELLS = 13
 MANY_ASPECT_RATIO = 1.4
 """The aspect ratio that is aimed for with many cells."""
 FEW_CELLS = 3
-"""So many cells stand in one row, as in an equation, unless they are twice as wide as high."""
+"""Up to this many cells are in one row, as in an equation, unless they are twice as wide as high."""
 HIGH_COST = 1.35
 """The cost of a picture that is too high, relative to one that is too wide by the same factor."""
 UNEVEN_COST = 1.0
