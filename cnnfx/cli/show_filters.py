@@ -284,17 +284,24 @@ def _write(
 
 def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scope: str, terminal: Terminal) -> str:
     """The filters before and after training as lines for the terminal."""
-    from cnnfx.render.filter_pairs import pair_tiles
+    from cnnfx.render.filter_pairs import pair_tiles, strongest_first
+    from cnnfx.render.filter_preview import filter_table, filters_preview
+    from cnnfx.render.filters import FilterStyle
     from cnnfx.render.preview import pictures_preview
 
     inputs = slice_names(network, number)
-    scale = 4 if len(after.filter_names) <= MAX_LARGE_FILTERS else 2
     title = in_lines(f"{_heading(network, number)}, {PAIRS}", sys.stdout)
-    pairs, *halves = pair_tiles(before, after, inputs, scope)
     if terminal.colors != "none":
-        return f"{title}\n{pictures_preview(pairs, terminal, scale)}"
-    first, second = (pictures_preview(tiles, terminal, scale) for tiles in halves)  # digits have no color between them
-    return f"{title}\n\nbefore:\n{first}\n\nafter:\n{second}"
+        scale = 4 if len(after.filter_names) <= MAX_LARGE_FILTERS else 2
+        return f"{title}\n{pictures_preview(pair_tiles(before, after, inputs, scope), terminal, scale)}"
+
+    def text(layer: Layer) -> str:
+        shown, style = _with_filters(layer, strongest_first(after)), FilterStyle(scope)
+        if layer.conv.weights.shape[1] == 1:
+            return filters_preview(shown, terminal, style)
+        return filter_table(shown, inputs, terminal, style)
+
+    return f"{title}\n\nbefore:\n{text(before)}\n\nafter:\n{text(after)}"
 
 
 def _picture_text(

@@ -126,11 +126,11 @@ def pairs_picture(before: Layer, after: Layer, inputs: Sequence[str], caption: s
     return Grid([section], style.labels, PAIR_GAP).pixels()
 
 
-def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -> tuple[Tiles, Tiles, Tiles]:
-    """Return the pairs of `pairs_picture` as tiles for a terminal, the tiles before and those after training.
+def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -> Tiles:
+    """Return the pairs of `pairs_picture` as tiles for a terminal with colors.
 
-    They have one pixel per weight. In a pair, a column of the color of frames is between before and after. `scope` is
-    that of `FilterStyle`.
+    They have one pixel per weight, and a column of the color of frames between before and after. `scope` is that of
+    `FilterStyle`.
     """
     order, limits = strongest_first(after), pair_limits(before, after, scope)
     halves = [
@@ -139,9 +139,7 @@ def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -
     ]
     column = np.full_like(halves[0][0][:, :1], FRAME_LEVEL)
     pairs = [np.concatenate([first, column, second], axis=1) for first, second in zip(*halves, strict=True)]
-    names = [after.filter_names[k] for k in order]
-    all_tiles, before_tiles, after_tiles = (picture_tiles(names, pictures) for pictures in (pairs, *halves))
-    return all_tiles, before_tiles, after_tiles
+    return picture_tiles([after.filter_names[k] for k in order], pairs)
 
 
 def _weight_side(layer: Layer, inputs: Sequence[str]) -> int:

@@ -288,6 +288,16 @@ def test_pairs_are_drawn_as_text_with_the_strongest_first(model):
     assert lines[first + 1].split()[0] == lines[second + 1].split()[0] == str(strongest[0] + 1)
 
 
+@pytest.mark.parametrize("layer", ["1", "2"])
+def test_filters_before_and_after_are_drawn_as_signs_without_colors(model, layer):
+    text = done("show-filters", model, "--layer", layer, "--compare", "--only", "1").stdout
+    before, after = text.split("before:\n")[1].split("\n\nafter:\n")
+    for half in (before, after):
+        _, *rows = half.splitlines()
+        assert len(rows) == 5
+        assert all(set(row[1:]) <= set("+−· ") for row in rows)
+
+
 def test_pairs_are_drawn_side_by_side_in_colors(model):
     code, shown = on_a_terminal("show-filters", model, "--layer", "1", "--compare", COLORTERM="truecolor")
     assert code == 0
