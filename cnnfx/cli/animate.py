@@ -150,9 +150,7 @@ def animate(
     from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network, use_threads
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
-    from cnnfx.images import MAX_PIXELS
     from cnnfx.pipeline.outputs import nonfinite_notes
-    from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.render.sliding.layouts import make_layout
     from cnnfx.render.sliding.positions import sliding_window
     from cnnfx.render.sliding.scales import input_scale
@@ -172,8 +170,7 @@ def animate(
         from cnnfx.cli.viewer import check_can_be_opened, open_file
 
         check_can_be_opened(target)
-    channels, background = image_options.channels, image_options.background
-    pipeline = Pipeline(network, (), channels, background, image_options.max_pixels or MAX_PIXELS)
+    pipeline = image_options.pipeline(network)
     max_side = size or (DEFAULT_MAX_SIDE_WITH_NUMBERS if numbers else DEFAULT_MAX_SIDE)
     shown, image_notes = _load(pipeline, source, region, max_side)
     maps = pipeline.feature_maps(shown)[0][1]

@@ -163,8 +163,6 @@ def apply(
     from cnnfx.cli.networks import requested_network, use_threads
     from cnnfx.cli.outputs import image_targets
     from cnnfx.errors import UsageError
-    from cnnfx.images import MAX_PIXELS
-    from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import PAGE_FORMATS
     from cnnfx.pipeline.tasks import Processor, Task
     from cnnfx.render.feature_grid import GridOptions
@@ -193,9 +191,7 @@ def apply(
         )
     elif peaks is not None:
         raise UsageError("--peaks chooses how many peaks an overlay frames. Give --overlay, too.")
-    channels, background = image_options.channels, image_options.background
-    max_pixels = image_options.max_pixels or MAX_PIXELS
-    pipeline = Pipeline(network, _layer_numbers(network, layer), channels, background, max_pixels)
+    pipeline = image_options.pipeline(network, _layer_numbers(network, layer))
     if only is not None:
         pipeline = pipeline._replace(only=dict.fromkeys(pipeline.layer_numbers(), ",".join(only)))
         pipeline.channel_names()  # raises an error for channels that do not exist, before any work is done

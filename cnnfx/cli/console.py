@@ -136,5 +136,5 @@ def data_progress(quiet: bool) -> Iterator[ReportProgress | None]:
 
 
 def _bar_length() -> int:
-    """Return the characters of a progress bar, which leave room for the text beside it."""
+    """Return the characters of a progress bar, which leave space for the text beside it."""
     return min(MAX_BAR_CHARACTERS, max(MIN_BAR_CHARACTERS, terminal_width(sys.stderr) - BAR_TEXT_CHARACTERS))

@@ -98,16 +98,13 @@ def explain(
     from cnnfx.cli.inputs import check_no_presets
     from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network, use_threads
     from cnnfx.errors import UsageError
-    from cnnfx.images import MAX_PIXELS
-    from cnnfx.pipeline.pipeline import Pipeline
 
     check_no_presets(image, network_options.filters)
     if len(image) > 1:
         raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
     use_threads(threads)
     network = requested_network(network_options, pool, layer)
-    channels, background = image_options.channels, image_options.background
-    pipeline = Pipeline(network, (), channels, background, image_options.max_pixels or MAX_PIXELS)
+    pipeline = image_options.pipeline(network)
     loaded, maps = _open(pipeline, image[0], quiet)
     wanted = None if only is None else chosen_channels(only, maps.names, layer_owner(maps.network))
     position = at or _strongest(maps, loaded.name, wanted[0] if wanted else 0, quiet)

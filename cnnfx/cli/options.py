@@ -12,6 +12,8 @@ import typer
 from cnnfx.cli import parsers
 
 if TYPE_CHECKING:
+    from cnnfx.nn.network import Network
+    from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.render.color import ColorScale
 
 Normalize = Literal["auto", "signed", "minmax", "positive", "absolute", "none"]
@@ -210,6 +212,13 @@ class ImageOptions:
     channels: ChannelsOption = "auto"
     background: Background = "white"
     max_pixels: MaxPixels = None
+
+    def pipeline(self, network: Network, layers: tuple[int, ...] = ()) -> Pipeline:
+        """Return the pipeline that reads images in this way; see `Pipeline` for the parameters."""
+        from cnnfx.images import MAX_PIXELS
+        from cnnfx.pipeline.pipeline import Pipeline
+
+        return Pipeline(network, layers, self.channels, self.background, self.max_pixels or MAX_PIXELS)
 
 
 def only(declaration: str = "--only LIST", heading: str | None = None) -> Any:

@@ -25,8 +25,6 @@ MAX_TEXT_CHARACTERS = 73
 """The most characters of the line around the bar."""
 SPEED_CHARACTERS = 18
 """Of these, the characters of the speed, which a narrow terminal does not show."""
-MAX_PRINTED_PAIRS = 5
-"""The most pairs of confused classes in the summary."""
 
 
 class TrainingReporter:
@@ -167,7 +165,7 @@ def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
 
 def _confused(trainer: Trainer) -> str:
     """The number of misclassified test images, and the classes that are confused most often."""
-    from cnnfx.cli.evaluate import confused_text
+    from cnnfx.cli.evaluate import MAX_PRINTED_PAIRS, confused_text
     from cnnfx.training.evaluate import evaluate
 
     assert trainer.test is not None

@@ -43,7 +43,7 @@ class Section(NamedTuple):
     heading : Heading, optional
         Above the tiles.
     source : Tiles, optional
-        A picture that stands at the left of the tiles, or above them if it is flat, with an arrow from it to them if
+        A picture at the left of the tiles, or above them if it is flat, with an arrow from it to them if
         labels are drawn.
     """
 

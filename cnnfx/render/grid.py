@@ -31,7 +31,7 @@ MIN_HEADING_EMS = 18
 ARROW_EMS = 3
 """The length of the arrow from a source to its tiles, in font sizes."""
 FLAT_RATIO = 5
-"""A source that is this many times as wide as high stands above its tiles."""
+"""A source that is this many times as wide as high is above its tiles."""
 
 
 @dataclass(frozen=True)

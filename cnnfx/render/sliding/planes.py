@@ -59,7 +59,7 @@ KERNEL_HEIGHT = 38
 HEADER_HEIGHT = max(KERNEL_HEIGHT, 2 * line_height(FONT_SIZE))
 """The height in pixels of the small picture of a filter and the lines of text beside it."""
 MIN_GROUP_WIDTH = 170
-"""The least width of an output channel in pixels, which leaves room for the text."""
+"""The least width of an output channel in pixels, which leaves space for the text."""
 PLANE_WIDTHS = ((1, 320), (4, 190), (math.inf, 130))
 """Pairs (n, w): of at most n planes side by side, each is about w pixels wide."""
 MIN_CELL = 3
