@@ -11,11 +11,14 @@ import pytest
 import typer.main
 
 import cnnfx
-from cnnfx.cli import app, options
+from cnnfx.cli import app, options, parsers
+from cnnfx.features.search import METHODS
+from cnnfx.formats.arch import DEFAULT_KERNEL_SIZE, DEFAULT_WIDTHS
 from cnnfx.images import MAX_PIXELS
 from cnnfx.nn.layers import ACTIVATIONS
 from cnnfx.pipeline.pipeline import CHANNELS
-from cnnfx.render.color import COLORMAPS, NORMALIZATIONS
+from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, Scope
+from cnnfx.training.predict import DEFAULT_MODEL
 from tests.cli.commands import COMMAND, done, environment, refused, run, shell
 
 COMMANDS = typer.main.get_command(app).commands
@@ -139,11 +142,19 @@ def test_the_closest_option_is_suggested():
         (options.Colormap, COLORMAPS),
         (options.Activation, ACTIVATIONS),
         (options.Channels, CHANNELS),
+        (options.Scope, typing.get_args(Scope)),
     ],
-    ids=["normalize", "colormap", "activation", "channels"],
+    ids=["normalize", "colormap", "activation", "channels", "scope"],
 )
 def test_the_choices_of_an_option_equal_those_of_the_library(choices, known):
     assert list(typing.get_args(choices)) == list(known)
+
+
+def test_names_that_the_command_line_repeats_equal_those_of_the_library():
+    assert parsers.METHODS == METHODS
+    assert options.DEFAULT_MODEL == DEFAULT_MODEL
+    assert f"[default: {','.join(map(str, DEFAULT_WIDTHS))}]" in done("train", "--help").stdout
+    assert f"[default: {DEFAULT_KERNEL_SIZE}]" in done("train", "--help").stdout
 
 
 def test_the_help_shows_the_default_limit_of_pixels():
