@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnfx.render.heading import Heading
 from cnnfx.render.text import BACKGROUND, draw_text, line_height, shorten, text_width
-from cnnfx.render.tiles import Drawing, Item, Levels, TileRun, Tiles
+from cnnfx.render.tiles import Drawing, Frame, Item, Levels, TileRun, Tiles
 
 ENLARGED_SIDE = 200
 """Tiles smaller than this are enlarged by a whole factor to at most this side in pixels, so that pixels can be seen."""
@@ -45,6 +45,9 @@ class Section(NamedTuple):
     source : Tiles, optional
         A picture at the left of the tiles, or above them if it is flat, with an arrow from it to them if
         labels are drawn.
+    framed : bool
+        Whether tiles and source have thin frames where labels are drawn and the gap leaves space, since white parts of
+        them look like the background.
     """
 
     tiles: Sequence[Tiles]
@@ -52,6 +55,7 @@ class Section(NamedTuple):
     scale: int | None = None
     heading: Heading | None = None
     source: Tiles | None = None
+    framed: bool = False
 
     @property
     def tile_scale(self) -> int:
@@ -71,7 +75,8 @@ class Section(NamedTuple):
         if self.source is None:
             return None
         ratio = max(1, round(max(self.source.width / tiles.width for tiles in self.tiles)))
-        return Section([self.source], 1, self.scale or max(1, round(self.tile_scale / ratio)))
+        scale = self.scale or max(1, round(self.tile_scale / ratio))
+        return Section([self.source], 1, scale, framed=self.framed)
 
 
 class Cells:
@@ -115,7 +120,7 @@ class Cells:
         _, small_height = self._small_size
         lines = self._line_count * line_height(self.font_size) if self.labels else 0
         if not small_height:
-            return lines
+            return lines + (self.labels and self.section.framed)  # the frame must not touch the label
         gap = max(4, self.font_size // 3)
         return (max(lines, small_height) if self._is_beside else lines + small_height) + gap
 
@@ -136,6 +141,11 @@ class Cells:
             tiles, index = self.pictures[first + start]
             run_left = left + start * step
             run_top = top + self.header_height
+            if self.section.framed and self.labels and step >= self.width + 2:
+                scale = self.section.tile_scale
+                height, width = tiles.height * scale, tiles.width * scale
+                for position in range(end - start):
+                    yield Frame(run_top - 1, run_left + position * step - 1, height + 2, width + 2)
             yield TileRun(run_top, run_left, tiles, index, index + end - start, self.section.tile_scale, step)
 
     def _header_items(self, position: int, top: int, left: int) -> Iterator[Item]:

@@ -101,7 +101,7 @@ def grid(
     shown = ShownMaps(_named_maps(maps, names), ColorScale(normalize, scope, colormap, clip, limits))
     heading = Heading(title, shown.legend if legend else None) if labels and (legend or title) else None
     tiles = shown.tiles(with_ranges=legend and labels)
-    return Picture.of(Grid([Section([tiles], columns, scale, heading)], labels, gap).pixels())
+    return Picture.of(Grid([Section([tiles], columns, scale, heading, framed=True)], labels, gap).pixels())
 
 
 def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] | None) -> ArrayMaps | FeatureMaps:
@@ -203,7 +203,7 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
             tiles = _with_filters(tiles, maps)
         columns = options.columns or _default_columns(maps)
         source = input_tiles(image) if options.with_input and position == 0 else None
-        sections.append(Section([tiles], columns, options.scale, heading, source))
+        sections.append(Section([tiles], columns, options.scale, heading, source, framed=True))
     count, name = len(layers), layers[-1][1].network.name
     heading = Heading(f"{image_caption(image)} · {name}: {count} layers") if legend and count > 1 else None
     try:

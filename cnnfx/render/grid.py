@@ -241,7 +241,7 @@ class _Block:
         """Yield what is drawn where the block is at a position."""
         if self.source:
             source_top = top if self.above else top + (self.height - self.source.height) // 2
-            yield from self.source.row_items(0, 1, source_top, left, self.source.width)
+            yield from self.source.row_items(0, 1, source_top, left, self.source.width + self.gap)
             if self.arrow is not None:
                 yield self._arrow(source_top, left, *self.arrow)
         first = 0

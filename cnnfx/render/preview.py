@@ -100,7 +100,7 @@ def maps_picture(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, width: 
         for values, scale in zip(small, shown.scales, strict=True)
     ]
     tiles = picture_tiles(maps.names, pictures)._replace(ranges=shown.tiles(with_ranges=True).ranges)
-    return Grid([Section([tiles], columns, heading=Heading("", shown.legend))]).pixels()
+    return Grid([Section([tiles], columns, heading=Heading("", shown.legend), framed=True)]).pixels()
 
 
 def largest_in_blocks(

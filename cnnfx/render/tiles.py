@@ -156,7 +156,32 @@ class TileRun(NamedTuple):
             paste(canvas, visible, begin - first, self.left + index * self.step)
 
 
-Item = Drawing | TileRun
+class Frame(NamedTuple):
+    """A thin frame around a picture at a position of a larger one; the size is that of its outer edge.
+
+    Parameters
+    ----------
+    top, left, height, width : int
+    color : bool
+        Whether it needs a picture in color, which it never does.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    color: bool = False
+
+    def draw_rows(self, canvas: Levels, first: int) -> None:
+        """Draw what is visible on a canvas whose first row is row `first` of the larger picture."""
+        top, bottom, right = self.top - first, self.top + self.height - first, self.left + self.width
+        canvas[max(0, top) : bottom, [self.left, right - 1]] = FRAME_LEVEL
+        for row in (top, bottom - 1):
+            if 0 <= row < len(canvas):
+                canvas[row, self.left : right] = FRAME_LEVEL
+
+
+Item = Drawing | TileRun | Frame
 """A part of a picture with its position."""
 
 

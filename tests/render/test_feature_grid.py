@@ -130,7 +130,7 @@ def test_the_input_stands_left_of_the_maps_at_half_their_height_with_an_arrow_be
     assert {run.left for run in runs} == {runs[0].left}
     middle = (runs[0].top + runs[-1].top + runs[-1].height) / 2
     assert abs(source.top + source.height / 2 - middle) <= 10
-    between = grid.pixels()[source.top + source.height // 2, source.left + source.width + 1 : runs[0].left]
+    between = grid.pixels()[source.top + source.height // 2, source.left + source.width + 1 : runs[0].left - 1]
     assert between.min() < 120
     assert (between[:8] == 255).all()
     assert (between[-8:] == 255).all()

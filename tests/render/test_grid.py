@@ -14,7 +14,7 @@ from cnnfx.render.feature_grid import ArrayMaps, map_tiles
 from cnnfx.render.grid import Grid
 from cnnfx.render.layout import suitable_columns
 from cnnfx.render.text import BACKGROUND, text_width
-from cnnfx.render.tiles import Tiles, enlarge
+from cnnfx.render.tiles import FRAME_LEVEL, Tiles, enlarge
 
 
 def tiles(count: int, height: int, width: int, first: int = 1) -> Tiles:
@@ -29,6 +29,23 @@ def tiles(count: int, height: int, width: int, first: int = 1) -> Tiles:
 def draw(*all_tiles: Tiles, columns: int, scale: int = 1, gap: int = 0) -> np.ndarray:
     """Draw tiles without labels."""
     return Grid([Section(all_tiles, columns, scale)], labels=False, gap=gap).pixels()
+
+
+def test_framed_tiles_have_a_gray_line_around_them() -> None:
+    pixels = Grid([Section([tiles(2, 20, 30)], 2, 1, framed=True)], gap=4).pixels()
+    top, left = pixels.shape[0] - 4 - 20, 4
+    for tile in (0, 1):
+        framed = pixels[top - 1 :, left - 1 + 34 * tile :][:22, :32]
+        assert (framed[1:-1, 1:-1] == tile + 1).all()
+        framed[1:-1, 1:-1] = FRAME_LEVEL
+        assert (framed == FRAME_LEVEL).all()
+
+
+@pytest.mark.parametrize("options", [{"labels": False, "gap": 4}, {"gap": 0}])
+def test_pixels_alone_and_tiles_without_a_gap_are_not_framed(options) -> None:
+    plain, framed = (Grid([Section([tiles(2, 20, 30)], 2, 1, framed=framed)], **options) for framed in (False, True))
+    assert FRAME_LEVEL not in framed.pixels()[-21:]
+    assert plain.width == framed.width
 
 
 def test_pictures_are_drawn_from_left_to_right_and_from_top_to_bottom() -> None:

@@ -14,7 +14,7 @@ from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.feature_grid import GridOptions, feature_grid
 from cnnfx.render.grid import Grid
-from cnnfx.render.tiles import Item, TileRun
+from cnnfx.render.tiles import Frame, Item, TileRun
 
 NAMES = ["top", "a name that is quite long", "größer", "0", "a very, very long name of a channel that fits nowhere"]
 
@@ -57,13 +57,17 @@ def pictures(draw: st.DrawFn) -> Grid:
 
 
 def rectangles(items: list[Item]) -> np.ndarray:
-    """Return (left, top, right, bottom) of each item, and of each tile of a run."""
+    """Return (left, top, right, bottom) of each item, of each tile of a run, and of each line of a frame."""
     boxes = []
     for item in items:
         if isinstance(item, TileRun):
             width = item.tiles.width * item.scale
             lefts = [item.left + index * item.step for index in range(item.last - item.first)]
             boxes += [(left, item.top, left + width, item.top + item.height) for left in lefts]
+        elif isinstance(item, Frame):
+            left, top, right, bottom = item.left, item.top, item.left + item.width, item.top + item.height
+            boxes += [(left, top, right, top + 1), (left, bottom - 1, right, bottom)]
+            boxes += [(left, top + 1, left + 1, bottom - 1), (right - 1, top + 1, right, bottom - 1)]
         else:
             boxes.append((item.left, item.top, item.left + item.width, item.top + item.height))
     return np.array(boxes)
