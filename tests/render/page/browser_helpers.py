@@ -81,3 +81,10 @@ def wait_until(page, predicate: str, argument: object = None, seconds: float = 2
     while not page.evaluate(predicate, argument):
         assert time.monotonic() < end, predicate
         page.wait_for_timeout(20)
+
+
+def click_in_panel(page, cell) -> None:
+    """Click on a number of the panel, which is drawn again in the next frame after the pointer has left a map."""
+    cell.hover()
+    shown_value(page)
+    cell.click()

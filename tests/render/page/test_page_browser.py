@@ -14,6 +14,7 @@ from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale, linear_scale
 from tests.render.page.browser_helpers import (
     click,
+    click_in_panel,
     draw_seven,
     drawing,
     map_named,
@@ -147,7 +148,7 @@ def test_clicking_a_number_of_the_patch_selects_the_pixel_below(visit, digit_mod
     shown_value(page)
     cell = page.locator("#sum table td[data-row]").first
     row, column = int(cell.get_attribute("data-row")), int(cell.get_attribute("data-column"))
-    cell.click()
+    click_in_panel(page, cell)
     assert shown_value(page) == pytest.approx(float(maps[0][0, row, column]), rel=1e-4)
     assert shown_position(page) == f"a, layer 1, column {column}, row {row}"
 
@@ -157,7 +158,7 @@ def test_clicking_a_value_of_the_pooled_block_shows_its_sum(visit, digit_model, 
     point(page, map_named(page, "Feature map 3,"), 1, 4, (5, 5))
     shown_value(page)
     assert page.locator("#sum td.chosen").get_attribute("data-block-index") == "0"
-    page.locator("#sum td[data-block-index='2']").click()
+    click_in_panel(page, page.locator("#sum td[data-block-index='2']"))
     shown_value(page)
     chosen = page.locator("#sum td.chosen")
     assert chosen.get_attribute("data-block-index") == "2"
