@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -37,9 +37,8 @@ class _LazyCommands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if self._built[name] is None:
-            function = name.replace("-", "_")
             group = typer.Typer(add_completion=False, rich_markup_mode=None)
-            group.command(name, cls=_Command)(getattr(import_module(f"cnnfx.cli.{function}"), function))
+            group.command(name, cls=_Command)(_function(name))
             self._built[name] = get_command(group)
         return self._built[name]
 
@@ -48,6 +47,13 @@ class _LazyCommands(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._built)
+
+
+def _function(name: str) -> Callable[..., None]:
+    """Import the function of a command."""
+    module = name.replace("-", "_")
+    function: Callable[..., None] = getattr(import_module(f"cnnfx.cli.{module}"), module)
+    return function
 
 
 class _Commands(TyperGroup):
@@ -89,9 +95,9 @@ class _Commands(TyperGroup):
         return _formatted_help(self, ctx)
 
     def format_commands(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override] # as above
-        """Write the commands with the whole first sentence of each."""
+        """Write the commands with the first line of each docstring: building the commands takes longer."""
         with formatter.section("Commands"):
-            formatter.write_dl((name, self.commands[name].get_short_help_str(sys.maxsize)) for name in self.commands)
+            formatter.write_dl((name, (_function(name).__doc__ or "").partition("\n")[0]) for name in self.commands)
 
     def invoke(self, ctx: Context) -> Any:  # type: ignore[override] # as above
         """Run the command; it is not an error if the reader of a pipe closes it."""

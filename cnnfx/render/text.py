@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
@@ -107,9 +106,15 @@ def escape(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     supported = _characters()
-    return "".join(
-        character if character in supported else _escaped(character) for character in unicodedata.normalize("NFC", text)
-    )
+    if supported.issuperset(text):  # which has no combining accents
+        return text
+    return "".join(character if character in supported else _escaped(character) for character in _composed(text))
+
+
+def _composed(text: str) -> str:
+    from unicodedata import normalize
+
+    return normalize("NFC", text)
 
 
 def notes_on_escapes(name: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -123,7 +128,7 @@ def notes_on_escapes(name: str, texts: Iterable[str]) -> tuple[str, ...]:
         The texts in the picture.
     """
     escaped = [text for text in texts if not (text.isascii() and text.isprintable())]
-    characters = [character for text in escaped for character in unicodedata.normalize("NFC", text)]
+    characters = [character for text in escaped for character in _composed(text)]
     missing = dict.fromkeys(character for character in characters if character not in _characters())
     if not missing:
         return ()
