@@ -20,9 +20,9 @@ from cnnfx.nn.layers import Array, Layer
 
 ROUNDOFF = 2.0**-24
 """The largest relative error of rounding to float32."""
-UNITS = 8
-"""The largest error of a sum of products, in `ROUNDOFF` of the sum of their magnitudes. On flat images it is up to 4
-with the Winograd method, and 2 with the others."""
+UNITS = 16
+"""The largest error of a sum of products, in `ROUNDOFF` of the sum of their magnitudes. In 32,000 flat and stepped
+images with random kernels of 2×2 to 7×7, it was up to 12 with the Winograd method, and 2.1 with the others."""
 MAX_RELATIVE_ERROR = 2.0**-16
 """The largest error of a channel that is assumed, relative to its largest magnitude. Bounds of errors multiply with
 each layer and would exceed every value of a deep network, while errors hardly do."""

@@ -2,7 +2,7 @@
    mathematics is that of `cnnfx.nn.rounding`. */
 
 const ROUNDOFF = 2 ** -24; // the largest relative error of rounding to float32
-const ROUNDING_UNITS = 8; // the largest error of a sum, in ROUNDOFF of the sum of the magnitudes of its terms
+const ROUNDING_UNITS = 16; // the largest error of a sum, in ROUNDOFF of the sum of the magnitudes of its terms
 const MAX_RELATIVE_ERROR = 2 ** -16; // the largest error that is assumed, relative to the channel's largest magnitude
 
 /** Return the ranges of all maps, the input's first, without rounding errors. `ranges` are those of `channelRanges`. */
