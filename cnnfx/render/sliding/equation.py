@@ -32,6 +32,7 @@ from cnnfx.render.sliding.sheet import (
     Corner,
     Sheet,
     part_of,
+    suitable_cell,
     text_picture,
 )
 from cnnfx.render.sliding.sums import pooling_line, sum_lines
@@ -47,8 +48,6 @@ TINT = 0.36
 """How much of the color of the window is mixed into the cells below it."""
 MAP_WIDTHS = ((1, 300), (4, 160), (math.inf, 110))
 """Pairs (n, w): of at most n matrices one above the other, each is about w pixels wide."""
-MIN_CELL = 3
-"""The smallest default side of a cell in pixels."""
 MAX_CELL = 32
 """The largest default side of a cell without a number in pixels."""
 MIN_THICK_CELL = 9
@@ -84,9 +83,7 @@ def suitable_equation_cell(sliding: SlidingWindow, numbers: bool) -> int:
     """Return the default side of a cell in pixels, which depends on the numbers or the sizes of the matrices."""
     if numbers:
         return number_cell(_all_texts(sliding))
-    count = max(len(sliding.channels), len(sliding.read_inputs(MAX_INPUTS)))
-    width = next(width for most, width in MAP_WIDTHS if count <= most)
-    return int(max(MIN_CELL, min(MAX_CELL, width // max(*sliding.padded_size, *sliding.output_size))))
+    return suitable_cell(sliding, MAX_INPUTS, MAP_WIDTHS, MAX_CELL)
 
 
 def smallest_number_cell(sliding: SlidingWindow) -> int:

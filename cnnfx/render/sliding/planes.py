@@ -42,6 +42,7 @@ from cnnfx.render.sliding.sheet import (
     Corner,
     Sheet,
     part_of,
+    suitable_cell,
     text_picture,
 )
 from cnnfx.render.text import line_height
@@ -62,8 +63,6 @@ MIN_GROUP_WIDTH = 170
 """The least width of an output channel in pixels, which leaves space for the text."""
 PLANE_WIDTHS = ((1, 320), (4, 190), (math.inf, 130))
 """Pairs (n, w): of at most n planes side by side, each is about w pixels wide."""
-MIN_CELL = 3
-"""The smallest default width of a cell in pixels."""
 MAX_CELL = 56
 """The largest default width of a cell in pixels."""
 MAX_INPUT_PLANES = 12
@@ -123,9 +122,7 @@ class Group(NamedTuple):
 
 def suitable_plane_cell(sliding: SlidingWindow) -> int:
     """Return the default width of a cell in pixels, which depends on the number and size of the planes."""
-    count = max(len(sliding.channels), len(sliding.read_inputs(MAX_INPUT_PLANES)))
-    width = next(width for most, width in PLANE_WIDTHS if count <= most)
-    return int(max(MIN_CELL, min(MAX_CELL, width // max(*sliding.padded_size, *sliding.output_size))))
+    return suitable_cell(sliding, MAX_INPUT_PLANES, PLANE_WIDTHS, MAX_CELL)
 
 
 class PlanesLayout:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnnfx.render.sliding.palette import BLACK, WHITE, Palette
+from cnnfx.render.sliding.positions import SlidingWindow
 from cnnfx.render.text import draw_text
 from cnnfx.render.tiles import Levels
 
@@ -12,6 +15,8 @@ FONT_SIZE = 13
 """The font size of names and captions, in pixels."""
 MARGIN = 12
 """Pixels around a frame."""
+MIN_CELL = 3
+"""The smallest default side of a cell in pixels."""
 
 Corner = tuple[int, int]
 """The top row and left column of pixels of a part of a frame."""
@@ -48,6 +53,24 @@ class Sheet:
             part = part_of(pixels, corner, picture.shape)
             np.copyto(part, picture, where=part == self.palette.index(WHITE))
         return pixels
+
+
+def suitable_cell(sliding: SlidingWindow, max_inputs: int, widths: Sequence[tuple[float, int]], largest: int) -> int:
+    """Return the default side of a cell in pixels, by the number and the sizes of the matrices.
+
+    Parameters
+    ----------
+    sliding : SlidingWindow
+    max_inputs : int
+        The most input channels that are drawn.
+    widths : sequence of (n, w)
+        Of at most n input or output channels, each is about w pixels wide. The last n is infinite.
+    largest : int
+        The largest side.
+    """
+    count = max(len(sliding.channels), len(sliding.read_inputs(max_inputs)))
+    width = next(width for most, width in widths if count <= most)
+    return int(max(MIN_CELL, min(largest, width // max(*sliding.padded_size, *sliding.output_size))))
 
 
 def part_of(frame: Levels, corner: Corner, shape: tuple[int, ...]) -> Levels:
