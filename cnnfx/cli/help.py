@@ -16,7 +16,7 @@ MIN_COLUMNS = 40
 MARGIN = 2
 """Columns that stay empty at the right."""
 MAX_FIRST_COLUMN = 30
-"""What is longer stands on a line of its own, above its description."""
+"""A longer name has a line of its own, above its description."""
 INDENT = "  "
 QUOTED = re.compile("'[^']*'")
 """An argument in quotes, in which a line cannot be continued."""

@@ -266,7 +266,7 @@ class _Block:
 
 
 def _row_lengths(section: Section, width: int, height: int, beside: int = 0) -> Sequence[int]:
-    """Return the number of cells in each row, for cells of a size with what stands beside them."""
+    """Return the number of cells in each row, given their size and the width of the source beside them."""
     count = sum(len(tiles.labels) for tiles in section.tiles)
     if section.columns is not None:
         return full_rows(count, section.columns)

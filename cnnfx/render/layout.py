@@ -50,7 +50,7 @@ def balanced_rows(count: int, width: float, height: float, beside: float = 0) ->
     width, height : float
         The size of a cell.
     beside : float
-        The width of what stands beside the grid.
+        The width of the picture beside the grid.
     """
 
     if count <= FEW_CELLS and width < 2 * height:

@@ -24,7 +24,7 @@ MIN_TILE_WIDTH = 28
 MAX_TILE_ROWS = 96
 """The most rows of pixels of a map: two of them are one line."""
 FRAME_COLOR = (95, 135, 175)
-"""The color of frames: one of xterm's, which stands out from black, white and gray."""
+"""The color of frames: one of xterm's, distinct from black, white and gray."""
 MIN_PICTURE_WIDTH, MAX_PICTURE_WIDTH = 200, 280
 """The least and the most pixels that a map needs in a picture, before there are fewer maps side by side."""
 MAX_PICTURE_HEIGHT = 600

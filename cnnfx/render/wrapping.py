@@ -54,7 +54,7 @@ def pad(text: str, width: int) -> str:
 
 
 def cut(text: str, width: int, mark: str = "…") -> str:
-    """Return a text of at most `width` columns; `mark` stands for the end of a longer text."""
+    """Return a text of at most `width` columns; `mark` replaces the end of a longer text."""
     if display_width(text) <= width:
         return text
     kept = text

@@ -131,7 +131,7 @@ def test_the_limits_of_a_scale_are_the_values_of_level_0_and_255(
     low, high = scale.limits
     if not scale.scale:
         assert (low, high) == (0, 0)
-    elif high - low > 1e-3 * max(abs(low), abs(high)):  # otherwise float32 cannot tell the levels apart
+    elif high - low > 1e-3 * max(abs(low), abs(high)):  # otherwise the levels are equal in float32
         assert scale.levels(np.array([low, high], np.float32)).tolist() == [0, 255]
 
 

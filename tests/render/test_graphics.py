@@ -163,7 +163,7 @@ def test_pictures_are_shown_as_a_grid() -> None:
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "iterm2"),
         ({"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"}, "iterm2"),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, "none"),
-        # Only an answer of the terminal tells.
+        # Only the answer of the terminal shows it.
         ({"TERM": "xterm-256color"}, None),
         ({"TERM": "xterm"}, None),
         ({"TERM": "foot"}, None),

@@ -17,7 +17,7 @@ function scaleNumber(value) {
 }
 
 /** Return a bar of the colors of a scale with numbers below it, and a mark at `value` if it is given. `isSame` is
-    whether one range holds for all maps that the bar is for; otherwise words stand for the numbers. */
+    whether one range holds for all maps that the bar is for; otherwise words replace the numbers. */
 function colorBar(scale, table, { value, isSame = true } = {}) {
   const stops = Array.from({ length: 17 }, (_, k) => cssColor(table[Math.min(255, 16 * k)])).join(", ");
   const colors = createElement("div", { class: "colors" });
