@@ -94,7 +94,7 @@ def _check_values(image: Image) -> None:
     if image.values.dtype != np.float32:
         return
     low, high = float(image.values.min()), float(image.values.max())
-    if not (-MAX_OVERSHOOT <= low and high <= 1 + MAX_OVERSHOOT):  # as for NaN
+    if not (low >= -MAX_OVERSHOOT and high <= 1 + MAX_OVERSHOOT):  # as for NaN
         raise ArgumentError(
             f"{image.name}: its values go from {low:g} to {high:g}. A photograph has values from 0 (black) to 1 "
             "(white); scale them."

@@ -73,5 +73,5 @@ def test_overshooting_values_are_clipped() -> None:
 @pytest.mark.parametrize("values", [[0, 255], [-2.1, 2.6], [np.nan, 1]], ids=["0..255", "normalized", "NaN"])
 @pytest.mark.parametrize("fit", [squash, crop_middle])
 def test_an_array_with_values_outside_0_to_1_is_refused(values, fit) -> None:
-    with pytest.raises(ArgumentError, match="array: its values go from .* to .*. A photograph has values from 0"):
+    with pytest.raises(ArgumentError, match=r"array: its values go from .* to .*. A photograph has values from 0"):
         fit(as_image(np.array([[values]], np.float32)), 1, 2)
