@@ -1,15 +1,17 @@
-"""Selection of channels by a list of names, numbers and ranges, such as "top,left" or "1,4,7-9"."""
+"""Selection of channels by a list of names, numbers, ranges and `top:N`, such as "top,left", "1,4,7-9" or "top:12"."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cnnfx.errors import ArgumentError
 from cnnfx.system.suggest import closest_names
 
 ALL = "all"
 """The text that selects every channel."""
+STRONGEST = re.compile(r"top:([0-9]{1,9})", re.IGNORECASE)
+"""The item that selects the N channels with the strongest response to an image."""
 MAX_LISTED_NAMES = 12
 """The most names that a message lists."""
 MAX_DIGITS = 9
@@ -20,7 +22,13 @@ MAX_SUGGESTED = 3
 """The most names that are suggested."""
 
 
-def select_channels(names: Sequence[str], text: str, owner: str = "", kind: str = "channel") -> list[int]:
+Strengths = Callable[[], Sequence[float]]
+"""Returns the strength of the response of each channel to an image."""
+
+
+def select_channels(
+    names: Sequence[str], text: str, owner: str = "", kind: str = "channel", strengths: Strengths | None = None
+) -> list[int]:
     """Return the indices, from 0, of the channels that a list selects: in its order, each once.
 
     Parameters
@@ -29,13 +37,16 @@ def select_channels(names: Sequence[str], text: str, owner: str = "", kind: str 
         The names of all channels.
     text : str
         Items separated by commas, with or without spaces: names; numbers from 1; ranges of numbers such as 3-5; or
-        `all`. A name takes precedence over a number, a range or `all`, and the longest name over shorter ones, so names
-        that contain commas, dashes or digits are found, too. Where every channel is named by a number, such as the
-        digits "0" to "9", numbers and the ends of ranges are these names.
+        `all`; or `top:N` for the N channels with the strongest response, the strongest first, of equal ones the first
+        (all channels if there are no more than N). A name takes precedence over the other items, and the longest name
+        over shorter ones, so names that contain commas, dashes or digits are found, too. Where every channel is named
+        by a number, such as the digits "0" to "9", numbers and the ends of ranges are these names.
     owner : str, optional
         What the channels belong to, such as "layer 2 of sobel", for messages.
     kind : str, optional
         What messages call them, such as "filter".
+    strengths : function, optional
+        Called for `top:N`. Without it this item is an error: it has a meaning for an image only.
 
     Raises
     ------
@@ -45,7 +56,9 @@ def select_channels(names: Sequence[str], text: str, owner: str = "", kind: str 
     if not isinstance(text, str):
         raise _error(f"{text!r} is not a text that lists {kind}s, such as {','.join(names[:2])!r}.")
     try:
-        return _selected(names, text, kind)
+        return list(
+            dict.fromkeys(index for item in _items(names, text) for index in _item(names, item, text, kind, strengths))
+        )
     except ArgumentError as error:
         if not owner:
             raise
@@ -53,24 +66,28 @@ def select_channels(names: Sequence[str], text: str, owner: str = "", kind: str 
         raise ArgumentError(f"{owner}: {message[0].lower()}{message[1:]}", remedy=error.remedy) from None
 
 
-def _selected(names: Sequence[str], text: str, kind: str) -> list[int]:
+def depends_on_image(names: Sequence[str], text: str) -> bool:
+    """Return whether a list contains `top:N`, so that what it selects of the channels `names` depends on the image."""
+    return any(item not in names and STRONGEST.fullmatch(item) for item in _items(names, text))
+
+
+def _items(names: Sequence[str], text: str) -> Iterator[str]:
+    """Yield the items of a list: names, some of which may contain commas, and what is between commas otherwise."""
     parts, known = text.split(","), frozenset(names)
     longest = 1 + max((name.count(",") for name in names), default=0)  # in parts
-    selected: list[int] = []
     first = 0
     while first < len(parts):
         ends = range(min(first + longest, len(parts)), first, -1)
         last = next((end for end in ends if _joined(parts, first, end) in known), first + 1)
-        selected += _item(names, _joined(parts, first, last), text, kind)
+        yield _joined(parts, first, last)
         first = last
-    return list(dict.fromkeys(selected))
 
 
 def _joined(parts: Sequence[str], first: int, last: int) -> str:
     return ",".join(parts[first:last]).strip()
 
 
-def _item(names: Sequence[str], item: str, text: str, kind: str) -> Sequence[int]:
+def _item(names: Sequence[str], item: str, text: str, kind: str, strengths: Strengths | None) -> Sequence[int]:
     """Return the indices of the channels that one item of the list `text` selects."""
     if item in names:
         return [names.index(item)]
@@ -78,6 +95,8 @@ def _item(names: Sequence[str], item: str, text: str, kind: str) -> Sequence[int
         raise _error(f"{text!r} is not a list of {kind}s, such as 1,4,7-9 or {','.join(names[:2])}.")
     if item.lower() == ALL:
         return range(len(names))
+    if strongest := STRONGEST.fullmatch(item):
+        return _strongest(int(strongest[1]), item, kind, strengths)
     begin, dash, end = (part.strip() for part in item.partition("-"))
     if dash and _is_number(begin) and _is_number(end):
         first, last = _numbered(names, begin, kind), _numbered(names, end, kind)
@@ -91,6 +110,17 @@ def _item(names: Sequence[str], item: str, text: str, kind: str) -> Sequence[int
         example = f"{ends[0] or 1}-{ends[1] if ends[1] not in ('', '0', '1') else len(names)}"
         raise _error(f"{item!r} is not a list of {kind}s. Write a range with both ends, such as {example}.")
     raise _error(f"There is no {kind} {item!r}. {_advice(names, item, kind)}")
+
+
+def _strongest(count: int, item: str, kind: str, strengths: Strengths | None) -> list[int]:
+    if count == 0:
+        raise _error(f"{item} selects no {kind}. Write top:1 or more.")
+    if strengths is None:
+        raise _error(
+            f"{item} selects the {kind}s with the strongest response to an image. There is none here: name the {kind}s."
+        )
+    values = strengths()
+    return sorted(range(len(values)), key=lambda index: -values[index])[:count]
 
 
 def _numbered(names: Sequence[str], number: str, kind: str) -> int:

@@ -11,7 +11,7 @@ from cnnfx.images import MAX_PIXELS, ChannelMode, ColorMode, Image, load_image, 
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
-from cnnfx.nn.selection import select_channels
+from cnnfx.nn.selection import Strengths, depends_on_image, select_channels
 
 CHANNELS = ("auto", "gray", "rgb", "each")
 """What the color channels of an image become: what the filters need, luminance, three input channels, or three images
@@ -85,7 +85,10 @@ class Pipeline(NamedTuple):
         return [(number, self._selected(number, maps)) for number, maps in layers]
 
     def channel_names(self) -> list[tuple[int, tuple[str, ...]]] | None:
-        """Return each layer's number and channel names; None where they depend on the channels of the image.
+        """Return each layer's number and channel names; None where they depend on the image.
+
+        They do where each of its channels is an image, and where `only` selects the channels with the strongest
+        response.
 
         Raises
         ------
@@ -95,20 +98,30 @@ class Pipeline(NamedTuple):
         if self.channels == "each":
             return None
         named = [(number, self.network.layers[number - 1].channel_names) for number in self.layer_numbers()]
-        return [(number, tuple(names[index] for index in self._chosen(number, names))) for number, names in named]
+        chosen = [(number, tuple(names[index] for index in self._chosen(number, names))) for number, names in named]
+        return None if any(self._depends_on_image(number, names) for number, names in named) else chosen
 
     def layer_numbers(self) -> tuple[int, ...]:
         """Return the numbers of the layers whose output channels are returned."""
         return self.layers or (len(self.network.layers),)
 
     def _selected(self, number: int, maps: FeatureMaps) -> FeatureMaps:
-        return maps.select(self._chosen(number, maps.names)) if number in self.only else maps
+        if number not in self.only:
+            return maps
+        return maps.select(self._chosen(number, maps.names, lambda: [high for _, high in maps.signal_ranges]))
 
-    def _chosen(self, number: int, names: Sequence[str]) -> Sequence[int]:
-        """Return the indices of the output channels of a layer that are returned, of those with these names."""
+    def _depends_on_image(self, number: int, names: Sequence[str]) -> bool:
+        return number in self.only and depends_on_image(names, self.only[number])
+
+    def _chosen(self, number: int, names: Sequence[str], strengths: Strengths | None = None) -> Sequence[int]:
+        """Return the indices of the output channels of a layer that are returned, of those with these names.
+
+        The strength of a response is the largest value of a feature map. Without `strengths` all are equal.
+        """
         if number not in self.only:
             return range(len(names))
-        return select_channels(names, self.only[number], f"layer {number} of {self.network.name}")
+        owner = f"layer {number} of {self.network.name}"
+        return select_channels(names, self.only[number], owner, strengths=strengths or (lambda: [0.0] * len(names)))
 
 
 def color_mode(network: Network) -> ColorMode:

@@ -73,6 +73,20 @@ def test_existing_outputs_are_those_of_the_chosen_channels():
     assert done(*command).stderr == f"{SEVEN}: its output exists already.\n"
 
 
+def test_the_channels_with_the_strongest_response_come_first():
+    every, found = arrays("-f", "edges"), arrays("-f", "edges", "--only", "top:3")
+    largest = dict(zip(every["names"], every["maps"].max(axis=(1, 2)), strict=True))
+    assert list(found["names"]) == sorted(largest, key=lambda name: -largest[name])[:3]
+    assert list(arrays("-f", "edges", "--only", "top:1,top")["names"])[1:] == ["top"]
+
+
+def test_existing_outputs_of_the_strongest_channels_are_found():
+    command = ("apply", SEVEN, "-f", "edges", "--only", "top:2", "-o", "maps/", "--skip-existing")
+    done(*command)
+    assert len(list(Path("maps").iterdir())) == 2
+    assert done(*command).stderr == f"{SEVEN}: its output exists already.\n"
+
+
 def test_channels_of_each_color_are_chosen_by_their_full_names():
     still_life = SAMPLES / "still-life.png"
     done("apply", still_life, "-f", "sobel", "--channels", "each", "--only", "red x,4", "-o", "maps.npz")
@@ -83,6 +97,7 @@ def test_channels_of_each_color_are_chosen_by_their_full_names():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--only", "top:2,tpo"), "layer 1 of edges: there is no channel 'tpo'. Did you mean top?"),
         (("--only", "tpo"), "layer 1 of edges: there is no channel 'tpo'. Did you mean top?"),
         (("--only", ""), "layer 1 of edges: '' is not a list of channels, such as 1,4,7-9 or top,left."),
         (("--then", "box", "--layer", "all", "--only", "2"),

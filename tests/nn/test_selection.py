@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.selection import listed_names, select_channels
+from cnnfx.nn.selection import depends_on_image, listed_names, select_channels
 
 EDGES = ("top", "left", "bottom", "right")
 DIGITS = tuple(map(str, range(10)))
@@ -90,6 +90,41 @@ def test_names_with_commas_dashes_and_spaces_are_found():
 )
 def test_what_selects_nothing_is_an_error(text, message):
     assert refused(EDGES, text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "selected"),
+    [
+        ("top:1", [2]),
+        ("top:3", [2, 0, 3]),
+        ("TOP:2", [2, 0]),
+        ("top:9", [2, 0, 3, 1]),
+        ("top:2,left,top", [2, 0, 1]),
+        ("left, top:2", [1, 2, 0]),
+    ],
+)
+def test_the_channels_with_the_strongest_response_come_first_and_equal_ones_in_their_order(text, selected):
+    assert select_channels(EDGES, text, strengths=lambda: [0.5, -1.0, 2.0, 0.5]) == selected
+    assert depends_on_image(EDGES, text)
+
+
+def test_a_name_takes_precedence_over_the_strongest_channels():
+    names = ("top:2", "b", "top:1,c")
+    assert select_channels(names, "top:2") == [0]
+    assert select_channels(names, "top:1,c") == [2]
+    assert not depends_on_image(names, "top:2,b,top:1,c")
+
+
+@pytest.mark.parametrize("text", ["top", "1-2", "all", "top:", "top:x", "left,top"])
+def test_other_lists_do_not_depend_on_the_image(text):
+    assert not depends_on_image(EDGES, text)
+
+
+def test_the_strongest_channels_are_refused_where_there_is_no_image():
+    assert refused(EDGES, "left,top:3") == (
+        "top:3 selects the channels with the strongest response to an image. There is none here: name the channels."
+    )
+    assert refused(EDGES, "top:0") == "top:0 selects no channel. Write top:1 or more."
 
 
 def test_the_owner_of_the_channels_stands_before_the_message():
