@@ -56,6 +56,7 @@ ADVICE = {
     "skip_existing": Advice("Continue with --skip-existing."),
     "stack": Advice("Stack networks with --then."),
     "subfolders": Advice("Add --recursive to read these."),
+    "written_weights": Advice("Choose filters with --only, or print the weights: --values without -o.", usage=True),
     "terminal": Advice("Give -o FILE, or send the output into a pipe or file.", usage=True),
 }
 """The advice for each kind of remedy that an error carries; see `CnnfxError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -16,7 +17,7 @@ from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer
 from cnnfx.render.captions import image_caption, layer_caption, picture_caption
-from cnnfx.render.cells import Section
+from cnnfx.render.cells import ENLARGED_SIDE, Section
 from cnnfx.render.color import Colormap, ColorScale, LinearScale, Normalize, Scope, draw_values, linear_scale
 from cnnfx.render.grid import Grid
 from cnnfx.render.heading import Heading
@@ -29,6 +30,10 @@ from cnnfx.system.sizes import counted
 if TYPE_CHECKING:
     from cnnfx.render.picture import Picture
 
+MANY_MAPS = 64
+"""With more maps in a picture, small maps are enlarged less, so that the area of the picture stays about the same."""
+MIN_ENLARGED_SIDE = 48
+"""Maps are enlarged to about this side in pixels, however many there are."""
 LAYER_EMPHASIS = 1.1
 """The font size of the heading of a layer, relative to that of labels."""
 
@@ -187,7 +192,7 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
         If the grid would be too large; the message names the image.
     """
     legend = options.legend and options.labels
-    sections = []
+    total, sections = sum(maps.shape[0] for _, maps in layers), []
     for position, (number, maps) in enumerate(layers):
         shown = ShownMaps(maps, options.color_scale)
         heading = None
@@ -203,7 +208,8 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
             tiles = _with_filters(tiles, maps)
         columns = options.columns or _default_columns(maps)
         source = input_tiles(image) if options.with_input and position == 0 else None
-        sections.append(Section([tiles], columns, options.scale, heading, source, framed=True))
+        scale = options.scale or _default_scale(maps, total)
+        sections.append(Section([tiles], columns, scale, heading, source, framed=True))
     count, name = len(layers), layers[-1][1].network.name
     heading = Heading(f"{image_caption(image)} · {name}: {count} layers") if legend and count > 1 else None
     try:
@@ -323,6 +329,14 @@ class ShownMaps:
 def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale) -> Tiles:
     """Return the channels as tiles, each labeled with its name; see `ShownMaps`."""
     return ShownMaps(maps, color_scale).tiles()
+
+
+def _default_scale(maps: FeatureMaps, total: int) -> int | None:
+    """Return the factor of enlargement of maps in a picture of `total` maps; None for that of few maps."""
+    if total <= MANY_MAPS:
+        return None
+    side = max(MIN_ENLARGED_SIDE, ENLARGED_SIDE * math.sqrt(MANY_MAPS / total))
+    return max(1, int(side) // max(maps.shape[1:]))
 
 
 def _default_columns(maps: FeatureMaps) -> int | None:

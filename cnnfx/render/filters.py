@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.errors import CnnfxError
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.layers import Layer
 from cnnfx.render.cells import Section, draw_label
@@ -20,6 +21,7 @@ from cnnfx.render.legend import Legend, range_texts, scale_bars
 from cnnfx.render.number_text import format_short_number
 from cnnfx.render.text import BACKGROUND, draw_text, draw_text_inside, line_height, text_width
 from cnnfx.render.tiles import FRAME_LEVEL, Levels, blank, enlarge, paste, picture_tiles
+from cnnfx.render.weight_matrix import weight_matrix
 
 UNUSED_FRAME_LEVEL = 215
 """The gray level of the line around the empty place of a kernel that the filter does not use."""
@@ -43,6 +45,12 @@ MAX_NAME_EMS = 20
 """The longest name of a filter in a table with its range, in font sizes; longer ones are shortened."""
 SMALL_GAP = 2
 """Pixels between the kernels of a small picture."""
+MAX_TABLE_CHANNELS = 64
+"""The most input channels of a table; with more, the weights make a matrix without frames."""
+MAX_TABLE_KERNELS = 4096
+"""The most kernels of a table; with more, the weights make a matrix without frames."""
+MAX_WRITTEN_WEIGHTS = 20_000
+"""The most weights that are written into a picture."""
 KERNEL_GAP = 8
 """Pixels between the kernels of a table that are `TABLE_KERNEL_WIDTH` wide; fewer between smaller ones."""
 
@@ -80,7 +88,8 @@ def filters_picture(
     Filters with one kernel each are drawn side by side, and so are filters whose input channels are red, green and
     blue: each is one color picture, whose red is the weight on the red channel and so on. Other filters make a table
     with a row per filter and a column per input channel; so do filters on colors whose weights are written. A cell is
-    empty where the filter does not use the channel; see `used_channels`.
+    empty where the filter does not use the channel; see `used_channels`. A table that would be too large is a
+    `weight_matrix` instead.
 
     Parameters
     ----------
@@ -94,6 +103,11 @@ def filters_picture(
     Returns
     -------
     uint8 array (height, width) or (height, width, 3)
+
+    Raises
+    ------
+    CnnfxError
+        If more than `MAX_WRITTEN_WEIGHTS` would be written.
     """
     weights = layer.conv.weights
     in_color = are_colors(inputs)
@@ -103,6 +117,11 @@ def filters_picture(
     if style.labels and style.legend:
         bars = scale_bars([(-limit, limit) for limit in limits], [(False, False)] * len(limits))
         heading = Heading(caption, Legend(1, "gray" if in_color else style.colormap, lambda: bars))
+    if style.values and weights.size > MAX_WRITTEN_WEIGHTS:
+        raise CnnfxError(
+            f"{weights.size:,} weights cannot be written into a picture; the limit is {MAX_WRITTEN_WEIGHTS:,}.",
+            remedy="written_weights",
+        )
     if weights.shape[1] == 1 or (in_color and not style.values):
         width = max(SINGLE_KERNEL_WIDTH, _min_weight_side(weights, style) * max(weights.shape[2:]))
         pictures = [
@@ -110,6 +129,11 @@ def filters_picture(
         ]
         tiles = picture_tiles(layer.filter_names, pictures)._replace(ranges=lambda: ranges)
         return Grid([Section([tiles], scale=1, heading=heading)], style.labels).pixels()
+    if not style.values and (
+        weights.shape[1] > MAX_TABLE_CHANNELS or len(weights) * weights.shape[1] > MAX_TABLE_KERNELS
+    ):
+        levels = np.stack([kernel_levels(kernels, limit) for kernels, limit in zip(weights, limits, strict=True)])
+        return weight_matrix(levels, layer.filter_names, inputs, style.colormap, heading, style.labels)
     return _table(layer, inputs, limits, ranges, heading, style)
 
 

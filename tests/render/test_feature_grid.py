@@ -291,3 +291,16 @@ def test_numbers_out_of_range_are_refused(argument, value) -> None:
 def test_complex_maps_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"maps must contain real numbers, not complex128\."):
         cnnfx.grid(np.zeros((2, 3, 3), complex))
+
+
+@pytest.mark.parametrize(("count", "scale"), [(64, 28), (128, 20), (512, 10), (2000, 6)])
+def test_the_more_small_maps_a_picture_has_the_less_they_are_enlarged(count: int, scale: int) -> None:
+    conv = Conv(np.ones((count, 1, 2, 2), np.float32), np.zeros(count, np.float32))
+    image = Image("counting", np.arange(64, dtype=np.float32).reshape(1, 8, 8), ("gray",))
+    maps = FeatureMaps(Network((Layer(conv, tuple(map(str, range(count)))),)), image)
+    (run, *_) = (item for item in feature_grid(image, [(1, maps)], GridOptions()).items if isinstance(item, TileRun))
+    assert run.scale == scale
+    (run, *_) = (
+        item for item in feature_grid(image, [(1, maps)], GridOptions(scale=2)).items if isinstance(item, TileRun)
+    )
+    assert run.scale == 2
