@@ -125,7 +125,7 @@ def prepare_weights(layer: Layer, input_shape: Shape, weights: Array, bias: Arra
 
     The arrays may be changed in place; call `update` of the result after each change.
     """
-    blocks = PoolingBlocks(layer.conv.window, input_shape, layer.pool.size if layer.pool else 1)
+    blocks = PoolingBlocks(layer.conv.window, input_shape, layer.pool_size)
     method = cheapest_method(blocks, len(weights))
     if isinstance(method, WinogradTiling):
         return WinogradWeights(method, weights, bias)

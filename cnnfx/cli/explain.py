@@ -188,7 +188,7 @@ def _described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[
         "image": image,
         "size": [width, height],
         "network": network.name,
-        "normalization": {"mean": network.mean, "std": network.std},
+        "normalization": {"mean": network.input.mean[0], "std": network.input.std[0]},
         "map": [maps.shape[2], maps.shape[1]],
         "receptive_field": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
         **_output(explanation),
@@ -202,7 +202,7 @@ def _output(explanation: Explanation) -> dict[str, Any]:
         "filter": explanation.channel,
         "at": [explanation.column, explanation.row],
         "points": [_point(point) for point in explanation.points],
-        "pool": pool and {"kind": pool.kind, "size": pool.size},
+        "pool": pool and {"kind": pool.kind, "size": pool.block},
         "shown": explanation.shown,
         "value": _number(explanation.value),
     }

@@ -134,7 +134,7 @@ def _with_settings_of(model: Network, network: Network) -> Network:
     source, layer = model.layers[0], network.layers[0]
     settings = {name: getattr(source.conv, name) for name in ("stride", "dilation", "padding", "border")}
     layer = replace(layer, conv=replace(layer.conv, **settings), activation=source.activation, pool=source.pool)
-    return replace(network, layers=(layer,), mean=model.mean, std=model.std)
+    return replace(network, layers=(layer,), input=model.input)
 
 
 def checked_layer(network: Network, number: int) -> int:

@@ -56,7 +56,7 @@ class ChannelActivations:
             head = network.head.weights.astype(dtype), network.head.bias.astype(dtype)
         activations = {**ACTIVATIONS, "relu": relu}
         self._replica = Replica(network.layers, weights, head, needs_input_gradient=True, activations=activations)
-        self._factor, self._mean = dtype(1 / network.std), dtype(network.mean)
+        self._factor, self._mean = dtype(1 / network.input.std[0]), dtype(network.input.mean[0])
 
     def forward(self, images: Array) -> Array:
         """Normalize images `(C, H, W, N)`, and return the activations `(K, Ho, Wo, N)` or the scores `(K, 1, 1, N)`."""

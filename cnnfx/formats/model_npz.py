@@ -21,6 +21,7 @@ import numpy as np
 
 from cnnfx.errors import FileError
 from cnnfx.nn.classifier import Dense
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Array, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.npz import NpzError, NpzReader, write_npz
@@ -102,7 +103,8 @@ def _network_to_meta(network: Network) -> dict[str, Any]:
     if network.head is not None:
         layers.append({"kind": "dense", "input": list(network.head.shape)})
     run = {key: value for key, value in network.meta.items() if key not in NETWORK_KEYS}
-    described = {key: getattr(network, key) for key in ("name", "description", "source", "mean", "std")}
+    described = {key: getattr(network, key) for key in ("name", "description", "source")}
+    (described["mean"],), (described["std"],) = network.input.mean, network.input.std
     return {"format": FORMAT, "layers": layers, "classes": list(network.classes), **run, **described}
 
 
@@ -176,14 +178,11 @@ def _network_from_meta(archive: NpzReader, meta: dict[str, Any]) -> Network:
         name=str(meta["name"]),
         description=str(meta["description"]),
         source=str(meta["source"]),
-        mean=_finite(meta, "mean"),
-        std=_finite(meta, "std"),
+        input=Input(mean=_finite(meta, "mean"), std=_finite(meta, "std")),
         classes=_class_names(meta),
         head=head,
         meta={key: value for key, value in meta.items() if key not in NETWORK_KEYS},
     )
-    if network.std <= 0:
-        raise ValueError("std is not more than 0")
     if head is not None and len(network.classes) != len(head.bias):
         raise ValueError(f"{len(network.classes)} classes for {len(head.bias)} scores")
     _check_run(network)

@@ -48,8 +48,7 @@ def concat(networks: Sequence[Network]) -> Network:
         name="+".join(network.name for network in networks),
         description=" ".join(dict.fromkeys(network.description for network in networks if network.description)),
         source="; ".join(dict.fromkeys(network.source for network in networks if network.source)),
-        mean=networks[0].mean,
-        std=networks[0].std,
+        input=networks[0].input,
     )
 
 
@@ -92,9 +91,13 @@ def _settings(network: Network) -> dict[str, str]:
         "groups": str(layer["groups"]),
         "activation": layer["activation"],
         "pool": layer["pool"] or "none",
-        "mean": f"{network.mean:g}",
-        "std": f"{network.std:g}",
+        "mean": _numbers_text(network.input.mean),
+        "std": _numbers_text(network.input.std),
     }
+
+
+def _numbers_text(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def _with_outputs(layer: Layer, networks: Sequence[Network]) -> Layer:

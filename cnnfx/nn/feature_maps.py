@@ -79,7 +79,7 @@ class FeatureMaps:
     @property
     def non_negative(self) -> tuple[bool, ...]:
         """Whether each output channel cannot be negative; see `Layer.non_negative`."""
-        return self.network.layers[-1].non_negative
+        return self.network.non_negative()
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -111,7 +111,7 @@ class FeatureMaps:
             magnitudes = np.ones(self.image.shape[0])
         else:
             magnitudes = largest_magnitudes(channel_statistics(self._image_bands()))
-        largest = self.network.normalized_magnitudes(magnitudes)
+        largest = self.network.input.normalized_magnitudes(magnitudes)
         return rounding_errors(self.network.layers, largest, ranges, self._pixel_conv is not None)
 
     def _image_bands(self) -> Iterator[tuple[int, Floats]]:
@@ -191,7 +191,7 @@ class FeatureMaps:
     @cached_property
     def _pixel_conv(self) -> PixelConv | None:
         """The filters of the first layer for integer pixels, if the image has such, the filters too."""
-        if not isinstance(self.image, Image) or self.image.maximum is None or self.network.normalizes:
+        if not isinstance(self.image, Image) or self.image.maximum is None or self.network.input.normalizes:
             return None
         return pixel_conv(self.network.layers[0].conv, self.image.shape, self.image.maximum)
 

@@ -1,4 +1,4 @@
-"""Layers: filters, then combination of channels, activation and pooling.
+"""Layers: inputs joined, then filters, combination of channels, activation, normalization and pooling.
 
 Each part is an immutable value that maps input channels to output channels. Arrays are `(C, H, W)` or `(N, C, H, W)`:
 channels are always the third axis from the end, so the same code handles an image and a batch.
@@ -6,56 +6,90 @@ channels are always the third axis from the end, so the same code handles an ima
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnfx.conv import Border, Method, Padding, Window, choose_method, correlate, window
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.selection import listed_names
+from cnnfx.nn.activations import ACTIVATIONS, NON_NEGATIVE_ACTIVATIONS, Activation
+from cnnfx.nn.combinations import COMBINATIONS, Combination, channel_index
+from cnnfx.nn.joins import JOINS
+from cnnfx.nn.normalization import LocalResponse
+from cnnfx.nn.pooling import Pool
+from cnnfx.nn.selection import MAX_LISTED_NAMES, listed_names
+from cnnfx.nn.shapes import Array, Shape
 from cnnfx.system.sizes import counted, shape_text
 
-Array = NDArray[Any]
-Shape = tuple[int, int, int]
+__all__ = [
+    "ACTIVATIONS", "ALL_CHANNELS", "COMBINATIONS", "INPUT", "Activation", "Array", "Combination", "Conv", "Layer",
+    "LocalResponse", "Pool", "Shape", "channel_index",
+]  # fmt: skip
 
 ALL_CHANNELS = "*"
 """The input name of a kernel that is applied to every input channel."""
+INPUT = "input"
+"""The name of the image among the sources of a layer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """K filters, then combination, activation and pooling of their feature maps, in this order.
+    """Inputs joined, then K filters, combination, activation, local response normalization and pooling, in this order.
 
     Parameters
     ----------
-    conv : Conv
-        The filters.
+    conv : Conv, optional
+        The filters. Without filters, the maps are the joined inputs.
     filter_names : tuple of str
-        A name for each of the K filters.
+        A name for each of the K filters; without filters, for each input channel, or empty until `bind` sets them.
     combine : tuple of Combination
         What each output channel is made from. Empty if the output channels are the filters' feature maps.
     activation : Activation
     pool : Pool, optional
+    local_response : LocalResponse, optional
+        Applied before the pooling.
+    name : str
+        The name by which other layers read it; may be empty.
+    sources : tuple of str
+        The names of the layers that it reads, or `INPUT` for the image. By default the layer before it, and the image
+        for the first.
+    join : str
+        How the maps of several sources become one input: a key of `cnnfx.nn.joins.JOINS`.
+
+    Raises
+    ------
+    ArgumentError
+        If the join is unknown.
     """
 
-    conv: Conv
-    filter_names: tuple[str, ...]
+    conv: Conv | None = None
+    filter_names: tuple[str, ...] = ()
     combine: tuple[Combination, ...] = ()
     activation: Activation = field(default_factory=lambda: Activation())
     pool: Pool | None = None
+    local_response: LocalResponse | None = None
+    name: str = ""
+    sources: tuple[str, ...] = ()
+    join: str = "concat"
+
+    def __post_init__(self) -> None:
+        if self.join not in JOINS:
+            raise ArgumentError(f"join {self.join!r} is not known. Known are {', '.join(JOINS)}.")
 
     def describe(self) -> str:
         """Return the layer in a few words, such as "24 filters of 5×5, relu, max:2"."""
-        count, _, *size = self.conv.weights.shape
-        steps = [shape_text((count, *size), "filter")]
+        steps = []
+        if self.conv is not None:
+            count, _, *size = self.conv.weights.shape
+            steps.append(shape_text((count, *size), "filter"))
+        elif len(self.sources) > 1:
+            steps.append(f"{self.join} of {', '.join(self.sources)}")
         steps += [self.activation.kind] if self.activation.kind != "none" else []
-        steps += [f"{self.pool.kind}:{self.pool.size}"] if self.pool else []
-        return ", ".join(steps)
+        steps += [str(self.local_response)] if self.local_response else []
+        steps += [str(self.pool)] if self.pool else []
+        return ", ".join(steps) or "no filters"
 
     def __repr__(self) -> str:
         return f"<Layer {self.describe()}: {listed_names(self.channel_names)}>"
@@ -70,42 +104,63 @@ class Layer:
         """The names of the output channels."""
         return tuple(channel.name for channel in self.outputs)
 
-    @property
-    def non_negative(self) -> tuple[bool, ...]:
-        """Whether each output channel cannot be negative, by the kinds of its combination and the activation.
+    def non_negative(self, inputs: Sequence[bool] = ()) -> tuple[bool, ...]:
+        """Return whether each output channel cannot be negative, by the kinds of its combination and the activation.
 
-        Weights and values do not matter. Pooling keeps signs.
+        Weights and values do not matter. Normalization and pooling keep signs.
+
+        Parameters
+        ----------
+        inputs : sequence of bool
+            Whether each of the joined input channels cannot be negative, for layers without filters.
         """
+        maps = [self.conv is None and bool(inputs) and inputs[index] for index in range(len(self.filter_names))]
         always = self.activation.kind in NON_NEGATIVE_ACTIVATIONS
-        return tuple(always or channel.kind in NON_NEGATIVE_COMBINATIONS for channel in self.outputs)
+        return tuple(always or channel.is_non_negative(maps) for channel in self.outputs)
 
     @property
     def pool_size(self) -> int:
         """The side of the pooled blocks, 1 without pooling."""
-        return self.pool.size if self.pool else 1
+        return (self.pool.block or 1) if self.pool else 1
+
+    def join_inputs(self, inputs: Sequence[Array]) -> Array:
+        """Return the maps of the sources `(..., C, H, W)` as one input; that of a single source is not copied."""
+        return inputs[0] if len(inputs) == 1 else JOINS[self.join](inputs)
 
     def forward(self, image: Array) -> Array:
-        """Return the output channels `(K, Ho, Wo)` of input channels `(C, H, W)`, or of each image of a batch."""
-        return self.finish(self.conv.forward(image))
+        """Return the output channels `(K, Ho, Wo)` of joined inputs `(C, H, W)`, or of each image of a batch."""
+        return self.finish(image if self.conv is None else self.conv.forward(image))
 
     @np.errstate(invalid="ignore", over="ignore")  # what is too large for the float type is infinite
     def finish(self, maps: Array) -> Array:
-        """Apply combination, activation and pooling to the filters' feature maps `(..., K, H, W)`."""
+        """Apply all that follows the filters to their feature maps `(..., K, H, W)`."""
         if self.combine:
             maps = np.stack([channel.forward(maps) for channel in self.combine], axis=-3)
         maps = self.activation.forward(maps)
+        if self.local_response is not None:
+            maps = self.local_response.forward(maps)
         return self.pool.forward(maps) if self.pool else maps
 
+    def maps_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the maps before pooling, for joined inputs of shape `(C, H, W)`.
+
+        Raises
+        ------
+        ArgumentError
+            If the kernel is larger than the maps that it reads.
+        """
+        channels, height, width = shape if self.conv is None else self.conv.output_shape(shape)
+        return len(self.combine) or channels, height, width
+
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of the output channels for input channels of shape `(C, H, W)`.
+        """Return the shape of the output channels for joined inputs of shape `(C, H, W)`.
 
         Raises
         ------
         ArgumentError
             If the kernel or the pooling is larger than the maps that it reads.
         """
-        _, height, width = self.conv.output_shape(shape)
-        maps = (len(self.channel_names), height, width)
+        maps = self.maps_shape(shape)
         return self.pool.output_shape(maps) if self.pool else maps
 
     def bind(self, names: tuple[str, ...]) -> Layer:
@@ -118,7 +173,9 @@ class Layer:
         ArgumentError
             If the filters have a different number of input channels, or read a channel that is not among `names`.
         """
-        wanted, have = self.conv.inputs, f"{len(names)} ({', '.join(names)})"
+        if self.conv is None:
+            return replace(self, filter_names=names)
+        wanted, have = self.conv.inputs, f"{len(names)} ({_names_text(names)})"
         if wanted is None:
             if self.conv.in_channels != len(names):
                 channels = counted(self.conv.in_channels or 0, "input channel")
@@ -134,30 +191,40 @@ class Layer:
 
         `from_dict` is the inverse. Model files, `.npz` files of feature maps and pages contain this description.
         """
-        window = self.conv.window
-        return {
-            "kind": "conv",
-            "filters": list(self.filter_names),
-            "stride": window.stride,
-            "dilation": window.dilation,
-            "padding": window.padding,
-            "border": window.border,
-            "groups": self.conv.groups,
-            "combine": [channel._asdict() for channel in self.combine],
-            "activation": self.activation.kind,
-            "pool": str(self.pool) if self.pool else None,
-        }
+        data: dict[str, Any] = {"kind": "conv"}
+        if self.conv is None:
+            data = {"kind": "maps"}
+        data["filters"] = list(self.filter_names)
+        if self.conv is not None:
+            window = self.conv.window
+            data["stride"], data["dilation"] = window.stride, window.dilation
+            data["padding"], data["border"] = window.padding, window.border
+            data["groups"] = self.conv.groups
+        data["combine"] = [channel._asdict() for channel in self.combine]
+        data["activation"] = self.activation.kind
+        data["pool"] = self.pool.to_data() if self.pool else None
+        return data | self._optional_data()
+
+    def _optional_data(self) -> dict[str, Any]:
+        """Return the parts of `to_dict` that most layers do not have."""
+        slope, response = self.activation.slope, self.local_response
+        data: dict[str, Any] = {} if slope is None else {"slope": slope}
+        if response is not None:
+            data["local_response"] = vars(response)
+        if self.name:
+            data["name"] = self.name
+        return data | ({"from": list(self.sources), "join": self.join} if self.sources else {})
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], weights: Array, bias: Array) -> Layer:
+    def from_dict(cls, data: Mapping[str, Any], weights: Array | None = None, bias: Array | None = None) -> Layer:
         """Return the layer that `to_dict` describes; `data` may come from an untrusted file.
 
         Parameters
         ----------
         data : mapping
-        weights : array (K, C, kh, kw)
-            One slice per input channel of the filter's group.
-        bias : array (K,)
+        weights : array (K, C, kh, kw), optional
+            One slice per input channel of the filter's group; None for a layer without filters.
+        bias : array (K,), optional
 
         Raises
         ------
@@ -166,27 +233,27 @@ class Layer:
         KeyError, TypeError
             If a key is missing, or a value is of the wrong type.
         """
-        filters, groups = data["filters"], data["groups"]
-        if data["kind"] != "conv" or data["activation"] not in ACTIVATIONS:
-            raise ArgumentError(f"a layer of kind {data['kind']!r} with activation {data['activation']!r}")
+        filters = data["filters"]
+        if data["kind"] != ("maps" if weights is None else "conv"):
+            raise ArgumentError(f"a layer of kind {data['kind']!r}")
         if not isinstance(filters, list) or not all(isinstance(name, str) for name in filters):
             raise ArgumentError("filters is not a list of names")
-        if type(groups) is not int or groups < 1 or len(filters) % groups:
-            raise ArgumentError(f"{len(filters)} filters in {groups!r} groups")
-        if weights.ndim != 4 or len(weights) != len(filters) or bias.shape != (len(filters),):
-            raise ArgumentError(f"{len(filters)} filters, weights of shape {weights.shape}, biases of {bias.shape}")
-        conv = Conv(
-            weights,
-            bias,
-            stride=data["stride"],
-            dilation=data["dilation"],
-            padding=data["padding"],
-            border=data["border"],
-            groups=groups,
+        name, sources, join = data.get("name", ""), data.get("from", []), data.get("join", "concat")
+        texts = [name, join, *sources] if isinstance(sources, list) else [None]
+        if not all(isinstance(text, str) for text in texts):
+            raise ArgumentError("name, from or join is not text")
+        response = data.get("local_response")
+        return cls(
+            None if weights is None or bias is None else Conv.from_dict(data, weights, bias, len(filters)),
+            tuple(filters),
+            tuple(Combination.from_dict(channel, len(filters)) for channel in data["combine"]),
+            Activation.of(data["activation"], data.get("slope")),
+            Pool.from_data(data["pool"]) if data["pool"] else None,
+            None if response is None else LocalResponse.from_data(response),
+            name,
+            tuple(sources),
+            join,
         )
-        combine = tuple(Combination.from_dict(channel, len(filters)) for channel in data["combine"])
-        pool = Pool.parse(data["pool"]) if data["pool"] else None
-        return cls(conv, tuple(filters), combine, Activation(data["activation"]), pool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +292,17 @@ class Conv:
             border=self.border,
         )
         object.__setattr__(self, "window", checked)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], weights: Array, bias: Array, filters: int) -> Conv:
+        """Return `filters` filters with the settings in the description of a layer; see `Layer.from_dict`."""
+        groups = data["groups"]
+        if type(groups) is not int or groups < 1 or filters % groups:
+            raise ArgumentError(f"{filters} filters in {groups!r} groups")
+        if weights.ndim != 4 or len(weights) != filters or bias.shape != (filters,):
+            raise ArgumentError(f"{filters} filters, weights of shape {weights.shape}, biases of {bias.shape}")
+        settings = {name: data[name] for name in ("stride", "dilation", "padding", "border")}
+        return cls(weights, bias, groups=groups, **settings)
 
     def __repr__(self) -> str:
         return f"<Conv {'×'.join(map(str, self.weights.shape))} {self.weights.dtype}>"
@@ -277,153 +355,5 @@ class Conv:
         return result
 
 
-class Combination(NamedTuple):
-    """One output channel made from others, position by position.
-
-    `kind` is a key of `COMBINATIONS`; `of` are the indexes of the channels that it is made from.
-    """
-
-    name: str
-    kind: str
-    of: tuple[int, ...]
-
-    def forward(self, maps: Array) -> Array:
-        """Return the channel `(..., H, W)` made from channels `(..., K, H, W)`."""
-        return COMBINATIONS[self.kind](maps[..., channel_index(self.of), :, :])
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any], channels: int) -> Combination:
-        """Return a combination of `channels` channels from its description: a mapping with `name`, `kind` and `of`.
-
-        Raises
-        ------
-        ArgumentError
-            If its kind is unknown, or it is made from no channel or from one that does not exist.
-        """
-        of = tuple(data["of"])
-        known = all(isinstance(index, int) and 0 <= index < channels for index in of)
-        if data["kind"] not in COMBINATIONS or not of or not known:
-            raise ArgumentError(f"a combination {data!r}")
-        return cls(str(data["name"]), data["kind"], of)
-
-
-def channel_index(channels: Sequence[int]) -> slice | list[int]:
-    """Return an index that selects channels: a slice, which makes no copy, if they are adjacent and in order."""
-    chosen = list(channels)
-    adjacent = bool(chosen) and chosen == list(range(chosen[0], chosen[-1] + 1))
-    return slice(chosen[0], chosen[-1] + 1) if adjacent else chosen
-
-
-COMBINATIONS: dict[str, Callable[[Array], Array]] = {
-    "take": lambda maps: maps[..., 0, :, :],
-    "norm": lambda maps: np.sqrt(np.square(maps).sum(axis=-3)),
-    "max": lambda maps: maps.max(axis=-3),
-    "sum": lambda maps: maps.sum(axis=-3),
-    "mean": lambda maps: maps.mean(axis=-3),
-    "difference": lambda maps: maps[..., 0, :, :] - maps[..., 1:, :, :].sum(axis=-3),
-}
-"""Each kind of combination as a function of channels `(..., K, H, W)`: the first channel itself, the Euclidean norm,
-the largest value, the sum, the mean, and the first channel minus all others."""
-
-NON_NEGATIVE_COMBINATIONS = frozenset(("norm",))
-"""The kinds of combination that make no negative values from the filters' feature maps, which have both signs."""
-
-
-class Activation(NamedTuple):
-    """An elementwise function; `kind` is a key of `ACTIVATIONS`."""
-
-    kind: str = "none"
-
-    def forward(self, maps: Array) -> Array:
-        """Apply the function to every value."""
-        return ACTIVATIONS[self.kind](maps)
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "none": lambda maps: maps,
-    "relu": lambda maps: np.maximum(maps, 0),
-    "abs": np.abs,
-}
-"""Each kind of activation as a function of an array."""
-
-NON_NEGATIVE_ACTIVATIONS = frozenset(("relu", "abs"))
-"""The kinds of activation whose results are never negative."""
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The largest (`"max"`) or mean (`"mean"`) value of each `size`×`size` block.
-
-    Rows and columns at the end that do not fill a block are dropped.
-    """
-
-    kind: str
-    size: int
-
-    def __post_init__(self) -> None:
-        if self.kind not in POOLS or self.size < 1:
-            raise _unknown_pool(str(self))
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.size}"
-
-    @classmethod
-    def parse(cls, text: str) -> Pool:
-        """Return the pooling that a text such as "max:2" or "mean:2" describes; "avg:2" is "mean:2".
-
-        Raises
-        ------
-        ArgumentError
-            If the text does not describe a pooling.
-        """
-        match = re.fullmatch(r"\s*([a-z]+)\s*:\s*([0-9]{1,9})\s*", text.lower())
-        if match is None:
-            raise _unknown_pool(text)
-        kind, size = match.groups()
-        return cls(POOL_ALIASES.get(kind, kind), int(size))
-
-    def forward(self, maps: Array) -> Array:
-        """Return the pooled maps `(..., H // size, W // size)` of maps `(..., H, W)`."""
-        *_, height, width = self.output_shape(maps.shape[-3:])
-        return POOLS[self.kind](maps[..., : height * self.size, : width * self.size], self.size)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of the pooled maps for maps of shape `(K, H, W)`.
-
-        Raises
-        ------
-        ArgumentError
-            If the maps are smaller than a block.
-        """
-        channels, height, width = shape
-        if min(height, width) < self.size:
-            raise ArgumentError(f"pool {self} does not fit into maps of {width}×{height} pixels.")
-        return channels, height // self.size, width // self.size
-
-
-POOL_ALIASES = {"avg": "mean", "average": "mean"}
-"""Other names of kinds of pooling."""
-
-
-def _unknown_pool(text: str) -> ArgumentError:
-    return ArgumentError(f"pool {text} is not known. Write max:N or mean:N with N of 1 or more.")
-
-
-# Ufuncs of strided slices are about 20 times as fast as the reduction over two axes of a 5-D view of the blocks.
-
-
-def _max_pool(maps: Array, size: int) -> Array:
-    # The bits are those of NumPy's reduction, apart from the sign of a NaN.
-    rows = reduce(np.maximum, (maps[..., row::size, :] for row in range(size)))
-    return reduce(np.maximum, (rows[..., column::size] for column in range(size)))
-
-
-def _mean_pool(maps: Array, size: int) -> Array:
-    # NumPy's order of addition depends on the sizes and the memory layout, so its mean is the same within rounding.
-    columns = reduce(np.add, (maps[..., column::size] for column in range(size)))
-    sums: Array = reduce(np.add, (columns[..., row::size, :] for row in range(size)))
-    return sums / size**2
-
-
-POOLS: dict[str, Callable[[Array, int], Array]] = {"max": _max_pool, "mean": _mean_pool}
-"""Each kind of pooling as a function of maps `(..., H·size, W·size)` and the size."""
+def _names_text(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= MAX_LISTED_NAMES else listed_names(names)

@@ -1,12 +1,13 @@
-"""A network: layers in order, the output channels of each being the input channels of the next.
+"""A network: layers in order, each of which reads the one before it or others, up to the scores of classes.
 
 Filter files, kernels typed on the command line and trained models are all loaded as a `Network`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,16 @@ import numpy as np
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.array_maps import ArrayMaps
-from cnnfx.nn.layers import Array, Layer, Shape
+from cnnfx.nn.forward import forward_layers
+from cnnfx.nn.graph import check_order, layer_sources, needed_layers
+from cnnfx.nn.input import CHANNELS, Input
+from cnnfx.nn.joins import joined_names, joined_shape
+from cnnfx.nn.layers import INPUT, Activation, Array, Layer, Shape
 from cnnfx.nn.pixel_conv import pixel_conv_of
 from cnnfx.nn.rounding import rounding_errors
 from cnnfx.nn.statistics import channel_statistics, largest_magnitudes
 from cnnfx.system.sizes import counted
+from cnnfx.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from cnnfx.nn.classifier import Dense
@@ -31,37 +37,52 @@ SCORE_BATCH_IMAGES = 256
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers in order, with the normalization of the input, the classifier head and a description.
+    """Layers in order, with the input that they take, the classes of a classifier and a description.
+
+    A layer reads the layer before it, or those that its `sources` name. Layers are numbered from 1; number 0 is the
+    image.
 
     Parameters
     ----------
     layers : tuple of Layer
+        Each after all layers that it reads.
     name : str
         A short name, used in file names and labels.
     description, source : str
         What the filters detect, and where they come from.
-    mean, std : float
-        The normalization of the input: the first layer reads `(image - mean) / std`.
+    input : Input
+        Channels and size of the images, and the normalization of their values.
     classes : tuple of str
-        The names of the K classes; empty without a head.
+        The names of the K classes; empty if the network is no classifier. The scores of the classes are those of the
+        head, or without one the channels of the last layer, which are then maps of 1×1 pixel.
     head : Dense, optional
-        The classifier head, which computes a score for each class from the last layer's output channels.
+        The classifier head of a trained model, which computes a score for each class from the last layer's channels.
     start : Network, optional
         The same network before training.
     meta : mapping
         The training run of a model: dataset, seed, epochs, accuracy and so on.
+
+    Raises
+    ------
+    ArgumentError
+        If two layers have the same name, or a layer reads one that does not exist or comes after it.
     """
 
     layers: tuple[Layer, ...]
     name: str = "network"
     description: str = ""
     source: str = ""
-    mean: float = 0.0
-    std: float = 1.0
+    input: Input = field(default_factory=Input)
     classes: tuple[str, ...] = ()
     head: Dense | None = None
     start: Network | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            check_order(self.layers)
+        except ArgumentError as error:
+            raise ArgumentError(f"{self.name}: {error}") from error
 
     def __repr__(self) -> str:
         layers = [layer.describe() for layer in self.layers]
@@ -71,10 +92,99 @@ class Network:
             layers.append(f"{len(self.head.bias)} classes")
         return f"<Network {self.name!r}: {' → '.join(layers)}>"
 
+    @cached_property
+    def _sources(self) -> tuple[tuple[int, ...], ...]:
+        return layer_sources(self.layers)
+
+    def sources(self, number: int) -> tuple[int, ...]:
+        """Return the numbers of the layers that layer `number` reads; 0 is the image."""
+        return self._sources[number - 1]
+
+    @cached_property
+    def needed(self) -> frozenset[int]:
+        """The numbers of the layers that the last layer needs, itself included; 0 is the image."""
+        return needed_layers(self._sources, [len(self.layers)])
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each layer has filters and reads the one before it."""
+        return all(
+            layer.conv is not None and sources == (number,)
+            for number, (layer, sources) in enumerate(zip(self.layers, self._sources, strict=True))
+        )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether no needed layer reads the whole of its input: by pooling of whole maps, or a border that wraps."""
+        layers = [self.layers[number - 1] for number in self.needed if number]
+        return not any(
+            (layer.pool is not None and layer.pool.is_global)
+            or (layer.conv is not None and layer.conv.window.border == "wrap")
+            for layer in layers
+        )
+
+    def layer_number(self, layer: int | str) -> int:
+        """Return the number of a layer, given its name or its number, counted from 1.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such layer; the message suggests the closest name.
+        """
+        if isinstance(layer, str) and not layer.isdecimal():
+            names = [each.name for each in self.layers if each.name]
+            if layer not in names:
+                count = f"{self.name} has {counted(len(self.layers), 'layer')}"
+                hint = did_you_mean(layer, names, "They are called") if names else "They have no names, but numbers."
+                raise ArgumentError(f"There is no layer {layer!r}: {count}. {hint}", remedy="layer_number")
+            return 1 + [each.name for each in self.layers].index(layer)
+        self.check_layer(int(layer))
+        return int(layer)
+
+    def layer_title(self, number: int) -> str:
+        """Return the name of a layer, or "layer 2" if it has none."""
+        return self.layers[number - 1].name or f"layer {number}"
+
+    def layer_owner(self, number: int | None = None) -> str:
+        """Return what a layer is called in messages, by default the last: "layer 2 of squares"."""
+        number = number or len(self.layers)
+        return f"layer {self.layers[number - 1].name or number} of {self.name}"
+
     @property
     def in_channels(self) -> int | None:
         """The number of input channels, or None if the network can be applied to any number."""
-        return self.layers[0].conv.in_channels
+        counts = [CHANNELS[self.input.channels]]
+        for layer, sources in zip(self.layers, self._sources, strict=True):
+            if sources == (0,) and layer.conv is not None:
+                counts.append(layer.conv.in_channels)
+        return next((count for count in counts if count is not None), None)
+
+    @property
+    def reads_names(self) -> frozenset[str]:
+        """The names of the image's channels that filters read."""
+        convs = [layer.conv for layer, read in zip(self.layers, self._sources, strict=True) if 0 in read]
+        return frozenset(name for conv in convs if conv is not None for name in conv.inputs or ())
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape (C, H, W) of the images that a classifier takes; None if it is unknown."""
+        count = self.in_channels
+        if self.input.size is None or count is None:
+            return self.training_shape
+        return count, *self.input.size
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the network computes scores of classes."""
+        return self.head is not None or bool(self.classes)
+
+    @property
+    def maps_layer(self) -> int:
+        """The number of the last layer that makes maps, not the scores of classes."""
+        last = self.layers[-1]
+        scores_only = self.classes and self.head is None and last.conv is None and last.pool and last.pool.is_global
+        sources = self._sources[-1]
+        return sources[0] if scores_only and len(sources) == 1 and sources[0] else len(self.layers)
 
     @property
     def training_shape(self) -> Shape | None:
@@ -90,7 +200,7 @@ class Network:
     @property
     def output_names(self) -> tuple[str, ...]:
         """The names of the classes, or of the last layer's output channels if there is no head."""
-        return self.classes if self.head is not None else self.layers[-1].channel_names
+        return self.classes if self.is_classifier else self.layers[-1].channel_names
 
     def bind(self, names: Sequence[str]) -> Network:
         """Return this network for input channels `names`, with weights `(K, C, kh, kw)` in every layer.
@@ -100,15 +210,26 @@ class Network:
         ArgumentError
             If the number of channels does not fit, or a filter reads a channel that does not exist.
         """
-        below = tuple(names)
+        known: list[tuple[str, ...]] = [tuple(names)]
         bound = []
         for number, layer in enumerate(self.layers, 1):
+            sources = self.sources(number)
+            below = joined_names(layer.join, [known[each] for each in sources], self._source_names(number))
             try:
                 bound.append(layer.bind(below))
             except ArgumentError as error:
-                raise ArgumentError(f"layer {number} of {self.name}: {error}") from error
-            below = layer.channel_names
+                raise ArgumentError(f"{self.layer_owner(number)}: {error}") from error
+            known.append(bound[-1].channel_names)
         return replace(self, layers=tuple(bound))
+
+    def input_names(self, number: int, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the channels that layer `number` reads, for an image with channels `names`."""
+        layer, sources = self.layers[number - 1], self.sources(number)
+        known = [tuple(names) if each == 0 else self.layers[each - 1].channel_names for each in sources]
+        return joined_names(layer.join, known, self._source_names(number))
+
+    def _source_names(self, number: int) -> list[str]:
+        return [INPUT if each == 0 else self.layers[each - 1].name or str(each) for each in self.sources(number)]
 
     def then(self, upper: Network) -> Network:
         """Return a network of these layers followed by those of `upper`.
@@ -116,15 +237,19 @@ class Network:
         Raises
         ------
         ArgumentError
-            If `upper` normalizes its input.
+            If `upper` normalizes its input, or its layers read the image by name.
         """
-        if (upper.mean, upper.std) != (0.0, 1.0):
+        if upper.input.normalizes:
             raise ArgumentError(f"{upper.name} normalizes its input, so it must be the first network, not a later one.")
+        if any(INPUT in layer.sources for layer in upper.layers):
+            raise ArgumentError(f"{upper.name} reads its input in several layers, so it must be the first network.")
         stacked = replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
         return replace(stacked, head=upper.head, classes=upper.classes, start=None)
 
     def upto(self, number: int) -> Network:
-        """Return a network of the first `number` layers; the head is kept only with all layers.
+        """Return a network of the first `number` layers; head and classes are kept only with all layers.
+
+        Layers that the last of them does not need are never computed.
 
         Raises
         ------
@@ -132,8 +257,10 @@ class Network:
             If there is no layer `number`; 1 is the first.
         """
         self.check_layer(number)
-        head = self.head if number == len(self.layers) else None
-        return replace(self, layers=self.layers[:number], head=head, start=self.start and self.start.upto(number))
+        if number == len(self.layers):
+            return self
+        start = self.start and self.start.upto(number)
+        return replace(self, layers=self.layers[:number], head=None, classes=(), start=start)
 
     def check_layer(self, number: int) -> None:
         """Check that there is a layer `number`; 1 is the first.
@@ -148,21 +275,25 @@ class Network:
             message = f"There is no layer {number}: {self.name} has {counted(count, 'layer')}."
             raise ArgumentError(message, remedy="layer_number")
 
-    @property
-    def normalizes(self) -> bool:
-        """Whether the first layer reads other values than those of the image; see `normalize`."""
-        return (self.mean, self.std) != (0.0, 1.0)
-
     def normalize(self, image: Array) -> Array:
-        """Return the image as the first layer reads it: `(image - mean) / std`, of the image's float type."""
-        if not self.normalizes:
-            return image
-        return ((image - self.mean) / self.std).astype(image.dtype if image.dtype.kind == "f" else np.float32)
+        """Return the image as the first layer reads it; see `Input.normalize`."""
+        return self.input.normalize(image)
 
-    def normalized_magnitudes(self, magnitudes: Array) -> Array:
-        """Return the largest magnitudes that the values of a normalized image can have, given those of the image."""
-        largest: Array = (magnitudes + abs(self.mean)) / self.std
-        return largest
+    def non_negative(self, number: int | None = None) -> tuple[bool, ...]:
+        """Return whether each output channel of a layer, by default the last, cannot be negative, by kinds alone.
+
+        The network must be bound to its input channels, if a layer without filters reads the image.
+        """
+        number = len(self.layers) if number is None else number
+        layer = self.layers[number - 1]
+        if layer.conv is not None:
+            return layer.non_negative()
+        inputs = [
+            (not self.input.normalizes,) * len(layer.filter_names) if each == 0 else self.non_negative(each)
+            for each in self.sources(number)
+        ]
+        joined = sum(inputs, ()) if layer.join == "concat" else tuple(map(all, zip(*inputs, strict=True)))
+        return layer.non_negative(joined)
 
     def __call__(self, image: Image | Array) -> ArrayMaps:
         """Return the output channels of the last layer for one image: `maps["top"]`, `maps[0]`, `np.asarray(maps)`.
@@ -184,7 +315,9 @@ class Network:
                 f"The image must have the shape (C, H, W), not {np.shape(image)}. For a batch (N, C, H, W), "
                 "feature_maps returns the output channels of each layer."
             )
-        return ArrayMaps(maps, self.layers[-1].channel_names, self.layers[-1].non_negative, result.rounding_errors())
+        return ArrayMaps(
+            maps, result.network.layers[-1].channel_names, result.network.non_negative(), result.rounding_errors()
+        )
 
     def feature_maps(self, image: Image | Array, names: Sequence[str] | None = None) -> list[Array]:
         """Return the output channels of every layer, those of the first layer first.
@@ -208,27 +341,53 @@ class Network:
         """
         return self._forward(image, names).maps
 
-    def _forward(self, image: Image | Array, names: Sequence[str] | None = None) -> _ForwardPass:
-        """Compute the output channels of every layer; the sums of the first are exact for the pixels of a picture."""
+    def _forward(
+        self, image: Image | Array, names: Sequence[str] | None = None, keep: Collection[int] | None = None
+    ) -> _ForwardPass:
+        """Compute the output channels of layers; the sums of the first are exact for the pixels of a picture.
+
+        By default those of all layers are returned, otherwise those of the layers with the numbers `keep`.
+        """
         if isinstance(image, Image):
             names, image = names or image.channel_names, image.floats()
         image = np.asarray(image)
         if image.ndim not in (3, 4) or not image.size:
             raise ArgumentError(f"The image must have the shape (C, H, W) or (N, C, H, W), not {image.shape}.")
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])
-        first, *others = bound.layers
-        found = None if self.normalizes else pixel_conv_of(first.conv, image)
-        if found is None:
-            maps = [first.forward(self.normalize(image))]
-        else:
-            pixels, filters = found
-            maps = [first.finish(filters.forward_band(pixels, first.conv.window.padding))]
-        for layer in others:
-            maps.append(layer.forward(maps[-1]))
-        return _ForwardPass(bound, image, maps, found is not None)
+        bound.output_shapes((image.shape[-3], image.shape[-2], image.shape[-1]))
+        first, known = bound.layers[0], {}
+        if not self.input.normalizes and first.conv is not None and bound.sources(1) == (0,):
+            found = pixel_conv_of(first.conv, image)
+            if found is not None:
+                pixels, filters = found
+                known[1] = first.finish(filters.forward_band(pixels, first.conv.window.padding))
+        wanted = range(1, len(self.layers) + 1) if keep is None else keep
+        maps = forward_layers(bound.layers, bound._sources, self.normalize(image), wanted, known)
+        return _ForwardPass(bound, image, [maps[number] for number in wanted], bool(known))
+
+    def forward(self, image: Image | Array, keep: Collection[int] | None = None) -> dict[int, Array]:
+        """Return the output channels of some layers by their numbers, by default of the last.
+
+        Others are freed as soon as no layer needs them.
+
+        Parameters
+        ----------
+        image : Image, or array (C, H, W) or (N, C, H, W)
+        keep : collection of int, optional
+            Numbers of layers, counted from 1.
+
+        Raises
+        ------
+        ArgumentError
+            If the channels or the size of the image do not fit a layer.
+        """
+        numbers = [len(self.layers)] if keep is None else sorted(set(keep))
+        return dict(zip(numbers, self._forward(image, keep=numbers).maps, strict=True))
 
     def scores(self, images: Array) -> Array:
         """Return the score of each class before softmax: any real number, larger for more probable classes.
+
+        Where the last layer gives maps of scores, as for images larger than the network's input, it is their mean.
 
         Parameters
         ----------
@@ -241,15 +400,29 @@ class Network:
         Raises
         ------
         ArgumentError
-            If the network has no head, or the channels or the size of the images are not those of the training images.
+            If the network has no classes, or the channels or the size of the images are not those of its input.
         """
-        if self.head is None:
+        if not self.is_classifier:
             raise ArgumentError(f"{self.name} has no classifier head. Use a model written by cnnfx train.")
+        network = self.without_softmax()
         if images.ndim == 3:
-            return self.head.forward(self.feature_maps(images)[-1])
+            return network._scores(images)
         starts = range(0, max(1, len(images)), SCORE_BATCH_IMAGES)
-        batches = [images[first : first + SCORE_BATCH_IMAGES] for first in starts]
-        return np.concatenate([self.head.forward(self.feature_maps(batch)[-1]) for batch in batches])
+        return np.concatenate([network._scores(images[first : first + SCORE_BATCH_IMAGES]) for first in starts])
+
+    def _scores(self, images: Array) -> Array:
+        (maps,) = self.forward(images).values()
+        if self.head is not None:
+            return self.head.forward(maps)
+        scores: Array = maps.mean(axis=(-2, -1))
+        return scores
+
+    def without_softmax(self) -> Network:
+        """Return the network without a softmax as the activation of its last layer."""
+        *below, last = self.layers
+        if last.activation.kind != "softmax":
+            return self
+        return replace(self, layers=(*below, replace(last, activation=Activation())))
 
     def probabilities(self, images: Array) -> Array:
         """Return the probability of each class, the softmax of the `scores`, in an array of their shape."""
@@ -265,22 +438,42 @@ class Network:
         ArgumentError
             If a layer's kernel or pooling is larger than the maps that it reads; the message names the layer.
         """
-        shapes = []
+        shapes = [shape]
         for number, layer in enumerate(self.layers, 1):
             try:
-                shape = layer.output_shape(shape)
+                if 0 in self.sources(number):
+                    self.input.check_channels(shape[0])
+                read = [shapes[each] for each in self.sources(number)]
+                shapes.append(layer.output_shape(joined_shape(layer.join, read, self._source_names(number))))
             except CnnfxError as error:
-                raise ArgumentError(f"layer {number} of {self.name}: {error}") from error
-            shapes.append(shape)
-        return shapes
+                raise ArgumentError(f"{self.layer_owner(number)}: {error}") from error
+        return shapes[1:]
+
+    def joined_shapes(self, shape: Shape) -> list[Shape]:
+        """Return the shape of what each layer reads, its sources joined, for an input `(C, H, W)`."""
+        shapes = [shape, *self.output_shapes(shape)]
+        return [
+            joined_shape(layer.join, [shapes[each] for each in self.sources(number)], self._source_names(number))
+            for number, layer in enumerate(self.layers, 1)
+        ]
 
     def per_channel(self, names: Sequence[str]) -> Network:
         """Return a network that applies this one to each of the channels `names` separately.
 
         Its filters and output channels are named by channel and filter: "red top" and so on.
+
+        Raises
+        ------
+        ArgumentError
+            If a layer joins or normalizes channels in a way that cannot be repeated.
         """
+        for number, layer in enumerate(self.layers, 1):
+            if len(layer.sources) > 1 or layer.local_response or not layer.activation.is_elementwise:
+                raise ArgumentError(f"{self.layer_owner(number)} cannot be applied to each channel separately.")
+        if max(len(self.input.mean), len(self.input.std)) > 1:
+            raise ArgumentError(f"{self.name} normalizes each color, so it cannot be applied to each separately.")
         layers = tuple(_repeat(layer, tuple(names)) for layer in self.bind(["0"]).layers)
-        return replace(self, layers=layers, head=None, start=None)
+        return replace(self, layers=layers, head=None, classes=(), start=None)
 
 
 class _ForwardPass(NamedTuple):
@@ -295,25 +488,27 @@ class _ForwardPass(NamedTuple):
         """Return bounds of the rounding errors of the last layer's output channels for one image."""
         image, *below = (channel_statistics([(0, each)]) for each in (self.image, *self.maps[:-1]))
         ranges = [[channel.range for channel in layer] for layer in below]
-        largest = self.network.normalized_magnitudes(largest_magnitudes(image))
+        largest = self.network.input.normalized_magnitudes(largest_magnitudes(image))
         errors = rounding_errors(self.network.layers, largest, ranges, self.exact_sums)
         return [error * float(np.finfo(self.maps[-1].dtype).eps / np.finfo(np.float32).eps) for error in errors]
 
 
 def _repeat(layer: Layer, names: tuple[str, ...]) -> Layer:
     """Return the layer repeated once for each name, as independent groups."""
-    count, filters = len(names), layer.conv.weights.shape[0]
-    conv = replace(
-        layer.conv,
-        weights=np.tile(layer.conv.weights, (count, 1, 1, 1)),
-        bias=np.tile(layer.conv.bias, count),
-        groups=count * layer.conv.groups,
-    )
+    count, filters, conv = len(names), len(layer.filter_names), layer.conv
+    if conv is not None:
+        conv = replace(
+            conv,
+            weights=np.tile(conv.weights, (count, 1, 1, 1)),
+            bias=np.tile(conv.bias, count),
+            groups=count * conv.groups,
+        )
     combine = tuple(
         channel._replace(name=f"{name} {channel.name}", of=tuple(index + group * filters for index in channel.of))
         for group, name in enumerate(names)
         for channel in layer.combine
     )
-    return replace(
-        layer, conv=conv, combine=combine, filter_names=tuple(f"{n} {f}" for n in names for f in layer.filter_names)
-    )
+    slope = layer.activation.slope
+    activation = layer.activation._replace(slope=slope * count) if isinstance(slope, tuple) else layer.activation
+    filter_names = tuple(f"{name} {filter_name}" for name in names for filter_name in layer.filter_names)
+    return replace(layer, conv=conv, combine=combine, activation=activation, filter_names=filter_names)

@@ -86,7 +86,7 @@ def _layer_steps(layer: Layer, shape: Shape, trainable: int) -> Iterator[Step]:
     if layer.activation.kind != "none":
         yield Step({"relu": "ReLU"}.get(layer.activation.kind, layer.activation.kind), maps)
     if layer.pool:
-        yield Step(f"{layer.pool.kind}-pool {layer.pool.size}×{layer.pool.size}", layer.pool.output_shape(maps))
+        yield Step(f"{layer.pool.kind}-pool {layer.pool.block}×{layer.pool.block}", layer.pool.output_shape(maps))
 
 
 def _nondefault_settings(layer: Layer) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cnnfx.conv.padding import OUTSIDE
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
-from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Array, Layer, Pool
+from cnnfx.nn.layers import COMBINATIONS, Activation, Array, Layer, Pool
 from cnnfx.nn.receptive_field import Indexes, conv_step, pool_step
 
 Position = tuple[int, int]
@@ -143,7 +143,7 @@ class Point:
     @cached_property
     def value(self) -> float:
         """The value after the activation."""
-        return float(ACTIVATIONS[self.activation](np.array(self.combined)))
+        return float(Activation(self.activation).forward(np.array(self.combined)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +194,7 @@ class Explanation:
     @property
     def values(self) -> NDArray[np.float64]:
         """The values of the points, `(p, p)`."""
-        size = self.pool.size if self.pool else 1
+        size = self.pool.block if self.pool else 1
         return np.array([point.value for point in self.points]).reshape(size, size)
 
     @cached_property

@@ -59,7 +59,7 @@ class PixelExplanation:
         colormap: str = "gray",
     ) -> str:
         """Return the arithmetic as lines for a terminal, of at most `columns` characters if that is not None."""
-        mean, std = self.maps.network.mean, self.maps.network.std
+        (mean, *_), (std, *_) = self.maps.network.input.mean, self.maps.network.input.std
         writer = ExplanationWriter(columns, colors, encoding, mean, std, not self.image.is_array, colormap)
         introduced = introduction(self.maps, self.image.name, self.y, self.x)
         lines = [line for text in introduced for line in writer.wrapped(text)]

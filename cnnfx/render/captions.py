@@ -47,7 +47,7 @@ def layer_caption(layer: Layer, shape: Shape) -> str:
     parts = [filters_caption(layer)]
     parts += filter(None, [activation_name(layer.activation.kind)])
     if layer.pool is not None:
-        parts.append(f"{layer.pool.kind} pooling {layer.pool.size}×{layer.pool.size}")
+        parts.append(f"{layer.pool.kind} pooling {layer.pool.block}×{layer.pool.block}")
     return f"{' · '.join(parts)} → {shape_text(shape, 'map')}"
 
 

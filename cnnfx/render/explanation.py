@@ -60,10 +60,11 @@ def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[s
         f"{image} ({width}×{height}) through {network.name}: {layers}position {column},{row} of {columns}×{rows}",
         _receptive_field_text(maps, row, column),
     ]
-    if (network.mean, network.std) != (0.0, 1.0):
-        zero, one = ((value - network.mean) / network.std for value in (0, 1))
+    if network.input.normalizes:
+        (mean, *_), (std, *_) = network.input.mean, network.input.std
+        zero, one = ((value - mean) / std for value in (0, 1))
         lines.append(
-            f"The image is normalized first, (value - {network.mean:.4g}) / {network.std:.4g}: "
+            f"The image is normalized first, (value - {mean:.4g}) / {std:.4g}: "
             f"0 becomes {format_number(zero)}, 1 becomes {format_number(one)}."
         )
     return lines
@@ -242,7 +243,7 @@ def rounded_value(value: float, point: Point) -> float:
 def _pooled_point_text(explanation: Explanation, patch: Patch) -> str:
     """Return a sentence about which of the pooled outputs is shown."""
     assert explanation.pool
-    size = explanation.pool.size
+    size = explanation.pool.block
     position = f"{patch.column},{patch.row} before pooling"
     if explanation.pool.kind == "max":
         return f"Max pooling keeps the largest of {size}×{size} outputs: the one at {position}."
@@ -252,7 +253,7 @@ def _pooled_point_text(explanation: Explanation, patch: Patch) -> str:
 def _pooling_lines(explanation: Explanation) -> Iterator[str]:
     """Yield the values that are pooled, with the explained one marked, and the result."""
     assert explanation.pool
-    values, size = explanation.values, explanation.pool.size
+    values, size = explanation.values, explanation.pool.block
     marked = (np.arange(values.size) == explanation.shown).reshape(values.shape)
     region = slice(None), slice(None)
     if size > MAX_MATRIX_SIDE:

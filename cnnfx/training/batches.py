@@ -36,8 +36,9 @@ class BatchLoader:
         self._images, self._labels = np.ascontiguousarray(data.images), data.labels
         self._shift = RandomShift(shift)
         scale = 255 if data.images.dtype == np.uint8 else 1
-        self._factor = np.float32(1 / (scale * network.std))
-        self._offset = np.float32(-network.mean / network.std)
+        (mean,), (std,) = network.input.mean, network.input.std  # the same for all channels
+        self._factor = np.float32(1 / (scale * std))
+        self._offset = np.float32(-mean / std)
 
     def sample(self, indices: Integers, generator: np.random.Generator) -> Callable[[slice], tuple[Array, Integers]]:
         """Draw the random shifts of a batch of the images `indices` (N,).

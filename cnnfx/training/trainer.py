@@ -106,7 +106,7 @@ class Trainer:
         check_labeled_images(data, settings.batch_size)
         mean, std = pixel_mean_and_std(data.images)
         generator = np.random.default_rng((settings.seed, 1))  # independent of the order of the images
-        network = replace(arch.network, mean=mean, std=std)
+        network = replace(arch.network, input=replace(arch.network.input, mean=mean, std=std))
         first_factor = SMOOTH_START if settings.smoothness else 1.0
         start = initialize(network, arch.random, data.images.shape[1:], data.classes, generator, first_factor)
         return cls(start, data, test, settings, arch.trainable)

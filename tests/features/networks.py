@@ -28,4 +28,4 @@ def network(*layers, **settings) -> Network:
 def with_head(random, net: Network, shape, count: int = 3) -> Network:
     maps = net.output_shapes(shape)[-1]
     head = Dense(random.normal(size=(count, int(np.prod(maps)))), random.normal(size=count), maps)
-    return network(*net.layers, head=head, classes=tuple("abc"[:count]), mean=net.mean, std=net.std)
+    return network(*net.layers, head=head, classes=tuple("abc"[:count]), input=net.input)

@@ -7,6 +7,7 @@ import pytest
 
 from cnnfx.errors import ArgumentError
 from cnnfx.features.activations import ChannelActivations
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Combination
 from tests.features.networks import layer, network, random_layer, with_head
 
@@ -16,13 +17,12 @@ NETWORKS = {
     "ReLU and max pooling, twice": network(
         random_layer(RANDOM, (3, 2, 3, 3), activation="relu", pool="max:2"),
         random_layer(RANDOM, (2, 3, 2, 2), activation="relu", pool="max:2"),
-        mean=0.2,
-        std=0.4,
+        input=Input(mean=0.2, std=0.4),
     ),
     "padding, stride, dilation": network(
         random_layer(RANDOM, (2, 2, 3, 2), activation="relu", padding="same", stride=2),
         random_layer(RANDOM, (2, 2, 2, 2), dilation=2, padding=1, border="reflect"),
-        mean=-0.3,
+        input=Input(mean=-0.3),
     ),
     "absolute values, combinations, mean pooling": network(
         random_layer(RANDOM, (2, 2, 3, 3), activation="abs", pool="mean:2", combine=COMBINE)

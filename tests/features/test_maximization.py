@@ -7,6 +7,7 @@ import pytest
 
 from cnnfx.features import ImageArray, find_patterns
 from cnnfx.features.maximization import _project_to_bounds, maximize
+from cnnfx.nn.input import Input
 from cnnfx.system.threads import set_threads
 from tests.features.networks import layer, network, random_layer
 
@@ -14,8 +15,7 @@ RANDOM = np.random.default_rng(8)
 DEEP = network(
     random_layer(RANDOM, (6, 1, 3, 3), activation="relu", pool="max:2"),
     random_layer(RANDOM, (5, 6, 3, 3), activation="relu", pool="max:2"),
-    mean=0.1,
-    std=0.3,
+    input=Input(mean=0.1, std=0.3),
 )
 
 

@@ -17,6 +17,7 @@ from cnnfx.errors import FileError
 from cnnfx.formats import load_network
 from cnnfx.formats.model_npz import load_checkpoint, load_model, save_model
 from cnnfx.nn.classifier import Dense
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
@@ -47,7 +48,8 @@ def model() -> Network:
         Pool("mean", 2),
     )
     network = Network(
-        (first, second), "net", "what", "where", 0.25, 0.5, ("no", "yes"), Dense(floats(2, 24), floats(2), (4, 2, 3)),
+        (first, second), "net", "what", "where", Input(mean=0.25, std=0.5), ("no", "yes"),
+        Dense(floats(2, 24), floats(2), (4, 2, 3)),
         meta={"dataset": "drawn", "epochs": 2, "accuracy": [0.5, None]},
     )  # fmt: skip
     assert network.output_shapes((1, 6, 12))[-1] == (4, 2, 3)
@@ -98,7 +100,7 @@ def test_a_saved_network_is_loaded_unchanged(saved, path) -> None:
     assert not np.array_equal(loaded.scores(images), loaded.start.scores(images))
     assert loaded.layers[0].channel_names == ("a", "size", "less")
     assert (loaded.name, loaded.description, loaded.source) == ("net", "what", "where")
-    assert (loaded.mean, loaded.std, loaded.classes) == (0.25, 0.5, ("no", "yes"))
+    assert (loaded.input.mean, loaded.input.std, loaded.classes) == ((0.25,), (0.5,), ("no", "yes"))
     assert loaded.meta["accuracy"] == [0.5, None]
 
 
@@ -113,7 +115,7 @@ def test_a_file_of_format_1_is_read(saved, path) -> None:
         meta["format"], meta["deviation"] = 1, meta.pop("std")
 
     rewrite(path, to_format_1)
-    assert load_model(path).std == saved.std == 0.5
+    assert load_model(path).input.std == saved.input.std == (0.5,)
     assert "deviation" not in load_model(path).meta
 
 
@@ -263,7 +265,7 @@ def dense(**values):
         changed(layers=[]), changed(layers=3), changed(mean="x"), changed(mean=float("nan")), changed(std=0),
         changed(classes=["one"]), changed(classes="ab"), changed(format="1"), changed(format=True), changed(format=0),
         first_layer(filters=["a"]), first_layer(filters=[1, 2]), first_layer(kind="other"),
-        first_layer(activation="tanh"), first_layer(pool="max"), first_layer(pool=3), first_layer(stride=0),
+        first_layer(activation="tan"), first_layer(pool="max"), first_layer(pool=3), first_layer(stride=0),
         first_layer(stride=[1, 2, 3]), first_layer(groups=0), first_layer(groups="x"), first_layer(border="none"),
         first_layer(padding={}), first_layer(combine=[{}]),
         first_layer(combine=[{"name": "x", "kind": "norm", "of": [7]}]),

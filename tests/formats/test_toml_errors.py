@@ -130,8 +130,11 @@ SETTINGS = [
     ("padding = 'some'", None),
     ("border = 'mirrored'", None),
     ("border = 0", ", border: found the number 0; a text is needed here."),
-    ("activation = 'rely'", ', activation: "rely" is not known. Allowed are none, relu, abs. Did you mean "relu"?'),
-    ("activation = 'sigmoid'", ', activation: "sigmoid" is not known. Allowed are none, relu, abs.'),
+    (
+        "activation = 'rely'",
+        ', activation: "rely" is not known. Allowed are none, relu, abs, relu6, leaky_relu, prelu, sigmoid, tanh, '
+        'hard_sigmoid, hard_swish, softmax. Did you mean "relu"?',
+    ),
     ("pool = 'max'", ', pool: found the text "max"; write "max:2" or "mean:2", with any whole number from 1.'),
     ("pool = 'max:0'", ', pool: found the text "max:0"; write "max:2" or "mean:2", with any whole number from 1.'),
     ("pool = 'min:2'", ', pool: found the text "min:2"; write "max:2" or "mean:2", with any whole number from 1.'),

@@ -102,7 +102,7 @@ def test_the_settings_of_a_single_layer_are_at_the_top(only_layer):
     window = layer.conv.window
     assert (window.stride, window.dilation, window.padding) == ((2, 3), (2, 2), ((1, 2), (3, 4)))
     assert window.border == "reflect"
-    assert (layer.activation.kind, layer.pool.kind, layer.pool.size) == ("relu", "mean", 3)
+    assert (layer.activation.kind, layer.pool.kind, layer.pool.block) == ("relu", "mean", 3)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_deeper_file_has_layers(load):
     network = load(CORNERS.partition("[[layer.filter]]\nweights = [[[1]]")[0])
     assert [layer.channel_names for layer in network.layers] == [("top", "left", "both"), ("top-left",)]
     assert network.layers[0].activation.kind == "relu"
-    assert network.layers[1].pool.size == 2
+    assert network.layers[1].pool.block == 2
     assert [maps.shape for maps in network.feature_maps(np.zeros((1, 8, 9)))] == [(3, 7, 8), (1, 3, 3)]
 
 

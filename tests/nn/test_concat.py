@@ -11,6 +11,7 @@ from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.formats.kernel_text import parse_kernel
 from cnnfx.nn.concat import Filters, center, concat, concat_filters
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
@@ -143,8 +144,8 @@ def test_no_network_is_refused():
         (network("b", "g", border="wrap"), "border", "constant", "wrap"),
         (with_settings(network("b", "g"), activation=Activation("relu")), "activation", "none", "relu"),
         (with_settings(network("b", "g"), pool=Pool("max", 2)), "pool", "none", "max:2"),
-        (replace(network("b", "g"), mean=0.5), "mean", "0", "0.5"),
-        (replace(network("b", "g"), std=0.25), "std", "1", "0.25"),
+        (replace(network("b", "g"), input=Input(mean=0.5)), "mean", "0", "0.5"),
+        (replace(network("b", "g"), input=Input(std=0.25)), "std", "1", "0.25"),
     ],
 )
 def test_different_settings_are_refused(other, setting, one, two):

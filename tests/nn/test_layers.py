@@ -148,7 +148,7 @@ def test_a_layer_comes_back_from_its_description_in_json() -> None:
     [
         {"kind": "dense"}, {"filters": "ab"}, {"filters": ["a"]}, {"filters": ["a", 2]}, {"groups": 3},
         {"groups": True},
-        {"stride": 0}, {"border": "none"}, {"activation": "tanh"}, {"pool": "max:0"},
+        {"stride": 0}, {"border": "none"}, {"activation": "tan"}, {"pool": "max:0"},
         {"combine": [{"name": "x", "kind": "norm", "of": [2]}]}, {"combine": [{"name": "x", "kind": "y", "of": [0]}]},
         {"combine": [{"name": "x", "kind": "norm", "of": []}]},
     ],
@@ -187,7 +187,7 @@ def test_the_kinds_of_combination_and_activation_say_whether_a_channel_can_be_ne
 ) -> None:
     combine = (Combination("c", kind, (0, 1)), Combination("d", "take", (1,)))
     conv = Conv(np.ones((2, 1, 1, 1)), np.zeros(2))  # positive weights do not matter
-    found = Layer(conv, ("a", "b"), combine, Activation(activation), pool).non_negative
+    found = Layer(conv, ("a", "b"), combine, Activation(activation), pool).non_negative()
     assert found == (expected, activation != "none")
 
 

@@ -11,6 +11,7 @@ from scipy import signal
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
 from cnnfx.nn.classifier import Dense
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
@@ -122,7 +123,7 @@ def test_per_channel_applies_the_whole_network_to_each_channel() -> None:
 
 
 def test_normalization_comes_first() -> None:
-    network = Network((shared_layer("a"),), mean=0.5, std=0.25)
+    network = Network((shared_layer("a"),), input=Input(mean=0.5, std=0.25))
     image = RANDOM.random((1, 6, 6))
     plain = Network(network.layers)
     np.testing.assert_allclose(network.feature_maps(image)[0], plain.feature_maps((image - 0.5) / 0.25)[0])
@@ -134,7 +135,7 @@ def test_then_stacks_networks_and_joins_their_names() -> None:
 
 
 def test_a_network_with_normalization_cannot_be_stacked_on_another() -> None:
-    model = Network((shared_layer("a"),), "model", mean=0.1)
+    model = Network((shared_layer("a"),), "model", input=Input(mean=0.1))
     with pytest.raises(
         ArgumentError, match=r"^model normalizes its input, so it must be the first network, not a later one\.$"
     ):
@@ -172,7 +173,7 @@ def test_a_batch_and_a_plane_are_refused_where_one_image_is_needed() -> None:
 
 
 def test_whole_numbers_are_normalized_to_floats() -> None:
-    network = Network((shared_layer("a"),), mean=10.0, std=4.0)
+    network = Network((shared_layer("a"),), input=Input(mean=10.0, std=4.0))
     normalized = network.normalize(np.array([[[12, 8]]], np.uint8))
     assert normalized.dtype == np.float32
     assert normalized.tolist() == [[[0.5, -0.5]]]

@@ -11,6 +11,7 @@ import cnnfx
 from cnnfx.conv import correlate
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.nn.rounding import Bounds, actual_bounds, layer_bounds, rounding_errors, signal_range
@@ -138,7 +139,7 @@ def test_magnitudes_of_rounding_errors_are_rounding_errors() -> None:
 
 
 def test_the_input_of_a_network_that_normalizes_it_is_taken_into_account() -> None:
-    network = Network((layer(np.array([[[[-0.1, -0.2, 0.3]]]])),), mean=0.1307, std=0.3081)
+    network = Network((layer(np.array([[[[-0.1, -0.2, 0.3]]]])),), input=Input(mean=0.1307, std=0.3081))
     image = flat(0.7)
     assert feature_maps(network, image, image.channel_names).signal_ranges == [(0.0, 0.0)]
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.trace import MAX_CONTRIBUTIONS, explain, values_at
@@ -60,7 +61,7 @@ def cases(draw: st.DrawFn, least: int = 1) -> tuple[FeatureMaps, Image]:
         stacked.append(draw(layers(len(stacked[-1].channel_names) if stacked else image.shape[0])))
     mean, std = draw(st.sampled_from([(0.0, 1.0), (0.13, 0.31)]))
     try:
-        return feature_maps(Network(tuple(stacked), mean=mean, std=std), image, image.channel_names), image
+        return feature_maps(Network(tuple(stacked), input=Input(mean=mean, std=std)), image, image.channel_names), image
     except ArgumentError:
         assume(False)
         raise
@@ -179,7 +180,7 @@ def test_max_pooling_keeps_the_largest_and_mean_pooling_shows_the_largest_magnit
 
 
 def test_the_first_layer_reads_the_normalized_image():
-    maps = feature_maps(network([[1, 0]], mean=1.0, std=0.5), counting(1, 3), ("gray",))
+    maps = feature_maps(network([[1, 0]], input=Input(mean=1.0, std=0.5)), counting(1, 3), ("gray",))
     (one,) = explain(maps, ("gray",), 0, 1)
     assert one.points[0].sums[0].terms[0].patch.tolist() == [[0.0, 2.0]]
 

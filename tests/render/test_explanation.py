@@ -9,6 +9,7 @@ import pytest
 
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.trace import explain
@@ -211,7 +212,7 @@ def test_with_colors_the_patch_is_drawn_beside_its_values():
 
 def test_a_normalized_patch_is_drawn_like_the_image():
     picture = image([[0, 1]])
-    network = Network((layer([[[1, 1]]]),), "net", mean=0.5, std=0.25)
+    network = Network((layer([[[1, 1]]]),), "net", input=Input(mean=0.5, std=0.25))
     (one,) = explain(feature_maps(network, picture, ("gray",)), ("gray",), 0, 0)
     lines = list(ExplanationWriter(colors="truecolor", mean=0.5, std=0.25).lines(one))
     assert "\x1b[48;2;0;0;0m  \x1b[48;2;255;255;255m  \x1b[0m  -2  2" in lines[2]
@@ -228,7 +229,7 @@ def test_a_normalized_patch_is_drawn_like_the_image():
 )
 def test_the_introduction_describes_the_receptive_field(settings, text):
     picture = image([[1, 2, 3, 4]])
-    network = Network((layer([[[1, 1]]], **settings),), "net", mean=0.5, std=0.25)
+    network = Network((layer([[[1, 1]]], **settings),), "net", input=Input(mean=0.5, std=0.25))
     title, field, normalized = introduction(feature_maps(network, picture, ("gray",)), "a.png", 0, 1)
     assert title.startswith("a.png (4×1) through net: position 1,0 of ")
     assert field == f"Its receptive field is {text}"

@@ -87,8 +87,8 @@ def test_the_network_describes_its_run() -> None:
     assert meta["loss"] == [report.loss for report in trainer.history]
     assert meta["test_loss"] == [report.test_loss for report in trainer.history]
     assert trainer.network.classes == DATA.classes
-    assert trainer.network.mean == pytest.approx(DATA.images.mean() / 255)
-    assert trainer.network.std == pytest.approx(DATA.images.std() / 255)
+    assert trainer.network.input.mean == pytest.approx((DATA.images.mean() / 255,))
+    assert trainer.network.input.std == pytest.approx((DATA.images.std() / 255,))
 
 
 def test_the_network_holds_its_random_start() -> None:
@@ -283,7 +283,7 @@ def test_an_epoch_uses_every_image_once() -> None:
 
     def recording(count, collate):
         images, _ = collate(slice(0, count))
-        mean, std = trainer.network.mean, trainer.network.std
+        (mean,), (std,) = trainer.network.input.mean, trainer.network.input.std
         seen.extend(np.rint((images[0, 4, 4] * std + mean) * 255).astype(int).tolist())
         return loss_and_grad(count, collate)
 

@@ -80,8 +80,8 @@ def _network_data(network: Network, channels: tuple[str, ...]) -> dict[str, Any]
     head = _usable_head(network)
     return {
         "name": network.name,
-        "mean": network.mean,
-        "std": network.std,
+        "mean": network.input.mean[0],
+        "std": network.input.std[0],
         "classes": network.classes,
         "layers": [_layer_data(*both) for both in zip(network.layers, inputs, strict=False)],
         "head": head and {"shape": head.shape, "weights": pack_array(head.weights), "bias": pack_array(head.bias)},
@@ -98,7 +98,7 @@ def _layer_data(layer: Layer, inputs: tuple[str, ...]) -> dict[str, Any]:
     return {
         **layer.to_dict(),
         "inputs": inputs,
-        "nonNegative": layer.non_negative,
+        "nonNegative": layer.non_negative(),
         "weights": pack_array(layer.conv.weights),
         "bias": pack_array(layer.conv.bias),
     }

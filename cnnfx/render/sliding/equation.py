@@ -275,7 +275,7 @@ class EquationLayout:
         pooled = None
         if pool:
             pooled_left = output_left + self.sliding.output_size[1] * self.painter.size + POOL_WIDTH
-            name = f"{pool.kind} {size_text((pool.size, pool.size))}"
+            name = f"{pool.kind} {size_text((pool.block, pool.block))}"
             pooled = self._place_output(sheet, name, self.sliding.pooled_size, (top, pooled_left), body_height)
         blank = np.full((self._text_height(), width - SIGN_WIDTH), self.palette.index(WHITE), np.uint8)
         text = sheet.place(blank, top + body_height, left + SIGN_WIDTH)

@@ -288,7 +288,7 @@ class PlanesLayout:
     def _details(self, channel: OutputChannel) -> str:
         """Return the line below the name of an output channel: how it is computed, and its size."""
         pool = self.sliding.pool
-        last = f"{pool.kind} of {size_text((pool.size, pool.size))}" if pool else size_text(self.sliding.output_size)
+        last = f"{pool.kind} of {size_text((pool.block, pool.block))}" if pool else size_text(self.sliding.output_size)
         return ", ".join(filter(None, [channel.formula, activation_name(channel.activation), last]))
 
     def _place_inputs(self, sheet: Sheet, top: int, width: int, columns: int) -> None:

@@ -147,7 +147,7 @@ class SlidingWindow:
 
     def block(self, row: int, column: int) -> tuple[slice, slice]:
         """Return the rows and columns of the output that a pooled value is computed from."""
-        size = self.pool.size if self.pool else 1
+        size = self.pool.block if self.pool else 1
         return slice(row * size, (row + 1) * size), slice(column * size, (column + 1) * size)
 
     def largest(self, channel: OutputChannel, row: int, column: int) -> Size:
@@ -179,7 +179,7 @@ class SlidingWindow:
     @cached_property
     def constant_blocks(self) -> NDArray[np.bool_]:
         """Whether all values that are pooled are equal at each position, `(Hp, Wp)`, in every output channel."""
-        (rows, columns), size = self.pooled_size, self.pool.size if self.pool else 1
+        (rows, columns), size = self.pooled_size, self.pool.block if self.pool else 1
         values = np.stack([channel.values for channel in self.channels])[:, : rows * size, : columns * size]
         blocks = values.reshape(len(values), rows, size, columns, size).swapaxes(2, 3)
         constant: NDArray[np.bool_] = np.all(_are_equal(blocks), axis=0)
@@ -216,7 +216,7 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], only: Sequen
         title, channel_names = f"output of layer {len(below)}", below[-1].channel_names
     else:
         inputs = maps.network.normalize(maps.image.floats(0, maps.image.shape[1]))
-        title = "input, normalized" if maps.network.normalizes else "input"
+        title = "input, normalized" if maps.network.input.normalizes else "input"
     return SlidingWindow(layer.conv.window, inputs, channel_names, channels, maps, title, layer.pool)
 
 
@@ -233,7 +233,7 @@ def _output_channel(layer: Layer, index: int, values: Floats) -> OutputChannel:
         index,
         values,
         activation=layer.activation.kind,
-        non_negative=layer.non_negative[index],
+        non_negative=layer.non_negative()[index],
         pooled=None if layer.pool is None else layer.pool.forward(values[np.newaxis])[0],
     )
     if output.kind != "take":

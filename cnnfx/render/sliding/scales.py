@@ -25,12 +25,12 @@ def input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
     """
     network = sliding.maps.network
     *below, _ = network.layers
-    if not below and not network.normalizes and not image.is_array:
+    if not below and not network.input.normalizes and not image.is_array:
         return linear_scale("none", 0, 1)
     ranges = [channel.range for channel in channel_statistics([(0, sliding.inputs)])]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if below:
-        return linear_scale("auto", low, high, non_negative=all(below[-1].non_negative))
+        return linear_scale("auto", low, high, non_negative=all(network.upto(len(below)).non_negative()))
     return linear_scale("minmax", min(low, 0), max(high, 0))
 
 

@@ -13,6 +13,7 @@ import pytest
 import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.classifier import Dense
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
@@ -107,4 +108,6 @@ def digit_model() -> Network:
         Layer(upper, ("1", "2", "3", "4", "5"), activation=Activation("relu"), pool=Pool("mean", 2)),
     )
     head = Dense(0.02 * random.normal(size=(10, 125)).astype("f4"), np.zeros(10, "f4"), (5, 5, 5))
-    return Network(layers, mean=0.13, std=0.31, classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]})
+    return Network(
+        layers, input=Input(mean=0.13, std=0.31), classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]}
+    )

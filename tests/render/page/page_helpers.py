@@ -14,6 +14,7 @@ import pytest
 import cnnfx
 from cnnfx.images import Image
 from cnnfx.nn.classifier import Dense
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import COMBINATIONS, Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.render.cells import Section
@@ -71,7 +72,7 @@ def random_case(seed: int) -> tuple[Network, Image]:
     for _ in range(int(random.integers(1, 4))):
         layers.append(random_layer(random, depth))
         depth = len(layers[-1].outputs)
-    network = Network(tuple(layers), mean=0.13, std=0.31) if seed % 2 else Network(tuple(layers))
+    network = Network(tuple(layers), input=Input(mean=0.13, std=0.31)) if seed % 2 else Network(tuple(layers))
     shape = network.output_shapes(image.shape)[-1]
     head = Dense(random.normal(size=(4, int(np.prod(shape)))).astype("f4"), random.normal(size=4).astype("f4"), shape)
     return replace(network.bind(image.channel_names), head=head, classes=("a", "b", "c", "d")), image

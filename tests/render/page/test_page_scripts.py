@@ -14,6 +14,7 @@ from cnnfx.datasets import fit_digit
 from cnnfx.datasets.image_folder import resize_to_bytes
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale
@@ -124,7 +125,7 @@ def test_the_receptive_field_is_every_pixel_that_changes_the_output():
                 layers = layers[:index]
                 break
             depth = layer.conv.weights.shape[0]
-        networks.append((replace(network, layers=tuple(layers), head=None, mean=0.0, std=1.0), image))
+        networks.append((replace(network, layers=tuple(layers), head=None, input=Input(mean=0.0, std=1.0)), image))
     positions = []
     for network, image in networks:
         channels, height, width = network.output_shapes(image.shape)[-1]

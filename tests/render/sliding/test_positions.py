@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cnnfx.formats import load_network
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.trace import explain
@@ -98,7 +99,7 @@ def test_the_input_of_a_deeper_layer_is_the_feature_maps_below_it():
 
 
 def test_the_input_of_a_normalizing_network_is_the_normalized_image():
-    network, image = replace(make_network(), mean=0.5, std=2.0), make_image()
+    network, image = replace(make_network(), input=Input(mean=0.5, std=2.0)), make_image()
     sliding = slide(network, image)
     np.testing.assert_allclose(sliding.inputs, (image.values - 0.5) / 2, rtol=1e-6)
     assert sliding.title == "input, normalized"
