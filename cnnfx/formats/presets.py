@@ -12,8 +12,9 @@ from cnnfx.system.suggest import did_you_mean
 TEACHING_ORDER = (
     "edges", "sobel", "scharr", "prewitt", "laplacian", "box", "gaussian", "sharpen", "emboss", "identity",
     "corners", "squares", "lines", "curves", "circles", "spots", "textures", "colors",
+    "faces", "squeezenet",
 )  # fmt: skip
-"""The shipped presets from simple to advanced; those of several layers come last."""
+"""The shipped presets from simple to advanced: those of several layers come last, after them trained networks."""
 
 
 def find_presets() -> list[tuple[str, Path]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnfx.errors import FileError
+from cnnfx.nn.selection import listed_names
 from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean
 
@@ -31,13 +32,18 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     import tomllib  # only where a file is read
 
-    text = _decode(_read_bytes(path), path)
+    text = read_text(path)
     try:
         return tomllib.loads(text)
     except RecursionError:
         raise FileError(f"{path}: the arrays or tables are nested too deeply.") from None
     except ValueError as error:
         raise FileError(_syntax_message(path, str(error))) from error
+
+
+def read_text(path: Path) -> str:
+    """Read a text file; the errors are those of `read_toml`."""
+    return _decode(_read_bytes(path), path)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -166,6 +172,20 @@ class Table:
             return default
         return finite(self.values[key], self.at(key))
 
+    def whole(self, key: str) -> int:
+        """Return the whole number at `key`, which must be there."""
+        value = self.values[key]
+        if type(value) is not int:
+            raise self.wrong_type(key, "a whole number")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """Return the true or false at `key`; false without that key."""
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise self.wrong_type(key, "true or false")
+        return value
+
     def tables(self, key: str) -> list[Any]:
         """Return the array of tables at `key`; empty without that key."""
         value = self.values.get(key, [])
@@ -189,6 +209,28 @@ def finite(value: Any, location: Location) -> float:
     if abs(value) > MAX_FLOAT32:
         raise location.error(f"found {describe(value)}; a number of magnitude 3.4e38 or less is needed here.")
     return float(value)
+
+
+def check_unique(names: Sequence[str], location: Location, what: str) -> None:
+    """Check that no two of the names are the same; `what` they are called by is the plural for the message.
+
+    Raises
+    ------
+    FileError
+        If two are.
+    """
+    if len(set(names)) < len(names):
+        name = next(name for index, name in enumerate(names) if name in names[:index])
+        raise location.error(f'two {what} are called "{name}". Give each its own name.')
+
+
+def suggestion(name: str, known: Sequence[str], otherwise: str) -> str:
+    """Return a sentence with the known name most similar to `name`, or one that lists the known names, if there are.
+
+    The list begins with `otherwise`, such as "There are", and has only the first of many names.
+    """
+    closest = did_you_mean(name, known)
+    return closest or (f"{otherwise} {listed_names(known)}." if known else "")
 
 
 def describe(value: Any) -> str:

@@ -62,7 +62,7 @@ FILES = [
     ("x = " + "[" * 100_000, "bad.toml: the arrays or tables are nested too deeply."),
     (b"name = 'a'\n# caf\xe9\n", "bad.toml:2: byte 0xe9 is not UTF-8. Save the file as UTF-8 text."),
     ("strid = 2\n" + ONE_FILTER, 'bad.toml: unknown key "strid". Did you mean "stride"?'),
-    ("[[layer]]\nzzz = 1", 'bad.toml: layer 1: unknown key "zzz". Allowed here are filter, stride, dilation, padding, border, activation, pool, combine.'),
+    ("[[layer]]\nzzz = 1", 'bad.toml: layer 1: unknown key "zzz". Allowed here are filter, stride, dilation, padding, border, combine, activation, slope, local_response, pool, weights, bias, names, groups, dense, size, batch_norm, name, from, join.'),
     ("name = 3\n" + ONE_FILTER, "bad.toml: name: found the number 3; a text is needed here."),
     ("name = ''\n" + ONE_FILTER, "bad.toml: name: '' cannot be a name. A name is a line of text, and not \"*\"."),
     ("name = 'a/b'\n" + ONE_FILTER, "bad.toml: name: 'a/b' is used in file names, so it cannot contain / or \\ or :."),
@@ -121,6 +121,8 @@ DEEPER = [
     ),
 ]
 
+ACTIVATION_KINDS = "none, relu, abs, relu6, leaky_relu, prelu, sigmoid, tanh, hard_sigmoid, hard_swish, softmax"
+
 SETTINGS = [
     ("stride = 0", ": stride must be 1 or more, not 0."),
     ("stride = '2'", ": stride must be a whole number, 1 or more, not '2'."),
@@ -138,7 +140,7 @@ SETTINGS = [
     ("pool = 'max'", ', pool: found the text "max"; write "max:2" or "mean:2", with any whole number from 1.'),
     ("pool = 'max:0'", ', pool: found the text "max:0"; write "max:2" or "mean:2", with any whole number from 1.'),
     ("pool = 'min:2'", ', pool: found the text "min:2"; write "max:2" or "mean:2", with any whole number from 1.'),
-    ("pool = 2", ", pool: found the number 2; a text is needed here."),
+    ("pool = 2", ", pool: found the number 2; a text or a table is needed here."),
 ]
 
 IN_COMBINATION_M = 'bad.toml: layer 1, combine "m"'

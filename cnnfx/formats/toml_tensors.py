@@ -1,0 +1,196 @@
+"""Tensors of filter files: arrays named in an `.npz` file that stands beside the file, or written in it.
+
+The file of tensors is not trusted: it must be in the same folder, and shapes and sizes are checked before memory is
+allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.formats.toml_schema import Location, describe, finite, suggestion
+from cnnfx.system.npz import NpzError, NpzReader
+
+Wanted = tuple[int | None, ...]
+"""A shape in which None is any size of 1 or more."""
+
+MAX_TENSOR_BYTES = 1 << 30
+"""The most bytes of all tensors of a network together, as float32 or as they are in the file, whichever is more."""
+TENSOR_KINDS = "iuf"
+"""The kinds of dtype of tensors: signed and unsigned integers and floats."""
+
+
+class Tensors:
+    """The arrays of an open `.npz` file, and those written in the filter file itself.
+
+    Parameters
+    ----------
+    archive : NpzReader, optional
+        None if the filter file names no file of tensors.
+    name : str
+        The name of the file of tensors, for messages.
+    """
+
+    def __init__(self, archive: NpzReader | None = None, name: str = "") -> None:
+        self._archive = archive
+        self._name = name
+        self._bytes_left = MAX_TENSOR_BYTES
+
+    def shape(self, value: Any, location: Location) -> tuple[int, ...]:
+        """Return the shape of the tensor called `value`, or of an array written in the file; () of a number.
+
+        Raises
+        ------
+        FileError
+            If there is no such tensor, or `value` is neither of these.
+        """
+        if isinstance(value, str):
+            return self._header(value, location)[0]
+        return _written_shape(value, location)
+
+    def read(self, value: Any, wanted: Wanted, location: Location) -> NDArray[np.float32]:
+        """Return the tensor called `value`, an array written in the file, or a number repeated, as float32.
+
+        Parameters
+        ----------
+        value
+            The value of a key of the file.
+        wanted : tuple of int or None
+            The shape that is needed, in which None is any size. A number stands for an array (K,) of equal values.
+        location : Location
+
+        Raises
+        ------
+        FileError
+            If there is no such tensor, it has another shape, a value is not finite, or the tensors are too large.
+        """
+        if isinstance(value, str):
+            return self._read_named(value, wanted, location)
+        shape = _written_shape(value, location)
+        if not shape and len(wanted) == 1:
+            return np.full(wanted[0] or 1, finite(value, location), np.float32)
+        if not _fits(shape, wanted):
+            raise location.error(f"found an array of shape {_text(shape)}; {_text(wanted)} is needed here.")
+        numbers = np.empty(shape, np.float64)
+        for index in np.ndindex(shape[:-1]):
+            row = value
+            for step in index:
+                row = row[step]
+            numbers[index] = [finite(number, location) for number in row]
+        return numbers.astype(np.float32)
+
+    def _read_named(self, name: str, wanted: Wanted, location: Location) -> NDArray[np.float32]:
+        shape, size = self._header(name, location)
+        if not _fits(shape, wanted):
+            raise location.error(f'the tensor "{name}" has the shape {_text(shape)}; {_text(wanted)} is needed here.')
+        if size > self._bytes_left:
+            raise location.error(
+                f'with the tensor "{name}", the tensors are larger than {MAX_TENSOR_BYTES >> 20:,} MB, the limit.'
+            )
+        assert self._archive is not None
+        try:
+            array = self._archive.read(name, self._bytes_left)
+        except NpzError as error:
+            raise location.error(f"{self._name}: {error}.") from error
+        self._bytes_left -= size
+        with np.errstate(over="ignore"):  # found below
+            tensor = array.astype(np.float32)
+        if not np.isfinite(tensor).all():
+            raise location.error(f'the tensor "{name}" has values that are NaN, infinite or too large for float32.')
+        return tensor
+
+    def _header(self, name: str, location: Location) -> tuple[tuple[int, ...], int]:
+        """Return the shape of a tensor, and its size in bytes."""
+        if self._archive is None:
+            raise location.error(
+                f'"{name}" is the name of a tensor, but the file has none. '
+                'Write tensors = "NAME.npz" at the top, with the name of a file in the same folder.'
+            )
+        if name not in self._archive.names:
+            hint = suggestion(name, self._archive.names, "There are")
+            raise location.error(f'{self._name} has no tensor "{name}". {hint}'.rstrip())
+        try:
+            header = self._archive.header(name)
+        except NpzError as error:
+            raise location.error(f"{self._name}: {error}.") from error
+        if header.dtype.kind not in TENSOR_KINDS or min(header.shape, default=1) < 1:
+            raise location.error(
+                f'the tensor "{name}" is {header.dtype} of shape {_text(header.shape)}; numbers are needed here.'
+            )
+        return header.shape, max(header.nbytes, header.nbytes // header.dtype.itemsize * 4)
+
+
+@contextmanager
+def open_tensors(name: str, location: Location) -> Iterator[Tensors]:
+    """Open the `.npz` file called `name` in the folder of a filter file.
+
+    Raises
+    ------
+    FileError
+        If it is not in this folder, cannot be read, or is not an `.npz` file. `OSError` inside becomes one, too.
+    """
+    path = file_beside(name, location)
+    try:
+        with NpzReader(path) as archive:
+            yield Tensors(archive, name)
+    except FileNotFoundError:
+        raise location.error(f"there is no file {name} beside the filter file.") from None
+    except OSError as error:
+        raise location.error(f"{name} cannot be read: {error.strerror or error}.") from error
+    except NpzError as error:
+        raise location.error(f"{name}: {error}.") from error
+
+
+def file_beside(name: str, location: Location) -> Path:
+    """Return the path of the file called `name` in the folder of a filter file.
+
+    Raises
+    ------
+    FileError
+        If the name has a folder in it, or is a link to a file elsewhere.
+    """
+    filter_file = Path(location.file)
+    if not name or name in (".", "..") or any(sign in name for sign in "/\\:\0"):
+        raise location.error(f"{name!r} is not the name of a file in the same folder.")
+    path = filter_file.parent / name
+    # Package managers link files one by one, so the links of both files may lead to the same other folder.
+    folders = (filter_file.parent.resolve(), filter_file.resolve().parent)
+    if path.is_symlink() and path.resolve().parent not in folders:
+        raise location.error(f"{name} is a link to a file in another folder. Put the file itself there.")
+    return path
+
+
+def _written_shape(value: Any, location: Location) -> tuple[int, ...]:
+    """Return the shape of nested arrays of a file; each must have the same shape as its neighbors."""
+    shape: tuple[int, ...] = ()
+    level: list[Any] = [value]
+    while isinstance(level[0], list):
+        length = len(level[0])
+        if not all(isinstance(item, list) and len(item) == length for item in level):
+            raise location.error("the arrays have different lengths.")
+        if length == 0:
+            raise location.error("an array is empty. Write at least one number.")
+        shape = (*shape, length)
+        level = [inner for item in level for inner in item]
+    if any(isinstance(item, bool) or not isinstance(item, int | float) for item in level):
+        wrong = next(item for item in level if isinstance(item, bool) or not isinstance(item, int | float))
+        needed = "a number" if shape else "the name of a tensor, or numbers,"
+        raise location.error(f"found {describe(wrong)}; {needed} {'are' if not shape else 'is'} needed here.")
+    return shape
+
+
+def _fits(shape: Sequence[int], wanted: Wanted) -> bool:
+    return len(shape) == len(wanted) and all(
+        want is None or size == want for size, want in zip(shape, wanted, strict=True)
+    )
+
+
+def _text(shape: Sequence[int | None]) -> str:
+    sizes = ["any" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
