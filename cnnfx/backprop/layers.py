@@ -216,7 +216,7 @@ def _max_derivatives(x: Array, y: Array) -> Derivatives:
 
 
 DERIVATIVES: dict[str, Callable[[Array, Array], Derivatives]] = {
-    "take": lambda x, y: [1.0],
+    "take": lambda x, y: [1.0] + [0.0] * (x.shape[2] - 1),
     "sum": lambda x, y: [1.0] * x.shape[2],
     "mean": lambda x, y: [1.0 / x.shape[2]] * x.shape[2],
     "difference": lambda x, y: [1.0] + [-1.0] * (x.shape[2] - 1),
