@@ -99,7 +99,7 @@ APPLY = {
     | {"legend", "number_text", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_filters", "toml_layers", "toml_schema", "toml_weights"},
     "nn": {"activations", "array_maps", "combinations", "concat", "feature_maps", "forward", "graph", "input", "joins"}
-    | {"layers", "network", "normalization", "pixel_conv", "pooling", "rounding", "selection", "shapes", "statistics"},
+    | {"layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes", "statistics"},
     "images": {"image", "load", "pillow"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "separable"},
     "system": {"blas", "files", "memory", "sizes", "suggest", "threads"},

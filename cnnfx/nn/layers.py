@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,15 +17,17 @@ from cnnfx.errors import ArgumentError
 from cnnfx.nn.activations import ACTIVATIONS, NON_NEGATIVE_ACTIVATIONS, Activation
 from cnnfx.nn.combinations import COMBINATIONS, Combination, channel_index
 from cnnfx.nn.joins import JOINS
-from cnnfx.nn.normalization import LocalResponse
 from cnnfx.nn.pooling import Pool
 from cnnfx.nn.selection import MAX_LISTED_NAMES, listed_names
 from cnnfx.nn.shapes import Array, Shape
 from cnnfx.system.sizes import counted, shape_text
 
+if TYPE_CHECKING:
+    from cnnfx.nn.normalization import LocalResponse
+
 __all__ = [
     "ACTIVATIONS", "ALL_CHANNELS", "COMBINATIONS", "INPUT", "Activation", "Array", "Combination", "Conv", "Layer",
-    "LocalResponse", "Pool", "Shape", "channel_index",
+    "Pool", "Shape", "channel_index",
 ]  # fmt: skip
 
 ALL_CHANNELS = "*"
@@ -242,14 +244,13 @@ class Layer:
         texts = [name, join, *sources] if isinstance(sources, list) else [None]
         if not all(isinstance(text, str) for text in texts):
             raise ArgumentError("name, from or join is not text")
-        response = data.get("local_response")
         return cls(
             None if weights is None or bias is None else Conv.from_dict(data, weights, bias, len(filters)),
             tuple(filters),
             tuple(Combination.from_dict(channel, len(filters)) for channel in data["combine"]),
             Activation.of(data["activation"], data.get("slope")),
             Pool.from_data(data["pool"]) if data["pool"] else None,
-            None if response is None else LocalResponse.from_data(response),
+            _local_response(data.get("local_response")),
             name,
             tuple(sources),
             join,
@@ -353,6 +354,14 @@ class Conv:
             for channel in range(len(names)) if name == ALL_CHANNELS else [names.index(name)]:
                 result[:, channel] += self.weights[:, index]
         return result
+
+
+def _local_response(data: Mapping[str, Any] | None) -> LocalResponse | None:
+    if data is None:
+        return None
+    from cnnfx.nn.normalization import LocalResponse  # few networks have it
+
+    return LocalResponse.from_data(data)
 
 
 def _names_text(names: Sequence[str]) -> str:
