@@ -12,20 +12,12 @@ from cnnfx.conv import Border
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.toml_filters import Inputs, Names, ParsedFilters, parse_filters
 from cnnfx.formats.toml_schema import Location, Table, check_unique, describe, suggestion
-from cnnfx.nn.layers import (
-    ACTIVATIONS,
-    COMBINATIONS,
-    Activation,
-    Combination,
-    Conv,
-    Layer,
-    LocalResponse,
-    Pool,
-)
+from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Activation, Combination, Conv, Layer, Pool
 
 if TYPE_CHECKING:
     from cnnfx.formats.batch_norm import BatchNorm
     from cnnfx.formats.toml_tensors import Tensors
+    from cnnfx.nn.normalization import LocalResponse
 
 WINDOW_KEYS = ("stride", "dilation", "padding", "border")
 """The settings of the filters' positions."""
@@ -354,6 +346,8 @@ def _parse_activation(table: Table, context: Context, channels: int) -> Activati
 def _parse_local_response(table: Table) -> LocalResponse | None:
     if "local_response" not in table:
         return None
+    from cnnfx.nn.normalization import LocalResponse  # few networks have it
+
     given = Table(table.values["local_response"], table.at("local_response"), RESPONSE_KEYS)
     if "size" not in given:
         raise given.location.error("size is missing. Write { size = 5 }, the number of channels.")
