@@ -11,6 +11,7 @@ from cnnfx.cli.console import in_lines, print_json, print_result_lines, text_wid
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from cnnfx.nn.network import Network
@@ -25,7 +26,8 @@ def list_filters(
     """List the presets with small pictures of their kernels.
 
     For presets of several layers, the names of each layer's channels are
-    listed; cnnfx show-filters draws their kernels.
+    listed, and for trained networks the names of their layers; cnnfx
+    show-filters draws their kernels.
 
     Your own presets are listed, too: .toml files in the folders that
     $CNNFX_FILTERS names, and in cnnfx/filters in your configuration folder
@@ -52,13 +54,16 @@ def list_filters(
 
 
 def _described(name: str, path: Path, network: Network) -> dict[str, object]:
+    names = [layer.name for layer in network.layers]
+    channels = {"channels": list(network.layers[-1].channel_names)}
     return {
         "name": name,
         "description": network.description,
         "source": network.source,
         "path": str(path),
         "layers": len(network.layers),
-        "channels": list(network.layers[-1].channel_names),
+        **({"layer_names": names} if any(names) else {}),
+        **({"classes": len(network.classes)} if network.classes else channels),  # too many to list
     }
 
 
@@ -72,18 +77,36 @@ def _picture_text(name: str, network: Network) -> str:
     if terminal.colors != "none":
         title = f"{BOLD}{name}{RESET}{title.removeprefix(name)}"
     one_layer = len(network.layers) == 1
-    body = filters_preview(network.layers[0], terminal) if one_layer else _channels(network, text_width())
+    body = filters_preview(network.layers[0], terminal) if one_layer else _layers_text(network, text_width())
     return f"{title}\n{body}\n"
 
 
-def _channels(network: Network, width: int | None) -> str:
-    """The names of each layer's channels, in lines of at most `width` characters."""
+def _layers_text(network: Network, width: int | None) -> str:
+    """The layers of a network, in lines of at most `width` characters: their names, or without names their channels.
+
+    Of layers such as "fire2/squeeze", which are parts of a layer "fire2", only the whole is listed.
+    """
+    from cnnfx.nn.selection import listed_names
+
+    names = [network.layer_title(number) for number in range(1, len(network.layers) + 1)]
+    if not any(layer.name for layer in network.layers):
+        lines = zip(names, (layer.channel_names for layer in network.layers), strict=True)
+        return "\n".join(_wrapped(title, ", ".join(_unbroken(channels)), width) for title, channels in lines)
+    wholes = [name for name in names if name.rpartition("/")[0] not in names]
+    title, outputs = ("classes", network.classes) if network.classes else ("channels", network.layers[-1].channel_names)
+    lists = [("layers", ", ".join(_unbroken(wholes))), (title, listed_names(_unbroken(outputs)))]
+    return "\n".join(_wrapped(each, text, width) for each, text in lists)
+
+
+def _unbroken(names: Sequence[str]) -> list[str]:
+    """Return names with spaces at which lines are not broken."""
+    return [name.replace(" ", "\xa0") for name in names]
+
+
+def _wrapped(title: str, text: str, width: int | None) -> str:
+    """Return a title and a text in lines of at most `width` characters, with normal spaces."""
     import textwrap
 
-    lines = []
-    for number, layer in enumerate(network.layers, 1):
-        head = f"layer {number}: "
-        names = ", ".join(name.replace(" ", "\xa0") for name in layer.channel_names)  # names stay whole
-        wrapped = textwrap.wrap(names, width or sys.maxsize, initial_indent=head, subsequent_indent=" " * len(head))
-        lines += [line.replace("\xa0", " ") for line in wrapped]
-    return "\n".join(lines)
+    head = f"{title}: "
+    lines = textwrap.wrap(text, width or sys.maxsize, initial_indent=head, subsequent_indent=" " * len(head))
+    return "\n".join(line.replace("\xa0", " ") for line in lines)

@@ -48,7 +48,8 @@ def parse_network(values: Mapping[str, Any], location: Location, name: str) -> N
         If something is missing, unknown, of the wrong type or contradictory; the message says where and what.
     """
     top = Table(values, location, (*FILE_KEYS, *LAYER_KEYS, "layer"))
-    network_input, is_bgr, classes = Input(), False, ()
+    network_input, is_bgr = Input(), False
+    classes: Names = ()
     if "input" in top or "classes" in top:  # few files have them
         from cnnfx.formats.toml_input import parse_classes, parse_input
 
@@ -188,8 +189,8 @@ def _check_output(network: Network, top: Table) -> None:
     """Check that an image of the input's size fits all layers, and that the scores are those of the classes."""
     names, classes = network.layers[-1].channel_names, network.classes
     if classes and names and len(names) != len(classes):
-        channels = counted(len(names), "output channel")
-        raise top.at("classes").error(f"there are {len(classes)} classes for {channels} of the last layer.")
+        scores = counted(len(names), "output channel")
+        raise top.at("classes").error(f"there are {len(classes)} classes for {scores} of the last layer.")
     channels, size = CHANNELS[network.input.channels], network.input.size
     if channels is None or size is None:
         return

@@ -49,7 +49,7 @@ class Inputs(NamedTuple):
     of_image: bool
 
     @property
-    def count(self) -> int | None:
+    def channels(self) -> int | None:
         """The number of input channels, None if it depends on the image."""
         return None if self.names is None else len(self.names)
 

@@ -179,11 +179,11 @@ def _dense_size(table: Table, inputs: Inputs, features: int) -> tuple[int, int]:
         if not all(type(side) is int and side > 0 for side in sides):
             raise table.wrong_type("size", "a whole number from 1, or [rows, columns],")
         rows, columns = sides
-    elif inputs.count is None:
+    elif inputs.channels is None:
         raise table.location.error("the number of input channels is not known here. Write size = [rows, columns].")
     else:
-        rows = columns = round((features / inputs.count) ** 0.5)
-    channels = inputs.count or features // (rows * columns)
+        rows = columns = round((features / inputs.channels) ** 0.5)
+    channels = inputs.channels or features // (rows * columns)
     if channels * rows * columns != features:
         size = f"{channels} channels of {columns}×{rows}"
         hint = "" if "size" in table else " Write size = [rows, columns]."
@@ -196,15 +196,15 @@ def _channels(table: Table, inputs: Inputs, shape: tuple[int, ...]) -> int | Non
     if table.values.get("groups") == "depthwise":
         return 1
     groups = _whole_groups(table)
-    if inputs.count is None:
+    if inputs.channels is None:
         return None
-    if inputs.count % groups:
-        raise table.at("groups").error(f"{inputs.count} input channels cannot be divided into {groups} groups.")
-    return inputs.count // groups
+    if inputs.channels % groups:
+        raise table.at("groups").error(f"{inputs.channels} input channels cannot be divided into {groups} groups.")
+    return inputs.channels // groups
 
 
 def _parse_groups(table: Table, context: Context, weights: Any) -> int:
-    count = context.inputs.count
+    count = context.inputs.channels
     depthwise = table.values.get("groups") == "depthwise"
     if depthwise and count is None:
         raise table.at("groups").error("the number of input channels is not known here. Write it in place of the text.")
@@ -265,7 +265,7 @@ def _parse_batch_norm(table: Table, context: Context, count: int | None) -> Batc
 
 def _parse_batch_norm_alone(table: Table, context: Context) -> tuple[Names, Conv]:
     """Return a batch normalization without filters before it, as filters of one channel each."""
-    norm = _parse_batch_norm(table, context, context.inputs.count)
+    norm = _parse_batch_norm(table, context, context.inputs.channels)
     try:
         weights, bias = norm.to_filters()
     except ArgumentError as error:

@@ -28,6 +28,7 @@ def test_the_shipped_presets_are_in_the_order_of_teaching():
     assert [one["name"] for one in listed()] == [
         "edges", "sobel", "scharr", "prewitt", "laplacian", "box", "gaussian", "sharpen", "emboss", "identity",
         "corners", "squares", "lines", "curves", "circles", "spots", "textures", "colors",
+        "faces", "squeezenet",
     ]  # fmt: skip
 
 
@@ -46,6 +47,26 @@ def test_the_channels_of_a_preset_of_several_layers_are_listed_by_layer():
         "left upwards, right downwards, right upwards\n"
         "layer 3: top-left, top-right, bottom-left, bottom-right\n"
     ) in text
+
+
+def test_trained_networks_are_listed_with_the_names_of_their_layers_and_some_of_their_classes():
+    text = done("list-filters").stdout
+    assert "layers: conv1, pool1, conv2, conv3, probability, face\nchannels: face\n" in text
+    assert (
+        "layers: conv1, pool1, fire2, fire3, pool3, fire4, fire5, pool5, fire6, fire7, fire8, fire9, conv10, classes\n"
+        "classes: tench, goldfish, great white shark, tiger shark, hammerhead shark, electric ray, stingray, rooster, "
+        "hen, ostrich, brambling, goldfinch and 988 more\n"
+    ) in text
+
+
+def test_json_of_trained_networks_has_the_names_of_all_layers_and_the_number_of_classes():
+    faces, squeezenet = listed()[-2:]
+    assert faces["layer_names"] == ["conv1", "pool1", "conv2", "conv3", "probability", "face"]
+    assert (faces["channels"], "classes" in faces) == (["face"], False)
+    assert (squeezenet["layers"], squeezenet["layer_names"][3:6]) == (
+        38, ["fire2/expand1x1", "fire2/expand3x3", "fire2"],
+    )  # fmt: skip
+    assert (squeezenet["classes"], "channels" in squeezenet) == (1000, False)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
