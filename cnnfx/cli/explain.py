@@ -16,7 +16,7 @@ from cnnfx.cli.options import option
 if TYPE_CHECKING:
     from cnnfx.images import Image
     from cnnfx.nn.feature_maps import FeatureMaps
-    from cnnfx.nn.trace import Explanation, Patch, Point, Sum
+    from cnnfx.nn.explanation import Explanation, Patch, Point, Sum
     from cnnfx.pipeline.pipeline import Pipeline
 
 MAX_EXPLAINED_CHANNELS = 9
@@ -231,7 +231,7 @@ def _point(point: Point) -> dict[str, Any]:
 
 def _sum(found: Sum, patch: Patch) -> dict[str, Any]:
     return {
-        "filter": found.filter,
+        "filter": found.name,
         "inputs": [
             {
                 "channel": term.channel,

@@ -1,221 +1,56 @@
-"""The arithmetic of one output: patch × weights, bias, combination, activation and pooling, traced to the layers below.
+"""Tracing an output to what it is computed from: its patch, weights and sums, and the outputs of the layers below.
 
-`explain` returns an `Explanation` for each output channel at one position. The patch of a layer above the first
-consists of outputs of the layer below; the largest contributions among them are explained in the same way, down to a
-given depth. `values_at` computes outputs at some positions without computing the others.
+`explain` returns an `Explanation` for each output channel at one position. What a layer reads are outputs of others, or
+the image; the largest contributions among them are explained in the same way, down to a given depth. A layer that only
+puts the channels of others side by side is passed through: its outputs are those of the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv.padding import OUTSIDE
 from cnnfx.errors import ArgumentError
+from cnnfx.nn.explanation import Contribution, Explanation, Patch, Point, Position, Read, Sum, Term
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
-from cnnfx.nn.layers import COMBINATIONS, Activation, Array, Layer, Pool
-from cnnfx.nn.receptive_field import Indexes, conv_step, pool_step
-
-Position = tuple[int, int]
-"""(row, column)."""
+from cnnfx.nn.field_values import FieldValues
+from cnnfx.nn.layers import Array, Layer
+from cnnfx.nn.network import Network
+from cnnfx.nn.receptive_field import Indexes, conv_step
 
 MAX_CONTRIBUTIONS = 3
-"""The most contributions of the layer below that are explained for one output."""
+"""The most contributions of the layers below that are explained for one output."""
+MAX_DEPTH = 6
+"""The most layers that an explanation has: each has up to `MAX_CONTRIBUTIONS` times as many outputs as the one above."""
+MAX_POINT_TERMS = 50_000
+"""With more terms in the whole window of a pooling, only the point that is shown is explained."""
 
 
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """The values that the kernels of a layer read for one position of their feature maps.
-
-    Parameters
-    ----------
-    row, column : int
-        The position, before pooling.
-    rows, columns : (kh,) and (kw,) arrays
-        The rows and columns of the input that the kernels read; negative, or beyond the last, in the padding.
-    from_rows, from_columns : (kh,) and (kw,) arrays
-        The rows and columns that the values are from; `OUTSIDE` for a zero of the padding.
-    values : (C, kh, kw) array
-    size : (int, int)
-        Rows and columns of the input.
-    border : str
-        What the padding contains, as in `cnnfx.correlate`.
-    """
-
-    row: int
-    column: int
-    rows: Indexes
-    columns: Indexes
-    from_rows: Indexes
-    from_columns: Indexes
-    values: Array
-    size: tuple[int, int]
-    border: str
-
-    @property
-    def padding(self) -> NDArray[np.bool_]:
-        """Whether each value is in the padding, `(kh, kw)`."""
-        rows, columns = (
-            (indexes < 0) | (indexes >= length)
-            for indexes, length in zip((self.rows, self.columns), self.size, strict=True)
-        )
-        return rows[:, np.newaxis] | columns
-
-    def source(self, row: int, column: int) -> Position | None:
-        """Return the input position of the value at an element of the kernel; None for a zero of the padding."""
-        position = int(self.from_rows[row]), int(self.from_columns[column])
-        return None if OUTSIDE in position else position
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """The products of a filter on one input channel.
-
-    Parameters
-    ----------
-    channel : str
-    index : int
-        The index of the input channel.
-    patch, weights : (kh, kw) arrays
-    """
-
-    channel: str
-    index: int
-    patch: Array
-    weights: Array
-
-    @cached_property
-    def products(self) -> NDArray[np.float64]:
-        """`patch` × `weights`, `(kh, kw)`; exact, since the factors are float32."""
-        with np.errstate(invalid="ignore"):  # infinity times 0
-            products: NDArray[np.float64] = self.patch.astype(np.float64) * self.weights.astype(np.float64)
-        return products
-
-    @cached_property
-    def sum(self) -> float:
-        """The sum of the products."""
-        return _total(self.products)
-
-
-@dataclass(frozen=True, eq=False)
-class Sum:
-    """The output of one filter at one position: the sum of its terms, plus its bias."""
-
-    filter: str
-    index: int
-    terms: tuple[Term, ...]
-    bias: float
-
-    @cached_property
-    def total(self) -> float:
-        """The sum of the terms."""
-        return _total([term.sum for term in self.terms])
-
-    @property
-    def value(self) -> float:
-        """The sum of the terms, plus the bias."""
-        return self.total + self.bias
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """A value of an output channel before pooling: a filter's sum or a combination of several, then the activation.
-
-    `combination` and `activation` are kinds of `cnnfx.nn.layers.Combination` and `Activation`.
-    """
-
-    patch: Patch
-    sums: tuple[Sum, ...]
-    combination: str
-    activation: str
-
-    @cached_property
-    def combined(self) -> float:
-        """The sum itself, or the combination of the sums."""
-        values = np.array([filter_sum.value for filter_sum in self.sums])
-        with np.errstate(over="ignore", invalid="ignore"):
-            return float(COMBINATIONS[self.combination](values[:, np.newaxis, np.newaxis])[0, 0])
-
-    @cached_property
-    def value(self) -> float:
-        """The value after the activation."""
-        return float(Activation(self.activation).forward(np.array(self.combined)))
-
-
-@dataclass(frozen=True, eq=False)
-class Contribution:
-    """An output of the layer below, and the amount that it adds to each of the sums of a point."""
-
-    explanation: Explanation
-    amounts: tuple[float, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """The arithmetic of one output.
+class Origin(NamedTuple):
+    """An output that a layer reads, or a value of the image.
 
     Parameters
     ----------
     layer : int
-        The number of the layer; 1 is the first.
-    channel : str
-        The output channel.
-    row, column : int
-        In the layer's output, after pooling.
-    points : tuple of Point
-        One, or p·p row by row with a pooling of size p.
-    pool : Pool, optional
-    contributions : tuple of Contribution, optional
-        The outputs of the layer below that add most to the point `shown`, the largest first; None if they were not
-        requested.
-    others : int
-        The number of further contributions that are not 0.
-    other_amounts : tuple of float
-        The sum of these for each sum of the point.
+        The number of the layer; 0 is the image.
+    channel, row, column : int
     """
 
     layer: int
-    channel: str
+    channel: int
     row: int
     column: int
-    points: tuple[Point, ...]
-    pool: Pool | None = None
-    contributions: tuple[Contribution, ...] | None = None
-    others: int = 0
-    other_amounts: tuple[float, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"<Explanation of {self.channel} in layer {self.layer} at {self.column},{self.row}: {self.value:.4g}>"
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """The values of the points, `(p, p)`."""
-        size = self.pool.block if self.pool else 1
-        return np.array([point.value for point in self.points]).reshape(size, size)
-
-    @cached_property
-    def value(self) -> float:
-        """The output."""
-        if self.pool is None:
-            return self.points[0].value
-        with np.errstate(invalid="ignore"):
-            return float(self.pool.forward(self.values[np.newaxis])[0, 0, 0])
-
-    @cached_property
-    def shown(self) -> int:
-        """The index of the point to show: the one that max pooling keeps, otherwise the largest in magnitude."""
-        values = self.values.ravel()
-        keeps = self.pool is not None and self.pool.kind == "max"
-        return int(np.argmax(values if keeps else np.abs(values)))
 
 
-def _total(numbers: Sequence[float] | NDArray[np.float64]) -> float:
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        return float(np.sum(numbers))
+Origins = tuple[Origin, ...]
+"""One output, or several that are multiplied."""
+Amounts = dict[Origins, NDArray[np.float64]]
+"""What outputs add to each of the sums of a point."""
 
 
 def explain(
@@ -248,7 +83,7 @@ def explain(
     Raises
     ------
     ArgumentError
-        If the position is outside the maps, or there are fewer layers than `depth`.
+        If the position is outside the maps, or there are fewer layers than `depth`, or it is more than `MAX_DEPTH`.
 
     Examples
     --------
@@ -267,10 +102,14 @@ def explain(
     """
     number = len(maps.network.layers)
     check_position(maps, row, column)
-    if not 1 <= depth <= number:
-        allowed = "1" if number == 1 else f"1 to {number}"
-        raise ArgumentError(f"The depth of an explanation of layer {number} must be {allowed}, not {depth}.")
-    return _explain_channels(maps, inputs, number, (row, column), channels or range(maps.shape[0]), depth)
+    deepest = min(_longest_path(maps.network), MAX_DEPTH)
+    if not 1 <= depth <= deepest:
+        allowed = "1" if deepest == 1 else f"1 to {deepest}"
+        title = maps.network.layer_title(number)
+        raise ArgumentError(f"The depth of an explanation of {title} must be {allowed}, not {depth}.")
+    tracer = _Tracer(maps, inputs, FieldValues(maps, number, np.array([row]), np.array([column])))
+    indexes = range(maps.shape[0]) if channels is None else channels
+    return tracer.explain(number, (row, column), indexes, depth)
 
 
 def check_position(maps: FeatureMaps, row: int, column: int) -> None:
@@ -283,93 +122,11 @@ def check_position(maps: FeatureMaps, row: int, column: int) -> None:
     """
     _, height, width = maps.shape
     if not (0 <= row < height and 0 <= column < width):
+        title = maps.network.layer_title(len(maps.network.layers))
         raise ArgumentError(
-            f"There is no position {column},{row}: the output of layer {len(maps.network.layers)} is {width}×{height}, "
+            f"There is no position {column},{row}: the output of {title} is {width}×{height}, "
             f"so x is 0 to {width - 1} and y 0 to {height - 1}."
         )
-
-
-def _explain_channels(
-    maps: FeatureMaps, inputs: Sequence[str], number: int, at: Position, channels: Sequence[int], depth: int
-) -> list[Explanation]:
-    layer = maps.network.layers[number - 1]
-    names = maps.network.layers[number - 2].channel_names if number > 1 else inputs
-    patches, explanations = list(_patches(maps, number, at)), []
-    for channel in channels:
-        output = layer.outputs[channel]
-        points = tuple(
-            Point(patch, tuple(_sum(layer, k, patch, names) for k in output.of), output.kind, layer.activation.kind)
-            for patch in patches
-        )
-        explanation = Explanation(number, output.name, *at, points, layer.pool)
-        explanations.append(_with_contributions(maps, inputs, explanation, depth) if depth > 1 else explanation)
-    return explanations
-
-
-def _patches(maps: FeatureMaps, number: int, at: Position) -> Iterator[Patch]:
-    """Yield the patches of the positions that an output is pooled from, row by row."""
-    layer, (_, height, width) = maps.network.layers[number - 1], maps.sizes[number - 1]
-    side, (kh, kw) = layer.pool_size, layer.conv.window.kernel
-    rows, columns = (pool_step(layer).positions(np.array([index]))[0] for index in at)
-    down, across = (conv_step(layer.conv, axis, (height, width)) for axis in (0, 1))
-    from_rows, from_columns = down.sources(rows), across.sources(columns)
-    values = _gather_patches(maps, number, from_rows, from_columns)
-    values = values.reshape(len(values), side, kh, side, kw)
-    for i, read_rows in enumerate(down.positions(rows)):
-        for j, read_columns in enumerate(across.positions(columns)):
-            yield Patch(
-                row=int(rows[i]),
-                column=int(columns[j]),
-                rows=read_rows,
-                columns=read_columns,
-                from_rows=from_rows[i],
-                from_columns=from_columns[j],
-                values=values[:, i, :, j],
-                size=(height, width),
-                border=layer.conv.window.border,
-            )
-
-
-def _sum(layer: Layer, index: int, patch: Patch, names: Sequence[str]) -> Sum:
-    """Return the sum of a filter on a patch: on the channels of its group."""
-    weights = layer.conv.weights[index]
-    first = index // (len(layer.filter_names) // layer.conv.groups) * len(weights)
-    terms = tuple(
-        Term(names[channel], channel, patch.values[channel], kernel) for channel, kernel in enumerate(weights, first)
-    )
-    return Sum(layer.filter_names[index], index, terms, float(layer.conv.bias[index]))
-
-
-def _with_contributions(maps: FeatureMaps, inputs: Sequence[str], explanation: Explanation, depth: int) -> Explanation:
-    """Return the explanation with those of its largest contributions."""
-    amounts = _amounts(explanation.points[explanation.shown])
-    sizes = {key: np.abs(np.nan_to_num(amount, nan=np.inf)).max() for key, amount in amounts.items()}
-    order = sorted((key for key in sizes if sizes[key] > 0), key=lambda key: -sizes[key])
-    contributions = []
-    for channel, row, column in order[:MAX_CONTRIBUTIONS]:
-        (below,) = _explain_channels(maps, inputs, explanation.layer - 1, (row, column), [channel], depth - 1)
-        contributions.append(Contribution(below, tuple(amounts[channel, row, column].tolist())))
-    rest = [amounts[key] for key in order[MAX_CONTRIBUTIONS:]]
-    count = len(explanation.points[explanation.shown].sums)
-    with np.errstate(invalid="ignore"):
-        others = np.sum(rest, axis=0).tolist() if rest else [0.0] * count
-    return replace(explanation, contributions=tuple(contributions), others=len(rest), other_amounts=tuple(others))
-
-
-def _amounts(point: Point) -> dict[tuple[int, int, int], NDArray[np.float64]]:
-    """Return the amount that each input value (channel, row, column) adds to each sum of a point.
-
-    A value that the border repeats is added several times.
-    """
-    amounts: dict[tuple[int, int, int], NDArray[np.float64]] = {}
-    for number, filter_sum in enumerate(point.sums):
-        for term in filter_sum.terms:
-            for (row, column), product in np.ndenumerate(term.products):
-                source = point.patch.source(row, column)
-                if source is not None:
-                    amount = amounts.setdefault((term.index, *source), np.zeros(len(point.sums)))
-                    amount[number] += product
-    return amounts
 
 
 def values_at(maps: FeatureMaps, number: int, rows: Indexes, columns: Indexes) -> Floats:
@@ -387,34 +144,240 @@ def values_at(maps: FeatureMaps, number: int, rows: Indexes, columns: Indexes) -
     -------
     (K, N, M) array
     """
-    if number == 0:
-        image = np.concatenate([maps.image.floats(row, row + 1)[:, :, columns] for row in rows.tolist()], axis=1)
-        return maps.network.normalize(image)
-    layer, size = maps.network.layers[number - 1], maps.sizes[number - 1][1:]
-    row_sources, column_sources = (
-        conv_step(layer.conv, axis, size).sources(pool_step(layer).positions(outputs).ravel())
-        for axis, outputs in enumerate((rows, columns))
-    )
-    patches = _gather_patches(maps, number, row_sources, column_sources)
-    separate = replace(layer.conv, stride=layer.conv.window.kernel, dilation=1, padding="valid")
-    return replace(layer, conv=separate).forward(patches)
+    return FieldValues(maps, number, rows, columns).at(number, rows, columns)
 
 
-def _gather_patches(maps: FeatureMaps, number: int, row_sources: Indexes, column_sources: Indexes) -> Floats:
-    """Return the patches that the kernels of layer `number` read, side by side: `(C, N·kh, M·kw)`.
+def passes_through(layer: Layer) -> bool:
+    """Return whether the outputs of a layer are those of its sources, with their channels side by side."""
+    computes = layer.conv or layer.combine or layer.local_response or layer.pool
+    joins = layer.join != "concat" and len(layer.sources) > 1
+    return not computes and not joins and layer.activation.kind == "none"
+
+
+def channel_source(network: Network, number: int, index: int, counts: Sequence[int]) -> tuple[int, int]:
+    """Return the number of the layer, and the channel of it, that an input channel of a layer comes from.
 
     Parameters
     ----------
-    maps : FeatureMaps
+    network : Network
     number : int
-    row_sources, column_sources : (N, kh) and (M, kw) arrays
-        As `AxisStep.sources` returns them.
+        The layer, which has one source or puts several side by side.
+    index : int
+        The input channel.
+    counts : sequence of int
+        The number of channels of the image and of each layer.
+
+    Returns
+    -------
+    (int, int)
+        Layers that pass channels through are left out; 0 is the image.
     """
-    rows, columns = row_sources.ravel(), column_sources.ravel()
-    (needed_rows, row), (needed_columns, column) = (
-        np.unique(np.maximum(wanted, 0), return_inverse=True) for wanted in (rows, columns)
+    for source in network.sources(number):
+        if index < counts[source]:
+            break
+        index -= counts[source]
+    if source and passes_through(network.layers[source - 1]):
+        return channel_source(network, source, index, counts)
+    return source, index
+
+
+def _longest_path(network: Network) -> int:
+    """Return the largest number of layers, those that pass channels through not counted, from the image to the last."""
+    lengths = [0]
+    for number, layer in enumerate(network.layers, 1):
+        below = max(lengths[source] for source in network.sources(number))
+        lengths.append(below + (not passes_through(layer)))
+    return max(1, lengths[-1])
+
+
+class _Tracer:
+    """Explains outputs in the receptive field of one position."""
+
+    def __init__(self, maps: FeatureMaps, inputs: Sequence[str], values: FieldValues) -> None:
+        self.network, self.inputs, self.values = maps.network, inputs, values
+        self.counts = [size[0] for size in maps.sizes]
+
+    def explain(self, number: int, at: Position, channels: Sequence[int], depth: int) -> list[Explanation]:
+        """Return the explanation of each of some channels of a layer at a position."""
+        if number == 0:
+            rows, columns = (np.array([index]) for index in at)
+            pixels = self.values.at(0, rows, columns)[:, 0, 0]
+            title = "the image"
+            return [Explanation(0, title, self.inputs[each], *at, pixel=float(pixels[each])) for each in channels]
+        found = [self._explained(number, at, channel) for channel in channels]
+        if passes_through(self.network.layers[number - 1]):
+            return [self._with_contributions(each, depth + 1) for each in found]
+        return [self._with_contributions(each, depth) for each in found] if depth > 1 else found
+
+    def _explained(self, number: int, at: Position, channel: int) -> Explanation:
+        """Return the explanation of a channel without its contributions."""
+        layer, title = self.network.layers[number - 1], self.network.layer_title(number)
+        name = layer.channel_names[channel]
+        rows, columns = (self.values.pooled_from(number, axis, np.array([at[axis]]))[0] for axis in (0, 1))
+        if layer.pool is None:
+            return Explanation(number, title, name, *at, self._points(number, rows, columns, channel))
+        inside = (rows != OUTSIDE)[:, np.newaxis] & (columns != OUTSIDE)
+        rows, columns = rows[rows != OUTSIDE], columns[columns != OUTSIDE]
+        divisor = 1
+        if layer.pool.kind == "mean":
+            divisor = int(layer.pool.divisors(self.values.maps_size(number))[at])
+        explanation = Explanation(number, title, name, *at, (), layer.pool, inside, divisor=divisor)
+        terms = self.counts_read(number) * len(layer.outputs[channel].of)
+        if len(rows) * len(columns) * terms <= MAX_POINT_TERMS:
+            return replace(explanation, points=self._points(number, rows, columns, channel))
+        outputs = np.full(inside.shape, np.nan)
+        outputs[inside] = self.values.unpooled(number, rows, columns)[channel].ravel()
+        explanation = replace(explanation, outputs=outputs)
+        row, column = explanation.shown_in_window
+        first_row, first_column = (int(np.flatnonzero(inside.any(axis=1 - axis))[0]) for axis in (0, 1))
+        shown_rows, shown_columns = rows[[row - first_row]], columns[[column - first_column]]
+        return replace(explanation, points=self._points(number, shown_rows, shown_columns, channel))
+
+    def counts_read(self, number: int) -> int:
+        """Return the number of channels that each filter of a layer reads; 1 without filters."""
+        conv = self.network.layers[number - 1].conv
+        return 1 if conv is None else conv.weights.shape[1]
+
+    def _points(self, number: int, rows: Indexes, columns: Indexes, channel: int) -> tuple[Point, ...]:
+        """Return a channel at the crossings of some positions before pooling, row by row."""
+        layer = self.network.layers[number - 1]
+        output, names = layer.outputs[channel], self.network.input_names(number, self.inputs)
+        depends = layer.local_response is not None or not layer.activation.is_elementwise
+        channels = self.values.combined(number, rows, columns).astype(np.float64) if depends else None
+        return tuple(
+            Point(
+                patch,
+                tuple(_sum(layer, index, patch, names) for index in output.of)
+                if layer.conv is not None
+                else tuple(_read(names[index], index, patch) for index in output.of),
+                output.kind,
+                layer.activation,
+                channel,
+                layer.local_response,
+                None if channels is None else channels[:, row, column],
+            )
+            for row, column, patch in self._patches(number, rows, columns)
+        )
+
+    def _patches(self, number: int, rows: Indexes, columns: Indexes) -> Iterator[tuple[int, int, Patch]]:
+        """Yield the patches of the crossings of some positions before pooling, row by row, with their indexes."""
+        layer, size = self.network.layers[number - 1], self.values.joined_size(number)
+        if layer.conv is None:
+            read_rows, read_columns = rows[:, np.newaxis], columns[:, np.newaxis]
+            from_rows, from_columns, border = read_rows, read_columns, "constant"
+        else:
+            down, across = (conv_step(layer.conv, axis, size) for axis in (0, 1))
+            read_rows, read_columns = down.positions(rows), across.positions(columns)
+            from_rows, from_columns = down.sources(rows), across.sources(columns)
+            border = layer.conv.window.border
+        grid = len(rows), read_rows.shape[1], len(columns), read_columns.shape[1]
+        values = self.values.joined(number, rows, columns)
+        values = values.reshape(len(values), *grid)
+        parts: list[Array] = []
+        if layer.join != "concat" and len(self.network.sources(number)) > 1:
+            full = len(values), grid[0] * grid[1], grid[2] * grid[3]
+            parts = [
+                np.broadcast_to(each, full).reshape(len(values), *grid)
+                for each in self.values.read_by(number, rows, columns)
+            ]
+        for i, j in np.ndindex(grid[0], grid[2]):
+            yield i, j, Patch(
+                row=int(rows[i]),
+                column=int(columns[j]),
+                rows=read_rows[i],
+                columns=read_columns[j],
+                from_rows=from_rows[i],
+                from_columns=from_columns[j],
+                values=values[:, i, :, j],
+                size=size,
+                border=border,
+                parts=tuple(part[:, i, :, j] for part in parts),
+            )
+
+    def _with_contributions(self, explanation: Explanation, depth: int) -> Explanation:
+        """Return the explanation with those of its largest contributions."""
+        amounts = self._amounts(explanation.layer, explanation.point)
+        sizes = {key: np.abs(np.nan_to_num(amount, nan=np.inf)).max() for key, amount in amounts.items()}
+        least = -1 if passes_through(self.network.layers[explanation.layer - 1]) else 0  # one output, even if it is 0
+        order = sorted((key for key in sizes if sizes[key] > least), key=lambda key: -sizes[key])
+        contributions = []
+        for origins in order[:MAX_CONTRIBUTIONS]:
+            below = [
+                self.explain(each.layer, (each.row, each.column), [each.channel], depth - 1)[0] for each in origins
+            ]
+            contributions.append(Contribution(tuple(below), tuple(amounts[origins].tolist())))
+        rest = [amounts[key] for key in order[MAX_CONTRIBUTIONS:]]
+        count = len(explanation.point.sums)
+        with np.errstate(invalid="ignore"):
+            others = np.sum(rest, axis=0).tolist() if rest else [0.0] * count
+        return replace(explanation, contributions=tuple(contributions), others=len(rest), other_amounts=tuple(others))
+
+    def _amounts(self, number: int, point: Point) -> Amounts:
+        """Return what each output that a point of a layer reads adds to each of its sums.
+
+        A value that the border repeats is added several times.
+        """
+        amounts: Amounts = {}
+        for index, each in enumerate(point.sums):
+            for origins, amount in self._added(number, point.patch, each):
+                amounts.setdefault(origins, np.zeros(len(point.sums)))[index] += amount
+        return amounts
+
+    def _added(self, number: int, patch: Patch, added: Sum | Read) -> Iterator[tuple[Origins, float]]:
+        """Yield the outputs that a sum is added up from, with their products with the weights."""
+        if isinstance(added, Read):
+            yield from self._shares(number, patch, added.index, (0, 0), added.value, 1.0)
+            return
+        for term in added.terms:
+            products, weights = term.products, term.weights
+            for element in np.ndindex(products.shape):
+                product, weight = float(products[element]), float(weights[element])
+                yield from self._shares(number, patch, term.index, (element[0], element[1]), product, weight)
+
+    def _shares(
+        self, number: int, patch: Patch, channel: int, element: Position, product: float, weight: float
+    ) -> Iterator[tuple[Origins, float]]:
+        """Yield the outputs that the value of an input channel at an element of the kernel is joined from.
+
+        Values that are side by side are one output each. Of values that are added, each adds its product with the
+        weight; those that are multiplied add theirs together.
+        """
+        layer, sources = self.network.layers[number - 1], self.network.sources(number)
+        at = patch.source(*element)
+        if at is None:
+            return
+        if not patch.parts:
+            source, index = channel_source(self.network, number, channel, self.counts)
+            yield (Origin(source, index, *at),), product
+            return
+        origins = [self._origin(number, source, channel, at) for source in sources]
+        if layer.join == "multiply":
+            yield tuple(origins), product
+            return
+        for origin, part in zip(origins, patch.parts, strict=True):
+            yield (origin,), weight * float(part[channel][element])
+
+    def _origin(self, number: int, source: int, channel: int, at: Position) -> Origin:
+        """Return the output of a source that is joined with others at a position."""
+        if self.values.maps.sizes[source][1:] == (1, 1):
+            at = (0, 0)  # it applies to all positions
+        if source and passes_through(self.network.layers[source - 1]):
+            source, channel = channel_source(self.network, source, channel, self.counts)
+        return Origin(source, channel, *at)
+
+
+def _sum(layer: Layer, index: int, patch: Patch, names: Sequence[str]) -> Sum:
+    """Return the sum of a filter on a patch: on the channels of its group."""
+    assert layer.conv is not None
+    weights = layer.conv.weights[index]
+    first = index // (len(layer.filter_names) // layer.conv.groups) * len(weights)
+    terms = tuple(
+        Term(names[channel], channel, patch.values[channel], kernel) for channel, kernel in enumerate(weights, first)
     )
-    values = values_at(maps, number - 1, needed_rows, needed_columns)[:, row[:, np.newaxis], column]
-    values[:, rows == OUTSIDE] = 0
-    values[:, :, columns == OUTSIDE] = 0
-    return values
+    return Sum(layer.filter_names[index], index, terms, float(layer.conv.bias[index]))
+
+
+def _read(name: str, index: int, patch: Patch) -> Read:
+    """Return the value of an input channel that a layer without filters reads."""
+    value = float(patch.values[index, 0, 0])
+    return Read(name, index, value, tuple(float(part[index, 0, 0]) for part in patch.parts))

@@ -16,8 +16,9 @@ from cnnfx.images import ChannelMode, Image, as_image
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import select_channels
-from cnnfx.nn.trace import Explanation, values_at
+from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.trace import explain as explain_outputs
+from cnnfx.nn.trace import values_at
 from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.explanation import ExplanationWriter, introduction
 from cnnfx.render.number_text import format_scale_number

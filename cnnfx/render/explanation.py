@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array
 from cnnfx.nn.receptive_field import receptive_field
-from cnnfx.nn.trace import Explanation, Patch, Point, Sum, Term
+from cnnfx.nn.explanation import Explanation, Patch, Point, Sum, Term
 from cnnfx.render.color import apply_colormap, linear_scale
 from cnnfx.render.number_text import TextBlock, decimals, equation, format_number, matrix, titled
 from cnnfx.render.terminal import BOLD, RESET, ColorDepth, half_blocks
@@ -134,12 +134,12 @@ class ExplanationWriter:
             key = explanation.layer, filter_sum.index, patch.row, patch.column
             if key in self.written:
                 value = format_number(rounded_value(filter_sum.value, point))
-                position = f"{channel_text(filter_sum.filter)} at {patch.column},{patch.row}"
+                position = f"{channel_text(filter_sum.name)} at {patch.column},{patch.row}"
                 yield from self.wrapped(f"{position} = {value}, as above")
                 continue
             self.written.add(key)
             if len(point.sums) > 1:
-                yield f"filter {filter_sum.filter}:"
+                yield f"filter {filter_sum.name}:"
             yield from self._sum(explanation.layer, filter_sum, point)
             if len(point.sums) > 1:
                 yield ""
@@ -270,7 +270,7 @@ def combination_text(point: Point) -> str:
     if point.combination == "take":
         return ""
     values = [rounded_value(filter_sum.value, point) for filter_sum in point.sums]
-    names = [filter_sum.filter for filter_sum in point.sums]
+    names = [filter_sum.name for filter_sum in point.sums]
     places = decimals(values)
     numbers = [format_number(value, places) for value in values]
     result = format_number(rounded_value(point.combined, point))
@@ -338,7 +338,7 @@ def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Ite
         rest = len(filter_sum.terms) - len(terms)
         if rest:
             parts.append((counted(rest, "other"), filter_sum.total - sum(term.sum for term in terms)))
-    parts = [*parts, ("bias", filter_sum.bias), (channel_text(filter_sum.filter), filter_sum.value)]
+    parts = [*parts, ("bias", filter_sum.bias), (channel_text(filter_sum.name), filter_sum.value)]
     parts = [(name, rounded_value(value, point)) for name, value in parts]
     places = decimals([value for _, value in parts])
     signs = [" ", *"+" * (len(parts) - 2), "="]
@@ -369,4 +369,4 @@ def _amounts_text(amounts: Sequence[float], point: Point) -> str:
     if len(amounts) == 1:
         return format_number(amounts[0])
     pairs = zip(amounts, point.sums, strict=True)
-    return " and ".join(f"{format_number(amount)} to {filter_sum.filter}" for amount, filter_sum in pairs)
+    return " and ".join(f"{format_number(amount)} to {filter_sum.name}" for amount, filter_sum in pairs)

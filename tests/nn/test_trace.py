@@ -206,7 +206,7 @@ def test_only_the_needed_rows_of_a_large_image_are_read():
     maps = feature_maps(network([[1, 2, 3]] * 3, [[1, 2], [3, 4]]), Large(), ("gray",))
     (one,) = explain(maps, ("gray",), 2500, 7)
     assert one.value == 180
-    assert set(read) == {(row, row + 1) for row in range(2500, 2504)}
+    assert read == [(2500, 2504)]
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 2), (1, 0), (-1, 0), (0, -1)])

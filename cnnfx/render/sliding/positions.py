@@ -17,7 +17,8 @@ from cnnfx.conv import Window
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import Layer, Pool
 from cnnfx.nn.network import Network
-from cnnfx.nn.trace import Explanation, explain
+from cnnfx.nn.explanation import Explanation
+from cnnfx.nn.trace import explain
 
 Size = tuple[int, int]
 """(rows, columns)."""

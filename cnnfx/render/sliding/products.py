@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnfx.nn.trace import Term
+from cnnfx.nn.explanation import Term
 from cnnfx.render.filters import kernel_levels
 from cnnfx.render.sliding.cells import CellPainter, number_texts
 from cnnfx.render.sliding.palette import WHITE, ColorRamp

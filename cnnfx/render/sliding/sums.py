@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cnnfx.nn.trace import Point
+from cnnfx.nn.explanation import Point
 from cnnfx.render.explanation import ACTIVATION_TEXTS, channel_text, combination_text, rounded_value
 from cnnfx.render.number_text import MINUS, decimals, format_number
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
