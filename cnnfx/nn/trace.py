@@ -281,17 +281,21 @@ class _Tracer:
                 for each in self.values.read_by(number, rows, columns)
             ]
         for i, j in np.ndindex(grid[0], grid[2]):
-            yield i, j, Patch(
-                row=int(rows[i]),
-                column=int(columns[j]),
-                rows=read_rows[i],
-                columns=read_columns[j],
-                from_rows=from_rows[i],
-                from_columns=from_columns[j],
-                values=values[:, i, :, j],
-                size=size,
-                border=border,
-                parts=tuple(part[:, i, :, j] for part in parts),
+            yield (
+                i,
+                j,
+                Patch(
+                    row=int(rows[i]),
+                    column=int(columns[j]),
+                    rows=read_rows[i],
+                    columns=read_columns[j],
+                    from_rows=from_rows[i],
+                    from_columns=from_columns[j],
+                    values=values[:, i, :, j],
+                    size=size,
+                    border=border,
+                    parts=tuple(part[:, i, :, j] for part in parts),
+                ),
             )
 
     def _with_contributions(self, explanation: Explanation, depth: int) -> Explanation:

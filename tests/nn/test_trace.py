@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
+from cnnfx.nn.explanation import Read
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.trace import MAX_CONTRIBUTIONS, explain, values_at
+from tests.nn.graphs import graphs
 
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
 PADDINGS = st.sampled_from(["valid", "same", 1, 2, ((0, 3), (1, 0))])
@@ -127,6 +129,44 @@ def check_below(one):
     if one.contributions:
         added = np.sum([below.amounts for below in one.contributions], axis=0) + one.other_amounts
         np.testing.assert_allclose(added, [filter_sum.total for filter_sum in shown.sums], rtol=1e-6, atol=1e-6)
+
+
+@settings(max_examples=100)
+@given(graphs(), st.data())
+def test_an_output_of_a_graph_is_what_the_network_computes(case, data):
+    network, image = case
+    number = data.draw(st.integers(1, len(network.layers)))
+    maps = FeatureMaps(network.bind(image.channel_names).upto(number), image)
+    computed = network.feature_maps(image)[number - 1]
+    row, column = (data.draw(st.integers(0, size - 1)) for size in computed.shape[1:])
+    found = explain(maps, image.channel_names, row, column)
+    scale = max(1, np.abs(computed).max())
+    np.testing.assert_allclose([one.value for one in found], computed[:, row, column], rtol=1e-3, atol=1e-4 * scale)
+
+
+@settings(max_examples=100)
+@given(graphs(), st.data())
+def test_contributions_and_others_add_up_to_the_sums_in_a_graph(case, data):
+    network, image = case
+    maps = FeatureMaps(network.bind(image.channel_names), image)
+    row, column = (data.draw(st.integers(0, size - 1)) for size in maps.shape[1:])
+    try:
+        found = explain(maps, image.channel_names, row, column, [0], depth=2)
+    except ArgumentError:  # there is one layer only
+        assume(False)
+        raise
+    (one,) = found
+    added = np.sum([below.amounts for below in one.contributions] or [[0.0] * len(one.point.sums)], axis=0)
+    sums = [each.value if isinstance(each, Read) else each.total for each in one.point.sums]
+    scale = max(1, np.abs(one.point.patch.values).max())
+    np.testing.assert_allclose(added + one.other_amounts, sums, rtol=1e-4, atol=1e-4 * scale)
+    for below in one.contributions:
+        computed = network.feature_maps(image)
+        for each in below.explanations:
+            if each.layer:
+                names = maps.network.layers[each.layer - 1].channel_names
+                value = computed[each.layer - 1][names.index(each.channel), each.row, each.column]
+                np.testing.assert_allclose(each.value, value, rtol=1e-3, atol=1e-3)
 
 
 # Values computed by hand
