@@ -15,8 +15,8 @@ from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.images import Image
-    from cnnfx.nn.feature_maps import FeatureMaps
     from cnnfx.nn.explanation import Explanation, Patch, Point, Sum
+    from cnnfx.nn.feature_maps import FeatureMaps
     from cnnfx.pipeline.pipeline import Pipeline
 
 MAX_EXPLAINED_CHANNELS = 9

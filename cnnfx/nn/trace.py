@@ -26,7 +26,7 @@ from cnnfx.nn.receptive_field import Indexes, conv_step
 MAX_CONTRIBUTIONS = 3
 """The most contributions of the layers below that are explained for one output."""
 MAX_DEPTH = 6
-"""The most layers that an explanation has: each has up to `MAX_CONTRIBUTIONS` times as many outputs as the one above."""
+"""The most layers of an explanation: each has up to `MAX_CONTRIBUTIONS` times as many outputs as the one above."""
 MAX_POINT_TERMS = 50_000
 """With more terms in the whole window of a pooling, only the point that is shown is explained."""
 

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.load import load_network
 from cnnfx.images import ChannelMode, Image, as_image
+from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import select_channels
-from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.trace import explain as explain_outputs
 from cnnfx.nn.trace import values_at
 from cnnfx.pipeline.pipeline import color_mode

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.nn.explanation import Explanation, Patch, Point, Sum, Term
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array
 from cnnfx.nn.receptive_field import receptive_field
-from cnnfx.nn.explanation import Explanation, Patch, Point, Sum, Term
 from cnnfx.render.color import apply_colormap, linear_scale
 from cnnfx.render.number_text import TextBlock, decimals, equation, format_number, matrix, titled
 from cnnfx.render.terminal import BOLD, RESET, ColorDepth, half_blocks

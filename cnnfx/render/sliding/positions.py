@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv import Window
+from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import Layer, Pool
 from cnnfx.nn.network import Network
-from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.trace import explain
 
 Size = tuple[int, int]
