@@ -1,4 +1,4 @@
-"""The gradient of cross-correlations with respect to the input: the adjoint, and the speed that is promised."""
+"""The gradient of cross-correlations with respect to the input: the adjoint for all settings, and values by hand."""
 
 from __future__ import annotations
 
@@ -68,3 +68,13 @@ def test_the_float_type_is_kept(dtype) -> None:
     correlation = Correlation(Conv(np.ones((3, 2, 3, 3), dtype), np.zeros(3, dtype), stride=2, padding=1))
     dy = np.ones_like(correlation.forward(np.ones((1, 2, 9, 8), dtype)))
     assert correlation.backward(dy).dtype == dtype
+
+
+@pytest.mark.parametrize("block", [1, 5000])
+def test_the_gradient_does_not_depend_on_the_blocks(block, monkeypatch) -> None:
+    random = np.random.default_rng(0)
+    correlation = Correlation(Conv(random.normal(size=(4, 3, 3, 2)), np.zeros(4), stride=2, padding=1))
+    dy = random.normal(size=correlation.forward(random.normal(size=(5, 3, 17, 16))).shape)
+    whole = correlation.backward(dy)
+    monkeypatch.setattr("cnnfx.backprop.correlation.BLOCK_BYTES", block)
+    np.testing.assert_allclose(correlation.backward(dy), whole, rtol=1e-12)
