@@ -486,10 +486,10 @@ class _ForwardPass(NamedTuple):
 
     def rounding_errors(self) -> list[float]:
         """Return bounds of the rounding errors of the last layer's output channels for one image."""
-        image, *below = (channel_statistics([(0, each)]) for each in (self.image, *self.maps[:-1]))
-        ranges = [[channel.range for channel in layer] for layer in below]
-        largest = self.network.input.normalized_magnitudes(largest_magnitudes(image))
-        errors = rounding_errors(self.network.layers, largest, ranges, self.exact_sums)
+        image, *below = (largest_magnitudes(channel_statistics([(0, each)])) for each in (self.image, *self.maps[:-1]))
+        largest = self.network.input.normalized_magnitudes(image)
+        layers, sources = self.network.layers, self.network._sources
+        errors = rounding_errors(layers, sources, largest, dict(enumerate(below, 1)), [1] if self.exact_sums else [])
         return [error * float(np.finfo(self.maps[-1].dtype).eps / np.finfo(np.float32).eps) for error in errors]
 
 

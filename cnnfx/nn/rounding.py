@@ -6,17 +6,23 @@ its own range, such a map would look like a strong pattern. The error of a sum o
     error[k] = sum over c of |weights[k, c]| · error[c] + UNITS · ROUNDOFF · magnitude[k]
     magnitude[k] = sum over c of |weights[k, c]| · magnitude[c] + |bias[k]|
 
-where magnitude[c] is the largest magnitude of input channel c, and error[c] its own error.
+where magnitude[c] is the largest magnitude of input channel c, and error[c] its own error. Bounds go through the graph
+once, with the magnitudes that were found in each layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cnnfx.nn.layers import Array, Layer
+from cnnfx.nn.graph import needed_layers
+from cnnfx.nn.layers import Activation, Array, Layer
+
+if TYPE_CHECKING:
+    from cnnfx.nn.normalization import LocalResponse
 
 ROUNDOFF = 2.0**-24
 """The largest relative error of rounding to float32."""
@@ -26,6 +32,15 @@ images with random kernels of 2×2 to 7×7, it was up to 12 with the Winograd me
 MAX_RELATIVE_ERROR = 2.0**-16
 """The largest error of a channel that is assumed, relative to its largest magnitude. Bounds of errors multiply with
 each layer and would exceed every value of a deep network, while errors hardly do."""
+
+LARGEST_SLOPES = {"relu6": 1.0, "sigmoid": 0.25, "tanh": 1.0, "hard_sigmoid": 1 / 6, "hard_swish": 1.5, "softmax": 0.5}
+"""The largest slope of activations, other than those whose slope is a parameter or that are exact."""
+LARGEST_VALUES = {"relu6": 6.0, "sigmoid": 1.0, "tanh": 1.0, "hard_sigmoid": 1.0, "softmax": 1.0}
+"""The largest magnitude of the results of activations."""
+THROUGH_ZERO = frozenset(("relu6", "tanh", "hard_swish"))
+"""The activations of `LARGEST_SLOPES` whose results are not larger than what they are applied to."""
+FUNCTION_UNITS = 4
+"""The largest error of the calculation of such an activation itself, in `ROUNDOFF` of the largest result."""
 
 Range = tuple[float, float]
 """The smallest and the largest value."""
@@ -40,7 +55,11 @@ class Bounds(NamedTuple):
 
 @np.errstate(all="ignore")  # of weights that are infinite or NaN, errors are too: then all values are signal
 def rounding_errors(
-    layers: Sequence[Layer], magnitudes: Array, ranges: Sequence[list[Range]] = (), exact_sums: bool = False
+    layers: Sequence[Layer],
+    sources: Sequence[Sequence[int]],
+    magnitudes: Array,
+    found: Mapping[int, Array],
+    exact_sums: Collection[int] = (),
 ) -> list[float]:
     """Return bounds of the rounding errors of the output channels of the last layer.
 
@@ -48,56 +67,129 @@ def rounding_errors(
     ----------
     layers : sequence of Layer
         Bound to the image's channels.
+    sources : sequence of tuples of int
+        For each layer the numbers of those that it reads; 0 is the image.
     magnitudes : array (C,)
         The largest magnitude of each channel of the normalized image.
-    ranges : sequence of lists of (smallest, largest value)
-        The range of each output channel of the layers before the last; those that are not given are bounded by what the
-        weights allow.
-    exact_sums : bool
-        Whether the first layer's sums of products are exact; see `cnnfx.nn.pixel_conv`.
+    found : mapping of int to array (K,)
+        The largest magnitude of each output channel of layers below the last, by their numbers from 1. Those that are
+        not given are bounded by what the weights allow.
+    exact_sums : collection of int
+        The numbers of the layers whose sums of products are exact; see `cnnfx.nn.pixel_conv`.
     """
-    bounds = Bounds(magnitudes, 2 * ROUNDOFF * magnitudes)
-    for index, layer in enumerate(layers):
-        bounds = layer_bounds(layer, bounds, exact_sums and index == 0)
-        if index < len(ranges):
-            bounds = actual_bounds(bounds, ranges[index])
-    errors: list[float] = bounds.errors.tolist()
+    bounds = {0: Bounds(magnitudes, 2 * ROUNDOFF * magnitudes)}
+    last = len(layers)
+    for number in sorted(needed_layers(sources, [last]) - {0}):
+        layer = layers[number - 1]
+        joined = joined_bounds(layer.join, [bounds[source] for source in sources[number - 1]])
+        bounds[number] = layer_bounds(layer, joined, number in exact_sums)
+        if number in found and number != last:
+            bounds[number] = actual_bounds(bounds[number], found[number])
+    errors: list[float] = bounds[last].errors.tolist()
     return errors
 
 
+def changes_values(layer: Layer) -> bool:
+    """Return whether a layer does more than join maps, so that the magnitudes of its output are not those of others."""
+    return bool(
+        layer.conv is not None
+        or layer.combine
+        or layer.pool
+        or layer.local_response
+        or layer.join != "concat"
+        or layer.activation.kind != "none"
+    )
+
+
+def joined_bounds(join: str, sources: Sequence[Bounds]) -> Bounds:
+    """Return the bounds of the joined input of a layer, given those of the layers that it reads."""
+    if len(sources) == 1:
+        return sources[0]
+    if join == "concat":
+        return Bounds(*(np.concatenate(parts) for parts in zip(*sources, strict=True)))
+    magnitudes, errors = sources[0]
+    for other in sources[1:]:
+        if join == "add":
+            magnitudes, errors = magnitudes + other.magnitudes, errors + other.errors
+        else:
+            errors = errors * (other.magnitudes + other.errors) + magnitudes * other.errors
+            magnitudes = magnitudes * other.magnitudes
+        errors = errors + ROUNDOFF * magnitudes
+    return Bounds(magnitudes, errors)
+
+
 def layer_bounds(layer: Layer, below: Bounds, exact_sums: bool = False) -> Bounds:
-    """Return the bounds of the output channels of a bound layer, for input channels of the bounds `below`.
+    """Return the bounds of the output channels of a bound layer, for joined inputs of the bounds `below`.
 
     With `exact_sums`, the sums of products are rounded once; see `cnnfx.nn.pixel_conv`.
     """
-    magnitudes = _weighted_sums(layer, below.magnitudes) + np.abs(layer.conv.bias)
-    if exact_sums:
+    magnitudes, errors = below
+    if layer.conv is not None:
+        magnitudes = _weighted_sums(layer, below.magnitudes) + np.abs(layer.conv.bias)
         errors = ROUNDOFF * magnitudes
-    else:
-        errors = _weighted_sums(layer, below.errors) + UNITS * ROUNDOFF * magnitudes
-    # A difference is bounded by a sum. The other combinations, activations and pooling increase with magnitudes.
-    outputs = [
-        channel._replace(kind="sum" if channel.kind == "difference" else channel.kind) for channel in layer.outputs
-    ]
-    combined = np.array([channel.forward(np.stack([magnitudes, errors])[..., None, None]) for channel in outputs])
-    return Bounds(*combined[..., 0, 0].T)
+        if not exact_sums:
+            errors = _weighted_sums(layer, below.errors) + UNITS * errors
+    # A difference is bounded by a sum. The other combinations increase with magnitudes, and so does pooling.
+    if layer.combine:
+        channels = [each._replace(kind="sum" if each.kind == "difference" else each.kind) for each in layer.combine]
+        combined = np.array([each.forward(np.stack([magnitudes, errors])[..., None, None]) for each in channels])
+        magnitudes, errors = combined[..., 0, 0].T
+    bounds = _activated(layer.activation, Bounds(magnitudes, errors))
+    return bounds if layer.local_response is None else _normalized(layer.local_response, bounds)
 
 
 def _weighted_sums(layer: Layer, values: Array) -> Array:
     """Return for each filter the sum of the values (C,) of its input channels, times the magnitudes of its weights."""
-    weights = np.abs(layer.conv.weights).sum(axis=(2, 3), dtype=np.float64)  # (K, C/groups)
-    groups = layer.conv.groups
-    by_group = weights.reshape(groups, -1, weights.shape[1]) @ values.reshape(groups, -1, 1)
+    assert layer.conv is not None
+    weights = _kernel_sums(layer)
+    by_group = weights.reshape(layer.conv.groups, -1, weights.shape[1]) @ values.reshape(layer.conv.groups, -1, 1)
     sums: Array = by_group.reshape(-1)
     return sums
 
 
-def actual_bounds(possible: Bounds, ranges: list[Range]) -> Bounds:
-    """Return the bounds of channels, given those that are possible and the ranges of their values.
+@lru_cache(maxsize=128)
+def _kernel_sums(layer: Layer) -> Array:
+    """Return the sum of the magnitudes of the weights of each kernel, `(K, C/groups)`."""
+    assert layer.conv is not None
+    sums: Array = np.abs(layer.conv.weights).sum(axis=(2, 3), dtype=np.float64)
+    return sums
+
+
+def _activated(activation: Activation, bounds: Bounds) -> Bounds:
+    """Return the bounds after an activation: errors grow by at most its largest slope, and its own rounding."""
+    magnitudes, errors = bounds
+    if activation.kind in ("none", "relu", "abs"):
+        return bounds
+    if activation.kind in ("leaky_relu", "prelu"):
+        slopes = np.maximum(np.abs(activation.slopes(np.float64).reshape(-1)), 1)
+        return Bounds(slopes * magnitudes, slopes * errors + ROUNDOFF * slopes * magnitudes)
+    if activation.kind == "softmax":
+        # The slope of p[i] by x[j] is p[i]·(1 - p[i]) for i = j and -p[i]·p[j] otherwise: at most 1/2 in all.
+        errors = np.full_like(errors, errors.max())
+    largest = LARGEST_VALUES.get(activation.kind, np.inf)
+    magnitudes = (
+        np.minimum(magnitudes, largest) if activation.kind in THROUGH_ZERO else np.full_like(magnitudes, largest)
+    )
+    return Bounds(magnitudes, LARGEST_SLOPES[activation.kind] * errors + FUNCTION_UNITS * ROUNDOFF * magnitudes)
+
+
+def _normalized(response: LocalResponse, bounds: Bounds) -> Bounds:
+    """Return the bounds after local response normalization.
+
+    With y[c] = x[c] / d^beta and d >= k, the slope of y[c] by x[c] is at most d^-beta. By another x[j] of the sum in d
+    it is 2·alpha/n·beta·|x[c]·x[j]| / d^(beta + 1), and 2·alpha/n·|x[c]·x[j]| is at most d: at most beta·d^-beta.
+    """
+    largest = response.k**-response.beta
+    around = response.channel_sums(bounds.errors[:, np.newaxis, np.newaxis])[:, 0, 0]
+    magnitudes = largest * bounds.magnitudes
+    return Bounds(magnitudes, largest * (bounds.errors + response.beta * around) + UNITS * ROUNDOFF * magnitudes)
+
+
+def actual_bounds(possible: Bounds, magnitudes: Array) -> Bounds:
+    """Return the bounds of channels, given those that are possible and the largest magnitudes of their values.
 
     A channel that may be nothing but rounding errors is taken as such: its error is its largest magnitude.
     """
-    magnitudes = np.array([max(-low, high, 0.0) for low, high in ranges])
     errors = np.minimum(possible.errors, MAX_RELATIVE_ERROR * magnitudes)
     return Bounds(magnitudes, np.where(magnitudes <= possible.errors, magnitudes, errors))
 

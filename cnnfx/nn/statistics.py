@@ -78,6 +78,15 @@ def largest_magnitudes(statistics: Statistics) -> NDArray[np.float64]:
     return np.array([max(-low, high, 0.0) for low, high in (channel.range for channel in statistics)])
 
 
+def channel_magnitudes(maps: Floats) -> NDArray[np.float64]:
+    """Return the largest magnitude of the finite values of each channel of maps `(K, H, W)`, an array (K,)."""
+    values = maps.reshape(len(maps), -1)
+    magnitudes: NDArray[np.float64] = np.maximum(values.max(axis=1), -values.min(axis=1)).astype(np.float64)
+    if not np.isfinite(magnitudes).all():
+        magnitudes = np.abs(np.where(np.isfinite(values), values, 0)).max(axis=1).astype(np.float64)
+    return magnitudes
+
+
 def channel_statistics(bands: Iterable[tuple[int, Floats]]) -> Statistics:
     """Return the statistics of each of K channels, from bands `(first row, (K, rows, W))`."""
     channels: Statistics = []

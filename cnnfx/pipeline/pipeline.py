@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 from cnnfx.errors import ArgumentError
 from cnnfx.images import MAX_PIXELS, ChannelMode, ColorMode, Image, load_image, shrink_to_pixels
 from cnnfx.images.image import RGB_NAMES
-from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
+from cnnfx.nn.feature_maps import FeatureMaps, feature_maps_of_layers
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import Strengths, depends_on_image, select_channels
 
@@ -79,7 +79,8 @@ class Pipeline(NamedTuple):
         try:
             if self.channels == "each":
                 network = network.per_channel(names)
-            layers = [(number, feature_maps(network, image, names, number)) for number in self.layer_numbers()]
+            numbers = self.layer_numbers()
+            layers = list(zip(numbers, feature_maps_of_layers(network, image, names, numbers), strict=True))
         except ArgumentError as error:
             raise error.prefixed(image.name) from error
         return [(number, self._selected(number, maps)) for number, maps in layers]

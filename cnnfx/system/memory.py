@@ -3,13 +3,15 @@
 Newly allocated pages are zeroed on first use, which costs as much as the arithmetic at 12 megapixels.
 `Workspace` keeps the intermediate arrays of one object; `buffer` returns an array of the calling thread's workspace.
 `recycled_empty` returns arrays that a caller may keep; their memory is reused after they are garbage collected.
-`keep_freed_memory` makes the C library reuse the memory of all arrays of a process.
+`keep_freed_memory` makes the C library reuse the memory of all arrays of a process. `memory_limit` is how much of the
+system's memory feature maps may use.
 """
 
 from __future__ import annotations
 
 import ctypes
 import math
+import os
 import sys
 import threading
 import weakref
@@ -43,6 +45,12 @@ KEPT_HEAP_BYTES = 1 << 26
 
 LARGEST_HEAP_ALLOCATION_BYTES = 1 << 25
 """The largest allocation that the C library takes from the heap after `keep_freed_memory`: glibc's maximum."""
+
+MEMORY_SHARE = 0.75
+"""The part of the system's memory that the feature maps of an image may use."""
+
+DEFAULT_MEMORY_BYTES = 4 * 2**30
+"""The memory that feature maps may use where the system does not say how much it has."""
 
 
 class Workspace:
@@ -127,3 +135,11 @@ def keep_freed_memory() -> None:
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(M_MMAP_THRESHOLD, LARGEST_HEAP_ALLOCATION_BYTES)
         mallopt(M_TRIM_THRESHOLD, KEPT_HEAP_BYTES)
+
+
+def memory_limit() -> int:
+    """Return how many bytes the feature maps of an image may use: `MEMORY_SHARE` of the system's memory."""
+    try:
+        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * MEMORY_SHARE)
+    except (AttributeError, ValueError, OSError):  # Windows
+        return DEFAULT_MEMORY_BYTES

@@ -26,3 +26,9 @@ def pair_text(pair: Sequence[int]) -> str:
     """Return a stride or dilation, given as (vertical, horizontal), as the command line reads it: "2", or "2,1"."""
     vertical, horizontal = pair
     return str(vertical) if vertical == horizontal else f"{vertical},{horizontal}"
+
+
+def bytes_text(count: int) -> str:
+    """Return an amount of memory: "350 MB", "1.2 GB", "12 GB"."""
+    number, unit = (count / 1e9, "GB") if count >= 1e9 else (count / 1e6, "MB")
+    return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"

@@ -15,7 +15,7 @@ from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.nn.rounding import Bounds, actual_bounds, layer_bounds, rounding_errors, signal_range
-from cnnfx.nn.statistics import channel_statistics
+from cnnfx.nn.statistics import channel_magnitudes
 
 BOX = np.full((1, 1, 3, 3), 1 / 9)
 LAPLACIAN = np.array([[[[0, 1, 0], [1, -4, 1], [0, 1, 0]]]], float)
@@ -148,11 +148,8 @@ def test_the_loose_bound_is_never_below_the_careful_one() -> None:
     image = array_image(RANDOM.normal(size=(40, 50)))
     network = Network(tuple(layer(RANDOM.normal(size=(4, depth, 3, 3)), bias=0.5) for depth in (1, 4, 4)))
     largest = np.abs(image.values).max(axis=(1, 2))
-    below = [
-        [channel.range for channel in channel_statistics([(0, maps)])]
-        for maps in network.feature_maps(image.values)[:2]
-    ]
-    loose, careful = rounding_errors(network.layers, largest), rounding_errors(network.layers, largest, below)
+    found = {number: channel_magnitudes(network.feature_maps(image.values)[number - 1]) for number in (1, 2)}
+    loose, careful = (rounding_errors(network.layers, [(0,), (1,), (2,)], largest, known) for known in ({}, found))
     assert all(one > other > 0 for one, other in zip(loose, careful, strict=True))
 
 
@@ -199,7 +196,7 @@ def test_bounds_of_grouped_filters_are_those_of_their_own_channels() -> None:
 
 def test_a_channel_within_its_error_is_all_error() -> None:
     possible = Bounds(np.array([5.0, 5, 5]), np.array([1e-3, 1e-3, 1e-7]))
-    found = actual_bounds(possible, [(-1e-4, 1e-5), (-2, 1), (0, 3)])
+    found = actual_bounds(possible, np.array([1e-4, 2, 3]))
     assert found.magnitudes.tolist() == [1e-4, 2, 3]
     assert found.errors.tolist() == [1e-4, 2 * 2.0**-16, 1e-7]
 
