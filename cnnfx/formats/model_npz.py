@@ -1,7 +1,7 @@
 """Model files: a network as an `.npz` file, with the arrays of the training run that wrote it.
 
-    meta                                     JSON: format, layers, classes, name, mean, std and so on, and the run
-    layers.0.weight, layers.0.bias           (K, C, kh, kw) and (K,), float32, in PyTorch's order; one pair per layer
+    meta                                     JSON: format, layers, classes, name, preprocessing and so on, and the run
+    layers.0.weight, layers.0.bias           (K, C, kh, kw) and (K,), float32, in PyTorch's order; layers with filters
     start.layers.0.weight, …                 the same before training
     training.…                               what is needed to resume
 
@@ -21,20 +21,30 @@ import numpy as np
 
 from cnnfx.errors import FileError
 from cnnfx.nn.classifier import Dense
+from cnnfx.nn.graph import check_order, layer_sources
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Array, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.npz import NpzError, NpzReader, write_npz
 from cnnfx.system.sizes import shape_text
 
-FORMAT = 2
-"""The version of the format; newer ones are refused. In version 1 the key "std" of `meta` is "deviation"."""
+FORMAT = 3
+"""The version of the format; newer ones are refused.
+
+In version 3, layers may have names and read others, and `meta` has "preprocessing", the input of the network. Before,
+it has "mean" and "std" instead, in version 1 "deviation" for "std", and no word on how images are fitted."""
+FORMAT_WITH_INPUT = 3
+"""The first version that records how images are fitted to the network."""
 MAX_META_BYTES = 4_000_000
 """The size of the largest `meta` that is read, in bytes."""
 MAX_ARRAY_BYTES = 1 << 28
 """The size of the largest array of a network that is read, in bytes; trained networks are far smaller."""
-NETWORK_KEYS = ("format", "layers", "classes", "name", "description", "source", "mean", "std")
+NETWORK_KEYS = ("format", "layers", "classes", "name", "description", "source", "preprocessing")
 """The keys of `meta` that describe the network; the others describe the training run."""
+PLACE_KEYS = ("name", "from", "join")
+"""The keys of a layer's description that say what it reads."""
+EMPTY_LAYER: dict[str, Any] = {"kind": "maps", "filters": [], "combine": [], "activation": "none", "pool": None}
+"""The description of a layer that does nothing, to check what the layers read before their arrays are read."""
 MAX_SHOWN_CHARACTERS = 60
 """The most characters of a wrong value that a message shows."""
 
@@ -104,18 +114,18 @@ def _network_to_meta(network: Network) -> dict[str, Any]:
         layers.append({"kind": "dense", "input": list(network.head.shape)})
     run = {key: value for key, value in network.meta.items() if key not in NETWORK_KEYS}
     described = {key: getattr(network, key) for key in ("name", "description", "source")}
-    (described["mean"],), (described["std"],) = network.input.mean, network.input.std
+    described["preprocessing"] = network.input.to_dict()
     return {"format": FORMAT, "layers": layers, "classes": list(network.classes), **run, **described}
 
 
 def _parameters(network: Network, prefix: str) -> dict[str, Array]:
-    """Return the weights and biases of all layers and the head by name, in order."""
-    parts: list[Conv | Dense] = [layer.conv for layer in network.layers]
-    if network.head is not None:
-        parts.append(network.head)
+    """Return the weights and biases of all layers with filters and of the head by name, in order."""
+    parts: list[Conv | Dense | None] = [layer.conv for layer in network.layers]
+    parts.append(network.head)
     return {
         f"{prefix}.{number}.{name}": np.asarray(array, np.float32)
         for number, part in enumerate(parts)
+        if part is not None
         for name, array in (("weight", part.weights), ("bias", part.bias))
     }
 
@@ -178,13 +188,14 @@ def _network_from_meta(archive: NpzReader, meta: dict[str, Any]) -> Network:
         name=str(meta["name"]),
         description=str(meta["description"]),
         source=str(meta["source"]),
-        input=Input(mean=_finite(meta, "mean"), std=_finite(meta, "std")),
+        input=_input_from_meta(meta),
         classes=_class_names(meta),
         head=head,
-        meta={key: value for key, value in meta.items() if key not in NETWORK_KEYS},
+        meta={key: value for key, value in meta.items() if key not in (*NETWORK_KEYS, "mean", "std")},
     )
-    if head is not None and len(network.classes) != len(head.bias):
-        raise ValueError(f"{len(network.classes)} classes for {len(head.bias)} scores")
+    scores = len(layers[-1].channel_names) if head is None else len(head.bias)
+    if (head is not None or network.classes) and len(network.classes) != scores:
+        raise ValueError(f"{len(network.classes)} classes for {scores} scores")
     _check_run(network)
     if not any(name.startswith("start.") for name in archive.names):
         return network
@@ -192,11 +203,15 @@ def _network_from_meta(archive: NpzReader, meta: dict[str, Any]) -> Network:
     return replace(network, start=replace(network, layers=layers, head=head))
 
 
-def _finite(meta: dict[str, Any], key: str) -> float:
-    value = meta[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise ValueError(f"{key} is not a finite number")
-    return float(value)
+def _input_from_meta(meta: dict[str, Any]) -> Input:
+    """Return the input of a network; in files of format 1 and 2, the model's digits are recognized by its classes."""
+    if meta["format"] >= FORMAT_WITH_INPUT:
+        return Input(**meta["preprocessing"])
+    from cnnfx.datasets.digit_preprocessing import reads_digits  # only for old files
+
+    shape = meta.get("input")
+    is_digit = shape is not None and _is_shape(shape) and reads_digits(shape, _class_names(meta))
+    return Input(mean=(meta["mean"],), std=(meta["std"],), fit="digit" if is_digit else "squash")
 
 
 def _class_names(meta: dict[str, Any]) -> tuple[str, ...]:
@@ -209,26 +224,49 @@ def _class_names(meta: dict[str, Any]) -> tuple[str, ...]:
 def _read_layers(
     archive: NpzReader, described: list[dict[str, Any]], prefix: str
 ) -> tuple[tuple[Layer, ...], Dense | None]:
-    """Read the layers and the head. The shape of an array is checked against the layer below before it is read."""
-    layers: list[Layer] = []
-    head = None
-    for number, data in enumerate(described):
-        if head is not None:
-            raise ValueError("a layer follows the dense one")
-        if data["kind"] == "dense":
-            head = _read_head(archive, f"{prefix}.{number}", data, layers)
-        else:
-            layers.append(_read_layer(archive, f"{prefix}.{number}", data, layers[-1] if layers else None))
-    if not layers:
+    """Read the layers and the head. The shape of an array is checked against what the layer reads before it is read."""
+    dense = [data["kind"] == "dense" for data in described]
+    if any(dense[:-1]):
+        raise ValueError("a layer follows the dense one")
+    own = described[:-1] if dense and dense[-1] else described
+    if not own:
         raise ValueError("there are no layers")
+    graph = [Layer.from_dict({**EMPTY_LAYER, **{key: data[key] for key in PLACE_KEYS if key in data}}) for data in own]
+    check_order(graph)
+    layers: list[Layer] = []
+    for number, (data, sources) in enumerate(zip(own, layer_sources(graph), strict=True)):
+        channels = _joined_channels(graph[number], [len(layers[each - 1].channel_names) for each in sources if each])
+        layers.append(_read_layer(archive, f"{prefix}.{number}", data, None if 0 in sources else channels))
+    head = _read_head(archive, f"{prefix}.{len(own)}", described[-1], layers) if len(own) < len(described) else None
     return tuple(layers), head
 
 
-def _read_layer(archive: NpzReader, name: str, data: dict[str, Any], below: Layer | None) -> Layer:
+def _joined_channels(layer: Layer, counts: list[int]) -> int:
+    """Return the number of channels of the inputs of a layer, joined."""
+    if layer.join == "concat":
+        return sum(counts)
+    if len(set(counts)) > 1:
+        raise ValueError(f"{layer.join} of {' and '.join(map(str, counts))} channels")
+    return counts[0] if counts else 0
+
+
+def _read_layer(archive: NpzReader, name: str, data: dict[str, Any], channels: int | None) -> Layer:
+    """Read a layer that reads so many channels, None if their number depends on the image."""
     filters = len(data["filters"])
-    channels = None if below is None else len(below.channel_names) // data["groups"]
-    weights = _read_array(archive, f"{name}.weight", (filters, channels, None, None))
-    return Layer.from_dict(data, weights, _read_array(archive, f"{name}.bias", (filters,)))
+    if data["kind"] == "conv":
+        groups = data["groups"]
+        if channels is not None and channels % groups:
+            raise ValueError(f"{channels} input channels in {groups} groups")
+        own = None if channels is None else channels // groups
+        weights = _read_array(archive, f"{name}.weight", (filters, own, None, None))
+        layer = Layer.from_dict(data, weights, _read_array(archive, f"{name}.bias", (filters,)))
+    else:
+        if channels not in (None, filters):
+            raise ValueError(f"{filters} names for {channels} channels")
+        layer = Layer.from_dict(data)
+    if isinstance(layer.activation.slope, tuple) and len(layer.activation.slope) != len(layer.channel_names):
+        raise ValueError(f"{len(layer.activation.slope)} slopes for {len(layer.channel_names)} channels")
+    return layer
 
 
 def _read_head(archive: NpzReader, name: str, data: dict[str, Any], layers: list[Layer]) -> Dense:

@@ -26,6 +26,8 @@ GRAPH_KEYS = ("name", "from", "join")
 """The keys of a layer's table that say what it reads, and how other layers name it."""
 RESERVED_NAMES = (INPUT, "all")
 """What a layer cannot be called: the name of the image, and that of all layers."""
+MAX_JOINED_CHANNELS = 1 << 16
+"""The most input channels of a layer that joins others; layers that each join one twice would double them endlessly."""
 CHANNEL_NAMES: dict[str, Names | None] = {"auto": None, "gray": (GRAY,), "rgb": ("red", "green", "blue")}
 """The names of the image's channels, by the `channels` of the input."""
 
@@ -175,6 +177,8 @@ def _inputs(table: Table, place: Layer, channels: Sequence[Names | None]) -> Inp
     known = [names for names in channels if names]
     if len(known) < len(channels):
         return Inputs(None, title, False)
+    if sum(map(len, known)) > MAX_JOINED_CHANNELS:
+        raise table.location.error(f"it joins more than {MAX_JOINED_CHANNELS:,} channels, the limit.")
     if place.join != "concat" and len({len(names) for names in known}) > 1:
         counts = [f"{name} has {len(names)}" for name, names in zip(place.sources, known, strict=True)]
         needed = f'join = "{place.join}" needs inputs with the same number of channels'

@@ -193,7 +193,7 @@ def test_the_shell_completes_choices():
 
 @pytest.mark.parametrize("line", ["cnnfx apply a.png -f s", "cnnfx show-filters s", "cnnfx apply a.png --then s"])
 def test_the_shell_completes_presets(line):
-    assert completed(line) == ["sobel", "scharr", "sharpen", "squares", "spots"]
+    assert completed(line) == ["sobel", "scharr", "sharpen", "squares", "spots", "squeezenet"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from cnnfx.nn.classifier import Dense
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.nn.normalization import LocalResponse
 
 RANDOM = np.random.default_rng(5)
 
@@ -110,13 +111,45 @@ def test_a_loaded_network_is_saved_with_the_same_bytes(saved, path, tmp_path) ->
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
 
 
-def test_a_file_of_format_1_is_read(saved, path) -> None:
-    def to_format_1(meta) -> None:
-        meta["format"], meta["deviation"] = 1, meta.pop("std")
+def to_format(version: int, mean: float = 0.25, std: float = 0.5):
+    """Return a function that changes the meta of a model to that of an earlier format."""
 
-    rewrite(path, to_format_1)
-    assert load_model(path).input.std == saved.input.std == (0.5,)
-    assert "deviation" not in load_model(path).meta
+    def change(meta) -> None:
+        del meta["preprocessing"]
+        meta.update({"format": version, "mean": mean, "deviation" if version == 1 else "std": std})
+
+    return change
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_of_earlier_formats_are_read(saved, path, version) -> None:
+    rewrite(path, to_format(version))
+    loaded, images = load_model(path), floats(3, 1, 6, 12)
+    assert loaded.input == saved.input == Input(mean=(0.25,), std=(0.5,), fit="squash")
+    assert not {"mean", "std", "deviation"} & loaded.meta.keys()
+    np.testing.assert_array_equal(loaded.scores(images), saved.scores(images))
+
+
+@pytest.mark.parametrize(("mean", "std"), [("x", 1), (float("nan"), 1), (True, 1), ([0.5], 1), (0, 0), (0, -1)])
+def test_a_wrong_normalization_in_a_file_of_an_earlier_format_is_refused(saved, path, mean, std) -> None:
+    rewrite(path, to_format(2, mean, std))
+    assert refusal(path).startswith(f"{path}: its meta does not describe a network: ")
+
+
+@pytest.mark.parametrize(
+    ("classes", "side", "fit"),
+    [("0123456789", 28, "digit"), ("0123456789", 27, "squash"), ("abcdefghij", 28, "squash")],
+)
+def test_models_of_digits_are_recognized_in_files_of_earlier_formats_only(path, classes, side, fit) -> None:
+    layer = Layer(Conv(floats(1, 1, side, side), floats(1)), ("a",))
+    network = Network(
+        (layer,), classes=tuple(classes), head=Dense(floats(10, 1), floats(10), (1, 1, 1)),
+        meta={"input": [1, side, side]},
+    )  # fmt: skip
+    save_model(path, network)
+    assert load_model(path).input.fit == "squash"
+    rewrite(path, to_format(2))
+    assert load_model(path).input.fit == fit
 
 
 def test_numpy_reads_it_without_pickles(saved, path) -> None:
@@ -127,7 +160,11 @@ def test_numpy_reads_it_without_pickles(saved, path) -> None:
     assert arrays["layers.0.weight"].shape == (2, 1, 3, 5)
     assert arrays["layers.2.weight"].shape == (2, 24)
     meta = json.loads(str(arrays["meta"]))
-    assert (meta["format"], meta["mean"], meta["classes"], meta["epochs"]) == (2, 0.25, ["no", "yes"], 2)
+    assert (meta["format"], meta["classes"], meta["epochs"]) == (3, ["no", "yes"], 2)
+    assert meta["preprocessing"] == {
+        "channels": "auto", "size": None, "fit": "squash", "resize": None, "resample": "bilinear",
+        "scale": 1, "mean": [0.25], "std": [0.5],
+    }  # fmt: skip
 
 
 def test_a_model_is_loaded_like_a_filter_file(saved, path) -> None:
@@ -158,8 +195,8 @@ def test_missing_files_and_folders_are_reported(tmp_path) -> None:
 
 
 def test_a_newer_format_is_refused(saved, path) -> None:
-    rewrite(path, lambda meta: meta.update(format=3))
-    assert refusal(path) == f"{path}: it was made by a newer cnnfx (format 3, this one reads 2). Upgrade cnnfx."
+    rewrite(path, lambda meta: meta.update(format=4))
+    assert refusal(path) == f"{path}: it was made by a newer cnnfx (format 4, this one reads 3). Upgrade cnnfx."
 
 
 def test_arrays_of_another_program_are_refused(path) -> None:
@@ -250,6 +287,10 @@ def changed(**values):
     return lambda meta: meta.update(values)
 
 
+def preprocessing(**values):
+    return lambda meta: meta["preprocessing"].update(values)
+
+
 def first_layer(**values):
     return lambda meta: meta["layers"][0].update(values)
 
@@ -261,8 +302,13 @@ def dense(**values):
 @pytest.mark.parametrize(
     "meta",
     [
-        dropped("layers"), dropped("classes"), dropped("mean"),
-        changed(layers=[]), changed(layers=3), changed(mean="x"), changed(mean=float("nan")), changed(std=0),
+        dropped("layers"), dropped("classes"), dropped("preprocessing"), changed(preprocessing=[]),
+        changed(layers=[]), changed(layers=3),
+        preprocessing(mean="x"), preprocessing(mean=[float("nan")]), preprocessing(std=[0]), preprocessing(std=[]),
+        preprocessing(fit="cut"), preprocessing(fit=[]), preprocessing(size=3), preprocessing(size=[0, 3]),
+        preprocessing(size=[1, 2, 3]), preprocessing(channels="rgba"), preprocessing(channels="bgr"),
+        preprocessing(scale=0), preprocessing(scale=10**400), preprocessing(resample="nearest"),
+        preprocessing(resize=-1), preprocessing(color="rgb"),
         changed(classes=["one"]), changed(classes="ab"), changed(format="1"), changed(format=True), changed(format=0),
         first_layer(filters=["a"]), first_layer(filters=[1, 2]), first_layer(kind="other"),
         first_layer(activation="tan"), first_layer(pool="max"), first_layer(pool=3), first_layer(stride=0),
@@ -327,3 +373,102 @@ def test_a_file_with_a_damaged_byte_is_loaded_or_refused(saved, path) -> None:
         path.write_bytes(data[:offset] + bytes([data[offset] ^ 0x55]) + data[offset + 1 :])
         with suppress(FileError):
             load_checkpoint(path)
+
+
+# Graphs
+
+
+def graph() -> Network:
+    """Return a network of named layers that uses every part of a layer."""
+    depthwise = Conv(floats(4, 1, 3, 3), floats(4), padding=1, groups=4)
+    layers = (
+        Layer(Conv(floats(4, 3, 3, 3), floats(4), stride=2), tuple("abcd"), (),
+              Activation("prelu", (0.1, 0.2, 0.3, 0.4)), Pool("max", 3, 2, ((0, 1), (1, 0)), ceil=True), name="first"),
+        Layer(depthwise, tuple("efgh"), (), Activation("leaky_relu", 0.25), name="left",
+              local_response=LocalResponse(3, 0.5, 0.75, 2.0)),
+        Layer(Conv(floats(4, 4, 1, 1), floats(4)), tuple("ijkl"), (), Activation("hard_swish"), name="right",
+              sources=("first",)),
+        Layer(filter_names=tuple("efgh"), name="gate", sources=("left", "right"), join="multiply"),
+        Layer(filter_names=(*"efgh", *"ijkl"), name="both", sources=("gate", "right"), pool=Pool("mean", None)),
+        Layer(Conv(floats(2, 8, 1, 1), floats(2)), ("cat", "dog"), name="classes"),
+    )  # fmt: skip
+    network_input = Input("rgb", (20, 24), "crop", 30, "bicubic", 255.0, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+    return Network(layers, "graph", input=network_input, classes=("cat", "dog"))
+
+
+@pytest.fixture
+def saved_graph(path):
+    network = graph()
+    save_model(path, network)
+    return network
+
+
+def test_a_saved_graph_is_loaded_unchanged(saved_graph, path) -> None:
+    loaded, images = load_model(path), floats(2, 3, 20, 24)
+    for own, other in zip(loaded.feature_maps(images), saved_graph.feature_maps(images), strict=True):
+        np.testing.assert_array_equal(own, other)
+    np.testing.assert_array_equal(loaded.probabilities(images), saved_graph.probabilities(images))
+    assert loaded.input == saved_graph.input
+    assert [loaded.sources(number) for number in range(1, 7)] == [(0,), (1,), (1,), (2, 3), (4, 3), (5,)]
+    assert [(layer.name, layer.join) for layer in loaded.layers[3:5]] == [("gate", "multiply"), ("both", "concat")]
+    assert [name for name in parts(path) if name != "meta"] == [
+        f"layers.{number}.{kind}" for number in (0, 1, 2, 5) for kind in ("weight", "bias")
+    ]
+
+
+def test_a_loaded_graph_is_saved_with_the_same_bytes(saved_graph, path, tmp_path) -> None:
+    save_model(tmp_path / "again.npz", load_model(path))
+    assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+
+
+def test_a_shipped_network_is_saved_and_loaded(path) -> None:
+    faces = load_network("faces").bind(("red", "green", "blue"))
+    save_model(path, faces)
+    image = floats(3, 30, 34)
+    np.testing.assert_array_equal(load_network(path).feature_maps(image)[-1], faces.feature_maps(image)[-1])
+
+
+def layer_of_graph(number: int, **values):
+    return lambda meta: meta["layers"][number].update(values)
+
+
+IN_META = "its meta does not describe a network: "
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (layer_of_graph(1, name="first"), IN_META + "layer 2 is called 'first', which is that of layer 1, too"),
+        (layer_of_graph(1, name="input"), IN_META + "layer 2 is called 'input', which is the name of the image"),
+        (layer_of_graph(2, **{"from": ["frst"]}), IN_META + "layer right reads 'frst', which does not exist"),
+        (layer_of_graph(2, **{"from": ["gate"]}), IN_META + "layer right is part of a cycle: "),
+        (layer_of_graph(1, **{"from": ["right"]}), IN_META + "layer left reads 'right', which comes after it"),
+        (layer_of_graph(2, **{"from": 3}), IN_META),
+        (layer_of_graph(2, name=[3]), IN_META),
+        (layer_of_graph(3, join="subtract"), IN_META + "join 'subtract' is not known"),
+        (layer_of_graph(4, join="multiply"), IN_META + "8 names for 4 channels"),
+        (layer_of_graph(3, filters=["e", "f"]), IN_META + "2 names for 4 channels"),
+        (layer_of_graph(3, **{"from": ["left", "input"]}), None),
+        (layer_of_graph(3, kind="conv"), IN_META),
+        (layer_of_graph(1, kind="maps"), None),
+        (layer_of_graph(1, groups=3), IN_META + "4 input channels in 3 groups"),
+        (layer_of_graph(1, groups=0), IN_META),
+        (layer_of_graph(1, groups=2), "the array layers.1.weight is float32 of shape (4, 1, 3, 3); float32 of shape"),
+        (layer_of_graph(0, slope=[0.1]), IN_META + "1 slopes for 4 channels"),
+        (layer_of_graph(0, slope=None), IN_META),
+        (layer_of_graph(0, slope=["x", 1, 2, 3]), IN_META),
+        (layer_of_graph(1, slope="x"), IN_META),
+        (layer_of_graph(1, local_response={"size": 3}), IN_META),
+        (layer_of_graph(1, local_response=3), IN_META),
+        (layer_of_graph(0, pool={"kind": "max"}), IN_META),
+        (layer_of_graph(0, pool={"kind": "max", "size": 3, "stride": 0}), IN_META),
+        (lambda meta: meta.update(classes=["one"]), IN_META + "1 classes for 2 scores"),
+        (preprocessing(mean=[1, 2]), IN_META + "mean of the input: 2 numbers"),
+    ],
+)
+def test_a_meta_that_does_not_describe_a_graph_is_refused(saved_graph, path, change, message) -> None:
+    rewrite(path, change)
+    if message is None:  # another network, which needs other images
+        load_network(path)
+    else:
+        assert refusal(path).startswith(f"{path}: {message}")
