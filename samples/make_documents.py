@@ -53,7 +53,7 @@ def pictures(document: Path) -> list[str]:
 def prepare(folder: Path) -> None:
     """Copy the sample images that the commands read into a folder."""
     (folder / "samples").mkdir()
-    for picture in (ROOT / "samples").glob("*.png"):
+    for picture in (*(ROOT / "samples").glob("*.png"), *(ROOT / "samples").glob("*.jpg")):
         shutil.copy(picture, folder / "samples")
 
 

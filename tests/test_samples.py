@@ -237,3 +237,14 @@ def test_computed_weights_add_up_to_0():
 def test_a_preset_without_the_filter_whose_weights_are_replaced_is_refused():
     with pytest.raises(SystemExit, match='no filter "a" with weights to replace'):
         load_script("make_filters").with_weights('name = "b"\nweights = [[1]]\n', {"a": np.ones((1, 1), int)})
+
+
+def test_the_photographs_are_those_of_scikit_image(tmp_path):
+    subprocess.run(
+        [sys.executable, str(SAMPLES / "make_photographs.py"), str(tmp_path)], check=True, capture_output=True
+    )
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert made == sorted(path.name for path in SAMPLES.glob("*.jpg")) == ["astronaut.jpg", "chelsea.jpg"]
+    for name in made:
+        difference = np.abs(load(tmp_path / name).astype(int) - sample(name))
+        assert difference.mean() < 1  # the library that writes JPEG may be another
