@@ -282,12 +282,14 @@ def _parse_combinations(table: Table, filters: Names) -> tuple[Combination, ...]
     entries = table.values.get("combine", [])
     if not isinstance(entries, list):
         raise table.wrong_type("combine", 'an array of tables, [{ name = "…", kind = "norm", of = ["…", "…"] }],')
+    if not entries:
+        return ()
     tables = [_combination_table(entry, table.location, number) for number, entry in enumerate(entries, 1)]
     names = tuple(entry.name("name") for entry in tables)
     check_unique((*filters, *names), table.location, "filters or combinations")
     combinations = [_parse_combination(entry, filters, names) for entry in tables]
     own = [Combination(name, "take", (index,)) for index, name in enumerate(filters)]
-    return (*own, *combinations) if combinations else ()
+    return (*own, *combinations)
 
 
 def _combination_table(entry: Any, layer: Location, number: int) -> Table:

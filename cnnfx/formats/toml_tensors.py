@@ -41,6 +41,7 @@ class Tensors:
         self._archive = archive
         self._name = name
         self._bytes_left = MAX_TENSOR_BYTES
+        self._headers: dict[str, tuple[tuple[int, ...], int]] = {}
 
     def shape(self, value: Any, location: Location) -> tuple[int, ...]:
         """Return the shape of the tensor called `value`, or of an array written in the file; () of a number.
@@ -107,6 +108,8 @@ class Tensors:
 
     def _header(self, name: str, location: Location) -> tuple[tuple[int, ...], int]:
         """Return the shape of a tensor, and its size in bytes."""
+        if name in self._headers:
+            return self._headers[name]
         if self._archive is None:
             raise location.error(
                 f'"{name}" is the name of a tensor, but the file has none. '
@@ -123,7 +126,9 @@ class Tensors:
             raise location.error(
                 f'the tensor "{name}" is {header.dtype} of shape {_text(header.shape)}; numbers are needed here.'
             )
-        return header.shape, max(header.nbytes, header.nbytes // header.dtype.itemsize * 4)
+        size = max(header.nbytes, header.nbytes // header.dtype.itemsize * 4)
+        self._headers[name] = header.shape, size
+        return header.shape, size
 
 
 @contextmanager
