@@ -51,7 +51,11 @@ def test_the_channels_of_a_preset_of_several_layers_are_listed_by_layer():
 
 def test_trained_networks_are_listed_with_the_names_of_their_layers_and_some_of_their_classes():
     text = done("list-filters").stdout
-    assert "layers: conv1, pool1, conv2, conv3, probability, face\nchannels: face\n" in text
+    assert (
+        "layers: conv1, pool1, conv2, conv3, conv4, probability, face12, half, face24, quarter, face48, eighth, face96, "
+        "faces\n"
+        "channels: face of 12 pixels, face of 24 pixels, face of 48 pixels, face of 96 pixels\n"
+    ) in text
     assert (
         "layers: conv1, pool1, fire2, fire3, pool3, fire4, fire5, pool5, fire6, fire7, fire8, fire9, conv10, classes\n"
         "classes: tench, goldfish, great white shark, tiger shark, hammerhead shark, electric ray, stingray, rooster, "
@@ -61,8 +65,8 @@ def test_trained_networks_are_listed_with_the_names_of_their_layers_and_some_of_
 
 def test_json_of_trained_networks_has_the_names_of_all_layers_and_the_number_of_classes():
     faces, squeezenet = listed()[-2:]
-    assert faces["layer_names"] == ["conv1", "pool1", "conv2", "conv3", "probability", "face"]
-    assert (faces["channels"], "classes" in faces) == (["face"], False)
+    assert faces["layer_names"][6:9] == ["face12", "half", "half/conv1"]
+    assert (faces["channels"][0], "classes" in faces) == ("face of 12 pixels", False)
     assert (squeezenet["layers"], squeezenet["layer_names"][3:6]) == (
         38, ["fire2/expand1x1", "fire2/expand3x3", "fire2"],
     )  # fmt: skip
