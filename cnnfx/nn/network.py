@@ -23,7 +23,7 @@ from cnnfx.nn.layers import INPUT, Activation, Array, Layer, Shape
 from cnnfx.nn.pixel_conv import pixel_conv_of
 from cnnfx.nn.rounding import rounding_errors
 from cnnfx.nn.statistics import channel_statistics, largest_magnitudes
-from cnnfx.system.sizes import counted
+from cnnfx.system.sizes import counted, size_text
 from cnnfx.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -438,6 +438,16 @@ class Network:
         ArgumentError
             If a layer's kernel or pooling is larger than the maps that it reads; the message names the layer.
         """
+        try:
+            return self._output_shapes(shape)
+        except ArgumentError as error:
+            smallest = self.smallest_size(shape[0])
+            if smallest is None or (shape[1] >= smallest[0] and shape[2] >= smallest[1]):
+                raise
+            needed = f"The smallest image that {self.name} takes is {size_text(smallest)}."
+            raise ArgumentError(f"{str(error).removesuffix('.')}. {needed}") from error
+
+    def _output_shapes(self, shape: Shape) -> list[Shape]:
         shapes = [shape]
         for number, layer in enumerate(self.layers, 1):
             try:
@@ -448,6 +458,23 @@ class Network:
             except CnnfxError as error:
                 raise ArgumentError(f"{self.layer_owner(number)}: {error}") from error
         return shapes[1:]
+
+    def smallest_size(self, channels: int | None = None) -> tuple[int, int] | None:
+        """Return the height and width of the smallest image that the network takes.
+
+        Parameters
+        ----------
+        channels : int, optional
+            The number of channels of the image; by default those that the network reads.
+
+        Returns
+        -------
+        (height, width), or None if there is no such size, or only very large ones.
+        """
+        from cnnfx.nn.image_size import smallest_size  # only for messages and few commands
+
+        count = channels or self.in_channels or len(self.input.mean)
+        return smallest_size(lambda height, width: self._output_shapes((count, height, width)))
 
     def joined_shapes(self, shape: Shape) -> list[Shape]:
         """Return the shape of what each layer reads, its sources joined, for an input `(C, H, W)`."""

@@ -1,16 +1,17 @@
 """Receptive fields: the pixels that an output of a layer is computed from.
 
-Rows and columns are independent, since kernels and pooled blocks are rectangles. Along one axis, a kernel of k elements
-at dilation d and stride s, with b positions of padding before the first, reads for output r the inputs
+Rows and columns are independent, since kernels and pooled windows are rectangles. Along one axis, a kernel of k
+elements at dilation d and stride s, with b positions of padding before the first, reads for output r the inputs
 
     r·s − b,  r·s − b + d,  …,  r·s − b + (k − 1)·d
 
-and a pooling of size p does the same with k = s = p. From the layer down to the image these steps are composed: a field
-of (size, stride, offset) = (1, 1, 0) becomes, with each step below,
+and so does a pooling, with d = 1. From the layer down to the image these steps are composed: a field of (size, stride,
+offset) = (1, 1, 0) becomes, with each step below,
 
     size ← (size − 1)·s + (k − 1)·d + 1        stride ← stride·s        offset ← offset·s − b
 
 so that output r has the field that starts at offset + r·stride and is `size` long; parts of it may be in the padding.
+Where a layer is read by several, its part of the field is the smallest interval that contains what each of them reads.
 The channels of a layer have this field in common. Where weights are 0, a channel reads a part of it: its own field.
 Source: Araujo, Norris and Sim, 2019, "Computing receptive fields of convolutional neural networks".
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -28,11 +29,14 @@ from numpy.typing import NDArray
 
 from cnnfx.conv.padding import OUTSIDE, source_indices
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.layers import Conv, Layer, Shape
+from cnnfx.nn.layers import Conv, Layer, Pool, Shape
 from cnnfx.nn.network import Network
 
 Indexes = NDArray[np.intp]
 """Rows or columns, counted from 0."""
+
+NOMINAL_SIDE = 4096
+"""The sides of the image for which `field_size` computes the field: large enough for any network."""
 
 
 class Box(NamedTuple):
@@ -107,18 +111,9 @@ def receptive_field(network: Network, shape: Shape, layer: int | None = None, of
             f"No receptive field of layer {layer} in layer {of}: {network.name} has layers 1 to {count}; "
             "0 is the image."
         )
-    shapes = [shape, *network.output_shapes(shape)]
-    numbers = range(layer, of, -1)
+    length = [shape, *network.output_shapes(shape)][of][1:]
     rows, columns = (
-        AxisField(
-            tuple(
-                step
-                for number in numbers
-                for step in _layer_steps(network.layers[number - 1], axis, shapes[number - 1][1:])
-            ),
-            shapes[of][1 + axis],
-        )
-        for axis in (0, 1)
+        AxisField(_axis_layers(network, shape, layer, of, axis), layer, of, length[axis]) for axis in (0, 1)
     )
     return ReceptiveField(rows, columns)
 
@@ -152,7 +147,8 @@ class ChannelField(NamedTuple):
 def channel_field(network: Network, shape: Shape, channel: int) -> ChannelField:
     """Return the receptive field, in the image, of one output channel of the last layer.
 
-    It is that of the layer if all weights of the channel are 0.
+    It is that of the layer if all weights of the channel are 0. Maps of 1×1 that are joined to larger ones are left
+    out: what they are computed from is the same for all outputs.
 
     Parameters
     ----------
@@ -172,35 +168,86 @@ def channel_field(network: Network, shape: Shape, channel: int) -> ChannelField:
     sizes = [shape, *network.output_shapes(shape)]
     intervals = [_channel_interval(network, sizes, channel, axis) for axis in (0, 1)]
     if None in intervals:
-        return ChannelField(field.box(0, 0), field.stride)
+        (top, left), (height, width) = field.offset, field.size
+        return ChannelField(Box(top, left, top + height, left + width), field.stride)
     (top, bottom), (left, right) = (interval for interval in intervals if interval is not None)
     return ChannelField(Box(top, left, bottom, right), field.stride)
 
 
-def _channel_interval(network: Network, sizes: Sequence[Shape], channel: int, axis: int) -> tuple[int, int] | None:
-    """Return the start and the end (exclusive), along an axis, of what output 0 of a channel reads; None for nothing.
+class _Intervals(NamedTuple):
+    """The first and the last row or column that is read of each of C channels; infinity and -infinity for none."""
 
-    `first` and `last` are what it reads of each channel of a layer, infinity and minus infinity for nothing.
-    """
-    first, last = np.full(sizes[-1][0], np.inf), np.full(sizes[-1][0], -np.inf)
-    first[channel] = last[channel] = 0
-    for layer, size in zip(reversed(network.layers), reversed(sizes[:-1]), strict=True):
-        filters = len(layer.filter_names)
-        filter_first, filter_last = np.full(filters, np.inf), np.full(filters, -np.inf)
-        for output, start, end in zip(layer.outputs, first, last, strict=True):
-            of = list(output.of)
-            filter_first[of] = np.minimum(filter_first[of], start * layer.pool_size)
-            filter_last[of] = np.maximum(filter_last[of], (end + 1) * layer.pool_size - 1)
-        step = conv_step(layer.conv, axis, size[1:])
-        first_element, last_element = _nonzero_elements(layer.conv, axis)
-        starts = filter_first[:, np.newaxis] * step.stride - step.before + first_element * step.dilation
-        ends = filter_last[:, np.newaxis] * step.stride - step.before + last_element * step.dilation
-        grouped = layer.conv.groups, filters // layer.conv.groups, -1
-        first, last = starts.reshape(grouped).min(axis=1).ravel(), ends.reshape(grouped).max(axis=1).ravel()
-    start, end = first.min(), last.max()
+    first: NDArray[np.float64]
+    last: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, channels: int) -> _Intervals:
+        return cls(np.full(channels, np.inf), np.full(channels, -np.inf))
+
+    def join(self, other: _Intervals) -> _Intervals:
+        """Return the smallest intervals that contain these and others."""
+        return _Intervals(np.minimum(self.first, other.first), np.maximum(self.last, other.last))
+
+    def below(self, step: AxisStep) -> _Intervals:
+        """Return what is read of the input of a step, for these outputs of it."""
+        start, end = step.stride * self.first - step.before, step.stride * self.last - step.before + step.extent - 1
+        return _Intervals(start, end)
+
+
+def _channel_interval(network: Network, sizes: Sequence[Shape], channel: int, axis: int) -> tuple[int, int] | None:
+    """Return the start and the end (exclusive), along an axis, of what output 0 of a channel reads, or None."""
+    top = _Intervals.empty(sizes[-1][0])
+    top.first[channel] = top.last[channel] = 0
+    read = {len(network.layers): top}
+    for number in range(len(network.layers), 0, -1):
+        if number not in read:
+            continue
+        sources = network.sources(number)
+        height, width = (max(sizes[source][side] for source in sources) for side in (1, 2))
+        inputs = _read_inputs(network.layers[number - 1], axis, (height, width), read.pop(number))
+        first = 0
+        for source in sources:
+            channels = sizes[source][0]
+            part = _Intervals(*(each[first : first + channels] for each in inputs))
+            first += channels if network.layers[number - 1].join == "concat" else 0
+            if sizes[source][1:] == (height, width):
+                read[source] = part.join(read.get(source, _Intervals.empty(channels)))
+    start, end = read[0].first.min(), read[0].last.max()
     return (int(start), int(end) + 1) if start <= end else None
 
 
+def _read_inputs(layer: Layer, axis: int, size: tuple[int, int], outputs: _Intervals) -> _Intervals:
+    """Return what a layer reads of each joined input channel of `size` (H, W), for some of its output channels."""
+    for step in _pool_steps(layer, axis, size):
+        outputs = outputs.below(step)
+    if layer.local_response is not None:
+        before, after = layer.local_response.size // 2, (layer.local_response.size - 1) // 2
+        count = len(outputs.first)
+        around = [slice(max(0, index - after), min(count, index + before + 1)) for index in range(count)]
+        outputs = _Intervals(
+            np.array([outputs.first[part].min() for part in around]),
+            np.array([outputs.last[part].max() for part in around]),
+        )
+    if not layer.activation.is_elementwise:
+        outputs = _Intervals(
+            np.full_like(outputs.first, outputs.first.min()), np.full_like(outputs.last, outputs.last.max())
+        )
+    filters = _Intervals.empty(len(layer.filter_names))
+    for output, start, end in zip(layer.outputs, *outputs, strict=True):
+        of = list(output.of)
+        filters.first[of] = np.minimum(filters.first[of], start)
+        filters.last[of] = np.maximum(filters.last[of], end)
+    if layer.conv is None:
+        return filters
+    step = conv_step(layer.conv, axis, size)
+    first_element, last_element = _nonzero_elements(layer.conv, axis)
+    starts = filters.first[:, np.newaxis] * step.stride - step.before + first_element * step.dilation
+    ends = filters.last[:, np.newaxis] * step.stride - step.before + last_element * step.dilation
+    grouped = layer.conv.groups, len(layer.filter_names) // layer.conv.groups, -1
+    return _Intervals(starts.reshape(grouped).min(axis=1).ravel(), ends.reshape(grouped).max(axis=1).ravel())
+
+
+@lru_cache(maxsize=64)
 def _nonzero_elements(conv: Conv, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the first and the last row or column of each kernel `(K, C)` that has a weight other than 0.
 
@@ -214,15 +261,15 @@ def _nonzero_elements(conv: Conv, axis: int) -> tuple[NDArray[np.float64], NDArr
 
 
 def field_size(network: Network) -> tuple[int, int]:
-    """Return the (height, width) of the receptive field of a network's last layer.
+    """Return the (height, width) of the receptive field of a network's last layer, without padding.
 
-    It is the smallest image that the filters fit into without padding.
+    Of a network that reads whole images, it is the size of its input if that is known, otherwise of the smallest image
+    that it takes.
     """
-    height, width = (
-        AxisField(tuple(step for layer in reversed(network.layers) for step in _layer_steps(layer, axis)), 0).size
-        for axis in (0, 1)
-    )
-    return height, width
+    if not network.is_local:
+        return network.input.size or network.smallest_size() or (1, 1)
+    channels = network.in_channels or len(network.input.mean)
+    return receptive_field(network, (channels, NOMINAL_SIDE, NOMINAL_SIDE)).size
 
 
 @dataclass(frozen=True)
@@ -231,48 +278,111 @@ class AxisField:
 
     Parameters
     ----------
-    steps : tuple of AxisStep
-        From the layer down.
+    layers : tuple of AxisLayer
+        The layers through which the outputs read, from the top down.
+    layer, of : int
+        The numbers of the layer of the outputs, and of the layer whose outputs they read; 0 is the image.
     length : int
-        The number of rows or columns of the image, or of the maps of the layer below.
+        The number of rows or columns of the image, or of the maps of the layer `of`.
     """
 
-    steps: tuple[AxisStep, ...]
+    layers: tuple[AxisLayer, ...]
+    layer: int
+    of: int
     length: int
 
-    @cached_property
+    @property
     def size(self) -> int:
-        """The number of positions from the first to the last that an output is computed from."""
-        size = 1
-        for step in self.steps:
-            size = (size - 1) * step.stride + step.extent
-        return size
+        """The number of positions from the first to the last that an output is computed from; 0 if it reads none.
 
-    @cached_property
+        Maps of 1×1 that are joined to larger ones are left out: they are read by all outputs.
+        """
+        return self._placement[2]
+
+    @property
     def stride(self) -> int:
-        """The distance between the fields of neighboring outputs."""
-        return prod(step.stride for step in self.steps)
+        """The distance between the fields of neighboring outputs. A map that is pooled whole has its own length."""
+        return self._placement[1]
+
+    @property
+    def offset(self) -> int:
+        """The position at which the field of output 0 starts, of `size` positions; negative in the padding."""
+        return self._placement[0]
 
     @cached_property
-    def offset(self) -> int:
-        """The position at which the field of output 0 starts; negative in the padding."""
-        offset = 0
-        for step in self.steps:
-            offset = offset * step.stride - step.before
-        return offset
+    def _placement(self) -> tuple[int, int, int]:
+        """Offset, stride and size."""
+        first, last = self._read(0, broadcast=False)
+        strides = {self.layer: 1}
+        for layer in self.layers:
+            for source in layer.sources:
+                if layer.number in strides and not source.is_broadcast:
+                    stride = strides[layer.number] * prod(step.stride for step in layer.steps)
+                    # Layers that are read with several strides have a single row or column, or are placed by one.
+                    strides[source.number] = min(stride, strides.get(source.number, stride))
+        return first, strides.get(self.of, 1), last - first
 
     def interval(self, output: int) -> tuple[int, int]:
         """Return the start and the end (exclusive) of the field of an output, padding included."""
-        first = self.offset + output * self.stride
-        return first, first + self.size
+        return self._read(output, broadcast=True)
+
+    def _read(self, output: int, broadcast: bool) -> tuple[int, int]:
+        """Return the field of an output, with or without maps of 1×1 that are joined to larger ones."""
+        intervals = {self.layer: (output, output + 1)}
+        for layer in self.layers:
+            if layer.number not in intervals:
+                continue
+            start, end = intervals[layer.number]
+            for step in layer.steps:
+                start, end = start * step.stride - step.before, (end - 1) * step.stride - step.before + step.extent
+            for source in layer.sources:
+                if broadcast or not source.is_broadcast:
+                    part = (0, 1) if source.is_broadcast else (start, end)
+                    known = intervals.get(source.number, part)
+                    intervals[source.number] = min(part[0], known[0]), max(part[1], known[1])
+        return intervals.get(self.of, (0, 0))
 
     def indexes(self, output: int) -> Indexes:
         """Return exactly the positions that an output reads, sorted: without padding and gaps of a dilation."""
-        positions = np.array([output])
-        for step in self.steps:
-            sources = step.sources(positions)
-            positions = np.unique(sources[sources != OUTSIDE])
-        return positions
+        positions = {self.layer: np.array([output])}
+        for layer in self.layers:
+            if layer.number not in positions:
+                continue
+            read = positions[layer.number]
+            for step in layer.steps:
+                sources = step.sources(read)
+                read = np.unique(sources[sources != OUTSIDE])
+            for source in layer.sources:
+                part = np.array([0]) if source.is_broadcast else read
+                positions[source.number] = np.union1d(positions.get(source.number, part), part)
+        return positions.get(self.of, np.zeros(0, np.intp))
+
+
+class AxisLayer(NamedTuple):
+    """What a layer reads along one axis.
+
+    Parameters
+    ----------
+    number : int
+    steps : tuple of AxisStep
+        Its pooling, then its kernels.
+    sources : tuple of AxisSource
+        What they are applied to.
+    """
+
+    number: int
+    steps: tuple[AxisStep, ...]
+    sources: tuple[AxisSource, ...]
+
+
+class AxisSource(NamedTuple):
+    """A layer that another one reads, by its number.
+
+    `is_broadcast` is true for maps of 1×1 that are joined to larger ones.
+    """
+
+    number: int
+    is_broadcast: bool
 
 
 @dataclass(frozen=True)
@@ -316,29 +426,43 @@ class AxisStep:
         return source_indices(self.length, self.before, self.after, self.border)[self.positions(outputs) + self.before]
 
 
-def conv_step(conv: Conv, axis: int, size: tuple[int, int] | None = None) -> AxisStep:
-    """Return what kernels read along axis 0 (rows) or 1 (columns).
-
-    Parameters
-    ----------
-    conv : Conv
-    axis : int
-    size : (H, W), optional
-        The size of the input. Without it the padding is left out.
-    """
+def conv_step(conv: Conv, axis: int, size: tuple[int, int]) -> AxisStep:
+    """Return what kernels read along axis 0 (rows) or 1 (columns) of inputs of `size` (H, W)."""
     window = conv.window
     kernel, stride, dilation = window.kernel[axis], window.stride[axis], window.dilation[axis]
-    if size is None:
-        return AxisStep(kernel, stride, dilation)
     return AxisStep(kernel, stride, dilation, size[axis], *window.pads(size)[axis], window.border)
 
 
-def pool_step(layer: Layer, length: int = 0) -> AxisStep:
-    """Return what the pooling of a layer reads along either axis, of `length` rows or columns."""
-    return AxisStep(layer.pool_size, layer.pool_size, length=length)
+def pool_step(pool: Pool, axis: int, length: int) -> AxisStep:
+    """Return what a pooling reads along axis 0 (rows) or 1 (columns) of maps of `length` rows or columns.
+
+    The stride of a pooling of whole maps is their length.
+    """
+    windows = pool.windows(axis, length)
+    stride = length if pool.is_global else windows.stride
+    return AxisStep(windows.size, stride, 1, length, windows.before, windows.after)
 
 
-def _layer_steps(layer: Layer, axis: int, size: tuple[int, int] | None = None) -> list[AxisStep]:
-    """Return the steps of a layer along an axis, from the top: its pooling, then its kernels."""
-    length = layer.conv.window.output_size(size)[axis] if size else 0
-    return [pool_step(layer, length), conv_step(layer.conv, axis, size)]
+def _pool_steps(layer: Layer, axis: int, size: tuple[int, int]) -> list[AxisStep]:
+    """Return the step of the pooling of a layer, if it has one, for joined inputs of `size` (H, W)."""
+    if layer.pool is None:
+        return []
+    return [
+        pool_step(layer.pool, axis, size[axis] if layer.conv is None else layer.conv.window.output_size(size)[axis])
+    ]
+
+
+def _axis_layers(network: Network, shape: Shape, layer: int, of: int, axis: int) -> tuple[AxisLayer, ...]:
+    """Return the layers from `layer` down to the readers of `of`."""
+    shapes, joined = [shape, *network.output_shapes(shape)], network.joined_shapes(shape)
+    layers, needed = [], {layer}
+    for number in range(layer, of, -1):
+        if number not in needed:
+            continue
+        size, conv = joined[number - 1][1:], network.layers[number - 1].conv
+        steps = _pool_steps(network.layers[number - 1], axis, size)
+        steps += [] if conv is None else [conv_step(conv, axis, size)]
+        sources = [AxisSource(source, shapes[source][1:] != size) for source in network.sources(number) if source >= of]
+        layers.append(AxisLayer(number, tuple(steps), tuple(sources)))
+        needed.update(source.number for source in sources)
+    return tuple(layers)
