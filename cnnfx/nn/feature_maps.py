@@ -349,11 +349,11 @@ def _band_height(network: Network, shape: Shape, limit: int) -> int:
         at_once = _is_kept(network, shape) and _peak_bytes(network, shape, height) <= WORKING_BYTES
         if not at_once and _overhead(network, shape, small) <= MAX_OVERHEAD:
             heights.insert(0, small)
-    peaks = [(rows, _peak_bytes(network, shape, rows)) for rows in heights]
-    fitting = [rows for rows, peak in peaks if peak <= WORKING_BYTES] or [rows for rows, peak in peaks if peak <= limit]
-    if not fitting:
-        raise _memory_error(network, shape, min(peak for _, peak in peaks), limit)
-    return fitting[0]
+    for bound in (min(WORKING_BYTES, limit), limit):
+        for rows in heights:
+            if _peak_bytes(network, shape, rows) <= bound:
+                return rows
+    raise _memory_error(network, shape, min(_peak_bytes(network, shape, rows) for rows in heights), limit)
 
 
 def _plan(network: Network, shape: Shape, first: int, last: int) -> Band:
