@@ -11,22 +11,25 @@ Unpooling and filtering are the same as in the backward pass of the gradient. Re
 where the activation was positive in the forward pass, the signal where it is positive in the backward pass. So only
 positive contributions of every layer are shown.
 
-The paper does not cover all layers of `cnnfx`. Mean pooling spreads the signal evenly over each block, absolute values
-and combinations of channels multiply it by their derivative, and a classifier head is a filter as large as its input.
+The paper does not cover all layers of `cnnfx`. ReLU6 is rectified like ReLU. Where windows of a pooling overlap, the
+signals of those with the same maximum add up, and so do those of layers that read the same maps; channels side by side
+are split. Other activation functions, combinations of channels and normalizations multiply the signal by their
+derivative. Mean pooling spreads it evenly over each window, and a classifier head is a filter as large as its input.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
-from cnnfx.backprop.layers import ReLU
+from cnnfx.backprop.graph import GraphGradient
 from cnnfx.backprop.network import ReplicaPool, shards
-from cnnfx.features.activations import ChannelActivations
-from cnnfx.features.images import ImageSource
+from cnnfx.errors import ArgumentError
+from cnnfx.features.images import ImageSource, reads_whole_images
 from cnnfx.features.top_patches import TopActivation
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
@@ -36,21 +39,8 @@ SHARD_IMAGES = 32
 """The most crops that a thread processes at a time."""
 
 SHARD_VALUES = 2**22
-"""The most pixel values of the crops that a thread processes at a time; a larger crop is processed alone."""
-
-KeptPads = tuple[bool, bool]
-"""Whether the padding at the start and at the end of an axis is kept."""
-
-
-class DeconvReLU(ReLU):
-    """ReLU in the forward pass; the deconvolutional network's rectification in the backward pass.
-
-    dx = max(dy, 0), where the gradient would be dx = dy where x > 0 (Zeiler and Fergus, 2013, section 2.1).
-    """
-
-    def backward(self, dy: Array) -> Array:
-        """Return max(dy, 0), in place."""
-        return np.maximum(dy, 0, out=dy)
+"""The most values of the maps of all layers, for the crops that a thread processes at a time. A larger crop is
+processed alone."""
 
 
 def project(
@@ -79,17 +69,17 @@ def project(
         For each box, positive where brighter pixels increase the activation and negative where darker pixels do; 0
         outside of the image.
     """
-    # Crops of one shape, of images of one shape and with the same padding, are computed in batches by one network.
-    batches: dict[tuple[Shape, Shape, tuple[KeptPads, KeptPads]], list[tuple[int, _Task]]] = {}
+    # Crops of one shape, of images of one shape, are computed in batches by one network.
+    batches: dict[tuple[Shape, Shape], list[tuple[int, _Task]]] = {}
     for index, (channel, top) in enumerate(zip(channels, activations, strict=True)):
         shape = images.shape(top.image)
         crop = crop_for_output(network, shape, top.row, top.column)
         crop_shape = shape[0], crop.box.bottom - crop.box.top, crop.box.right - crop.box.left
-        batches.setdefault((shape, crop_shape, crop.kept), []).append((index, _Task(channel, top.image, crop)))
+        batches.setdefault((shape, crop_shape), []).append((index, _Task(channel, top.image, crop)))
     results = [np.empty(0)] * len(boxes)
-    for (shape, crop_shape, kept), batch in batches.items():
+    for (shape, crop_shape), batch in batches.items():
         tasks = [task for _, task in batch]
-        projections = _project_crops(network_for_crop(network, shape, kept), crop_shape, images, tasks)
+        projections = _project_crops(network_for_crop(network, shape), crop_shape, images, tasks)
         for (index, task), projection in zip(batch, projections, strict=True):
             results[index] = _paste(projection, task.crop.box, boxes[index])
     return results
@@ -106,18 +96,18 @@ class _Task(NamedTuple):
 def _project_crops(network: Network, shape: Shape, images: ImageSource, tasks: Sequence[_Task]) -> list[Array]:
     """Return the projection of each activation to the pixels of its crop, for crops of one shape (C, H, W)."""
 
-    def work(activations: ChannelActivations, part: slice) -> list[Array]:
+    def work(graph: GraphGradient, part: slice) -> list[Array]:
         pixels = [images.crop(task.image, task.crop.box) for task in tasks[part]]
-        forward = activations.forward(np.stack(pixels, axis=-1))
+        forward = graph.forward(np.stack(pixels))
         signal = np.zeros_like(forward)
         for n, task in enumerate(tasks[part]):
-            position = task.channel, task.crop.row, task.crop.column, n
+            position = n, task.channel, task.crop.row, task.crop.column
             signal[position] = forward[position]
-        backward = activations.backward(signal)
-        return [backward[..., n] for n in range(len(pixels))]
+        return list(graph.backward(signal))
 
-    pool = ReplicaPool(lambda: ChannelActivations(network, shape, DeconvReLU))
-    size = max(1, min(SHARD_IMAGES, SHARD_VALUES // int(np.prod(shape))))
+    pool = ReplicaPool(lambda: GraphGradient(network, "deconvolution"))
+    values = prod(shape) + sum(map(prod, network.output_shapes(shape)))
+    size = max(1, min(SHARD_IMAGES, SHARD_VALUES // values))
     return [projection for part in pool.map(work, shards(len(tasks), size)) for projection in part]
 
 
@@ -139,83 +129,68 @@ class Crop(NamedTuple):
     ----------
     box : Box
         The crop in the image.
-    kept : (KeptPads, KeptPads)
-        The sides, vertical and horizontal, where the crop ends at the border of the image, so that layers pad it.
     row, column : int
         The position of the output in the maps of the crop.
     """
 
     box: Box
-    kept: tuple[KeptPads, KeptPads]
     row: int
     column: int
 
 
 def crop_for_output(network: Network, shape: Shape, row: int, column: int) -> Crop:
-    """Return the crop of an image (C, H, W) for an output of the last layer; the whole image for class scores."""
-    if network.head is not None:
-        return Crop(Box(0, 0, *shape[1:]), ((True, True), (True, True)), 0, 0)
-    count = len(network.layers)
-    fields = [receptive_field(network, shape, count, of) for of in range(count)]
-    wraps = any(layer.conv.window.border == "wrap" for layer in network.layers)
-    rows = _crop_axis([field.rows for field in fields], row, wraps)
-    columns = _crop_axis([field.columns for field in fields], column, wraps)
-    box = Box(rows.start, columns.start, rows.stop, columns.stop)
-    return Crop(box, (rows.kept, columns.kept), rows.position, columns.position)
+    """Return the crop of an image (C, H, W) for an output of the last layer, or for class scores.
+
+    It is the receptive field, and somewhat more where the output depends on the border of the image. Layers pad the
+    crop as they pad the image. Where the crop ends within the image, the output does not depend on this padding.
+
+    It is the whole image where outputs depend on all pixels, or a layer cannot pad so small a crop.
+    """
+    whole = Crop(Box(0, 0, *shape[1:]), row, column)
+    if reads_whole_images(network) or not network.is_local:
+        return whole
+    field = receptive_field(network, shape)
+    rows, columns = _crop_axis(field.rows, row), _crop_axis(field.columns, column)
+    try:
+        network.output_shapes((shape[0], rows.stop - rows.start, columns.stop - columns.start))
+    except ArgumentError:
+        return whole
+    return Crop(Box(rows.start, columns.start, rows.stop, columns.stop), rows.position, columns.position)
 
 
 class _AxisCrop(NamedTuple):
     start: int
     stop: int
-    kept: KeptPads
     position: int
 
 
-def _crop_axis(fields: Sequence[AxisField], position: int, wraps: bool) -> _AxisCrop:
-    """Return the crop along one axis for an output.
+def _crop_axis(field: AxisField, position: int) -> _AxisCrop:
+    """Return the crop along one axis for the output at a position.
 
-    Far from the border the crop is the receptive field. Near a border it extends to the border, and on the other side
-    far enough that the padding of that side does not influence the output.
-
-    Parameters
-    ----------
-    fields : sequence of AxisField
-        The receptive fields of outputs in the image and in the maps of each layer below the last.
-    position : int
-        The row or column of the output.
-    wraps : bool
-        Whether a layer has the border "wrap", which reads pixels of the opposite side.
+    The maps of the crop are parts of those of the image if the crop starts at a multiple of the stride. Near a border
+    it extends to the border, and on the other side far enough for all pixels that the padding repeats. The maps of a
+    layer may end, and padding begin, up to a stride before the end of the image.
     """
-    image = fields[0]
-    margin = 2 + (2 * image.size + abs(image.offset)) // image.stride  # in outputs
-    first = position if _ends_inside(fields, position) else position - margin
-    last = position if _starts_inside(fields, position) else position + margin
-    before, after = not _starts_inside(fields, first), not _ends_inside(fields, last)
-    if wraps and (before or after):
-        before = after = True
-    start = 0 if before else image.interval(first)[0]
-    stop = image.length if after else image.interval(last)[1]
-    return _AxisCrop(start, stop, (before, after), position if before else position - first)
+    start, stop = field.interval(position)
+    margin = 2 * (field.size + field.stride) + abs(field.offset)
+    at_start, at_end = start < 0, stop + field.stride > field.length
+    if at_start:
+        stop += margin
+    if at_end:
+        start -= margin
+    first = max(0, start // field.stride * field.stride)
+    last = field.length if at_end else min(stop, field.length)
+    return _AxisCrop(first, last, position - first // field.stride)
 
 
-def _starts_inside(fields: Sequence[AxisField], position: int) -> bool:
-    """Return whether the receptive field of an output starts within the image and the maps of every layer."""
-    return all(field.interval(position)[0] >= 0 for field in fields)
-
-
-def _ends_inside(fields: Sequence[AxisField], position: int) -> bool:
-    """Return whether the receptive field of an output ends within the image and the maps of every layer."""
-    return all(field.interval(position)[1] <= field.length for field in fields)
-
-
-def network_for_crop(network: Network, shape: Shape, kept: tuple[KeptPads, KeptPads]) -> Network:
-    """Return the network for a crop of images (C, H, W), without the padding that is not kept."""
-    if all(map(all, kept)):
+def network_for_crop(network: Network, shape: Shape) -> Network:
+    """Return the network for crops of images (C, H, W): "same" padding, which depends on the size, as in the image."""
+    if not any(layer.conv is not None and layer.conv.window.padding == "same" for layer in network.layers):
         return network
-    layers = []
-    for layer, input_shape in zip(network.layers, [shape, *network.output_shapes(shape)], strict=False):
-        (top, bottom), (left, right) = layer.conv.window.pads(input_shape[1:])
-        (keep_top, keep_bottom), (keep_left, keep_right) = kept
-        padding = (top * keep_top, bottom * keep_bottom), (left * keep_left, right * keep_right)
-        layers.append(replace(layer, conv=replace(layer.conv, padding=padding)))
-    return replace(network, layers=tuple(layers), head=None)
+    layers = [
+        layer
+        if layer.conv is None
+        else replace(layer, conv=replace(layer.conv, padding=layer.conv.window.pads(read[1:])))
+        for layer, read in zip(network.layers, network.joined_shapes(shape), strict=True)
+    ]
+    return replace(network, layers=tuple(layers))

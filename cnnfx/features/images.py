@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -10,21 +10,17 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.backprop.network import ReplicaPool, shards
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.features.activations import ChannelActivations
 from cnnfx.images import Image, as_floats
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, field_size
-from cnnfx.system.sizes import counted
+from cnnfx.system.sizes import counted, size_text
+from cnnfx.system.threads import ordered_map
 
 SHARD_IMAGES = 32
 """Images of an array that a thread processes at a time."""
-
-SHARDS_PER_REPORT = 64
-"""Shards that are searched between two reports of progress."""
 
 CACHED_BYTES = 128 * 2**20
 """The most bytes of images from files that are kept in memory."""
@@ -115,17 +111,16 @@ class ImageArray:
 
     def peaks(self, network: Network) -> Iterator[Peaks]:
         """Yield the peaks of all images, in order."""
-        shape = self.images.shape[1:]
-        check_images(network, shape, self.name)
-        pool = ReplicaPool(lambda: ChannelActivations(network, shape))
+        check_images(network, self.images.shape[1:], self.name)
 
-        def work(activations: ChannelActivations, part: slice) -> Peaks:
-            batch = np.ascontiguousarray(self.images[part].transpose(1, 2, 3, 0))
-            return _peaks(part.start, activations.forward(as_floats(batch)))
+        def work(first: int) -> Peaks:
+            batch = as_floats(self.images[first : first + SHARD_IMAGES])
+            if network.is_classifier:
+                return _peaks(first, network.scores(batch)[..., np.newaxis, np.newaxis])
+            (maps,) = network.forward(batch).values()
+            return _peaks(first, maps)
 
-        parts = shards(len(self), SHARD_IMAGES)
-        for first in range(0, len(parts), SHARDS_PER_REPORT):
-            yield from pool.map(work, parts[first : first + SHARDS_PER_REPORT])
+        yield from ordered_map(work, range(0, len(self), SHARD_IMAGES))
 
 
 class ImageFiles:
@@ -184,24 +179,72 @@ class ImageFiles:
     def peaks(self, network: Network) -> Iterator[Peaks]:
         """Yield the peaks of all images, in order; values of −∞ for skipped images."""
         self.notes, errors = [], []
-        for number, path in enumerate(self.paths):
+        size = self._size_of_all(network)
+
+        def work(number: int) -> Peaks | CnnfxError:
             try:
-                yield self._peaks_of(network, number, self._load(path))
+                return _peaks_of_image(network, number, self._load(self.paths[number]), size)
             except CnnfxError as error:
-                errors.append(error)
-                self.notes.append(f"skipped: {error}")
-                yield _no_peaks(network, number)
+                return error
+
+        for number, found in enumerate(ordered_map(work, range(len(self.paths)))):
+            if isinstance(found, CnnfxError):
+                errors.append(found)
+                self.notes.append(f"skipped: {found}")
+                found = _no_peaks(network, number)
+            yield found
         if len(errors) == len(self.paths):
             raise errors[0]
 
-    def _peaks_of(self, network: Network, number: int, image: Image) -> Peaks:
-        check_images(network, image.shape, image.name)
-        if network.head is not None:
-            return _peaks(number, network.scores(image.floats())[:, np.newaxis, np.newaxis, np.newaxis])
-        channels = FeatureMaps(network, image).statistics  # computed in bands: photographs have large maps
-        positions = np.array([channel.peak or (0, 0) for channel in channels])[np.newaxis]
-        values = np.array([[channel.range[1] for channel in channels]])
-        return Peaks(number, values, positions[..., 1], positions[..., 0])
+    def _size_of_all(self, network: Network) -> tuple[int, ...] | None:
+        """Return the size of the first image that fits, if patches are whole images, which all have the same size."""
+        if not reads_whole_images(network):
+            return None
+        for path in self.paths:
+            try:
+                image = self._load(path)
+                check_images(network, image.shape, image.name)
+                return image.shape[1:]
+            except CnnfxError:
+                continue  # `peaks` reports it
+        return None
+
+
+def reads_whole_images(network: Network) -> bool:
+    """Return whether outputs of a network's last layer, or its class scores, are computed from all pixels.
+
+    So are those of a classifier, and of layers above a pooling of whole maps.
+    """
+    pools = (network.layers[number - 1].pool for number in network.needed if number)
+    return network.is_classifier or any(pool is not None and pool.is_global for pool in pools)
+
+
+def _peaks_of_image(network: Network, number: int, image: Image, size: tuple[int, ...] | None) -> Peaks:
+    """Return the peaks of an image, which must have the given size (H, W), if there is one."""
+    check_images(network, image.shape, image.name)
+    if size is not None and image.shape[1:] != size:
+        raise ArgumentError(
+            f"{image.name}: it has {size_text(image.shape[1:])} pixels, other images {size_text(size)}; "
+            f"{network.layer_owner()} reads whole images, which must be of one size."
+        )
+    if network.is_classifier:
+        return _peaks(number, network.scores(image.floats())[np.newaxis, :, np.newaxis, np.newaxis])
+    return _peaks_of_bands(number, FeatureMaps(network, image).bands())
+
+
+def _peaks_of_bands(number: int, bands: Iterable[tuple[int, Array]]) -> Peaks:
+    """Return the peaks of an image, from bands `(first row, (K, rows, W))`: photographs have large maps."""
+    best: Peaks | None = None
+    for first, band in bands:
+        peaks = _peaks(number, band[np.newaxis])
+        peaks = peaks._replace(rows=peaks.rows + first)
+        if best is None:
+            best = peaks
+        else:
+            is_larger = peaks.values > best.values
+            best = Peaks(number, *(np.where(is_larger, new, old) for new, old in zip(peaks[1:], best[1:], strict=True)))
+    assert best is not None
+    return best
 
 
 def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
@@ -222,8 +265,8 @@ def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
         if height >= field_height and width >= field_width:
             raise error.prefixed(name) from error
         raise ArgumentError(
-            f"{name}: {width}×{height} pixels are smaller than the receptive field of layer {len(network.layers)} of "
-            f"{network.name}, {field_width}×{field_height}."
+            f"{name}: {width}×{height} pixels are smaller than the receptive field of {network.layer_owner()}, "
+            f"{field_width}×{field_height}."
         ) from error
     if network.head is not None:
         try:
@@ -246,12 +289,18 @@ def check_channels(network: Network, count: int, name: str) -> None:
 
 
 def _peaks(first: int, maps: Array) -> Peaks:
-    """Return the peaks of maps `(K, H, W, N)`; the first of equal values, row by row."""
-    flat = maps.reshape(maps.shape[0], -1, maps.shape[3])
-    positions = flat.argmax(axis=1)
-    values = np.take_along_axis(flat, positions[:, np.newaxis], axis=1)[:, 0]
-    rows, columns = np.divmod(positions.T, maps.shape[2])
-    return Peaks(first, values.T, rows, columns)
+    """Return the peaks of the finite values of maps `(N, K, H, W)`; the first of equal values, row by row."""
+    flat = maps.reshape(*maps.shape[:2], -1)
+    values, positions = _largest(flat)
+    if not np.isfinite(values).all():
+        values, positions = _largest(np.where(np.isfinite(flat), flat, -np.inf))
+    return Peaks(first, values, *np.divmod(positions, maps.shape[3]))
+
+
+def _largest(values: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Return the largest of the last axis and its position; that of the first NaN if there is one."""
+    positions = values.argmax(axis=-1)
+    return np.take_along_axis(values, positions[..., np.newaxis], axis=-1)[..., 0], positions
 
 
 def _no_peaks(network: Network, number: int) -> Peaks:

@@ -10,10 +10,10 @@ import numpy as np
 
 from cnnfx.errors import ArgumentError
 from cnnfx.features.deconvnet import project
-from cnnfx.features.images import ImageSource, check_channels
+from cnnfx.features.images import ImageSource, check_channels, reads_whole_images
 from cnnfx.features.maximization import MaximizedInput, maximize, without_padding
 from cnnfx.features.top_patches import TopActivation, TopPatch, cut_patches, find_top_activations
-from cnnfx.nn.layers import Shape
+from cnnfx.nn.layers import Layer, Pool, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import field_size
 
@@ -22,7 +22,7 @@ Method = Literal["patches", "deconvolution", "maximization"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 CLASSES = "classes"
-"""The name of the classifier head, whose channels are the class scores, in place of a layer's number."""
+"""Stands for the class scores of a classifier in place of a layer."""
 
 PATCHES = 9
 """Top patches of each channel."""
@@ -66,8 +66,10 @@ class LayerPatterns:
     Parameters
     ----------
     layer : int or "classes"
+    layer_name : str
+        "" for a layer without a name.
     size : (int, int)
-        Height and width of the receptive field in the image.
+        Height and width of the receptive field in the image, or of the images where these are read whole.
     images : int
         The number of images that were searched.
     methods : tuple of str
@@ -75,6 +77,7 @@ class LayerPatterns:
     """
 
     layer: int | Literal["classes"]
+    layer_name: str
     size: tuple[int, int]
     images: int
     methods: tuple[str, ...]
@@ -88,7 +91,7 @@ class LayerPatterns:
 def find_patterns(
     network: Network,
     images: ImageSource,
-    layer: int | Literal["classes"] | None = None,
+    layer: int | str | None = None,
     channels: Sequence[int] | None = None,
     *,
     methods: Sequence[str] = METHODS,
@@ -102,8 +105,8 @@ def find_patterns(
     network : Network
     images : ImageSource
         The images that are searched.
-    layer : int or "classes", optional
-        1 is the first layer; the last by default.
+    layer : int or str, optional
+        The number of a layer, 1 for the first, or its name, or "classes"; by default the last that makes maps.
     channels : sequence of int, optional
         Output channels of the layer, 0 … K − 1; all by default.
     methods : sequence of str
@@ -125,33 +128,50 @@ def find_patterns(
     patches = [cut_patches(network, images, top[channel]) for channel in channels]
     if "deconvolution" in methods:
         patches = _with_projections(network, images, channels, top, patches)
-    # Class scores are computed from whole images, which all have the same size.
-    size = field_size(network) if network.head is None else images.shape(top[0][0].image)[1:]
+    size = _patch_size(network, images, top)
     maximized: list[list[MaximizedInput]] = [[] for _ in channels]
     if "maximization" in methods:
-        maximized = _maximize(network, size, channels, patches, seed, report)
+        shape = len(images.channel_names), *size
+        maximized = _maximize(network, shape, channels, patches, seed, report)
     patterns = tuple(
         Pattern(channel, names[channel], tuple(of_channel), tuple(inputs))
         for channel, of_channel, inputs in zip(channels, patches, maximized, strict=True)
     )
-    number: int | Literal["classes"] = "classes" if network.head is not None else len(network.layers)
-    return LayerPatterns(number, size, len(images), tuple(methods), patterns)
+    name = "" if network.is_classifier else network.layers[-1].name
+    number: int | Literal["classes"] = "classes" if network.is_classifier else len(network.layers)
+    return LayerPatterns(number, name, size, len(images), tuple(methods), patterns)
 
 
 def network_up_to(network: Network, layer: int | str | None) -> Network:
-    """Return the network up to a layer; the classifier head is kept only for the layer "classes".
+    """Return the network up to a layer, or up to the class scores, one of each class, for the layer "classes".
+
+    Only the latter is a classifier.
 
     Raises
     ------
     ArgumentError
         If the layer does not exist.
     """
-    if layer == CLASSES:
-        if network.head is None:
-            raise ArgumentError(f"{network.name} has no classifier head. Choose a layer by its number.")
+    if layer != CLASSES:
+        number = network.maps_layer if layer is None else network.layer_number(layer)
+        return replace(network.upto(number), head=None, classes=())
+    if not network.is_classifier:
+        raise ArgumentError(f"{network.name} has no classifier head. Choose a layer by its number.")
+    network = network.without_softmax()
+    last = network.layers[-1].pool
+    if network.head is not None or (last is not None and last.is_global):
         return network
-    number = len(network.layers) if layer is None else int(layer)
-    return replace(network.upto(number), head=None, classes=())
+    mean = Layer(pool=Pool("mean", None))  # of the scores at each position of an image larger than the input
+    return replace(network, layers=(*network.layers, mean))
+
+
+def _patch_size(network: Network, images: ImageSource, top: Sequence[Sequence[TopActivation]]) -> tuple[int, int]:
+    """Return the size of the receptive field, or of the images where these are read whole: they have the same size."""
+    if not reads_whole_images(network):
+        return field_size(network)
+    found = next((of_channel[0].image for of_channel in top if of_channel), 0)
+    _, height, width = images.shape(found)
+    return height, width
 
 
 def _bind(network: Network, images: ImageSource) -> Network:
@@ -178,15 +198,14 @@ def _with_projections(
 
 def _maximize(
     network: Network,
-    size: tuple[int, int],
+    shape: Shape,
     channels: Sequence[int],
     patches: Sequence[Sequence[TopPatch]],
     seed: int,
     progress: Progress,
 ) -> list[list[MaximizedInput]]:
     """Return the maximized inputs of each channel, an empty list for dead channels."""
-    shape = network.layers[0].conv.weights.shape[1], *size
-    unpadded = network if network.head is not None else without_padding(network)
+    unpadded = network if network.is_classifier else without_padding(network)
     bounds = {
         channel: _norm_bound(of_channel, shape)
         for channel, of_channel in zip(channels, patches, strict=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnfx.features.images import ImageSource, Peaks
+from cnnfx.features.images import ImageSource, Peaks, reads_whole_images
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, receptive_field
@@ -54,7 +54,7 @@ class TopPatch:
 def find_top_activations(
     network: Network, images: ImageSource, count: int, progress: Callable[[int], None] | None = None
 ) -> list[list[TopActivation]]:
-    """Find the largest activations of each output channel of the last layer, or of each class of the head.
+    """Find the largest activations of each output channel of the last layer, or of each class of a classifier.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def find_top_activations(
     ArgumentError
         If the images do not fit the network.
     """
-    above = 0.0 if network.head is None else -np.inf  # class scores may be negative
+    above = -np.inf if network.is_classifier else 0.0  # class scores may be negative
     top = None
     for peaks in images.peaks(network):
         top = top or _TopK(count, peaks.values.shape[1])
@@ -114,13 +114,13 @@ class _TopK:
 
 
 def cut_patches(network: Network, images: ImageSource, activations: Sequence[TopActivation]) -> list[TopPatch]:
-    """Return the patches of activations: their receptive fields, or whole images for class scores."""
+    """Return the patches of activations: their receptive fields, or whole images where these are read."""
     return [_cut_patch(network, images, top) for top in activations]
 
 
 def _cut_patch(network: Network, images: ImageSource, top: TopActivation) -> TopPatch:
     channels, height, width = images.shape(top.image)
-    if network.head is not None:
+    if reads_whole_images(network):
         box = Box(0, 0, height, width)
     else:
         box = receptive_field(network, (channels, height, width)).box(top.row, top.column)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.backprop import network as backprop_network
+from cnnfx.backprop.graph import GraphGradient
 from cnnfx.errors import CnnfxError
 from cnnfx.features import ImageArray
-from cnnfx.features.activations import ChannelActivations
-from cnnfx.features.deconvnet import DeconvReLU, crop_for_output, network_for_crop, project
+from cnnfx.features.deconvnet import crop_for_output, network_for_crop, project
 from cnnfx.features.top_patches import TopActivation
+from cnnfx.nn.layers import Conv
 from cnnfx.nn.receptive_field import Box, receptive_field
 from tests.features.networks import layer, network, with_head
 
@@ -45,9 +45,9 @@ def test_a_negative_signal_is_rectified_where_the_gradient_passes():
     image = np.ones((1, 1, 1))  # activation 2·1 − 0.5·3 = 0.5
     net = network(below, above)
     np.testing.assert_allclose(projected(net, image, 0), [[[0.5 * 2 * 1]]])  # without −0.5 · 3
-    activations = ChannelActivations(net, (1, 1, 1), dtype=np.float64)
-    activations.forward(np.ones((1, 1, 1, 1)))
-    np.testing.assert_allclose(activations.backward(np.full((1, 1, 1, 1), 0.5)), [[[[0.5 * (2 - 1.5)]]]])
+    graph = GraphGradient(net, dtype=np.float64)
+    graph.forward(np.ones((1, 1, 1, 1)))
+    np.testing.assert_allclose(graph.backward(np.full((1, 1, 1, 1), 0.5)), [[[[0.5 * (2 - 1.5)]]]])
 
 
 def test_a_positive_signal_passes_where_the_gradient_is_zero():
@@ -89,11 +89,20 @@ LAYERS = st.fixed_dictionaries(
 )
 
 
-def exact_activations(net, shape):
-    """Activations without the Winograd method, which divides by 3: sums of multiples of powers of 2 are exact."""
+def directly(conv, image):
+    """Filter without the Winograd method, which divides by 3: sums of multiples of powers of 2 are exact."""
+    return conv.forward_band(image, conv.window.padding, "direct")
+
+
+def deconvolved(net, image, row, column):
+    """The maps of an image, and the projection of channel 1 at a position with a signal of 1."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backprop_network, "cheapest_method", lambda blocks, filters: blocks)
-        return ChannelActivations(net, shape, DeconvReLU, np.float64)
+        patch.setattr(Conv, "forward", directly)
+        graph = GraphGradient(net, "deconvolution", np.float64)
+        maps = graph.forward(image[None])
+        signal = np.zeros_like(maps)
+        signal[0, 1, row, column] = 1
+        return maps[0], graph.backward(signal)[0]
 
 
 @settings(max_examples=80)
@@ -110,33 +119,32 @@ def test_the_projection_of_a_crop_equals_that_of_the_whole_image(layers, seed):
     )
     image = random.integers(0, 256, (2, *random.integers(12, 60, 2).tolist())) / 256
     try:
-        activations = exact_activations(net, image.shape)
+        _, height, width = net.output_shapes(image.shape)[-1]
     except CnnfxError:
         return  # the image is too small for the layers
-    whole = activations.forward(image[..., None])
-    row, column = (int(random.integers(0, size)) for size in whole.shape[1:3])
-    signal = np.zeros_like(whole)
-    signal[1, row, column] = 1
-    expected = activations.backward(signal)[..., 0]
+    row, column = int(random.integers(0, height)), int(random.integers(0, width))
+    check_crop(net, image, row, column)
+
+
+def check_crop(net, image, row, column):
+    """Check that the crop for an output gives the same value and the same projection as the whole image."""
+    maps, expected = deconvolved(net, image, row, column)
     crop = crop_for_output(net, image.shape, row, column)
     top, left, bottom, right = crop.box
     pixels = image[:, top:bottom, left:right]
-    crop_network = network_for_crop(net, image.shape, crop.kept)
-    of_crop = exact_activations(crop_network, pixels.shape)
-    maps = of_crop.forward(pixels[..., None])
-    assert maps[1, crop.row, crop.column, 0] == pytest.approx(whole[1, row, column, 0])
-    signal = np.zeros_like(maps)
-    signal[1, crop.row, crop.column] = 1
+    of_crop, projection = deconvolved(network_for_crop(net, image.shape), pixels, crop.row, crop.column)
+    assert of_crop[1, crop.row, crop.column] == pytest.approx(maps[1, row, column])
     result = np.zeros_like(expected)
-    result[:, top:bottom, left:right] = of_crop.backward(signal)[..., 0]
+    result[:, top:bottom, left:right] = projection
     np.testing.assert_allclose(result, expected, atol=1e-9)
 
 
-def test_far_from_the_border_the_crop_is_the_receptive_field():
+def test_far_from_the_border_the_crop_is_the_receptive_field_from_a_multiple_of_the_stride_on():
     net = network(layer(np.ones((1, 1, 3, 3)), padding="same", pool="max:2"), layer(np.ones((1, 1, 3, 3)), padding=1))
     crop = crop_for_output(net, (1, 500, 400), 100, 90)
-    assert crop.box == receptive_field(net, (1, 500, 400)).box(100, 90)
-    assert crop.kept == ((False, False), (False, False))
+    top, left, bottom, right = receptive_field(net, (1, 500, 400)).box(100, 90)
+    assert crop.box == Box(top - 1, left - 1, bottom, right)
+    assert (crop.row, crop.column) == (100 - (top - 1) // 2, 90 - (left - 1) // 2)
 
 
 def test_at_the_border_the_crop_is_only_a_little_larger_than_the_receptive_field():
@@ -144,4 +152,8 @@ def test_at_the_border_the_crop_is_only_a_little_larger_than_the_receptive_field
     crop = crop_for_output(net, (1, 5000, 4000), 0, 3999)
     assert crop.box.bottom < 20
     assert crop.box.left > 3980
-    assert crop.kept == ((True, False), (False, True))
+
+
+def test_an_output_that_is_computed_from_all_pixels_needs_the_whole_image():
+    net = network(layer(np.ones((1, 1, 3, 3)), pool="mean:all"))
+    assert crop_for_output(net, (1, 50, 40), 0, 0) == (Box(0, 0, 50, 40), 0, 0)

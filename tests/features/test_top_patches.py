@@ -45,9 +45,9 @@ def check(found, expected):
 
 
 @pytest.mark.parametrize("net", [NET, with_head(RANDOM, NET, (1, 12, 12))], ids=["filters", "classes"])
-@pytest.mark.parametrize("shards", [1, 64])
-def test_the_largest_activations_equal_those_of_brute_force(net, shards, monkeypatch):
-    monkeypatch.setattr(image_sources, "SHARDS_PER_REPORT", shards)
+@pytest.mark.parametrize("batch", [1, 16, 70])
+def test_the_largest_activations_equal_those_of_brute_force(net, batch, monkeypatch):
+    monkeypatch.setattr(image_sources, "SHARD_IMAGES", batch)
     check(find_top_activations(net, ImageArray("images", random_images()), 9), brute_force(net, random_images(), 9))
 
 
