@@ -9,8 +9,8 @@ so the gradient of the input, given dy, is
     dp[c, r·s + i·d, q·s + j·d]  +=  Σ_k w[k, c, i, j]·dy[k, r, q]        for all i, j, r, q
 
 The sums over k are one matrix product of the transposed weights with dy, which multiplies as often as the forward pass.
-Its rows are added where the elements i, j of the kernel read the input (col2im, the transpose of im2col). It is computed
-for blocks of rows of the output, so that the products stay in the cache.
+Its rows are added where the elements i, j of the kernel read the input (col2im, the transpose of im2col). This is done
+for one block of rows of the output after another, so that the products stay in the cache.
 
 Padding of a border mode other than zeros repeats pixels; the gradient of each is added to that of its pixel.
 """
