@@ -2,7 +2,7 @@
 
 `correlate` computes the cross-correlation of arrays with filters; `load_image` and `load_network` read what the command
 line reads; `network(image)` returns feature maps; `grid` draws them. `train`, `predict`, `explain` and `show_patterns`
-are the commands of these names.
+are the commands of these names; `evidence` is what `predict` draws.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnnfx.images import Image, load_image
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
+    from cnnfx.pipeline.evidence import evidence
     from cnnfx.pipeline.explain import explain
     from cnnfx.pipeline.patterns import show_patterns
     from cnnfx.render.feature_grid import grid, save_grid
@@ -34,6 +35,7 @@ __all__ = [
     "Network",
     "UsageError",
     "correlate",
+    "evidence",
     "explain",
     "grid",
     "load_image",
@@ -57,6 +59,7 @@ _MODULES = {
     "load_image": "cnnfx.images",
     "Layer": "cnnfx.nn.layers",
     "Network": "cnnfx.nn.network",
+    "evidence": "cnnfx.pipeline.evidence",
     "explain": "cnnfx.pipeline.explain",
     "show_patterns": "cnnfx.pipeline.patterns",
     "grid": "cnnfx.render.feature_grid",

@@ -35,6 +35,7 @@ ADVICE = {
     "channel_selection": Advice(usage=True),
     "disk_full": Advice("Free space, or choose another output with {option}."),
     "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
+    "evidence_method": Advice("Choose one with --method.", usage=True),
     "folder_missing": Advice("Create it, or choose another with {option}."),
     "grid_size": Advice("Write one picture per channel with -o FOLDER/, or use a smaller --scale."),
     "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),

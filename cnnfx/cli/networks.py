@@ -183,23 +183,26 @@ def load_named_network(spec: str) -> Network:
     return replace(network, name=Path(spec).stem) if spec.lower().endswith(".npz") else network
 
 
-def load_classifier(path: str, option_name: str = "") -> Network:
-    """Return the model of a file, which must have a classifier head; for `option_name` see `check_default_model`.
+def load_classifier(spec: str, option_name: str = "") -> Network:
+    """Return a network with classes: a preset, filter file or model; for `option_name` see `check_default_model`.
 
     Raises
     ------
     UsageError
-        If it is a preset or a filter file.
+        If it is a preset or filter file without classes.
     FileError
-        If it cannot be read, or has no classifier head.
+        If it cannot be found or understood, or is a model without classifier head.
     """
-    if not path.lower().endswith(".npz"):
-        raise UsageError(f"{path} is not a model. Models are .npz files written by cnnfx train.")
-    check_default_model(path, option_name)
-    network = load_network(path)
-    if network.head is None:
-        raise FileError(f"{path} has no classifier head. Use a model written by cnnfx train.")
-    return network
+    check_default_model(spec, option_name)
+    network = load_network(spec)
+    if network.is_classifier:
+        return network
+    if spec.lower().endswith(".npz"):
+        raise FileError(f"{spec} has no classifier head. Use a model written by cnnfx train.")
+    raise UsageError(
+        f"{spec} has no classes, so it predicts none. Use the preset squeezenet, or a model (.npz) written by cnnfx "
+        "train."
+    )
 
 
 def check_default_model(path: str, option_name: str = "") -> None:

@@ -1,26 +1,76 @@
-"""`cnnfx predict`: the most probable classes of images."""
+"""`cnnfx predict`: the most probable classes of images, and pictures of the evidence for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_error, print_json, print_result
+from cnnfx.cli.console import print_error, print_json, print_message, print_result
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
     from cnnfx.nn.network import Network
+    from cnnfx.pipeline.evidence import EvidencePicture
+    from cnnfx.pipeline.targets import Target
     from cnnfx.training.predict import Prediction
 
-
 MODEL = "The model"
-"""A heading of the help."""
+EVIDENCE = "The evidence"
+"""Headings of the help."""
 
-Model = Annotated[str, option("--model -m MODEL", "A model (.npz) written by cnnfx train.", MODEL)]
-Top = Annotated[int | None, option("--top N", "Print the N most probable classes.  [default: 3]", MODEL, parsers.whole)]
+OUTPUT_ADVICE = "Evidence is written as a picture or as arrays: give -o why.png or -o why.npz."
+
+Model = Annotated[
+    str,
+    option(
+        "--model -m MODEL",
+        "A model (.npz) written by cnnfx train, or a preset or .toml file with classes: squeezenet.",
+        MODEL,
+        autocompletion=parsers.complete_filters,
+    ),
+]
+Top = Annotated[
+    int | None,
+    option(
+        "--top N",
+        "Print the N most probable classes, and draw the evidence for them.  [default: print 3 of up to ten classes, "
+        "5 of more; draw 3]",
+        MODEL,
+        parsers.whole,
+    ),
+]
+Output = Annotated[
+    str | None,
+    option(
+        "--output -o FILE",
+        "Draw where in the image the evidence for each class is, such as why.png; .npz or .npy for arrays; a folder/ "
+        "for one file per image; - for standard output. {stem} stands for the name of the image.",
+        options.OUTPUT,
+    ),
+]
+Method = Annotated[
+    Literal["cam", "grad-cam", "occlusion"] | None,
+    option(
+        "--method METHOD",
+        "cam, class activation maps, where a network ends in maps and their means; grad-cam, for any layer; "
+        "occlusion, how far the score falls where the image is covered.  [default: cam or else grad-cam]",
+        EVIDENCE,
+    ),
+]
+Layer = Annotated[
+    str | None,
+    option(
+        "--layer NAME|N",
+        "The layer whose maps grad-cam uses, by name or number. By default the last with several positions.",
+        EVIDENCE,
+    ),
+]
+Colormap = Annotated[
+    options.Colormap, options.colormap("the evidence (in diverging, evidence against a class is blue)", EVIDENCE)
+]
 
 
 def predict(
@@ -29,62 +79,170 @@ def predict(
     top: Top = None,
     recursive: options.Recursive = False,
     threads: options.Threads = None,
+    output: Output = None,
+    format: options.Format = None,
+    open: options.Open = False,
+    method: Method = None,
+    layer: Layer = None,
+    colormap: Colormap = "heat",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Classify images, with probabilities.
+    """Classify images, with probabilities, and show why.
 
-    For a model of digits, images are prepared as MNIST was: dark digits on a
-    light background are inverted, the digit is scaled to 20×20 and centered.
-    For other models they are resized to the size of the training images.
+    Photographs are prepared as the [input] of the network says. For a model of
+    digits, images are prepared as MNIST was: dark digits on a light background
+    are inverted, the digit is scaled to 20×20 and centered.
 
     \b
-      cnnfx predict seven.png
+      cnnfx predict photo.jpg --model squeezenet
+      cnnfx predict photo.jpg -m squeezenet -o why.png
+      cnnfx predict photos/ -m squeezenet -o 'why/{stem}.png' --method occlusion
       cnnfx predict digits/ --model small.npz --top 1
       cat seven.png | cnnfx predict - --json
     """
-    from cnnfx.cli.advice import FAILURE, report
+    from cnnfx.cli.advice import FAILURE, WRONG_USAGE, exit_code, report
     from cnnfx.cli.inputs import image_sources
     from cnnfx.cli.networks import load_classifier, use_threads
-    from cnnfx.errors import CnnfxError
-    from cnnfx.training.predict import training_image_shape
+    from cnnfx.errors import CnnfxError, UsageError
+    from cnnfx.training.prepare import check_classifier
 
     use_threads(threads)
+    if output is None:
+        given = {"--method": method, "--layer": layer, "--format": format, "--open": open or None}
+        for name in (name for name, value in given.items() if value is not None):
+            raise UsageError(f"{name} is for the evidence that -o writes. Give -o FILE, too.")
+    if as_json and output == "-":
+        raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = load_classifier(model, "--model")
-    training_image_shape(network, model)  # a bad model is one error, not one for each image
+    check_classifier(network, model)  # a bad model is one error, not one for each image
+    number = None if layer is None else network.layer_number(layer)
     sources = image_sources(images, recursive)
+    targets = [None] * len(sources) if output is None else _targets(sources, output, format, network, open)
     code = 0
-    for source in sources:
+    for source, target in zip(sources, targets, strict=True):
         try:
-            result = _predicted(network, source, top or 3)
+            result, shown = _predicted(network, source, top, target is not None, method, number, colormap, quiet)
+            written = None if target is None or shown is None else _write(target, shown, quiet)
         except CnnfxError as error:  # the other images are still classified
-            error_code = report(error)
+            error_code = exit_code(error)
+            if error_code == WRONG_USAGE:
+                raise
+            report(error)
             code = error_code if len(sources) == 1 else FAILURE
             continue
-        _print(result, as_json, quiet)
+        _print(result, shown, written, as_json, quiet)
     if code:
         raise typer.Exit(code)
+    if open and targets[0] is not None and targets[0].path is not None:
+        from cnnfx.cli.viewer import open_file
+
+        open_file(targets[0].path)
 
 
-def _predicted(network: Network, source: InputImage, top: int) -> Prediction:
+def _targets(
+    sources: list[InputImage], output: str, format: str | None, network: Network, open: bool
+) -> list[Target | None]:
+    """Return a target for the evidence of each image: a picture or arrays."""
+    from cnnfx.cli.outputs import image_targets
+    from cnnfx.errors import UsageError
+    from cnnfx.pipeline.targets import ARRAY_FORMATS, PICTURE_FORMATS
+    from cnnfx.system.files import check_writable
+
+    targets = image_targets(sources, output, format, network.name)
+    for target in targets:
+        if target.format not in (*PICTURE_FORMATS, *ARRAY_FORMATS):
+            raise UsageError(f"{target.name} is neither a picture nor an array file. {OUTPUT_ADVICE}")
+        if target.path is not None and not target.folder:
+            check_writable(target.path)
+    if open:
+        from cnnfx.cli.viewer import check_can_be_opened
+
+        check_can_be_opened(targets[0])
+    return [*targets]
+
+
+def _predicted(
+    network: Network,
+    source: InputImage,
+    top: int | None,
+    shows_evidence: bool,
+    method: Literal["cam", "grad-cam", "occlusion"] | None,
+    layer: int | None,
+    colormap: str,
+    quiet: bool,
+) -> tuple[Prediction, EvidencePicture | None]:
+    """Return the prediction for an image, and the evidence for its most probable classes if it is shown."""
     from cnnfx.cli.inputs import read_stdin
+    from cnnfx.images import load_image
     from cnnfx.training.predict import predict as predict_image
+    from cnnfx.training.prepare import color_mode
 
-    return predict_image(read_stdin() if source.is_stdin else source.path, network, top=top)
+    image = load_image(read_stdin() if source.is_stdin else source.path, channels=color_mode(network))
+    prediction = predict_image(image, network, top=top)
+    if not shows_evidence:
+        return prediction, None
+    from cnnfx.cli.console import data_progress
+    from cnnfx.pipeline.evidence import DEFAULT_CLASSES, evidence
+
+    with data_progress(quiet or method != "occlusion") as progress:
+        shown = evidence(
+            image, network, top=top or DEFAULT_CLASSES, method=method, layer=layer, colormap=colormap, progress=progress
+        )
+    return prediction, shown
 
 
-def _described(prediction: Prediction) -> dict[str, Any]:
+def _write(target: Target, shown: EvidencePicture, quiet: bool) -> str:
+    """Write the evidence for the classes of an image, and return the name of the file."""
+    from cnnfx.cli.outputs import print_escapes, written_text
+    from cnnfx.pipeline.evidence import write_evidence_arrays
+    from cnnfx.pipeline.outputs import write_picture
+    from cnnfx.pipeline.targets import ARRAY_FORMATS
+
+    if target.folder:
+        (path,) = target.make_files(["evidence"])
+        target = target._replace(path=path, folder=False)
+    if target.format in ARRAY_FORMATS:
+        with target.open() as file:
+            write_evidence_arrays(file, target.format, shown)
+        return target.name
+    picture = shown.picture
+    with target.open() as file:
+        write_picture(file, target.name, picture, target.format)
+    if not quiet and target.path is not None:
+        print_message(written_text(target.name, f"evidence for {', '.join(shown.names)}", picture))
+    if not quiet:
+        print_escapes(target.name, [shown.title, shown.prepared.image.file_name, *shown.names])
+    return target.name
+
+
+def _described(prediction: Prediction, shown: EvidencePicture | None, written: str | None) -> dict[str, Any]:
     """Return the prediction, ready for JSON."""
     top = [{"class": found.name, "probability": found.probability} for found in prediction.top]
-    return {"image": prediction.image, **top[0], "top": top, "notes": list(prediction.notes)}
+    described = {"image": prediction.image, **top[0], "top": top, "notes": list(prediction.notes)}
+    if shown is None:
+        return described
+    found = shown.found
+    evidence = [
+        {"class": each.name, "score": each.score, "largest": float(each.map.max()), "at": shown.strongest(index)}
+        for index, each in enumerate(found.classes)
+    ]
+    layer = {} if found.layer is None else {"layer": found.layer, "layer_name": shown.layer_name}
+    return {**described, "output": written, "method": found.method, **layer, "evidence": evidence}
 
 
-def _print(prediction: Prediction, as_json: bool, quiet: bool) -> None:
+def _print(
+    prediction: Prediction, shown: EvidencePicture | None, written: str | None, as_json: bool, quiet: bool
+) -> None:
     if as_json:
-        print_json(_described(prediction))
+        print_json(_described(prediction, shown, written))
         return
     if not quiet:
         for note in prediction.notes:
             print_error(f"{prediction.image}: {note.removeprefix(prediction.image + ': ').rstrip('.')}.")
     first, *others = (f"{name} ({100 * probability:.2f} %)" for name, probability in prediction.top)
-    print_result(f"{prediction.image}: {first}" + (f"; or {', '.join(others)}" if others else ""))
+    text = f"{prediction.image}: {first}" + (f"; or {', '.join(others)}" if others else "")
+    if written != "-":
+        print_result(text)
+    elif not quiet:  # the picture is on standard output
+        print_message(text)

@@ -33,6 +33,47 @@ MAX_BOX_ERROR = 2
 MAX_CENTER_ERROR = 1.0
 """The largest distance of the center of mass from `CENTER`, in pixels, for which an image is returned unchanged."""
 
+MAX_BORDER_SHARE = 0.15
+"""The largest share of an image's border that differs from the background, if most strokes are gray: else it is a
+photograph."""
+MAX_GRAY_SHARE = 0.7
+"""The largest share of strokes that are gray, neither dark nor light, in an image whose border is not plain."""
+MIN_FITTED_SHARE = 0.5
+"""The least share of a data set's images that have MNIST's format if the data set does."""
+CHECKED_IMAGES = 200
+"""How many images of a data set are checked."""
+
+
+def is_mnist_like(images: NDArray[np.uint8 | np.floating]) -> bool:
+    """Return whether images `(N, C, H, W)`, uint8 or float32 in 0..1, have the format of MNIST's.
+
+    That is 28×28 pixels, black around a digit or letter whose box is 20 pixels long and whose center of mass is in the
+    middle. Most images of MNIST and EMNIST are so, few of other data sets of this size.
+    """
+    if images.shape[1:] != (1, IMAGE_SIDE, IMAGE_SIDE) or not len(images):
+        return False
+    checked = images[:: max(1, len(images) // CHECKED_IMAGES), 0]
+    levels = checked / np.float32(255) if checked.dtype == np.uint8 else checked.astype(np.float32)
+    fitted = [bool((pixels >= MIN_STROKE).any()) and _is_fitted(pixels) for pixels in levels]
+    return float(np.mean(fitted)) >= MIN_FITTED_SHARE
+
+
+def is_photograph(image: ArrayLike) -> bool:
+    """Return whether an image `(H, W)` with contrast shows no digit on a plain background, but probably a scene.
+
+    Then its border differs from the background, as defined by `fit_digit`, in more than `MAX_BORDER_SHARE` of its
+    pixels, and more than `MAX_GRAY_SHARE` of what is not background is neither dark nor light.
+    """
+    strokes, _ = _extract_strokes(_check(image))
+    pixels = np.asarray(image, np.float32)
+    border = _border(pixels)
+    background = float(np.median(border))
+    contrast = max(float(pixels.max()) - background, background - float(pixels.min()))
+    differs = np.abs(border - background) >= MIN_STROKE * contrast
+    drawn = strokes[strokes > 0]
+    gray = (drawn > MIN_STROKE) & (drawn < 1 - MIN_STROKE)
+    return bool(differs.mean() > MAX_BORDER_SHARE and gray.mean() > MAX_GRAY_SHARE)
+
 
 def reads_digits(shape: Sequence[int], classes: Sequence[str]) -> bool:
     """Return whether a model with images of `shape` (C, H, W) and these classes reads digits in the format of MNIST."""
@@ -91,13 +132,16 @@ def _extract_strokes(pixels: Pixels) -> tuple[Pixels, tuple[str, ...]]:
 
     The background is the median of the image's border; `MIN_STROKE` is a tolerance for noise and uneven light.
     """
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    background = float(np.median(border))
+    background = float(np.median(_border(pixels)))
     is_dark = float(pixels.max()) - background < background - float(pixels.min())
     contrast = background - pixels if is_dark else pixels - background
     strokes: Pixels = np.clip(contrast / contrast.max(), 0, 1)
     strokes[strokes < MIN_STROKE] = 0
     return strokes, ("dark on light: inverted",) if is_dark else ()
+
+
+def _border(pixels: Pixels) -> Pixels:
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
 def _is_fitted(pixels: Pixels) -> bool:

@@ -142,6 +142,11 @@ class Input:
         return asdict(self)
 
 
+def channels_name(count: int) -> str:
+    """Return the key of `CHANNELS` for a number of channels; "auto" if none has this number."""
+    return next((name for name, known in CHANNELS.items() if known == count), "auto")
+
+
 def _side(name: str, value: object) -> int:
     if type(value) is not int or not 1 <= value <= MAX_SIDE:
         raise ArgumentError(f"{name} of the input: {value!r}; whole numbers from 1 to {MAX_SIDE} are needed")

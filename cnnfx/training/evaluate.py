@@ -33,7 +33,7 @@ def evaluate(network: Network, data: LabeledImages) -> Evaluation:
         are not valid.
     """
     check_labeled_images(data)
-    if network.head is not None and tuple(data.classes) != network.classes:
+    if network.is_classifier and tuple(data.classes) != network.classes:
         trained, given = (", ".join(names[:CLASSES_IN_MESSAGE]) for names in (network.classes, tuple(data.classes)))
         raise ArgumentError(f"{data.name}: its classes are {given}; {network.name} was trained on {trained}.")
     batches = (
@@ -42,7 +42,7 @@ def evaluate(network: Network, data: LabeledImages) -> Evaluation:
     try:
         probabilities = np.concatenate([network.probabilities(batch) for batch in batches])
     except ArgumentError as error:
-        if network.head is None:
+        if not network.is_classifier:
             raise
         raise error.prefixed(data.name) from error
     return Evaluation(tuple(data.classes), data.labels, probabilities)

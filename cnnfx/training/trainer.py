@@ -13,9 +13,11 @@ from cnnfx.backprop.loss import smoothed_cross_entropy
 from cnnfx.backprop.network import TrainableNetwork
 from cnnfx.backprop.parameters import Parameters, all_filters, initialize
 from cnnfx.datasets import LabeledImages
+from cnnfx.datasets.digit_preprocessing import is_mnist_like
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import Arch
 from cnnfx.formats.model_npz import load_checkpoint, save_model
+from cnnfx.nn.input import Input, channels_name
 from cnnfx.nn.network import Network
 from cnnfx.training.batches import BatchLoader
 from cnnfx.training.labeled_images import (
@@ -106,7 +108,10 @@ class Trainer:
         check_labeled_images(data, settings.batch_size)
         mean, std = pixel_mean_and_std(data.images)
         generator = np.random.default_rng((settings.seed, 1))  # independent of the order of the images
-        network = replace(arch.network, input=replace(arch.network.input, mean=mean, std=std))
+        channels, height, width = data.images.shape[1:]
+        fit = "digit" if is_mnist_like(data.images) else "squash"
+        read = Input(channels_name(channels), (height, width), fit, mean=(mean,), std=(std,))
+        network = replace(arch.network, input=read)
         first_factor = SMOOTH_START if settings.smoothness else 1.0
         start = initialize(network, arch.random, data.images.shape[1:], data.classes, generator, first_factor)
         return cls(start, data, test, settings, arch.trainable)

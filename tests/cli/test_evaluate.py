@@ -72,7 +72,8 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(model):
 
 def test_a_model_without_classes_is_refused():
     assert refused("evaluate", "edges", code=2) == (
-        "cnnfx: edges is not a model. Models are .npz files written by cnnfx train."
+        "cnnfx: edges has no classes, so it predicts none. Use the preset squeezenet, or a model (.npz) written by "
+        "cnnfx train."
     )
 
 

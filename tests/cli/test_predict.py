@@ -73,9 +73,10 @@ def test_an_image_of_one_color_is_refused(model):
     )
 
 
-def test_a_preset_is_not_a_model():
+def test_a_preset_without_classes_is_refused():
     assert refused("predict", SEVEN, "-m", "edges", code=2) == (
-        "cnnfx: edges is not a model. Models are .npz files written by cnnfx train."
+        "cnnfx: edges has no classes, so it predicts none. Use the preset squeezenet, or a model (.npz) written by "
+        "cnnfx train."
     )
 
 

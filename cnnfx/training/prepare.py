@@ -1,0 +1,152 @@
+"""Preparation of images of any size and kind for a classifier, as its input says."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnfx.errors import ArgumentError, FileError
+from cnnfx.images import ColorMode, Image, as_image
+from cnnfx.images.fit import Area, Fitted, crop_middle, squash
+from cnnfx.images.image import RGB_NAMES, ResizeMethod
+from cnnfx.nn.layers import Array
+from cnnfx.nn.network import Network
+from cnnfx.system.sizes import counted, size_text
+
+SMALL_SHARE = 0.5
+"""An image whose sides are all shorter than this share of those of the input loses its shape in enlargement."""
+
+
+class PreparedImage(NamedTuple):
+    """An image, and what a classifier reads of it.
+
+    Parameters
+    ----------
+    image : Image
+        As it was loaded.
+    pixels : array (C, H, W), float32
+        In the channels and the size of the network's input, 0..1.
+    area : Area or None
+        The part of the image that `pixels` show; None for digits, which are cropped and moved.
+    notes : tuple of str
+        Changes of the image that the user may not expect, such as that a dark digit was inverted.
+    """
+
+    image: Image
+    pixels: Array
+    area: Area | None
+    notes: tuple[str, ...]
+
+
+def check_classifier(network: Network, name: str) -> None:
+    """Check that a network called `name` computes scores of classes, for images of a known size.
+
+    Raises
+    ------
+    ArgumentError
+        If it has no classes.
+    FileError
+        If it is a trained model that does not contain the size of its images.
+    """
+    if not network.is_classifier:
+        raise ArgumentError(f"{name} has no classes, so it predicts none.", remedy="classifier")
+    if network.head is not None and network.input_shape is None:
+        raise FileError(f"{name}: it does not contain the size of its training images.")
+
+
+def prepare(network: Network, image: str | os.PathLike[str] | bytes | Image | ArrayLike) -> PreparedImage:
+    """Load an image, and prepare it as the network's input says.
+
+    A photograph is squashed or cropped to the size of the input. For a network of digits, the image is prepared as
+    MNIST was made; see `cnnfx.datasets.digit_preprocessing`.
+
+    Parameters
+    ----------
+    network : Network
+        A classifier; see `check_classifier`.
+    image : path, bytes, Image or array (C, H, W) or (H, W)
+        See `cnnfx.images.as_image`.
+
+    Raises
+    ------
+    FileError
+        If the image cannot be read.
+    ArgumentError
+        If its channels or values do not fit, or it shows no digit where the network reads digits.
+    """
+    loaded = as_image(image, channels=color_mode(network))
+    read = _with_channels(network, loaded)
+    if network.input.fit == "digit":
+        return _prepared_digit(network, read)
+    fitted = _fitted(network, read)
+    return PreparedImage(loaded, fitted.pixels, fitted.area, (*loaded.notes, *_size_notes(network, loaded)))
+
+
+def reader(network: Network) -> str:
+    """Return the layer that reads the image, for messages: "layer conv1 of squeezenet"."""
+    numbers = range(1, len(network.layers) + 1)
+    return network.layer_owner(next(number for number in numbers if 0 in network.sources(number)))
+
+
+def color_mode(network: Network) -> ColorMode:
+    """Return the channels in which pictures are loaded for a network."""
+    return "rgb" if network.in_channels == len(RGB_NAMES) else "gray"
+
+
+def _with_channels(network: Network, image: Image) -> Image:
+    """Return the image with the channels of the network's input; a gray one gets three equal ones.
+
+    Raises
+    ------
+    ArgumentError
+        If it has another number of channels.
+    """
+    channels, given = network.in_channels, image.shape[0]
+    if channels is None or channels == given:
+        return image
+    if given == 1 and channels == len(RGB_NAMES):
+        return Image(image.name, image.values.repeat(channels, axis=0), RGB_NAMES, image.is_array, image.notes)
+    wanted = "one channel, gray" if channels == 1 else f"{counted(channels, 'channel')}, {', '.join(RGB_NAMES)}"
+    raise ArgumentError(f"{image.name}: it has {counted(given, 'channel')}; {reader(network)} reads {wanted}.")
+
+
+def _fitted(network: Network, image: Image) -> Fitted:
+    shape = network.input_shape
+    _, rows, columns = image.shape
+    height, width = (rows, columns) if shape is None else shape[1:]
+    method: ResizeMethod = "bicubic" if network.input.resample == "bicubic" else "bilinear"
+    if network.input.fit == "crop":
+        return crop_middle(image, height, width, network.input.resize or max(height, width), method)
+    return squash(image, height, width, method)
+
+
+def _size_notes(network: Network, image: Image) -> tuple[str, ...]:
+    """Return a note on an image that differs from those that the network reads: resized, small, or without colors."""
+    shape = network.input_shape
+    if shape is None:
+        return ()
+    old, new = size_text(image.shape[1:]), size_text(shape[1:])
+    if network.head is not None:
+        return (f"resized from {old} to {new}, the size of the training images",) if old != new else ()
+    is_small = all(side < SMALL_SHARE * wanted for side, wanted in zip(image.shape[1:], shape[1:], strict=True))
+    is_gray = shape[0] == len(RGB_NAMES) and bool((image.values == image.values[:1]).all())
+    if not (is_small or is_gray):
+        return ()
+    given = f"{'gray ' * is_gray}image of {old}{', enlarged' * is_small}"
+    return (f"{given}; {reader(network)} reads {'color ' * is_gray}images of {new}",)
+
+
+def _prepared_digit(network: Network, image: Image) -> PreparedImage:
+    from cnnfx.datasets.digit_preprocessing import fit_digit, is_photograph
+
+    try:
+        levels = image.floats()[0]
+        digit, notes = fit_digit(levels)
+        if is_photograph(levels):
+            raise ArgumentError(f"it shows no single digit on a plain background, as {reader(network)} reads it.")
+    except ArgumentError as error:
+        raise error.prefixed(image.name) from error
+    return PreparedImage(image, digit[np.newaxis], None, (*image.notes, *notes))
