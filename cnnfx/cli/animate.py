@@ -36,13 +36,14 @@ ANIMATION = "The animation"
 
 Only = Annotated[list[str] | None, options.only("--filter --only LIST", options.FILTERS)]
 Layer = Annotated[
-    int | None,
+    str | None,
     option(
-        "--layer N",
-        "The layer to show, whose input are the feature maps of the layer below. The options for the last "
-        "layer then apply to this one.  [default: 1]",
+        "--layer NAME|N",
+        "The layer to show, by its name or its number, counted from 1; its input are the feature maps of the layers "
+        "that it reads. The options for the last layer then apply to this one.  [default: 1]",
         options.FILTERS,
-        parsers.whole,
+        parsers.layer,
+        parsers.complete_layers,
     ),
 ]
 RegionOption = Annotated[
@@ -147,7 +148,7 @@ def animate(
       cnnfx animate digit.png -f model.npz --only 3 --layer 1
     """
     from cnnfx.cli.inputs import InputImage, check_no_presets
-    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network, use_threads
+    from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.outputs import nonfinite_notes
@@ -174,7 +175,7 @@ def animate(
     max_side = size or (DEFAULT_MAX_SIDE_WITH_NUMBERS if numbers else DEFAULT_MAX_SIDE)
     shown, image_notes = _load(pipeline, source, region, max_side)
     maps = pipeline.feature_maps(shown)[0][1]
-    chosen = chosen_channels(only, maps.names, layer_owner(network))
+    chosen = chosen_channels(only, maps.names, network.layer_owner())
     sliding = sliding_window(maps, shown.channel_names, chosen)
     _check_count(shown, sliding, steps)
     fps = fps or default_fps(sliding, numbers)

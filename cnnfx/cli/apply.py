@@ -16,7 +16,6 @@ from cnnfx.cli.console import print_json, print_lines, print_message
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
-    from cnnfx.nn.network import Network
     from cnnfx.pipeline.outputs import Written
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Target
@@ -56,11 +55,12 @@ Output = Annotated[
 Layer = Annotated[
     str | None,
     option(
-        "--layer N|all",
-        "The layer whose output channels are shown, counted from 1; by default the last. "
+        "--layer NAME|N|all",
+        "The layer whose output channels are shown, by its name or its number, counted from 1; by default the last. "
         "The options for the last layer then apply to this one.",
         options.OUTPUT,
-        parsers.layers,
+        parsers.layer,
+        parsers.complete_layers_or_all,
     ),
 ]
 Only = Annotated[list[str] | None, options.only(heading=options.OUTPUT)]
@@ -154,13 +154,14 @@ def apply(
       cnnfx apply photo.png -f sobel -o maps.npz --json
       cnnfx apply photo.png -f edges -o page.html
       cnnfx apply photo.png -f circles --overlay
+      cnnfx apply photo.png -f squeezenet --layer fire9 --only top:12
     """
     if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
         from cnnfx.pipeline.processes import start_fork_server
 
         start_fork_server()  # it loads its modules while this process loads its own
     from cnnfx.cli.inputs import check_no_presets, image_sources, read_stdin
-    from cnnfx.cli.networks import requested_network, use_threads
+    from cnnfx.cli.networks import ALL_LAYERS, requested_network, use_threads
     from cnnfx.cli.outputs import image_targets
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.targets import PAGE_FORMATS
@@ -168,11 +169,10 @@ def apply(
     from cnnfx.render.feature_grid import GridOptions
     from cnnfx.system.memory import keep_freed_memory
 
-    layer_number = None if layer in (None, "all") else int(layer)
     color_scale = scale_options.color_scale()
     use_threads(threads)
     check_no_presets(images, network_options.filters)
-    network = requested_network(network_options, pool, layer_number)
+    network = requested_network(network_options, pool, layer)
     keep_freed_memory()
     sources = image_sources(images, recursive)
     default_suffix = ".overlay" if overlay and output is None else ""
@@ -191,7 +191,8 @@ def apply(
         )
     elif peaks is not None:
         raise UsageError("--peaks chooses how many peaks an overlay frames. Give --overlay, too.")
-    pipeline = image_options.pipeline(network, _layer_numbers(network, layer))
+    numbers = tuple(range(1, len(network.layers) + 1)) if layer == ALL_LAYERS else ()  # by default the last
+    pipeline = image_options.pipeline(network, numbers)
     if only is not None:
         pipeline = pipeline._replace(only=dict.fromkeys(pipeline.layer_numbers(), ",".join(only)))
         pipeline.channel_names()  # raises an error for channels that do not exist, before any work is done
@@ -248,13 +249,6 @@ def _seem_many(images: list[str]) -> bool:
     with suppress(OSError):
         return len(images) + sum(len(os.listdir(name)) for name in folders) >= MIN_IMAGES_FOR_WORKERS
     return False
-
-
-def _layer_numbers(network: Network, layer: str | None) -> tuple[int, ...]:
-    """Return the numbers of the layers that `--layer` names; empty for the last."""
-    if layer is None:
-        return ()
-    return tuple(range(1, len(network.layers) + 1)) if layer == "all" else (int(layer),)
 
 
 def _for_page(pipeline: Pipeline) -> Pipeline:
@@ -324,5 +318,5 @@ def _show(written: list[Written], color_scale: ColorScale, terminal: Terminal) -
 
     layers = {output.layer: output.maps for output in written}
     for number, maps in layers.items():
-        heading = f"layer {number}\n" if len(layers) > 1 else ""
+        heading = f"{maps.network.layer_title(number)}\n" if len(layers) > 1 else ""
         print_lines(heading + maps_preview(maps, color_scale, terminal))

@@ -46,9 +46,13 @@ At = Annotated[
     ),
 ]
 Layer = Annotated[
-    int | None,
+    str | None,
     option(
-        "--layer N", "The layer whose outputs are explained, counted from 1; by default the last.", PIXEL, parsers.whole
+        "--layer NAME|N",
+        "The layer whose outputs are explained, by its name or its number, counted from 1; by default the last.",
+        PIXEL,
+        parsers.layer,
+        parsers.complete_layers,
     ),
 ]
 Only = Annotated[list[str] | None, options.only("--filter --only LIST", PIXEL)]
@@ -96,7 +100,7 @@ def explain(
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
     """
     from cnnfx.cli.inputs import check_no_presets
-    from cnnfx.cli.networks import chosen_channels, layer_owner, requested_network, use_threads
+    from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.errors import UsageError
 
     check_no_presets(image, network_options.filters)
@@ -106,7 +110,7 @@ def explain(
     network = requested_network(network_options, pool, layer)
     pipeline = image_options.pipeline(network)
     loaded, maps = _open(pipeline, image[0], quiet)
-    wanted = None if only is None else chosen_channels(only, maps.names, layer_owner(maps.network))
+    wanted = None if only is None else chosen_channels(only, maps.names, maps.network.layer_owner())
     position = at or _strongest(maps, loaded.name, wanted[0] if wanted else 0, quiet)
     chosen = wanted or _chosen(maps, position, as_json, quiet)
     _show(loaded, maps, chosen, position, depth or 1, colormap, as_json)

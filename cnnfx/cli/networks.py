@@ -10,13 +10,17 @@ from cnnfx.cli.advice import usage_error
 from cnnfx.errors import ArgumentError, FileError, UsageError
 from cnnfx.formats import load_network
 from cnnfx.nn.concat import concat
-from cnnfx.nn.layers import Activation, Pool
+from cnnfx.nn.layers import Activation, Conv, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import select_channels
 from cnnfx.system.threads import set_threads, thread_count
 
 if TYPE_CHECKING:
     from cnnfx.cli.options import NetworkOptions
+
+
+ALL_LAYERS = "all"
+"""The value of `--layer` for all layers."""
 
 
 class LayerSettings(NamedTuple):
@@ -36,37 +40,64 @@ class LayerSettings(NamedTuple):
         Raises
         ------
         UsageError
-            If a value is not known.
+            If a value is not known, or a setting is for filters and the layer has none.
         """
+        if self == LayerSettings():
+            return network
         *below, last = network.layers
+        if last.conv is not None:
+            last = replace(last, conv=self._conv(last.conv))
+        elif given := self._filter_options():
+            raise UsageError(
+                f"{no_filters_text(network)} So {' and '.join(given)} cannot be applied to it. Leave "
+                f"{'it' if len(given) == 1 else 'them'} out, or choose a layer with filters."
+            )
+        if self.activation is not None:
+            last = replace(last, activation=Activation(self.activation))
+        if self.pool is not None:
+            last = replace(last, pool=None if self.pool == "none" else Pool.parse(self.pool))
+        return replace(network, layers=(*below, last))
+
+    def _filter_options(self) -> list[str]:
+        """Return the options that were given for filters."""
+        names = ("stride", "dilation", "padding", "border")
+        given = [f"--{name}" for name in names if getattr(self, name) is not None]
+        return [*given, *(["--flip"] if self.flip else [])]
+
+    def _conv(self, conv: Conv) -> Conv:
+        """Return the filters with these settings."""
         given = {"stride": self.stride, "dilation": self.dilation, "border": self.border}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if self.padding is not None:
             changes["padding"] = int(self.padding) if self.padding.isdecimal() else self.padding
         if self.flip:
-            changes["weights"] = last.conv.weights[..., ::-1, ::-1]
+            changes["weights"] = conv.weights[..., ::-1, ::-1]
         try:
-            layer = replace(last, conv=replace(last.conv, **changes))
+            return replace(conv, **changes)
         except ArgumentError as error:
             raise usage_error(error) from error
-        if self.activation is not None:
-            layer = replace(layer, activation=Activation(self.activation))
-        if self.pool is not None:
-            layer = replace(layer, pool=None if self.pool == "none" else Pool.parse(self.pool))
-        return replace(network, layers=(*below, layer))
 
 
-def requested_network(options: NetworkOptions, pool: str | None = None, layer: int | None = None) -> Network:
-    """Return the network of a command line up to a layer (counted from 1, None for the last), with its settings.
+def requested_network(options: NetworkOptions, pool: str | None = None, layer: str | int | None = None) -> Network:
+    """Return the network of a command line up to a layer, with the settings for this layer.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+    pool : str, optional
+        The value of `--pool`.
+    layer : str or int, optional
+        The name or the number of the layer, counted from 1, or `ALL_LAYERS` for the whole network. By default the last
+        layer that makes maps, not the scores of classes.
 
     Raises
     ------
     UsageError
-        If no filters are given, the network has no such layer, or a kernel or setting cannot be understood.
+        If no filters are given, or a kernel or setting cannot be understood or applied.
     FileError
         If a filter file cannot be found or understood.
     ArgumentError
-        If the networks do not fit together.
+        If the networks do not fit together, or have no such layer.
     """
     filters, kernels, then = options.filters or [], options.kernel or [], options.then or []
     if not filters and not kernels:
@@ -74,16 +105,22 @@ def requested_network(options: NetworkOptions, pool: str | None = None, layer: i
     settings = LayerSettings(
         options.stride, options.dilation, options.padding, options.border, options.activation, pool, options.flip
     )
+    several = len(filters) + len(kernels) + len(then) > 1
     try:
-        network = build_network(filters, kernels, then, settings)
+        network = build_network(filters, kernels, then, settings if several else None)
     except FileError as error:
         if error.remedy == "preset_list":
             names = str(error.details["names"]).split(",")
             error.details["repeat"] = f"For several, repeat -f: {' '.join(f'-f {name}' for name in names)}."
         raise
-    if layer is None or checked_layer(network, layer) == len(network.layers):
+    number = len(network.layers)
+    if layer != ALL_LAYERS:
+        number = network.maps_layer if layer is None else network.layer_number(layer)
+    if not several:
+        return settings.apply_to_last_layer(network.upto(number))
+    if number == len(network.layers):
         return network
-    return settings.apply_to_last_layer(build_network(filters, kernels, then).upto(layer))
+    return settings.apply_to_last_layer(build_network(filters, kernels, then).upto(number))
 
 
 def build_network(
@@ -120,7 +157,7 @@ def _typed_kernels(kernels: Sequence[str], model: Network | None) -> list[Networ
     networks = [parse_kernel(kernel) for kernel in kernels]
     if len(networks) > 1:
         networks = [_renamed(network, f"kernel{number}") for number, network in enumerate(networks, 1)]
-    if model is None or len(model.layers) > 1:
+    if model is None or len(model.layers) > 1 or model.layers[0].conv is None:
         return networks
     return [_with_settings_of(model, network) for network in networks]
 
@@ -137,19 +174,15 @@ def _with_settings_of(model: Network, network: Network) -> Network:
     return replace(network, layers=(layer,), input=model.input)
 
 
-def checked_layer(network: Network, number: int) -> int:
-    """Return the number of a layer, counted from 1.
-
-    Raises
-    ------
-    UsageError
-        If the network has no such layer.
-    """
-    try:
-        network.check_layer(number)
-    except ArgumentError as error:
-        raise usage_error(error) from error
-    return number
+def no_filters_text(network: Network, number: int | None = None) -> str:
+    """Return a sentence on a layer without filters, by default the last, and what it does: "…: it joins a and b."."""
+    number = number or len(network.layers)
+    layer, sources = network.layers[number - 1], [network.layer_title(each) for each in network.sources(number) if each]
+    names = [*(["the image"] if 0 in network.sources(number) else []), *sources]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    joins = {"concat": "joins", "add": "adds", "multiply": "multiplies"}
+    verb = joins[layer.join] if len(names) > 1 else "pools" if layer.pool else "reads"
+    return f"{network.layer_owner(number)} has no filters: it {verb} {listed}."
 
 
 def chosen_channels(only: Sequence[str] | None, names: Sequence[str], owner: str, kind: str = "channel") -> list[int]:
@@ -161,11 +194,6 @@ def chosen_channels(only: Sequence[str] | None, names: Sequence[str], owner: str
         As `cnnfx.nn.selection.select_channels`, to which the other arguments are passed.
     """
     return list(range(len(names))) if only is None else select_channels(names, ",".join(only), owner, kind)
-
-
-def layer_owner(network: Network, number: int | None = None) -> str:
-    """Return the text for a layer in messages, by default the last: "layer 2 of squares"."""
-    return f"layer {number or len(network.layers)} of {network.name}"
 
 
 def load_named_network(spec: str) -> Network:

@@ -20,7 +20,9 @@ Normalize = Literal["auto", "signed", "minmax", "positive", "absolute", "none"]
 Scope = Literal["channel", "all"]
 Colormap = Literal["gray", "diverging", "heat", "magma", "viridis"]
 Channels = Literal["auto", "gray", "rgb", "each"]
-Activation = Literal["none", "relu", "abs"]
+Activation = Literal[
+    "none", "relu", "relu6", "leaky_relu", "abs", "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "softmax"
+]
 
 # The headings of the help that several commands share:
 FILTERS = "Filters"
@@ -164,7 +166,8 @@ Pooling = Annotated[
     str | None,
     option(
         "--pool KIND:N",
-        "max:N or mean:N reduces each N×N block to one value; none keeps all.",
+        "max:N or mean:N reduces each N×N block to one value, 'max:3, stride 2' overlapping ones, mean:all whole maps; "
+        "none keeps all.",
         LAST_LAYER,
         parsers.pool,
     ),
@@ -225,7 +228,8 @@ def only(declaration: str = "--only LIST", heading: str | None = None) -> Any:
     """Return the declaration of the option that chooses channels; with older names in front of `--only`."""
     return option(
         declaration,
-        "Show some channels only, by name or number: top,left or 1,4,7-9.",
+        "Show some channels only, by name or number: top,left or 1,4,7-9; top:12 are the twelve with the strongest "
+        "response, the strongest first.",
         heading,
         autocompletion=parsers.complete_channels,
     )

@@ -7,9 +7,12 @@ there because Typer takes a plain tuple for an option with several values.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
+
+if TYPE_CHECKING:
+    from cnnfx.nn.network import Network
 
 MAX_DIGITS = 9
 """The most digits of a whole number."""
@@ -123,11 +126,11 @@ def color(text: str) -> str:
     return text
 
 
-def layers(text: str) -> str:
-    """Check that the text is all or a layer's number from 1 on."""
-    if text != "all" and not (_is_whole(text) and int(text) >= 1):
-        raise typer.BadParameter(f"{text!r} is not all or the number of a layer, 1 or more.")
-    return text
+def layer(text: str) -> str:
+    """Check that the text can be a layer's name, or its number from 1 on."""
+    if not text.strip() or (text.lstrip("+-").isdecimal() and not (_is_whole(text) and int(text) >= 1)):
+        raise typer.BadParameter(f"{text!r} is not the name of a layer, nor its number, 1 or more.")
+    return text.strip()
 
 
 def counts(text: str) -> Counts:
@@ -167,13 +170,6 @@ def shape(text: str) -> Counts:
         raise typer.BadParameter(f"{text!r} is not CHANNELSxWIDTHxHEIGHT, such as 3x640x480, nor WIDTHxHEIGHT.")
     channels, width, height = map(int, parts if len(parts) == 3 else ("1", *parts))
     return Counts((channels, height, width))
-
-
-def layer_or_classes(text: str) -> str:
-    """Check that the text is classes or a layer's number from 1 on."""
-    if text != "classes" and not (_is_whole(text) and int(text) >= 1):
-        raise typer.BadParameter(f"{text!r} is not classes or the number of a layer, 1 or more.")
-    return text
 
 
 def methods(text: str) -> Methods:
@@ -242,8 +238,37 @@ def complete_filters(incomplete: str) -> list[str]:
     return [name for name in preset_names() if name.startswith(incomplete)]
 
 
+def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of layers of the network that the command line names, which begin with the text."""
+    network = _named_network(ctx)
+    names = [] if network is None else [layer.name for layer in network.layers if layer.name]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_layers_or_all(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of layers as `complete_layers`, and all."""
+    return [*complete_layers(ctx, incomplete), *(["all"] if "all".startswith(incomplete) else [])]
+
+
 def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the channels of the network that the command line names, which begin with the last item of the list."""
+    from cnnfx.errors import CnnfxError
+
+    network, wanted = _named_network(ctx), ctx.params.get("layer")
+    if network is None:
+        return []
+    try:
+        number = len(network.layers) if wanted in (None, "all") else network.layer_number(str(wanted))
+    except CnnfxError:  # reported when the command is run
+        return []
+    layer = network.layers[number - 1]
+    names = layer.filter_names if ctx.info_name == "show-filters" else layer.channel_names
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
+
+
+def _named_network(ctx: typer.Context) -> Network | None:
+    """Return the network that the filters on the command line make; None if they cannot be understood."""
     from cnnfx.errors import CnnfxError
     from cnnfx.formats import load_network
     from cnnfx.formats.kernel_text import parse_kernel
@@ -251,15 +276,12 @@ def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
 
     given = ctx.params
     # An option without its value, which is being completed, ends the parsing: the argument is still in `args`.
-    filters = ctx.args[:1] if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
+    argument = [str(given[name]) for name in ("spec", "model") if given.get(name)] or ctx.args[:1]
+    filters = argument if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
     try:
         network = concat([*map(load_network, filters), *map(parse_kernel, given.get("kernel") or [])])
         for spec in given.get("then") or []:
             network = network.then(load_network(spec))
-        number = str(given.get("layer"))
-        layer = network.upto(int(number) if number.isdecimal() else len(network.layers)).layers[-1]
     except (CnnfxError, IndexError):  # reported when the command is run; IndexError if no filters are named
-        return []
-    names = layer.filter_names if ctx.info_name == "show-filters" else layer.channel_names
-    before, comma, last = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
+        return None
+    return network

@@ -35,7 +35,7 @@ Spec = Annotated[
     ),
 ]
 LayerOption = Annotated[
-    str, option("--layer N|all", "The layer whose filters are shown, counted from 1.", options.FILTERS, parsers.layers)
+    str, option("--layer N|all", "The layer whose filters are shown, counted from 1.", options.FILTERS, parsers.layer)
 ]
 Only = Annotated[
     list[str] | None,
@@ -171,10 +171,8 @@ def _start(network: Network, spec: str | None, option_name: str) -> Network:
 
 
 def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
-    from cnnfx.cli.networks import checked_layer
-
     numbered = list(enumerate(network.layers, 1))
-    return numbered if layer == "all" else [numbered[checked_layer(network, int(layer)) - 1]]
+    return numbered if layer == "all" else [numbered[network.layer_number(layer) - 1]]
 
 
 def _selection(
@@ -202,11 +200,11 @@ def _selection(
 
 def _selected(network: Network, number: int, layer: Layer, only: Sequence[str] | None) -> Layer:
     """The layer with the filters that `--only` selects, without combinations; unchanged if it is not given."""
-    from cnnfx.cli.networks import chosen_channels, layer_owner
+    from cnnfx.cli.networks import chosen_channels
 
     if only is None:
         return layer
-    return _with_filters(layer, chosen_channels(only, layer.filter_names, layer_owner(network, number), "filter"))
+    return _with_filters(layer, chosen_channels(only, layer.filter_names, network.layer_owner(number), "filter"))
 
 
 def _with_filters(layer: Layer, chosen: Sequence[int]) -> Layer:

@@ -41,7 +41,7 @@ Layer = Annotated[
         "--layer N|classes",
         "The layer whose filters are shown, counted from 1, or the classes. By default the last layer.",
         options.FILTERS,
-        parsers.layer_or_classes,
+        parsers.layer,
     ),
 ]
 Only = Annotated[list[str] | None, options.only("-f --filters --only LIST", options.FILTERS)]
@@ -157,9 +157,7 @@ def show_patterns(
 
 def _layer_text(part: Network, layer: str | None) -> str:
     """The name of the layer in messages."""
-    from cnnfx.cli.networks import layer_owner
-
-    return f"the classes of {part.name}" if layer == "classes" else layer_owner(part)
+    return f"the classes of {part.name}" if layer == "classes" else part.layer_owner()
 
 
 def _search(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv.padding import OUTSIDE
-from cnnfx.nn.layers import COMBINATIONS, Activation, Array, LocalResponse, Pool
+from cnnfx.nn.layers import COMBINATIONS, Activation, Array, Pool
 from cnnfx.nn.receptive_field import Indexes
+
+if TYPE_CHECKING:
+    from cnnfx.nn.normalization import LocalResponse
 
 Position = tuple[int, int]
 """(row, column)."""

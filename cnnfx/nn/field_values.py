@@ -140,7 +140,7 @@ class FieldValues:
         return self.maps.sizes[source][1:] == (1, 1) != self.joined_size(number)
 
     def _sources(self, number: int, rows: Indexes, columns: Indexes) -> tuple[Indexes, Indexes]:
-        """Return the rows and columns of its input that the maps of a layer read; `OUTSIDE` is a zero of the padding."""
+        """Return the rows and columns of its input that a layer reads; `OUTSIDE` is a zero of the padding."""
         conv = self._layer(number).conv
         if conv is None:
             return rows, columns

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
-from cnnfx.pipeline.targets import ARRAY_FORMATS, PAGE_FORMATS, PICTURE_FORMATS, Target, layer_names
+from cnnfx.pipeline.targets import (
+    ARRAY_FORMATS,
+    PAGE_FORMATS,
+    PICTURE_FORMATS,
+    Target,
+    distinct,
+    layer_label,
+    layer_names,
+)
 from cnnfx.render.captions import image_caption
 from cnnfx.render.feature_grid import GridOptions, channel_grids, feature_grid
 from cnnfx.render.grid import Grid
@@ -132,7 +140,8 @@ def picture_texts(image: Image, layers: Layers) -> Iterator[str]:
 
 
 def _write_folder(target: Target, image: Image, layers: Layers, grid_options: GridOptions) -> Iterator[Written]:
-    paths = iter(target.make_files(layer_names([(number, maps.names) for number, maps in layers])))
+    labeled = [(_label(number, maps), maps.names) for number, maps in layers]
+    paths = iter(target.make_files(layer_names(labeled)))
     for number, maps in layers:
         grids = channel_grids(maps, grid_options)
         for index in range(maps.shape[0]):
@@ -145,6 +154,10 @@ def _write_folder(target: Target, image: Image, layers: Layers, grid_options: Gr
             is_picture = target.format in PICTURE_FORMATS
             notes = nonfinite_notes(str(path), [(number, maps)], index) if is_picture else ()
             yield Written(str(path), number, maps, range(index, index + 1), notes)
+
+
+def _label(number: int, maps: FeatureMaps) -> str:
+    return layer_label(maps.network.layers[-1].name, number)
 
 
 def nonfinite_notes(name: str, layers: Layers, channel: int | None = None) -> tuple[str, ...]:
@@ -174,6 +187,8 @@ def nonfinite_notes(name: str, layers: Layers, channel: int | None = None) -> tu
 def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> None:
     """Write feature maps as float32: a `.npy` file holds one array `(K, H, W)`, a `.npz` file also names and settings.
 
+    Several layers are called "maps1" and "names1" in a `.npz` file, or "maps.fire2-squeeze" by their names.
+
     Raises
     ------
     ArgumentError
@@ -192,8 +207,10 @@ def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> 
     import json
 
     arrays: dict[str, Any] = {}
-    for number, maps in layers:
-        suffix = str(number) if len(layers) > 1 else ""
+    labels = distinct(_label(number, maps) for number, maps in layers)
+    for (number, maps), label in zip(layers, labels, strict=True):
+        named = maps.network.layers[-1].name != ""
+        suffix = "" if len(layers) == 1 else f".{label}" if named else str(number)
         arrays[f"maps{suffix}"] = maps.whole()
         arrays[f"names{suffix}"] = np.array(maps.names)
     network = layers[-1][1].network

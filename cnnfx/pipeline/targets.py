@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -87,7 +87,7 @@ class Target(NamedTuple):
         if not self.folder:
             return [] if self.path is None else [self.path]
         folder = Path(self.path or "") / self.subfolder
-        return [folder / f"{self.stem}.{name}.{self.format}" for name in _distinct(map(file_name, channels))]
+        return [folder / f"{self.stem}.{name}.{self.format}" for name in distinct(map(file_name, channels))]
 
     def make_files(self, channels: Sequence[str]) -> list[Path]:
         """Create the folder if needed, and return the file of each channel.
@@ -161,9 +161,20 @@ def file_id(path: str | os.PathLike[str]) -> FileId | None:
     return found.st_dev, found.st_ino
 
 
-def layer_names(layers: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
-    """Return the channel names of layers, given by their numbers, prefixed with the layer if there are several."""
-    return [f"layer{number}.{name}" if len(layers) > 1 else name for number, names in layers for name in names]
+def layer_label(name: str, number: int) -> str:
+    """Return what files call a layer: its name, with "-" for "/" as in "fire2-squeeze", or "layer2" without one."""
+    return file_name(name.replace("/", "-")) or f"layer{number}"
+
+
+def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Return the channel names of layers, given by their labels, prefixed with these if there are several layers."""
+    labels = distinct(label for label, _ in layers)
+    names = [names for _, names in layers]
+    return [
+        f"{label}.{name}" if len(layers) > 1 else name
+        for label, each in zip(labels, names, strict=True)
+        for name in each
+    ]
 
 
 def file_name(name: str) -> str:
@@ -171,8 +182,8 @@ def file_name(name: str) -> str:
     return "".join(character if character.isalnum() or character in "-_.+" else "_" for character in name)
 
 
-def _distinct(names: Iterator[str]) -> list[str]:
-    """File names of which no two are equal, also where upper and lower case are not distinguished."""
+def distinct(names: Iterable[str]) -> list[str]:
+    """Return names of which no two are equal, also where upper and lower case are not distinguished."""
     given = list(names)
     counts = Counter(name.casefold() for name in given)
     return [f"{name}.{number}" if counts[name.casefold()] > 1 else name for number, name in enumerate(given, 1)]

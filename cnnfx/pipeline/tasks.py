@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnfx.errors import CnnfxError
 from cnnfx.pipeline.outputs import Written, write
 from cnnfx.pipeline.pipeline import Pipeline
-from cnnfx.pipeline.targets import Target, layer_names
+from cnnfx.pipeline.targets import Target, layer_label, layer_names
 from cnnfx.render.feature_grid import GridOptions
 from cnnfx.system.sizes import counted, shape_text
 
 if TYPE_CHECKING:
+    from cnnfx.nn.feature_maps import FeatureMaps
     from cnnfx.render.overlay import FramedPeak, OverlayOptions
+
+
+MAX_LISTED_LAYERS = 6
+"""With more layers, messages do not list each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +102,11 @@ class Processor:
             return Result(task.source, error=CnnfxError(message))
 
     def _process(self, task: Task, show: ShowOutput | None) -> Result:
-        if self.skip_existing and _is_written(task, self.pipeline.channel_names()):
+        if self.skip_existing and self._is_written(task, self.pipeline.channel_names()):
             return _skipped(task)
         image, layers = self.pipeline.run(task.content if task.content is not None else task.path or task.source)
         image = replace(image, name=task.source) if task.path else image
-        if self.skip_existing and _is_written(task, [(number, maps.names) for number, maps in layers]):
+        if self.skip_existing and self._is_written(task, [(number, maps.names) for number, maps in layers]):
             return _skipped(task)
         written = write(task.target, image, layers, self.grid_options, self.overlay_options)
         if show is not None:
@@ -112,6 +117,15 @@ class Processor:
         if task.target.path is not None:
             notes += [_summary(written), *_notes_on_zero_maps(written)]
         return Result(task.source, tuple(notes))
+
+    def _is_written(self, task: Task, layers: Sequence[tuple[int, Sequence[str]]] | None) -> bool:
+        """Return whether every file of a task exists; files are written completely or not at all."""
+        if layers is None and task.target.folder:
+            return False
+        network = self.pipeline.network
+        labeled = [(layer_label(network.layers[number - 1].name, number), names) for number, names in layers or []]
+        files = task.target.files(layer_names(labeled))
+        return bool(files) and all(file.is_file() for file in files)
 
 
 def process_serially(
@@ -129,14 +143,6 @@ def worker_killed(source: str) -> CnnfxError:
     )
 
 
-def _is_written(task: Task, layers: Sequence[tuple[int, Sequence[str]]] | None) -> bool:
-    """Whether every file of a task exists; files are written completely or not at all."""
-    if layers is None and task.target.folder:
-        return False
-    files = task.target.files(layer_names(layers or []))
-    return bool(files) and all(file.is_file() for file in files)
-
-
 def _skipped(task: Task) -> Result:
     return Result(task.source, (f"{task.source}: its output exists already.",))
 
@@ -147,30 +153,45 @@ def _summary(written: list[Written]) -> str:
     layers = {output.layer: output.maps for output in written}
     first = written[0].output
     name = first if len(files) == 1 else f"{len(files)} files, {first} the first"
+    shapes = [shape_text(maps.shape) for maps in layers.values()]
+    listed = ", ".join(shapes)
+    if len(shapes) > MAX_LISTED_LAYERS:
+        listed = f"{len(shapes)} layers, {shapes[0]} to {shapes[-1]}"
     if written[0].peaks is not None:
         count = sum(len(output.peaks or ()) for output in written)
-        name += f": {counted(count, 'peak')} in"
-        return f"{name} {', '.join(shape_text(maps.shape) for maps in layers.values())}"
-    return f"{name}: {', '.join(shape_text(maps.shape) for maps in layers.values())}"
+        return f"{name}: {counted(count, 'peak')} in {listed}"
+    return f"{name}: {listed}"
 
 
 def _notes_on_zero_maps(written: list[Written]) -> Iterator[str]:
     """Explain maps that are 0 everywhere, which look like a fault."""
+    zero: list[tuple[str, int, int]] = []
     for layer, maps in {output.layer: output.maps for output in written}.items():
         if maps.network.layers[-1].activation.kind != "relu" or "statistics" not in vars(maps):
             continue  # arrays are written without statistics
         count = sum(channel.range == (0, 0) and not channel.nonfinite for channel in maps.statistics)
-        if count:
-            verb = "is" if count == 1 else "are"
-            yield (
-                f"{count} of {len(maps.statistics)} maps {verb} 0 everywhere: ReLU set all values to 0. "
-                f"With the activation none, layer {layer} shows the values before."
-            )
+        zero += [(_title(maps, layer), count, len(maps.statistics))] if count else []
+    if len(zero) > MAX_LISTED_LAYERS:
+        count = sum(count for _, count, _ in zero)
+        yield f"{count} maps of {len(zero)} layers are 0 everywhere: ReLU set all values to 0."
+        return
+    for title, count, total in zero:
+        verb = "is" if count == 1 else "are"
+        yield (
+            f"{count} of {total} maps {verb} 0 everywhere: ReLU set all values to 0. "
+            f"With the activation none, {title} shows the values before."
+        )
+
+
+def _title(maps: FeatureMaps, layer: int) -> str:
+    return maps.network.layers[-1].name or f"layer {layer}"
 
 
 def _described(source: str, written: Written) -> dict[str, Any]:
     channels = [_described_channel(written, index) for index in written.channels]
-    return {"input": source, "output": written.output, "layer": written.layer, "channels": channels}
+    name = written.maps.network.layers[-1].name
+    named = {"layer_name": name} if name else {}
+    return {"input": source, "output": written.output, "layer": written.layer, **named, "channels": channels}
 
 
 def _described_channel(written: Written, index: int) -> dict[str, Any]:

@@ -199,10 +199,10 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
         if legend and len(layers) == 1:
             heading = Heading(picture_caption(image, number, maps), shown.legend)
         elif legend:
-            text = f"layer {number} · {layer_caption(maps.network.layers[-1], maps.shape)}"
+            text = f"{maps.network.layer_title(number)} · {layer_caption(maps.network.layers[-1], maps.shape)}"
             heading = Heading(text, shown.legend, LAYER_EMPHASIS)
         elif options.labels and len(layers) > 1:
-            heading = Heading(f"layer {number}")
+            heading = Heading(maps.network.layer_title(number))
         tiles = shown.tiles(with_ranges=legend)
         if options.with_filters:
             tiles = _with_filters(tiles, maps)

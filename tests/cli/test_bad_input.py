@@ -212,7 +212,7 @@ OPTIONS = [
     ("--padding", "full", "'full' is not valid, same or a whole number of pixels."),
     ("--pool", "max", "'max' is not max:N, mean:N (N of 1 or more) or none."),
     ("--pool", "max:0", "'max:0' is not max:N, mean:N (N of 1 or more) or none."),
-    ("--layer", "0", "'0' is not all or the number of a layer, 1 or more."),
+    ("--layer", "0", "'0' is not the name of a layer, nor its number, 1 or more."),
     ("--max-pixels", "1e6", "'1e6' is not a whole number of 1 or more."),
     ("--columns", "0", "'0' is not a whole number of 1 or more."),
     ("--scale", "0.5", "'0.5' is not a whole number of 1 or more."),

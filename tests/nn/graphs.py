@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
-from cnnfx.nn.layers import Activation, Combination, Conv, Layer, LocalResponse, Pool
+from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.nn.normalization import LocalResponse
 
 POOLS = [
     None,
