@@ -21,7 +21,7 @@ Scope = Literal["channel", "all"]
 Colormap = Literal["gray", "diverging", "heat", "magma", "viridis"]
 Channels = Literal["auto", "gray", "rgb", "each"]
 Activation = Literal[
-    "none", "relu", "relu6", "leaky_relu", "abs", "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "softmax"
+    "none", "relu", "abs", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "softmax"
 ]
 
 # The headings of the help that several commands share:
@@ -157,8 +157,9 @@ Border = Annotated[
 ActivationOption = Annotated[
     Activation | None,
     option(
-        "--activation",
-        "The function applied to each value: relu sets negative ones to 0, abs takes the magnitude.",
+        "--activation NAME",
+        "The function applied to each value: none, relu (sets negative ones to 0), abs (the magnitude), relu6, "
+        "leaky_relu, sigmoid, tanh, hard_sigmoid or hard_swish; or softmax, over all channels.",
         LAST_LAYER,
     ),
 ]

@@ -276,8 +276,7 @@ def _named_network(ctx: typer.Context) -> Network | None:
 
     given = ctx.params
     # An option without its value, which is being completed, ends the parsing: the argument is still in `args`.
-    argument = [str(given[name]) for name in ("spec", "model") if given.get(name)] or ctx.args[:1]
-    filters = argument if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
+    filters = ctx.args[:1] if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
     try:
         network = concat([*map(load_network, filters), *map(parse_kernel, given.get("kernel") or [])])
         for spec in given.get("then") or []:

@@ -219,7 +219,12 @@ OPTIONS = [
     ("--gap", "-1", "'-1' is not a whole number of 0 or more."),
     ("--background", "no color", "'no color' is not a color. Write a name such as gray, or #rrggbb."),
     ("--channels", "red", "'red' is not one of 'auto', 'gray', 'rgb', 'each'."),
-    ("--activation", "tanh", "'tanh' is not one of 'none', 'relu', 'abs'."),
+    (
+        "--activation",
+        "swish",
+        "'swish' is not one of 'none', 'relu', 'abs', 'relu6', 'leaky_relu', 'sigmoid', 'tanh', "
+        "'hard_sigmoid', 'hard_swish', 'softmax'.",
+    ),
 ]
 
 
