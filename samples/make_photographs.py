@@ -12,16 +12,16 @@ from pathlib import Path
 from PIL import Image
 from skimage import data
 
-NAMES = ("chelsea", "astronaut")
+NAMES = {"chelsea": "chelsea.png", "astronaut": "astronaut.jpg"}
+"""The files of the photographs; that of the cat has its exact pixels, since its probabilities are published."""
 
 
 def main() -> None:
-    """Write the photographs as JPEG files into the folder of this script, or another one."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
-    for name in NAMES:
-        path = (folder if folder.is_dir() else folder.parent) / f"{name}.jpg"
-        Image.fromarray(getattr(data, name)()).save(path, quality=92)
-        print(path)
+    """Write the photographs into the folder of this script, or another one."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for name, file in NAMES.items():
+        Image.fromarray(getattr(data, name)()).save(folder / file, quality=92)
+        print(folder / file)
 
 
 if __name__ == "__main__":
