@@ -39,6 +39,7 @@ ADVICE = {
     "folder_missing": Advice("Create it, or choose another with {option}."),
     "grid_size": Advice("Write one picture per channel with -o FOLDER/, or use a smaller --scale."),
     "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),
+    "image_data": Advice("Give it as --data.", usage=True),
     "is_folder": Advice("Give a file's name with {option}."),
     "kernel": Advice(usage=True),
     "layer_number": Advice(usage=True),

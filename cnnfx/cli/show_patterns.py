@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.features import ImageSource, LayerPatterns, Pattern
+    from cnnfx.features.search import Choice
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.targets import Target
 
@@ -38,10 +39,12 @@ Data = Annotated[
 Layer = Annotated[
     str | None,
     option(
-        "--layer N|classes",
-        "The layer whose filters are shown, counted from 1, or the classes. By default the last layer.",
+        "--layer NAME|N|classes",
+        "The layer whose filters are shown, by name or counted from 1, or the classes. By default the last layer that "
+        "makes maps.",
         options.FILTERS,
         parsers.layer,
+        parsers.complete_layers,
     ),
 ]
 Only = Annotated[list[str] | None, options.only("-f --filters --only LIST", options.FILTERS)]
@@ -109,14 +112,16 @@ def show_patterns(
       cnnfx show-patterns small.npz --layer classes -o classes.png
       cnnfx show-patterns model.npz --layer 1 --only 1,4,7-9
       cnnfx show-patterns sobel --data photos/ --method patches -o sobel.png
+      cnnfx show-patterns squeezenet --layer fire5 --only top:16 --data photos/
       cnnfx show-patterns model.npz --json > patterns.jsonl
     """
     from cnnfx.cli.inputs import InputImage, load_image_source
-    from cnnfx.cli.networks import chosen_channels, load_named_network, use_threads
+    from cnnfx.cli.networks import load_named_network, use_threads
     from cnnfx.cli.outputs import picture_target, print_escapes
     from cnnfx.errors import UsageError
-    from cnnfx.features.search import METHODS, network_up_to
-    from cnnfx.pipeline.patterns import patterns_title
+    from cnnfx.features.search import CLASSES, METHODS, network_up_to
+    from cnnfx.nn.selection import ALL
+    from cnnfx.pipeline.patterns import choose_channels, patterns_title
     from cnnfx.system.files import check_writable
 
     if as_json and output == "-":
@@ -134,8 +139,9 @@ def show_patterns(
 
         check_can_be_opened(target)
     part = network_up_to(network, layer)
-    channels = chosen_channels(only, part.output_names, _layer_text(part, layer))
-    images = load_image_source(network, data, quiet)
+    owner = f"the classes of {part.name}" if layer == CLASSES else part.layer_owner()
+    channels = choose_channels(part, ",".join(only or [ALL]), owner)
+    images = load_image_source(network, data, layer, quiet)
     methods = [name for name in METHODS if method is None or name in method]
     found = _search(network, images, layer, channels, methods, seed or 0, quiet)
     _print_notes(found, images, quiet)
@@ -155,16 +161,11 @@ def show_patterns(
             print_error("the best pattern of each filter is shown; -o FILE.png draws all.")
 
 
-def _layer_text(part: Network, layer: str | None) -> str:
-    """The name of the layer in messages."""
-    return f"the classes of {part.name}" if layer == "classes" else part.layer_owner()
-
-
 def _search(
     network: Network,
     images: ImageSource,
     layer: str | None,
-    channels: list[int],
+    channels: Sequence[int] | Choice,
     methods: Sequence[str],
     seed: int,
     quiet: bool,
@@ -172,9 +173,8 @@ def _search(
     from cnnfx.cli.console import data_progress
     from cnnfx.features import find_patterns
 
-    wanted = int(layer) if layer is not None and layer != "classes" else cast(Literal["classes"] | None, layer)
     with data_progress(quiet) as progress:
-        return find_patterns(network, images, wanted, channels, methods=methods, seed=seed, progress=progress)
+        return find_patterns(network, images, layer, channels, methods=methods, seed=seed, progress=progress)
 
 
 def _print_notes(found: LayerPatterns, images: ImageSource, quiet: bool) -> None:
@@ -228,6 +228,7 @@ def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict
     return {
         "network": network.name,
         "layer": found.layer,
+        **({"layer_name": found.layer_name} if found.layer_name else {}),
         "filter": pattern.name,
         "channel": pattern.number,
         "receptive_field": {"width": width, "height": height},

@@ -30,6 +30,9 @@ PATCHES = 9
 MAXIMIZED_INPUTS = 4
 """Maximized inputs of each channel."""
 
+Choice = Callable[[Sequence[float]], Sequence[int]]
+"""Chooses channels by the largest activation of each."""
+
 Progress = Callable[[str, int, int], None]
 """Called with the unit ("images" or "inputs"), the number processed so far and the total number."""
 
@@ -92,7 +95,7 @@ def find_patterns(
     network: Network,
     images: ImageSource,
     layer: int | str | None = None,
-    channels: Sequence[int] | None = None,
+    channels: Sequence[int] | Choice | None = None,
     *,
     methods: Sequence[str] = METHODS,
     seed: int = 0,
@@ -107,8 +110,9 @@ def find_patterns(
         The images that are searched.
     layer : int or str, optional
         The number of a layer, 1 for the first, or its name, or "classes"; by default the last that makes maps.
-    channels : sequence of int, optional
-        Output channels of the layer, 0 … K − 1; all by default.
+    channels : sequence of int, or function, optional
+        Output channels of the layer, 0 … K − 1; all by default. A function is called with the largest activation of
+        each channel in the images, and returns them.
     methods : sequence of str
         From `METHODS`. Patches are always computed.
     seed : int
@@ -122,9 +126,12 @@ def find_patterns(
     """
     network = _bind(network_up_to(network, layer), images)
     names = network.output_names
-    channels = range(len(names)) if channels is None else channels
     report = progress or (lambda what, done, total: None)
     top = find_top_activations(network, images, PATCHES, lambda done: report("images", done, len(images)))
+    if channels is None:
+        channels = range(len(names))
+    elif callable(channels):
+        channels = channels([of_channel[0].activation if of_channel else 0.0 for of_channel in top])
     patches = [cut_patches(network, images, top[channel]) for channel in channels]
     if "deconvolution" in methods:
         patches = _with_projections(network, images, channels, top, patches)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,21 @@ from numpy.typing import NDArray
 from cnnfx.datasets import Dataset, load_dataset
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.features import ImageArray, ImageFiles, ImageSource, LayerPatterns, Pattern, find_patterns
-from cnnfx.features.search import METHODS, Method, network_up_to
+from cnnfx.features.images import reads_whole_images
+from cnnfx.features.search import METHODS, Choice, Method, network_up_to
 from cnnfx.formats.load import load_network
-from cnnfx.images import find_images, load_image
+from cnnfx.images import Image, find_images, load_image
+from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
 from cnnfx.images.load import PICTURE_EXTENSIONS
 from cnnfx.nn.network import Network
-from cnnfx.nn.selection import select_channels
+from cnnfx.nn.selection import depends_on_image, select_channels
 from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.features import patterns_picture
 from cnnfx.render.picture import Picture
 from cnnfx.system.arguments import whole_number
 from cnnfx.system.sizes import counted, size_text
 from cnnfx.training.model_data import load_model_data
+from cnnfx.training.prepare import prepare
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,7 +72,7 @@ def show_patterns(
     network: str | os.PathLike[str] | Network,
     data: str | os.PathLike[str] | NDArray[Any] | ImageSource | None = None,
     *,
-    layer: int | Literal["classes"] | None = None,
+    layer: int | str | None = None,
     only: str = "all",
     methods: Method | Sequence[Method] = METHODS,
     columns: int | None = None,
@@ -84,11 +87,14 @@ def show_patterns(
         A preset's name, or the path of a filter file or model.
     data : str, path, array (N, C, H, W) or ImageSource, optional
         The images to search: a folder of pictures, a picture, a data set as for `cnnfx.train`, or an array of uint8 or
-        of float32 in 0..1. By default those that a model was trained on; for other networks MNIST or drawn digits.
-    layer : int or "classes", optional
-        1 is the first layer; the last by default.
+        of float32 in 0..1. By default those that a model was trained on; for other networks of gray images MNIST or
+        drawn digits.
+    layer : int or str, optional
+        The number of a layer, 1 for the first, or its name, or "classes" for the scores of a classifier. By default
+        the last layer that makes maps.
     only : str
-        The filters, such as "1,4,7-9"; see `cnnfx.nn.selection.select_channels`.
+        The filters, such as "1,4,7-9", or "top:16" for those with the largest activations; see
+        `cnnfx.nn.selection.select_channels`.
     methods : sequence of str, or str
         Some of "patches", "deconvolution" and "maximization".
     columns : int, optional
@@ -114,10 +120,10 @@ def show_patterns(
     seed = whole_number("seed", seed, 0)
     if columns is not None:
         columns = whole_number("columns", columns, 1)
-    channels = select_channels(network_up_to(loaded, layer).output_names, only)
+    channels = choose_channels(network_up_to(loaded, layer), only)
     if data is None or isinstance(data, str | os.PathLike):
         spec = None if data is None else os.fspath(data)
-        images = open_images(loaded, spec, lambda: _load_labeled(loaded, spec))
+        images = open_images(loaded, spec, lambda: _load_labeled(loaded, spec), layer)
     else:
         images = ImageArray("array", data) if isinstance(data, np.ndarray) else data
     found = find_patterns(loaded, images, layer, channels, methods=chosen, seed=seed, progress=progress)
@@ -126,34 +132,91 @@ def show_patterns(
 
 def patterns_title(network: Network, found: LayerPatterns, data: str) -> str:
     """Return the title of the picture: network, layer, size of the patches, and the images that were searched."""
-    layer = "classes" if found.layer == "classes" else f"layer {found.layer}"
+    layer = "classes" if found.layer == "classes" else f"layer {found.layer_name or found.layer}"
     images = counted(found.images, "image")
     return f"{network.name}, {layer} · patches of {size_text(found.size)} · from {images} of {data}"
 
 
-def open_images(network: Network, spec: str | None, load_labeled: Callable[[], Dataset]) -> ImageSource:
-    """Return the images to search: a folder of pictures, one picture, or the training images of a data set.
+def choose_channels(network: Network, only: str, owner: str = "") -> Sequence[int] | Choice:
+    """Return the channels of a network's last layer, or the classes, that a list selects.
 
     Parameters
     ----------
     network : Network
-        Determines whether pictures are read in gray or in color.
+        See `cnnfx.features.search.network_up_to`.
+    only : str
+        See `cnnfx.nn.selection.select_channels`.
+    owner : str, optional
+        What the channels belong to, for messages.
+
+    Returns
+    -------
+    sequence of int, or function
+        For `find_patterns`. A function for a list that contains "top:N".
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such channel.
+    """
+    names = network.output_names
+    chosen = select_channels(names, only, owner, strengths=lambda: [0.0] * len(names))
+    if not depends_on_image(names, only):
+        return chosen
+    return lambda activations: select_channels(names, only, owner, strengths=lambda: activations)
+
+
+def open_images(
+    network: Network, spec: str | None, load_labeled: Callable[[], Dataset], layer: int | str | None = None
+) -> ImageSource:
+    """Return the images to search: a folder of pictures, one picture, or the training images of a data set.
+
+    Pictures are read in gray or in color, as the network reads them. Where a layer reads whole photographs, as a
+    classifier does, they are brought to the size of the network's input.
+
+    Parameters
+    ----------
+    network : Network
     spec : str, optional
         A path or the name of a data set.
     load_labeled : function to Dataset
         Called if `spec` names neither pictures nor a folder of them.
+    layer : int or str, optional
+        The layer whose patterns are wanted; see `show_patterns`.
 
     Raises
     ------
     FileError
         If there are none, or they cannot be read.
+    ArgumentError
+        If none are given to a network of color images that was not trained on a data set.
     """
     path = None if spec is None else Path(spec).expanduser()
     if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
-        channels = color_mode(network)
-        return ImageFiles(path.name or str(path), find_images([path]), lambda file: load_image(file, channels=channels))
+        return ImageFiles(path.name or str(path), find_images([path]), _picture_loader(network, layer))
+    if spec is None and not network.meta and color_mode(network) == "rgb":
+        message = (
+            f"{network.name} reads images in color, and no images are given to search: name a folder of photographs."
+        )
+        raise ArgumentError(message, remedy="image_data")
     dataset = load_labeled()
     return ImageArray(dataset.name, dataset.train_images)
+
+
+def _picture_loader(network: Network, layer: int | str | None) -> Callable[[Path], Image]:
+    """Return a function that loads a picture as a layer reads it."""
+    channels = color_mode(network)
+    is_whole = reads_whole_images(network_up_to(network, layer))
+    # Digits are searched as they are in their data set.
+    if not is_whole or network.input.size is None or network.input.fit == "digit":
+        return lambda file: load_image(file, channels=channels)
+
+    def load(file: Path) -> Image:
+        prepared = prepare(network, file)
+        names = RGB_NAMES if channels == "rgb" else GRAY_NAMES
+        return Image(prepared.image.name, prepared.pixels, names)
+
+    return load
 
 
 def _load_labeled(network: Network, spec: str | None) -> Dataset:

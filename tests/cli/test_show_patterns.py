@@ -193,6 +193,7 @@ def test_a_missing_layer_or_filter_of_a_model_is_refused(model, args, code, mess
         ("--only", "2-", "'2-' is not a list of channels. Write a range with both ends, such as 2-4."),
         ("--only", "4-2", "the range 4-2 goes from a larger number to a smaller one. Write 2-4."),
         ("--layer", "0", "'0' is not the name of a layer, nor its number, 1 or more."),
+        ("--layer", "zero", "There is no layer 'zero': edges has 1 layer."),
         ("--method", "patches,magic", "'magic' is not one of patches, deconvolution, maximization."),
         ("--seed", "-1", "'-1' is not a whole number of 0 or more."),
     ],
