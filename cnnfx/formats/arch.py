@@ -11,8 +11,10 @@
   numbers and trained. They come after the layer's `[[layer.filter]]`, if it has both.
 - A `[[layer.filter]]` with weights is initialized with these and trained. `learn = false`, in the layer or in a filter,
   holds weights and bias fixed.
-- The settings are those of filter files. A file without `[[layer]]` is one layer.
-- The classifier head is not part of the file: the number of classes and the size of the maps depend on the data.
+- The settings are those of filter files, as far as networks with them can be trained: each layer reads the one before.
+  A file without `[[layer]]` is one layer.
+- The classifier head is not part of the file: the number of classes and the size of the maps depend on the data. So do
+  the input and the names of the classes.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,10 @@ DEFAULT_WIDTHS = (24, 48)
 """The number of filters of each layer of the default network."""
 DEFAULT_KERNEL_SIZE = 5
 """The rows and columns of its filters."""
+TRAINED_ACTIVATIONS = ("none", "relu", "abs")
+"""The activations of layers that can be trained."""
+DATA_KEYS = ("input", "classes")
+"""The keys of filter files whose values the data set gives."""
 ARCH_KEYS = ("filters", "size", "learn")
 """The keys of a layer that filter files do not have."""
 
@@ -115,14 +121,57 @@ def parse_arch(values: Mapping[str, Any], location: Location, name: str) -> Arch
     for key in ARCH_KEYS:
         if key in values:
             raise location.error(f"{key} is outside the layers. Write it under its [[layer]].")
+    for key in DATA_KEYS:
+        if key in values:
+            raise location.at(key).error("the data set gives it. Remove it from the arch file.")
     tables = Table(values, location, values).tables("layer")
     read = [_read_layer(table, location.at(f"layer {number}")) for number, table in enumerate(tables, 1)]
-    network = parse_network({**values, "layer": [table for table, *_ in read]}, location, name)
-    return Arch(network, tuple(random for _, random, _ in read), tuple(trainable for *_, trainable in read))
+    network = parse_network({**values, "layer": [layer.table for layer in read]}, location, name)
+    _check_trainable(network, location)
+    counts = [len(layer.filter_names) for layer in network.layers]
+    return Arch(
+        network,
+        tuple(np.arange(count) >= count - layer.random for count, layer in zip(counts, read, strict=True)),
+        tuple(np.broadcast_to(layer.trainable, count).copy() for count, layer in zip(counts, read, strict=True)),
+    )
 
 
-def _read_layer(values: Mapping[str, Any], location: Location) -> tuple[dict[str, Any], Flags, Flags]:
-    """Return a layer's table in the language of filter files, and which of its filters are random and trainable."""
+def _check_trainable(network: Network, location: Location) -> None:
+    """Check that the layers are of the kinds that can be trained."""
+    for number, layer in enumerate(network.layers, 1):
+        if layer.conv is None or network.sources(number) != (number - 1,):
+            problem = "layers without filters, or that read others than the layer before"
+        elif layer.conv.groups > 1:
+            problem = "filters in groups"
+        elif layer.activation.kind not in TRAINED_ACTIVATIONS:
+            problem = f"activations other than {', '.join(TRAINED_ACTIVATIONS)}"
+        elif layer.local_response is not None:
+            problem = "layers with local response normalization"
+        elif layer.pool is not None and layer.pool.block is None:
+            problem = 'poolings other than of adjacent blocks, such as "max:2",'
+        else:
+            continue
+        raise location.at(f"layer {layer.name or number}").error(f"{problem} cannot be trained.")
+
+
+class _ReadLayer(NamedTuple):
+    """A layer's table in the language of filter files.
+
+    Attributes
+    ----------
+    table : dict
+    random : int
+        The number of filters, the last ones, that are initialized with random numbers.
+    trainable : array of bool
+        Whether each filter is trained: (K,), or () for all filters of the layer.
+    """
+
+    table: dict[str, Any]
+    random: int
+    trainable: Flags
+
+
+def _read_layer(values: Mapping[str, Any], location: Location) -> _ReadLayer:
     written = Table(values, location, values).tables("filter")
     count, zeros = _read_size(values, location)
     default = _flag(values, location, True)
@@ -133,9 +182,10 @@ def _read_layer(values: Mapping[str, Any], location: Location) -> tuple[dict[str
     trainable = [_flag(one, location.at(f"filter {number}"), default) for number, one in enumerate(written, 1)]
     added = [{"name": str(len(written) + number), "weights": zeros} for number in range(1, count + 1)]
     table = {key: value for key, value in values.items() if key not in ARCH_KEYS}
-    if written or added:
-        table["filter"] = [*({key: one[key] for key in one if key != "learn"} for one in written), *added]
-    return table, np.arange(len(written) + count) >= len(written), np.array([*trainable, *[True] * count], bool)
+    if not written and not added:
+        return _ReadLayer(table, 0, np.array(default))
+    table["filter"] = [*({key: one[key] for key in one if key != "learn"} for one in written), *added]
+    return _ReadLayer(table, count, np.array([*trainable, *[True] * count], bool))
 
 
 def _read_size(values: Mapping[str, Any], location: Location) -> tuple[int, list[list[int]]]:

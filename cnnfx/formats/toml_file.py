@@ -146,7 +146,7 @@ def _parse_layers(
 
 def _layer_table(values: Any, location: Location, number: int) -> Table:
     name = values.get("name") if isinstance(values, dict) else None
-    is_name = isinstance(name, str) and name.isprintable()
+    is_name = isinstance(name, str) and name.strip() and name.isprintable()
     return Table(values, location.at(f"layer {name if is_name else number}"), (*LAYER_KEYS, *GRAPH_KEYS))
 
 
@@ -171,7 +171,7 @@ def _parse_place(table: Table) -> Layer:
 
 def _inputs(table: Table, place: Layer, channels: Sequence[Names | None]) -> Inputs:
     """Return what a layer reads, given the names of its sources' channels, empty or None if they are not known."""
-    title = "the layer below" if not place.sources else "the joined layers"
+    title = "the layer below" if not place.sources else "the joined input"
     if len(place.sources) == 1:
         title = f"layer {place.sources[0]}"
     known = [names for names in channels if names]
@@ -201,7 +201,7 @@ def _check_output(network: Network, top: Table) -> None:
     try:
         *_, (_, height, width) = network.output_shapes((channels, *size))
     except ArgumentError as error:
-        raise top.location.error(f"{error}") from error
+        raise top.location.error(f"{str(error).rstrip('.')}.") from error
     if classes and (height, width) != (1, 1):
         maps = size_text((height, width))
         raise top.at("classes").error(

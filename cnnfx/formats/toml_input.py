@@ -39,7 +39,8 @@ def parse_input(values: Any, location: Location) -> tuple[Input, bool]:
     try:
         return Input("rgb" if channels == "bgr" else channels, **settings), channels == "bgr"
     except ArgumentError as error:
-        raise location.error(f"{str(error).rstrip('.')}.") from error
+        key, _, problem = str(error).partition(" of the input: ")
+        raise table.at(key).error(f"{problem.rstrip('.')}.") from error
 
 
 def _parse_size(table: Table) -> tuple[int, int]:

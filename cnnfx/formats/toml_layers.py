@@ -13,6 +13,7 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.toml_filters import Inputs, Names, ParsedFilters, parse_filters
 from cnnfx.formats.toml_schema import Location, Table, check_unique, describe, suggestion
 from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Activation, Combination, Conv, Layer, Pool
+from cnnfx.system.sizes import counted, shape_text
 
 if TYPE_CHECKING:
     from cnnfx.formats.batch_norm import BatchNorm
@@ -150,25 +151,25 @@ def _parse_tensors(table: Table, context: Context) -> ParsedFilters:
     if "filter" in table:
         raise table.location.error("weights and [[filter]] are both given. Write one or the other.")
     tensors, value, location = context.tensors(), table.values["weights"], table.at("weights")
+    shape = tensors.shape(value, location)
     if table.flag("dense"):
-        count, features = _sizes(tensors.shape(value, location), 2, location, "dense filters (K, inputs)")
-        weights = tensors.read(value, (count, features), location)
-        weights = weights.reshape(count, -1, *_dense_size(table, context.inputs, features))
+        _check_axes(shape, value, location, "(filters, inputs)")
+        rows, columns = _dense_size(table, context.inputs, shape[1])
+        weights = tensors.read(value, shape, location).reshape(shape[0], -1, rows, columns)
     else:
-        _refuse(table, ("size",), "dense = true", "a layer with dense = true")
-        shape = _sizes(tensors.shape(value, location), 4, location, "filters (K, C, rows, columns)")
-        weights = tensors.read(value, (None, _channels(table, context.inputs, shape), None, None), location)
+        _refuse(table, ("size",), "dense filters", "a layer with dense = true")
+        _check_axes(shape, value, location, "(filters, channels, rows, columns)")
+        weights = tensors.read(value, (None, _channels(table, context.inputs), None, None), location)
     bias = np.zeros(len(weights), np.float32)
     if "bias" in table:
         bias = tensors.read(table.values["bias"], (len(weights),), table.at("bias"))
     return ParsedFilters(_parse_names(table, context, len(weights)), weights, bias, None)
 
 
-def _sizes(shape: tuple[int, ...], axes: int, location: Location, needed: str) -> tuple[int, ...]:
-    if len(shape) != axes:
-        found = "a number" if not shape else f"an array with {len(shape)} axes, {'×'.join(map(str, shape))}"
-        raise location.error(f"found {found}; {needed} are needed here.")
-    return shape
+def _check_axes(shape: tuple[int, ...], value: Any, location: Location, needed: str) -> None:
+    if len(shape) != len(needed.split(",")):
+        found = f'the tensor "{value}" has the shape' if isinstance(value, str) else "found an array of shape"
+        raise location.error(f"{found} {shape}; {needed} is needed here.")
 
 
 def _dense_size(table: Table, inputs: Inputs, features: int) -> tuple[int, int]:
@@ -185,13 +186,13 @@ def _dense_size(table: Table, inputs: Inputs, features: int) -> tuple[int, int]:
         rows = columns = round((features / inputs.channels) ** 0.5)
     channels = inputs.channels or features // (rows * columns)
     if channels * rows * columns != features:
-        size = f"{channels} channels of {columns}×{rows}"
+        size = shape_text((channels, rows, columns))
         hint = "" if "size" in table else " Write size = [rows, columns]."
         raise table.at("weights").error(f"{features} inputs of the dense filters are not {size}.{hint}")
     return rows, columns
 
 
-def _channels(table: Table, inputs: Inputs, shape: tuple[int, ...]) -> int | None:
+def _channels(table: Table, inputs: Inputs) -> int | None:
     """Return the number of channels that each filter must have; None if it depends on the image."""
     if table.values.get("groups") == "depthwise":
         return 1
@@ -207,7 +208,7 @@ def _parse_groups(table: Table, context: Context, weights: Any) -> int:
     count = context.inputs.channels
     depthwise = table.values.get("groups") == "depthwise"
     if depthwise and count is None:
-        raise table.at("groups").error("the number of input channels is not known here. Write it in place of the text.")
+        raise table.at("groups").error("the number of input channels is not known here. Write groups = NUMBER.")
     groups = count or 1 if depthwise else _whole_groups(table)
     if len(weights) % groups:
         raise table.at("groups").error(f"{len(weights)} filters cannot be divided into {groups} groups.")
@@ -231,11 +232,12 @@ def _parse_names(table: Table, context: Context, count: int) -> Names:
             raise location.error('the file has no classes. Write classes = ["…", "…"] at the top.')
         names = context.classes
     elif isinstance(value, list):
-        names = tuple(Table({"name": name}, location, ("name",)).name("name") for name in value)
+        given = {f"name {number}": name for number, name in enumerate(value, 1)}
+        names = tuple(map(Table(given, location, given).name, given))
     else:
         raise table.wrong_type("names", 'an array of names, or "classes",')
     if len(names) != count:
-        raise location.error(f"there are {len(names)} names for {count} filters.")
+        raise location.error(f"{counted(len(names), 'name')} for {counted(count, 'filter')}.")
     check_unique(names, location, "filters")
     return names
 

@@ -112,7 +112,7 @@ class Tensors:
             return self._headers[name]
         if self._archive is None:
             raise location.error(
-                f'"{name}" is the name of a tensor, but the file has none. '
+                f'"{name}" is the name of a tensor, but the file names no tensors. '
                 'Write tensors = "NAME.npz" at the top, with the name of a file in the same folder.'
             )
         if name not in self._archive.names:

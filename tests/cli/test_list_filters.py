@@ -52,8 +52,8 @@ def test_the_channels_of_a_preset_of_several_layers_are_listed_by_layer():
 def test_trained_networks_are_listed_with_the_names_of_their_layers_and_some_of_their_classes():
     text = done("list-filters").stdout
     assert (
-        "layers: conv1, pool1, conv2, conv3, conv4, probability, face12, half, face24, quarter, face48, eighth, face96, "
-        "faces\n"
+        "layers: conv1, pool1, conv2, conv3, conv4, probability, face12, half, face24, quarter, face48, eighth, "
+        "face96, faces\n"
         "channels: face of 12 pixels, face of 24 pixels, face of 48 pixels, face of 96 pixels\n"
     ) in text
     assert (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cnnfx.backprop import layers as backprop
 from cnnfx.errors import FileError
 from cnnfx.formats import load_network
-from cnnfx.formats.arch import default_arch, load_arch
+from cnnfx.formats.arch import TRAINED_ACTIVATIONS, default_arch, load_arch
 
 EDGES = """
 [[layer]]
@@ -112,3 +113,50 @@ def test_an_error_is_reported_with_its_location(arch, text, message) -> None:
 def test_numbers_out_of_range_are_refused_for_the_default_network() -> None:
     with pytest.raises(FileError, match="the default network: layer 2, filters: a whole number from 1"):
         default_arch((16, 0))
+
+
+NAMED = '[[layer]]\nname = "one"\nfilters = 3\nsize = 3\n'
+READING = '[[layer]]\nname = "two"\nfrom = "one"\n'
+
+
+def test_named_layers_that_read_the_layer_before_can_be_trained(arch) -> None:
+    network = arch(NAMED + READING + "filters = 2\nsize = 1").network
+    assert [network.sources(number) for number in (1, 2)] == [(0,), (1,)]
+
+
+def test_filters_that_are_tensors_are_trained_unless_held_fixed(arch, tmp_path) -> None:
+    np.savez(tmp_path / "t.npz", w=np.ones((2, 1, 3, 3), np.float32))
+    text = 'tensors = "t.npz"\n[[layer]]\nweights = "w"\n'
+    assert arch(text).trainable[0].tolist() == [True, True]
+    assert arch(text + "learn = false").trainable[0].tolist() == [False, False]
+    assert arch(text).random[0].tolist() == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (NAMED + READING + "activation = 'relu'",
+         "layer two: layers without filters, or that read others than the layer before cannot be trained."),
+        (NAMED + '[[layer]]\nname = "two"\nfrom = "input"\nfilters = 2\nsize = 3',
+         "layer two: layers without filters, or that read others than the layer before cannot be trained."),
+        (NAMED + READING + "weights = [[[[1]]], [[[1]]], [[[1]]]]\ngroups = 3",
+         "layer two: filters in groups cannot be trained."),
+        (NAMED + "activation = 'tanh'", "layer one: activations other than none, relu, abs cannot be trained."),
+        ("[[layer]]\nfilters = 2\nsize = 3\nlocal_response = { size = 3 }",
+         "layer 1: layers with local response normalization cannot be trained."),
+        (NAMED + "pool = { kind = 'max', size = 3, stride = 2 }",
+         'layer one: poolings other than of adjacent blocks, such as "max:2", cannot be trained.'),
+        (NAMED + "pool = 'mean:all'",
+         'layer one: poolings other than of adjacent blocks, such as "max:2", cannot be trained.'),
+        ("classes = ['a']\n" + NAMED, "classes: the data set gives it. Remove it from the arch file."),
+        ("[input]\nsize = 28\n" + NAMED, "input: the data set gives it. Remove it from the arch file."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_reported(arch, tmp_path, text, message) -> None:
+    with pytest.raises(FileError) as caught:
+        arch(text)
+    assert str(caught.value) == f"{tmp_path / 'net.toml'}: {message}"
+
+
+def test_the_activations_that_can_be_trained_are_those_of_the_training() -> None:
+    assert set(TRAINED_ACTIVATIONS) == {"none", *backprop.ACTIVATIONS}

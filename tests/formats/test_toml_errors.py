@@ -209,7 +209,8 @@ def test_a_missing_model_is_named():
     assert refusal_of("m.npz") == "m.npz: there is no such file. Check the path; cnnfx train makes a model."
 
 
-words = st.sampled_from(["a", "b", "*", "", "same", "relu", "max:2", "norm", "mirror", "1/9", "-1"])
+WORDS = "* a b x y same relu prelu softmax max max:2 mean:all norm mirror 1/9 -1 input add multiply bgr gray depthwise classes"
+words = st.sampled_from(["", *WORDS.split()])
 scalars = st.one_of(st.booleans(), st.integers(-2, 4), st.floats(), words, st.dates(), st.just(10**400))
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=2))
 
@@ -240,6 +241,45 @@ inputs = { a = [[1, 2]], m = [[3]] }
 weights = [[1]]
 """
 
+GRAPH = """
+name = "n"
+classes = ["a", "b"]
+[input]
+channels = "bgr"
+size = [6, 7]
+fit = "crop"
+resize = 9
+resample = "bicubic"
+scale = 255
+mean = [1, 2, 3]
+std = [2, 2, 2]
+[[layer]]
+name = "x"
+weights = [[[[1]], [[2]], [[3]]], [[[1]], [[0]], [[0]]]]
+bias = [0, 1]
+names = ["a", "b"]
+batch_norm = { weight = 1, bias = [0, 1], running_mean = 0, running_var = [1, 2], epsilon = 0.1 }
+activation = "prelu"
+slope = [0.1, 0.2]
+pool = { kind = "max", size = 3, stride = 2, padding = [[1, 0], [0, 1]], ceil = true, count_padding = false }
+[[layer]]
+name = "y"
+weights = [[[[2]]], [[[3]]]]
+groups = "depthwise"
+local_response = { size = 3, alpha = 0.1, beta = 0.5, k = 2 }
+[[layer]]
+name = "z"
+from = ["x", "y"]
+join = "add"
+activation = "softmax"
+[[layer]]
+weights = [[1, 2], [3, 4]]
+dense = true
+size = 1
+names = "classes"
+pool = "mean:all"
+"""
+
 
 def containers(value):
     """Yield every table and array in a value, including the value itself."""
@@ -249,9 +289,10 @@ def containers(value):
             yield from containers(inner)
 
 
-@given(st.data())
-def test_any_tables_are_a_network_or_refused(data):
-    content = tomllib.loads(WHOLE)
+@pytest.mark.parametrize("text", [WHOLE, GRAPH])
+@given(data=st.data())
+def test_any_tables_are_a_network_or_refused(text, data):
+    content = tomllib.loads(text)
     for _ in range(data.draw(st.integers(1, 2))):
         container = data.draw(st.sampled_from(list(containers(content))))
         key = data.draw(st.sampled_from(list(container) if isinstance(container, dict) else range(len(container))))
