@@ -28,6 +28,13 @@ MIN_IMAGES_FOR_WORKERS = 8
 MAX_PREVIEWED_IMAGES = 4
 """With more images there is no preview in the terminal."""
 
+MAX_PREVIEWED_LAYERS = 6
+"""With more layers there is no preview in the terminal."""
+MAX_PREVIEWED_MAPS = 64
+"""With more maps of a layer, the preview shows only those with the strongest response."""
+STRONGEST_PREVIEWED = 12
+"""The number of maps that the preview shows then."""
+
 Jobs = Annotated[
     int | None,
     option(
@@ -317,6 +324,12 @@ def _show(written: list[Written], color_scale: ColorScale, terminal: Terminal) -
     from cnnfx.render.preview import maps_preview
 
     layers = {output.layer: output.maps for output in written}
+    if len(layers) > MAX_PREVIEWED_LAYERS:
+        return
     for number, maps in layers.items():
         heading = f"{maps.network.layer_title(number)}\n" if len(layers) > 1 else ""
+        if maps.shape[0] > MAX_PREVIEWED_MAPS:
+            heading += f"the {STRONGEST_PREVIEWED} of {maps.shape[0]} maps with the strongest response\n"
+            order = sorted(range(maps.shape[0]), key=[-high for _, high in maps.signal_ranges].__getitem__)
+            maps = maps.select(order[:STRONGEST_PREVIEWED])
         print_lines(heading + maps_preview(maps, color_scale, terminal))

@@ -107,7 +107,7 @@ class Cells:
         width = max(self.section.tile_size[0], self._small_size[0])
         if not self.labels:
             return width
-        return max(width, self._label_left + self._label_width)
+        return max(width, self._label_left + self.label_width)
 
     @cached_property
     def height(self) -> int:
@@ -182,7 +182,7 @@ class Cells:
         return max((size[1] for size in sizes), default=0), max((size[0] for size in sizes), default=0)
 
     @cached_property
-    def _label_width(self) -> int:
+    def label_width(self) -> int:
         """The width of the longest label with its range, limited to `MAX_LABEL_EMS`."""
         with_range = any(tiles.ranges is not None for tiles in self.section.tiles)
         reserved = text_width(SAMPLE_RANGE, self.font_size) if with_range else 0
@@ -196,7 +196,7 @@ class Cells:
     @cached_property
     def _is_beside(self) -> bool:
         """Whether labels are beside the small pictures."""
-        return self.labels and self._small_size[0] > 0 and self._fits_beside(self._label_width)
+        return self.labels and self._small_size[0] > 0 and self._fits_beside(self.label_width)
 
     def _fits_beside(self, label_width: int) -> bool:
         needed = self._small_size[0] + self._small_gap + min(label_width, MAX_LABEL_EMS * self.font_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,11 +18,12 @@ from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer
 from cnnfx.render.captions import image_caption, layer_caption, picture_caption
-from cnnfx.render.cells import ENLARGED_SIDE, Section
+from cnnfx.render.cells import ENLARGED_SIDE, Cells, Section
 from cnnfx.render.color import Colormap, ColorScale, LinearScale, Normalize, Scope, draw_values, linear_scale
-from cnnfx.render.grid import Grid
+from cnnfx.render.grid import MIN_FONT_SIZE, Grid
 from cnnfx.render.heading import Heading
 from cnnfx.render.legend import Legend, ScaleBar, range_texts, scale_bars
+from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.png import write_png
 from cnnfx.render.tiles import Levels, Tiles
 from cnnfx.system.files import atomic_write
@@ -32,8 +34,12 @@ if TYPE_CHECKING:
 
 MANY_MAPS = 64
 """With more maps in a picture, small maps are enlarged less, so that the area of the picture stays about the same."""
+MAX_IMAGE_CHANNELS = 4
+"""With more groups, the filters of a layer are not those of a picture's channels, each filtered separately."""
 MIN_ENLARGED_SIDE = 48
 """Maps are enlarged to about this side in pixels, however many there are."""
+SINGLE_PIXEL_SIDE = 24
+"""The side of maps of one pixel in a picture of many maps, in pixels."""
 LAYER_EMPHASIS = 1.1
 """The font size of the heading of a layer, relative to that of labels."""
 
@@ -194,7 +200,7 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
     legend = options.legend and options.labels
     total, sections = sum(maps.shape[0] for _, maps in layers), []
     for position, (number, maps) in enumerate(layers):
-        shown = ShownMaps(maps, options.color_scale)
+        shown = ShownMaps(maps, _suitable_scale(maps, options.color_scale))
         heading = None
         if legend and len(layers) == 1:
             heading = Heading(picture_caption(image, number, maps), shown.legend)
@@ -208,7 +214,7 @@ def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
             tiles = _with_filters(tiles, maps)
         columns = options.columns or _default_columns(maps)
         source = input_tiles(image) if options.with_input and position == 0 else None
-        scale = options.scale or _default_scale(maps, total)
+        scale = options.scale or _default_scale(tiles, total, options.labels)
         sections.append(Section([tiles], columns, scale, heading, source, framed=True))
     count, name = len(layers), layers[-1][1].network.name
     heading = Heading(f"{image_caption(image)} · {name}: {count} layers") if legend and count > 1 else None
@@ -319,6 +325,12 @@ class ShownMaps:
         return has_lower or scale.normalize == "positive", fixed
 
     def _range_texts(self) -> list[str]:
+        return self._ranges
+
+    @cached_property
+    def _ranges(self) -> list[str]:
+        if self.maps.shape[1:] == (1, 1):  # the values themselves
+            return [format_scale_number(low) for low, _ in self.maps.signal_ranges]
         return range_texts(self._limits)
 
     @cached_property
@@ -331,12 +343,26 @@ def map_tiles(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale) -> Tiles:
     return ShownMaps(maps, color_scale).tiles()
 
 
-def _default_scale(maps: FeatureMaps, total: int) -> int | None:
-    """Return the factor of enlargement of maps in a picture of `total` maps; None for that of few maps."""
+def _suitable_scale(maps: FeatureMaps, color_scale: ColorScale) -> ColorScale:
+    """Return the color scale for the maps of a layer: maps of one pixel have a common range, or all would be white."""
+    if maps.shape[1:] == (1, 1) and maps.shape[0] > 1 and color_scale.scope == "channel":
+        return replace(color_scale, scope="all")
+    return color_scale
+
+
+def _default_scale(tiles: Tiles, total: int, labels: bool) -> int | None:
+    """Return the factor of enlargement of maps in a picture of `total` maps; None for that of few maps.
+
+    Cells are as wide as their labels, so maps are at least enlarged to this width.
+    """
     if total <= MANY_MAPS:
         return None
+    if tiles.width == tiles.height == 1:
+        return SINGLE_PIXEL_SIDE
     side = max(MIN_ENLARGED_SIDE, ENLARGED_SIDE * math.sqrt(MANY_MAPS / total))
-    return max(1, int(side) // max(maps.shape[1:]))
+    if labels:
+        side = max(side, Cells(Section([tiles], scale=1), labels, MIN_FONT_SIZE).label_width)
+    return max(1, int(side) // max(tiles.width, tiles.height))
 
 
 def _default_columns(maps: FeatureMaps) -> int | None:
@@ -345,11 +371,13 @@ def _default_columns(maps: FeatureMaps) -> int | None:
     It is None, too, where some channels are chosen, and those of each image channel are not equally many in succession.
     """
     layer: Layer = maps.network.layers[-1]
+    if layer.conv is None or not 1 < layer.conv.groups <= MAX_IMAGE_CHANNELS:
+        return None
     groups = [channel.of[0] * layer.conv.groups // len(layer.filter_names) for channel in layer.outputs]
     columns, rest = divmod(len(groups), len(set(groups)))
     rows = [set(groups[first : first + columns]) for first in range(0, len(groups), columns)]
     in_rows = rest == 0 and all(len(row) == 1 for row in rows)
-    return columns if layer.conv.groups > 1 and in_rows else None
+    return columns if in_rows else None
 
 
 def _with_filters(tiles: Tiles, maps: FeatureMaps) -> Tiles:
@@ -364,7 +392,7 @@ def _with_filters(tiles: Tiles, maps: FeatureMaps) -> Tiles:
     ]
 
     def picture(index: int, width: int, height: int) -> Levels | None:
-        if combined[index]:
+        if combined[index] or layer.conv is None:
             return None
         filter = layer.outputs[index].of[0]
         first = filter * layer.conv.groups // len(layer.filter_names) * layer.conv.weights.shape[1]
@@ -381,6 +409,5 @@ def _with_filters(tiles: Tiles, maps: FeatureMaps) -> Tiles:
 
 def _input_names(maps: FeatureMaps) -> Sequence[str]:
     """Return the names of the channels that the filters of the last layer read."""
-    if len(maps.network.layers) > 1:
-        return maps.network.layers[-2].channel_names
-    return maps.image.channel_names if isinstance(maps.image, Image) else ()
+    names = maps.image.channel_names if isinstance(maps.image, Image) else ()
+    return maps.network.input_names(len(maps.network.layers), names)

@@ -26,6 +26,8 @@ MAX_GRID_PIXELS = 600_000_000
 BAND_PIXELS = 2**21
 """About how many pixels of the grid a band holds. Bands are at least `BAND_ROWS` rows of the tiles high, and a multiple
 of it: the height of the bands in which feature maps are computed."""
+MIN_FONT_SIZE = 13
+"""The smallest font size of labels, in pixels."""
 MIN_HEADING_EMS = 18
 """A grid with a heading is at least this wide, in font sizes: the width of a color scale's bar with its numbers."""
 ARROW_EMS = 3
@@ -84,7 +86,7 @@ class Grid:
     @cached_property
     def font_size(self) -> int:
         """The font size of the labels in pixels: readable where the whole grid fits a screen."""
-        return max(13, self._reference_width // 30)
+        return max(MIN_FONT_SIZE, self._reference_width // 30)
 
     @property
     def width(self) -> int:

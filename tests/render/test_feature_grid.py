@@ -16,6 +16,7 @@ from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.statistics import channel_statistics
+from cnnfx.render.cells import _lighter
 from cnnfx.render.color import NONFINITE_COLOR, ColorScale
 from cnnfx.render.feature_grid import GridOptions, ShownMaps, feature_grid, input_tiles, map_tiles
 from cnnfx.render.text import draw_text
@@ -293,7 +294,7 @@ def test_complex_maps_are_refused() -> None:
         cnnfx.grid(np.zeros((2, 3, 3), complex))
 
 
-@pytest.mark.parametrize(("count", "scale"), [(64, 28), (128, 20), (512, 10), (2000, 6)])
+@pytest.mark.parametrize(("count", "scale"), [(64, 28), (128, 20), (512, 10), (2000, 11)])
 def test_the_more_small_maps_a_picture_has_the_less_they_are_enlarged(count: int, scale: int) -> None:
     conv = Conv(np.ones((count, 1, 2, 2), np.float32), np.zeros(count, np.float32))
     image = Image("counting", np.arange(64, dtype=np.float32).reshape(1, 8, 8), ("gray",))
@@ -304,3 +305,22 @@ def test_the_more_small_maps_a_picture_has_the_less_they_are_enlarged(count: int
         item for item in feature_grid(image, [(1, maps)], GridOptions(scale=2)).items if isinstance(item, TileRun)
     )
     assert run.scale == 2
+
+
+def test_maps_of_one_pixel_have_a_common_range_and_show_their_values() -> None:
+    conv = Conv(np.array([1.0, 0.25], np.float32).reshape(2, 1, 1, 1), np.zeros(2, np.float32))
+    layer = Layer(conv, ("a", "b"), pool=Pool("mean", None))
+    image = Image("white", np.full((1, 4, 4), 2, np.float32), ("gray",))
+    grid = feature_grid(image, [(1, FeatureMaps(Network((layer,)), image))], GridOptions(gap=0))
+    picture = grid.pixels()
+    assert picture[-1, 0] == 255
+    assert picture[-1, -1] == 128 + 32
+    assert contains(picture, _lighter(draw_text("0.5", grid.font_size)))
+
+
+def test_depthwise_filters_are_not_laid_out_in_a_row_for_each_group() -> None:
+    conv = Conv(np.ones((12, 1, 1, 1), np.float32), np.zeros(12, np.float32), groups=12)
+    image = Image("many", np.random.default_rng(1).random((12, 8, 8), np.float32), tuple(map(str, range(12))))
+    maps = FeatureMaps(Network((Layer(conv, tuple(map(str, range(12)))),)), image)
+    grid = feature_grid(image, [(1, maps)], GridOptions())
+    assert grid.width > grid.height
