@@ -98,8 +98,8 @@ APPLY = {
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
     | {"legend", "number_text", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_filters", "toml_layers", "toml_schema", "toml_weights"},
-    "nn": {"activations", "array_maps", "bands", "combinations", "concat", "feature_maps", "forward", "graph", "input"}
-    | {"joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes", "statistics"},
+    "nn": {"activations", "array_maps", "band_height", "bands", "combinations", "concat", "feature_maps", "forward"}
+    | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes", "statistics"},
     "images": {"image", "load", "pillow"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "separable"},
     "system": {"blas", "files", "memory", "sizes", "suggest", "threads"},

@@ -51,6 +51,11 @@ class ArrayMaps:
         channels, height, width = self.array.shape
         return channels, height, width
 
+    @property
+    def band_height(self) -> int:
+        """The number of rows that are read at a time: all."""
+        return self.shape[1]
+
     @cached_property
     def statistics(self) -> Statistics:
         """The statistics of each channel."""

@@ -181,7 +181,7 @@ def _filter_rows(window: Window, maps: Rows, size: tuple[int, int]) -> tuple[Row
     (top, bottom), sides = window.pads(size)
     # A border that mirrors reads image rows, so a band at the edge must be high enough to contain them.
     need = window.input_rows(*maps, height)
-    enough = top + bottom + window.extent[0]
+    enough = 0 if window.border in ("constant", "edge") else top + bottom + window.extent[0]
     begin = max(0, min(maps[0], rows - enough)) if need.bottom else maps[0]
     end = min(rows, max(maps[1], enough)) if need.top else maps[1]
     need = window.input_rows(begin, end, height)

@@ -16,33 +16,17 @@ from typing import NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.conv import BAND_ROWS
-from cnnfx.errors import ArgumentError
 from cnnfx.images.image import Image
-from cnnfx.nn.bands import VALUE_BYTES, Band, LayerPart, Rows, joined_sizes, layer_sizes, plan_band
+from cnnfx.nn.band_height import MAX_EXPENSIVE_BYTES, band_height, band_rows, is_kept
+from cnnfx.nn.bands import VALUE_BYTES, LayerPart, Rows, joined_sizes, layer_sizes, plan_band
 from cnnfx.nn.layers import Combination, Layer, Shape, channel_index
 from cnnfx.nn.network import Network
 from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
 from cnnfx.nn.rounding import Range, changes_values, rounding_errors, signal_ranges
 from cnnfx.nn.statistics import Statistics, channel_magnitudes, channel_statistics, largest_magnitudes
 from cnnfx.system.memory import memory_limit
-from cnnfx.system.sizes import bytes_text, size_text
 
 Floats = NDArray[np.float32]
-
-MAX_CACHED_BYTES = 64 * 2**20
-"""Feature maps of up to this many bytes are kept once computed; larger ones are computed again for each use."""
-MAX_EXPENSIVE_BYTES = 512 * 2**20
-"""Feature maps of up to this many bytes are kept if they are expensive to compute."""
-EXPENSIVE_VALUE = 1000
-"""The multiplications for each value of expensive feature maps."""
-BAND_BYTES = 8 * 2**20
-"""The approximate size of a band of feature maps, in bytes."""
-WORKING_BYTES = 2**30
-"""The most memory for all arrays of a band, unless a band of one row needs more."""
-MAX_OVERHEAD = 0.1
-"""The part of the work, done more than once, at which bands are made as high as `WORKING_BYTES` allows. The bands of
-layers with large receptive fields overlap in the layers below."""
 
 
 class RowReader(Protocol):
@@ -81,7 +65,7 @@ class FeatureMaps:
         self.network = network
         self.image = image
         self.sizes = list(layer_sizes(network, image.shape))
-        self.band_height = _band_height(network, image.shape, memory_limit())
+        self.band_height = band_height(network, image.shape, memory_limit())
         self._magnitudes: dict[int, NDArray[np.float64]] = {}
         self._computed_with: Sequence[FeatureMaps] = ()
 
@@ -158,7 +142,7 @@ class FeatureMaps:
     @cached_property
     def _cached(self) -> Floats | None:
         """All output channels, unless they are too large."""
-        if not _is_kept(self.network, self.image.shape):
+        if not is_kept(self.network, self.image.shape):
             return None
         height = self.shape[1]
         if self._computed_with:
@@ -300,7 +284,7 @@ def feature_maps_of_layers(
     Parameters and errors are those of `feature_maps`; `layers` are numbers.
     """
     maps = [feature_maps(network, image, channel_names, number) for number in layers]
-    together = [each for each in maps if _is_kept(each.network, image.shape) and each.band_height >= each.shape[1]]
+    together = [each for each in maps if is_kept(each.network, image.shape) and each.band_height >= each.shape[1]]
     if sum(prod(each.shape) for each in together) * VALUE_BYTES <= MAX_EXPENSIVE_BYTES:
         for each in together:
             each._computed_with = together
@@ -315,85 +299,14 @@ def _bound(network: Network, channel_names: tuple[str, ...], layer: int | None) 
     return _bound(network, channel_names, None).upto(layer)
 
 
-def band_rows(values_per_row: int) -> int:
-    """Return the number of rows of a band of about `BAND_BYTES`: a multiple of `cnnfx.conv.BAND_ROWS`."""
-    return max(1, BAND_BYTES // (VALUE_BYTES * values_per_row) // BAND_ROWS) * BAND_ROWS
-
-
-def _is_kept(network: Network, shape: Shape) -> bool:
-    """Return whether the maps of the last layer are kept in memory once computed, for an image of this shape."""
-    maps = layer_sizes(network, shape)[-1]
-    size = prod(maps) * VALUE_BYTES
-    if size <= MAX_CACHED_BYTES or not network.is_local:
-        return True
-    return size <= MAX_EXPENSIVE_BYTES and _plan(network, shape, 0, maps[1]).work >= EXPENSIVE_VALUE * prod(maps)
-
-
-def _band_height(network: Network, shape: Shape, limit: int) -> int:
-    """Return the number of rows of the last layer's maps that are computed at a time, for an image of this shape.
-
-    Small maps are computed at once. Bands of larger ones are small if they overlap little in the layers below, as they
-    then stay in the processor's cache; otherwise as high as `WORKING_BYTES` allows.
-
-    Raises
-    ------
-    ArgumentError
-        If the band that needs the least memory needs more than `limit` bytes.
-    """
-    channels, height, width = layer_sizes(network, shape)[-1]
-    if not network.is_local:
-        heights = [height]
-    else:
-        heights = [-(-height >> halvings) for halvings in range(height.bit_length())]
-        small = min(band_rows(channels * width), height)
-        at_once = _is_kept(network, shape) and _peak_bytes(network, shape, height) <= WORKING_BYTES
-        if not at_once and _overhead(network, shape, small) <= MAX_OVERHEAD:
-            heights.insert(0, small)
-    for bound in (min(WORKING_BYTES, limit), limit):
-        for rows in heights:
-            if _peak_bytes(network, shape, rows) <= bound:
-                return rows
-    raise _memory_error(network, shape, min(_peak_bytes(network, shape, rows) for rows in heights), limit)
-
-
-def _plan(network: Network, shape: Shape, first: int, last: int) -> Band:
-    return plan_band(network, shape, ((len(network.layers), (first, last)),))
-
-
-def _middle_band(network: Network, shape: Shape, rows: int) -> Band:
-    """Return the band of this height in the middle of the last layer's maps, where it reads most rows."""
-    height = layer_sizes(network, shape)[-1][1]
-    first = height // 2 // rows * rows
-    return _plan(network, shape, min(first, height - rows), min(first + rows, height))
-
-
-def _peak_bytes(network: Network, shape: Shape, rows: int) -> int:
-    """Return an estimate of the memory for a band of this height."""
-    return _middle_band(network, shape, rows).peak_bytes
-
-
-def _overhead(network: Network, shape: Shape, rows: int) -> float:
-    """Return the part of the work that is done more than once in bands of this height."""
-    height = layer_sizes(network, shape)[-1][1]
-    whole = _plan(network, shape, 0, height).work
-    return _middle_band(network, shape, rows).work * height / rows / whole - 1
-
-
-def _memory_error(network: Network, shape: Shape, needed: int, limit: int) -> ArgumentError:
-    number = len(network.layers)
-    return ArgumentError(
-        f"{network.layer_owner(number)}: its maps of an image of {size_text(shape[1:])} need about "
-        f"{bytes_text(needed)} of memory, and the limit is {bytes_text(limit)}. Use a smaller image."
-    )
-
-
 def _select_outputs(network: Network, channels: Sequence[int]) -> Network:
     """Return the network with some of its last layer's output channels, and only the filters that these need."""
+    network = replace(network, head=None, classes=())
     *below, last = network.layers
     outputs = [last.outputs[index] for index in channels]
     if last.local_response is not None or not last.activation.is_elementwise:  # a channel depends on others
         taken = tuple(Combination(last.channel_names[index], "take", (index,)) for index in channels)
-        return replace(network, layers=(*network.layers, Layer(None, last.channel_names, taken)), head=None)
+        return replace(network, layers=(*network.layers, Layer(None, last.channel_names, taken)))
     last = replace(last, activation=last.activation.select(channels))
     if last.conv is None or last.conv.groups > 1:  # removing filters would move others to another group
         return replace(network, layers=(*below, replace(last, combine=tuple(outputs))))

@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.nn.feature_maps import MAX_CACHED_BYTES, band_rows
 from cnnfx.nn.layers import Shape
 
 Floats = NDArray[np.floating]
@@ -24,6 +23,10 @@ class Maps(Protocol):
     @property
     def shape(self) -> Shape:
         """(K, H, W)."""
+
+    @property
+    def band_height(self) -> int:
+        """The number of rows that are read at a time."""
 
     def rows(self, first: int, last: int) -> Floats:
         """Return the rows `first` to `last` (exclusive) of all channels, `(K, last - first, W)`."""
@@ -52,7 +55,7 @@ def find_peaks(maps: Maps, count: int, radii: Sequence[tuple[int, int]], minima:
     position that is nearest to the mean of its positions. Of two maxima in the neighborhood of each other only the
     larger is kept, of equal ones the first in reading order. NaN and infinity are left out.
 
-    Maps of more than `MAX_CACHED_BYTES` are searched in bands; an area of equal values in two bands counts twice.
+    Large maps are searched in bands; an area of equal values in two bands counts twice.
 
     Parameters
     ----------
@@ -90,8 +93,8 @@ def _overlapping_bands(maps: Maps, margin: int) -> Iterator[tuple[int, int, int,
         The first row of the band.
     band : array (K, rows, W)
     """
-    channels, height, width = maps.shape
-    step = height if channels * height * width * 4 <= MAX_CACHED_BYTES else max(band_rows(channels * width), margin)
+    height = maps.shape[1]
+    step = max(maps.band_height, margin, 1)
     for first in range(0, height, step):
         last = min(first + step, height)
         begin = max(first - margin, 0)

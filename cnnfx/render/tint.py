@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cnnfx.images import Image
 from cnnfx.images.image import LUMA_WEIGHTS
-from cnnfx.nn.feature_maps import FeatureMaps, band_rows
+from cnnfx.nn.band_height import band_rows
+from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.receptive_field import AxisField, receptive_field
 from cnnfx.render.color import NONFINITE_COLOR, ColorScale
 from cnnfx.render.feature_grid import input_tiles

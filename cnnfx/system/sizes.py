@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+BYTE_UNITS = (("GB", 1e9), ("MB", 1e6))
+"""Units of memory, with their bytes."""
+
 
 def size_text(size: Sequence[int]) -> str:
     """Return a size, given as the (rows, columns) of an array: "640×480"."""
@@ -29,6 +32,6 @@ def pair_text(pair: Sequence[int]) -> str:
 
 
 def bytes_text(count: int) -> str:
-    """Return an amount of memory: "350 MB", "1.2 GB", "12 GB"."""
-    number, unit = (count / 1e9, "GB") if count >= 1e9 else (count / 1e6, "MB")
+    """Return an amount of memory: "60 kB", "350 MB", "1.2 GB", "12 GB"."""
+    number, unit = next(((count / size, unit) for unit, size in BYTE_UNITS if count >= size), (count / 1e3, "kB"))
     return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"

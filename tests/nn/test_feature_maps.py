@@ -7,8 +7,9 @@ import pytest
 
 from cnnfx.conv import BAND_ROWS
 from cnnfx.errors import ArgumentError
-from cnnfx.nn import feature_maps as maps_module
-from cnnfx.nn.feature_maps import FeatureMaps, band_rows, feature_maps
+from cnnfx.nn import band_height
+from cnnfx.nn.band_height import band_rows
+from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 
@@ -40,8 +41,8 @@ def layer(count: int, depth: int, **settings: object) -> Layer:
 @pytest.fixture
 def banded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep no maps in memory, and make bands as low as possible."""
-    monkeypatch.setattr(maps_module, "MAX_CACHED_BYTES", 0)
-    monkeypatch.setattr(maps_module, "BAND_BYTES", 1)
+    monkeypatch.setattr(band_height, "MAX_CACHED_BYTES", 0)
+    monkeypatch.setattr(band_height, "BAND_BYTES", 1)
 
 
 NETWORKS = {

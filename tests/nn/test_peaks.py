@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import cnnfx.nn.peaks
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.peaks import Peak, find_peaks
 
@@ -91,6 +90,5 @@ def test_the_peaks_of_distinct_values_are_the_largest_of_their_neighborhoods(sha
 def test_large_maps_are_searched_in_bands_with_the_same_result(radius, monkeypatch):
     maps = np.random.default_rng(1).random((2, 90, 7))
     whole = peaks_of(maps, radius=radius)
-    monkeypatch.setattr(cnnfx.nn.peaks, "MAX_CACHED_BYTES", 0)
-    monkeypatch.setattr(cnnfx.nn.peaks, "band_rows", lambda _: 8)
+    monkeypatch.setattr(ArrayMaps, "band_height", 8)
     assert peaks_of(maps, radius=radius) == whole

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import cnnfx
 from cnnfx.conv import BAND_ROWS
 from cnnfx.images import Image
-from cnnfx.nn import feature_maps as maps_module
+from cnnfx.nn import band_height
 from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
@@ -111,8 +111,8 @@ def test_bands_have_the_same_bits_as_the_whole_maps(name: str, monkeypatch: pyte
     values = RANDOM.integers(0, 256, (2 * BAND_ROWS + 77, 300)).astype(np.uint8)
     network = cnnfx.load_network(name).upto(1)
     whole = maps_of(network, values)
-    monkeypatch.setattr(maps_module, "MAX_CACHED_BYTES", 0)
-    monkeypatch.setattr(maps_module, "BAND_BYTES", 1)
+    monkeypatch.setattr(band_height, "MAX_CACHED_BYTES", 0)
+    monkeypatch.setattr(band_height, "BAND_BYTES", 1)
     bands = [band for _, band in feature_maps(network, picture(values), ("a",)).bands()]
     assert len(bands) == 3
     np.testing.assert_array_equal(np.concatenate(bands, axis=1), whole)

@@ -163,3 +163,13 @@ def test_freed_memory_is_kept_on_request():
         return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
     assert pages("keep") < 200 < pages()
+
+
+def test_the_memory_limit_is_a_part_of_the_memory_of_the_system(monkeypatch):
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}.get, raising=False)
+    assert memory.memory_limit() == 3_072_000
+
+
+def test_the_memory_limit_has_a_default_where_the_system_does_not_tell_it(monkeypatch):
+    monkeypatch.delattr("os.sysconf", raising=False)
+    assert memory.memory_limit() == 4 * 2**30
