@@ -101,7 +101,8 @@ APPLY = {
     "nn": {"activations", "array_maps", "band_height", "bands", "combinations", "concat", "feature_maps", "forward"}
     | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes", "statistics"},
     "images": {"image", "load", "pillow"},
-    "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "separable"},
+    "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "plain_products"}
+    | {"row_products", "separable"},
     "system": {"blas", "files", "memory", "sizes", "suggest", "threads"},
     "errors": set(),
 }  # fmt: skip

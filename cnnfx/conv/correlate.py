@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.conv.cost_model import METHODS, Method, choose_by_shape
-from cnnfx.conv.direct import direct_plan
+from cnnfx.conv.direct import by_group, direct_plan
 from cnnfx.conv.geometry import Border, Padding, Pair, window
 from cnnfx.conv.padding import PaddedImages
 from cnnfx.errors import ArgumentError
@@ -18,11 +18,8 @@ from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import choose_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from cnnfx.conv.direct import Correlation, ResultOrder
     from cnnfx.conv.geometry import Pads, Window
-
-    Correlation = Callable[[PaddedImages, "Array", "Array | None", Window, "Array"], None]
 
 Array = NDArray[Any]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -115,32 +112,30 @@ def correlate(
         plan = _plan(*options)
     except TypeError:  # lists are not hashable
         plan = _plan.__wrapped__(*options)
-    result = _result(out, plan.shape[1:] if is_plane else plan.shape, pixels.dtype)
+    result = _result(out, plan.shape[1:] if is_plane else plan.shape, pixels, plan.result_order)
     batch, maps = (array[(np.newaxis,) * (4 - array.ndim)] for array in (pixels, result))
-    if plan.groups == 1:
-        plan.method(PaddedImages(batch, plan.pads, plan.window.border), filters, offsets, plan.window, maps)
-    else:
-        _correlate_groups(plan, batch, filters, offsets, maps)
+    plan.method(PaddedImages(batch, plan.pads, plan.window.border), filters, offsets, plan.window, maps)
     return result
 
 
-def _correlate_groups(plan: Plan, images: Array, weights: Array, bias: Array | None, out: Array) -> None:
-    """Correlate each group of channels with its group of filters."""
-    filters, channels = len(weights) // plan.groups, weights.shape[1]
-    for group in range(plan.groups):
-        part = slice(group * filters, (group + 1) * filters)
-        padded = PaddedImages(images[:, group * channels : (group + 1) * channels], plan.pads, plan.window.border)
-        plan.method(padded, weights[part], None if bias is None else bias[part], plan.window, out[:, part])
-
-
 class Plan(NamedTuple):
-    """Everything about a call that depends only on its shapes and options. `shape` is the shape of the result."""
+    """Everything about a call that depends only on its shapes and options.
+
+    Attributes
+    ----------
+    window, pads
+    shape : tuple of int
+        The shape of the result.
+    method : function
+    result_order : ResultOrder
+        The order in memory of a new array for the result.
+    """
 
     window: Window
     pads: Pads
-    groups: int
     shape: tuple[int, ...]
     method: Correlation
+    result_order: ResultOrder
 
 
 @lru_cache(maxsize=256, typed=True)
@@ -160,43 +155,43 @@ def _plan(
     size = image[-2], image[-1]
     shape = (*image[:-3], weights[0], *geometry.output_size(size))
     name = choose_name("method", method, METHODS)
-    group_weights = (weights[0] // group_count, *weights[1:])
-    group_out = image[0] if len(image) == 4 else 1, group_weights[0], *shape[-2:]
-    function = _method(name, size, group_out, group_weights, geometry)
-    return Plan(geometry, geometry.pads(size), group_count, shape, function)
+    out = image[0] if len(image) == 4 else 1, *shape[-3:]
+    function = _method(name, size, out, weights, geometry, group_count)
+    return Plan(geometry, geometry.pads(size), shape, function, getattr(function, "result_order", "C"))
 
 
-def _method(name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> Correlation:
+def _method(
+    name: str, size: Pair, out: tuple[int, ...], weights: tuple[int, ...], window: Window, groups: int
+) -> Correlation:
     """Return the function that computes a method. Methods for larger images are imported only when they are used."""
     if name == "auto":
-        name, max_rank = choose_by_shape(out, weights, window)
-        method = _method(name, size, out, weights, window)
-        return _separable_up_to(max_rank, method) if max_rank else method
+        name, max_rank = choose_by_shape(out, weights, window, groups)
+        method = _method(name, size, out, weights, window, groups)
+        return _separable_up_to(max_rank, method, groups) if max_rank else method
     if name == "separable":
         from cnnfx.conv.separable import correlate_separable
 
-        return correlate_separable
+        return by_group(correlate_separable, groups)
     if name == "fft":
         from cnnfx.conv.fft import correlate_fft
 
-        return correlate_fft
+        return by_group(correlate_fft, groups)
     if name == "winograd":
         from cnnfx.conv.winograd import correlate_winograd
 
-        return correlate_winograd
-    return direct_plan(size, window.pads(size), out, weights, window)
+        return by_group(correlate_winograd, groups)
+    return direct_plan(size, window.pads(size), out, weights, window, groups)
 
 
-def _separable_up_to(max_rank: int, other: Correlation) -> Correlation:
+def _separable_up_to(max_rank: int, other: Correlation, groups: int) -> Correlation:
     """Return a method that is separable for weights of rank `max_rank` or less, and `other` for all others."""
-    from cnnfx.conv.separable import correlate_factors, factorize
+    from cnnfx.conv.separable import correlate_separable, factorize
+
+    separable = by_group(correlate_separable, groups)
 
     def method(images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
-        factors = factorize(weights, max_rank)
-        if factors is None:
-            other(images, weights, bias, window, out)
-        else:
-            correlate_factors(images, weights, factors, bias, window, out)
+        chosen = separable if factorize(weights, max_rank) else other
+        chosen(images, weights, bias, window, out)
 
     return method
 
@@ -262,15 +257,25 @@ def _check_groups(groups: object, channels: int, filters: tuple[int, ...]) -> in
     return int(groups)
 
 
-def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return `out` if it is given, after a check of its shape and type, else a new array."""
+def _result(out: Array | None, shape: tuple[int, ...], pixels: Array, order: ResultOrder) -> Array:
+    """Return `out` if it is given, after a check of its shape and type, else a new array of this order in memory."""
+    dtype = pixels.dtype
     if out is None:
+        if order == "channels last" or (order == "image" and _has_channels_last(pixels)):
+            return np.moveaxis(recycled_empty((*shape[:-3], *shape[-2:], shape[-3]), dtype), -1, -3)
         return recycled_empty(shape, dtype)
     if out.shape != shape or out.dtype != dtype:
         raise ArgumentError(
             f"out must be a {dtype} array of shape {shape}, not a {out.dtype} array of shape {_shape(out)}"
         )
     return out
+
+
+def _has_channels_last(images: Array) -> bool:
+    """Return whether the channels of an image (C, H, W), or of each image of a batch, are the last axis in memory."""
+    channels, _, width = images.shape[-3:]
+    size = images.itemsize
+    return channels > 1 and images.strides[-3:] == (size, width * channels * size, channels * size)
 
 
 def _shape(array: Array) -> str:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnnfx.conv.direct import correlate_direct, correlate_rows
+from cnnfx.conv.direct import correlate_direct
 from cnnfx.conv.geometry import OutputBlock
+from cnnfx.conv.plain_products import correlate_rows
 from cnnfx.system.memory import buffer
 from cnnfx.system.threads import run_in_threads
 

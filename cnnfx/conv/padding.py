@@ -90,6 +90,10 @@ class PaddedImages:
         """Height and width without padding."""
         return self.images.shape[2], self.images.shape[3]
 
+    def channels(self, chosen: slice) -> PaddedImages:
+        """Return some channels of the images, with the same padding."""
+        return PaddedImages(self.images[:, chosen], self.pads, self.border)
+
     def region(self, images: slice, rows: slice, columns: slice, copy: bool = False) -> Array:
         """Return all channels of the padded `images` at `rows` and `columns`, counted from the first padding pixel.
 

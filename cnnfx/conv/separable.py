@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from cnnfx.conv.direct import correlate_block, correlate_direct
+from cnnfx.conv.direct import correlate_direct
 from cnnfx.conv.geometry import OutputBlock
+from cnnfx.conv.plain_products import correlate_block
 from cnnfx.system.memory import buffer
 from cnnfx.system.threads import run_in_threads, threads_for
 

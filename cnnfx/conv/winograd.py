@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from cnnfx.conv.direct import correlate_block, correlate_direct
+from cnnfx.conv.direct import correlate_direct
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.padding import BAND_ROWS
+from cnnfx.conv.plain_products import correlate_block
 from cnnfx.conv.winograd_transforms import POINTS, AxisTiling, input_transform, kernel_transform, output_transform
 from cnnfx.system.blas import single_threaded
 from cnnfx.system.memory import buffer

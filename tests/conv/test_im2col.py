@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from cnnfx.conv import correlate, direct, im2col
+from cnnfx.conv import correlate, im2col, row_products
 from tests.conv.reference import error, reference
 
 
@@ -66,12 +66,12 @@ def test_kept_buffers_stay_below_the_limit(small_limit):
 
 def test_the_zero_border_is_restored_for_the_next_image(monkeypatch):
     """Blocks at the top, in the middle and at the bottom of several images use the same buffer."""
-    monkeypatch.setattr(direct, "COLUMN_BUFFER_BYTES", 1 << 14)
-    direct.direct_plan.cache_clear()
+    monkeypatch.setattr(row_products, "COLUMN_BUFFER_BYTES", 1 << 14)
+    row_products.row_products.cache_clear()
     image, weights = random(2, 90, 50), random(3, 2, 5, 7, seed=1)
     expected = reference(image, weights, pads=((2, 2), (3, 3)))
     try:
         for _ in range(3):
             assert error(correlate(image, weights, padding="same", method="direct"), expected) < 1e-5
     finally:
-        direct.direct_plan.cache_clear()
+        row_products.row_products.cache_clear()
