@@ -1,8 +1,9 @@
 """Cross-correlation on arrays.
 
-Reading order: `geometry` (which pixels an output reads), `padding` (the border), the methods `direct` with `im2col`,
-`separable`, `fft`, and `winograd` with `winograd_transforms`, then `cost_model` (the choice of a method), `correlate`
-(the public function), and `integers` (exact sums of whole numbers).
+Reading order: `geometry` (which pixels an output reads), `padding` (the border), the method `direct` with its forms
+`plain_products`, `row_products` (with `im2col`) and `depthwise`, the methods `separable`, `fft`, and `winograd` (with
+`winograd_transforms`), then `cost_model` (the choice of a method), `correlate` (the public function), and `integers`
+(exact sums of whole numbers).
 """
 
 from cnnfx.conv.correlate import correlate

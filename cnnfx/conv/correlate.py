@@ -18,8 +18,8 @@ from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import choose_name
 
 if TYPE_CHECKING:
-    from cnnfx.conv.direct import Correlation, ResultOrder
-    from cnnfx.conv.geometry import Pads, Window
+    from cnnfx.conv.direct import Correlation
+    from cnnfx.conv.geometry import Pads, ResultOrder, Window
 
 Array = NDArray[Any]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

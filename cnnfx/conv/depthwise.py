@@ -31,8 +31,7 @@ from cnnfx.system.threads import run_in_threads, threads_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnfx.conv.direct import ResultOrder
-    from cnnfx.conv.geometry import Window
+    from cnnfx.conv.geometry import ResultOrder, Window
     from cnnfx.conv.padding import PaddedImages
 
     Array = NDArray[Any]

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 Form = Literal["rows", "plain", "depthwise"]
 
-ResultOrder = Literal["C", "image", "channels last"]
-"""The order in memory in which a method writes a result (N, K, Ho, Wo) fastest: with the columns as the last axis, in
-the order of the image, or with the channels as the last axis."""
-
 GROUP_CALL_COST = 3_000_000
 """Time of the calls for one group, in multiplications."""
 

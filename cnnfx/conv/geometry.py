@@ -42,6 +42,10 @@ BORDERS = {
 the edge pixel; this mode is "symmetric" here.
 """
 
+ResultOrder = Literal["C", "image", "channels last"]
+"""The order in memory in which a method writes a result (N, K, Ho, Wo) fastest: with the columns as the last axis, in
+the order of the image, or with the channels as the last axis."""
+
 
 class InputRows(NamedTuple):
     """The rows ``first:last`` of an image without padding, and the number of padding rows above and below them."""

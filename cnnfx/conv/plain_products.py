@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cnnfx.conv.direct import ResultOrder
-    from cnnfx.conv.geometry import Window
+    from cnnfx.conv.geometry import ResultOrder, Window
     from cnnfx.conv.padding import PaddedImages
 
     Array = NDArray[Any]
@@ -52,13 +51,19 @@ UNTHREADED_COST = 200_000
 MIN_PARTS_COST = 4_000_000
 """Multiplications of a block below which its filters are not divided for two threads."""
 
-COPY_COST = 10
+COPY_COST = 14
 """Time to copy an element to the im2col matrix, in multiplications."""
 
-OUTPUT_COST = 10
+OUTPUT_COST = 20
 """Time to write an output and to add the bias, in multiplications."""
 
-CALL_COST = 1_000_000
+PRODUCT_FILTERS = 4
+"""Filters that a product computes at a time. Fewer take the same time."""
+
+GROUP_COST = 20_000
+"""Time of the product of a group, in multiplications."""
+
+CALL_COST = 2_000_000
 """Time of the NumPy calls, in multiplications."""
 
 Part = tuple[slice, slice]
@@ -180,8 +185,11 @@ def split_filters(filters: int, groups: int) -> list[Part]:
 
 def plain_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window, groups: int) -> float:
     """Return the cost for an output (N, K, Ho, Wo) and weights (K, C/groups, kh, kw), in multiplications."""
-    copied = 0 if window.kernel == (1, 1) == window.stride else COPY_COST * groups * prod(weights[1:])
-    return CALL_COST + prod(out) * (prod(weights[1:]) + OUTPUT_COST) + out[0] * prod(out[2:]) * copied
+    filters, matrix_rows = weights[0] // groups, prod(weights[1:])
+    multiplied = matrix_rows * (-(-filters // PRODUCT_FILTERS) * PRODUCT_FILTERS)
+    copied = 0 if window.kernel == (1, 1) == window.stride else COPY_COST * matrix_rows
+    per_group = out[0] * prod(out[2:]) * (multiplied + copied + OUTPUT_COST * filters) + GROUP_COST
+    return CALL_COST + groups * per_group
 
 
 def correlate_rows(

@@ -35,6 +35,9 @@ COPY_COST = 8
 ROW_COPY_COST = 350
 """Time to start copying a row to the column buffer, in multiplications."""
 
+PRODUCT_COLUMNS_COST = 8
+"""Time that a product of several filters takes to read their weights, in columns of the product."""
+
 ROWS_PER_PRODUCT = 4
 """Output rows per product for a single filter. A divisor of `BAND_ROWS`, so that bands and whole images have the same
 products."""
@@ -236,8 +239,12 @@ def _row_ranges(height: int, blocking: Blocking, min_ranges: int) -> Iterator[tu
 def row_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:
     """Return the cost for an output (N, K, Ho, Wo) and weights (K, C, kh, kw), in multiplications.
 
-    Each output pixel takes ``taps·C·kw`` multiplications per filter and C·kw copied elements.
+    Each output pixel takes ``taps·C·kw`` multiplications per filter and C·kw copied elements, and each product as long
+    as one of `PRODUCT_COLUMNS_COST` more columns.
     """
     (batch, _, height, width), (filters, channels, _, kw) = out, weights
-    taps = row_pattern(window, choose_blocking(weights, window, width, batch).rows_per_product).taps
-    return batch * height * width * channels * kw * (taps * filters + COPY_COST + ROW_COPY_COST / width)
+    blocking = choose_blocking(weights, window, width, batch)
+    multiplied = row_pattern(window, blocking.rows_per_product).taps * filters
+    if filters > 1:
+        multiplied *= 1 + PRODUCT_COLUMNS_COST / (blocking.product_columns * blocking.images)
+    return batch * height * width * channels * kw * (multiplied + COPY_COST + ROW_COPY_COST / width)

@@ -340,7 +340,7 @@ class Conv:
 
     def choose_method(self, shape: Shape) -> Method:
         """Return the method of `cnnfx.correlate` for all bands of an input of shape `(C, H, W)`."""
-        return choose_method((1, *self.output_shape(shape)), self.weights, self.window)
+        return choose_method((1, *self.output_shape(shape)), self.weights, self.window, self.groups)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape `(K, Ho, Wo)` of the feature maps of an input of shape `(C, H, W)`."""
