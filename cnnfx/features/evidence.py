@@ -41,7 +41,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 OCCLUSIONS = 15
 """The positions of the patch that covers a part of the image, in each direction."""
-PATCH_SHARE = 0.2
+PATCH_SHARE = 0.15
 """The side of this patch, as a share of that of the image."""
 OCCLUDED_BATCH = 15
 """The most covered images that are classified at a time, which bounds the memory of the feature maps."""
