@@ -3,14 +3,16 @@
 Three methods give a map for each class. Its values are points of the score, and large where the evidence is.
 
 Class activation maps (Zhou et al., 2016, "Learning Deep Features for Discriminative Localization") need a network whose
-scores are weighted means of maps A_c over their positions:
+scores are weighted means of maps A_c over their Z positions:
 
     s_k = b_k + Σ_c w_kc · mean A_c      so that      M_k = Σ_c w_kc A_c      has the mean s_k − b_k
 
-Where the maps that are averaged are those of the classes, they are the M_k.
+Where the maps that are averaged are those of the classes, they are the M_k. Where a dense layer reads the maps, each
+position (x, y) has weights of its own, and M_k(x, y) = Z Σ_c w_kcxy A_c(x, y) has the same mean (Draelos and Carin,
+2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks").
 
 Grad-CAM (Selvaraju et al., 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization")
-takes the maps of any layer, of Z positions each, and in place of the weights the mean gradients of the score:
+takes the maps of any layer, and in place of the weights the mean gradients of the score:
 
     M_k = max(0, Z Σ_c α_kc A_c)      with      α_kc = mean ∂s_k / ∂A_c
 
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.classifier import softmax
-from cnnfx.nn.layers import Array, Layer, Shape
+from cnnfx.nn.layers import Array, Layer, Pool, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import AxisField, receptive_field
 from cnnfx.system.sizes import size_text
@@ -145,13 +147,13 @@ def find_evidence(
         network.check_layer(layer)
     scores = network.scores(pixels)
     network = network.without_softmax().bind([str(channel) for channel in range(len(pixels))])
-    averaged = None if method in ("grad-cam", "occlusion") else _averaged_maps(network, pixels.shape)
+    summed = None if method in ("grad-cam", "occlusion") else _summed_maps(network, pixels.shape)
     if method == "cam":
-        _check_averaged(network, averaged, layer)
+        _check_summed(network, summed, layer)
     if method == "occlusion":
         found = _occlusion(network, pixels, classes, scores, layer, progress)
-    elif averaged is not None and layer in (None, averaged.layer):
-        found = _class_activation_maps(network, pixels, classes, averaged)
+    elif summed is not None and layer in (None, summed.layer):
+        found = _class_activation_maps(pixels, classes, summed)
     else:
         found = _grad_cam(network, pixels, classes, layer)
     probabilities = softmax(scores)
@@ -176,55 +178,61 @@ class _Found(NamedTuple):
 # Class activation maps
 
 
-class _Averaged(NamedTuple):
+class _Summed(NamedTuple):
     """Maps whose weighted means are the scores.
 
     Parameters
     ----------
-    pooled : int
-        The number of the layer whose pooling averages them.
+    part : Network
+        Its last layer makes them.
     layer : int
         The number of the layer whose filters make them.
-    weights : array (K, C) or None
-        None if the means are the scores.
+    weights : array (K, C, h, w) or (K, C, 1, 1), or None
+        The weights of each position, or of all; None if the means are the scores.
     """
 
-    pooled: int
+    part: Network
     layer: int
     weights: Array | None
 
 
-def _averaged_maps(network: Network, shape: Shape) -> _Averaged | None:
-    """Return the maps whose weighted means are the scores of a network, or None if there are none."""
-    count = len(network.layers)
-    last = network.layers[-1]
-    pooled, weights = count, None
+def _summed_maps(network: Network, shape: Shape) -> _Summed | None:
+    """Return the maps whose weighted means are the scores of a network, for an image of this shape; None without."""
+    count, last = len(network.layers), network.layers[-1]
     if network.head is not None:
-        weights = network.head.weights
-    elif _is_weighted_sum(last) and len(network.sources(count)) == 1:
-        assert last.conv is not None
-        pooled, weights = network.sources(count)[0], last.conv.weights[:, :, 0, 0]
-    if pooled == 0 or not _averages(network, pooled, shape):
+        number, weights = count, network.head.weights.reshape(-1, *network.head.shape)
+    elif last.conv is not None and _is_weighted_sum(last) and len(network.sources(count)) == 1:
+        number, weights = network.sources(count)[0], last.conv.weights
+    else:
+        number, weights = count, None
+    if number == 0:
         return None
-    sources = network.sources(pooled)
-    has_filters = network.layers[pooled - 1].conv is not None or len(sources) > 1 or sources == (0,)
-    return _Averaged(pooled, pooled if has_filters else sources[0], weights)
+    maps = network.output_shapes(shape)[number - 1]
+    if weights is not None and weights.shape[2:] != maps[1:]:
+        return None
+    if maps[1:] != (1, 1):
+        positions = maps[1] * maps[2]
+        return None if weights is None else _Summed(network.upto(number), number, positions * weights)
+    part = _without_pooling(network, number)
+    if not _averages(network.layers[number - 1].pool, part.output_shapes(shape)[-1]):
+        return None
+    layer, sources = network.layers[number - 1], network.sources(number)
+    makes_maps = layer.conv is not None or len(sources) > 1 or sources == (0,)
+    return _Summed(part, number if makes_maps else sources[0], weights)
 
 
 def _is_weighted_sum(layer: Layer) -> bool:
-    """Return whether each output of a layer is a weighted sum of its inputs at one position, plus a bias."""
+    """Return whether the outputs of a layer are weighted sums of its inputs, plus biases, without padding."""
     conv = layer.conv
-    if conv is None or conv.weights.shape[2:] != (1, 1) or conv.groups != 1 or layer.combine:
+    if conv is None or conv.groups != 1 or conv.window.padding != ((0, 0), (0, 0)) or layer.combine:
         return False
     return layer.activation.kind == "none" and layer.local_response is None and layer.pool is None
 
 
-def _averages(network: Network, number: int, shape: Shape) -> bool:
-    """Return whether the pooling of a layer gives the mean of each map, for an image of this shape."""
-    pool = network.layers[number - 1].pool
+def _averages(pool: Pool | None, maps: Shape) -> bool:
+    """Return whether a pooling gives the mean of each of the maps `(C, h, w)`, and nothing else."""
     if pool is None or pool.kind != "mean":
         return False
-    maps = _without_pooling(network, number).output_shapes(shape)[-1]
     return pool.is_global or (pool.size == maps[1:] and pool.output_shape(maps)[1:] == (1, 1))
 
 
@@ -234,29 +242,29 @@ def _without_pooling(network: Network, number: int) -> Network:
     return replace(part, layers=(*part.layers[:-1], replace(part.layers[-1], pool=None)))
 
 
-def _check_averaged(network: Network, averaged: _Averaged | None, layer: int | None) -> None:
-    if averaged is None:
+def _check_summed(network: Network, summed: _Summed | None, layer: int | None) -> None:
+    if summed is None:
         raise ArgumentError(
-            f"Class activation maps need scores that are weighted means of maps, and those of {network.name} are not. "
+            f"Class activation maps need scores that are weighted sums of maps, and those of {network.name} are not. "
             "Grad-CAM and occlusion apply to all networks.",
             remedy="evidence_method",
         )
-    if layer not in (None, averaged.layer):
+    if layer not in (None, summed.layer):
         raise ArgumentError(
-            f"Class activation maps are averaged to the scores: those of {network.layer_owner(averaged.layer)}. For "
+            f"Class activation maps are summed to the scores: those of {network.layer_owner(summed.layer)}. For "
             f"{network.layer_title(layer)} Grad-CAM applies.",
             remedy="evidence_method",
         )
 
 
-def _class_activation_maps(network: Network, pixels: Array, classes: Sequence[int], averaged: _Averaged) -> _Found:
-    part = _without_pooling(network, averaged.pooled)
-    (maps,) = part.forward(pixels).values()
-    if averaged.weights is None:
+def _class_activation_maps(pixels: Array, classes: Sequence[int], summed: _Summed) -> _Found:
+    (maps,) = summed.part.forward(pixels).values()
+    if summed.weights is None:
         found = maps[list(classes)]
     else:
-        found = np.tensordot(averaged.weights[list(classes)], maps, axes=1)
-    return _Found("cam", averaged.layer, None, found, *_centers(part, pixels.shape, averaged.pooled, found.shape))
+        found = np.stack([(summed.weights[number] * maps).sum(axis=0) for number in classes])
+    centers = _centers(summed.part, pixels.shape, len(summed.part.layers), found.shape)
+    return _Found("cam", summed.layer, None, found, *centers)
 
 
 # Grad-CAM

@@ -61,7 +61,7 @@ METHOD_NAMES = {"cam": "class activation maps", "grad-cam": "Grad-CAM", "occlusi
 UNIT = "points of the score"
 """The unit of the evidence."""
 EXPLANATIONS = {
-    "cam": "color: the score at each position of the maps; the score of the class is their mean",
+    "cam": "color: the score at each position of the maps; their mean makes the score of the class",
     "grad-cam": "color: the maps, weighted by how much the score of the class grows with each of them",
     "occlusion": "color: how far the score of the class falls where {patch} pixels are covered",
 }
@@ -180,14 +180,16 @@ def _largest(evidence: Evidence, colormap: str) -> float:
 
 
 def _sampled(values: Floats, evidence: Evidence, shown: Shown) -> Floats:
-    """Return a map `(h, w)` at every pixel of a panel, interpolated linearly; 0 where the network reads nothing."""
+    """Return a map `(h, w)` at every pixel of a panel, interpolated linearly.
+
+    Half a step beyond the outer values it fades to 0, over one step, and it is 0 where the network reads nothing.
+    """
     first, second, part = _neighbors(evidence.rows, shown.rows)
     down = values[first] + part[:, np.newaxis] * (values[second] - values[first])
     first, second, part = _neighbors(evidence.columns, shown.columns)
     sampled = down[:, first] + part * (down[:, second] - down[:, first])
-    sampled[(shown.rows < 0) | (shown.rows > shown.size[0])] = 0
-    sampled[:, (shown.columns < 0) | (shown.columns > shown.size[1])] = 0
-    return sampled
+    fading_rows = _fading(evidence.rows, shown.rows, shown.size[0])
+    return sampled * fading_rows[:, np.newaxis] * _fading(evidence.columns, shown.columns, shown.size[1])
 
 
 def _neighbors(centers: Floats, positions: Floats) -> tuple[Indexes, Indexes, Floats]:
@@ -196,6 +198,14 @@ def _neighbors(centers: Floats, positions: Floats) -> tuple[Indexes, Indexes, Fl
     second = np.minimum(first + 1, len(centers) - 1)
     distance = np.maximum(centers[second] - centers[first], np.finfo(np.float32).tiny)
     return first, second, np.clip((positions - centers[first]) / distance, 0, 1)
+
+
+def _fading(centers: Floats, positions: Floats, size: int) -> Floats:
+    """Return the factor of what is drawn at each position, 1 between the centers; the network reads 0 to `size`."""
+    step = centers[1] - centers[0] if len(centers) > 1 else size
+    beyond = np.maximum(centers[0] - positions, positions - centers[-1])
+    factors = np.clip(1.5 - beyond / step, 0, 1)
+    return np.where((positions >= 0) & (positions <= size), factors, 0)
 
 
 def _tinted(levels: Levels, strengths: Floats, colormap: str) -> Levels:
