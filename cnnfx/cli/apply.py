@@ -259,13 +259,14 @@ def _seem_many(images: list[str]) -> bool:
 
 
 def _for_page(pipeline: Pipeline) -> Pipeline:
-    """Return the pipeline for a page: all layers up to the last one shown, on an image that a browser can process."""
-    from cnnfx.render.page import max_image_pixels
+    """Return the pipeline for a page: the layers that it shows, on an image that a browser can process."""
+    from cnnfx.render.page import max_image_pixels, shown_layers
 
-    last = max(pipeline.layer_numbers())
+    numbers = pipeline.layer_numbers()
+    last = max(numbers)
     only = {last: pipeline.only[last]} if last in pipeline.only else {}  # the layers above others read all channels
     limit = max_image_pixels(pipeline.network)
-    return pipeline._replace(layers=tuple(range(1, last + 1)), only=only, shrink_to=limit)
+    return pipeline._replace(layers=shown_layers(pipeline.network, numbers, bool(only)), only=only, shrink_to=limit)
 
 
 def _results(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.nn.network import Network
 from cnnfx.pipeline.targets import (
     ARRAY_FORMATS,
     PAGE_FORMATS,
@@ -71,6 +73,7 @@ def write(
     layers: Layers,
     grid_options: GridOptions,
     overlay_options: OverlayOptions | None = None,
+    network: Network | None = None,
 ) -> list[Written]:
     """Write feature maps to a target.
 
@@ -82,6 +85,8 @@ def write(
     grid_options : GridOptions
     overlay_options : OverlayOptions, optional
         For an overlay instead of a grid; the target is then a picture.
+    network : Network, optional
+        The whole network, with layers above those of the maps, for a page that computes the scores of its classes.
 
     Raises
     ------
@@ -102,7 +107,7 @@ def write(
             write_arrays(file, target.format, image, layers)
     elif target.format in PAGE_FORMATS:
         with target.open() as file:
-            notes = write_page(file, target.name, image, layers, grid_options)
+            notes = write_page(file, target.name, image, layers, grid_options, network)
     else:
         grid = feature_grid(image, layers, grid_options)
         with target.open() as file:
@@ -224,27 +229,59 @@ def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> 
     np.savez(file, **arrays)
 
 
-def write_page(file: IO[bytes], name: str, image: Image, layers: Layers, grid_options: GridOptions) -> tuple[str, ...]:
+def write_page(
+    file: IO[bytes],
+    name: str,
+    image: Image,
+    layers: Layers,
+    grid_options: GridOptions,
+    whole: Network | None = None,
+) -> tuple[str, ...]:
     """Write an interactive page with all layers; return notes about the file of this name.
+
+    Parameters
+    ----------
+    file : binary file
+    name : str
+    image : Image
+    layers : sequence of (number of the layer, its feature maps)
+        Those that the page shows.
+    grid_options : GridOptions
+    whole : Network, optional
+        The network with all its layers, for a page that computes the scores of its classes.
 
     Raises
     ------
     CnnfxError
         If it would be too large for a browser; the message names the image.
     """
-    from cnnfx.render.page import LARGE_PAGE_BYTES, make_page
+    from cnnfx.render.page import LARGE_PAGE_BYTES, make_page, page_contents
 
     picture = feature_grid(image, layers, grid_options._replace(with_input=True, with_filters=True))
+    network = _with_scores(layers[-1][1].network, whole, image)
+    shown = [number for number, _ in layers]
     try:
-        page = make_page(layers[-1][1].network, image, grid_options.color_scale, picture)
+        page = make_page(network, image, grid_options.color_scale, picture, shown)
+        left_out = page_contents(network, image, shown).note()
     except CnnfxError as error:
         raise error.prefixed(image.name) from error
     file.write(page)
-    notes = nonfinite_notes(name, layers)
+    notes = *nonfinite_notes(name, layers), *([f"{name}: it {left_out}."] if left_out else [])
     if len(page) <= LARGE_PAGE_BYTES:
         return notes
     size, limit = f"{len(page) / 1e6:.1f} MB", f"{LARGE_PAGE_BYTES / 1e6:.0f} MB"
     return (*notes, f"{name}: it has {size}, more than the {limit} that open quickly anywhere.")
+
+
+def _with_scores(network: Network, whole: Network | None, image: Image) -> Network:
+    """Return the layers of a page and the one after them if it makes scores of classes from their maps."""
+    count = len(network.layers)
+    if whole is None or whole.maps_layer != count or len(whole.layers) != count + 1:
+        return network
+    if len(network.layers[-1].outputs) != len(whole.classes):  # some of the channels only
+        return network
+    bound = whole.bind(image.channel_names)
+    return replace(bound, layers=(*network.layers, bound.layers[-1]))
 
 
 def write_grid(file: IO[bytes], name: str, grid: Grid, format: str = "png") -> None:

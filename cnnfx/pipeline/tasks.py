@@ -108,7 +108,7 @@ class Processor:
         image = replace(image, name=task.source) if task.path else image
         if self.skip_existing and self._is_written(task, [(number, maps.names) for number, maps in layers]):
             return _skipped(task)
-        written = write(task.target, image, layers, self.grid_options, self.overlay_options)
+        written = write(task.target, image, layers, self.grid_options, self.overlay_options, self.pipeline.network)
         if show is not None:
             show(written)
         notes = [*image.notes, *(note for output in written for note in output.notes)]

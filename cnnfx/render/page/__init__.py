@@ -4,6 +4,7 @@
 the feature maps. Read the scripts in the order of `page.SCRIPTS`.
 """
 
-from cnnfx.render.page.page import LARGE_PAGE_BYTES, make_page, max_image_pixels
+from cnnfx.render.page.contents import max_image_pixels, page_contents, shown_layers
+from cnnfx.render.page.page import LARGE_PAGE_BYTES, make_page
 
-__all__ = ["LARGE_PAGE_BYTES", "make_page", "max_image_pixels"]
+__all__ = ["LARGE_PAGE_BYTES", "make_page", "max_image_pixels", "page_contents", "shown_layers"]

@@ -2,6 +2,8 @@
    activation and pooling. They are computed when the channel is opened. */
 
 const MAX_TERMS_WITH_INPUT = 6; // kernels of a filter; with more, the input of each is not shown again
+const MAX_TERM_MAPS = 64; // kernels of a filter; of more, only those with the largest values are shown
+const TOP_TERM_MAPS = 24; // of many
 
 /** A section below a row of maps that shows how one of them is computed; at most one is open. */
 class ChannelView {
@@ -59,7 +61,7 @@ class ChannelView {
     this.element.setAttribute("aria-label", `How ${output.name} is computed`);
     this.element.replaceChildren(
       createElement("div", { class: "panel-header" }, heading, close),
-      createElement("div", { class: "flow" }, ...this.termFigures(layer)),
+      createElement("div", { class: "flow" }, ...(layer.shape ? this.termFigures(layer) : this.inputFigures(layer))),
       createElement("div", { class: "flow" }, ...this.stepFigures(layer, output)),
       createElement("div", { class: "legend" }),
     );
@@ -68,13 +70,33 @@ class ChannelView {
     this.page.refresh();
   }
 
+  /** Return a figure for each map that is joined to an input channel of a layer without filters. */
+  inputFigures(layer) {
+    const sign = layer.join === "add" ? "+" : "×";
+    return this.computed.filters.flatMap(({ index }) =>
+      describeInputChannel(this.page, layer, index).parts.map(({ name, number, channel, color }, k) => {
+        const maps = this.page.maps[number];
+        const size = maps.height * maps.width;
+        const view = this.addMap(
+          name,
+          maps.values.subarray(channel * size, (channel + 1) * size),
+          maps.height,
+          maps.width,
+        );
+        Object.assign(view, { colorOfValue: color, isInput: true });
+        const figure = createElement("figure", {}, createElement("div", { class: "figure-title" }, name), view.canvas);
+        return createElement("div", { class: "equation step" }, ...(k ? [signElement(sign)] : []), figure);
+      }),
+    );
+  }
+
   /** Return a figure for each kernel of each filter: input × kernel = map. If there are many, the inputs are left out
       and the kernels stand above their maps. */
   termFigures(layer) {
     const { filters, height, width } = this.computed;
-    return filters.flatMap((filter) =>
-      filter.terms.map((term) => {
-        const { name } = describeChannel(this.page, this.opened.layer - 1, term.channel);
+    return filters.flatMap((filter) => [
+      ...largestTerms(filter.terms).map((term) => {
+        const { name } = describeInputChannel(this.page, layer, term.channel);
         const title = filters.length > 1 ? `${name} × ${filter.name}` : name;
         const kernel = kernelPicture(layer, filter.index, term.slice);
         const view = this.addMap(`${name} × kernel of ${filter.name}`, term.values, height, width);
@@ -83,12 +105,13 @@ class ChannelView {
         const row = createElement("div", { class: "equation" }, ...parts);
         return createElement("div", {}, createElement("p", { class: "how" }, title), row);
       }),
-    );
+      ...otherTermsNote(filter.terms),
+    ]);
   }
 
   /** Return a figure for each step after the kernels. */
   stepFigures(layer, output) {
-    const { filters, combined, activated, height, width } = this.computed;
+    const { filters, combined, activated, normalized, height, width } = this.computed;
     const figures = [];
     const addStep = (sign, title, view) =>
       figures.push(createElement("div", { class: "equation step" }, signElement(sign), this.valueFigure(view, title)));
@@ -102,27 +125,28 @@ class ChannelView {
     const start = this.opened.channel * final.height * final.width;
     const result = final.values.subarray(start, start + final.height * final.width);
     const steps = [];
+    if (!layer.shape && layer.sources.length > 1 && layer.join !== "concat" && !combined)
+      steps.push([layer.join === "add" ? "sum" : "product", filters[0].values, height, width]);
     if (combined) steps.push([output.kind, combined, height, width]);
-    if (activated) steps.push([layer.activation === "relu" ? "ReLU" : "absolute value", activated, height, width]);
-    if (layer.pool) {
-      const { kind, size } = layer.pool;
-      steps.push([`${kind} pooling ${size}×${size}`, result, final.height, final.width]);
-    }
-    steps.forEach(([title, values, rows, columns]) =>
-      addStep("→", title, this.addMap(title, values, rows, columns, true)),
-    );
+    if (activated) steps.push([ACTIVATION_NAMES[layer.activation], activated, height, width]);
+    if (normalized) steps.push(["local response", normalized, height, width]);
+    if (layer.pool) steps.push([poolText(layer.pool), result, final.height, final.width]);
+    steps.forEach(([title, values, rows, columns]) => {
+      const view = this.addMap(title, values, rows, columns, true);
+      view.isPooled = values === result;
+      addStep("→", title, view);
+    });
     return figures;
   }
 
-  /** Return a map of the layer below. */
+  /** Return a map of the layer's joined input. */
   inputMap(channel) {
     const { page } = this;
-    const number = this.opened.layer - 1;
-    const maps = page.maps[number];
+    const maps = layerInput(page.network, page.maps, this.opened.layer);
     const size = maps.height * maps.width;
     const values = maps.values.subarray(channel * size, (channel + 1) * size);
     const view = this.addMap("input", values, maps.height, maps.width);
-    view.colorOfValue = describeChannel(page, number, channel).color;
+    view.colorOfValue = describeInputChannel(page, page.network.layers[this.opened.layer - 1], channel).color;
     view.isInput = true;
     return view.canvas;
   }
@@ -145,8 +169,9 @@ class ChannelView {
     if (view.isInput) return;
     const { row, column } = view.pixelAt(event.clientX, event.clientY);
     const { pool } = this.page.network.layers[this.opened.layer - 1];
-    const size = pool && view.height === this.computed.height ? pool.size : 1;
-    const [y, x] = [Math.floor(row / size), Math.floor(column / size)];
+    const isPooled = !pool || view.isPooled;
+    const { height, width } = this.computed;
+    const [y, x] = isPooled ? [row, column] : [windowOf(pool, 0, height, row), windowOf(pool, 1, width, column)];
     if (y < this.opened.height && x < this.opened.width) this.page.pin(this.opened, y, x);
   }
 
@@ -180,11 +205,7 @@ class ChannelView {
     if (!this.opened) return;
     const { pool } = this.page.network.layers[this.opened.layer - 1];
     for (const view of this.views.filter(({ isInput }) => !isInput)) {
-      let [y, x] = [row, column];
-      if (pool && view.height === this.computed.height && trace) {
-        y = row * pool.size + Math.floor(trace.blockIndex / pool.size);
-        x = column * pool.size + (trace.blockIndex % pool.size);
-      }
+      const [y, x] = pool && !view.isPooled && trace ? trace.positions[trace.blockIndex] : [row, column];
       const isShown = selected === this.opened;
       view.marks = isShown ? [{ kind: "position", top: y, left: x, bottom: y + 1, right: x + 1 }] : [];
       const value = view.values[y * view.width + x];
@@ -193,4 +214,24 @@ class ChannelView {
       view.draw();
     }
   }
+}
+
+/** Return the terms of a filter; of many, those whose maps have the largest values. */
+function largestTerms(terms) {
+  if (terms.length <= MAX_TERM_MAPS) return terms;
+  const sized = terms.map((term) => ({ term, size: largestMagnitude(term.values) }));
+  sized.sort((a, b) => b.size - a.size);
+  return sized.slice(0, TOP_TERM_MAPS).map(({ term }) => term);
+}
+
+function otherTermsNote(terms) {
+  if (terms.length <= MAX_TERM_MAPS) return [];
+  const text = `The ${TOP_TERM_MAPS} kernels with the largest values, of ${terms.length}.`;
+  return [createElement("p", { class: "how" }, text)];
+}
+
+/** Return the window of a pooling that a position before it belongs to, along one axis of maps of a length. */
+function windowOf(pool, axis, length, position) {
+  const { stride, before, outputs } = poolWindows(pool, axis, length);
+  return Math.min(outputs - (pool.isBlocks ? 0 : 1), Math.floor((position + before) / stride));
 }

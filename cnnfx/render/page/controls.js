@@ -49,12 +49,9 @@ function followCell(page, { row, column, layer, channel, blockIndex }) {
 }
 
 /** Say what the colors mean, and how many values have none. */
-function describeColors({ colorScale, data, network, ranges }) {
-  const nonNegative = network.layers.flatMap((layer) => layer.nonNegative);
-  const count = ranges
-    .slice(1)
-    .flat()
-    .reduce((sum, { nonfinite }) => sum + nonfinite, 0);
+function describeColors({ colorScale, data, network, ranges, shown }) {
+  const nonNegative = shown.flatMap((number) => network.layers[number - 1].nonNegative);
+  const count = shown.flatMap((number) => ranges[number]).reduce((sum, { nonfinite }) => sum + nonfinite, 0);
   const note = count ? ` ${count} value${count > 1 ? "s are" : " is"} NaN or infinite and drawn in magenta.` : "";
   byId("meaning").textContent = colorMeaning(colorScale, data.colorNames[colorScale.colormap], nonNegative) + note;
 }

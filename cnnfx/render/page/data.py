@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.datasets.digit_preprocessing import reads_digits
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.classifier import Dense
-from cnnfx.nn.layers import Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table
+from cnnfx.render.page.contents import PageContents
+
+MIN_HALVED_BYTES = 1 << 16
+"""Weights of fewer bytes are stored as float32 even if float16 holds them."""
 
 COLOR_NAMES = {
     "gray": ("black", "mid-gray", "white"),
@@ -28,25 +30,23 @@ COLOR_NAMES = {
 """The names of the first, the middle and the last color of each color map, for sentences on what the colors mean."""
 
 
-def page_data(network: Network, image: Image, color_scale: ColorScale, max_pixels: int) -> str:
+def page_data(contents: PageContents, image: Image, color_scale: ColorScale, max_pixels: int) -> str:
     """Return the data of a page as JSON.
 
     The text is ASCII without `<`, `>` and `&`, so nothing in it can end the script element that contains it.
 
     Parameters
     ----------
-    network : Network
-        Bound to the image's channels.
+    contents : PageContents
     image : Image
     color_scale : ColorScale
         How the feature maps are drawn at first.
     max_pixels : int
         The most pixels of an image that the user opens on the page; larger ones are reduced.
     """
-    shape = _training_shape(network)
-    trained = shape and {"shape": shape, "digits": reads_digits(shape, network.classes)}
+    trained = _image_preparation(contents)
     data = {
-        "network": _network_data(network, image.channel_names),
+        "network": _network_data(contents, image),
         "image": {
             "name": image.file_name,
             "channels": image.channel_names,
@@ -58,8 +58,9 @@ def page_data(network: Network, image: Image, color_scale: ColorScale, max_pixel
         "colormaps": {name: pack_array(color_table(name)) for name in COLORMAPS},
         "colorNames": COLOR_NAMES,
         "maxPixels": max_pixels,
+        "isLive": contents.is_live,
         "trained": trained,
-        "drawing": trained if shape and shape[0] == 1 else None,
+        "drawing": trained if trained and trained["shape"][0] == 1 else None,
     }
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -68,23 +69,39 @@ def page_data(network: Network, image: Image, color_scale: ColorScale, max_pixel
 def pack_array(array: NDArray[Any]) -> dict[str, Any]:
     """Describe an array for JSON: its type, its shape, and its bytes, little-endian, in base64.
 
-    Arrays of uint8 and uint16 keep their type; all others become float32.
+    Arrays of uint8, uint16 and float16 keep their type; all others become float32.
     """
-    dtype = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
+    dtype = array.dtype if array.dtype in (np.uint8, np.uint16, np.float16) else np.dtype(np.float32)
     content = np.ascontiguousarray(array, dtype.newbyteorder("<"))
     return {"type": dtype.name, "shape": array.shape, "data": base64.b64encode(content.data).decode("ascii")}
 
 
-def _network_data(network: Network, channels: tuple[str, ...]) -> dict[str, Any]:
-    inputs = [channels, *(layer.channel_names for layer in network.layers)]
-    head = _usable_head(network)
+def pack_weights(weights: NDArray[Any]) -> dict[str, Any]:
+    """Describe weights for JSON, in half the bytes if there are many and each is a float16."""
+    if weights.nbytes >= MIN_HALVED_BYTES:
+        with np.errstate(over="ignore"):
+            halved = weights.astype(np.float16)
+        if np.array_equal(halved, weights):
+            return pack_array(halved)
+    return pack_array(weights)
+
+
+def _network_data(contents: PageContents, image: Image) -> dict[str, Any]:
+    network = contents.network
+    given = network.forward(image, keep=contents.given) if contents.given else {}
+    numbers = range(1, len(network.layers) + 1)
+    head, scores_layer = _usable_head(network), _scores_layer(network)
     return {
         "name": network.name,
-        "mean": network.input.mean[0],
-        "std": network.input.std[0],
+        "input": {"scale": network.input.scale, "mean": network.input.mean, "std": network.input.std},
         "classes": network.classes,
-        "layers": [_layer_data(*both) for both in zip(network.layers, inputs, strict=False)],
+        "layers": [
+            _layer_data(contents, number, image.channel_names, given.get(number)) if number in contents.needed else None
+            for number in numbers
+        ],
         "head": head and {"shape": head.shape, "weights": pack_array(head.weights), "bias": pack_array(head.bias)},
+        "scoresLayer": scores_layer,
+        "scoresAreProbabilities": scores_layer is not None and network.layers[-1].activation.kind == "softmax",
     }
 
 
@@ -94,26 +111,60 @@ def _usable_head(network: Network) -> Dense | None:
     return head if head is not None and head.shape[0] == len(network.layers[-1].outputs) else None
 
 
-def _layer_data(layer: Layer, inputs: tuple[str, ...]) -> dict[str, Any]:
-    return {
+def _scores_layer(network: Network) -> int | None:
+    """Return the number of the layer whose channels are the scores of the classes; None if there is none."""
+    has_scores = network.head is None and network.classes and len(network.layers[-1].outputs) == len(network.classes)
+    return len(network.layers) if has_scores else None
+
+
+def _layer_data(
+    contents: PageContents, number: int, channels: tuple[str, ...], given: NDArray[Any] | None
+) -> dict[str, Any]:
+    """Describe a layer for JSON; `given` are its maps if they are part of the page."""
+    network = contents.network
+    layer, is_computed = network.layers[number - 1], number in contents.computed
+    conv = layer.conv
+    data = {
         **layer.to_dict(),
-        "inputs": inputs,
-        "nonNegative": layer.non_negative(),
-        "weights": pack_array(layer.conv.weights),
-        "bias": pack_array(layer.conv.bias),
+        "number": number,
+        "name": layer.name,
+        "title": network.layer_title(number),
+        "sources": network.sources(number),
+        "join": layer.join,
+        "inputs": network.input_names(number, channels),
+        "nonNegative": network.non_negative(number),
+        "isShown": number in contents.shown,
+        "isComputed": is_computed,
+        "given": None if given is None else pack_array(given),
+        "shape": None if conv is None else conv.weights.shape,
+        "weights": None,
+        "bias": None,
     }
+    if conv is not None and is_computed:
+        data |= {"weights": pack_weights(conv.weights), "bias": pack_array(conv.bias)}
+    return data
 
 
-def _training_shape(network: Network) -> tuple[int, int, int] | None:
-    """Return the shape (C, H, W) of the images that a model was trained on.
+def _image_preparation(contents: PageContents) -> dict[str, Any] | None:
+    """Return how images are prepared for a classifier: their shape (C, H, W), and the way of fitting them to it.
 
-    None if the network has no classifier head, or the shape is unknown or does not fit its layers.
+    None if the page computes no classes, or the shape is unknown or does not fit the layers.
     """
-    shape = network.training_shape
-    if network.head is None or shape is None:
+    network = contents.network
+    shape, head = network.input_shape, network.head
+    if shape is None or not contents.is_live or not network.is_classifier:
         return None
     try:
         maps_shape = network.output_shapes(shape)[-1]
     except CnnfxError:
         return None
-    return shape if maps_shape == tuple(network.head.shape) else None
+    if maps_shape != (tuple(head.shape) if head is not None else (len(network.classes), *maps_shape[1:])):
+        return None
+    fit = network.input
+    return {
+        "shape": shape,
+        "digits": fit.fit == "digit",
+        "fit": fit.fit,
+        "resize": fit.resize or max(shape[1:]),
+        "resample": fit.resample,
+    }

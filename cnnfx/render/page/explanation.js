@@ -3,30 +3,32 @@
 
 const MAX_NUMBER_CELLS = 49; // weights of a kernel; larger kernels are shown as pictures without numbers
 const MAX_OPEN_CHANNELS = 3; // input channels; with more, each has a line that opens its tables
+const MAX_LISTED_CHANNELS = 64; // input channels; of more, only those that add most are listed
+const TOP_CHANNELS = 24; // of many
+const MAX_POOL_CELLS = 100; // values of a pooled window; larger ones are shown as a picture without numbers
 
 /** Return the elements that explain an output.
 
-    `trace` is the result of traceOutput; `inputOf(channel)` returns { name, channel, color(value) } for an input
-    channel of the layer; `inputLayer` is the number of the layer below; `opened` is the set of input channels whose
-    tables are open. */
-function explanationElements(trace, layer, output, inputOf, inputLayer, opened) {
+    `trace` is the result of traceOutput; `inputOf(channel)` describes a channel of the layer's joined input, see
+    describeInputChannel; `opened` is the set of input channels whose tables are open. */
+function explanationElements(trace, layer, output, inputOf, opened) {
   const isCombination = trace.filters.length > 1;
   const filters = trace.filters.map((filter) => ({ ...filter, connected: connectedTerms(filter) }));
   const hasManyChannels = filters.some(({ connected }) => connected.length > MAX_OPEN_CHANNELS);
   const parts = filters.flatMap((filter) => [
     ...(isCombination ? [createElement("h3", {}, `Filter ${filter.name}`)] : []),
     ...(hasManyChannels ? [sumLine(filter)] : []),
-    ...termElements(filter, inputOf, inputLayer, opened),
-    ...(hasManyChannels ? [] : [sumLine(filter)]),
+    ...(layer.shape ? termElements(filter, inputOf, opened) : [joinedElement(layer, filter, inputOf)]),
+    ...(hasManyChannels || !layer.shape ? [] : [sumLine(filter)]),
   ]);
   const steps = [];
   if (output.kind !== "take")
     steps.push(
       stepLine(COMBINATION_TEXTS[output.kind](trace.filters.map(({ sum }) => numberText(sum))), trace.combined),
     );
-  if (layer.activation !== "none")
-    steps.push(stepLine(ACTIVATION_TEXTS[layer.activation](numberText(trace.combined)), trace.value));
-  if (layer.pool) steps.push(poolingElement(layer.pool, trace));
+  if (layer.activation !== "none") steps.push(stepLine(activationText(layer, trace), trace.activated));
+  if (layer.local_response) steps.push(stepLine(responseText(layer.local_response, trace.activated), trace.value));
+  if (layer.pool) steps.push(poolingElement(layer, trace));
   return hasManyChannels && !isCombination ? [parts[0], ...steps, ...parts.slice(1)] : [...parts, ...steps];
 }
 
@@ -43,7 +45,30 @@ const COMBINATION_TEXTS = {
   mean: (values) => `(${values.map(inParentheses).join(" + ")}) / ${values.length}`,
   difference: (values) => values.map(inParentheses).join(" − "),
 };
-const ACTIVATION_TEXTS = { relu: (value) => `ReLU: max(0, ${value})`, abs: (value) => `|${value}|` };
+const ACTIVATION_TEXTS = {
+  relu: (value) => `ReLU: max(0, ${value})`,
+  abs: (value) => `|${value}|`,
+  relu6: (value) => `ReLU6: min(6, max(0, ${value}))`,
+  sigmoid: (value) => `sigmoid: 1 / (1 + exp(−${inParentheses(value)}))`,
+  tanh: (value) => `tanh(${value})`,
+  hard_sigmoid: (value) => `hard sigmoid: min(1, max(0, ${value} / 6 + 1/2))`,
+  hard_swish: (value) => `hard swish: ${value} × min(1, max(0, ${value} / 6 + 1/2))`,
+  softmax: (value) => `softmax: exp(${value}) / the sum over all channels`,
+};
+
+/** Return the activation of a value as a formula. */
+function activationText(layer, { combined, channel }) {
+  const value = numberText(combined);
+  if (layer.activation in ACTIVATION_TEXTS) return ACTIVATION_TEXTS[layer.activation](value);
+  const slope = numberText(slopeOf(layer, channel));
+  const name = ACTIVATION_NAMES[layer.activation];
+  return combined > 0 ? `${name}: ${value} > 0` : `${name}: ${slope} × ${inParentheses(value)}`;
+}
+
+function responseText({ size, alpha, beta, k }, value) {
+  const energy = `${numberText(k)} + ${numberText(alpha / size)} × the squares of ${size} channels`;
+  return `local response: ${numberText(value)} / (${energy})^${numberText(beta)}`;
+}
 
 /** Return a number in parentheses if it is negative. */
 function inParentheses(text) {
@@ -68,42 +93,76 @@ function sumLine({ connected, bias, sum }) {
   return line;
 }
 
-function poolingElement({ kind, size }, { block, blockIndex }) {
+function poolingElement({ pool, title }, { block, blockWidth, blockIndex }) {
   const color = signedGrays(block);
+  const height = block.length / blockWidth;
+  const what = pool.kind === "max" ? "largest value" : "mean";
+  const window = pool.size ? `a ${blockWidth}×${height} ${pool.isBlocks ? "block" : "window"}` : "the whole map";
+  const text = `${pool.kind} pooling: the ${what} of ${window}.`;
+  if (block.length > MAX_POOL_CELLS) {
+    const line = createElement(
+      "p",
+      { class: "step" },
+      `${text} The sum above is for one of its ${block.length} values.`,
+    );
+    return createElement(
+      "div",
+      { class: "pool" },
+      line,
+      captionedPicture(title, smallPicture(block, blockWidth, color)),
+    );
+  }
   const cells = block.map((value, index) => ({
     text: numberText(value, 3),
     color: color(value),
     isChosen: index === blockIndex,
     blockIndex: index,
   }));
-  const what = kind === "max" ? "largest value" : "mean";
   return createElement(
     "div",
     { class: "pool" },
-    createElement(
-      "p",
-      { class: "step" },
-      `${kind} pooling: the ${what} of a ${size}×${size} block. The sum above is for the outlined value.`,
-    ),
-    numberTable(`${size}×${size} block`, size, cells),
+    createElement("p", { class: "step" }, `${text} The sum above is for the outlined value.`),
+    numberTable(`${blockWidth}×${height} ${pool.isBlocks ? "block" : "window"}`, blockWidth, cells),
   );
+}
+
+/** Return the values that are joined to an input channel of a layer without filters, and the result. */
+function joinedElement(layer, { channel, parts, sum }, inputOf) {
+  const inputs = inputOf(channel).parts;
+  const cells = parts.map(({ row, column, value }, index) => {
+    const { name, color, number, isShown, channel: from } = inputs[index];
+    const place = isShown ? { row, column, layer: number, channel: from } : {};
+    return numberTable(name, 1, [{ text: numberText(value, 3), color: color(value), ...place }]);
+  });
+  const sign = layer.join === "add" ? "+" : "×";
+  const elements = cells.flatMap((cell, index) => (index ? [signElement(sign), cell] : [cell]));
+  if (parts.length > 1) elements.push(signElement("="), createElement("strong", { class: "sign" }, numberText(sum)));
+  return createElement("div", { class: "product" }, ...elements);
 }
 
 /** Return the products of each input channel that a filter reads, and the number of the others. */
-function termElements({ terms, connected }, inputOf, inputLayer, opened) {
-  const elements = connected.map((term) =>
-    termElement(term, connected.length, terms.length, inputOf(term.channel), inputLayer, opened),
+function termElements({ terms, connected }, inputOf, opened) {
+  const isLong = connected.length > MAX_LISTED_CHANNELS;
+  const bySize = (a, b) => Math.abs(b.sum) - Math.abs(a.sum);
+  const listed = isLong ? [...connected].sort(bySize).slice(0, TOP_CHANNELS) : connected;
+  const elements = listed.map((term) =>
+    termElement(term, connected.length, terms.length, inputOf(term.channel), opened),
   );
+  const notes = [];
+  if (isLong) {
+    const rest = sumOf(connected, ({ sum }) => sum) - sumOf(listed, ({ sum }) => sum);
+    notes.push(`${connected.length - listed.length} other input channels add ${numberText(rest)} together.`);
+  }
   const others = terms.length - connected.length;
-  const note = `${others} other input channel${others > 1 ? "s have" : " has"} weights of 0.`;
-  return others ? [...elements, createElement("p", { class: "note" }, note)] : elements;
+  if (others) notes.push(`${others} other input channel${others > 1 ? "s have" : " has"} weights of 0.`);
+  return [...elements, ...notes.map((note) => createElement("p", { class: "note" }, note))];
 }
 
 /** Return the products of one of `count` input channels that a filter reads, of `depth` in all. */
-function termElement(term, count, depth, input, inputLayer, opened) {
+function termElement(term, count, depth, input, opened) {
   if (count <= MAX_OPEN_CHANNELS) {
     const heading = depth > 1 ? [createElement("h4", {}, `On ${input.name}: ${numberText(term.sum)}`)] : [];
-    return createElement("div", { class: "term" }, ...heading, productElement(term, input, inputLayer));
+    return createElement("div", { class: "term" }, ...heading, productElement(term, input));
   }
   const width = term.columns.length;
   const summary = createElement(
@@ -118,7 +177,7 @@ function termElement(term, count, depth, input, inputLayer, opened) {
   const details = createElement("details", { class: "channel" }, summary);
   details.open = opened.has(term.channel);
   const fill = () => {
-    if (details.open && details.children.length === 1) details.append(productElement(term, input, inputLayer));
+    if (details.open && details.children.length === 1) details.append(productElement(term, input));
   };
   fill();
   details.addEventListener("toggle", () => {
@@ -129,7 +188,7 @@ function termElement(term, count, depth, input, inputLayer, opened) {
 }
 
 /** Return patch × weights = products, as three tables, or as three pictures if the kernel is large. */
-function productElement({ patch, weights, rows, columns }, input, inputLayer) {
+function productElement({ patch, weights, rows, columns }, input) {
   const products = Array.from(patch, (value, k) => value * weights[k]);
   const width = columns.length;
   if (patch.length > MAX_NUMBER_CELLS) {
@@ -150,7 +209,8 @@ function productElement({ patch, weights, rows, columns }, input, inputLayer) {
   const source = (k) => {
     const row = rows[Math.floor(k / width)];
     const column = columns[k % width];
-    return { row, column, isPadding: row < 0 || column < 0, layer: inputLayer, channel: input.channel };
+    const isPadding = row < 0 || column < 0;
+    return input.isShown ? { row, column, isPadding, layer: input.number, channel: input.channel } : { isPadding };
   };
   return createElement(
     "div",

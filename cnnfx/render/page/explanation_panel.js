@@ -17,7 +17,7 @@ function explainSelection(page) {
   const { layer: number, channel } = view;
   byId("pin").setAttribute("aria-pressed", String(page.pinned));
   byId("pin").textContent = page.pinned ? "Pinned" : "Pin";
-  byId("explanation-heading").textContent = page.isStrongest ? "Strongest pixel of the last layer" : "Selected pixel";
+  byId("explanation-heading").textContent = page.isStrongest ? strongestTitle(page) : "Selected pixel";
   const trace = number ? traceOutput(page.network, page.maps, number, channel, row, column, page.blockIndex) : null;
   const marked = page.views.flat().filter(({ marks }) => marks.length);
   marked.forEach((other) => {
@@ -32,16 +32,26 @@ function explainSelection(page) {
   else explainInput(page, row, column, position);
 }
 
+/** Return the heading of the pixel that is explained before one is pointed at. */
+function strongestTitle({ network, shown, bestClass }) {
+  const last = shown[shown.length - 1];
+  if (bestClass !== null && hasClassMaps(network, last)) return `Strongest pixel of ${network.classes[bestClass]}`;
+  const { name } = network.layers[last - 1];
+  return name ? `Strongest pixel of ${name}` : "Strongest pixel of the last layer";
+}
+
 /** Mark the receptive field on all maps below, and with pooling the patch of the sum that is shown. Before a pixel is
     pointed at or pinned, only the input is marked. */
 function markReceptiveField(page, trace) {
   const { view, row, column } = page.selected;
-  const fields = receptiveField(page.network, page.maps, view.layer, view.channel, row, column);
-  fields.forEach(({ rows, columns, channels }, number) => {
-    if (number && page.isStrongest && !page.pinned) return;
+  const fields = receptiveField(page.network, page.sizes, page.maps[0].channels, view.layer, view.channel, row, column);
+  const { sources } = page.network.layers[view.layer - 1];
+  fields.forEach((field, number) => {
+    if (!field || (number && page.isStrongest && !page.pinned) || !page.views[number].length) return;
+    const { rows, columns, channels } = field;
     const marks = rectangles(rows, columns, page.isPointing ? "field" : "outline");
-    if (number === view.layer - 1 && trace.block.length > 1) {
-      const { terms } = trace.filters[0];
+    const { terms } = trace.filters[0];
+    if (sources.includes(number) && trace.block.length > 1 && terms.length) {
       const inside = (indexes) => [...new Set(indexes)].filter((index) => index >= 0).sort((a, b) => a - b);
       marks.push(...rectangles(inside(terms[0].rows), inside(terms[0].columns), "patch"));
     }
@@ -63,21 +73,16 @@ function explainOutput(page, trace, position) {
   const layer = page.network.layers[number - 1];
   const output = layer.outputs[channel];
   const name = channelTitle(output.name);
-  byId("where").replaceChildren(createElement("strong", {}, name), `, layer ${number}, ${position}`);
+  byId("where").replaceChildren(createElement("strong", {}, name), `, ${layer.title}, ${position}`);
   byId("value").replaceChildren(
     largeNumber(trace.result),
     colorBar(page.scales[number][channel], page.table, { value: trace.result }),
   );
   byId("sum").replaceChildren(
     ...normalizationNote(page, number),
-    ...explanationElements(
-      trace,
-      layer,
-      output,
-      (below) => describeChannel(page, number - 1, below),
-      number - 1,
-      page.opened,
-    ),
+    ...(layer.given
+      ? [createElement("p", { class: "note" }, "The weights of this layer are not on the page.")]
+      : explanationElements(trace, layer, output, (below) => describeInputChannel(page, layer, below), page.opened)),
   );
   const sums = trace.filters.map((filter) => {
     const prefix = trace.filters.length > 1 ? `filter ${filter.name}: ` : "";
@@ -85,7 +90,7 @@ function explainOutput(page, trace, position) {
     return `${prefix}products ${numberText(filter.sum - filter.bias)}${bias}`;
   });
   announce(
-    `${name}, layer ${number}, ${position}: ${sums.join("; ")}; value ${numberText(trace.result)}.${page.pinned ? " Pinned." : ""}`,
+    `${name}, ${layer.title}, ${position}: ${sums.join("; ")}; value ${numberText(trace.result)}.${page.pinned ? " Pinned." : ""}`,
   );
 }
 
@@ -94,31 +99,58 @@ function channelTitle(name) {
   return /^\d+$/.test(name) ? `map ${name}` : name;
 }
 
-/** Return a note on how the image is normalized, for pixels of the first layer. */
-function normalizationNote({ network: { mean, std } }, number) {
-  if (number > 1 || (mean === 0 && std === 1)) return [];
-  return [
-    createElement(
-      "p",
-      { class: "note" },
-      `Input of the first layer: (pixel − mean ${numberText(mean)}) / std ${numberText(std)}.`,
-    ),
-  ];
+/** Return a note on how the image is normalized, for pixels of a layer that reads the image. */
+function normalizationNote({ network: { input, layers }, source }, number) {
+  if (!layers[number - 1].sources.includes(0) || !isNormalized(input)) return [];
+  const { scale, mean, std } = input;
+  const pixel = scale === 1 ? "pixel" : `pixel × ${numberText(scale)}`;
+  const text = (numbers) =>
+    new Set(numbers).size === 1
+      ? numberText(numbers[0])
+      : `${numbers.map((one) => numberText(one)).join(", ")} of ${source.channels.join(", ")}`;
+  const reader = number === 1 ? "the first layer" : "this layer";
+  const note = `Input of ${reader}: (${pixel} − mean ${text(mean)}) / std ${text(std)}.`;
+  return [createElement("p", { class: "note" }, note)];
 }
 
-/** Return the title of a channel of layer `number` (0 is the input), and a function from its values to colors. */
+/** Return a channel of layer `number` (0 is the input) as { name, number, channel, isShown, color }: isShown says that
+    its map is on the page, and color is a function from its values to colors. */
 function describeChannel(page, number, channel) {
-  const { mean, std, layers } = page.network;
+  const { input, layers } = page.network;
   if (number === 0) {
     const name = page.source.channels[channel] ?? `channel ${channel}`;
-    return { name, channel, color: (value) => GRAYS[levelOf(page.inputScale, value * std + mean)] };
+    const color = (value) => GRAYS[levelOf(page.inputScale, denormalizeValue(input, channel, value))];
+    return { name, number, channel, isShown: true, color };
   }
   const scale = page.scales[number][channel];
   return {
     name: channelTitle(layers[number - 1].outputs[channel].name),
+    number,
     channel,
+    isShown: page.views[number].length > 0,
     color: (value) => colorOf(scale, value, page.table),
   };
+}
+
+/** Describe a channel of a layer's joined input as `describeChannel` does; `parts` are the channels that it is made
+    from. The number, the channel and isShown are left out if these are several. */
+function describeInputChannel(page, layer, channel) {
+  const { network, maps } = page;
+  const parts = inputParts(network, maps, layer, channel).map((part) =>
+    describeChannel(page, part.number, part.channel),
+  );
+  if (layer.sources.length > 1 || !layer.shape) {
+    for (const part of parts) if (part.number) part.name = `${network.layers[part.number - 1].title} ${part.name}`;
+  }
+  if (parts.length === 1) return { ...parts[0], parts };
+  const input = layerInput(network, maps, layer.number);
+  const size = input.height * input.width;
+  const values = { ...input, channels: 1, values: input.values.subarray(channel * size, (channel + 1) * size) };
+  const [{ low, high }] = channelRanges(values);
+  const scale = linearScale("signed", low, high);
+  const sign = layer.join === "add" ? " + " : " × ";
+  const name = parts.map((part) => part.name).join(sign);
+  return { name, parts, color: (value) => colorOf(scale, value, page.table) };
 }
 
 function explainInput(page, row, column, position) {

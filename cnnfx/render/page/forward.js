@@ -1,15 +1,24 @@
-/* The forward pass of a network: cross-correlation, combination, activation, pooling, and the classifier head.
+/* The forward pass of a network: joins, cross-correlation, and what follows it in each layer.
 
    Functions that take long are generators that yield from time to time, so that their caller can pause. */
 
-/** Return the results of the forward pass: the normalized image, then the output channels of each layer, as maps. */
+/** Return the results of the forward pass: the normalized image, then the output channels of each layer, as maps; null
+    for a layer that is not needed, or whose maps are not on the page. */
 function* forward(network, image) {
-  const results = [normalize(network, image)];
+  const results = [normalize(network.input, image)];
   for (const layer of network.layers) {
-    const maps = yield* combine(layer, yield* correlate(layer, results[results.length - 1]));
-    results.push(yield* pool(layer, activate(layer, maps)));
+    const isComputed = layer && !layer.given && layer.isComputed;
+    results.push(
+      isComputed ? yield* layerOutput(layer, layerInput(network, results, layer.number)) : (layer?.given ?? null),
+    );
   }
   return results;
+}
+
+/** Return the output channels of a layer for its joined input. */
+function* layerOutput(layer, input) {
+  const maps = yield* combine(layer, layer.shape ? yield* correlate(layer, input) : input);
+  return yield* pool(layer, normalizeResponses(layer, activate(layer, maps)));
 }
 
 /** Run a generator without a pause; return its result. */
@@ -32,10 +41,32 @@ async function finishInSlices(generator, milliseconds = 100) {
   }
 }
 
-function normalize({ mean, std }, image) {
-  if (mean === 0 && std === 1) return image;
-  const { channels, height, width, values } = image;
-  return { channels, height, width, values: values.map((value) => (value - mean) / std) };
+/** Return the image as the first layer reads it: (value · scale − mean) / std. */
+function normalize(input, image) {
+  if (!isNormalized(input)) return image;
+  const { channels, height, width } = image;
+  const values = image.values.map((value, index) => normalizeValue(input, Math.floor(index / (height * width)), value));
+  return { channels, height, width, values };
+}
+
+/** Return whether the first layer reads other values than those of the image. */
+function isNormalized({ scale, mean, std }) {
+  return scale !== 1 || mean.some((value) => value !== 0) || std.some((value) => value !== 1);
+}
+
+/** Return a value of a channel as the first layer reads it. */
+function normalizeValue({ scale, mean, std }, channel, value) {
+  return (value * scale - ofChannel(mean, channel)) / ofChannel(std, channel);
+}
+
+/** Return the value of the image for a value that the first layer reads. */
+function denormalizeValue({ scale, mean, std }, channel, value) {
+  return (value * ofChannel(std, channel) + ofChannel(mean, channel)) / scale;
+}
+
+/** Return a channel's number of those of all channels, or the one for all. */
+function ofChannel(numbers, channel) {
+  return numbers.length === 1 ? numbers[0] : numbers[channel];
 }
 
 /* Cross-correlation */
@@ -71,164 +102,72 @@ function* correlate(layer, maps) {
   const channels = [];
   const sums = new Float64Array(size);
   for (let filter = 0; filter < count; filter++) {
-    sums.fill(0);
+    const taps = [];
     for (let slice = 0; slice < depth; slice++) {
       const channel = inputChannel(layer, filter, slice);
       channels[channel] = channels[channel] || padChannel(maps, channel, rows, columns);
-      yield* addKernel(sums, channels[channel], layer, filter, slice, rows, columns);
+      addTaps(taps, channels[channel], layer, filter, slice, rows, columns);
     }
+    yield* addProducts(sums.fill(0), taps, rows, columns);
     const bias = layer.bias[filter];
     for (let pixel = 0; pixel < size; pixel++) values[filter * size + pixel] = unit * sums[pixel] + bias;
   }
   return { channels: count, height: rows.outputs, width: columns.outputs, values };
 }
 
-const ROWS_IN_A_STEP = 64; // output rows that are computed without a pause
+/** Append the weights of a kernel and the pixels that they apply to for the first output, { numbers, offset, weight }.
 
-/** Add a kernel, applied to a padded channel, to the sum of each output.
-
-    Weights of 0 are left out, unless the channel has values that are not finite: 0 · ∞ is NaN. All weights are applied
-    to one row of outputs before the next, so that the row stays in the processor's cache. */
-function* addKernel(sums, { padded, isFinite }, layer, filter, slice, rows, columns) {
+    Weights of 0 are left out, unless the channel has values that are not finite: 0 · ∞ is NaN. */
+function addTaps(taps, { padded, isFinite }, layer, filter, slice, rows, columns) {
   const width = columns.sources.length;
-  const weights = [];
-  const offsets = []; // from the pixel at the top left of the kernel
   kernelOf(layer, filter, slice).forEach((weight, k) => {
     if (weight === 0 && isFinite) return;
-    weights.push(weight);
-    offsets.push(Math.floor(k / columns.size) * rows.dilation * width + (k % columns.size) * columns.dilation);
+    const offset = Math.floor(k / columns.size) * rows.dilation * width + (k % columns.size) * columns.dilation;
+    taps.push({ numbers: padded, offset, weight });
   });
-  if (!weights.length) return;
-  for (let row = 0; row < rows.outputs; row++) {
+}
+
+const PRODUCTS_IN_A_STEP = 1_000_000; // products that are computed without a pause
+
+/** Add the products of weights and pixels to the sum of each output. All weights are applied to one row of outputs
+    before the next, so that the row stays in the processor's cache. */
+function* addProducts(sums, taps, rows, columns) {
+  const width = columns.sources.length;
+  const isOneRow = columns.outputs === width && columns.stride === 1 && rows.stride === 1; // without padding, 1 wide
+  const [count, length] = isOneRow ? [1, rows.outputs * width] : [rows.outputs, columns.outputs];
+  let products = 0;
+  for (let row = 0; row < count; row++) {
     const input = row * rows.stride * width;
-    const output = row * columns.outputs;
-    const end = output + columns.outputs;
+    const output = row * length;
+    const end = output + length;
     let k = 0;
-    for (; k + 3 < weights.length; k += 4)
-      addFourRows(sums, output, end, padded, input, offsets.slice(k, k + 4), columns.stride, weights.slice(k, k + 4));
-    for (; k < weights.length; k++) addRow(sums, output, end, padded, input + offsets[k], columns.stride, weights[k]);
-    if (row % ROWS_IN_A_STEP === 0) yield;
+    for (; k + 3 < taps.length; k += 4)
+      addFourRows(sums, output, end, input, columns.stride, taps[k], taps[k + 1], taps[k + 2], taps[k + 3]);
+    for (; k < taps.length; k++) addRow(sums, output, end, input, columns.stride, taps[k]);
+    products += taps.length * length;
+    if (products > PRODUCTS_IN_A_STEP) {
+      yield;
+      products = 0;
+    }
   }
+  yield;
 }
 
 /** Add a weight times every `stride`-th pixel from `input` on to the sums from `output` to `end`. */
-function addRow(sums, output, end, padded, input, stride, weight) {
-  for (; output < end; output++, input += stride) sums[output] += weight * padded[input];
+function addRow(sums, output, end, input, stride, { numbers, offset, weight }) {
+  for (let index = input + offset; output < end; output++, index += stride) sums[output] += weight * numbers[index];
 }
 
-/** Do the same for four weights, whose pixels start at `input` plus an offset: each sum is read and written once. */
-function addFourRows(sums, output, end, padded, input, offsets, stride, weights) {
-  const [a, b, c, d] = weights;
-  let [i, j, k, l] = offsets.map((offset) => input + offset);
+/** Do the same for four weights: each sum is read and written once. */
+function addFourRows(sums, output, end, input, stride, one, two, three, four) {
+  const { numbers: p, weight: a } = one;
+  const { numbers: q, weight: b } = two;
+  const { numbers: r, weight: c } = three;
+  const { numbers: s, weight: d } = four;
+  let i = input + one.offset;
+  let j = input + two.offset;
+  let k = input + three.offset;
+  let l = input + four.offset;
   for (; output < end; output++, i += stride, j += stride, k += stride, l += stride)
-    sums[output] += a * padded[i] + b * padded[j] + c * padded[k] + d * padded[l];
-}
-
-/* Combination, activation and pooling */
-
-/** Return the sum of f(value) for all values. */
-function sumOf(values, f = (value) => value) {
-  let sum = 0;
-  for (let k = 0; k < values.length; k++) sum += f(values[k]);
-  return sum;
-}
-
-/** Return the largest value; NaN if one is NaN. */
-function maxOf(values) {
-  let largest = values[0];
-  for (let k = 1; k < values.length; k++) largest = Math.max(largest, values[k]);
-  return largest;
-}
-
-const meanOf = (values) => sumOf(values) / values.length;
-
-const COMBINATIONS = {
-  take: (values) => values[0],
-  norm: (values) => Math.sqrt(sumOf(values, (value) => value * value)),
-  max: maxOf,
-  sum: (values) => sumOf(values),
-  mean: meanOf,
-  difference: (values) => values[0] - sumOf(values.slice(1)),
-};
-
-const ACTIVATIONS = {
-  none: (value) => value,
-  relu: (value) => (value < 0 ? 0 : value),
-  abs: Math.abs,
-};
-
-const POOLINGS = { max: maxOf, mean: meanOf };
-
-/** Return the output channels computed from the feature maps of the filters. */
-function* combine(layer, maps) {
-  const { outputs } = layer;
-  const size = maps.height * maps.width;
-  if (outputs.length === maps.channels && outputs.every(({ kind, of }, index) => kind === "take" && of[0] === index))
-    return maps;
-  const values = new Float32Array(outputs.length * size);
-  for (const [index, { kind, of }] of outputs.entries()) {
-    const channels = of.map((filter) => maps.values.subarray(filter * size, (filter + 1) * size));
-    if (kind === "take") values.set(channels[0], index * size);
-    else combinePixels(COMBINATIONS[kind], channels, values.subarray(index * size, (index + 1) * size));
-    yield;
-  }
-  return { ...maps, channels: outputs.length, values };
-}
-
-/** Write a function of the values of several channels at each pixel into `result`. */
-function combinePixels(combination, channels, result) {
-  const values = new Array(channels.length).fill(0);
-  for (let pixel = 0; pixel < result.length; pixel++) {
-    for (let k = 0; k < values.length; k++) values[k] = channels[k][pixel];
-    result[pixel] = combination(values);
-  }
-}
-
-function activate(layer, maps) {
-  if (layer.activation === "none") return maps;
-  return { ...maps, values: maps.values.map(ACTIVATIONS[layer.activation]) };
-}
-
-/** Return one value for each block of size × size; rows and columns that do not fill a block are dropped. */
-function* pool(layer, maps) {
-  if (!layer.pool) return maps;
-  const { kind, size } = layer.pool;
-  const block = new Array(size * size);
-  const height = Math.floor(maps.height / size);
-  const width = Math.floor(maps.width / size);
-  const values = new Float32Array(maps.channels * height * width);
-  let output = 0;
-  for (let channel = 0; channel < maps.channels; channel++) {
-    for (let row = 0; row < height; row++) {
-      for (let column = 0; column < width; column++) {
-        let input = (channel * maps.height + row * size) * maps.width + column * size;
-        let k = 0;
-        for (let i = 0; i < size; i++, input += maps.width) {
-          for (let j = 0; j < size; j++) block[k++] = maps.values[input + j];
-        }
-        values[output++] = POOLINGS[kind](block);
-      }
-    }
-    yield;
-  }
-  return { channels: maps.channels, height, width, values };
-}
-
-/* The classifier head */
-
-/** Return whether maps have the shape that the head was trained on. */
-function fitsHead(head, { channels, height, width }) {
-  return [channels, height, width].join() === head.shape.join();
-}
-
-/** Return the probability of each class: the softmax of the head's scores. */
-function probabilities(head, maps) {
-  const size = maps.values.length;
-  const scores = Array.from(head.bias, (bias, index) =>
-    maps.values.reduce((sum, value, pixel) => sum + value * head.weights[index * size + pixel], bias),
-  );
-  const largest = Math.max(...scores);
-  const powers = scores.map((score) => Math.exp(score - largest));
-  const sum = sumOf(powers);
-  return powers.map((power) => power / sum);
+    sums[output] += a * p[i] + b * q[j] + c * r[k] + d * s[l];
 }

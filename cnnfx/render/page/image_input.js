@@ -5,6 +5,10 @@ const MAX_FILE_PIXELS = 64_000_000; // of a picture that is opened
 /** Let the user open an image by a button, or by dropping it onto the page. */
 function createImageInput(page) {
   const file = byId("file");
+  if (!page.data.isLive) {
+    byId("open").hidden = byId("open-note").hidden = true;
+    return;
+  }
   byId("open").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
     if (file.files.length) openFile(page, file.files[0]);
@@ -56,7 +60,7 @@ async function readSource({ data, network }, file) {
   const { image, notes } = readPicture(picture, channels.length, maxPixels);
   const fitted = data.trained ? fitToModel(image, data.trained) : { image, notes: [] };
   if (!fitted) throw new ImageError("the image has no contrast: all of it has the same brightness.");
-  if (!fitsLayers(network, fitted.image))
+  if (!layerSizes(network, fitted.image))
     throw new ImageError(`${image.width}×${image.height} pixels are too few for these layers.`);
   const fittingNotes = fitted.notes.map((note) => `${file.name}: ${note}.`);
   return { image: fitted.image, title: file.name, channels, isPicture: true, notes: [...notes, ...fittingNotes] };

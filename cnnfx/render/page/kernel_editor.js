@@ -8,7 +8,12 @@ const DENSE_CELL_WIDTH = 1.3; // rem
 /** Return the editor of a network of one layer with small kernels, undefined for others. */
 function createKernelEditor(page) {
   const { layers } = page.network;
-  if (layers.length !== 1 || layers[0].shape.slice(1).reduce((a, b) => a * b) > MAX_EDITABLE_WEIGHTS) return undefined;
+  if (
+    layers.length !== 1 ||
+    !layers[0].shape ||
+    layers[0].shape.slice(1).reduce((a, b) => a * b) > MAX_EDITABLE_WEIGHTS
+  )
+    return undefined;
   return new KernelEditor(page, layers[0]);
 }
 
@@ -127,7 +132,7 @@ class KernelEditor {
   /** Copy the network as a filter file, and show its text. */
   async copy() {
     const text = byId("toml");
-    text.value = filterFile(this.page.network.name, this.layer, this.page.data.image.channels);
+    text.value = filterFile(this.page.network, this.layer, this.page.data.image.channels);
     text.hidden = false;
     text.select();
     try {

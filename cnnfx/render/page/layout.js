@@ -7,13 +7,13 @@ function layOut(page) {
   const { network, source } = page;
   byId("input-map").append(mapCard(page.views[0][0], source.title));
   byId("input").classList.toggle("photo", source.image.width > PHOTO_WIDTH);
-  network.layers.forEach((layer, index) => {
-    const cardWidth = layer.outputs.length > 12 ? "6.2rem" : layer.outputs.length > 6 ? "8rem" : "9.2rem";
+  page.shown.forEach((number) => {
+    const layer = network.layers[number - 1];
     const cards = layer.outputs.map((output, channel) =>
-      mapCard(page.views[index + 1][channel], output.name, layer, output),
+      mapCard(page.views[number][channel], output.name, layer, output),
     );
-    const section = layerSection(index + 1, layerText(layer), cards, cardWidth);
-    setGroupRows(section.querySelector(".cards"), layer.outputs.length / layer.groups, layer.groups);
+    const section = layerSection(page, layer, cards);
+    setGroupRows(section.querySelector(".cards"), layer.outputs.length / (layer.groups ?? 1), layer.groups ?? 1);
     byId("layers").append(section);
   });
   createClasses(page);
@@ -21,7 +21,7 @@ function layOut(page) {
     fitToScreen(page.views.flat());
     page.channelView?.place();
   });
-  page.views.forEach((views) => sizes.observe(views[0].canvas));
+  for (const number of [0, ...page.shown]) sizes.observe(page.views[number][0].canvas);
 }
 
 /** Give each group of filters a row where the window is wide enough, such as the filters on one color channel. */
@@ -31,19 +31,42 @@ function setGroupRows(cards, count, groups) {
   cards.style.setProperty("--group", count);
 }
 
-/** Return the section of a layer: its settings, its legend, and its cards. */
-function layerSection(number, about, cards, cardWidth) {
+/** Return the section of a layer: what it reads, its settings, its legend, and its cards. */
+function layerSection(page, layer, cards) {
+  const cardWidth = cards.length > 12 ? "6.2rem" : cards.length > 6 ? "8rem" : "9.2rem";
   const grid = createElement("div", { class: cards.length <= 4 ? "cards few" : "cards" }, ...cards);
   grid.style.setProperty("--card", cardWidth);
   grid.style.setProperty("--count", cards.length);
+  const title = layer.name || `Layer ${layer.number}`;
   const heading = createElement(
     "div",
     {},
-    createElement("h2", {}, `Layer ${number}`),
-    createElement("p", { class: "about" }, about),
+    createElement("h2", {}, title),
+    createElement("p", { class: "about" }, layerText(layer)),
+    ...sourcesLine(page, layer),
   );
   const header = createElement("div", { class: "layer-header" }, heading, createElement("div", { class: "legend" }));
-  return createElement("section", { class: "layer", "aria-label": `Layer ${number}` }, header, grid);
+  return createElement(
+    "section",
+    { class: "layer", id: `layer-${layer.number}`, "aria-label": title, "data-number": layer.number },
+    header,
+    grid,
+  );
+}
+
+/** Return a line that says what a layer of a graph reads, with links to the layers that are on the page; none for
+    layers that follow one another. */
+function sourcesLine({ network, shown }, layer) {
+  if (network.layers.every((each) => !each || (!each.name && each.sources.join() === String(each.number - 1))))
+    return [];
+  const name = (number) => {
+    const text = number ? network.layers[number - 1].title : "the input";
+    const id = number ? `layer-${number}` : "input";
+    return !number || shown.includes(number) ? createElement("a", { href: `#${id}` }, text) : text;
+  };
+  const signs = { concat: " and ", add: " + ", multiply: " × " };
+  const parts = layer.sources.flatMap((number, index) => [...(index ? [signs[layer.join]] : []), name(number)]);
+  return [createElement("p", { class: "about sources" }, "Reads ", ...parts, ".")];
 }
 
 /** Return a map under its name and range, with its filter or the formula of a combination beside the name. */
@@ -51,7 +74,7 @@ function mapCard(view, name, layer, output) {
   const label = createElement("span", { class: "label" }, createElement("span", { class: "title" }, name));
   const caption = createElement("figcaption", {}, label);
   if (layer) label.append(" ", createElement("span", { class: "range" }));
-  if (output && output.kind === "take") caption.append(...filterPicture(layer, output.of[0]));
+  if (output && output.kind === "take") caption.append(...(layer.shape ? filterPicture(layer, output.of[0]) : []));
   else if (output) {
     const filters = output.of.map((index) => layer.filters[index]).join(", ");
     label.append(" ", createElement("span", { class: "how" }, `${output.kind} of ${filters}`));
@@ -65,8 +88,8 @@ function showRanges({ views, scales, table }) {
     const range = view.canvas.parentElement.querySelector(".range");
     range.textContent = rangeText(scales[view.layer][view.channel]);
   }
-  document.querySelectorAll(".layer-header .legend").forEach((legend, index) => {
-    legend.replaceChildren(...layerLegend(scales[index + 1], table));
+  document.querySelectorAll(".layer[data-number]").forEach((section) => {
+    section.querySelector(".legend").replaceChildren(...layerLegend(scales[section.dataset.number], table));
   });
 }
 
@@ -76,29 +99,4 @@ function redrawFilters({ views }, number, layer) {
     const picture = views[number][channel].canvas.parentElement.querySelector(".kernel");
     if (picture) picture.replaceWith(...filterPicture(layer, output.of[0]));
   });
-}
-
-/** Return the settings of a layer in one line. */
-function layerText(layer) {
-  const [count, , height, width] = layer.shape;
-  const pairText = ([vertical, horizontal]) =>
-    vertical === horizontal ? `${vertical}` : `${vertical} vertical, ${horizontal} horizontal`;
-  const parts = [`${count} filter${count > 1 ? "s" : ""} of ${width}×${height}`];
-  if (layer.stride.some((step) => step !== 1)) parts.push(`stride ${pairText(layer.stride)}`);
-  if (layer.dilation.some((step) => step !== 1)) parts.push(`dilation ${pairText(layer.dilation)}`);
-  if (layer.padding === "same" || layer.padding.flat().some(Boolean)) parts.push(`padding ${paddingText(layer)}`);
-  if (layer.activation !== "none") parts.push({ relu: "ReLU", abs: "absolute value" }[layer.activation]);
-  if (layer.pool) parts.push(`${layer.pool.kind} pooling ${layer.pool.size}×${layer.pool.size}`);
-  return parts.join(", ");
-}
-
-function paddingText({ padding, border }) {
-  return `${paddingSize(padding)} (${border === "constant" ? "zeros" : border})`;
-}
-
-function paddingSize(padding) {
-  if (padding === "same") return "same";
-  const [top, bottom, left, right] = padding.flat();
-  const isEqual = top === bottom && top === left && top === right;
-  return isEqual ? top : `${top} top, ${bottom} bottom, ${left} left, ${right} right`;
 }

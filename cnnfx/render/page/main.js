@@ -2,13 +2,14 @@
 
 /** The state of the page, and what user actions do to it. */
 const page = {
-  views: [], // the MapViews of each layer; layer 0 is the input
+  views: [], // the MapViews of each layer; layer 0 is the input. A layer that is not shown has none.
   selected: null, // the explained pixel, { view, row, column }
-  isStrongest: true, // whether the selected pixel is the strongest of the last layer, not one pointed at
+  isStrongest: true, // whether the selected pixel is the strongest of the last layer shown, not one pointed at
   pinned: false,
   isPointing: false, // whether a pointer or the keyboard is on a map
   blockIndex: undefined, // the value of a pooled block that was clicked
   opened: new Set(), // the input channels whose tables are open
+  bestClass: null, // the index of the most probable class, if the classes are computed
 
   /** Create the elements for an input and its maps. */
   start(data, network, source) {
@@ -19,12 +20,15 @@ const page = {
     );
     this.views = [
       [new MapView(0, 0, "Input")],
-      ...network.layers.map((layer, index) =>
-        layer.outputs.map(
-          ({ name }, channel) => new MapView(index + 1, channel, `Feature map ${name}, layer ${index + 1}`),
-        ),
+      ...network.layers.map((layer) =>
+        layer?.isShown
+          ? layer.outputs.map(
+              ({ name }, channel) => new MapView(layer.number, channel, `Feature map ${name}, ${layer.title}`),
+            )
+          : [],
       ),
     ];
+    this.shown = this.views.flatMap((views, number) => (number && views.length ? [number] : []));
     layOut(this);
     for (const view of this.views.flat()) handleInput(view, this);
     createControls(this);
@@ -48,18 +52,26 @@ const page = {
 
   /** Show maps. */
   update(maps) {
-    Object.assign(this, { maps, ranges: signalRanges(this.network, maps.map(channelRanges)) });
+    this.sizes = layerSizes(this.network, this.source.image);
+    this.maps = maps;
+    this.ranges = signalRanges(
+      this.network,
+      maps.map((each) => each && channelRanges(each)),
+    );
     this.draw();
-    showClasses(this, maps[maps.length - 1]);
+    this.bestClass = showClasses(this, classMaps(this.network, maps));
     if (this.selected) this.select(this.selected.view, this.selected.row, this.selected.column);
     this.channelView.update();
   },
 
-  /** Select the largest value of the last layer. */
+  /** Select the largest value of the last layer that is shown, in the map of the most probable class if its maps are
+      those of classes. */
   selectStrongest() {
-    const ranges = this.ranges[this.ranges.length - 1];
-    const channel = ranges.reduce((best, { high }, index) => (high > ranges[best].high ? index : best), 0);
-    this.select(this.views[this.views.length - 1][channel], ranges[channel].row, ranges[channel].column);
+    const last = this.shown[this.shown.length - 1];
+    const ranges = this.ranges[last];
+    const largest = ranges.reduce((best, { high }, index) => (high > ranges[best].high ? index : best), 0);
+    const channel = this.bestClass !== null && hasClassMaps(this.network, last) ? this.bestClass : largest;
+    this.select(this.views[last][channel], ranges[channel].row, ranges[channel].column);
     this.isStrongest = true;
   },
 
@@ -73,7 +85,7 @@ const page = {
     const { scope, limits } = this.colorScale;
     const colorScale = { ...this.colorScale, limits: scope === "fixed" ? limits : null };
     this.scales = this.maps.map((maps, number) => {
-      if (!number) return [];
+      if (!number || !maps) return [];
       const { nonNegative } = this.network.layers[number - 1];
       return linearScales(maps, this.ranges[number], colorScale, nonNegative);
     });
@@ -143,7 +155,8 @@ const page = {
   /** Move the focus to the same channel of another layer: `offset` layers further from the input or, if negative,
       closer to it. */
   focusLayer(view, offset) {
-    const views = this.views[view.layer + offset];
+    const order = [0, ...this.shown];
+    const views = this.views[order[order.indexOf(view.layer) + offset]];
     if (views) views[Math.min(view.channel, views.length - 1)].canvas.focus({ focusVisible: true });
   },
 

@@ -7,7 +7,7 @@ import hashlib
 import html
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from cnnfx.images import Image
 from cnnfx.nn.network import Network
 from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid
+from cnnfx.render.page.contents import PageContents, max_image_pixels, page_contents
 from cnnfx.render.page.data import page_data
 from cnnfx.system.sizes import counted
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     import PIL.Image
 
 SCRIPTS = (
-    "data", "geometry", "forward", "trace", "channel_maps", "receptive_field", "color_scale", "rounding", "colors",
-    "resampling", "digit_preprocessing", "picture", "toml",
+    "data", "geometry", "combinations", "joins", "activations", "pooling", "forward", "classifier", "trace",
+    "channel_maps", "receptive_field", "color_scale", "rounding", "colors", "resampling", "digit_preprocessing",
+    "picture", "layer_text", "toml",
     "elements", "legend", "map_view", "pointing", "filter_picture", "explanation", "pen", "layout", "classes",
     "explanation_panel", "channel_view", "number_cell", "kernel_editor", "image_input", "controls", "main",
 )  # fmt: skip
@@ -35,10 +37,6 @@ LARGE_PAGE_BYTES = 2_000_000
 """The command line notes that larger pages are slow to send and open."""
 MAX_PAGE_BYTES = 64_000_000
 """The largest page that browsers open."""
-MAX_IMAGE_PIXELS = 512 * 512
-"""The largest image on a page, in pixels."""
-MAX_MAP_VALUES = 2**24
-"""The largest number of values in all feature maps together, which the browser holds in memory."""
 MAX_NAME_LENGTH = 40
 """The longest name of a network, in characters, that is part of the page's title."""
 MAX_NAMES_IN_ALT_TEXT = 12
@@ -51,12 +49,9 @@ FALLBACK_JPEG_QUALITY = 80
 """Pillow's quality setting, 0 to 95."""
 
 
-def max_image_pixels(network: Network) -> int:
-    """Return the largest number of pixels of an image on a page: 512×512, or less for a network with many channels."""
-    return min(MAX_IMAGE_PIXELS, max(1, MAX_MAP_VALUES // sum(len(layer.outputs) for layer in network.layers)))
-
-
-def make_page(network: Network, image: Image, color_scale: ColorScale, grid: Grid) -> bytes:
+def make_page(
+    network: Network, image: Image, color_scale: ColorScale, grid: Grid, shown: Sequence[int] | None = None
+) -> bytes:
     """Return the page of a network and an image: one HTML file that loads no other file.
 
     Parameters
@@ -69,24 +64,26 @@ def make_page(network: Network, image: Image, color_scale: ColorScale, grid: Gri
         How the feature maps are drawn at first.
     grid : Grid
         The fallback image.
+    shown : sequence of int, optional
+        The numbers of the layers whose maps are shown (see `shown_layers`); by default all that the last layer needs.
 
     Raises
     ------
     CnnfxError
         If the page would be larger than `MAX_PAGE_BYTES`.
     """
-    script = _script()
+    script, contents = _script(), page_contents(network, image, shown)
     page = _fill_template(
         page_source("page.html"),
         HASH="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         VERSION=__version__,
-        TITLE=html.escape(_title(network, image)),
+        TITLE=html.escape(_title(contents, image)),
         STYLE=page_source("page.css").strip(),
-        LEAD=_paragraph(network.description, "lead") + "".join(_notes(image)),
+        LEAD=_paragraph(network.description, "lead") + "".join(_notes(contents, image)),
         FALLBACK=fallback_image(grid),
-        ALT=html.escape(_alt_text(network, image)),
+        ALT=html.escape(_alt_text(contents, image)),
         SOURCE=_paragraph(f"Filters: {network.source}" if network.source else ""),
-        DATA=page_data(network, image, color_scale, max_image_pixels(network)),
+        DATA=page_data(contents, image, color_scale, max_image_pixels(network)),
         SCRIPT=script,
     ).encode()
     if len(page) > MAX_PAGE_BYTES:
@@ -127,23 +124,27 @@ def _paragraph(text: str, css_class: str = "") -> str:
     return f"<p{attribute}>{html.escape(text)}</p>" if text else ""
 
 
-def _title(network: Network, image: Image) -> str:
+def _title(contents: PageContents, image: Image) -> str:
     """Return the page's title; a network with a long name is described by its number of filters."""
-    count = len(network.layers[-1].outputs)
+    network = contents.network
+    count = len(network.layers[contents.shown[-1] - 1].outputs)
     filters = network.name if len(network.name) <= MAX_NAME_LENGTH else counted(count, "filter")
     return f"{filters} on {image.file_name}"
 
 
-def _notes(image: Image) -> Iterator[str]:
-    """Yield the notes on how the image was read, without the image's name."""
+def _notes(contents: PageContents, image: Image) -> Iterator[str]:
+    """Yield the notes on what the page shows, and on how the image was read, without the image's name."""
+    note = contents.note()
+    if note is not None:
+        yield _paragraph(f"This page {note}.", "note")
     for note in image.notes:
         text = note.removeprefix(f"{image.name}: ")
         yield _paragraph(f"The image was {text}" if text.startswith("reduced") else note, "note")
 
 
-def _alt_text(network: Network, image: Image) -> str:
+def _alt_text(contents: PageContents, image: Image) -> str:
     """Describe the fallback image in words."""
-    names = [name for layer in network.layers for name in layer.channel_names]
+    names = [name for number in contents.shown for name in contents.network.layers[number - 1].channel_names]
     others = len(names) - MAX_NAMES_IN_ALT_TEXT
     listed = ", ".join(names[:MAX_NAMES_IN_ALT_TEXT]) + (f" and {others} more" if others > 0 else "")
     return f"The input {image.file_name} and its feature maps: {listed}."

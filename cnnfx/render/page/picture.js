@@ -25,14 +25,14 @@ function shrunkSize(height, width, maxPixels) {
   return { height: newHeight, width: newWidth };
 }
 
-/** Return integer pixels 0..255 resized channel by channel. */
-function resizePixels(pixels, channels, from, to) {
+/** Return integer pixels 0..255 resized channel by channel, with a filter. */
+function resizePixels(pixels, channels, from, to, filter) {
   const size = from.height * from.width;
   const clip = (value) => Math.min(255, Math.max(0, Math.floor(value + 0.5)));
   const result = new Uint8Array(channels * to.height * to.width);
   for (let channel = 0; channel < channels; channel++) {
     const plane = { ...from, values: pixels.subarray(channel * size, (channel + 1) * size) };
-    result.set(resize(plane, to.height, to.width, HAMMING, clip).values, channel * to.height * to.width);
+    result.set(resize(plane, to.height, to.width, filter, clip).values, channel * to.height * to.width);
   }
   return result;
 }
@@ -43,24 +43,49 @@ function readPicture({ name, height, width, rgba }, channels, maxPixels) {
   const size = shrunkSize(height, width, maxPixels);
   if (size.height === height && size.width === width)
     return { image: imageOf(pixels, 255, channels, height, width), notes: [] };
-  const reduced = resizePixels(pixels, channels, { height, width }, size);
+  const reduced = resizePixels(pixels, channels, { height, width }, size, HAMMING);
   const note = `${name}: reduced from ${width}×${height} to ${size.width}×${size.height} for the page.`;
   return { image: imageOf(reduced, 255, channels, size.height, size.width), notes: [note] };
 }
 
-/** Return an image as a model trained on images of `shape` reads it, { image, notes }; null if it has no contrast. */
-function fitToModel(image, { shape: [channels, height, width], digits }) {
-  if (digits) {
+/** Return an image as a classifier reads it, { image, notes }; null if it shows no digit where digits are read.
+    `trained` is { shape, digits, fit, resize, resample }, as `Input` in Python. */
+function fitToModel(image, trained) {
+  if (trained.digits) {
     const fitted = fitDigit(image);
     return fitted && { image: fitted.digit, notes: fitted.notes };
   }
+  const [channels, height, width] = trained.shape;
   if (image.height === height && image.width === width) return { image, notes: [] };
-  const size = image.height * image.width;
-  const values = new Float32Array(channels * height * width);
-  for (let channel = 0; channel < channels; channel++) {
-    const plane = { ...image, values: image.values.subarray(channel * size, (channel + 1) * size) };
-    values.set(fitImage(plane, height, width).values, channel * height * width);
-  }
+  const isCropped = trained.fit === "crop";
+  const size = isCropped ? coveringSize(image, height, width, trained.resize) : { height, width };
+  const filter = trained.resample === "bicubic" ? BICUBIC : BILINEAR;
+  const pixels = resizePixels(image.integers, channels, image, size, filter);
+  const fitted = isCropped ? cropMiddle(pixels, channels, size, height, width) : pixels;
   const sizes = `from ${image.width}×${image.height} to ${width}×${height}`;
-  return { image: { channels, height, width, values }, notes: [`resized ${sizes}, the size of the training images`] };
+  const note = `resized ${isCropped ? "and cropped " : ""}${sizes}, the size of the training images`;
+  return { image: imageOf(fitted, 255, channels, height, width), notes: [note] };
+}
+
+/** Return the size of an image scaled so that its shorter side has a length and it covers height × width. */
+function coveringSize(image, height, width, shorter) {
+  const factor = Math.max(shorter / Math.min(image.height, image.width), height / image.height, width / image.width);
+  return {
+    height: Math.max(height, roundHalfEven(factor * image.height)),
+    width: Math.max(width, roundHalfEven(factor * image.width)),
+  };
+}
+
+/** Return the pixels in the middle of an image of a size. */
+function cropMiddle(pixels, channels, size, height, width) {
+  const top = Math.floor((size.height - height) / 2);
+  const left = Math.floor((size.width - width) / 2);
+  const result = new Uint8Array(channels * height * width);
+  for (let channel = 0; channel < channels; channel++) {
+    for (let row = 0; row < height; row++) {
+      const start = (channel * size.height + top + row) * size.width + left;
+      result.set(pixels.subarray(start, start + width), (channel * height + row) * width);
+    }
+  }
+  return result;
 }

@@ -3,42 +3,118 @@
 
 const ROUNDOFF = 2 ** -24; // the largest relative error of rounding to float32
 const ROUNDING_UNITS = 16; // the largest error of a sum, in ROUNDOFF of the sum of the magnitudes of its terms
-const MAX_RELATIVE_ERROR = 2 ** -16; // the largest error that is assumed, relative to the channel's largest magnitude
+const MAX_RELATIVE_ERROR = 2 ** -18; // the largest error that is assumed, relative to the channel's largest magnitude
+const FUNCTION_UNITS = 4; // the largest error of an activation itself, in ROUNDOFF of the largest result
+
+/** The largest slope and the largest magnitude of the results of activations, and whether these are never larger than
+    what the activation is applied to. */
+const ACTIVATION_LIMITS = {
+  relu6: { slope: 1, value: 6, throughZero: true },
+  tanh: { slope: 1, value: 1, throughZero: true },
+  hard_swish: { slope: 1.5, value: Infinity, throughZero: true },
+  sigmoid: { slope: 0.25, value: 1 },
+  hard_sigmoid: { slope: 1 / 6, value: 1 },
+  softmax: { slope: 0.5, value: 1 },
+};
 
 /** Return the ranges of all maps, the input's first, without rounding errors. `ranges` are those of `channelRanges`. */
 function signalRanges(network, ranges) {
-  let below = ranges[0].map(({ low, high }) => {
-    const magnitude = Math.max(-low, high) + Math.abs(network.mean / network.std);
-    return { magnitude, error: 2 * ROUNDOFF * magnitude };
-  });
+  const { mean, std } = network.input;
+  const bounds = [];
   return ranges.map((channels, number) => {
-    if (!number) return channels;
-    const possible = outputBounds(network.layers[number - 1], below);
-    below = channels.map((range, channel) => actualBound(possible[channel].error, range));
+    if (!number || !channels) {
+      bounds.push(
+        channels?.map(({ low, high }, channel) => {
+          const magnitude = Math.max(-low, high) + Math.abs(ofChannel(mean, channel) / ofChannel(std, channel));
+          return { magnitude, error: 2 * ROUNDOFF * magnitude };
+        }),
+      );
+      return channels;
+    }
+    const layer = network.layers[number - 1];
+    const possible = layer.given
+      ? channels.map(({ low, high }) => ({ error: 2 * ROUNDOFF * Math.max(-low, high) }))
+      : outputBounds(layer, joinedBounds(layer, bounds));
+    bounds.push(channels.map((range, channel) => actualBound(possible[channel].error, range)));
     return channels.map((range, channel) => ({ ...range, ...signalRange(range, possible[channel].error) }));
   });
 }
 
+/** Return the magnitude and error of each channel of a layer's joined input. */
+function joinedBounds(layer, bounds) {
+  const sources = layer.sources.map((number) => bounds[number]);
+  if (layer.join === "concat") return sources.flat();
+  return sources.reduce((joined, source) =>
+    joined.map((one, channel) => {
+      const other = source[channel];
+      const isSum = layer.join === "add";
+      const magnitude = isSum ? one.magnitude + other.magnitude : one.magnitude * other.magnitude;
+      const error = isSum
+        ? one.error + other.error
+        : one.error * (other.magnitude + other.error) + one.magnitude * other.error;
+      return { magnitude, error: error + ROUNDOFF * magnitude };
+    }),
+  );
+}
+
 /** Return the largest magnitude and error of each output channel of a layer, given those of its input channels. */
 function outputBounds(layer, below) {
-  const [count, depth] = layer.shape;
-  const filters = Array.from({ length: count }, (_, filter) => {
-    let magnitude = Math.abs(layer.bias[filter]);
-    let error = 0;
-    for (let slice = 0; slice < depth; slice++) {
-      const sum = sumOf(kernelOf(layer, filter, slice), Math.abs);
-      const input = below[inputChannel(layer, filter, slice)];
-      magnitude += sum * input.magnitude;
-      error += sum * input.error;
-    }
-    return { magnitude, error: error + ROUNDING_UNITS * ROUNDOFF * magnitude };
-  });
-  return layer.outputs.map(({ kind, of }) => {
+  const filters = layer.shape ? filterBounds(layer, below) : below;
+  const combined = layer.outputs.map(({ kind, of }) => {
     const combination = COMBINATIONS[kind === "difference" ? "sum" : kind];
     return {
       magnitude: combination(of.map((filter) => filters[filter].magnitude)),
       error: combination(of.map((filter) => filters[filter].error)),
     };
+  });
+  const activated = activatedBounds(layer, combined);
+  return layer.local_response ? normalizedBounds(layer.local_response, activated) : activated;
+}
+
+/** Return the bounds after the activation: errors grow by at most its largest slope, and its own rounding. */
+function activatedBounds(layer, bounds) {
+  const { activation } = layer;
+  if (["none", "relu", "abs"].includes(activation)) return bounds;
+  const limits = ACTIVATION_LIMITS[activation];
+  const largestError = bounds.reduce((most, { error }) => Math.max(most, error), 0);
+  return bounds.map((bound, channel) => {
+    if (!limits) {
+      const slope = Math.max(1, Math.abs(slopeOf(layer, channel)));
+      return { magnitude: slope * bound.magnitude, error: slope * (bound.error + ROUNDOFF * bound.magnitude) };
+    }
+    const magnitude = limits.throughZero ? Math.min(bound.magnitude, limits.value) : limits.value;
+    const error = activation === "softmax" ? largestError : bound.error;
+    return { magnitude, error: limits.slope * error + FUNCTION_UNITS * ROUNDOFF * magnitude };
+  });
+}
+
+/** Return the bounds after local response normalization. */
+function normalizedBounds(response, bounds) {
+  const largest = response.k ** -response.beta;
+  return bounds.map((bound, channel) => {
+    const around = sumOf(responseChannels(response, channel, bounds.length), (other) => bounds[other].error);
+    const magnitude = largest * bound.magnitude;
+    const error = largest * (bound.error + response.beta * around) + ROUNDING_UNITS * ROUNDOFF * magnitude;
+    return { magnitude, error };
+  });
+}
+
+/** Return the largest magnitude and error of the feature map of each filter. */
+function filterBounds(layer, below) {
+  const [count, depth, height, width] = layer.shape;
+  const size = height * width;
+  return Array.from({ length: count }, (_, filter) => {
+    let magnitude = Math.abs(layer.bias[filter]);
+    let error = 0;
+    for (let slice = 0; slice < depth; slice++) {
+      let sum = 0;
+      for (let k = 0, index = (filter * depth + slice) * size; k < size; k++, index++)
+        sum += Math.abs(layer.weights[index]);
+      const input = below[inputChannel(layer, filter, slice)];
+      magnitude += sum * input.magnitude;
+      error += sum * input.error;
+    }
+    return { magnitude, error: error + ROUNDING_UNITS * ROUNDOFF * magnitude };
   });
 }
 
@@ -49,7 +125,7 @@ function actualBound(possibleError, { low, high }) {
   return { magnitude, error };
 }
 
-/** Return a range without rounding errors: 0 if there is nothing else, a single value if values differ by nothing else. */
+/** Return a range without rounding errors: 0 if there is nothing else, one value if values differ by nothing else. */
 function signalRange({ low, high }, error) {
   if (Math.max(-low, high) <= error) return { low: 0, high: 0 };
   if (high - low > 2 * error) return { low, high };

@@ -1,8 +1,9 @@
 /* A network of one layer as the text of a filter file. */
 
-/** Return the text of a filter file with a layer's weights and settings. `inputs` are the names of its channels. */
-function filterFile(name, layer, inputs) {
-  const lines = [`name = ${tomlText(name.replace(/[/\\:]/g, "-"))}`, ...settingLines(layer)];
+/** Return the text of a filter file with a layer's weights and settings, for a network of this name and input. `inputs`
+    are the names of its channels. */
+function filterFile({ name, input }, layer, inputs) {
+  const lines = [`name = ${tomlText(name.replace(/[/\\:]/g, "-"))}`, ...settingLines(layer), ...inputLines(input)];
   layer.filters.forEach((filter, index) => {
     lines.push("", "[[filter]]", `name = ${tomlText(filter)}`, weightsLine(layer, index, inputs));
     if (layer.bias[index]) lines.push(`bias = ${tomlNumber(layer.bias[index])}`);
@@ -11,14 +12,18 @@ function filterFile(name, layer, inputs) {
 }
 
 /** Return the settings that are not the defaults, one in each line. */
-function settingLines({ stride, dilation, padding, border, activation, pool, outputs, filters }) {
+function settingLines(layer) {
+  const { stride, dilation, padding, border, activation, slope, pool, outputs, filters } = layer;
+  const response = layer.local_response;
   const lines = [];
   if (stride.some((step) => step !== 1)) lines.push(`stride = ${JSON.stringify(stride)}`);
   if (dilation.some((step) => step !== 1)) lines.push(`dilation = ${JSON.stringify(dilation)}`);
   if (padding === "same" || padding.flat().some(Boolean)) lines.push(`padding = ${JSON.stringify(padding)}`);
   if (border !== "constant") lines.push(`border = ${tomlText(border)}`);
   if (activation !== "none") lines.push(`activation = ${tomlText(activation)}`);
-  if (pool) lines.push(`pool = ${tomlText(`${pool.kind}:${pool.size}`)}`);
+  if (slope !== undefined) lines.push(`slope = ${JSON.stringify(slope)}`);
+  if (response) lines.push(`local_response = ${tomlTable(response)}`);
+  if (pool) lines.push(`pool = ${tomlPool(pool)}`);
   const combinations = outputs.filter(({ kind }) => kind !== "take");
   const entries = combinations.map(({ name, kind, of }) => {
     const names = of.map((index) => tomlText(filters[index])).join(", ");
@@ -26,6 +31,26 @@ function settingLines({ stride, dilation, padding, border, activation, pool, out
   });
   if (entries.length) lines.push(`combine = [${entries.join(", ")}]`);
   return lines;
+}
+
+/** Return the table of the input, if values are normalized. */
+function inputLines(input) {
+  if (!isNormalized(input)) return [];
+  return ["", "[input]", ...Object.entries(input).map(([key, numbers]) => `${key} = ${JSON.stringify(numbers)}`)];
+}
+
+/** Return a pooling as "max:2", or as a table if it is not of adjacent squares. */
+function tomlPool({ kind, size, stride, padding, ceil, countPadding, isBlocks }) {
+  if (!size) return tomlText(`${kind}:all`);
+  return isBlocks
+    ? tomlText(`${kind}:${size[0]}`)
+    : tomlTable({ kind, size, stride, padding, ceil, count_padding: countPadding });
+}
+
+function tomlTable(values) {
+  return `{ ${Object.entries(values)
+    .map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
+    .join(", ")} }`;
 }
 
 /** Return the weights of a filter: one matrix if all input channels have the same, otherwise one for each channel. */

@@ -109,5 +109,9 @@ def digit_model() -> Network:
     )
     head = Dense(0.02 * random.normal(size=(10, 125)).astype("f4"), np.zeros(10, "f4"), (5, 5, 5))
     return Network(
-        layers, input=Input(mean=0.13, std=0.31), classes=tuple("0123456789"), head=head, meta={"input": [1, 28, 28]}
+        layers,
+        input=Input(mean=0.13, std=0.31, fit="digit"),
+        classes=tuple("0123456789"),
+        head=head,
+        meta={"input": [1, 28, 28]},
     )

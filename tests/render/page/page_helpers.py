@@ -21,8 +21,9 @@ from cnnfx.render.cells import Section
 from cnnfx.render.color import ColorScale
 from cnnfx.render.grid import Grid
 from cnnfx.render.page import make_page
+from cnnfx.render.page.contents import MAX_IMAGE_PIXELS, page_contents
 from cnnfx.render.page.data import page_data
-from cnnfx.render.page.page import MAX_IMAGE_PIXELS, SCRIPTS, page_source
+from cnnfx.render.page.page import SCRIPTS, page_source
 from cnnfx.render.tiles import Tiles
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -91,7 +92,7 @@ def make_page_text(
 
 
 def page_data_of(network: Network, image: Image) -> Any:
-    return json.loads(page_data(network, image, ColorScale(), MAX_IMAGE_PIXELS))
+    return json.loads(page_data(page_contents(network, image), image, ColorScale(), MAX_IMAGE_PIXELS))
 
 
 def run_in_node(body: str, given: Any) -> Any:

@@ -472,7 +472,7 @@ def test_drawing_with_a_finger_does_not_scroll_the_page(visit, digit_model, seve
 
 def test_for_an_image_of_another_size_only_drawings_are_classified(visit, digit_model):
     image = Image("photo.png", np.full((1, 60, 40), 200, np.uint8), ("gray",))
-    page = visit(replace(digit_model, input=Input(mean=0.0, std=1.0)), image)
+    page = visit(replace(digit_model, input=Input(fit="digit")), image)
     assert page.text_content("#classes .about") == "The model classifies images of 28×28 pixels only. Draw one."
     draw_seven(page)
     assert len(shown_probabilities(page)) == 10

@@ -103,7 +103,8 @@ def test_a_model_with_an_invalid_training_size_has_no_drawing_canvas(shape):
 
 def test_a_model_of_other_classes_has_a_drawing_canvas_of_its_training_size():
     network, image = model((1, 14, 14))
-    assert data(make_page_text(network, image))["drawing"] == {"shape": [1, 14, 14], "digits": False}
+    drawing = data(make_page_text(network, image))["drawing"]
+    assert (drawing["shape"], drawing["digits"]) == ([1, 14, 14], False)
 
 
 def model(shape) -> tuple[Network, Image]:

@@ -14,7 +14,7 @@ import cnnfx
 from cnnfx.datasets import fit_digit
 from cnnfx.images import Image
 from cnnfx.nn.network import Network
-from cnnfx.render.page import page as page_module
+from cnnfx.render.page import contents as contents_module
 from tests.render.page.browser_helpers import map_named, point, shown_probabilities, shown_value, wait_until
 
 pytestmark = pytest.mark.browser
@@ -102,7 +102,7 @@ def test_a_network_that_reads_colors_gets_colors(mode, visit):
 
 
 def test_a_large_picture_is_reduced_with_a_note(visit, edges, seven, monkeypatch):
-    monkeypatch.setattr(page_module, "MAX_IMAGE_PIXELS", 30 * 40)
+    monkeypatch.setattr(contents_module, "MAX_IMAGE_PIXELS", 30 * 40)
     page = visit(edges, seven)
     open_file(page, "large.png", picture(3, 90, 160))
     wanted = cnnfx.images.image.shrink_to_pixels(Image("large.png", np.zeros((1, 90, 160), np.uint8), ("gray",)), 1200)

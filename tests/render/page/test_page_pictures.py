@@ -97,7 +97,7 @@ def test_an_image_that_already_is_like_a_digit_of_mnist_is_not_changed(seven):
 
 
 FILTER_FILE = """const network = readNetwork(given.network);
-                 return filterFile(given.network.name, network.layers[0], given.image.channels);"""
+                 return filterFile(network, network.layers[0], given.image.channels);"""
 
 
 def assert_same_filters(network: Network, image: Image, folder: Path) -> None:

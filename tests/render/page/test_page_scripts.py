@@ -59,7 +59,7 @@ def test_maps_and_probabilities_equal_those_of_python(random_cases):
              const network = readNetwork(data.network), maps = finish(forward(network, readImage(data.image)));
              return { maps: maps.slice(1).map((layer) => Array.from(layer.values)),
                       shapes: maps.slice(1).map((layer) => [layer.channels, layer.height, layer.width]),
-                      probabilities: probabilities(network.head, maps[maps.length - 1]) };
+                      probabilities: probabilities(network, classMaps(network, maps)) };
            });""",
         given,
     )
@@ -136,7 +136,8 @@ def test_the_receptive_field_is_every_pixel_that_changes_the_output():
     results = run_in_node(
         """return given.map(([data, outputs]) => {
              const network = readNetwork(data.network), maps = finish(forward(network, readImage(data.image)));
-             return outputs.map((output) => receptiveField(network, maps, network.layers.length, ...output)[0]);
+             const number = network.layers.length;
+             return outputs.map((output) => receptiveField(network, maps, maps[0].channels, number, ...output)[0]);
            });""",
         given,
     )
@@ -153,7 +154,7 @@ def test_a_channel_with_zero_weights_is_not_in_the_receptive_field():
     network = Network((Layer(Conv(weights, np.zeros(1, "f4")), ("green",)),))
     image = Image("image", np.zeros((3, 4, 4), np.uint8), ("red", "green", "blue"))
     body = """const network = readNetwork(given.network), maps = finish(forward(network, readImage(given.image)));
-              return receptiveField(network, maps, 1, 0, 2, 3)[0];"""
+              return receptiveField(network, maps, 3, 1, 0, 2, 3)[0];"""
     assert run_in_node(body, page_data_of(network, image)) == {"rows": [2], "columns": [3], "channels": [1]}
 
 
