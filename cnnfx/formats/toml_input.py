@@ -85,10 +85,7 @@ def parse_classes(value: Any, location: Location) -> tuple[str, ...]:
         If it is neither, the file cannot be read, a name is empty, or two are the same.
     """
     if isinstance(value, str):
-        path = file_beside(value, location)
-        if not path.is_file():
-            raise location.error(f"there is no file {value} beside the filter file.")
-        names = read_text(path).splitlines()
+        names = read_text(file_beside(value, location)).splitlines()
     elif isinstance(value, list):
         names = value
     else:

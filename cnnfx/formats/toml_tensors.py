@@ -144,8 +144,6 @@ def open_tensors(name: str, location: Location) -> Iterator[Tensors]:
     try:
         with NpzReader(path) as archive:
             yield Tensors(archive, name)
-    except FileNotFoundError:
-        raise location.error(f"there is no file {name} beside the filter file.") from None
     except OSError as error:
         raise location.error(f"{name} cannot be read: {error.strerror or error}.") from error
     except NpzError as error:
@@ -158,7 +156,7 @@ def file_beside(name: str, location: Location) -> Path:
     Raises
     ------
     FileError
-        If the name has a folder in it, or is a link to a file elsewhere.
+        If the name has a folder in it, there is no such file, or it is a link to a file elsewhere.
     """
     filter_file = Path(location.file)
     if not name or name in (".", "..") or any(sign in name for sign in "/\\:\0"):
@@ -168,6 +166,10 @@ def file_beside(name: str, location: Location) -> Path:
     folders = (filter_file.parent.resolve(), filter_file.resolve().parent)
     if path.is_symlink() and path.resolve().parent not in folders:
         raise location.error(f"{name} is a link to a file in another folder. Put the file itself there.")
+    if not path.exists():
+        raise location.error(f"there is no file {name} beside the filter file.")
+    if not path.is_file():  # a pipe would never end
+        raise location.error(f"{name} is no regular file.")
     return path
 
 

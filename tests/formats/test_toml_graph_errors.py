@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -101,7 +102,7 @@ TENSORS = [
     ('tensors = ""\nweights = "a.weight"', "tensors: '' is not the name of a file in the same folder."),
     ('tensors = 3\nweights = "a.weight"', 'tensors: found the number 3; a text is needed here.'),
     ('tensors = "bad.toml"\nweights = "a.weight"', 'tensors: bad.toml: this is not an .npz file, or only a part of one.'),
-    ('tensors = "folder.npz"\nweights = "a.weight"', 'tensors: folder.npz cannot be read: Is a directory.'),
+    ('tensors = "folder.npz"\nweights = "a.weight"', 'tensors: folder.npz is no regular file.'),
     ('tensors = "away.npz"\nweights = "a.weight"', 'tensors: away.npz is a link to a file in another folder. Put the file itself there.'),
     (T + '[[layer]]\nweights = "a.wieght"', 'layer 1, weights: t.npz has no tensor "a.wieght". Did you mean "a.weight"?'),
     (T + '[[layer]]\nweights = "zzz"', 'layer 1, weights: t.npz has no tensor "zzz". There are a.weight, a.bias, d.weight, f.weight, g.weight, nan, big, text, empty, bn.weight, bn.bias, bn.running_mean and 2 more.'),
@@ -271,3 +272,11 @@ def test_a_text_file_of_classes_must_be_utf_8():
     assert "names.txt:1: byte 0xe9 is not UTF-8" in refusal(
         'classes = "names.txt"\n[[layer]]\n[[layer.filter]]\nweights = [[1]]'
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("key", ["tensors", "classes"])
+def test_a_named_pipe_is_not_waited_for(key):
+    os.mkfifo("pipe")
+    content = f'{key} = "pipe"\n[[layer]]\n[[layer.filter]]\nweights = [[1]]'
+    assert refusal(content) == f"bad.toml: {key}: pipe is no regular file."
