@@ -125,6 +125,7 @@ def prepare_weights(layer: Layer, input_shape: Shape, weights: Array, bias: Arra
 
     The arrays may be changed in place; call `update` of the result after each change.
     """
+    assert layer.conv is not None  # see `filters_of`
     blocks = PoolingBlocks(layer.conv.window, input_shape, layer.pool_size)
     method = cheapest_method(blocks, len(weights))
     if isinstance(method, WinogradTiling):

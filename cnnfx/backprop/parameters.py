@@ -11,13 +11,29 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.classifier import Dense
-from cnnfx.nn.layers import Array, Shape
+from cnnfx.nn.layers import Array, Conv, Shape
 from cnnfx.nn.network import Network
 
 
 def all_filters(network: Network) -> list[NDArray[np.bool_]]:
     """Return masks (K,) that select every filter of each layer."""
     return [np.ones(len(layer.filter_names), bool) for layer in network.layers]
+
+
+def filters_of(network: Network) -> list[Conv]:
+    """Return the filters of each layer of a network that can be trained.
+
+    Raises
+    ------
+    ArgumentError
+        If a layer has no filters, reads other layers than the one before it, or has groups of channels.
+    """
+    convs = [layer.conv for layer in network.layers if layer.conv is not None]
+    if not network.is_chain:
+        raise ArgumentError(f"{network.name} has layers that are not a chain of filters, which cannot be trained.")
+    if any(conv.groups > 1 for conv in convs):
+        raise ArgumentError(f"{network.name} has groups of channels, which cannot be trained.")
+    return convs
 
 
 def initialize(
@@ -41,17 +57,17 @@ def initialize(
     Raises
     ------
     ArgumentError
-        If a layer's kernel or pooling is larger than its input; the message names the layer.
+        If a layer's kernel or pooling is larger than its input; the message names the layer. If the network cannot be
+        trained.
     """
     bound = network.bind([str(index) for index in range(shape[0])])
     maps = bound.output_shapes(shape)[-1]
     layers = []
     factors = (first_factor, *[1.0] * (len(bound.layers) - 1))
-    for layer, is_random, factor in zip(bound.layers, random_filters, factors, strict=True):
-        weights = layer.conv.weights.astype(np.float32)
+    for layer, conv, is_random, factor in zip(bound.layers, filters_of(bound), random_filters, factors, strict=True):
+        weights = conv.weights.astype(np.float32)
         weights[is_random] = np.float32(factor) * he_normal(generator, weights.shape)[is_random]
-        conv = replace(layer.conv, weights=weights, bias=layer.conv.bias.astype(np.float32))
-        layers.append(replace(layer, conv=conv))
+        layers.append(replace(layer, conv=replace(conv, weights=weights, bias=conv.bias.astype(np.float32))))
     # No ReLU follows the head, so its variance is 1/n, which gives the scores the variance of the inputs.
     dense = he_normal(generator, (len(classes), int(np.prod(maps)))) / np.float32(np.sqrt(2))
     head = Dense(dense, np.zeros(len(classes), np.float32), maps)
@@ -92,7 +108,7 @@ class Parameters:
     Raises
     ------
     ArgumentError
-        If the network has no classifier head, or groups of channels.
+        If the network has no classifier head, or cannot be trained; see `filters_of`.
     """
 
     def __init__(
@@ -100,10 +116,8 @@ class Parameters:
     ) -> None:
         if network.head is None:
             raise ArgumentError(f"{network.name} has no classifier head. Make one with initialize.")
-        if any(layer.conv.groups > 1 for layer in network.layers):
-            raise ArgumentError(f"{network.name} has groups of channels, which cannot be trained.")
         self.network = network
-        pairs = [(layer.conv.weights, layer.conv.bias) for layer in network.layers]
+        pairs = [(conv.weights, conv.bias) for conv in filters_of(network)]
         pairs.append((network.head.weights, network.head.bias))
         arrays = [array for pair in pairs for array in pair]
         self._shapes = [array.shape for array in arrays]
@@ -138,8 +152,8 @@ class Parameters:
         return replace(
             self.network,
             layers=tuple(
-                replace(layer, conv=replace(layer.conv, weights=w, bias=b))
-                for layer, (w, b) in zip(self.network.layers, layers, strict=True)
+                replace(layer, conv=replace(conv, weights=w, bias=b))
+                for layer, conv, (w, b) in zip(self.network.layers, filters_of(self.network), layers, strict=True)
             ),
             head=replace(self.network.head, weights=weights, bias=bias),
         )

@@ -13,8 +13,10 @@ from cnnfx.nn.activations import ACTIVATIONS, Activation
 from cnnfx.nn.classifier import Dense
 from cnnfx.nn.combinations import COMBINATIONS, Combination
 from cnnfx.nn.input import Input
-from cnnfx.nn.layers import Conv, Layer, LocalResponse, Pool
+from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
+from cnnfx.nn.normalization import LocalResponse
+from cnnfx.nn.pooling import Pool
 
 CHANNELS = 4
 SHAPE = (CHANNELS, 9, 8)

@@ -29,3 +29,11 @@ def test_groups_of_channels_are_an_error() -> None:
     network = Network((Layer(Conv(np.ones((2, 1, 1, 1)), np.zeros(2), groups=2), ("a", "b")),), head=head)
     with pytest.raises(ArgumentError, match="groups of channels, which cannot be trained"):
         Parameters(network, all_filters(network))
+
+
+def test_a_layer_without_filters_is_an_error() -> None:
+    head = Dense(np.ones((3, 8)), np.zeros(3), (2, 2, 2))
+    layers = Layer(Conv(np.ones((2, 1, 1, 1)), np.zeros(2)), ("a", "b")), Layer(filter_names=("a", "b"))
+    network = Network(layers, "graph", head=head)
+    with pytest.raises(ArgumentError, match=r"graph has layers that are not a chain of filters"):
+        Parameters(network, all_filters(network))
