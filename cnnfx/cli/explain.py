@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,8 +16,9 @@ from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.images import Image
-    from cnnfx.nn.explanation import Explanation, Patch, Point, Sum
+    from cnnfx.nn.explanation import Contribution, Explanation, Patch, Point, Read, Sum
     from cnnfx.nn.feature_maps import FeatureMaps
+    from cnnfx.nn.input import Input
     from cnnfx.pipeline.pipeline import Pipeline
 
 MAX_EXPLAINED_CHANNELS = 9
@@ -60,7 +62,7 @@ Depth = Annotated[
     int | None,
     option(
         "--depth N",
-        "Explain N layers: 2 also explains the largest contributions of the layer below.  [default: 1]",
+        "Explain N layers: 2 also explains the largest contributions of the layers below.  [default: 1]",
         PIXEL,
         parsers.whole,
     ),
@@ -98,10 +100,12 @@ def explain(
       cnnfx explain seven.png -f model.npz --layer 2 --at 3,3 --depth 2
       cat photo.png | cnnfx explain - -k '0 -1 0; -1 5 -1; 0 -1 0' --at 0,0
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
+      cnnfx explain photo.png -f squeezenet --layer fire2 --only top:1 --depth 3
     """
     from cnnfx.cli.inputs import check_no_presets
     from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.errors import UsageError
+    from cnnfx.pipeline.explain import channel_strengths
 
     check_no_presets(image, network_options.filters)
     if len(image) > 1:
@@ -110,7 +114,10 @@ def explain(
     network = requested_network(network_options, pool, layer)
     pipeline = image_options.pipeline(network)
     loaded, maps = _open(pipeline, image[0], quiet)
-    wanted = None if only is None else chosen_channels(only, maps.names, maps.network.layer_owner())
+    wanted = None
+    if only is not None:
+        strengths = partial(channel_strengths, maps, at)
+        wanted = chosen_channels(only, maps.names, maps.network.layer_owner(), strengths=strengths)
     position = at or _strongest(maps, loaded.name, wanted[0] if wanted else 0, quiet)
     chosen = wanted or _chosen(maps, position, as_json, quiet)
     _show(loaded, maps, chosen, position, depth or 1, colormap, as_json)
@@ -192,45 +199,93 @@ def _described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[
         "image": image,
         "size": [width, height],
         "network": network.name,
-        "normalization": {"mean": network.input.mean[0], "std": network.input.std[0]},
+        "normalization": _normalization(network.input),
         "map": [maps.shape[2], maps.shape[1]],
         "receptive_field": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
         **_output(explanation),
     }
 
 
+def _normalization(given: Input) -> dict[str, Any]:
+    """Return the normalization of the image: one number for all channels, or a list."""
+    mean, std = (values[0] if len(values) == 1 else list(values) for values in (given.mean, given.std))
+    return {"mean": mean, "std": std, **({"scale": given.scale} if given.scale != 1 else {})}
+
+
 def _output(explanation: Explanation) -> dict[str, Any]:
-    pool, below = explanation.pool, explanation.contributions
+    if not explanation.points:
+        at = [explanation.column, explanation.row]
+        return {"layer": 0, "filter": explanation.channel, "at": at, "value": _number(explanation.value)}
+    below = explanation.contributions
+    named = {"layer_name": explanation.title} if explanation.title != f"layer {explanation.layer}" else {}
     output: dict[str, Any] = {
         "layer": explanation.layer,
+        **named,
         "filter": explanation.channel,
         "at": [explanation.column, explanation.row],
         "points": [_point(point) for point in explanation.points],
-        "pool": pool and {"kind": pool.kind, "size": pool.block},
+        "pool": _pool(explanation),
         "shown": explanation.shown,
         "value": _number(explanation.value),
     }
+    if explanation.outputs is not None:  # there is not a point for each
+        output["pooled"] = _matrix(explanation.outputs.tolist())
     if below is not None:
-        output["contributions"] = [
-            {"adds": _numbers(found.amounts), "output": _output(found.explanation)} for found in below
-        ]
+        output["contributions"] = [_contribution(found) for found in below]
         output["others"] = {"count": explanation.others, "add": _numbers(explanation.other_amounts)}
     return output
 
 
+def _pool(explanation: Explanation) -> dict[str, Any] | None:
+    pool = explanation.pool
+    if pool is None:
+        return None
+    if pool.block is not None:
+        return {"kind": pool.kind, "size": pool.block}
+    if pool.size is None:
+        return {"kind": pool.kind, "size": "all"}
+    data = pool.to_data()
+    return data if isinstance(data, dict) else {"kind": pool.kind, "size": list(pool.size)}
+
+
+def _contribution(found: Contribution) -> dict[str, Any]:
+    first, *others = found.explanations
+    times = {"times": [_output(each) for each in others]} if others else {}
+    return {"adds": _numbers(found.amounts), "output": _output(first), **times}
+
+
 def _point(point: Point) -> dict[str, Any]:
+    from cnnfx.nn.explanation import Read
+
     patch = point.patch
     return {
         "at": [patch.column, patch.row],
         "columns": patch.columns.tolist(),
         "rows": patch.rows.tolist(),
         "border": patch.border,
-        "sums": [_sum(found, patch) for found in point.sums],
+        "sums": [_read(found) if isinstance(found, Read) else _sum(found, patch) for found in point.sums],
         "combination": point.combination,
         "combined": _number(point.combined),
         "activation": point.activation,
+        **_further_steps(point),
         "value": _number(point.value),
     }
+
+
+def _further_steps(point: Point) -> dict[str, Any]:
+    """Return what only some layers have: slopes, the values of the other channels, and a normalization."""
+    steps: dict[str, Any] = {} if point.slope is None else {"slope": point.slope}
+    if point.channels is not None:
+        steps["channels"] = _numbers(point.channels.tolist())
+    if point.response is not None:
+        steps["activated"] = _number(point.activated)
+        steps["local_response"] = {**vars(point.response), "divisor": _number(point.response_base)}
+    return steps
+
+
+def _read(found: Read) -> dict[str, Any]:
+    parts = {"parts": _numbers(found.parts), "join": "add" if found.sign == "+" else "multiply"} if found.parts else {}
+    return {"input": found.name, **parts, "value": _number(found.value)}
 
 
 def _sum(found: Sum, patch: Patch) -> dict[str, Any]:
@@ -239,6 +294,7 @@ def _sum(found: Sum, patch: Patch) -> dict[str, Any]:
         "inputs": [
             {
                 "channel": term.channel,
+                **({"origin": term.origin} if term.origin else {}),
                 "patch": _matrix(term.patch.tolist()),
                 "padding": patch.padding.tolist(),
                 "weights": _matrix(term.weights.tolist()),

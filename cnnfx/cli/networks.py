@@ -12,7 +12,7 @@ from cnnfx.formats import load_network
 from cnnfx.nn.concat import concat
 from cnnfx.nn.layers import Activation, Conv, Pool
 from cnnfx.nn.network import Network
-from cnnfx.nn.selection import select_channels
+from cnnfx.nn.selection import Strengths, select_channels
 from cnnfx.system.threads import set_threads, thread_count
 
 if TYPE_CHECKING:
@@ -185,7 +185,13 @@ def no_filters_text(network: Network, number: int | None = None) -> str:
     return f"{network.layer_owner(number)} has no filters: it {verb} {listed}."
 
 
-def chosen_channels(only: Sequence[str] | None, names: Sequence[str], owner: str, kind: str = "channel") -> list[int]:
+def chosen_channels(
+    only: Sequence[str] | None,
+    names: Sequence[str],
+    owner: str,
+    kind: str = "channel",
+    strengths: Strengths | None = None,
+) -> list[int]:
     """Return the indices of the channels that the values of `--only` select; all for None.
 
     Raises
@@ -193,7 +199,7 @@ def chosen_channels(only: Sequence[str] | None, names: Sequence[str], owner: str
     ArgumentError
         As `cnnfx.nn.selection.select_channels`, to which the other arguments are passed.
     """
-    return list(range(len(names))) if only is None else select_channels(names, ",".join(only), owner, kind)
+    return list(range(len(names))) if only is None else select_channels(names, ",".join(only), owner, kind, strengths)
 
 
 def load_named_network(spec: str) -> Network:

@@ -43,6 +43,8 @@ class Patch:
         What the padding contains, as in `cnnfx.correlate`.
     parts : tuple of (C, kh, kw) arrays
         What each source contributes, where the layer adds or multiplies several.
+    of_image : bool
+        Whether the input is the image alone.
     """
 
     row: int
@@ -55,6 +57,7 @@ class Patch:
     size: tuple[int, int]
     border: str
     parts: tuple[Array, ...] = ()
+    of_image: bool = False
 
     @property
     def padding(self) -> NDArray[np.bool_]:
@@ -81,12 +84,15 @@ class Term:
     index : int
         The index of the input channel.
     patch, weights : (kh, kw) arrays
+    origin : str
+        The channel that the layer below passes through, or the layers that are joined, where it is not one layer.
     """
 
     channel: str
     index: int
     patch: Array
     weights: Array
+    origin: str = ""
 
     @cached_property
     def products(self) -> NDArray[np.float64]:
@@ -134,12 +140,15 @@ class Read:
     value : float
     parts : tuple of float
         What it is added up or multiplied from, where the layer joins several in this way.
+    sign : "+" or "×"
+        Between the parts.
     """
 
     name: str
     index: int
     value: float
     parts: tuple[float, ...] = ()
+    sign: str = "+"
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +279,8 @@ class Explanation:
         The number of further contributions that are not 0.
     other_amounts : tuple of float
         The sum of these for each sum of the point.
+    sources : tuple of str
+        The titles of the layers that this layer reads.
     """
 
     layer: int
@@ -286,9 +297,25 @@ class Explanation:
     contributions: tuple[Contribution, ...] | None = None
     others: int = 0
     other_amounts: tuple[float, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The channel and, if it has a name, its layer: "channel 5 of fire2"; that of the image's channels too."""
+        named = self.title != f"layer {self.layer}"
+        return f"{channel_text(self.channel)} of {self.title}" if named else channel_text(self.channel)
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.channel} in {self.title} at {self.column},{self.row}: {self.value:.4g}>"
+
+    @property
+    def is_passed_through(self) -> bool:
+        """Whether the layer computes nothing: it puts the channels of others side by side."""
+        if not self.points or self.pool is not None:
+            return False
+        (read, *others), point = self.point.sums, self.point
+        computes = point.combination != "take" or point.activation != "none" or point.response is not None
+        return isinstance(read, Read) and not others and not read.parts and not computes
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
@@ -337,6 +364,11 @@ class Explanation:
     def point(self) -> Point:
         """The point to show."""
         return self.points[self.shown]
+
+
+def channel_text(name: str) -> str:
+    """Return the name of a channel, after the word "channel" if it is only a number."""
+    return f"channel {name}" if name.isdecimal() else name
 
 
 def _total(numbers: Sequence[float] | NDArray[np.float64]) -> float:

@@ -16,13 +16,27 @@ from numpy.typing import NDArray
 
 from cnnfx.conv.padding import OUTSIDE
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.explanation import Contribution, Explanation, Patch, Point, Position, Read, Sum, Term
+from cnnfx.nn.explanation import (
+    Contribution,
+    Explanation,
+    Patch,
+    Point,
+    Position,
+    Read,
+    Sum,
+    Term,
+    channel_text,
+)
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.field_values import FieldValues
 from cnnfx.nn.layers import Array, Layer
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Indexes, conv_step
 
+IMAGE = "the image"
+"""The title of the image among the layers."""
+SIGNS = {"add": "+", "multiply": "×"}
+"""The sign between the values that a join adds or multiplies."""
 MAX_CONTRIBUTIONS = 3
 """The most contributions of the layers below that are explained for one output."""
 MAX_DEPTH = 6
@@ -196,14 +210,14 @@ class _Tracer:
     def __init__(self, maps: FeatureMaps, inputs: Sequence[str], values: FieldValues) -> None:
         self.network, self.inputs, self.values = maps.network, inputs, values
         self.counts = [size[0] for size in maps.sizes]
+        self._names: dict[int, list[tuple[str, str]]] = {}
 
     def explain(self, number: int, at: Position, channels: Sequence[int], depth: int) -> list[Explanation]:
         """Return the explanation of each of some channels of a layer at a position."""
         if number == 0:
             rows, columns = (np.array([index]) for index in at)
             pixels = self.values.at(0, rows, columns)[:, 0, 0]
-            title = "the image"
-            return [Explanation(0, title, self.inputs[each], *at, pixel=float(pixels[each])) for each in channels]
+            return [Explanation(0, IMAGE, self.inputs[each], *at, pixel=float(pixels[each])) for each in channels]
         found = [self._explained(number, at, channel) for channel in channels]
         if passes_through(self.network.layers[number - 1]):
             return [self._with_contributions(each, depth + 1) for each in found]
@@ -211,17 +225,18 @@ class _Tracer:
 
     def _explained(self, number: int, at: Position, channel: int) -> Explanation:
         """Return the explanation of a channel without its contributions."""
-        layer, title = self.network.layers[number - 1], self.network.layer_title(number)
-        name = layer.channel_names[channel]
+        layer = self.network.layers[number - 1]
+        read = tuple(self._title(source) for source in self.network.sources(number))
+        head = Explanation(number, self._title(number), layer.channel_names[channel], *at, sources=read)
         rows, columns = (self.values.pooled_from(number, axis, np.array([at[axis]]))[0] for axis in (0, 1))
         if layer.pool is None:
-            return Explanation(number, title, name, *at, self._points(number, rows, columns, channel))
+            return replace(head, points=self._points(number, rows, columns, channel))
         inside = (rows != OUTSIDE)[:, np.newaxis] & (columns != OUTSIDE)
         rows, columns = rows[rows != OUTSIDE], columns[columns != OUTSIDE]
         divisor = 1
         if layer.pool.kind == "mean":
             divisor = int(layer.pool.divisors(self.values.maps_size(number))[at])
-        explanation = Explanation(number, title, name, *at, (), layer.pool, inside, divisor=divisor)
+        explanation = replace(head, pool=layer.pool, inside=inside, divisor=divisor)
         terms = self.counts_read(number) * len(layer.outputs[channel].of)
         if len(rows) * len(columns) * terms <= MAX_POINT_TERMS:
             return replace(explanation, points=self._points(number, rows, columns, channel))
@@ -233,6 +248,9 @@ class _Tracer:
         shown_rows, shown_columns = rows[[row - first_row]], columns[[column - first_column]]
         return replace(explanation, points=self._points(number, shown_rows, shown_columns, channel))
 
+    def _title(self, number: int) -> str:
+        return self.network.layer_title(number) if number else IMAGE
+
     def counts_read(self, number: int) -> int:
         """Return the number of channels that each filter of a layer reads; 1 without filters."""
         conv = self.network.layers[number - 1].conv
@@ -241,7 +259,7 @@ class _Tracer:
     def _points(self, number: int, rows: Indexes, columns: Indexes, channel: int) -> tuple[Point, ...]:
         """Return a channel at the crossings of some positions before pooling, row by row."""
         layer = self.network.layers[number - 1]
-        output, names = layer.outputs[channel], self.network.input_names(number, self.inputs)
+        output, names = layer.outputs[channel], self._input_names(number)
         depends = layer.local_response is not None or not layer.activation.is_elementwise
         channels = self.values.combined(number, rows, columns).astype(np.float64) if depends else None
         return tuple(
@@ -249,7 +267,7 @@ class _Tracer:
                 patch,
                 tuple(_sum(layer, index, patch, names) for index in output.of)
                 if layer.conv is not None
-                else tuple(_read(names[index], index, patch) for index in output.of),
+                else tuple(_read(names[index][0], index, patch, layer.join) for index in output.of),
                 output.kind,
                 layer.activation,
                 channel,
@@ -258,6 +276,25 @@ class _Tracer:
             )
             for row, column, patch in self._patches(number, rows, columns)
         )
+
+    def _input_names(self, number: int) -> list[tuple[str, str]]:
+        """Return the name of each channel that a layer reads, and where it comes from if the layer joins others."""
+        if number not in self._names:
+            names = self.network.input_names(number, self.inputs)
+            sources = self.network.sources(number)
+            origins = [""] * len(names)
+            if len(sources) > 1 and self.network.layers[number - 1].join != "concat":
+                sign = SIGNS[self.network.layers[number - 1].join]
+                origins = [f" {sign} ".join(map(self._title, sources))] * len(names)
+            elif len(sources) > 1 or (sources[0] and passes_through(self.network.layers[sources[0] - 1])):
+                origins = [self._origin_text(number, index) for index in range(len(names))]
+            self._names[number] = list(zip(names, origins, strict=True))
+        return self._names[number]
+
+    def _origin_text(self, number: int, index: int) -> str:
+        source, channel = channel_source(self.network, number, index, self.counts)
+        names = self.network.layers[source - 1].channel_names if source else self.inputs
+        return f"{channel_text(names[channel])} of {self._title(source)}"
 
     def _patches(self, number: int, rows: Indexes, columns: Indexes) -> Iterator[tuple[int, int, Patch]]:
         """Yield the patches of the crossings of some positions before pooling, row by row, with their indexes."""
@@ -295,6 +332,7 @@ class _Tracer:
                     size=size,
                     border=border,
                     parts=tuple(part[:, i, :, j] for part in parts),
+                    of_image=self.network.sources(number) == (0,),
                 ),
             )
 
@@ -370,18 +408,19 @@ class _Tracer:
         return Origin(source, channel, *at)
 
 
-def _sum(layer: Layer, index: int, patch: Patch, names: Sequence[str]) -> Sum:
+def _sum(layer: Layer, index: int, patch: Patch, names: Sequence[tuple[str, str]]) -> Sum:
     """Return the sum of a filter on a patch: on the channels of its group."""
     assert layer.conv is not None
     weights = layer.conv.weights[index]
     first = index // (len(layer.filter_names) // layer.conv.groups) * len(weights)
     terms = tuple(
-        Term(names[channel], channel, patch.values[channel], kernel) for channel, kernel in enumerate(weights, first)
+        Term(names[channel][0], channel, patch.values[channel], kernel, names[channel][1])
+        for channel, kernel in enumerate(weights, first)
     )
     return Sum(layer.filter_names[index], index, terms, float(layer.conv.bias[index]))
 
 
-def _read(name: str, index: int, patch: Patch) -> Read:
+def _read(name: str, index: int, patch: Patch, join: str) -> Read:
     """Return the value of an input channel that a layer without filters reads."""
-    value = float(patch.values[index, 0, 0])
-    return Read(name, index, value, tuple(float(part[index, 0, 0]) for part in patch.parts))
+    value, parts = float(patch.values[index, 0, 0]), tuple(float(part[index, 0, 0]) for part in patch.parts)
+    return Read(name, index, value, parts, SIGNS.get(join, "+"))

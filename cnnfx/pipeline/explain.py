@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import select_channels
+from cnnfx.nn.trace import check_position, values_at
 from cnnfx.nn.trace import explain as explain_outputs
-from cnnfx.nn.trace import values_at
 from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.explanation import ExplanationWriter, introduction
 from cnnfx.render.number_text import format_scale_number
@@ -60,8 +61,8 @@ class PixelExplanation:
         colormap: str = "gray",
     ) -> str:
         """Return the arithmetic as lines for a terminal, of at most `columns` characters if that is not None."""
-        (mean, *_), (std, *_) = self.maps.network.input.mean, self.maps.network.input.std
-        writer = ExplanationWriter(columns, colors, encoding, mean, std, not self.image.is_array, colormap)
+        normalization = self.maps.network.input
+        writer = ExplanationWriter(columns, colors, encoding, normalization, not self.image.is_array, colormap)
         introduced = introduction(self.maps, self.image.name, self.y, self.x)
         lines = [line for text in introduced for line in writer.wrapped(text)]
         for output in self.outputs:
@@ -84,7 +85,7 @@ def explain(
     *,
     at: tuple[int, int] | None = None,
     only: str = "all",
-    layer: int | None = None,
+    layer: int | str | None = None,
     depth: int = 1,
     channels: ChannelMode | None = None,
 ) -> PixelExplanation:
@@ -99,9 +100,9 @@ def explain(
     at : (int, int), optional
         (x, y) in the feature maps, after pooling, from (0, 0). By default where the first of the channels is largest.
     only : str
-        The output channels, such as "top,left" or "1-3"; see `cnnfx.nn.selection.select_channels`.
-    layer : int, optional
-        1 is the first layer; the last by default.
+        The output channels, such as "top,left", "1-3" or "top:3"; see `cnnfx.nn.selection.select_channels`.
+    layer : int or str, optional
+        The number or the name of the layer, 1 being the first; by default the last that makes maps.
     depth : int
         The number of layers to explain, 1 or more: 2 also explains the largest contributions of the layer below.
     channels : "auto", "gray" or "rgb", optional
@@ -127,11 +128,13 @@ def explain(
     loaded_network = network if isinstance(network, Network) else load_network(os.fspath(network))
     loaded = as_image(image, channels=channels or color_mode(loaded_network))
     try:
-        maps = feature_maps(loaded_network, loaded, loaded.channel_names, layer)
+        number = loaded_network.maps_layer if layer is None else loaded_network.layer_number(layer)
+        maps = feature_maps(loaded_network, loaded, loaded.channel_names, number)
     except ArgumentError as error:
         raise error.prefixed(loaded.name) from error
-    indexes = select_channels(maps.names, only)
-    x, y = strongest_position(maps, indexes[0], loaded.name) if at is None else _position(at)
+    position = None if at is None else _position(at)
+    indexes = select_channels(maps.names, only, strengths=partial(channel_strengths, maps, position))
+    x, y = strongest_position(maps, indexes[0], loaded.name) if position is None else position
     return explain_position(loaded, maps, x, y, indexes, depth)
 
 
@@ -171,6 +174,16 @@ def strongest_position(maps: FeatureMaps, index: int, name: str) -> tuple[int, i
             f"{name}: no value of {channel} is finite, so it has no strongest position.", remedy="position"
         )
     return peak
+
+
+def channel_strengths(maps: FeatureMaps, at: tuple[int, int] | None = None) -> list[float]:
+    """Return the strength of each channel's response: its output at (x, y), by default the largest of its map."""
+    if at is None:
+        return [high for _, high in maps.signal_ranges]
+    x, y = at
+    check_position(maps, y, x)
+    outputs = values_at(maps, len(maps.network.layers), np.array([y]), np.array([x])).ravel()
+    return np.nan_to_num(outputs, nan=-np.inf).tolist()
 
 
 def largest_outputs(maps: FeatureMaps, x: int, y: int, count: int) -> list[int]:

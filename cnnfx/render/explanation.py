@@ -8,22 +8,33 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.nn.explanation import Explanation, Patch, Point, Sum, Term
+from cnnfx.images.image import RGB_NAMES
+from cnnfx.nn.explanation import Contribution, Explanation, Patch, Point, Read, Sum, Term, channel_text
 from cnnfx.nn.feature_maps import FeatureMaps
+from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Array
 from cnnfx.nn.receptive_field import receptive_field
 from cnnfx.render.color import apply_colormap, linear_scale
+from cnnfx.render.formulas import (
+    INDENT,
+    MAX_MATRIX_SIDE,
+    activation_text,
+    combination_text,
+    pooled_point_text,
+    pooling_lines,
+    read_text,
+    response_text,
+    rounded_value,
+)
 from cnnfx.render.number_text import TextBlock, decimals, equation, format_number, matrix, titled
 from cnnfx.render.terminal import BOLD, RESET, ColorDepth, half_blocks
-from cnnfx.render.tiles import enlarge
+from cnnfx.render.tiles import Levels, enlarge
 from cnnfx.render.wrapping import wrap
 from cnnfx.system.sizes import counted, size_text
 
 Region = tuple[slice, slice]
 """Rows and columns of a kernel."""
 
-MAX_MATRIX_SIDE = 7
-"""The most rows and columns of a kernel or a pooled block that are shown."""
 MATRIX_SIDES = (MAX_MATRIX_SIDE, 5, 3)
 """The rows and columns of a kernel that are shown: the first of these that fit the width."""
 SIGN_WIDTH = 5
@@ -34,12 +45,6 @@ LARGEST_TERMS = 3
 """The number of input channels that are shown if there are more than `MAX_TERMS`."""
 MIN_TEXT_WIDTH = 20
 """The smallest width to which text is wrapped, in characters."""
-ROUNDING_ERROR = 1e-6
-"""A sum smaller than this share of the largest product is a rounding error of float32, and is shown as 0."""
-
-INDENT = "  "
-ACTIVATION_TEXTS = {"relu": "ReLU: max(0, {}) = {}", "abs": "|{}| = {}"}
-"""The text of each activation, given its input and output."""
 
 
 def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[str]:
@@ -54,20 +59,42 @@ def introduction(maps: FeatureMaps, image: str, row: int, column: int) -> list[s
         The position in the output of the last layer.
     """
     network, (_, height, width) = maps.network, maps.sizes[0]
-    layers = f"layer {len(network.layers)}, " if len(network.layers) > 1 else ""
+    alone = len(network.layers) == 1 and not network.layers[0].name
+    layers = "" if alone else f"{network.layer_title(len(network.layers))}, "
     _, rows, columns = maps.shape
     lines = [
         f"{image} ({width}×{height}) through {network.name}: {layers}position {column},{row} of {columns}×{rows}",
         _receptive_field_text(maps, row, column),
     ]
     if network.input.normalizes:
-        (mean, *_), (std, *_) = network.input.mean, network.input.std
+        lines.append(_normalization_text(network.input))
+    return lines
+
+
+def _normalization_text(given: Input) -> str:
+    """Return a sentence about the normalization of the image."""
+    if given.scale == 1 and len(given.mean) == len(given.std) == 1:
+        (mean,), (std,) = given.mean, given.std
         zero, one = ((value - mean) / std for value in (0, 1))
-        lines.append(
+        return (
             f"The image is normalized first, (value - {mean:.4g}) / {std:.4g}: "
             f"0 becomes {format_number(zero)}, 1 becomes {format_number(one)}."
         )
-    return lines
+    formula = "value" if given.scale == 1 else f"value × {given.scale:.4g}"
+    explained = []
+    if set(given.mean) != {0.0}:
+        formula += " - mean"
+        explained.append(f"mean {_listed(given.mean)}")
+    if set(given.std) != {1.0}:
+        formula = f"({formula}) / std" if " " in formula else f"{formula} / std"
+        explained.append(f"std {_listed(given.std)}")
+    channels = " for red, green and blue" if max(len(given.mean), len(given.std)) == len(RGB_NAMES) else ""
+    text = f"The image is normalized first, {formula}"
+    return f"{text}, with {' and '.join(explained)}{channels}." if explained else f"{text}."
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:.4g}" for number in numbers)
 
 
 @dataclass(frozen=True)
@@ -82,7 +109,7 @@ class ExplanationWriter:
         With colors, headings are bold and patches are also drawn.
     encoding : str, optional
         The encoding of the stream, for drawing.
-    mean, std : float
+    normalization : Input
         What the image was normalized with.
     brightness : bool
         Whether the values of the image are brightness, 0 black and 1 white. Other values are drawn like feature maps.
@@ -93,8 +120,7 @@ class ExplanationWriter:
     width: int | None = None
     colors: ColorDepth = "none"
     encoding: str | None = "utf-8"
-    mean: float = 0.0
-    std: float = 1.0
+    normalization: Input = field(default_factory=Input)
     brightness: bool = True
     colormap: str = "gray"
     written: set[tuple[int, int, int, int]] = field(default_factory=set)
@@ -102,13 +128,14 @@ class ExplanationWriter:
 
     def lines(self, explanation: Explanation, before: str = "", after: str = "") -> Iterator[str]:
         """Yield the lines of an explanation; `before` and `after` are added to its title."""
-        position = f"{channel_text(explanation.channel)} at {explanation.column},{explanation.row}"
-        value = format_number(rounded_value(explanation.value, explanation.points[explanation.shown]))
-        title = f"{before}{position} = {value}{after}"
+        value = format_number(explanation.value)
+        if explanation.points:
+            value = format_number(rounded_value(explanation.value, explanation.point))
+        title = f"{before}{explanation.name} at {explanation.column},{explanation.row} = {value}{after}"
         for text in self.wrapped(title):
             yield text if self.colors == "none" else f"{BOLD}{text}{RESET}"
         indented = replace(self, width=None if self.width is None else self.width - len(INDENT))
-        for text in indented._body(explanation):
+        for text in indented._body(explanation) if explanation.points else ():
             yield f"{INDENT}{text}".rstrip()
 
     def wrapped(self, text: str) -> list[str]:
@@ -118,46 +145,55 @@ class ExplanationWriter:
         return wrap(text, max(MIN_TEXT_WIDTH, self.width)) if text else []
 
     def _body(self, explanation: Explanation) -> Iterator[str]:
-        point = explanation.points[explanation.shown]
+        point = explanation.point
+        if explanation.is_passed_through:
+            title = explanation.title
+            yield from self.wrapped(f"{title} has no filters: its channels are those of the layers that it reads.")
+            for contribution in explanation.contributions or ():
+                yield from self.lines(contribution.explanation)
+            return
         if explanation.pool:
-            yield from self.wrapped(_pooled_point_text(explanation, point.patch))
+            yield from self.wrapped(pooled_point_text(explanation))
         yield from self._point(explanation, point)
         if explanation.pool:
-            yield from _pooling_lines(explanation)
+            yield from pooling_lines(explanation)
         if explanation.contributions is not None:
             yield from self._contributions(explanation, point)
 
     def _point(self, explanation: Explanation, point: Point) -> Iterator[str]:
-        """Yield the sums of a point, their combination and the activation."""
+        """Yield the sums of a point, their combination, the activation and the normalization."""
         patch = point.patch
-        for filter_sum in point.sums:
-            key = explanation.layer, filter_sum.index, patch.row, patch.column
+        for each in point.sums:
+            if isinstance(each, Read):
+                yield from self.wrapped(read_text(each, point, explanation.sources))
+                continue
+            key = explanation.layer, each.index, patch.row, patch.column
             if key in self.written:
-                value = format_number(rounded_value(filter_sum.value, point))
-                position = f"{channel_text(filter_sum.name)} at {patch.column},{patch.row}"
+                value = format_number(rounded_value(each.value, point))
+                position = f"{channel_text(each.name)} at {patch.column},{patch.row}"
                 yield from self.wrapped(f"{position} = {value}, as above")
                 continue
             self.written.add(key)
             if len(point.sums) > 1:
-                yield f"filter {filter_sum.name}:"
-            yield from self._sum(explanation.layer, filter_sum, point)
+                yield f"filter {each.name}:"
+            yield from self._sum(each, point)
             if len(point.sums) > 1:
                 yield ""
-        yield from self.wrapped(combination_text(point))
-        if point.activation != "none":
-            values = (format_number(rounded_value(value, point)) for value in (point.combined, point.value))
-            yield ACTIVATION_TEXTS[point.activation].format(*values)
+        for text in (combination_text(point), activation_text(point), response_text(point)):
+            yield from self.wrapped(text)
 
-    def _sum(self, layer: int, filter_sum: Sum, point: Point) -> Iterator[str]:
+    def _sum(self, filter_sum: Sum, point: Point) -> Iterator[str]:
         """Yield the products on each input channel and their addition."""
         terms = _shown_terms(filter_sum.terms)
         region = self._region(terms, point.patch.padding)
         triples = _triples(terms, region)
         places = [decimals(values) for values in zip(*triples, strict=True)]  # the same for all channels
+        yield from self._color_picture(filter_sum, point.patch)
         for term, triple in zip(terms, triples, strict=True):
             if len(filter_sum.terms) > 1:
-                yield f"input {channel_text(term.channel)}:"
-            yield from self._products(layer, triple, places, point.patch.padding[region])
+                origin = f" ({term.origin})" if term.origin else ""
+                yield from self.wrapped(f"input {channel_text(term.channel)}{origin}:")
+            yield from self._products(term, triple, places, point.patch, region)
         for note in _notes(filter_sum, terms, point.patch, region):
             yield from self.wrapped(note)
         yield from _addition_lines(filter_sum, terms, point)
@@ -174,37 +210,59 @@ class ExplanationWriter:
         return region
 
     def _products(
-        self, layer: int, triple: Sequence[Array], places: Sequence[int], padding: NDArray[np.bool_]
+        self, term: Term, triple: Sequence[Array], places: Sequence[int], patch: Patch, region: Region
     ) -> Iterator[str]:
         """Yield patch × weights = products, with the picture of the patch before it if that takes no more lines."""
-        blocks = _matrices(triple, places, padding)
+        blocks = _matrices(triple, places, patch.padding[region])
         lines = equation(blocks, ("", "×", "="), self.width)
         if self.colors != "none":
-            with_picture = equation([self._picture(triple[0], layer), *blocks], ("", "", "×", "="), self.width)
+            picture = self._text_picture(apply_colormap(self._levels(term, patch)[region], self.colormap))
+            with_picture = equation([picture, *blocks], ("", "", "×", "="), self.width)
             lines = with_picture if len(with_picture) == len(lines) else lines
         yield from lines
         yield ""
 
-    def _picture(self, patch: Array, layer: int) -> TextBlock:
-        """Return the patch as a picture in which each value is two characters wide."""
-        if layer == 1 and self.brightness:
-            levels = linear_scale("none", 0, 1).levels(patch * np.float32(self.std) + np.float32(self.mean))
-        else:
-            largest = float(np.abs(patch[np.isfinite(patch)]).max(initial=0))
-            levels = linear_scale("signed", -largest, largest).levels(patch)
+    def _color_picture(self, filter_sum: Sum, patch: Patch) -> Iterator[str]:
+        """Yield the patch of the red, green and blue of a picture as one picture in color."""
+        names = [term.channel for term in filter_sum.terms]
+        if self.colors == "none" or not patch.of_image or not self.brightness or sorted(names) != sorted(RGB_NAMES):
+            return
+        levels = [self._levels(filter_sum.terms[names.index(name)], patch) for name in RGB_NAMES]
+        region = _middle(patch.values.shape[1:], MAX_MATRIX_SIDE)
+        yield "patch in color:"
+        yield from self._text_picture(np.stack(levels, axis=-1)[region]).lines
+        yield ""
+
+    def _levels(self, term: Term, patch: Patch) -> Levels:
+        """Return the gray levels of the patch of an input channel: its brightness, if it is of a picture."""
+        if patch.of_image and self.brightness:
+            image = self.normalization.denormalize(patch.values)[term.index]
+            return linear_scale("none", 0, 1).levels(image)
+        largest = float(np.abs(term.patch[np.isfinite(term.patch)]).max(initial=0))
+        return linear_scale("signed", -largest, largest).levels(term.patch)
+
+    def _text_picture(self, levels: Levels) -> TextBlock:
+        """Return a picture in which each value is two characters wide."""
         assert self.colors != "none"
-        picture = enlarge(apply_colormap(levels, self.colormap), 2)
-        lines = half_blocks(picture, self.colors, self.encoding).split("\n")
-        return titled("", lines, 2 * patch.shape[1])
+        lines = half_blocks(enlarge(levels, 2), self.colors, self.encoding).split("\n")
+        return titled("", lines, 2 * levels.shape[1])
 
     def _contributions(self, explanation: Explanation, point: Point) -> Iterator[str]:
-        """Yield the explanations of the outputs of the layer below with the largest products."""
+        """Yield the explanations of the outputs of the layers below with the largest products."""
         yield ""
         yield from self.wrapped(_contributions_text(explanation, point))
         for index, contribution in enumerate(explanation.contributions or (), 1):
             yield ""
-            amounts = _amounts_text(contribution.amounts, point)
-            yield from self.lines(contribution.explanation, f"{index}. ", f", which adds {amounts}")
+            yield from self._contribution(contribution, index, point)
+
+    def _contribution(self, contribution: Contribution, index: int, point: Point) -> Iterator[str]:
+        """Yield the explanation of an output of a layer below, or of those that are multiplied."""
+        amounts, (first, *others) = _amounts_text(contribution.amounts, point), contribution.explanations
+        together = f", which adds {amounts} multiplied by {' and '.join(each.name for each in others)}"
+        yield from self.lines(first, f"{index}. ", together if others else f", which adds {amounts}")
+        for each in others:
+            yield ""
+            yield from self.lines(each, "   × ")
 
 
 def _receptive_field_text(maps: FeatureMaps, row: int, column: int) -> str:
@@ -226,65 +284,6 @@ def _range_text(name: str, first: int, last: int) -> str:
     if last <= first:
         return f"no {name}"
     return f"{name} {first}" if last - first == 1 else f"{name}s {first} to {last - 1}"
-
-
-def channel_text(name: str) -> str:
-    """Return the name of a channel, after the word "channel" if it is only a number."""
-    return f"channel {name}" if name.isdecimal() else name
-
-
-def rounded_value(value: float, point: Point) -> float:
-    """Return the value, or 0 if it is only the rounding error of products that cancel; see `ROUNDING_ERROR`."""
-    products = [np.abs(term.products) for filter_sum in point.sums for term in filter_sum.terms]
-    largest = max(float(values[np.isfinite(values)].max(initial=0)) for values in products)
-    return 0.0 if abs(value) < ROUNDING_ERROR * largest else value
-
-
-def _pooled_point_text(explanation: Explanation, patch: Patch) -> str:
-    """Return a sentence about which of the pooled outputs is shown."""
-    assert explanation.pool
-    size = explanation.pool.block
-    position = f"{patch.column},{patch.row} before pooling"
-    if explanation.pool.kind == "max":
-        return f"Max pooling keeps the largest of {size}×{size} outputs: the one at {position}."
-    return f"Mean pooling averages {size}×{size} outputs; shown is the one of the largest magnitude, at {position}."
-
-
-def _pooling_lines(explanation: Explanation) -> Iterator[str]:
-    """Yield the values that are pooled, with the explained one marked, and the result."""
-    assert explanation.pool
-    values, size = explanation.values, explanation.pool.block
-    marked = (np.arange(values.size) == explanation.shown).reshape(values.shape)
-    region = slice(None), slice(None)
-    if size > MAX_MATRIX_SIDE:
-        row, column = (max(0, index - MAX_MATRIX_SIDE // 2) for index in divmod(explanation.shown, size))
-        region = slice(row, row + MAX_MATRIX_SIDE), slice(column, column + MAX_MATRIX_SIDE)
-    yield ""
-    yield f"The {size}×{size} outputs before pooling{' around this one' * (size > MAX_MATRIX_SIDE)}:"
-    yield from (f"{INDENT}{text}" for text in matrix(values[region], "", marked[region], ("*", " ")).lines)
-    yield f"{explanation.pool.kind} = {format_number(explanation.value)}"
-
-
-def combination_text(point: Point) -> str:
-    """Return the formula that combines the sums of several filters; empty for a single one."""
-    if point.combination == "take":
-        return ""
-    values = [rounded_value(filter_sum.value, point) for filter_sum in point.sums]
-    names = [filter_sum.name for filter_sum in point.sums]
-    places = decimals(values)
-    numbers = [format_number(value, places) for value in values]
-    result = format_number(rounded_value(point.combined, point))
-    bracketed = [f"({text})" if text.startswith("-") else text for text in numbers]
-    if point.combination == "norm":
-        squares = " + ".join(f"{text}²" for text in bracketed)
-        return f"√({' + '.join(f'{name}²' for name in names)}) = √({squares}) = {result}"
-    if point.combination == "max":
-        return f"max({', '.join(names)}) = max({', '.join(numbers)}) = {result}"
-    sign = " - " if point.combination == "difference" else " + "
-    formulas = [sign.join(names), sign.join([numbers[0], *bracketed[1:]])]
-    if point.combination == "mean":
-        formulas = [f"({formula}) / {len(names)}" for formula in formulas]
-    return f"{formulas[0]} = {formulas[1]} = {result}"
 
 
 def _shown_terms(terms: Sequence[Term]) -> list[Term]:
@@ -350,7 +349,7 @@ def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Ite
 
 def _contributions_text(explanation: Explanation, point: Point) -> str:
     """Return a sentence about the outputs of the layer below: which are explained next, and what the others add."""
-    count, below = len(explanation.contributions or ()), f"Below, in layer {explanation.layer - 1}"
+    count, below = len(explanation.contributions or ()), f"Below, in {' and '.join(explanation.sources)}"
     if not count:
         return f"{below}, nothing adds to it: all products are 0."
     if count == 1:
@@ -369,4 +368,4 @@ def _amounts_text(amounts: Sequence[float], point: Point) -> str:
     if len(amounts) == 1:
         return format_number(amounts[0])
     pairs = zip(amounts, point.sums, strict=True)
-    return " and ".join(f"{format_number(amount)} to {filter_sum.name}" for amount, filter_sum in pairs)
+    return " and ".join(f"{format_number(amount)} to {each.name}" for amount, each in pairs)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cnnfx.nn.explanation import Explanation, Point, Read, Sum
-from cnnfx.nn.layers import Pool
+from cnnfx.nn.explanation import Explanation, Point, Read, Sum, channel_text
 from cnnfx.render.number_text import decimals, format_number, matrix
 from cnnfx.system.sizes import size_text
 
@@ -34,11 +33,6 @@ LEAKY_NAMES = {"leaky_relu": "leaky ReLU", "prelu": "parametric ReLU"}
 """The names of activations with a slope for negative values."""
 
 
-def channel_text(name: str) -> str:
-    """Return the name of a channel, after the word "channel" if it is only a number."""
-    return f"channel {name}" if name.isdecimal() else name
-
-
 def rounded_value(value: float, point: Point) -> float:
     """Return the value, or 0 if it is only the rounding error of products that cancel; see `ROUNDING_ERROR`."""
     products = [np.abs(term.products) for each in point.sums if isinstance(each, Sum) for term in each.terms]
@@ -51,7 +45,7 @@ def bracketed(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def read_text(read: Read, point: Point, join: str, sources: tuple[str, ...]) -> str:
+def read_text(read: Read, point: Point, sources: tuple[str, ...]) -> str:
     """Return the value of an input channel that a layer without filters reads, and what it is joined from.
 
     Parameters
@@ -59,8 +53,6 @@ def read_text(read: Read, point: Point, join: str, sources: tuple[str, ...]) -> 
     read : Read
     point : Point
         That it belongs to.
-    join : str
-        A key of `cnnfx.nn.joins.JOINS`.
     sources : tuple of str
         The titles of the layers that it is joined from.
     """
@@ -68,7 +60,7 @@ def read_text(read: Read, point: Point, join: str, sources: tuple[str, ...]) -> 
     at = f"{channel_text(read.name)} at {point.patch.column},{point.patch.row}"
     if not read.parts:
         return f"input {at} = {value}"
-    sign = " × " if join == "multiply" else " + "
+    sign = f" {read.sign} "
     numbers = [bracketed(format_number(part)) for part in read.parts]
     return f"{at}: {sign.join(sources)} = {sign.join(numbers)} = {value}"
 
@@ -190,8 +182,3 @@ def pooling_lines(explanation: Explanation) -> Iterator[str]:
     counted = explanation.divisor if explanation.pool.kind == "mean" else values.size
     padding = f", divided by {counted} with the padding," if counted != values.size else ""
     yield f"{explanation.pool.kind}{padding} = {format_number(explanation.value)}"
-
-
-def pool_size_text(pool: Pool) -> str:
-    """Return the width×height of the windows of a pooling, or "whole maps"."""
-    return "whole maps" if pool.size is None else size_text(pool.size)

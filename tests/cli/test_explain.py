@@ -208,7 +208,7 @@ def test_an_image_that_is_too_small():
     np.save("small.npy", np.ones((2, 2), np.float32))
     assert refused("explain", "small.npy", "-f", "edges", "--at", "0,0") == (
         "cnnfx: small.npy: layer 1 of edges: kernel of 3×3 is larger than the image of 2×2; "
-        'use a smaller kernel, a larger image or padding="same".'
+        'use a smaller kernel, a larger image or padding="same". The smallest image that edges takes is 3×3.'
     )
 
 

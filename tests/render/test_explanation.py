@@ -214,7 +214,7 @@ def test_a_normalized_patch_is_drawn_like_the_image():
     picture = image([[0, 1]])
     network = Network((layer([[[1, 1]]]),), "net", input=Input(mean=0.5, std=0.25))
     (one,) = explain(feature_maps(network, picture, ("gray",)), ("gray",), 0, 0)
-    lines = list(ExplanationWriter(colors="truecolor", mean=0.5, std=0.25).lines(one))
+    lines = list(ExplanationWriter(colors="truecolor", normalization=Input(mean=0.5, std=0.25)).lines(one))
     assert "\x1b[48;2;0;0;0m  \x1b[48;2;255;255;255m  \x1b[0m  -2  2" in lines[2]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from cnnfx.nn.explanation import Point
-from cnnfx.render.explanation import ACTIVATION_TEXTS, channel_text, combination_text, rounded_value
+from cnnfx.nn.explanation import Point, Sum, channel_text
+from cnnfx.render.formulas import activation_text, combination_text, response_text, rounded_value
 from cnnfx.render.number_text import MINUS, decimals, format_number
 from cnnfx.render.sliding.positions import OutputChannel, SlidingWindow
 
@@ -17,11 +17,8 @@ MAX_LISTED_VALUES = 9
 
 def sum_lines(point: Point) -> list[str]:
     """Return the lines that compute a value before pooling: the sum or the combination, and the activation."""
-    lines = [combination_text(point) or _addition(point)]
-    if point.activation != "none":
-        values = [rounded_value(value, point) for value in (point.combined, point.value)]
-        lines.append(ACTIVATION_TEXTS[point.activation].format(*map(format_number, values)))
-    return [with_minus_signs(line) for line in lines]
+    lines = [combination_text(point) or _addition(point), activation_text(point), response_text(point)]
+    return [with_minus_signs(line) for line in lines if line]
 
 
 def pooling_line(sliding: SlidingWindow, channel: OutputChannel, row: int, column: int) -> str:
@@ -48,6 +45,7 @@ def with_minus_signs(text: str) -> str:
 def _addition(point: Point) -> str:
     """Return the addition of the products of a filter, those on each input channel if there are few, and its bias."""
     (filter_sum,) = point.sums
+    assert isinstance(filter_sum, Sum)
     parts = [("sum of products", filter_sum.total)]
     if 1 < len(filter_sum.terms) <= MAX_LISTED_CHANNELS:
         parts = [(channel_text(term.channel), term.sum) for term in filter_sum.terms]
