@@ -85,7 +85,7 @@ function filterMaps(layer, input, rows, columns, index) {
     const products = new Float64Array(size);
     const taps = [];
     addTaps(taps, padChannel(input, channel, rows, columns), layer, index, slice, rows, columns);
-    finish(addProducts(products, taps, rows, columns));
+    finish(addProducts([products], [taps], rows, columns));
     for (let pixel = 0; pixel < size; pixel++) sums[pixel] += products[pixel] *= unit;
     terms.push({ slice, channel, values: Float32Array.from(products) });
   }

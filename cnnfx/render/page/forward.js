@@ -91,6 +91,8 @@ function padChannel(maps, channel, rows, columns) {
   return { padded, isFinite: padded.every(Number.isFinite) };
 }
 
+const FILTERS_AT_ONCE = 4; // filters that read the same pixels are computed together, as each pixel is then read once
+
 /** Return the feature maps of a layer's filters. */
 function* correlate(layer, maps) {
   const rows = axisGeometry(layer, 0, maps.height);
@@ -100,19 +102,36 @@ function* correlate(layer, maps) {
   const values = new Float32Array(count * size);
   const { unit } = kernelInput(maps);
   const channels = [];
-  const sums = new Float64Array(size);
-  for (let filter = 0; filter < count; filter++) {
+  const sums = Array.from({ length: FILTERS_AT_ONCE }, () => new Float64Array(size));
+  for (let first = 0; first < count; first += FILTERS_AT_ONCE) {
     const taps = [];
-    for (let slice = 0; slice < depth; slice++) {
-      const channel = inputChannel(layer, filter, slice);
-      channels[channel] = channels[channel] || padChannel(maps, channel, rows, columns);
-      addTaps(taps, channels[channel], layer, filter, slice, rows, columns);
+    for (let filter = first; filter < Math.min(count, first + FILTERS_AT_ONCE); filter++) {
+      const found = [];
+      for (let slice = 0; slice < depth; slice++) {
+        const channel = inputChannel(layer, filter, slice);
+        channels[channel] = channels[channel] || padChannel(maps, channel, rows, columns);
+        addTaps(found, channels[channel], layer, filter, slice, rows, columns);
+      }
+      taps.push(found);
     }
-    yield* addProducts(sums.fill(0), taps, rows, columns);
-    const bias = layer.bias[filter];
-    for (let pixel = 0; pixel < size; pixel++) values[filter * size + pixel] = unit * sums[pixel] + bias;
+    for (const each of sums) each.fill(0);
+    if (readSamePixels(layer, first, taps)) yield* addProducts(sums, taps, rows, columns);
+    else for (const [index, each] of taps.entries()) yield* addProducts([sums[index]], [each], rows, columns);
+    for (let index = 0; index < taps.length; index++) {
+      const start = (first + index) * size;
+      const bias = layer.bias[first + index];
+      for (let pixel = 0; pixel < size; pixel++) values[start + pixel] = unit * sums[index][pixel] + bias;
+    }
   }
   return { channels: count, height: rows.outputs, width: columns.outputs, values };
+}
+
+/** Return whether the taps of `FILTERS_AT_ONCE` filters, from `first` on, are on the same pixels. */
+function readSamePixels(layer, first, taps) {
+  const last = first + FILTERS_AT_ONCE - 1;
+  if (taps.length < FILTERS_AT_ONCE || inputChannel(layer, first, 0) !== inputChannel(layer, last, 0)) return false;
+  const [, depth, height, width] = layer.shape;
+  return taps.every(({ length }) => length === depth * height * width);
 }
 
 /** Append the weights of a kernel and the pixels that they apply to for the first output, { numbers, offset, weight }.
@@ -129,22 +148,25 @@ function addTaps(taps, { padded, isFinite }, layer, filter, slice, rows, columns
 
 const PRODUCTS_IN_A_STEP = 1_000_000; // products that are computed without a pause
 
-/** Add the products of weights and pixels to the sum of each output. All weights are applied to one row of outputs
-    before the next, so that the row stays in the processor's cache. */
+/** Add the products of weights and pixels to the sum of each output, for one filter or for `FILTERS_AT_ONCE`: `sums` and
+    `taps` have an array for each. All weights are applied to one row of outputs before the next, so that the row stays
+    in the processor's cache. */
 function* addProducts(sums, taps, rows, columns) {
   const width = columns.sources.length;
-  const isOneRow = columns.outputs === width && columns.stride === 1 && rows.stride === 1; // without padding, 1 wide
+  const isOneRow = columns.outputs === width && columns.stride === 1 && rows.stride === 1; // kernels of one column
   const [count, length] = isOneRow ? [1, rows.outputs * width] : [rows.outputs, columns.outputs];
+  const addFour = sums.length === 1 ? addFourTaps : addFourTapsToFourSums;
   let products = 0;
   for (let row = 0; row < count; row++) {
     const input = row * rows.stride * width;
     const output = row * length;
     const end = output + length;
     let k = 0;
-    for (; k + 3 < taps.length; k += 4)
-      addFourRows(sums, output, end, input, columns.stride, taps[k], taps[k + 1], taps[k + 2], taps[k + 3]);
-    for (; k < taps.length; k++) addRow(sums, output, end, input, columns.stride, taps[k]);
-    products += taps.length * length;
+    for (; k + 3 < taps[0].length; k += 4) addFour(sums, output, end, input, columns.stride, taps, k);
+    for (; k < taps[0].length; k++) {
+      for (const [index, each] of sums.entries()) addTap(each, output, end, input, columns.stride, taps[index][k]);
+    }
+    products += sums.length * taps[0].length * length;
     if (products > PRODUCTS_IN_A_STEP) {
       yield;
       products = 0;
@@ -154,20 +176,40 @@ function* addProducts(sums, taps, rows, columns) {
 }
 
 /** Add a weight times every `stride`-th pixel from `input` on to the sums from `output` to `end`. */
-function addRow(sums, output, end, input, stride, { numbers, offset, weight }) {
+function addTap(sums, output, end, input, stride, { numbers, offset, weight }) {
   for (let index = input + offset; output < end; output++, index += stride) sums[output] += weight * numbers[index];
 }
 
-/** Do the same for four weights: each sum is read and written once. */
-function addFourRows(sums, output, end, input, stride, one, two, three, four) {
-  const { numbers: p, weight: a } = one;
-  const { numbers: q, weight: b } = two;
-  const { numbers: r, weight: c } = three;
-  const { numbers: s, weight: d } = four;
-  let i = input + one.offset;
-  let j = input + two.offset;
-  let k = input + three.offset;
-  let l = input + four.offset;
-  for (; output < end; output++, i += stride, j += stride, k += stride, l += stride)
-    sums[output] += a * p[i] + b * q[j] + c * r[k] + d * s[l];
+/** Do the same for the four weights of a filter from the `first` on: each sum is read and written once. */
+function addFourTaps([sums], output, end, input, stride, [taps], first) {
+  const { numbers: p, weight: a, offset: i } = taps[first];
+  const { numbers: q, weight: b, offset: j } = taps[first + 1];
+  const { numbers: r, weight: c, offset: k } = taps[first + 2];
+  const { numbers: s, weight: d, offset: l } = taps[first + 3];
+  for (; output < end; output++, input += stride)
+    sums[output] += a * p[i + input] + b * q[j + input] + c * r[k + input] + d * s[l + input];
+}
+
+/** Do the same for four filters: each pixel is read once. */
+function addFourTapsToFourSums(sums, output, end, input, stride, taps, first) {
+  const { numbers: p, offset: i } = taps[0][first];
+  const { numbers: q, offset: j } = taps[0][first + 1];
+  const { numbers: r, offset: k } = taps[0][first + 2];
+  const { numbers: s, offset: l } = taps[0][first + 3];
+  const weight = (filter, index) => taps[filter][first + index].weight;
+  const [sums0, sums1, sums2, sums3] = sums;
+  const [a0, b0, c0, d0] = [weight(0, 0), weight(0, 1), weight(0, 2), weight(0, 3)];
+  const [a1, b1, c1, d1] = [weight(1, 0), weight(1, 1), weight(1, 2), weight(1, 3)];
+  const [a2, b2, c2, d2] = [weight(2, 0), weight(2, 1), weight(2, 2), weight(2, 3)];
+  const [a3, b3, c3, d3] = [weight(3, 0), weight(3, 1), weight(3, 2), weight(3, 3)];
+  for (; output < end; output++, input += stride) {
+    const w = p[i + input];
+    const x = q[j + input];
+    const y = r[k + input];
+    const z = s[l + input];
+    sums0[output] += a0 * w + b0 * x + c0 * y + d0 * z;
+    sums1[output] += a1 * w + b1 * x + c1 * y + d1 * z;
+    sums2[output] += a2 * w + b2 * x + c2 * y + d2 * z;
+    sums3[output] += a3 * w + b3 * x + c3 * y + d3 * z;
+  }
 }
