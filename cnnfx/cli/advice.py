@@ -32,10 +32,11 @@ class Advice(NamedTuple):
 
 ADVICE = {
     "arch_file": Advice("Give it to cnnfx train as --arch."),
+    "classifier": Advice("Use the preset squeezenet, or a model (.npz) written by cnnfx train.", usage=True),
     "channel_selection": Advice(usage=True),
     "disk_full": Advice("Free space, or choose another output with {option}."),
     "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
-    "evidence_method": Advice("Choose one with --method.", usage=True),
+    "evidence_method": Advice("The option is --method.", usage=True),
     "folder_missing": Advice("Create it, or choose another with {option}."),
     "grid_size": Advice("Write one picture per channel with -o FOLDER/, or use a smaller --scale."),
     "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),
@@ -48,6 +49,7 @@ ADVICE = {
     "output_path": Advice("Choose another output with {option}."),
     "page_size": Advice("Show fewer layers with --layer, or write a picture (.png) instead."),
     "page_maps": Advice("Choose one layer with --layer, or some of its channels with --only."),
+    "photograph": Advice("For photographs give --model squeezenet."),
     "pixel_limit": Advice("Raise the limit with --max-pixels if you trust the file."),
     "position": Advice("Give one with --at X,Y."),
     "preset_list": Advice("{repeat}", usage=True),

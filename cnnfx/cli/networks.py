@@ -222,7 +222,7 @@ def load_classifier(spec: str, option_name: str = "") -> Network:
 
     Raises
     ------
-    UsageError
+    ArgumentError
         If it is a preset or filter file without classes.
     FileError
         If it cannot be found or understood, or is a model without classifier head.
@@ -233,10 +233,7 @@ def load_classifier(spec: str, option_name: str = "") -> Network:
         return network
     if spec.lower().endswith(".npz"):
         raise FileError(f"{spec} has no classifier head. Use a model written by cnnfx train.")
-    raise UsageError(
-        f"{spec} has no classes, so it predicts none. Use the preset squeezenet, or a model (.npz) written by cnnfx "
-        "train."
-    )
+    raise ArgumentError(f"{spec} has no classes, so it predicts none.", remedy="classifier")
 
 
 def check_default_model(path: str, option_name: str = "") -> None:

@@ -24,6 +24,7 @@ and measures how much the scores fall. It needs neither maps nor gradients.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
@@ -274,7 +275,7 @@ def _grad_cam(network: Network, pixels: Array, classes: Sequence[int], layer: in
     from cnnfx.backprop.graph import GraphGradient
 
     layer = _layer_with_positions(network, pixels.shape, layer)
-    gradients = GraphGradient(network)
+    gradients = GraphGradient(network, dtype=np.float64 if pixels.dtype == np.float64 else np.float32)
     scores = gradients.forward(pixels[np.newaxis])
     maps = gradients.maps(layer)[0]
     found = []
@@ -342,8 +343,8 @@ def _occlusion(
         batch = places[first : first + OCCLUDED_BATCH]
         covered = np.repeat(pixels[np.newaxis], len(batch), axis=0)
         for image, (row, column) in zip(covered, batch, strict=True):
-            top, left = (max(0, round(center - size / 2)) for center, size in ((row, height), (column, width)))
-            image[:, top : round(row + height / 2), left : round(column + width / 2)] = color
+            top, left = (math.floor(center - size / 2 + 0.5) for center, size in ((row, height), (column, width)))
+            image[:, max(0, top) : top + height, max(0, left) : left + width] = color
         falls.append(scores[list(classes)] - network.scores(covered)[:, list(classes)])
         if progress:
             progress("images", first + len(batch), len(places))

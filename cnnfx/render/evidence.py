@@ -16,6 +16,7 @@ from cnnfx.images import Image, as_floats, resize
 from cnnfx.images.fit import Area
 from cnnfx.images.image import LUMA_WEIGHTS
 from cnnfx.render.color import color_table
+from cnnfx.render.filters import add_frame
 from cnnfx.render.heading import wrap
 from cnnfx.render.label_placement import Rectangle
 from cnnfx.render.layout import balanced_rows
@@ -130,6 +131,7 @@ def evidence_picture(
     if shown.frame is not None:
         for panel in panels:
             draw_frame(panel.picture, shown.frame, FRAME_COLOR, FRAME_THICKNESS)
+    panels = [panel._replace(picture=add_frame(panel.picture)) for panel in panels]
     return _arranged(panels, title, partial(_legend, evidence, largest, colormap))
 
 
@@ -222,7 +224,7 @@ def _tinted(levels: Levels, strengths: Floats, colormap: str) -> Levels:
 
 
 def _numbers(found: ClassEvidence) -> str:
-    return f"{100 * found.probability:.2f} % · score {format_scale_number(found.score)}"
+    return f"{100 * found.probability:.2f} % · score {found.score:.1f}".replace("-", MINUS)
 
 
 def _arranged(panels: Sequence[Panel], title: str, legend: Callable[[int], Levels]) -> Levels:

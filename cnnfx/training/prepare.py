@@ -146,7 +146,10 @@ def _prepared_digit(network: Network, image: Image) -> PreparedImage:
         levels = image.floats()[0]
         digit, notes = fit_digit(levels)
         if is_photograph(levels):
-            raise ArgumentError(f"it shows no single digit on a plain background, as {reader(network)} reads it.")
+            raise ArgumentError(
+                f"it shows no single digit on a plain background, which is what {reader(network)} reads.",
+                remedy="photograph",
+            )
     except ArgumentError as error:
         raise error.prefixed(image.name) from error
     return PreparedImage(image, digit[np.newaxis], None, (*image.notes, *notes))
