@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cnnfx.nn.network import Network
     from cnnfx.nn.summary import Step
 
-DEFAULT_INPUT = (1, 28, 28)
-"""The shape (C, H, W) of the input where a network does not contain it: that of MNIST's images."""
+DEFAULT_SIDE = 28
+"""The height and width of the input where a network does not contain it and takes that: those of MNIST's images."""
 DEFAULT_CLASSES = 10
 """The classes of an arch file unless given."""
 
@@ -38,8 +38,8 @@ Input = Annotated[
     parsers.Counts | None,
     option(
         "--input CxWxH",
-        "Channels, width and height of the input; WxH for one channel. By default those of the training images, or "
-        "1x28x28.",
+        "Channels, width and height of the input; WxH for one channel. By default those of the network's images, or "
+        "28x28.",
         parser=parsers.shape,
     ),
 ]
@@ -70,13 +70,28 @@ def summary(
 
     arch = _arch(spec)
     network = arch.network if arch else _load(spec)
-    shape: tuple[int, ...] = input or network.training_shape or DEFAULT_INPUT
+    shape: tuple[int, ...] = input or network.input_shape or _default_shape(network)
     trainable = arch.trainable if arch else _trainable(spec, network)
     steps = summarize(network, shape, trainable, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
     if as_json:
-        print_json({"network": network.name, "input": _sizes(shape), **_described(steps)})
-    else:
-        print_result(f"{spec}: {_title(network)}\ninput: {shape_text(shape)}\n\n{table(steps, text_width())}")
+        print_json({"network": network.name, "input": _sizes(shape), **_described(network, steps)})
+        return
+    rows = layer_table(network, steps, text_width()) if _has_names(network) else table(steps, text_width())
+    print_result(f"{spec}: {_title(network)}\ninput: {shape_text(shape)}\n\n{rows}")
+
+
+def _default_shape(network: Network) -> tuple[int, int, int]:
+    """Return the shape of the input of a network that does not contain it: the channels that it reads, or gray."""
+    from cnnfx.pipeline.pipeline import color_mode
+
+    channels = network.in_channels or (3 if color_mode(network) == "rgb" else 1)
+    height, width = network.smallest_size(channels) or (DEFAULT_SIDE, DEFAULT_SIDE)
+    return channels, max(height, DEFAULT_SIDE), max(width, DEFAULT_SIDE)
+
+
+def _has_names(network: Network) -> bool:
+    """Return whether layers have names, or read other layers than the one before."""
+    return any(layer.name or layer.sources for layer in network.layers)
 
 
 def _arch(spec: str) -> Arch | None:
@@ -121,8 +136,37 @@ def _title(network: Network) -> str:
 def table(steps: Sequence[Step], width: int | None) -> str:
     """Return the steps of a network as lines in columns; as a list where they are wider than `width`."""
     rows = [(step.name, _shape(step), str(step.parameters or ""), step.sum) for step in steps]
+    return _columns(("layer", "output", "parameters", "calculation"), rows, steps, width)
+
+
+def layer_table(network: Network, steps: Sequence[Step], width: int | None) -> str:
+    """Return a line for each layer of a network, with its name; as a list where they are wider than `width`."""
+    rows = []
+    for number, layer in enumerate((*network.layers, None), 1):
+        own = [step for step in steps if step.layer == (number if layer else 0)]
+        if own:
+            text = ", ".join(step.name for step in own)
+            arrow = "" if layer is None or (layer.conv is None and len(layer.sources) > 1) else _arrow(network, number)
+            parameters = sum(step.parameters for step in own)
+            title = network.layer_title(number) if layer else "head"
+            rows.append((title, _shape(own[-1]), str(parameters or ""), text + arrow))
+    return _columns(("layer", "output", "parameters", "steps"), rows, steps, width)
+
+
+def _arrow(network: Network, number: int) -> str:
+    """Return what a layer reads, where this is not the layer before it."""
+    sources = network.sources(number)
+    if sources == (number - 1,):
+        return ""
+    return " ← " + ", ".join(network.layer_title(source) if source else "image" for source in sources)
+
+
+def _columns(
+    head: tuple[str, str, str, str], rows: Sequence[tuple[str, str, str, str]], steps: Sequence[Step], width: int | None
+) -> str:
+    """Return rows in columns, or as a list where these are wider than `width`, and the totals."""
     total, trainable = (sum(getattr(step, name) for step in steps) for name in ("parameters", "trainable"))
-    headed = [("layer", "output", "parameters", "calculation"), *rows, ("total", "", str(total), "")]
+    headed = [head, *rows, ("total", "", str(total), "")]
     widths = [max(len(row[column]) for row in headed) for column in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in headed]
     if width is not None and max(map(len, lines)) > width:
@@ -130,13 +174,13 @@ def table(steps: Sequence[Step], width: int | None) -> str:
     return "\n".join(lines) + (f"\n{trainable} of them are trainable" if trainable != total else "")
 
 
-def _listed(name: str, output: str, parameters: str, calculation: str, width: int) -> list[str]:
+def _listed(name: str, output: str, parameters: str, details: str, width: int) -> list[str]:
     """Return a row of the table as lines of a list."""
     from cnnfx.render.wrapping import wrap
 
     counted = f", {parameters} parameters" if parameters else ""
     lines = wrap(f"{name}: {output}{counted}", width, "  ")
-    return lines + (wrap(f"  {calculation}", width, "    ") if calculation else [])
+    return lines + (wrap(f"  {details}", width, "    ") if details else [])
 
 
 def _shape(step: Step) -> str:
@@ -153,7 +197,16 @@ def _sizes(shape: Sequence[int]) -> dict[str, int]:
     return {"channels": channels, "width": width, "height": height}
 
 
-def _described(steps: Sequence[Step]) -> dict[str, object]:
-    layers = [{**vars(step), "output": step.output and _sizes(step.output)} for step in steps]
+def _described(network: Network, steps: Sequence[Step]) -> dict[str, object]:
+    layers = []
+    for step in steps:
+        described = {**vars(step), "output": step.output and _sizes(step.output)}
+        if step.layer == 0:
+            del described["layer"]
+        elif _has_names(network):
+            sources = network.sources(step.layer)
+            described["layer_name"] = network.layers[step.layer - 1].name
+            described["from"] = [network.layer_title(source) if source else "input" for source in sources]
+        layers.append(described)
     totals = {name: sum(getattr(step, name) for step in steps) for name in ("parameters", "trainable")}
     return {"layers": layers, **totals}

@@ -1,22 +1,35 @@
-"""Summary of a network: the output shape and the number of parameters of each step."""
+"""Summary of a network: the output shape and the number of parameters of each step of its layers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import prod
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.nn.layers import Layer, Shape
+from cnnfx.conv.geometry import Pads
+from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
+from cnnfx.nn.layers import Conv, Layer, Pool, Shape
 from cnnfx.nn.network import Network
-from cnnfx.system.sizes import pair_text, shape_text
+from cnnfx.system.sizes import pair_text, shape_text, size_text
+
+ACTIVATION_NAMES = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "leaky_relu": "leaky ReLU",
+    "prelu": "PReLU",
+    "hard_sigmoid": "hard sigmoid",
+    "hard_swish": "hard swish",
+}
+"""How activations are written, where not by their kind."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a network: filters, combination, activation, pooling or the classifier head.
+    """One step of a layer: filters or join, combination, activation, normalization, pooling; or the classifier head.
 
     Attributes
     ----------
@@ -29,6 +42,8 @@ class Step:
     sum : str
         The calculation of the number of parameters, such as "16 × 1 × 5 × 5 + 16 = 416", and a note if the input has
         the wrong shape or filters are held fixed.
+    layer : int
+        The number of the layer, counted from 1; 0 for the classifier head.
     """
 
     name: str
@@ -36,6 +51,7 @@ class Step:
     parameters: int = 0
     trainable: int = 0
     sum: str = ""
+    layer: int = 0
 
 
 def summarize(
@@ -57,46 +73,85 @@ def summarize(
     ArgumentError
         If the input's channels or size do not fit a layer; the message names the layer.
     """
-    bound = network.bind([str(index) for index in range(shape[0])])
-    bound.output_shapes(shape)
+    bound = network.bind(channel_names(shape[0]))
+    shapes = bound.output_shapes(shape)
     steps: list[Step] = []
-    for index, layer in enumerate(bound.layers):
-        count = len(layer.filter_names) if trainable is None else int(trainable[index].sum())
-        steps += _layer_steps(layer, shape, count)
-        shape = layer.output_shape(shape)
+    for number, (layer, joined) in enumerate(zip(bound.layers, bound.joined_shapes(shape), strict=True), 1):
+        count = len(layer.filter_names) if trainable is None else int(trainable[number - 1].sum())
+        sources = [network.layer_title(source) if source else "image" for source in network.sources(number)]
+        steps += [replace(step, layer=number) for step in _layer_steps(layer, sources, joined, count)]
     if network.head is not None:
-        steps.append(_head_step(len(network.head.bias), network.head.shape, shape))
+        steps.append(_head_step(len(network.head.bias), network.head.shape, shapes[-1]))
     elif classes:
-        steps.append(_head_step(classes, shape, shape))
+        steps.append(_head_step(classes, shapes[-1], shapes[-1]))
     return steps
 
 
-def _layer_steps(layer: Layer, shape: Shape, trainable: int) -> Iterator[Step]:
-    filters, channels, height, width = layer.conv.weights.shape
-    maps = layer.conv.output_shape(shape)
-    parameters = layer.conv.weights.size + filters
+def channel_names(count: int) -> tuple[str, ...]:
+    """Return the names of the channels of an image of gray or color, numbers for others."""
+    return {1: GRAY_NAMES, 3: RGB_NAMES}.get(count, tuple(map(str, range(count))))
+
+
+def _layer_steps(layer: Layer, sources: Sequence[str], joined: Shape, trainable: int) -> list[Step]:
+    """Return the steps of a layer that reads the layers `sources`, whose joined shape is `joined`."""
+    steps, maps = [], joined
+    if layer.conv is not None:
+        maps = layer.conv.output_shape(joined)
+        steps.append(_filter_step(layer.conv, maps, trainable))
+    elif len(sources) > 1:
+        steps.append(Step(f"{layer.join} of {', '.join(sources)}", maps))
+    if layer.combine:
+        maps = (len(layer.combine), *maps[1:])
+        steps.append(Step(f"{len(layer.combine)} channels combined", maps))
+    if layer.activation.kind != "none":
+        name, slope = layer.activation.kind, layer.activation.slope
+        slopes = len(slope) if isinstance(slope, tuple) else 0
+        calculation = f"{slopes} slopes" if slopes else ""
+        steps.append(Step(ACTIVATION_NAMES.get(name, name), maps, slopes, slopes, calculation))
+    if layer.local_response:
+        steps.append(Step(str(layer.local_response), maps))
+    if layer.pool:
+        steps.append(Step(_pool_name(layer.pool), layer.pool.output_shape(maps)))
+    return steps or [Step(f"channels of {sources[0]}", maps)]
+
+
+def _filter_step(conv: Conv, maps: Shape, trainable: int) -> Step:
+    filters, channels, height, width = conv.weights.shape
+    parameters = conv.weights.size + filters
     calculation = f"{filters} × {channels} × {width} × {height} + {filters} = {parameters}"
     if trainable < filters:
         calculation += f"; {filters - trainable} of {filters} filters held fixed"
-    name = f"{shape_text((filters, height, width), 'filter')}{_nondefault_settings(layer)}"
-    yield Step(name, maps, parameters, parameters // filters * trainable, calculation)
-    if layer.combine:
-        maps = (len(layer.combine), *maps[1:])
-        yield Step(f"{len(layer.combine)} channels combined", maps)
-    if layer.activation.kind != "none":
-        yield Step({"relu": "ReLU"}.get(layer.activation.kind, layer.activation.kind), maps)
-    if layer.pool:
-        yield Step(f"{layer.pool.kind}-pool {layer.pool.block}×{layer.pool.block}", layer.pool.output_shape(maps))
+    name = f"{shape_text((filters, height, width), 'filter')}{_nondefault_settings(conv)}"
+    return Step(name, maps, parameters, parameters // filters * trainable, calculation)
 
 
-def _nondefault_settings(layer: Layer) -> str:
-    """Return the settings that are not the default of stride, dilation and padding, each after a comma."""
-    window = layer.conv.window
+def _pool_name(pool: Pool) -> str:
+    """Return "max-pool 2×2" for adjacent blocks, otherwise the size with what differs: "max-pool 3×3, stride 2"."""
+    kind, size = str(pool).split(":", 1)[0], pool.size
+    if size is None:
+        return f"{kind} of each map"
+    _, *settings = str(pool).split(", ")
+    return ", ".join([f"{kind}-pool {size_text(size)}", *settings])
+
+
+def _nondefault_settings(conv: Conv) -> str:
+    """Return the settings that are not the default of stride, dilation, padding and groups, each after a comma."""
+    window = conv.window
     pairs = {"stride": window.stride, "dilation": window.dilation}
     parts = [f", {name} {pair_text(pair)}" for name, pair in pairs.items() if pair != (1, 1)]
     if window.padding != ((0, 0), (0, 0)):
-        parts.append(", padding " + str(window.padding).replace(" ", ""))
+        parts.append(f", padding {_padding_text(window.padding)}")
+    if conv.groups > 1:
+        parts.append(f", {conv.groups} groups")
     return "".join(parts)
+
+
+def _padding_text(padding: Literal["same"] | Pads) -> str:
+    """Return "same", one number of pixels, or a pair, of padding that is equal on opposite sides, or all four."""
+    if padding == "same":
+        return padding
+    (top, bottom), (left, right) = padding
+    return pair_text((top, left)) if top == bottom and left == right else str(padding).replace(" ", "")
 
 
 def _head_step(classes: int, wanted: Shape, given: Shape) -> Step:

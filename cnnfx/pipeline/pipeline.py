@@ -121,11 +121,10 @@ class Pipeline(NamedTuple):
         """
         if number not in self.only:
             return range(len(names))
-        owner = f"layer {number} of {self.network.name}"
+        owner = self.network.layer_owner(number)
         return select_channels(names, self.only[number], owner, strengths=strengths or (lambda: [0.0] * len(names)))
 
 
 def color_mode(network: Network) -> ColorMode:
-    """Return "rgb" if the filters of a network's first layer read color channels, otherwise "gray"."""
-    conv = network.layers[0].conv
-    return "rgb" if conv.in_channels == 3 or not set(RGB_NAMES).isdisjoint(conv.inputs or ()) else "gray"
+    """Return "rgb" if a network reads color channels, otherwise "gray"."""
+    return "rgb" if network.in_channels == 3 or not network.reads_names.isdisjoint(RGB_NAMES) else "gray"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnfx.cli.evaluate import _matrix
-from cnnfx.cli.summary import table
+from cnnfx.cli.summary import layer_table, table
 from cnnfx.formats import load_network, preset_names
 from cnnfx.nn.summary import summarize
 from cnnfx.training.evaluate import Evaluation
@@ -80,12 +80,13 @@ def test_training_fits():
     assert "…" not in text
 
 
-@pytest.mark.parametrize("name", sorted({*preset_names()} - {"colors"}))
+@pytest.mark.parametrize("name", sorted(preset_names()))
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_the_steps_of_a_network_fit(name, width):
     network = load_network(name)
-    steps = summarize(network, (1, 28, 28))
+    steps = summarize(network, (network.in_channels or len(network.reads_names - {"*"}) or 1, 100, 100))
     assert not too_wide(table(steps, width), width)
+    assert not too_wide(layer_table(network, steps, width), width)
 
 
 def test_the_steps_of_a_network_are_a_list_where_columns_do_not_fit():

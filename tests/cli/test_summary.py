@@ -89,3 +89,62 @@ def test_an_invalid_input_is_wrong_usage():
     assert refused("summary", "edges", "--input", "28", code=2).startswith(
         "cnnfx: Invalid value for '--input': '28' is not CHANNELSxWIDTHxHEIGHT, such as 3x640x480, nor WIDTHxHEIGHT.\n"
     )
+
+
+def test_a_graph_is_listed_by_the_names_of_its_layers_and_what_they_read():
+    lines = done("summary", "squeezenet").stdout.splitlines()
+    assert lines[1:7] == [
+        "input: 3 channels of 227×227",
+        "",
+        "layer            output              parameters  steps",
+        "conv1            64 maps of 113×113        1792  64 filters of 3×3, stride 2, ReLU",
+        "pool1            64 maps of 56×56                max-pool 3×3, stride 2",
+        "fire2/squeeze    16 maps of 56×56          1040  16 filters of 1×1, ReLU",
+    ]
+    assert lines[8:10] == [
+        "fire2/expand3x3  64 maps of 56×56          9280  64 filters of 3×3, padding 1, ReLU ← fire2/squeeze",
+        "fire2            128 maps of 56×56               concat of fire2/expand1x1, fire2/expand3x3",
+    ]
+    assert lines[-2:] == [
+        "classes          1000 maps of 1×1                mean of each map",
+        "total                                   1235496",
+    ]
+
+
+def test_json_names_layers_and_what_they_read():
+    printed = json.loads(done("summary", "squeezenet", "--input", "3x500x375", "--json").stdout)
+    assert printed["parameters"] == printed["trainable"] == 1_235_496
+    (fire,) = [layer for layer in printed["layers"] if layer["layer_name"] == "fire9"]
+    assert fire == {
+        "name": "concat of fire9/expand1x1, fire9/expand3x3",
+        "output": {"channels": 512, "width": 30, "height": 22},
+        "parameters": 0,
+        "trainable": 0,
+        "sum": "",
+        "layer": 36,
+        "layer_name": "fire9",
+        "from": ["fire9/expand1x1", "fire9/expand3x3"],
+    }
+    assert printed["layers"][0]["from"] == ["input"]
+    assert [layer["name"] for layer in printed["layers"][:3]] == [
+        "64 filters of 3×3, stride 2", "ReLU", "max-pool 3×3, stride 2",
+    ]  # fmt: skip
+
+
+def test_a_network_that_reads_colors_has_a_color_input():
+    lines = done("summary", "colors").stdout.splitlines()
+    assert lines[1] == "input: 3 channels of 28×28"
+    assert "6 filters of 3×3, padding same" in lines[4]
+
+
+def test_an_image_that_is_too_small_for_a_graph_is_refused_with_the_smallest_size():
+    assert refused("summary", "squeezenet", "--input", "3x30x40") == (
+        "cnnfx: layer pool5 of squeezenet: pool max:3, stride 2 does not fit into maps of 2×4 pixels. "
+        "The smallest image that squeezenet takes is 31×31."
+    )
+
+
+def test_an_image_with_other_channels_is_refused_with_the_layer():
+    assert refused("summary", "squeezenet", "--input", "1x227x227").startswith(
+        "cnnfx: layer conv1 of squeezenet: its filters have 3 input channels, its input has 1 (gray)"
+    )
