@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,8 @@ from cnnfx.errors import CnnfxError
 from cnnfx.features import ImageArray
 from cnnfx.features.deconvnet import crop_for_output, network_for_crop, project
 from cnnfx.features.top_patches import TopActivation
-from cnnfx.nn.layers import Conv
+from cnnfx.nn.layers import Conv, Layer
+from cnnfx.nn.pooling import Pool
 from cnnfx.nn.receptive_field import Box, receptive_field
 from tests.features.networks import layer, network, with_head
 
@@ -137,6 +140,67 @@ def check_crop(net, image, row, column):
     result = np.zeros_like(expected)
     result[:, top:bottom, left:right] = projection
     np.testing.assert_allclose(result, expected, atol=1e-9)
+
+
+POOLS = st.sampled_from(
+    [
+        None,
+        Pool("max", 3, 2),
+        Pool("max", 3, 2, ceil=True),
+        Pool("max", 3, 2, 1),
+        Pool("max", 3, 1, ((1, 1), (0, 2))),
+        Pool("mean", 2, 2, ceil=True),
+    ]
+)
+FIRES = st.fixed_dictionaries(
+    {
+        "stride": st.integers(1, 2),
+        "padding": st.sampled_from(["valid", "same", 1, ((0, 2), (1, 0))]),
+        "border": st.sampled_from(["constant", "edge", "reflect", "symmetric"]),
+        "join": st.sampled_from(["concat", "add"]),
+        "pool": POOLS,
+    }
+)
+
+
+def fire_layers(random, number, channels, stride, padding, border, join, pool):
+    """A layer of filters, and two layers that read it and are joined and pooled, as in SqueezeNet."""
+
+    def filters(name, count, size, **settings):
+        weights, bias = random.integers(-3, 4, (2, count, size, size)), random.integers(-4, 5, 2) / 4
+        return replace(layer(weights, "relu", bias=bias, **settings), name=f"{name}{number}")
+
+    squeeze = filters("squeeze", channels, 3, stride=stride, padding=padding, border=border)
+    one = replace(filters("one", 2, 1), sources=(squeeze.name,))
+    three = replace(filters("three", 2, 3, padding=1, border=border), sources=(squeeze.name,))
+    return squeeze, one, three, Layer(name=f"fire{number}", sources=(one.name, three.name), join=join, pool=pool)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(FIRES, min_size=1, max_size=2), st.integers(0, 2**32 - 1))
+def test_the_projection_of_a_crop_through_joins_and_overlapping_pools_equals_that_of_the_whole_image(fires, seed):
+    random, channels, layers = np.random.default_rng(seed), 2, []
+    for number, fire in enumerate(fires):
+        layers += fire_layers(random, number, channels, **fire)
+        channels = 4 if fire["join"] == "concat" else 2
+    net = network(*layers).bind(["1", "2"])
+    image = random.integers(0, 256, (2, *random.integers(12, 90, 2).tolist())) / 256
+    try:
+        _, height, width = net.output_shapes(image.shape)[-1]
+    except CnnfxError:
+        return  # the image is too small for the layers
+    check_crop(net, image, int(random.integers(0, height)), int(random.integers(0, width)))
+
+
+def test_a_signal_goes_through_both_layers_that_are_joined():
+    below = replace(layer([[[[1.0]]]]), name="below")
+    twice = replace(layer([[[[2.0]]]], "relu"), name="twice", sources=("below",))
+    thrice = replace(layer([[[[3.0]]]], "relu"), name="thrice", sources=("below",))
+    joined = Layer(name="joined", sources=("twice", "thrice"))
+    above = layer([[[[1.0]], [[10.0]]]])
+    net = network(below, twice, thrice, joined, above).bind(["gray"])
+    # The activation is 2 + 10·3 = 32, and the signal at the pixel 32·(2 + 10·3).
+    np.testing.assert_allclose(projected(net, np.ones((1, 1, 1)), 0), [[[32 * 32]]])
 
 
 def test_far_from_the_border_the_crop_is_the_receptive_field_from_a_multiple_of_the_stride_on():

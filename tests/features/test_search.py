@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
 from cnnfx.features import ImageArray, find_patterns
+from cnnfx.nn.layers import Layer
+from cnnfx.nn.pooling import Pool
 from cnnfx.nn.receptive_field import Box
 from tests.features.networks import layer, network, random_layer, with_head
 
@@ -56,6 +59,48 @@ def test_the_patches_of_classes_are_whole_images():
         assert pattern.patches[0].activation == pytest.approx(
             net.scores(image_of_a_dot(2, 2).crop(0, Box(0, 0, 8, 8)))[pattern.number]
         )
+
+
+def test_the_scores_at_all_positions_of_a_network_without_a_head_are_averaged():
+    scores = layer([[[[1.0]]], [[[-1.0]]]], activation="softmax")
+    net = network(scores, classes=("light", "dark"))
+    methods = ["patches", "deconvolution"]
+    light, dark = find_patterns(net, image_of_a_dot(2, 2, 4), "classes", methods=methods).patterns
+    assert light.patches[0].activation == pytest.approx(1 / 16)  # before the softmax
+    np.testing.assert_allclose(light.patches[0].projection, np.full((1, 4, 4), 1 / 16 / 16))
+    assert dark.patches[0].activation == pytest.approx(-1 / 16)
+
+
+def test_a_layer_is_found_by_its_name():
+    net = network(replace(layer(CENTER), name="center"), replace(layer(CENTER), name="upper"))
+    found = find_patterns(net, image_of_a_dot(3, 5), "center")
+    assert (found.layer, found.layer_name, found.size) == (1, "center", (3, 3))
+    assert find_patterns(net, image_of_a_dot(3, 5)).layer_name == "upper"
+    with pytest.raises(
+        ArgumentError, match=r"There is no layer 'centre': tiny has 2 layers. Did you mean \"center\"\?"
+    ):
+        find_patterns(net, image_of_a_dot(3, 5), "centre")
+
+
+def test_channels_can_be_chosen_by_their_largest_activations():
+    net = network(layer([[[[1.0]]], [[[3.0]]], [[[2.0]]], [[[-1.0]]]], "relu"))
+    seen = []
+
+    def choose(activations):
+        seen.extend(activations)
+        return [1, 2]
+
+    found = find_patterns(net, image_of_a_dot(1, 1), channels=choose, methods=["patches"])
+    assert seen == [1, 3, 2, 0]
+    assert [pattern.number for pattern in found.patterns] == [1, 2]
+
+
+def test_by_default_the_last_layer_that_makes_maps_is_searched():
+    mean = Layer(name="classes", pool=Pool("mean", None))
+    net = network(replace(layer([[[[1.0]]], [[[2.0]]]]), name="maps"), mean, classes=("a", "b"))
+    assert find_patterns(net, image_of_a_dot(1, 1), methods=["patches"]).layer_name == "maps"
+    found = find_patterns(net, image_of_a_dot(1, 1), "classes", methods=["patches"])
+    assert (found.layer, found.layer_name, found.size) == ("classes", "", (8, 8))
 
 
 @pytest.mark.parametrize(

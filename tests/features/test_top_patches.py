@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from cnnfx.features import ImageArray, ImageFiles
 from cnnfx.features import images as image_sources
 from cnnfx.features.top_patches import find_top_activations
 from cnnfx.images import Image
+from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.receptive_field import Box
 from cnnfx.system.threads import set_threads
 from tests.features.networks import layer, network, random_layer, with_head
@@ -119,3 +123,51 @@ def test_files_are_read_again_only_if_they_do_not_fit_the_cache(tmp_path, monkey
     for number in (0, 0, 1, 0):
         assert source.crop(number, Box(0, 0, 2, 3)).shape == (1, 2, 3)
     assert names == read
+
+
+def bands_of_100_rows(maps):
+    return ((first, maps.rows(first, first + 100)) for first in range(0, maps.shape[1], 100))
+
+
+def test_peaks_of_a_high_image_are_those_of_all_bands():
+    pixels = np.zeros((1, 900, 3), np.uint8)
+    pixels[0, [10, 600], 1] = 9  # equal: the first counts
+    pixels[0, 700, 2] = 200
+    images = {"equal.png": pixels.clip(0, 9), "high.png": pixels}
+    source = ImageFiles("files", [*map(Path, images)], lambda path: Image(path.name, images[path.name], ("gray",)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureMaps, "bands", bands_of_100_rows)
+        (found,) = find_top_activations(network(layer([[[[255.0]]]])), source, 9)
+    assert found == [
+        (pytest.approx(200), 1, 700, 2),
+        (pytest.approx(9), 0, 10, 1),
+    ]
+
+
+def test_values_that_are_not_finite_are_no_activations():
+    pixels = np.array([[[0.5, np.nan, 0.75, np.inf]]], np.float32)
+    source = ImageFiles("files", [Path("a.npy")], lambda path: Image("a.npy", pixels, ("gray",)))
+    (found,) = find_top_activations(network(layer([[[[1.0]]]])), source, 9)
+    assert found == [(0.75, 0, 0, 2)]
+
+
+def test_images_of_other_sizes_are_skipped_where_a_layer_reads_whole_images():
+    images = [np.full((1, *size), 255, np.uint8) for size in ((4, 5), (5, 4), (4, 5))]
+    paths = [Path(f"{n}.png") for n in range(3)]
+    source = ImageFiles("files", paths, lambda path: Image(path.name, images[int(path.stem)], ("gray",)))
+    net = network(replace(layer([[[[1.0]]]], pool="mean:all"), name="mean"))
+    (found,) = find_top_activations(net, source, 9)
+    assert [top.image for top in found] == [0, 2]
+    assert source.notes == [
+        "skipped: 1.png: it has 4×5 pixels, other images 5×4; layer mean of tiny reads whole images, which must be of "
+        "one size."
+    ]
+
+
+def test_scores_of_a_network_without_a_head_are_searched():
+    classes = ("dark", "light")
+    net = network(layer([[[[-1.0]]], [[[1.0]]]]), layer(np.eye(2)[:, :, None, None], pool="mean:all"), classes=classes)
+    images = np.array([0, 255, 51], np.uint8)[:, None, None, None] * np.ones((1, 1, 3, 3), np.uint8)
+    dark, light = find_top_activations(net, ImageArray("images", images), 2)
+    assert [(top.activation, top.image) for top in dark] == [(0, 0), (pytest.approx(-0.2), 2)]
+    assert [(top.activation, top.image) for top in light] == [(1, 1), (pytest.approx(0.2), 2)]
