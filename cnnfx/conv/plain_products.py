@@ -135,7 +135,7 @@ def im2col_matrix(images: PaddedImages, window: Window, block: OutputBlock) -> A
 
 def _rows_are_adjacent(array: Array) -> bool:
     """Return whether the elements of the last two axes have one distance in memory, so that a reshape is a view."""
-    return array.strides[-2] == array.shape[-1] * array.strides[-1]
+    return bool(array.strides[-2] == array.shape[-1] * array.strides[-1])
 
 
 def _multiply(factors: Array, matrix: Array, offsets: Array | None, target: Array, part: Part) -> None:

@@ -244,7 +244,7 @@ def row_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> 
     """
     (batch, _, height, width), (filters, channels, _, kw) = out, weights
     blocking = choose_blocking(weights, window, width, batch)
-    multiplied = row_pattern(window, blocking.rows_per_product).taps * filters
+    multiplied: float = row_pattern(window, blocking.rows_per_product).taps * filters
     if filters > 1:
         multiplied *= 1 + PRODUCT_COLUMNS_COST / (blocking.product_columns * blocking.images)
     return batch * height * width * channels * kw * (multiplied + COPY_COST + ROW_COPY_COST / width)

@@ -51,8 +51,10 @@ class Activation(NamedTuple):
         """Whether each value of the result depends on one value only; false for softmax."""
         return self.kind != "softmax"
 
-    def forward(self, maps: Array) -> Array:
-        """Return the function of maps `(..., K, H, W)`, of their float type."""
+    def forward(self, maps: Array, overwrite: bool = False) -> Array:
+        """Return the function of maps `(..., K, H, W)`, of their float type; `overwrite` allows to use their memory."""
+        if overwrite and self.kind in IN_PLACE:
+            return IN_PLACE[self.kind](maps, maps)
         return ACTIVATIONS[self.kind](maps, self.slopes(maps.dtype.type))
 
     def slopes(self, dtype: type[np.generic] = np.float32) -> Array:
@@ -85,15 +87,24 @@ def _hard_sigmoid(maps: Array, slopes: Array) -> Array:
     return np.clip(maps / 6 + maps.dtype.type(0.5), 0, 1)
 
 
+IN_PLACE: dict[str, Callable[[Array, Array | None], Array]] = {
+    "relu": lambda maps, out: np.maximum(maps, 0, out=out),
+    "abs": lambda maps, out: np.abs(maps, out=out),
+    "relu6": lambda maps, out: np.clip(maps, 0, 6, out=out),
+    "tanh": lambda maps, out: np.tanh(maps, out=out),
+}
+"""The activations of one NumPy function, of maps and the array for the result, which may be the maps; None for a new
+one. New memory takes longer to write than the maps themselves, which are often still in the cache."""
+
 ACTIVATIONS: dict[str, Callable[[Array, Array], Array]] = {
     "none": lambda maps, slopes: maps,
-    "relu": lambda maps, slopes: np.maximum(maps, 0),
-    "abs": lambda maps, slopes: np.abs(maps),
-    "relu6": lambda maps, slopes: np.clip(maps, 0, 6),
+    "relu": lambda maps, slopes: IN_PLACE["relu"](maps, None),
+    "abs": lambda maps, slopes: IN_PLACE["abs"](maps, None),
+    "relu6": lambda maps, slopes: IN_PLACE["relu6"](maps, None),
     "leaky_relu": lambda maps, slopes: np.where(maps > 0, maps, slopes * maps),
     "prelu": lambda maps, slopes: np.where(maps > 0, maps, slopes * maps),
     "sigmoid": _sigmoid,
-    "tanh": lambda maps, slopes: np.tanh(maps),
+    "tanh": lambda maps, slopes: IN_PLACE["tanh"](maps, None),
     "hard_sigmoid": _hard_sigmoid,
     "hard_swish": lambda maps, slopes: maps * _hard_sigmoid(maps, slopes),
     "softmax": _softmax,

@@ -104,7 +104,7 @@ class Layer:
     @property
     def channel_names(self) -> tuple[str, ...]:
         """The names of the output channels."""
-        return tuple(channel.name for channel in self.outputs)
+        return tuple(channel.name for channel in self.combine) or self.filter_names
 
     def non_negative(self, inputs: Sequence[bool] = ()) -> tuple[bool, ...]:
         """Return whether each output channel cannot be negative, by the kinds of its combination and the activation.
@@ -129,16 +129,27 @@ class Layer:
         """Return the maps of the sources `(..., C, H, W)` as one input; that of a single source is not copied."""
         return inputs[0] if len(inputs) == 1 else JOINS[self.join](inputs)
 
-    def forward(self, image: Array) -> Array:
-        """Return the output channels `(K, Ho, Wo)` of joined inputs `(C, H, W)`, or of each image of a batch."""
-        return self.finish(image if self.conv is None else self.conv.forward(image))
+    def forward(self, image: Array, out: Array | None = None) -> Array:
+        """Return the output channels `(K, Ho, Wo)` of joined inputs `(C, H, W)`, or of each image of a batch.
+
+        They are written to `out` if it is given.
+        """
+        if self.conv is None:
+            maps = self.finish(image)
+        else:
+            finished = bool(self.combine or self.local_response or self.pool)
+            maps = self.finish(self.conv.forward(image, None if finished else out), overwrite=True)
+        if out is None or maps is out:
+            return maps
+        out[...] = maps
+        return out
 
     @np.errstate(invalid="ignore", over="ignore")  # what is too large for the float type is infinite
-    def finish(self, maps: Array) -> Array:
-        """Apply all that follows the filters to their feature maps `(..., K, H, W)`."""
+    def finish(self, maps: Array, overwrite: bool = False) -> Array:
+        """Apply all that follows the filters to their feature maps `(..., K, H, W)`; `overwrite` allows to use them."""
         if self.combine:
             maps = np.stack([channel.forward(maps) for channel in self.combine], axis=-3)
-        maps = self.activation.forward(maps)
+        maps = self.activation.forward(maps, overwrite or bool(self.combine))
         if self.local_response is not None:
             maps = self.local_response.forward(maps)
         return self.pool.forward(maps) if self.pool else maps
@@ -313,17 +324,17 @@ class Conv:
         """The number of input channels; None until `Layer.bind` has resolved `inputs`."""
         return None if self.inputs is not None else self.weights.shape[1] * self.groups
 
-    def forward(self, image: Array) -> Array:
-        """Return the feature maps `(K, Ho, Wo)` of an image `(C, H, W)`, or of each image of a batch."""
-        return self.forward_band(image, self.window.padding, "auto")
+    def forward(self, image: Array, out: Array | None = None) -> Array:
+        """Return the feature maps `(K, Ho, Wo)` of an image `(C, H, W)`, or of a batch; `out` as in `correlate`."""
+        return self.forward_band(image, self.window.padding, "auto", out)
 
-    def forward_band(self, band: Array, padding: Padding, method: Method) -> Array:
+    def forward_band(self, band: Array, padding: Padding, method: Method, out: Array | None = None) -> Array:
         """Return the feature maps of some rows of an image.
 
         Parameters
         ----------
         band : array (..., C, rows, W)
-        padding, method
+        padding, method, out
             As in `cnnfx.correlate`. Rows in the middle of an image have padding at their sides only.
         """
         return correlate(
@@ -336,6 +347,7 @@ class Conv:
             border=self.window.border,
             groups=self.groups,
             method=method,
+            out=out,
         )
 
     def choose_method(self, shape: Shape) -> Method:

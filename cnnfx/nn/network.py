@@ -210,7 +210,19 @@ class Network:
         ArgumentError
             If the number of channels does not fit, or a filter reads a channel that does not exist.
         """
-        known: list[tuple[str, ...]] = [tuple(names)]
+        wanted = tuple(names)
+        if wanted not in self._bound:
+            self._bound.clear()
+            self._bound[wanted] = self._bind(wanted)
+        return self._bound[wanted]
+
+    @cached_property
+    def _bound(self) -> dict[tuple[str, ...], Network]:
+        """The names and the result of the last call of `bind`."""
+        return {}
+
+    def _bind(self, names: tuple[str, ...]) -> Network:
+        known = [names]
         bound = []
         for number, layer in enumerate(self.layers, 1):
             sources = self.sources(number)
