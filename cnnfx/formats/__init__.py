@@ -1,9 +1,9 @@
 """Presets, filter files, arch files, typed kernels and model files, and the networks that they contain.
 
-Reading order: `load` (the way in), `presets`, `toml_file` (filter files) with `toml_layers`, `toml_filters` and
-`toml_weights` (a layer), `toml_tensors` (weights in a file of their own), `batch_norm` (folded into filters), `toml_input`
-(input and classes) and `toml_schema` (tables); `kernel_text` (kernels typed on the command line), `arch` (networks to
-train), `model_npz` (trained models).
+Reading order: `load` (the way in), `presets`; `toml_file` (filter files) with `toml_layers`, `toml_filters` and
+`toml_weights` (a layer), `toml_tensors` (weights in a file of their own), `batch_norm` (folded into filters),
+`toml_input` (input and classes) and `toml_schema` (tables); `kernel_text` (kernels typed on the command line), `arch`
+(networks to train), `model_npz` (trained models).
 """
 
 from cnnfx.formats.load import load_network
