@@ -84,7 +84,10 @@ def _syntax_message(path: Path, message: str) -> str:
 
 
 class Location(NamedTuple):
-    """A value in a file, by the steps that lead to it: `edges.toml: layer 1, filter "top", weights`."""
+    """A value in a file, by the steps that lead to it: `edges.toml: layer 1, filter "top", weights`.
+
+    `file` is the path of the file; other files that it names are in its folder.
+    """
 
     file: str
     steps: tuple[str, ...] = ()
