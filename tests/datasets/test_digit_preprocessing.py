@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cnnfx.datasets import draw_digits, fit_digit
-from cnnfx.datasets.digit_preprocessing import _center_of_mass
+from cnnfx.datasets.digit_preprocessing import _center_of_mass, is_mnist_like, is_photograph
 from cnnfx.errors import ArgumentError
 
 SEVEN = draw_digits([7], seed=1)[0, 0].astype(np.float32) / 255
@@ -85,3 +85,24 @@ def test_images_without_a_digit_are_refused(image, message):
     with pytest.raises(ArgumentError) as caught:
         fit_digit(image)
     assert str(caught.value) == message
+
+
+def test_drawn_digits_have_the_format_of_mnist_and_other_images_do_not() -> None:
+    digits = draw_digits([*range(10)] * 10, seed=3)
+    assert is_mnist_like(digits)
+    assert is_mnist_like(digits / np.float32(255))
+    assert not is_mnist_like(np.roll(digits, 5, axis=-1))
+    assert not is_mnist_like(digits.repeat(3, axis=1))
+    assert not is_mnist_like(np.random.default_rng(0).integers(0, 256, digits.shape).astype(np.uint8))
+    assert not is_mnist_like(np.zeros_like(digits))
+    assert not is_mnist_like(digits[:0])
+
+
+def test_a_scene_that_fills_the_image_is_a_photograph_and_a_digit_that_touches_the_border_is_not() -> None:
+    rows, columns = np.mgrid[:40, :40] / 40
+    assert is_photograph(0.5 + 0.3 * np.sin(9 * rows) * np.cos(7 * columns) + 0.2 * rows)
+    for digit in draw_digits([*range(10)], seed=3)[:, 0] / np.float32(255):
+        assert not is_photograph(digit)
+        inked = np.argwhere(digit >= 0.2)
+        (top, left), (bottom, right) = inked.min(axis=0), inked.max(axis=0)
+        assert not is_photograph(1 - digit[top : bottom + 1, left : right + 1])

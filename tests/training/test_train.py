@@ -95,7 +95,7 @@ def test_a_large_dark_digit_is_prepared_with_notes(model) -> None:
 
 
 def test_a_model_without_classes_and_a_top_of_zero_are_refused(model) -> None:
-    with pytest.raises(cnnfx.ArgumentError, match="edges has no classifier head"):
+    with pytest.raises(cnnfx.ArgumentError, match="edges has no classes, so it predicts none"):
         cnnfx.predict(np.zeros((28, 28)), "edges")
     with pytest.raises(cnnfx.ArgumentError, match="top must be a whole number, 1 or more, not 0"):
         cnnfx.predict(np.zeros((28, 28)), model[0].network, top=0)

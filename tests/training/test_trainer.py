@@ -9,11 +9,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from cnnfx.datasets import LabeledImages, draw_digits
+from cnnfx.datasets.digit_preprocessing import DIGITS
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import default_arch, load_arch
 from cnnfx.formats.model_npz import load_model
+from cnnfx.nn.input import Input
 from cnnfx.system.threads import set_threads
 from cnnfx.training import BatchReport, EpochReport, Trainer, TrainingSettings
+from cnnfx.training.labeled_images import pixel_mean_and_std
 from cnnfx.training.optim import decay_roughness
 from tests.training.bars import bars
 
@@ -89,6 +93,25 @@ def test_the_network_describes_its_run() -> None:
     assert trainer.network.classes == DATA.classes
     assert trainer.network.input.mean == pytest.approx((DATA.images.mean() / 255,))
     assert trainer.network.input.std == pytest.approx((DATA.images.std() / 255,))
+
+
+def test_the_network_records_how_its_images_are_prepared(tmp_path) -> None:
+    run = begin()
+    mean, std = pixel_mean_and_std(DATA.images)
+    channels, height, width = DATA.images.shape[1:]
+    assert run.network.input == Input("gray", (height, width), "squash", mean=(mean,), std=(std,))
+    assert channels == 1
+    digits = begin(LabeledImages("digits", draw_digits([*range(10)] * 12), np.arange(120) % 10, DIGITS), None)
+    assert digits.network.input.fit == "digit"
+    digits.save(tmp_path / "digits.npz")
+    assert load_model(tmp_path / "digits.npz").input == digits.network.input
+
+
+def test_images_of_ten_classes_called_as_digits_are_not_taken_for_digits() -> None:
+    """As clothes of Fashion-MNIST: only the images show whether they are prepared as MNIST's were."""
+    clothes = np.random.default_rng(0).integers(0, 256, (120, 1, 28, 28)).astype(np.uint8)
+    run = begin(LabeledImages("clothes", clothes, np.arange(120) % 10, DIGITS), None)
+    assert run.network.input.fit == "squash"
 
 
 def test_the_network_holds_its_random_start() -> None:
