@@ -58,8 +58,8 @@ class Box(NamedTuple):
 class ReceptiveField:
     """The positions, in the image or in the maps of a layer below, that the outputs of a layer are computed from.
 
-    Output (row, column) reads every pixel whose row is in `rows.indexes(row)` and whose column is in
-    `columns.indexes(column)`.
+    Output (row, column) reads pixels whose row is in `rows.indexes(row)` and whose column is in
+    `columns.indexes(column)`: all of them, except where layers with kernels of different shapes are joined.
     """
 
     rows: AxisField

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,11 +12,12 @@ from hypothesis import strategies as st
 import cnnfx
 from cnnfx.conv import correlate
 from cnnfx.images import Image
-from cnnfx.nn.feature_maps import FeatureMaps, feature_maps
+from cnnfx.nn.feature_maps import FeatureMaps, feature_maps, feature_maps_of_layers
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer
 from cnnfx.nn.network import Network
-from cnnfx.nn.rounding import Bounds, actual_bounds, layer_bounds, rounding_errors, signal_range
+from cnnfx.nn.normalization import LocalResponse
+from cnnfx.nn.rounding import Bounds, actual_bounds, joined_bounds, layer_bounds, rounding_errors, signal_range
 from cnnfx.nn.statistics import channel_magnitudes
 
 BOX = np.full((1, 1, 3, 3), 1 / 9)
@@ -216,3 +219,107 @@ def test_a_range_without_rounding_errors(
     values: tuple[float, float], error: float, expected: tuple[float, float]
 ) -> None:
     assert signal_range(values, error) == expected
+
+
+ACTIVATIONS = [
+    Activation(kind, (0.5, -2.0, 0.25) if kind == "prelu" else None)
+    for kind in ("none", "relu", "relu6", "leaky_relu", "prelu", "abs", "sigmoid", "tanh")
+] + [Activation(kind) for kind in ("hard_sigmoid", "hard_swish", "softmax")]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda activation: activation.kind)
+@given(st.integers(0, 2**32))
+def test_an_activation_keeps_values_and_errors_within_their_bounds(activation: Activation, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    magnitudes, errors = random.choice([1e-3, 1.0, 5.0], 3), random.choice([1e-6, 1e-3, 0.1], 3)
+    check_bounds(Layer(activation=activation), magnitudes, errors, random)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4), st.sampled_from([0.0, 0.1, 10.0]), st.sampled_from([0.5, 2.0]))
+def test_a_normalization_keeps_values_and_errors_within_their_bounds(
+    seed: int, size: int, alpha: float, k: float
+) -> None:
+    random = np.random.default_rng(seed)
+    magnitudes, errors = random.choice([1e-3, 1.0, 50.0], 5), random.choice([1e-6, 1e-3, 0.1], 5)
+    check_bounds(Layer(local_response=LocalResponse(size, alpha, 0.75, k)), magnitudes, errors, random)
+
+
+def check_bounds(layer: Layer, magnitudes: np.ndarray, errors: np.ndarray, random: np.random.Generator) -> None:
+    """Check that outputs for values with errors differ from those for exact values by at most the bound."""
+    layer = layer.bind(tuple(map(str, range(len(magnitudes)))))
+    exact = random.uniform(-1, 1, (len(magnitudes), 20, 20)) * magnitudes[:, None, None]
+    with_errors = exact + random.choice([-1, 1], exact.shape) * errors[:, None, None]
+    bounds = layer_bounds(layer, Bounds(magnitudes, errors))
+    found = layer.forward(exact)
+    assert (np.abs(found).max(axis=(1, 2)) <= bounds.magnitudes * (1 + 1e-12)).all()
+    assert (
+        np.abs(layer.forward(with_errors) - found).max(axis=(1, 2)) <= bounds.errors + 1e-12 * bounds.magnitudes
+    ).all()
+
+
+@pytest.mark.parametrize("join", ["concat", "add", "multiply"])
+@given(st.integers(0, 2**32))
+def test_a_join_keeps_values_and_errors_within_their_bounds(join: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    sources = [Bounds(random.choice([1e-3, 1.0, 50.0], 2), random.choice([1e-6, 1e-3, 0.1], 2)) for _ in range(3)]
+    exact = [random.uniform(-1, 1, (2, 9, 9)) * source.magnitudes[:, None, None] for source in sources]
+    with_errors = [
+        values + random.choice([-1, 1], values.shape) * source.errors[:, None, None]
+        for values, source in zip(exact, sources, strict=True)
+    ]
+    bounds = joined_bounds(join, sources)
+    layer = Layer(join=join, sources=("a", "b", "c"))
+    found = layer.join_inputs(exact)
+    assert (np.abs(found).max(axis=(1, 2)) <= bounds.magnitudes * (1 + 1e-12)).all()
+    assert (
+        np.abs(layer.join_inputs(with_errors) - found).max(axis=(1, 2)) <= bounds.errors + 1e-12 * bounds.magnitudes
+    ).all()
+
+
+def test_a_map_that_only_rounding_errors_add_to_another_is_not_signal() -> None:
+    layers = (
+        replace(layer(BOX), name="smooth"),
+        replace(layer(LAPLACIAN), name="edges"),
+        replace(layer(np.ones((1, 1, 3, 3)) / 9), name="smoother", sources=("smooth",)),
+        Layer(sources=("edges", "edges"), join="add", name="sum"),
+        Layer(sources=("sum", "smoother"), join="multiply", name="product"),
+    )
+    assert maps_of(flat(0.3), *layers).signal_ranges == [(0.0, 0.0)]
+    image = array_image(RANDOM.random((30, 40)))
+    maps = maps_of(image, *layers)
+    assert maps.signal_ranges == [channel.range for channel in maps.statistics]
+
+
+def test_one_pass_finds_the_magnitudes_of_every_layer() -> None:
+    image = array_image(RANDOM.normal(size=(40, 50)))
+    network = Network(tuple(layer(RANDOM.normal(size=(4, depth, 3, 3)), bias=0.5) for depth in (1, 4, 4)))
+    reads: list[int] = []
+
+    class CountedImage(Image):
+        def floats(self, first: int = 0, last: int | None = None) -> np.ndarray:
+            reads.append(first)
+            return super().floats(first, last)
+
+    counted = CountedImage("array", image.values, ("gray",), is_array=True)
+    maps = feature_maps(network, counted, ("gray",))
+    assert len(maps.statistics) == 4
+    assert len(reads) == 1
+    found = {number: channel_magnitudes(network.feature_maps(image.values)[number - 1]) for number in (1, 2)}
+    largest = np.abs(image.values).max(axis=(1, 2))
+    assert maps.rounding_errors == rounding_errors(network.layers, [(0,), (1,), (2,)], largest, found)
+
+
+def test_magnitudes_leave_out_what_is_not_finite() -> None:
+    maps = np.array([[[1, -3]], [[np.nan, 2]], [[-np.inf, -4]], [[np.nan, np.inf]]], np.float32)
+    assert channel_magnitudes(maps).tolist() == [3, 2, 4, 0]
+
+
+def test_the_signal_of_a_trained_network_on_a_picture_is_no_rounding_error() -> None:
+    network = cnnfx.load_network("squeezenet")
+    values = np.kron(RANDOM.integers(0, 256, (3, 12, 12)), np.ones((8, 8), int)).astype(np.uint8)
+    image = Image("picture", values, ("red", "green", "blue"))
+    numbers = range(1, len(network.layers) + 1)
+    for maps in feature_maps_of_layers(network, image, image.channel_names, numbers):
+        shown = np.array(maps.signal_ranges)
+        largest = np.abs(maps.whole()).max(axis=(1, 2))
+        assert (np.abs(shown).max(axis=1) == largest).all()
