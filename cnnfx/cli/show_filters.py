@@ -24,6 +24,12 @@ PAIRS = "before and after training, strongest first"
 """What `--compare` shows, for titles."""
 MAX_LARGE_FILTERS = 8
 """The most filters that a terminal shows enlarged, or with a column for each input channel."""
+MAX_ROWS = 16
+"""The most filters of 1×1 on many channels that a terminal shows, each in a row, unless some are chosen."""
+MAX_SHOWN_CHANNELS = 64
+"""The most input channels whose kernels a terminal shows; with more, kernels of 1×1 are shown in a denser form."""
+MAX_DEFAULT_LAYERS = 6
+"""With more layers that have filters, only the first is shown unless others are chosen."""
 
 Spec = Annotated[
     str | None,
@@ -35,7 +41,15 @@ Spec = Annotated[
     ),
 ]
 LayerOption = Annotated[
-    str, option("--layer N|all", "The layer whose filters are shown, counted from 1.", options.FILTERS, parsers.layer)
+    str | None,
+    option(
+        "--layer NAME|N|all",
+        "The layer whose filters are shown, by its name or its number, counted from 1. By default all, or the first "
+        "of many.",
+        options.FILTERS,
+        parsers.layer,
+        parsers.complete_layers_or_all,
+    ),
 ]
 Only = Annotated[
     list[str] | None,
@@ -75,7 +89,7 @@ Json = Annotated[bool, option("--json", "Print one JSON object per layer on stan
 def show_filters(
     spec: Spec = None,
     kernel: options.Kernels = None,
-    layer: LayerOption = "all",
+    layer: LayerOption = None,
     only: Only = None,
     before: Before = False,
     compare: Compare = False,
@@ -107,6 +121,7 @@ def show_filters(
       cnnfx show-filters model.npz --layer 1 --before
       cnnfx show-filters model.npz --layer 1 --compare -o learned.png
       cnnfx show-filters model.npz --layer 2 --only 9-16
+      cnnfx show-filters squeezenet --layer conv1 -o conv1.png
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
     from cnnfx.cli.networks import build_network
@@ -126,7 +141,10 @@ def show_filters(
     network = build_network([spec] if spec else [], kernel or [])
     start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
     network = start if before else network
-    chosen = _selection(network, _chosen(network, layer), only)
+    layers, notes = _chosen(network, layer)
+    chosen = _selection(network, layers, only)
+    for note in () if quiet else notes:
+        print_message(note)
     if compare:
         pairs = [(number, _selected(start, number, start.layers[number - 1], only), one) for number, one in chosen]
         if output is not None:
@@ -170,9 +188,46 @@ def _start(network: Network, spec: str | None, option_name: str) -> Network:
     return network.start
 
 
-def _chosen(network: Network, layer: str) -> list[tuple[int, Layer]]:
-    numbered = list(enumerate(network.layers, 1))
-    return numbered if layer == "all" else [numbered[network.layer_number(layer) - 1]]
+def _chosen(network: Network, layer: str | None) -> tuple[list[tuple[int, Layer]], list[str]]:
+    """Return the numbered layers with filters that `--layer` chooses, and notes on others.
+
+    Raises
+    ------
+    UsageError
+        If the layer has no filters; the message names layers that it reads and that have some.
+    """
+    from cnnfx.cli.networks import ALL_LAYERS, no_filters_text
+    from cnnfx.errors import UsageError
+
+    numbered = [(number, each) for number, each in enumerate(network.layers, 1) if each.conv is not None]
+    if not numbered:
+        raise UsageError(f"{network.name} has no filters.")
+    if layer not in (None, ALL_LAYERS):
+        number = network.layer_number(str(layer))
+        if network.layers[number - 1].conv is None:
+            read = " or ".join(network.layer_title(each) for each in _read_filters(network, number))
+            raise UsageError(f"{no_filters_text(network, number)} Choose {read or 'another layer'} with --layer.")
+        return [(number, network.layers[number - 1])], []
+    if layer is None and len(numbered) > MAX_DEFAULT_LAYERS:
+        title = network.layer_title(numbered[0][0])
+        other = network.layer_title(numbered[1][0])
+        note = (
+            f"{network.name} has {len(numbered)} layers with filters; {title} is shown. --layer chooses others, such "
+            f"as {other}, or all."
+        )
+        return numbered[:1], [note]
+    return numbered, []
+
+
+def _read_filters(network: Network, number: int) -> list[int]:
+    """Return the nearest layers with filters that a layer reads, directly or through layers without filters."""
+    found: dict[int, None] = {}
+    for source in network.sources(number):
+        if source and network.layers[source - 1].conv is not None:
+            found[source] = None
+        elif source:
+            found.update(dict.fromkeys(_read_filters(network, source)))
+    return list(found)
 
 
 def _selection(
@@ -192,7 +247,8 @@ def _selection(
         except ArgumentError as error:
             failure = failure or error
     if failure and found:
-        raise UsageError(f"{failure} Choose a layer that has it: --layer {found[0][0]}.") from None
+        first = network.layers[found[0][0] - 1].name or found[0][0]
+        raise UsageError(f"{failure} Choose a layer that has it: --layer {first}.") from None
     if failure:
         raise failure
     return found
@@ -208,6 +264,7 @@ def _selected(network: Network, number: int, layer: Layer, only: Sequence[str] |
 
 
 def _with_filters(layer: Layer, chosen: Sequence[int]) -> Layer:
+    assert layer.conv is not None
     conv = replace(layer.conv, weights=layer.conv.weights[chosen], bias=layer.conv.bias[chosen], groups=1)
     return replace(layer, conv=conv, filter_names=tuple(layer.filter_names[index] for index in chosen), combine=())
 
@@ -217,12 +274,14 @@ def slice_names(network: Network, number: int) -> list[str]:
     from cnnfx.images.image import RGB_NAMES
 
     conv = network.layers[number - 1].conv
+    assert conv is not None
     if conv.inputs is not None:
         return ["every channel" if name == "*" else name for name in conv.inputs]
-    below = network.layers[number - 2].channel_names if number > 1 else ()
     count = conv.weights.shape[1]
-    colors = RGB_NAMES if count == 3 and number == 1 else ()
-    return list(below if len(below) == count else colors or map(str, range(count)))
+    reads_image = 0 in network.sources(number)
+    colors = RGB_NAMES if count == 3 and reads_image else ()
+    below = colors if reads_image else network.input_names(number, ())
+    return list(below if len(below) == count else map(str, range(count)))
 
 
 def _pictures(network: Network, chosen: list[tuple[int, Layer]], style: FilterStyle) -> Iterator[Levels]:
@@ -294,6 +353,7 @@ def _pairs_text(network: Network, number: int, before: Layer, after: Layer, scop
         return f"{title}\n{pictures_preview(pair_tiles(before, after, inputs, scope), terminal, scale)}"
 
     def text(layer: Layer) -> str:
+        assert layer.conv is not None
         shown, style = _with_filters(layer, strongest_first(after)), FilterStyle(scope)
         if layer.conv.weights.shape[1] == 1:
             return filters_preview(shown, terminal, style)
@@ -306,25 +366,44 @@ def _picture_text(
     network: Network, number: int, layer: Layer, style: FilterStyle, terminal: Terminal, first: bool
 ) -> str:
     """The filters as text for the terminal; with `first`, only the first ones of a large table."""
-    from cnnfx.render.filter_preview import filter_table, filters_preview
+    from cnnfx.render.filter_preview import color_filters_preview, filter_table, filters_preview, weights_preview
+    from cnnfx.render.filters import are_colors
 
-    inputs = slice_names(network, number)
-    if layer.conv.weights.shape[1] == 1:
-        scale = 4 if len(layer.filter_names) <= MAX_LARGE_FILTERS else 2
-        heading = in_lines(_heading(network, number), sys.stdout)
-        return f"{heading}\n{filters_preview(layer, terminal, style, scale)}"
-    title = f"{_heading(network, number)}, one row each; one column for each of {len(inputs)} input channels"
+    assert layer.conv is not None
+    inputs, weights = slice_names(network, number), layer.conv.weights
     count = len(layer.filter_names)
-    if first and count > MAX_LARGE_FILTERS:
-        others = f"{MAX_LARGE_FILTERS + 1}-{min(count, 2 * MAX_LARGE_FILTERS)}"
-        title += f"\nfilters 1 to {MAX_LARGE_FILTERS} of {count}; --only {others} shows others, --only all shows all"
-        layer = _with_filters(layer, range(MAX_LARGE_FILTERS))
+    heading = _heading(network, number)
+    if weights.shape[1] == 1:
+        scale = 4 if count <= MAX_LARGE_FILTERS else 2
+        return f"{in_lines(heading, sys.stdout)}\n{filters_preview(layer, terminal, style, scale)}"
+    if are_colors(inputs) and count > MAX_LARGE_FILTERS and terminal.colors != "none":
+        title = in_lines(f"{heading} on red, green and blue", sys.stdout)
+        return f"{title}\n{color_filters_preview(layer, inputs, terminal, style)}"
+    is_dense = weights.shape[2:] == (1, 1) and len(inputs) > MAX_SHOWN_CHANNELS
+    title = f"{heading}, one row each; one column for each of {len(inputs)} input channels"
+    most = MAX_ROWS if is_dense else MAX_LARGE_FILTERS
+    if first and count > most:
+        others = f"{most + 1}-{min(count, 2 * most)}"
+        title += f"\nfilters 1 to {most} of {count}; --only {others} shows others, --only all shows all"
+        layer = _with_filters(layer, range(most))
+    if is_dense:
+        return f"{in_lines(title, sys.stdout)}\n\n{weights_preview(layer, inputs, terminal, style)}"
+    if len(inputs) > MAX_SHOWN_CHANNELS and terminal.graphics == "none":
+        title += f"\ninput channels 1 to {MAX_SHOWN_CHANNELS} of {len(inputs)}; -o FILE.png draws all"
+        layer, inputs = _with_channels(layer, MAX_SHOWN_CHANNELS), inputs[:MAX_SHOWN_CHANNELS]
     return f"{in_lines(title, sys.stdout)}\n\n{filter_table(layer, inputs, terminal, style)}"
+
+
+def _with_channels(layer: Layer, count: int) -> Layer:
+    """Return the layer with the kernels on the first input channels only."""
+    assert layer.conv is not None
+    return replace(layer, conv=replace(layer.conv, weights=layer.conv.weights[:, :count]))
 
 
 def _values(network: Network, number: int, layer: Layer) -> str:
     from cnnfx.render.number_text import kernel_lines
 
+    assert layer.conv is not None
     lines, slices = [_heading(network, number)], slice_names(network, number)
     for name, weights, bias in zip(layer.filter_names, layer.conv.weights, layer.conv.bias, strict=True):
         for place, kernel in zip(slices, weights, strict=True):
@@ -339,15 +418,19 @@ def _values(network: Network, number: int, layer: Layer) -> str:
 def _heading(network: Network, number: int) -> str:
     from cnnfx.system.sizes import shape_text
 
-    count, _, *size = network.layers[number - 1].conv.weights.shape
-    name = f"layer {number}" if len(network.layers) > 1 else network.name
+    conv = network.layers[number - 1].conv
+    assert conv is not None
+    count, _, *size = conv.weights.shape
+    name = network.layer_title(number) if len(network.layers) > 1 else network.name
     return f"{name}: {shape_text((count, *size), 'filter')}"
 
 
 def _described(network: Network, number: int, layer: Layer) -> dict[str, object]:
+    assert layer.conv is not None
     return {
         "network": network.name,
         "layer": number,
+        **({"layer_name": layer.name} if layer.name else {}),
         "inputs": slice_names(network, number),
         "filters": [
             {"name": name, "weights": weights.tolist(), "bias": float(bias)}

@@ -350,6 +350,8 @@ def _addition_lines(filter_sum: Sum, terms: Sequence[Term], point: Point) -> Ite
 def _contributions_text(explanation: Explanation, point: Point) -> str:
     """Return a sentence about the outputs of the layer below: which are explained next, and what the others add."""
     count, below = len(explanation.contributions or ()), f"Below, in {' and '.join(explanation.sources)}"
+    if all(isinstance(each, Read) for each in point.sums):
+        return f"{below}:" if count else f"{below}, all values are 0."
     if not count:
         return f"{below}, nothing adds to it: all products are 0."
     if count == 1:

@@ -17,6 +17,7 @@ from cnnfx.render.filters import (
     color_picture,
     hstack_pictures,
     kernel_levels,
+    layer_weights,
 )
 from cnnfx.render.grid import Grid
 from cnnfx.render.heading import Heading
@@ -47,7 +48,7 @@ Floats = NDArray[np.floating]
 
 def filter_norms(layer: Layer) -> list[float]:
     """Return the norm of each filter of a layer: the square root of the sum of its squared weights."""
-    weights = np.asarray(layer.conv.weights, np.float64)
+    weights = np.asarray(layer_weights(layer), np.float64)
     norms: list[float] = np.sqrt(np.square(weights).sum(axis=(1, 2, 3))).tolist()
     return norms
 
@@ -74,7 +75,7 @@ def pair_limits(before: Layer, after: Layer, scope: str) -> tuple[list[float], l
 
     They are `own_limits` or, if `scope` is "all", the largest weight of all.
     """
-    weights = before.conv.weights, after.conv.weights
+    weights = layer_weights(before), layer_weights(after)
     if scope == "all":
         limit = max(float(np.abs(each).max()) for each in weights)
         return [limit] * len(weights[0]), [limit] * len(weights[1])
@@ -110,7 +111,7 @@ def pairs_picture(before: Layer, after: Layer, inputs: Sequence[str], caption: s
     pictures = []
     for index in order:
         pair = (
-            _filter(layer.conv.weights[index], inputs, limit[index], scale, style.colormap)
+            _filter(layer_weights(layer)[index], inputs, limit[index], scale, style.colormap)
             for layer, limit in zip(layers, limits, strict=True)
         )
         pictures.append(_pair(*pair))
@@ -134,7 +135,7 @@ def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -
     """
     order, limits = strongest_first(after), pair_limits(before, after, scope)
     halves = [
-        [hstack_pictures(_kernels(layer.conv.weights[k], inputs, limit[k], "gray"), 1) for k in order]
+        [hstack_pictures(_kernels(layer_weights(layer)[k], inputs, limit[k], "gray"), 1) for k in order]
         for layer, limit in zip((before, after), limits, strict=True)
     ]
     column = np.full_like(halves[0][0][:, :1], FRAME_LEVEL)
@@ -144,7 +145,7 @@ def pair_tiles(before: Layer, after: Layer, inputs: Sequence[str], scope: str) -
 
 def _weight_side(layer: Layer, inputs: Sequence[str]) -> int:
     """Return the side of the square of a weight, in pixels."""
-    channels, height, width = map(int, layer.conv.weights.shape[1:])
+    channels, height, width = map(int, layer_weights(layer).shape[1:])
     if channels == 1 or are_colors(inputs):
         return max(1, KERNEL_WIDTH // max(height, width))
     fitting = (MAX_STRIP_WIDTH // channels - KERNEL_GAP - 2) // width

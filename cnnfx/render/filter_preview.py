@@ -17,6 +17,7 @@ from cnnfx.render.filters import (
     color_picture,
     filters_picture,
     kernel_levels,
+    layer_weights,
     used_channels,
     weight_limits,
 )
@@ -27,10 +28,11 @@ from cnnfx.render.preview import (
     balanced_columns,
     framed,
     largest_in_blocks,
+    pictures_preview,
     side_by_side,
 )
-from cnnfx.render.terminal import Terminal, signs
-from cnnfx.render.tiles import Levels
+from cnnfx.render.terminal import Terminal, half_blocks, signs
+from cnnfx.render.tiles import Levels, picture_tiles
 from cnnfx.render.wrapping import cut, display_width, pad
 
 DEFAULT_STYLE = FilterStyle()
@@ -40,6 +42,8 @@ TABLE_SCALE = 2
 """The factor by which weights in a table are enlarged, if all input channels fit into the width then."""
 MAX_NUMBER_CHARACTERS = 4
 """The most characters of weights that are written as numbers on a terminal without colors."""
+COLOR_SCALE = 2
+"""The factor by which filters in color are enlarged, where the width allows it."""
 MAX_NUMBERS = 10_000
 """The most weights of a layer that are written as numbers."""
 
@@ -58,8 +62,8 @@ def filters_preview(layer: Layer, terminal: Terminal, style: FilterStyle = DEFAU
         The factor of enlargement, where the width allows it.
     """
     if terminal.graphics != "none":
-        return _picture_text(layer, [""] * layer.conv.weights.shape[1], terminal, style)
-    weights, edge = layer.conv.weights, terminal.pixel_rows
+        return _picture_text(layer, [""] * layer_weights(layer).shape[1], terminal, style)
+    weights, edge = layer_weights(layer), terminal.pixel_rows
     limits = weight_limits(weights, style.scope)
     if terminal.colors == "none":
         weights = weights[:, : max(1, (terminal.width + TILE_GAP) // (1 + TILE_GAP))]  # more do not fit side by side
@@ -111,6 +115,67 @@ def filter_table(layer: Layer, inputs: Sequence[str], terminal: Terminal, style:
     return "\n\n".join("\n".join((pad(name, margin) + line).rstrip() for name, line in table) for table in tables)
 
 
+def color_filters_preview(
+    layer: Layer, inputs: Sequence[str], terminal: Terminal, style: FilterStyle = DEFAULT_STYLE
+) -> str:
+    """Return filters on red, green and blue as lines for a terminal with colors: a color picture of each.
+
+    Parameters
+    ----------
+    layer : Layer
+        With weights `(K, 3, kh, kw)`.
+    inputs : sequence of 3 str
+        The colors in the order of the weights.
+    terminal : Terminal
+    style : FilterStyle
+    """
+    if terminal.graphics != "none":
+        return _picture_text(layer, inputs, terminal, style)
+    weights = layer_weights(layer)
+    limits = weight_limits(weights, style.scope)
+    pictures = [color_picture(kernels, inputs, limit) for kernels, limit in zip(weights, limits, strict=True)]
+    return pictures_preview(picture_tiles(layer.filter_names, pictures), terminal, scale=COLOR_SCALE)
+
+
+def weights_preview(layer: Layer, inputs: Sequence[str], terminal: Terminal, style: FilterStyle = DEFAULT_STYLE) -> str:
+    """Return the weights of filters of 1×1 as lines for a terminal: a line for each filter, a column for each channel.
+
+    Input channels that do not fit into the width follow below.
+
+    Parameters
+    ----------
+    layer : Layer
+        With weights `(K, C, 1, 1)`.
+    inputs : sequence of C str
+        The names of the input channels.
+    terminal : Terminal
+    style : FilterStyle
+    """
+    if terminal.graphics != "none":
+        return _picture_text(layer, inputs, terminal, style)
+    weights = layer_weights(layer)[:, :, 0, 0]
+    limits = weight_limits(layer_weights(layer), style.scope)
+    names = [cut(terminal.encodable(name), MAX_NAME_WIDTH, terminal.ellipsis) for name in layer.filter_names]
+    margin = max(map(display_width, names)) + 1
+    width, tables = max(1, terminal.width - margin), []
+    for first in range(0, len(inputs), width):
+        part = slice(first, min(first + width, len(inputs)))
+        heading = f"input {inputs[part.start]} to {inputs[part.stop - 1]}"
+        rows = [_weights_line(row[part], limit, terminal, style) for row, limit in zip(weights, limits, strict=True)]
+        lines = [pad(name, margin) + line for name, line in zip(names, rows, strict=True)]
+        tables.append("\n".join([" " * margin + terminal.encodable(heading), *lines]))
+    return "\n\n".join(tables)
+
+
+def _weights_line(weights: NDArray[Any], limit: float, terminal: Terminal, style: FilterStyle) -> str:
+    """Return weights side by side: as a line of colors, or of signs."""
+    if terminal.colors == "none":
+        (line,) = signs(weights[np.newaxis], limit, terminal.encoding)
+        return "".join(line)
+    levels = apply_colormap(kernel_levels(weights[np.newaxis], limit), style.colormap)
+    return half_blocks(levels.repeat(2, axis=0), terminal.colors, terminal.encoding)
+
+
 def _picture_text(layer: Layer, inputs: Sequence[str], terminal: Terminal, style: FilterStyle) -> str:
     """Return the picture of the filters as text for a terminal with graphics."""
     from cnnfx.render.graphics import picture_text
@@ -123,7 +188,7 @@ def _colored_tables(
 ) -> Iterator[list[tuple[str, str]]]:
     """Yield tables as lines, each with the name of the filter that begins there."""
     room, edge = max(terminal.pixel_rows, terminal.width - 2), terminal.pixel_rows
-    weights, in_color = layer.conv.weights, are_colors(inputs)
+    weights, in_color = layer_weights(layer), are_colors(inputs)
     limits = weight_limits(weights, style.scope)
     rows: list[list[Levels | None]] = []
     for kernels, limit in zip(weights, limits, strict=True):
@@ -149,8 +214,8 @@ def _signed_tables(
     layer: Layer, names: Sequence[str], inputs: Sequence[str], terminal: Terminal, style: FilterStyle
 ) -> Iterator[list[tuple[str, str]]]:
     """Yield tables as lines, each with the name of the filter that begins there."""
-    filters = _texts(layer.conv.weights, weight_limits(layer.conv.weights, style.scope), terminal.width, terminal)
-    used = [used_channels(weights) for weights in layer.conv.weights]
+    filters = _texts(layer_weights(layer), weight_limits(layer_weights(layer), style.scope), terminal.width, terminal)
+    used = [used_channels(weights) for weights in layer_weights(layer)]
     distance = max(len(filters[0][0][0]), *map(display_width, inputs)) + TILE_GAP
     count = max(1, (terminal.width + TILE_GAP) // distance)
     for first in range(0, len(inputs), count):

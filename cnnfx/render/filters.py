@@ -109,7 +109,7 @@ def filters_picture(
     CnnfxError
         If more than `MAX_WRITTEN_WEIGHTS` would be written.
     """
-    weights = layer.conv.weights
+    weights = layer_weights(layer)
     in_color = are_colors(inputs)
     heading = None
     limits = weight_limits(weights, style.scope)
@@ -144,6 +144,12 @@ def weight_limits(weights: NDArray[Any], scope: str) -> list[float]:
     """
     largest = np.abs(weights).max(axis=(1, 2, 3), initial=0)
     return [float(largest.max())] * len(largest) if scope == "all" else [float(value) for value in largest]
+
+
+def layer_weights(layer: Layer) -> NDArray[Any]:
+    """Return the weights `(K, C, kh, kw)` of a layer that has filters."""
+    assert layer.conv is not None
+    return layer.conv.weights
 
 
 def are_colors(inputs: Sequence[str]) -> bool:
@@ -289,9 +295,9 @@ def _table(
 
     Filters on red, green and blue have one more column, with their color pictures.
     """
-    width = _table_kernel_width(layer.conv.weights, style)
+    width = _table_kernel_width(layer_weights(layer), style)
     rows = []
-    for weights, limit in zip(layer.conv.weights, limits, strict=True):
+    for weights, limit in zip(layer_weights(layer), limits, strict=True):
         row = [_kernel_picture(kernel, limit, width, style) for kernel in weights]
         row = [
             picture if is_used else np.full_like(picture, BACKGROUND)
