@@ -261,12 +261,12 @@ def check_images(network: Network, shape: tuple[int, ...], name: str) -> None:
     try:
         maps = network.output_shapes((channels, height, width))[-1]
     except CnnfxError as error:
-        field_height, field_width = field_size(network)
-        if height >= field_height and width >= field_width:
+        field = field_size(network)
+        if (height >= field[0] and width >= field[1]) or network.smallest_size(channels) != field:
             raise error.prefixed(name) from error
         raise ArgumentError(
             f"{name}: {width}×{height} pixels are smaller than the receptive field of {network.layer_owner()}, "
-            f"{field_width}×{field_height}."
+            f"{size_text(field)}."
         ) from error
     if network.head is not None:
         try:

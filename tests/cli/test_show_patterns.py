@@ -92,6 +92,16 @@ def test_a_single_picture_can_be_searched(pictures):
     assert len(lines("edges", "--data", pictures / "scene.png")[0]["patches"]) == 1
 
 
+def test_layers_have_names_in_json_and_in_the_title(pictures):
+    args = ("squeezenet", "--data", pictures, "--layer", "conv1", "--only", "top:2")
+    result = done("show-patterns", *args, "--method", "patches,deconvolution", "-o", "conv1.png", "--json")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["layer"], first["layer_name"], first["receptive_field"]) == (1, "conv1", {"width": 3, "height": 3})
+    assert first["patches"][0]["activation"] >= second["patches"][0]["activation"]
+    title = "squeezenet, layer conv1 · patches of 3×3 · from 3 images of photos"
+    assert title in done("show-patterns", *args, "--method", "patches").stdout
+
+
 def test_without_output_the_best_of_each_are_drawn_as_text():
     result = done("show-patterns", "edges", *DATA, "--method", "patches,maximization")
     first, second, names, *rest = result.stdout.splitlines()
@@ -205,6 +215,23 @@ def test_an_invalid_option_value_is_wrong_usage(option, value, message):
 def test_a_preset_has_no_classes():
     assert refused("show-patterns", "edges", *DATA, "--layer", "classes") == (
         "cnnfx: edges has no classifier head. Choose a layer by its number."
+    )
+
+
+def test_a_network_of_colors_needs_data():
+    assert refused("show-patterns", "squeezenet", "--layer", "fire5", code=2) == (
+        "cnnfx: squeezenet reads images in color, and no images are given to search: name a folder of photographs. "
+        "Give it as --data."
+    )
+
+
+def test_messages_name_the_layer():
+    args = "--layer", "fire5", "--only", "300", "--data", SAMPLES / "colors.png"
+    assert refused("show-patterns", "squeezenet", *args, code=2) == (
+        "cnnfx: layer fire5 of squeezenet: there is no channel 300. Its channels are 1 to 256."
+    )
+    assert refused("show-patterns", "squeezenet", "--layer", "fire55", code=2) == (
+        "cnnfx: There is no layer 'fire55': squeezenet has 38 layers. Did you mean \"fire5\"?"
     )
 
 
