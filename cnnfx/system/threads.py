@@ -218,22 +218,26 @@ class _Helpers:
     """Calls that threads of the pool make for one caller.
 
     Waking a thread can take longer than a task. So `close` waits only for the calls that have begun, and a thread that
-    wakes later does nothing.
+    wakes later does nothing. Until then the pool's queue refers to this object, but no longer to the functions, whose
+    arrays would otherwise stay in memory while all threads are busy with longer calls.
     """
 
     def __init__(self) -> None:
         self.lock, self.finished = threading.Lock(), threading.Semaphore(0)
-        self.begun, self.open = 0, True
+        self.begun = 0
+        self.waiting: deque[Callable[[], object]] = deque()
 
     def call(self, function: Callable[[], object], threads: int) -> None:
         """Let a thread of the pool, which grows to `threads` threads, call `function`, which must not raise errors."""
         _pool.grow(threads)
-        _pool.calls.put(lambda: self._call(function))
+        self.waiting.append(function)
+        _pool.calls.put(self._call)
 
-    def _call(self, function: Callable[[], object]) -> None:
+    def _call(self) -> None:
         with self.lock:
-            if not self.open:
+            if not self.waiting:
                 return
+            function = self.waiting.popleft()
             self.begun += 1
         function()
         self.finished.release()
@@ -241,7 +245,7 @@ class _Helpers:
     def close(self) -> None:
         """Cancel the calls that have not begun and wait for the others."""
         with self.lock:
-            self.open = False
+            self.waiting.clear()
         for _ in range(self.begun):
             self.finished.acquire()
 

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -132,3 +134,23 @@ def test_scipy_is_not_imported_by_the_direct_method():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_canceled_calls_do_not_keep_their_arrays_while_all_threads_are_busy():
+    arrays: list[weakref.ref[np.ndarray]] = []
+
+    def nested(array, task):
+        return array[task]
+
+    def task(number):
+        for _ in range(20):
+            array = np.zeros(1000)
+            arrays.append(weakref.ref(array))
+            run_in_threads(partial(nested, array), range(2))
+            del array
+        alive.append(sum(reference() is not None for reference in list(arrays)))
+
+    alive: list[int] = []
+    set_threads(2)
+    run_in_threads(task, range(4))
+    assert max(alive) <= 4
