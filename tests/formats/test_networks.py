@@ -13,6 +13,7 @@ import pytest
 from cnnfx.formats import load_network
 from cnnfx.nn.network import Network
 from cnnfx.system.npz import write_npz
+from tests.formats.mobilenet import filter_file
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = ROOT / "filters"
@@ -99,6 +100,32 @@ def test_faces_computes_what_pytorch_computes(expected):
     for name, number in numbers.items():
         atol = 1e-4 * np.abs(wanted[name]).max()
         np.testing.assert_allclose(found[number], wanted[name], rtol=0, atol=atol, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def mobilenet(networks_folder, tmp_path_factory) -> Network:
+    torch = pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("mobilenet")
+    tensors = torch.load(networks_folder / "mobilenet_v2.pth", map_location="cpu", weights_only=True)
+    np.savez(folder / "mobilenet.npz", **{name: tensor.numpy() for name, tensor in tensors.items()})
+    (folder / "mobilenet.toml").write_text(filter_file(), "utf-8")
+    return load_network(folder / "mobilenet.toml")
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_mobilenet_as_a_filter_file_computes_what_pytorch_computes(mobilenet, networks_folder, name):
+    with np.load(networks_folder / "expected.npz") as expected:
+        wanted = {key: expected[f"mobilenet_v2.{name}.{key}"] for key in ("input", "features.0", "features.7",
+                                                                          "features.18", "prob")}  # fmt: skip
+    mean, std = (np.array(values, np.float32)[:, None, None] for values in (mobilenet.input.mean, mobilenet.input.std))
+    image = wanted["input"] * std + mean
+    layers = {"features.0": "features.0", "features.7": "features.7/project", "features.18": "features.18"}
+    for key, layer in layers.items():
+        number = mobilenet.layer_number(layer)
+        found = mobilenet.forward(image, [number])[number]
+        np.testing.assert_allclose(found, wanted[key], rtol=0, atol=1e-4 * np.abs(wanted[key]).max(), err_msg=key)
+    scores = mobilenet.forward(image)[len(mobilenet.layers)].ravel()
+    np.testing.assert_allclose(np.exp(scores) / np.exp(scores).sum(), wanted["prob"], rtol=0, atol=1e-4)
 
 
 def check_tensors(converted: dict[str, np.ndarray], file: Path) -> None:
