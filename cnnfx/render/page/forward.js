@@ -17,7 +17,9 @@ function* forward(network, image) {
 
 /** Return the output channels of a layer for its joined input. */
 function* layerOutput(layer, input) {
-  const maps = yield* combine(layer, layer.shape ? yield* correlate(layer, input) : input);
+  const { channels, height, width, values } = input; // without the integers of the image
+  const filtered = layer.shape ? yield* correlate(layer, input) : { channels, height, width, values };
+  const maps = yield* combine(layer, filtered);
   return yield* pool(layer, normalizeResponses(layer, activate(layer, maps)));
 }
 
