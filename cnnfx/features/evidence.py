@@ -331,7 +331,8 @@ def _occlusion(
 ) -> _Found:
     """Cover the image with a patch of the color that the network reads as 0, and return how much the scores fall."""
     if layer is not None:
-        raise ArgumentError("Occlusion covers parts of the image, so it is for no layer. Leave the layer out.")
+        message = "Occlusion covers parts of the image, so it is for no layer. Leave the layer out."
+        raise ArgumentError(message, remedy="layer_number")
     sizes = pixels.shape[1:]
     counts = [min(OCCLUSIONS, size) for size in sizes]
     rows, columns = ((np.arange(count) + 0.5) * size / count for count, size in zip(counts, sizes, strict=True))

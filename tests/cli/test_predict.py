@@ -1,15 +1,19 @@
-"""`cnnfx predict`: digits with probabilities, from images of any size."""
+"""`cnnfx predict`: classes with probabilities, from images of any size, and pictures of the evidence."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from tests.cli.commands import SEVEN, done, refused, run
+from tests.cli.commands import SAMPLES, SEVEN, done, refused, run
+from tests.cli.pictures import pixels
+
+CHELSEA = SAMPLES / "chelsea.png"
 
 
 @pytest.fixture
@@ -113,3 +117,120 @@ def test_images_are_resized_to_the_input_of_a_color_model():
     assert refused("evaluate", "model.npz", code=2) == (
         "cnnfx: The model was trained on photos. Name the data set with --data."
     )
+
+
+# A network trained on photographs
+
+
+def test_the_five_most_probable_of_a_thousand_classes_are_printed():
+    shown = done("predict", CHELSEA, "--model", "squeezenet").stdout
+    assert shown.startswith(f"{CHELSEA}: Egyptian cat (50.")
+    assert shown.count("%") == 5
+
+
+def test_a_photograph_is_classified_as_by_pytorch():
+    printed = json.loads(done("predict", CHELSEA, "-m", "squeezenet", "--json").stdout)
+    assert [each["class"] for each in printed["top"][:3]] == ["Egyptian cat", "tiger cat", "tabby cat"]
+    assert [each["probability"] for each in printed["top"][:3]] == pytest.approx([0.503, 0.290, 0.200], abs=0.01)
+    assert printed["notes"] == []
+
+
+def test_a_photograph_is_refused_by_a_model_of_digits(model):
+    assert refused("predict", CHELSEA, "-m", model) == (
+        f"cnnfx: {CHELSEA}: it shows no single digit on a plain background, which is what layer 1 of small reads. "
+        "For photographs give --model squeezenet."
+    )
+
+
+def test_a_digit_in_a_network_of_photographs_is_noted():
+    assert done("predict", SEVEN, "-m", "squeezenet", "--top", "1").stderr == (
+        f"cnnfx: {SEVEN}: gray image of 28×28, enlarged; layer conv1 of squeezenet reads color images of 227×227.\n"
+    )
+
+
+# The evidence
+
+
+def test_the_evidence_for_the_most_probable_classes_is_drawn():
+    result = done("predict", CHELSEA, "-m", "squeezenet", "-o", "why.png")
+    assert result.stderr == (f"why.png: evidence for Egyptian cat, tiger cat, tabby cat, {pixels('why.png')} pixels\n")
+    assert result.stdout.startswith(f"{CHELSEA}: Egyptian cat (")
+    assert done("predict", CHELSEA, "-m", "squeezenet", "-o", "why.png", "-q").stderr == ""
+
+
+def test_json_says_where_the_evidence_is():
+    printed = json.loads(done("predict", CHELSEA, "-m", "squeezenet", "-o", "why.png", "--json", "--top", "2").stdout)
+    assert (printed["output"], printed["method"], printed["layer_name"]) == ("why.png", "cam", "conv10")
+    assert [each["class"] for each in printed["evidence"]] == ["Egyptian cat", "tiger cat"]
+    x, y = printed["evidence"][0]["at"]
+    assert 0 <= x < 451
+    assert 0 <= y < 300
+    assert printed["evidence"][0]["largest"] > printed["evidence"][0]["score"] > 20
+
+
+def test_arrays_hold_the_maps_and_what_they_are_of():
+    done("predict", CHELSEA, "-m", "squeezenet", "--layer", "fire5", "-o", "why.npz")
+    with np.load("why.npz") as arrays:
+        assert arrays["maps"].shape == (3, 27, 27)
+        assert arrays["names"].tolist() == ["Egyptian cat", "tiger cat", "tabby cat"]
+        assert arrays["probabilities"] == pytest.approx([0.503, 0.290, 0.200], abs=0.01)
+        assert arrays["rows"].shape == arrays["columns"].shape == (27,)
+    done("predict", CHELSEA, "-m", "squeezenet", "--top", "1", "-o", "why.npy")
+    assert np.load("why.npy").shape == (1, 13, 13)
+
+
+def test_the_evidence_for_digits_is_drawn(model):
+    for method in ("cam", "grad-cam", "occlusion"):
+        done("predict", SEVEN, "-m", model, "-o", f"{method}.png", "--method", method)
+        with PIL.Image.open(f"{method}.png") as picture:
+            assert picture.width > 1000
+
+
+def test_each_of_several_images_has_its_picture(model, dark):
+    done("predict", SEVEN, dark, "-m", model, "-o", "why-{stem}.png")
+    done("predict", SEVEN, dark, "-m", model, "-o", "why/")
+    assert sorted(path.name for path in Path().rglob("*why*.png")) == ["why-dark.png", "why-seven.png"]
+    assert sorted(path.name for path in Path("why").iterdir()) == ["dark.evidence.png", "seven.evidence.png"]
+
+
+def test_the_picture_can_go_to_standard_output(model):
+    result = done("predict", "-", "-m", model, "-o", "-", stdin=SEVEN.read_bytes())
+    assert result.stdout_bytes.startswith(b"\x89PNG")
+    assert result.stderr.startswith("standard input: 7 (")
+
+
+USAGE = [
+    (("--method", "occlusion"), "--method is for the evidence that -o writes. Give -o FILE, too."),
+    (("--layer", "1"), "--layer is for the evidence that -o writes. Give -o FILE, too."),
+    (("--open",), "--open is for the evidence that -o writes. Give -o FILE, too."),
+    (("-o", "why.html"), "why.html is neither a picture nor an array file. "
+     "Evidence is written as a picture or as arrays: give -o why.png or -o why.npz."),
+    (("-o", "-", "--json"), "--json and the picture cannot both go to standard output. Give -o FILE."),
+    (("-o", "why.png", "--layer", "3"), "There is no layer 3: small has 2 layers."),
+    (("-o", "why.png", "--layer", "1", "--method", "cam"), "Class activation maps are summed to the scores: those of "
+     "layer 2 of small. For layer 1 Grad-CAM applies. The option is --method."),
+    (("-o", "why.png", "--layer", "1", "--method", "occlusion"),
+     "Occlusion covers parts of the image, so it is for no layer. Leave the layer out."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "message"), USAGE, ids=[" ".join(options) for options, _ in USAGE])
+def test_wrong_usage_is_refused_before_anything_is_written(model, options, message):
+    assert refused("predict", SEVEN, "-m", model, *options, code=2) == f"cnnfx: {message}"
+    assert os.listdir() == []
+
+
+def test_an_unknown_layer_is_refused_with_the_closest_name():
+    assert refused("predict", CHELSEA, "-m", "squeezenet", "-o", "why.png", "--layer", "fire", code=2) == (
+        "cnnfx: There is no layer 'fire': squeezenet has 38 layers. Did you mean \"fire9\"?"
+    )
+
+
+def test_several_images_cannot_have_one_picture(model):
+    assert "would all be written to why.png" in refused("predict", SEVEN, SEVEN, "-m", model, "-o", "why.png", code=2)
+
+
+def test_an_image_that_fails_has_no_picture(model):
+    result = run("predict", CHELSEA, SEVEN, "-m", model, "-o", "{stem}.png")
+    assert result.exit_code == 1
+    assert os.listdir() == ["seven.png"]
