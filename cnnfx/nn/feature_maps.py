@@ -22,7 +22,7 @@ from cnnfx.nn.bands import VALUE_BYTES, LayerPart, Rows, joined_sizes, layer_siz
 from cnnfx.nn.layers import Combination, Layer, Shape, channel_index
 from cnnfx.nn.network import Network
 from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
-from cnnfx.nn.rounding import Range, changes_values, rounding_errors, signal_ranges
+from cnnfx.nn.rounding import Range, changes_magnitudes, rounding_errors, signal_ranges
 from cnnfx.nn.statistics import Statistics, channel_magnitudes, channel_statistics, largest_magnitudes
 from cnnfx.system.memory import memory_limit
 
@@ -178,8 +178,8 @@ class FeatureMaps:
         outputs: dict[int, _Output] = {}
         for number, parts in band.layers.items():
             outputs[number] = output = _Output(parts[0].outputs[0], self._layer_rows(number, parts, outputs))
-            if number < len(self.network.layers) and changes_values(self.network.layers[number - 1]):
-                magnitudes = channel_magnitudes(output.values)
+            if number < len(self.network.layers) and changes_magnitudes(self.network.layers[number - 1]):
+                magnitudes = channel_magnitudes(output.values, _is_non_negative(self.network, number))
                 self._magnitudes[number] = np.maximum(magnitudes, self._magnitudes.get(number, 0.0))
             for source in self.network.sources(number):
                 if band.last_readers.get(source) == number:
@@ -297,6 +297,12 @@ def _bound(network: Network, channel_names: tuple[str, ...], layer: int | None) 
     if layer is None:
         return network.bind(channel_names)
     return _bound(network, channel_names, None).upto(layer)
+
+
+@lru_cache(maxsize=1024)
+def _is_non_negative(network: Network, number: int) -> bool:
+    """Return whether no output channel of a layer can be negative."""
+    return all(network.non_negative(number))
 
 
 def _select_outputs(network: Network, channels: Sequence[int]) -> Network:

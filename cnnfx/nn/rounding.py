@@ -90,16 +90,13 @@ def rounding_errors(
     return errors
 
 
-def changes_values(layer: Layer) -> bool:
-    """Return whether a layer does more than join maps, so that the magnitudes of its output are not those of others."""
-    return bool(
-        layer.conv is not None
-        or layer.combine
-        or layer.pool
-        or layer.local_response
-        or layer.join != "concat"
-        or layer.activation.kind != "none"
-    )
+def changes_magnitudes(layer: Layer) -> bool:
+    """Return whether the largest magnitudes of a layer's output are others than those of what it reads.
+
+    They are the same where maps are put side by side, and pooling does not increase them.
+    """
+    mixes = layer.conv is not None or layer.combine or layer.local_response is not None
+    return bool(mixes) or layer.join != "concat" or layer.activation.kind != "none"
 
 
 def joined_bounds(join: str, sources: Sequence[Bounds]) -> Bounds:

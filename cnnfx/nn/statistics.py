@@ -78,10 +78,15 @@ def largest_magnitudes(statistics: Statistics) -> NDArray[np.float64]:
     return np.array([max(-low, high, 0.0) for low, high in (channel.range for channel in statistics)])
 
 
-def channel_magnitudes(maps: Floats) -> NDArray[np.float64]:
-    """Return the largest magnitude of the finite values of each channel of maps `(K, H, W)`, an array (K,)."""
+def channel_magnitudes(maps: Floats, non_negative: bool = False) -> NDArray[np.float64]:
+    """Return the largest magnitude of the finite values of each channel of maps `(K, H, W)`, an array (K,).
+
+    With `non_negative`, no value is negative.
+    """
     values = maps.reshape(len(maps), -1)
-    magnitudes: NDArray[np.float64] = np.maximum(values.max(axis=1), -values.min(axis=1)).astype(np.float64)
+    magnitudes: NDArray[np.float64] = values.max(axis=1).astype(np.float64)
+    if not non_negative:
+        magnitudes = np.maximum(magnitudes, -values.min(axis=1))
     if not np.isfinite(magnitudes).all():
         magnitudes = np.abs(np.where(np.isfinite(values), values, 0)).max(axis=1).astype(np.float64)
     return magnitudes
