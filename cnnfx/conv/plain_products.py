@@ -89,14 +89,14 @@ class PlainProducts:
         factors = weights.reshape(self.groups, len(weights) // self.groups, -1)
         offsets = None if bias is None or not bias.any() else bias.reshape(self.groups, -1, 1, 1)
 
-        @np.errstate(all="ignore")
         def compute(block: OutputBlock) -> None:
             matrix, target = self._operands(block, images, window, out)
             _multiply(factors, matrix, offsets, target, WHOLE)
 
         if self.unthreaded:
-            for block in self.blocks:
-                compute(block)
+            with np.errstate(all="ignore"):
+                for block in self.blocks:
+                    compute(block)
         elif len(self.blocks) > 1:
             run_in_threads(compute, self.blocks, threads_for(self.cost))
         else:

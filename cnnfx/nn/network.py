@@ -450,14 +450,24 @@ class Network:
         ArgumentError
             If a layer's kernel or pooling is larger than the maps that it reads; the message names the layer.
         """
+        if shape in self._last_shapes:
+            return list(self._last_shapes[shape])
         try:
-            return self._output_shapes(shape)
+            shapes = self._output_shapes(shape)
         except ArgumentError as error:
             smallest = self.smallest_size(shape[0])
             if smallest is None or (shape[1] >= smallest[0] and shape[2] >= smallest[1]):
                 raise
             needed = f"The smallest image that {self.name} takes is {size_text(smallest)}."
             raise ArgumentError(f"{str(error).removesuffix('.')}. {needed}") from error
+        self._last_shapes.clear()
+        self._last_shapes[shape] = shapes
+        return list(shapes)
+
+    @cached_property
+    def _last_shapes(self) -> dict[Shape, list[Shape]]:
+        """The shape of the image and the result of the last call of `output_shapes`."""
+        return {}
 
     def _output_shapes(self, shape: Shape) -> list[Shape]:
         shapes = [shape]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -256,14 +255,24 @@ def _window_slices(axis: AxisPool) -> list[slice]:
 
 def _max_pool(maps: Array, axes: tuple[AxisPool, AxisPool]) -> Array:
     # The bits are those of NumPy's reduction, apart from the sign of a NaN.
-    rows = reduce(np.maximum, (maps[..., part, :] for part in _window_slices(axes[0])))
-    return reduce(np.maximum, (rows[..., part] for part in _window_slices(axes[1])))
+    rows = _reduce(np.maximum, [maps[..., part, :] for part in _window_slices(axes[0])])
+    return _reduce(np.maximum, [rows[..., part] for part in _window_slices(axes[1])])
 
 
 def _sum_pool(maps: Array, axes: tuple[AxisPool, AxisPool]) -> Array:
     # NumPy's order of addition depends on the sizes and the memory layout, so its mean is the same within rounding.
-    columns = reduce(np.add, (maps[..., part] for part in _window_slices(axes[1])))
-    return reduce(np.add, (columns[..., part, :] for part in _window_slices(axes[0])))
+    columns = _reduce(np.add, [maps[..., part] for part in _window_slices(axes[1])])
+    return _reduce(np.add, [columns[..., part, :] for part in _window_slices(axes[0])])
+
+
+def _reduce(function: np.ufunc, arrays: Sequence[Array]) -> Array:
+    """Return the function of all arrays. New memory is written once: that takes longer than the function."""
+    if len(arrays) == 1:
+        return arrays[0]
+    result: Array = function(arrays[0], arrays[1])
+    for array in arrays[2:]:
+        function(result, array, out=result)
+    return result
 
 
 def _mean_of_all(maps: Array) -> Array:

@@ -122,6 +122,12 @@ def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], thread
     After an error in a task no further task is begun, and the error is raised in the calling thread.
     """
     remaining, errors = deque(tasks), list[BaseException]()
+    others = min(thread_count() if threads is None else threads, len(remaining)) - 1
+    if others < 1:
+        with single_threaded(), np.errstate(all="ignore"):
+            for task in remaining:
+                work(task)
+        return
 
     def take_tasks() -> None:
         try:
@@ -132,7 +138,6 @@ def run_in_threads(work: Callable[[Task], object], tasks: Iterable[Task], thread
             errors.append(error)
             remaining.clear()
 
-    others = min(thread_count() if threads is None else threads, len(remaining)) - 1
     helpers = _Helpers()
     with single_threaded():
         try:
