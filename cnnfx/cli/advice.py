@@ -37,6 +37,7 @@ ADVICE = {
     "disk_full": Advice("Free space, or choose another output with {option}."),
     "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
     "evidence_method": Advice("The option is --method.", usage=True),
+    "fewer_filters": Advice("Choose some with --only, such as --only top:16.", usage=True),
     "folder_missing": Advice("Create it, or choose another with {option}."),
     "grid_size": Advice("Write one picture per channel with -o FOLDER/, or use a smaller --scale."),
     "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),

@@ -19,8 +19,9 @@ derivative. Mean pooling spreads it evenly over each window, and a classifier he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ def project(
     channels: Sequence[int],
     activations: Sequence[TopActivation],
     boxes: Sequence[Box],
+    progress: Callable[[int], None] | None = None,
 ) -> list[Array]:
     """Project activations back to the pixels of their receptive fields.
 
@@ -62,6 +64,8 @@ def project(
     activations : sequence of TopActivation
     boxes : sequence of Box
         For each activation, its receptive field.
+    progress : callable, optional
+        Called with the number of activations projected so far.
 
     Returns
     -------
@@ -69,46 +73,59 @@ def project(
         For each box, positive where brighter pixels increase the activation and negative where darker pixels do; 0
         outside of the image.
     """
-    # Crops of one shape, of images of one shape, are computed in batches by one network.
-    batches: dict[tuple[Shape, Shape], list[tuple[int, _Task]]] = {}
-    for index, (channel, top) in enumerate(zip(channels, activations, strict=True)):
+    results = [np.empty(0)] * len(boxes)
+    networks: dict[Shape, Network] = {}  # by the shape of the image; most of them are the same
+    batches: dict[tuple[Network, Shape], list[_Task]] = {}  # by the shape of the crop
+    for place, (channel, top) in enumerate(zip(channels, activations, strict=True)):
         shape = images.shape(top.image)
+        if shape not in networks:
+            networks[shape] = network_for_crop(network, shape)
         crop = crop_for_output(network, shape, top.row, top.column)
         crop_shape = shape[0], crop.box.bottom - crop.box.top, crop.box.right - crop.box.left
-        batches.setdefault((shape, crop_shape), []).append((index, _Task(channel, top.image, crop)))
-    results = [np.empty(0)] * len(boxes)
-    for (shape, crop_shape), batch in batches.items():
-        tasks = [task for _, task in batch]
-        projections = _project_crops(network_for_crop(network, shape), crop_shape, images, tasks)
-        for (index, task), projection in zip(batch, projections, strict=True):
-            results[index] = _paste(projection, task.crop.box, boxes[index])
+        batches.setdefault((networks[shape], crop_shape), []).append(_Task(place, channel, top.image, crop))
+    done: list[_Task] = []  # extending a list is thread-safe
+
+    def work(graph: GraphGradient, tasks: Sequence[_Task]) -> None:
+        for task, projection in zip(tasks, _project_crops(graph, images, tasks), strict=True):
+            results[task.place] = _paste(projection, task.crop.box, boxes[task.place])
+        done.extend(tasks)
+        if progress:
+            progress(len(done))
+
+    for each in dict.fromkeys(networks.values()):
+        parts = [
+            tasks[part]
+            for (of, shape), tasks in batches.items()
+            if of is each
+            for part in shards(len(tasks), _shard_size(each, shape))
+        ]
+        ReplicaPool(partial(GraphGradient, each, "deconvolution")).map(work, parts)
     return results
 
 
 class _Task(NamedTuple):
-    """An activation to project: its channel, the number of the image, and the crop."""
+    """An activation to project: its place among the results, its channel, the number of the image, and the crop."""
 
+    place: int
     channel: int
     image: int
     crop: Crop
 
 
-def _project_crops(network: Network, shape: Shape, images: ImageSource, tasks: Sequence[_Task]) -> list[Array]:
-    """Return the projection of each activation to the pixels of its crop, for crops of one shape (C, H, W)."""
-
-    def work(graph: GraphGradient, part: slice) -> list[Array]:
-        pixels = [images.crop(task.image, task.crop.box) for task in tasks[part]]
-        forward = graph.forward(np.stack(pixels))
-        signal = np.zeros_like(forward)
-        for n, task in enumerate(tasks[part]):
-            position = n, task.channel, task.crop.row, task.crop.column
-            signal[position] = forward[position]
-        return list(graph.backward(signal))
-
-    pool = ReplicaPool(lambda: GraphGradient(network, "deconvolution"))
+def _shard_size(network: Network, shape: Shape) -> int:
+    """Return how many crops of a shape (C, H, W) a thread processes at a time."""
     values = prod(shape) + sum(map(prod, network.output_shapes(shape)))
-    size = max(1, min(SHARD_IMAGES, SHARD_VALUES // values))
-    return [projection for part in pool.map(work, shards(len(tasks), size)) for projection in part]
+    return max(1, min(SHARD_IMAGES, SHARD_VALUES // values))
+
+
+def _project_crops(graph: GraphGradient, images: ImageSource, tasks: Sequence[_Task]) -> Array:
+    """Return the projection of each activation to the pixels of its crop, `(N, C, H, W)`, for crops of one shape."""
+    forward = graph.forward(np.stack([images.crop(task.image, task.crop.box) for task in tasks]))
+    signal = np.zeros_like(forward)
+    for n, task in enumerate(tasks):
+        position = n, task.channel, task.crop.row, task.crop.column
+        signal[position] = forward[position]
+    return graph.backward(signal)
 
 
 def _paste(projection: Array, source: Box, target: Box) -> Array:

@@ -34,7 +34,10 @@ Choice = Callable[[Sequence[float]], Sequence[int]]
 """Chooses channels by the largest activation of each."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with the unit ("images" or "inputs"), the number processed so far and the total number."""
+"""Called with the unit ("images", "deconvolutions" or "inputs"), the number processed so far and the total number."""
+
+MAX_BYTES = 2**29
+"""The most bytes of the patches, deconvolutions and inputs of all channels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,19 +125,22 @@ def find_patterns(
     Raises
     ------
     ArgumentError
-        If the layer does not exist, or the images do not fit the network.
+        If the layer does not exist, the images do not fit the network, or the patterns take more than `MAX_BYTES`.
     """
     network = _bind(network_up_to(network, layer), images)
     names = network.output_names
     report = progress or (lambda what, done, total: None)
-    top = find_top_activations(network, images, PATCHES, lambda done: report("images", done, len(images)))
     if channels is None:
         channels = range(len(names))
-    elif callable(channels):
+    if not callable(channels):
+        _check_memory(network, images, len(channels), methods)
+    top = find_top_activations(network, images, PATCHES, lambda done: report("images", done, len(images)))
+    if callable(channels):
         channels = channels([of_channel[0].activation if of_channel else 0.0 for of_channel in top])
+        _check_memory(network, images, len(channels), methods)
     patches = [cut_patches(network, images, top[channel]) for channel in channels]
     if "deconvolution" in methods:
-        patches = _with_projections(network, images, channels, top, patches)
+        patches = _with_projections(network, images, channels, top, patches, report)
     size = _patch_size(network, images, top)
     maximized: list[list[MaximizedInput]] = [[] for _ in channels]
     if "maximization" in methods:
@@ -172,6 +178,25 @@ def network_up_to(network: Network, layer: int | str | None) -> Network:
     return replace(network, layers=(*network.layers, mean))
 
 
+def _check_memory(network: Network, images: ImageSource, channels: int, methods: Sequence[str]) -> None:
+    """Check that the patterns of so many channels do not take too much memory.
+
+    Raises
+    ------
+    ArgumentError
+        If they take more than `MAX_BYTES`.
+    """
+    pictures = PATCHES * (1 + ("deconvolution" in methods)) + MAXIMIZED_INPUTS * ("maximization" in methods)
+    height, width = network.input.size or field_size(network) if reads_whole_images(network) else field_size(network)
+    needed = channels * pictures * len(images.channel_names) * height * width * np.dtype(np.float32).itemsize
+    if needed > MAX_BYTES:
+        raise ArgumentError(
+            f"The patterns of {channels} filters of {network.layer_owner()} take {needed / 2**30:.1f} GB of memory, "
+            f"more than {MAX_BYTES / 2**30:.1f} GB.",
+            remedy="fewer_filters",
+        )
+
+
 def _patch_size(network: Network, images: ImageSource, top: Sequence[Sequence[TopActivation]]) -> tuple[int, int]:
     """Return the size of the receptive field, or of the images where these are read whole: they have the same size."""
     if not reads_whole_images(network):
@@ -195,11 +220,17 @@ def _with_projections(
     channels: Sequence[int],
     top: Sequence[Sequence[TopActivation]],
     patches: Sequence[Sequence[TopPatch]],
+    report: Progress,
 ) -> list[list[TopPatch]]:
     """Return the patches with their deconvolutions."""
     flat = [(channel, activation) for channel in channels for activation in top[channel]]
     boxes = [patch.box for of_channel in patches for patch in of_channel]
-    projections = iter(project(network, images, [c for c, _ in flat], [a for _, a in flat], boxes))
+    projections = iter(
+        project(
+            network, images, [c for c, _ in flat], [a for _, a in flat], boxes,
+            lambda done: report("deconvolutions", done, len(flat)),
+        )
+    )  # fmt: skip
     return [[replace(patch, projection=next(projections)) for patch in of_channel] for of_channel in patches]
 
 

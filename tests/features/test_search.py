@@ -133,3 +133,27 @@ def test_memory_does_not_grow_with_the_number_of_images():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_patterns_that_take_too_much_memory_are_refused_before_the_search(monkeypatch):
+    monkeypatch.setattr("cnnfx.features.search.MAX_BYTES", 2**20)
+    net = network(random_layer(np.random.default_rng(0), (600, 1, 5, 5)))
+    progress = []
+    with pytest.raises(
+        ArgumentError, match=r"^The patterns of 600 filters of layer 1 of tiny take 0.0 GB of memory, more"
+    ):
+        find_patterns(net, image_of_a_dot(3, 5, 8), progress=lambda *args: progress.append(args))
+    assert not progress
+    found = find_patterns(net, image_of_a_dot(3, 5, 8), channels=range(100), methods=["patches"])
+    assert len(found.patterns) == 100
+    with pytest.raises(ArgumentError, match="of 500 filters"):
+        find_patterns(net, image_of_a_dot(3, 5, 8), channels=lambda activations: range(500))
+
+
+def test_progress_is_reported_of_images_and_deconvolutions():
+    net = network(layer(np.repeat(CENTER, 2, axis=0)))
+    images = ImageArray("noise", np.random.default_rng(1).integers(0, 256, (40, 1, 8, 8)).astype(np.uint8))
+    progress = []
+    find_patterns(net, images, methods=["deconvolution"], progress=lambda *args: progress.append(args))
+    assert ("images", 40, 40) in progress
+    assert ("deconvolutions", 18, 18) in progress
