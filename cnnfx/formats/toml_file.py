@@ -126,16 +126,11 @@ def _parse_layers(
     except ArgumentError as error:
         raise top.location.error(str(error)) from error
 
-    def opened() -> Tensors:
-        from cnnfx.formats.toml_tensors import Tensors
-
-        return tensors or Tensors()
-
     layers: list[Layer] = []
     for table, place, sources in zip(tables, graph, layer_sources(graph), strict=True):
-        inputs = _inputs(table, place, [image if each == 0 else layers[each - 1].channel_names for each in sources])
-        inputs = inputs._replace(of_image=sources == (0,), title="the image" if sources == (0,) else inputs.title)
-        layer = parse_layer(table, Context(inputs, classes, opened), place)
+        channels = [image if each == 0 else layers[each - 1].channel_names for each in sources]
+        inputs = _inputs(table, place, channels, of_image=sources == (0,))
+        layer = parse_layer(table, Context(inputs, classes, tensors), place)
         if is_bgr and 0 in sources:
             from cnnfx.formats.toml_input import reads_rgb
 
@@ -169,21 +164,24 @@ def _parse_place(table: Table) -> Layer:
     return Layer(name=name, sources=tuple(sources), join=table.choice("join", tuple(JOINS), "concat"))
 
 
-def _inputs(table: Table, place: Layer, channels: Sequence[Names | None]) -> Inputs:
+def _inputs(table: Table, place: Layer, channels: Sequence[Names | None], of_image: bool) -> Inputs:
     """Return what a layer reads, given the names of its sources' channels, empty or None if they are not known."""
-    title = "the layer below" if not place.sources else "the joined input"
-    if len(place.sources) == 1:
-        title = f"layer {place.sources[0]}"
+    if of_image:
+        title = "the image"
+    elif len(channels) > 1:
+        title = "the joined input"
+    else:
+        title = f"layer {place.sources[0]}" if place.sources else "the layer below"
     known = [names for names in channels if names]
     if len(known) < len(channels):
-        return Inputs(None, title, False)
+        return Inputs(None, title, of_image)
     if sum(map(len, known)) > MAX_JOINED_CHANNELS:
         raise table.location.error(f"it joins more than {MAX_JOINED_CHANNELS:,} channels, the limit.")
     if place.join != "concat" and len({len(names) for names in known}) > 1:
         counts = [f"{name} has {len(names)}" for name, names in zip(place.sources, known, strict=True)]
         needed = f'join = "{place.join}" needs inputs with the same number of channels'
         raise table.at("from").error(f"{needed}: {', '.join(counts)}.")
-    return Inputs(joined_names(place.join, known, place.sources), title, False)
+    return Inputs(joined_names(place.join, known, place.sources), title, of_image)
 
 
 # The whole network

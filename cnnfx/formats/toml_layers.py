@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -50,13 +50,19 @@ class Context(NamedTuple):
     inputs : Inputs
     classes : tuple of str
         The names of the network's classes, if it has any.
-    tensors : function
-        Returns the tensors that the file names. They are read by a module of their own, which other files do not load.
+    named_tensors : Tensors, optional
+        The tensors of the file that the filter file names, if it names any.
     """
 
     inputs: Inputs
     classes: Names
-    tensors: Callable[[], Tensors]
+    named_tensors: Tensors | None
+
+    def tensors(self) -> Tensors:
+        """Return what reads tensors, those written in the filter file, too."""
+        from cnnfx.formats.toml_tensors import Tensors  # most filter files have none
+
+        return self.named_tensors or Tensors()
 
 
 def parse_layer(table: Table, context: Context, place: Layer) -> Layer:
