@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cnnfx.cli import options, parsers
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
     from cnnfx.cli.parsers import Region
     from cnnfx.images import Image
+    from cnnfx.nn.feature_maps import FeatureMaps
+    from cnnfx.nn.network import Network
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.pipeline.targets import Target
     from cnnfx.render.color import ColorScale
@@ -27,6 +30,12 @@ DEFAULT_MAX_SIDE = 32
 """The longer side, in pixels, to which larger images are shrunk by default."""
 DEFAULT_MAX_SIDE_WITH_NUMBERS = 12
 """The same with `--numbers`, which needs larger cells."""
+MAX_DEFAULT_CHANNELS = 32
+"""With more output channels, only the strongest is shown unless others are chosen."""
+MAX_DRAWN_INPUTS = 12
+"""No layout draws more input channels."""
+MAX_STRIDE = 16
+"""The most pixels of the image for a pixel of the input of a deep layer by which the image is shrunk less."""
 MAX_FRAMES = 1200
 """The most frames of an animation without `--steps`."""
 MAX_ANIMATION_PIXELS = 400_000_000
@@ -146,11 +155,13 @@ def animate(
       cnnfx animate digit.png -f edges --only left --pool max:2
       cnnfx animate photo.png -f edges --region 200,80,24,24
       cnnfx animate digit.png -f model.npz --only 3 --layer 1
+      cnnfx animate photo.png -f squeezenet --layer fire2/expand3x3 --only 6
     """
     from cnnfx.cli.inputs import InputImage, check_no_presets
     from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
+    from cnnfx.pipeline.explain import channel_strengths
     from cnnfx.pipeline.outputs import nonfinite_notes
     from cnnfx.render.sliding.layouts import make_layout
     from cnnfx.render.sliding.positions import sliding_window
@@ -163,6 +174,7 @@ def animate(
     use_threads(threads)
     check_no_presets([image], network_options.filters)
     network = requested_network(network_options, pool, layer or 1)
+    number = len(network.layers)
     source = InputImage(image)
     target = animation_target(source, output, format, network.name)
     if as_json and target.path is None:
@@ -171,11 +183,16 @@ def animate(
         from cnnfx.cli.viewer import check_can_be_opened, open_file
 
         check_can_be_opened(target)
+    _check_filters(network)
     pipeline = image_options.pipeline(network)
     max_side = size or (DEFAULT_MAX_SIDE_WITH_NUMBERS if numbers else DEFAULT_MAX_SIDE)
-    shown, image_notes = _load(pipeline, source, region, max_side)
+    shown, image_notes = _load(pipeline, source, region, max_side, size is None)
     maps = pipeline.feature_maps(shown)[0][1]
-    chosen = chosen_channels(only, maps.names, network.layer_owner())
+    if only is None and maps.shape[0] > MAX_DEFAULT_CHANNELS:
+        only = ["top:1"]
+        image_notes.append(_strongest_note(network, maps))
+    strengths = partial(channel_strengths, maps)
+    chosen = chosen_channels(only, maps.names, network.layer_owner(), strengths=strengths)
     sliding = sliding_window(maps, shown.channel_names, chosen)
     _check_count(shown, sliding, steps)
     fps = fps or default_fps(sliding, numbers)
@@ -189,7 +206,8 @@ def animate(
             {
                 "input": shown.name,
                 "filters": network.name,
-                "layer": layer or 1,
+                "layer": number,
+                **({"layer_name": network.layers[-1].name} if network.layers[-1].name else {}),
                 "layout": layout_name,
                 **_described(sliding),
                 **written,
@@ -197,7 +215,7 @@ def animate(
         )
     if not quiet:
         names = [*(channel.name for channel in sliding.channels), *sliding.input_names]
-        notes = nonfinite_notes(target.name, [(layer or 1, sliding.maps.select(chosen))])
+        notes = nonfinite_notes(target.name, [(number, sliding.maps.select(chosen))])
         for note in (*image_notes, *cell_notes, *notes, *notes_on_escapes(target.name, names)):
             print_message(note)
         if target.path is not None and not as_json:
@@ -228,13 +246,38 @@ def _layout_name(layout: LayoutName | None, numbers: bool, color_scale: ColorSca
     return name
 
 
-def _load(pipeline: Pipeline, source: InputImage, region: Region | None, max_side: int) -> tuple[Image, list[str]]:
-    """Return the image, cropped and shrunk, and notes about it."""
+def _check_filters(network: Network) -> None:
+    """Raise UsageError if the last layer has no filters."""
+    from cnnfx.cli.networks import no_filters_text
+    from cnnfx.errors import UsageError
+
+    if network.layers[-1].conv is None:
+        raise UsageError(f"{no_filters_text(network)} An animation shows filters: choose a layer that has some.")
+
+
+def _strongest_note(network: Network, maps: FeatureMaps) -> str:
+    strongest = max(range(maps.shape[0]), key=[high for _, high in maps.signal_ranges].__getitem__)
+    title = network.layer_title(len(network.layers))
+    return (
+        f"{title} has {maps.shape[0]} channels; the one with the strongest response is shown: {maps.names[strongest]}. "
+        "--only chooses others, such as top:4."
+    )
+
+
+def _load(
+    pipeline: Pipeline, source: InputImage, region: Region | None, max_side: int, may_be_larger: bool
+) -> tuple[Image, list[str]]:
+    """Return the image, cropped and shrunk to `max_side`, and notes about it.
+
+    It `may_be_larger` in a deep layer, whose input is what is drawn.
+    """
     from cnnfx.cli.inputs import read_stdin
     from cnnfx.images.image import crop, shrink_to_side
 
     image = pipeline.load(read_stdin() if source.is_stdin else source.path)
     cropped = crop(image, *region) if region else image
+    if may_be_larger:
+        max_side = _suitable_side(pipeline.network, cropped, max_side)
     shown = shrink_to_side(cropped, max_side)
     notes = list(image.notes)
     if shown is not cropped:
@@ -244,6 +287,24 @@ def _load(pipeline: Pipeline, source: InputImage, region: Region | None, max_sid
             "part in full size, --size N shrinks less."
         )
     return shown, notes
+
+
+def _suitable_side(network: Network, image: Image, side: int) -> int:
+    """Return the side to which an image is shrunk so that the input of the last layer has about this side.
+
+    The image is not shrunk to less than the network takes. A chain reads small images, which stay as they are.
+    """
+    from cnnfx.nn.receptive_field import receptive_field
+
+    _, height, width = image.shape
+    smallest = network.smallest_size(image.shape[0])
+    if smallest is not None:
+        side = max(side, math.ceil(max(height, width) * max(smallest[0] / height, smallest[1] / width)))
+    source = network.sources(len(network.layers))[0]
+    if network.is_chain or source == 0:
+        return side
+    fitting = (image.shape[0], *(smallest or (height, width)))
+    return side * min(max(receptive_field(network, fitting, source).stride), MAX_STRIDE)
 
 
 def _check_count(image: Image, sliding: SlidingWindow, steps: int | None) -> None:
@@ -281,9 +342,8 @@ def _check_size(image: Image, sliding: SlidingWindow, cell: int, frames: int) ->
     """Raise UsageError if the frames together have more than `MAX_ANIMATION_PIXELS` pixels."""
     from cnnfx.errors import UsageError
 
-    cells = len(sliding.inputs) * math.prod(sliding.padded_size) + len(sliding.channels) * math.prod(
-        sliding.output_size
-    )
+    drawn = len(sliding.read_inputs(MAX_DRAWN_INPUTS))
+    cells = drawn * math.prod(sliding.padded_size) + len(sliding.channels) * math.prod(sliding.output_size)
     if cells * cell**2 * frames > MAX_ANIMATION_PIXELS:
         raise UsageError(
             f"{image.name}: {frames} frames of {cells} cells of {cell}×{cell} pixels are too large an animation. Show "

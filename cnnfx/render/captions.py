@@ -79,9 +79,14 @@ def join_caption(layer: Layer) -> str:
 
 def pool_caption(pool: Pool) -> str:
     """Return the pooling: "max pooling 2×2", "max pooling 3×3, stride 2", "mean of whole maps"."""
+    return f"{pool.kind} of whole maps" if pool.size is None else f"{pool.kind} pooling {window_caption(pool)}"
+
+
+def window_caption(pool: Pool) -> str:
+    """Return the size of the windows of a pooling: "2×2", "3×3, stride 2", "whole maps"."""
     if pool.size is None:
-        return f"{pool.kind} of whole maps"
-    text = f"{pool.kind} pooling {size_text(pool.size)}"
+        return "whole maps"
+    text = size_text(pool.size)
     return text if pool.stride == pool.size else f"{text}, stride {pair_text(pool.stride)}"
 
 

@@ -238,7 +238,7 @@ def test_a_terminal_gets_no_binary_data():
          "with --region X,Y,W,H, shrink it with --size 32, or show them in fewer frames with --steps 300.", 2),
         (("-f", "edges", "--region", "0,0,2,2"),
          f"{SEVEN}: layer 1 of edges: kernel of 3×3 is larger than the image of 2×2; use a smaller "
-         'kernel, a larger image or padding="same".', 1),
+         'kernel, a larger image or padding="same". The smallest image that edges takes is 3×3.', 1),
     ],
 )  # fmt: skip
 def test_a_bad_command_is_refused_with_a_message(given, message, code):

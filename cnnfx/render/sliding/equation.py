@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.render.captions import activation_name
+from cnnfx.nn.explanation import Sum
+from cnnfx.render.captions import activation_name, window_caption
 from cnnfx.render.color import COLORMAPS, ColorScale, LinearScale
 from cnnfx.render.layout import suitable_columns
 from cnnfx.render.shapes import draw_frame
@@ -244,7 +245,8 @@ class EquationLayout:
         if not self.numbers:
             return 0
         activation = any(channel.activation != "none" for channel in self.sliding.channels)
-        return (1 + activation) * line_height(FONT_SIZE) + GAP
+        response = self.sliding.maps.network.layers[-1].local_response is not None
+        return (1 + activation + response) * line_height(FONT_SIZE) + GAP
 
     def _place_input(self, sheet: Sheet, index: int, top: int) -> None:
         """Place an input channel below its name."""
@@ -275,7 +277,7 @@ class EquationLayout:
         pooled = None
         if pool:
             pooled_left = output_left + self.sliding.output_size[1] * self.painter.size + POOL_WIDTH
-            name = f"{pool.kind} {size_text((pool.block, pool.block))}"
+            name = f"{pool.kind} {window_caption(pool)}"
             pooled = self._place_output(sheet, name, self.sliding.pooled_size, (top, pooled_left), body_height)
         blank = np.full((self._text_height(), width - SIGN_WIDTH), self.palette.index(WHITE), np.uint8)
         text = sheet.place(blank, top + body_height, left + SIGN_WIDTH)
@@ -317,7 +319,7 @@ class EquationLayout:
             self._draw_position(frame, "", row, column, self.sliding.output_size)
             for group, explanation in zip(self.groups, self.sliding.explain(row, column), strict=True):
                 (point,) = explanation.points
-                if group.panel:
+                if group.panel and isinstance(point.sums[0], Sum):
                     part = part_of(frame, group.panel_corner, group.panel.shape)
                     group.panel.draw_products(part, point.sums[0].terms)
                 self._draw_lines(frame, group, sum_lines(point))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnfx.nn.feature_maps import Floats
-from cnnfx.render.captions import activation_name, steps_captions
+from cnnfx.render.captions import activation_name, steps_captions, window_caption
 from cnnfx.render.color import ColorScale, LinearScale
 from cnnfx.render.filters import draw_filter
 from cnnfx.render.layout import suitable_columns
@@ -45,7 +45,7 @@ from cnnfx.render.sliding.sheet import (
     suitable_cell,
     text_picture,
 )
-from cnnfx.render.text import line_height
+from cnnfx.render.text import line_height, text_width
 from cnnfx.render.tiles import Levels
 from cnnfx.system.sizes import size_text
 
@@ -145,8 +145,10 @@ class PlanesLayout:
     palette : Palette
     input_plane, output_plane, pooled_plane : Plane
         The planes of all input channels, all output channels, and all of these after pooling.
+    inputs_read : list of int
+        The drawn input channels.
     inputs : dict from int to (top, left)
-        The corners of the pictures of the drawn input channels.
+        The corners of their pictures.
     groups : list of Group
         One for each output channel.
     """
@@ -209,7 +211,8 @@ class PlanesLayout:
         padding = self.sliding.is_padding
         self._input_pictures: dict[int, Levels] = {}
         self._window_pictures: dict[int, Levels] = {}
-        for index in self.sliding.read_inputs(MAX_INPUT_PLANES):
+        self.inputs_read = self.sliding.read_inputs(MAX_INPUT_PLANES)
+        for index in self.inputs_read:
             levels = lighter_padding(self.sliding, scale.levels(self.sliding.padded[index]))
             for ramp, color, pictures in (
                 (self.blue, WHITE, self._input_pictures),
@@ -271,7 +274,10 @@ class PlanesLayout:
         _, width = self._group_size()
         name_left = left + BORDER
         if channel.weights is not None:
-            kernel = self.gray.indices(draw_filter(channel.weights, width // 2, KERNEL_HEIGHT))
+            drawn = [channel.input_channels.index(each) for each in self.inputs_read if each in channel.input_channels]
+            text = max(text_width(each, FONT_SIZE) for each in (channel.name, self._details(channel)))
+            room = max(width // 4, min(width // 2, width - text - 6))
+            kernel = self.gray.indices(draw_filter(channel.weights[drawn], room, KERNEL_HEIGHT))
             sheet.place(kernel, top, name_left)
             name_left += kernel.shape[1] + 6
         room = left + width - name_left
@@ -288,7 +294,7 @@ class PlanesLayout:
     def _details(self, channel: OutputChannel) -> str:
         """Return the line below the name of an output channel: how it is computed, and its size."""
         pool = self.sliding.pool
-        last = f"{pool.kind} of {size_text((pool.block, pool.block))}" if pool else size_text(self.sliding.output_size)
+        last = f"{pool.kind} of {window_caption(pool)}" if pool else size_text(self.sliding.output_size)
         return ", ".join(filter(None, [channel.formula, activation_name(channel.activation), last]))
 
     def _place_inputs(self, sheet: Sheet, top: int, width: int, columns: int) -> None:

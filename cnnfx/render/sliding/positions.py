@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv import Window
+from cnnfx.errors import ArgumentError
 from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import Layer, Pool
@@ -142,14 +143,33 @@ class SlidingWindow:
         return self.padded[channel.input_channels.start : channel.input_channels.stop, rows, columns]
 
     def read_inputs(self, most: int) -> list[int]:
-        """Return the first `most` input channels of those that the shown filters read, or of all if there are none."""
+        """Return up to `most` input channels of those that the shown filters read, or of all if there are none.
+
+        Of more, they are those with the largest products: the mean magnitude of the input times that of the weights.
+        """
         read = sorted({index for channel in self.channels for index in channel.input_channels})
-        return (read or list(range(len(self.inputs))))[:most]
+        read = read or list(range(len(self.inputs)))
+        if len(read) <= most:
+            return read
+        sizes = np.abs(self.inputs[read]).mean(axis=(1, 2))
+        weights = np.zeros(len(read))
+        for channel in self.channels:
+            if channel.weights is not None:
+                first = read.index(channel.input_channels.start)
+                weights[first : first + len(channel.weights)] += np.abs(channel.weights).sum(axis=(1, 2))
+        products = sizes * weights if weights.any() else sizes
+        return sorted(read[index] for index in np.argsort(-products, kind="stable")[:most])
 
     def block(self, row: int, column: int) -> tuple[slice, slice]:
-        """Return the rows and columns of the output that a pooled value is computed from."""
-        size = self.pool.block if self.pool else 1
-        return slice(row * size, (row + 1) * size), slice(column * size, (column + 1) * size)
+        """Return the rows and columns of the output that a pooled value is computed from, without padding."""
+        if self.pool is None:
+            return slice(row, row + 1), slice(column, column + 1)
+        parts = []
+        for axis, (index, length) in enumerate(zip((row, column), self.output_size, strict=True)):
+            windows = self.pool.windows(axis, length)
+            start = index * windows.stride - windows.before
+            parts.append(slice(max(0, start), min(length, start + windows.size)))
+        return parts[0], parts[1]
 
     def largest(self, channel: OutputChannel, row: int, column: int) -> Size:
         """Return the row and column of the largest value in the block of a pooled value; the first of equal ones."""
@@ -180,10 +200,11 @@ class SlidingWindow:
     @cached_property
     def constant_blocks(self) -> NDArray[np.bool_]:
         """Whether all values that are pooled are equal at each position, `(Hp, Wp)`, in every output channel."""
-        (rows, columns), size = self.pooled_size, self.pool.block if self.pool else 1
-        values = np.stack([channel.values for channel in self.channels])[:, : rows * size, : columns * size]
-        blocks = values.reshape(len(values), rows, size, columns, size).swapaxes(2, 3)
-        constant: NDArray[np.bool_] = np.all(_are_equal(blocks), axis=0)
+        constant = np.zeros(self.pooled_size, np.bool_)
+        values = np.stack([channel.values for channel in self.channels])
+        for position in np.ndindex(constant.shape):
+            rows, columns = self.block(*position)
+            constant[position] = _are_equal(values[:, rows, columns]).all()
         return constant
 
 
@@ -204,21 +225,40 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], only: Sequen
         The names of the image's channels.
     only : sequence of int
         The indexes of the output channels to show; all if empty.
+
+    Raises
+    ------
+    ArgumentError
+        If the layer has no filters.
     """
-    *below, layer = maps.network.layers
-    maps = FeatureMaps(_without_pooling(maps.network), maps.image)
-    values = maps.whole()
+    network, number = maps.network, len(maps.network.layers)
+    layer = network.layers[-1]
+    if layer.conv is None:
+        raise ArgumentError(f"{network.layer_owner()} has no filters that slide over its input.")
+    unpooled = FeatureMaps(_without_pooling(network), maps.image)
+    values = unpooled.whole()
     channels = [
-        replace(_output_channel(layer, index, values[index]), rounding_error=maps.rounding_errors[index])
+        replace(_output_channel(layer, index, values[index]), rounding_error=unpooled.rounding_errors[index])
         for index in only or range(len(values))
     ]
-    if below:
-        inputs = FeatureMaps(maps.network.upto(len(below)), maps.image).whole()
-        title, channel_names = f"output of layer {len(below)}", below[-1].channel_names
-    else:
-        inputs = maps.network.normalize(maps.image.floats(0, maps.image.shape[1]))
-        title = "input, normalized" if maps.network.input.normalizes else "input"
-    return SlidingWindow(layer.conv.window, inputs, channel_names, channels, maps, title, layer.pool)
+    inputs = [_outputs(maps, source) for source in network.sources(number)]
+    names, title = network.input_names(number, channel_names), _input_title(network, number)
+    return SlidingWindow(layer.conv.window, layer.join_inputs(inputs), names, channels, unpooled, title, layer.pool)
+
+
+def _outputs(maps: FeatureMaps, number: int) -> Floats:
+    """Return the output channels of a layer, or the normalized image for number 0."""
+    if number == 0:
+        return maps.network.normalize(maps.image.floats(0, maps.image.shape[1]))
+    return FeatureMaps(maps.network.upto(number), maps.image).whole()
+
+
+def _input_title(network: Network, number: int) -> str:
+    """Return the title of the input of a layer: "input", "input, normalized" or "output of layer 1"."""
+    sources = network.sources(number)
+    if sources == (0,):
+        return "input, normalized" if network.input.normalizes else "input"
+    return f"output of {' and '.join(network.layer_title(each) if each else 'the image' for each in sources)}"
 
 
 def _without_pooling(network: Network) -> Network:
@@ -241,6 +281,7 @@ def _output_channel(layer: Layer, index: int, values: Floats) -> OutputChannel:
         names = ", ".join(layer.filter_names[number] for number in output.of)
         return replace(channel, formula=f"{output.kind} of {names}")
     (number,) = output.of
+    assert layer.conv is not None
     weights = layer.conv.weights[number]
     depth, filters_per_group = weights.shape[0], len(layer.filter_names) // layer.conv.groups
     first = number // filters_per_group * depth

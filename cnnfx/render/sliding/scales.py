@@ -24,13 +24,14 @@ def input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
     layer below as the output of the layer itself.
     """
     network = sliding.maps.network
-    *below, _ = network.layers
-    if not below and not network.input.normalizes and not image.is_array:
+    sources = network.sources(len(network.layers))
+    if sources == (0,) and not network.input.normalizes and not image.is_array:
         return linear_scale("none", 0, 1)
     ranges = [channel.range for channel in channel_statistics([(0, sliding.inputs)])]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    if below:
-        return linear_scale("auto", low, high, non_negative=all(network.upto(len(below)).non_negative()))
+    if 0 not in sources:
+        non_negative = all(all(network.non_negative(source)) for source in sources)
+        return linear_scale("auto", low, high, non_negative=non_negative)
     return linear_scale("minmax", min(low, 0), max(high, 0))
 
 

@@ -34,7 +34,8 @@ def pooling_line(sliding: SlidingWindow, channel: OutputChannel, row: int, colum
     if sliding.pool.kind == "max":
         return with_minus_signs(f"max({', '.join(texts)}) = {result}")
     added = " + ".join(f"({text})" if text.startswith("-") else text for text in texts)
-    return with_minus_signs(f"mean = ({added}) / {len(texts)} = {result}")
+    divisor = int(sliding.pool.divisors(sliding.output_size)[row, column])
+    return with_minus_signs(f"mean = ({added}) / {divisor} = {result}")
 
 
 def with_minus_signs(text: str) -> str:
