@@ -1,61 +1,72 @@
 """Activation maximization: inputs with large activations, computed from noise by gradient ascent.
 
-Plain gradient ascent finds inputs with large activations, but most of them look like noise. The following
-regularization leads to inputs that can be interpreted (Yosinski et al., 2015, "Understanding neural networks through
-deep visualization"; Mordvintsev et al., 2015, "Inceptionism"):
+Plain gradient ascent on pixels finds inputs with large activations, but most of them look like noise. The following
+leads to inputs that can be interpreted (Olah, Mordvintsev and Schubert, 2017, "Feature visualization"):
 
+- Coordinates. The ascent changes coefficients in a decorrelated Fourier space of colors:
+  `cnnfx.features.fourier_image`.
+- Transforms. Each step shifts, scales and rotates the input at random, so that the result does not depend on single
+  pixels: `cnnfx.features.transforms`.
+- Decay. Each step makes the coefficients smaller, so that pixels that have no effect return to a uniform level.
 - Bounds. Each pixel is between 0 and 1 before normalization, as in images, and the norm √Σx² is at most the largest
   norm of the channel's top patches. Without bounds, brightness and contrast would increase the activation without
   limit; with them, activations of inputs and patches can be compared.
-- Decay. Each step scales the input down, so that pixels become black unless the gradient restores them.
-- Jitter. Each step uses a window of the input at a random offset, so that the result does not depend on single pixels.
-- Smoothing. The gradient is blurred, less in later steps, so that large shapes develop first.
 
-The last steps have no decay, jitter or smoothing, so that the input becomes sharp and the activation maximal.
+The steps are those of Adam, since gradients differ much in size. The last steps have neither transforms nor decay and
+become shorter, so that the activation becomes maximal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnfx.backprop.network import ReplicaPool, shards
-from cnnfx.features.activations import ChannelActivations
-from cnnfx.nn.layers import Activation, Array, Shape
+from cnnfx.features.field_output import FieldOutput, with_leaky_last_relu
+from cnnfx.features.fourier_image import FourierImages
+from cnnfx.features.transforms import Transform, similarity
+from cnnfx.nn.input import Input
+from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
-
-Offset = tuple[int, int]
-"""Rows and columns."""
 
 STEPS = 200
 """Steps of gradient ascent."""
 
-REGULARIZED_FRACTION = 0.85
-"""The fraction of the steps with decay, jitter and smoothing."""
+REGULARIZED_FRACTION = 0.8
+"""The fraction of the steps with transforms and decay."""
 
-FIRST_STEP_LENGTH = 0.15
-"""The norm of the first step, as a fraction of the bound."""
+STEP_LENGTH = 0.1
+"""About how far a step changes each coefficient, until the regularized steps end."""
 
-LAST_STEP_LENGTH = 0.01
-"""The norm of the last step, as a fraction of the bound; the norms of the steps decrease exponentially."""
+DECAY = 0.3
+"""The fraction of the coefficients that a step subtracts, divided by the length of the step."""
 
-DECAY = 0.25
-"""The fraction of the input that a step subtracts, divided by the length of the step."""
+SCALES = (0.8, 1.2)
+"""The smallest and the largest scaling."""
 
-FIRST_BLUR = 1.0
-"""The standard deviation of the first gradient's blur, in pixels."""
+LARGEST_ANGLE = 10.0
+"""The largest rotation, in degrees."""
 
-LAST_BLUR = 0.6
-"""The standard deviation of the last gradient's blur, in pixels."""
+LARGEST_SHIFT = 1 / 8
+"""The largest shift, as a fraction of the shorter side."""
 
-SMALLEST_BLURRED_SIDE = 8
-"""The fewest rows or columns of inputs that are blurred; single pixels matter in smaller inputs."""
+SMALLEST_REGULARIZED_SIDE = 8
+"""The fewest rows or columns of inputs with transforms and decay; single pixels matter in smaller inputs."""
 
-SHARD_INPUTS = 32
-"""Inputs that a thread processes at a time."""
+MEAN_MOMENTUM, SQUARE_MOMENTUM = 0.9, 0.999
+"""How much of the running means of the gradient and of its square a step of Adam keeps."""
+
+LEVELS = (0.1, 0.9)
+"""The darkest and the lightest uniform level that the ascent starts from."""
+
+SHARD_INPUTS = 8
+"""The most inputs that a thread processes at a time."""
+
+SHARD_PIXELS = 1 << 17
+"""The most pixels of these inputs, unless it is one: they determine the memory of the feature maps."""
 
 SMALLEST_NORM = 1e-12
 """The smallest norm that is divided by."""
@@ -92,152 +103,143 @@ def maximize(
     Parameters
     ----------
     network : Network
-        With one output pixel in the last layer for an input of this shape, or with a classifier head.
+        Bound to the input's channels (`Network.bind`).
     shape : (C, H, W)
+        Of an input: of the last layer's receptive field, or of the images that are read whole.
     channels : sequence of int
         Output channels of the last layer, or classes.
     bounds : sequence of float
         For each channel, the largest norm of the inputs.
     seed : int
-        Seed of the noise and the jitter.
+        Seed of the noise and the transforms.
     count : int
         Inputs for each channel, computed from different noise.
     progress : callable, optional
-        Called with the number of inputs computed so far.
+        Called with the number of inputs computed so far; inputs that are being computed count in part.
 
     Returns
     -------
     list of lists of `count` MaximizedInput
         For each channel, the largest activation first.
     """
-    smooth_network = _without_last_relu(network)
-    starts, offsets = _random_numbers(shape, seed, count)
+    smooth_network = with_leaky_last_relu(network)
     tasks = [(channel, bound, start) for channel, bound in zip(channels, bounds, strict=True) for start in range(count)]
-    done: list[int] = []  # the starts of the inputs computed so far: appending to a list is thread-safe
+    steps: list[int] = []  # the inputs of each step so far: appending to a list is thread-safe
 
-    def work(activations: ChannelActivations, part: slice) -> list[MaximizedInput]:
-        noise = np.stack([starts[start] for _, _, start in tasks[part]], axis=-1)
-        part_channels = np.array([channel for channel, _, _ in tasks[part]])
-        part_bounds = np.array([bound for _, bound, _ in tasks[part]], np.float32)
-        ascended = _ascend(activations, noise, part_channels, part_bounds, offsets)
-        done.extend(start for _, _, start in tasks[part])
-        if progress:
-            progress(len(done))
-        return [MaximizedInput(*one, start) for one, (_, _, start) in zip(ascended, tasks[part], strict=True)]
+    def work(smooth: FieldOutput, part: slice) -> list[MaximizedInput]:
+        part_channels, part_bounds, starts = zip(*tasks[part], strict=True)
 
-    pool = ReplicaPool(lambda: ChannelActivations(smooth_network, shape))
-    results = [result for part in pool.map(work, shards(len(tasks), SHARD_INPUTS)) for result in part]
+        def count_step() -> None:
+            steps.append(len(starts))
+            if progress:
+                progress(sum(steps) // STEPS)
+
+        targets = np.array(part_channels, np.intp)
+        pixels = _ascend(smooth, shape, targets, np.array(part_bounds), seed, starts, count_step)
+        activations = FieldOutput(network, shape).forward(pixels)[np.arange(len(starts)), targets]
+        return [MaximizedInput(*result) for result in zip(activations.tolist(), pixels, starts, strict=True)]
+
+    pool = ReplicaPool(lambda: FieldOutput(smooth_network, shape))
+    shard_size = max(1, min(SHARD_INPUTS, SHARD_PIXELS // (shape[1] * shape[2])))
+    results = [result for part in pool.map(work, shards(len(tasks), shard_size)) for result in part]
     by_channel = [results[first : first + count] for first in range(0, len(results), count)]
     return [sorted(of_channel, key=lambda result: -result.activation) for of_channel in by_channel]
 
 
-def without_padding(network: Network) -> Network:
-    """Return the network without padding, as it is applied far from the border of an image."""
-    layers = [replace(layer, conv=replace(layer.conv, padding="valid")) for layer in network.layers]
-    return replace(network, layers=tuple(layers))
-
-
-def _without_last_relu(network: Network) -> Network:
-    """Return the network without the last ReLU, whose gradient is 0 for channels that are not active."""
-    *lower, last = network.layers
-    if network.head is not None or last.activation.kind != "relu":
-        return network
-    return replace(network, layers=(*lower, replace(last, activation=Activation())))
-
-
-def _jitter(shape: Shape) -> int:
-    """Return the jitter in pixels: the largest distance of the window from the center; 0 for small inputs."""
-    return min(shape[1:]) // 8
-
-
-def _random_numbers(shape: Shape, seed: int, count: int) -> tuple[list[Array], list[Offset]]:
-    """Return the noise `(C, H + 2·jitter, W + 2·jitter)` of each input, and the offset of the window in each step.
-
-    The noise is black in half of its pixels and as smooth as the first gradients: for a uniform input, activations and
-    gradients of a network may all be 0.
-    """
-    channels, height, width = shape
-    jitter = _jitter(shape)
-    starts = []
-    for number in range(count):
-        random = np.random.default_rng((seed, 0, number))
-        noise = random.normal(size=(channels, height + 2 * jitter, width + 2 * jitter, 1)).astype(np.float32)
-        smooth = _blur(noise, FIRST_BLUR)[..., 0]
-        starts.append(np.clip(smooth / (2 * np.sqrt(np.square(smooth).mean())), 0, 1))
-    random = np.random.default_rng((seed, 1))
-    offsets = random.integers(0, 2 * jitter + 1, (STEPS, 2))
-    offsets[round(REGULARIZED_FRACTION * STEPS) :] = jitter
-    return starts, [(top, left) for top, left in offsets.tolist()]
-
-
 def _ascend(
-    network: ChannelActivations, canvas: Array, channels: Array, bounds: Array, offsets: Sequence[Offset]
-) -> list[tuple[float, Array]]:
-    """Return activations and inputs (C, H, W) after gradient ascent from noise (C, H + 2·jitter, W + 2·jitter, N)."""
-    canvas = _project_to_bounds(canvas, bounds)
-    for step, offset in enumerate(offsets):
-        window = _window(canvas, offset, network.shape)
-        gradient = network.backward(_select(network.forward(window), channels))
-        length = FIRST_STEP_LENGTH * (LAST_STEP_LENGTH / FIRST_STEP_LENGTH) ** (step / len(offsets))
-        done = step / (REGULARIZED_FRACTION * len(offsets))
-        if done < 1:
-            gradient = _blur(gradient, FIRST_BLUR + (LAST_BLUR - FIRST_BLUR) * done)
-            canvas *= np.float32(1 - DECAY * length)
-        else:
-            gradient = _within_range(gradient, window)
-        window += gradient * (length * bounds / np.maximum(_norms(gradient), SMALLEST_NORM)).astype(gradient.dtype)
-        canvas = _project_to_bounds(canvas, bounds)
-    result = _project_to_bounds(_window(canvas, offsets[-1], network.shape), bounds)
-    activations = network.forward(result)[channels, 0, 0, np.arange(len(channels))]
-    return [(float(activation), result[..., n].copy()) for n, activation in enumerate(activations)]
+    network: FieldOutput,
+    shape: Shape,
+    channels: NDArray[np.intp],
+    bounds: Array,
+    seed: int,
+    starts: Sequence[int],
+    count_step: Callable[[], None],
+) -> Array:
+    """Return inputs (N, C, H, W) after gradient ascent from noise."""
+    images = FourierImages(shape, _neutral_level(network.network.input))
+    coefficients = images.random([(seed, 0, start) for start in starts])
+    adam = _Adam(coefficients)
+    random = np.random.default_rng((seed, 1))
+    regularized = min(shape[1:]) >= SMALLEST_REGULARIZED_SIDE
+    for step in range(STEPS):
+        remaining = (1 - step / STEPS) / (1 - REGULARIZED_FRACTION)
+        length = STEP_LENGTH * min(1, remaining)
+        transform = _random_transform(random, shape[1:]) if regularized and remaining > 1 else None
+        pixels = images.pixels(coefficients)
+        inputs = within_norm(pixels, bounds)
+        network.forward(transform.forward(inputs) if transform else inputs)
+        gradient = network.backward(channels)
+        gradient = transform.backward(gradient) if transform else gradient
+        gradient = images.backward(within_norm_backward(pixels, bounds, gradient))
+        if transform:
+            coefficients *= coefficients.dtype.type(1 - DECAY * length)
+        coefficients += adam.step(gradient, length)
+        count_step()
+    return within_norm(images.pixels(coefficients), bounds)
 
 
-def _window(canvas: Array, offset: Offset, shape: Shape) -> Array:
-    """Return the view (C, H, W, N) of the canvas at an offset."""
-    top, left = offset
-    return canvas[:, top : top + shape[1], left : left + shape[2]]
+def _neutral_level(values: Input) -> float:
+    """Return the level that the network normalizes to 0, or mid-gray if it does not normalize its input."""
+    level = float(np.mean(values.mean)) / values.scale if values.normalizes else 0.5
+    return float(np.clip(level, *LEVELS))
 
 
-def _select(activations: Array, channels: Array) -> Array:
-    """Return the gradient of the sum of each input's channel: 1 for this channel, 0 for the others."""
-    gradient = np.zeros_like(activations)
-    gradient[channels, :, :, np.arange(len(channels))] = 1
-    return gradient
+class _Adam:
+    """The steps of Adam: Kingma and Ba, 2015, "Adam: a method for stochastic optimization".
 
-
-def _within_range(gradient: Array, pixels: Array) -> Array:
-    """Return the gradient, set to 0 for pixels that it would move out of 0..1."""
-    clipped = ((pixels >= 1) & (gradient > 0)) | ((pixels <= 0) & (gradient < 0))
-    return np.where(clipped, 0, gradient)
-
-
-def _project_to_bounds(pixels: Array, bounds: Array) -> Array:
-    """Return the nearest inputs with all pixels in 0..1 and norms within their bounds: clip(f·x, 0, 1).
-
-    The factor f ≤ 1 is found by iteration. Clipped pixels do not change for small changes of f, so the norm decreases
-    more slowly than f, and multiplying f by bound / norm repeatedly converges to the solution from above.
+    Gradients are divided by their norm first, since those of the first steps may be very large or small.
     """
-    scaled = pixels
-    for _ in range(5):
-        norms = np.maximum(_norms(np.clip(scaled, 0, 1)), SMALLEST_NORM)
-        scaled = scaled * np.minimum(1, bounds / norms).astype(pixels.dtype)
-    clipped: Array = np.clip(scaled, 0, 1)
-    bounded: Array = clipped * np.minimum(1, bounds / np.maximum(_norms(clipped), SMALLEST_NORM)).astype(pixels.dtype)
-    return bounded
+
+    def __init__(self, parameters: Array) -> None:
+        self._mean, self._square = np.zeros_like(parameters), np.zeros_like(parameters)
+        self._mean_weight = self._square_weight = 1.0
+
+    def step(self, gradient: Array, length: float) -> Array:
+        """Return the change of the parameters (N, C, H, W), in the direction of the gradient."""
+        gradient = gradient / np.maximum(norms(gradient), SMALLEST_NORM)
+        self._mean += (1 - MEAN_MOMENTUM) * (gradient - self._mean)
+        self._square += (1 - SQUARE_MOMENTUM) * (np.square(gradient) - self._square)
+        self._mean_weight *= MEAN_MOMENTUM
+        self._square_weight *= SQUARE_MOMENTUM
+        mean, square = self._mean / (1 - self._mean_weight), self._square / (1 - self._square_weight)
+        change: Array = length * mean / (np.sqrt(square) + 1e-8)
+        return change
 
 
-def _norms(pixels: Array) -> Array:
-    """Return the norm of each input (N,)."""
-    norms: Array = np.sqrt(np.square(pixels).sum(axis=(0, 1, 2)))
-    return norms
+def _random_transform(random: np.random.Generator, size: tuple[int, int]) -> Transform:
+    """Return a random transform of images of a size."""
+    down, right = random.uniform(-1, 1, 2) * LARGEST_SHIFT * min(size)
+    angle = random.uniform(-LARGEST_ANGLE, LARGEST_ANGLE)
+    return similarity(size, (down, right), random.uniform(*SCALES), angle)
 
 
-def _blur(pixels: Array, std: float) -> Array:
-    """Return inputs blurred with a Gaussian; small inputs are not blurred."""
-    from scipy.ndimage import gaussian_filter1d
+def within_norm(images: Array, bounds: Array) -> Array:
+    """Return images (N, C, H, W), scaled so that their norms are at most the bounds (N,)."""
+    result: Array = images * np.minimum(1, _factors(images, bounds))
+    return result
 
-    if min(pixels.shape[1:3]) < SMALLEST_BLURRED_SIDE:
-        return pixels
-    rows = gaussian_filter1d(pixels, std, axis=1, mode="nearest")
-    smooth: Array = gaussian_filter1d(rows, std, axis=2, mode="nearest")
-    return smooth
+
+def within_norm_backward(images: Array, bounds: Array, gradient: Array) -> Array:
+    """Return the gradient of images, given that of the scaled images.
+
+    If y = b·x/|x|, then dx = b/|x| · (dy − u·(u·dy)) with the unit vector u = x/|x|.
+    """
+    factors = _factors(images, bounds)
+    units = images / np.maximum(norms(images), SMALLEST_NORM)
+    tangent = gradient - units * (units * gradient).sum(axis=(1, 2, 3), keepdims=True)
+    result: Array = np.where(factors < 1, factors * tangent, gradient)
+    return result
+
+
+def _factors(images: Array, bounds: Array) -> Array:
+    """Return the bound of each image divided by its norm, (N, 1, 1, 1)."""
+    factors: Array = bounds[:, np.newaxis, np.newaxis, np.newaxis].astype(images.dtype) / np.maximum(
+        norms(images), SMALLEST_NORM
+    )
+    return factors
+
+
+def norms(images: Array) -> Array:
+    """Return the norm of each image (N, C, H, W), as (N, 1, 1, 1)."""
+    result: Array = np.sqrt(np.square(images).sum(axis=(1, 2, 3), keepdims=True))
+    return result

@@ -11,7 +11,7 @@ import numpy as np
 from cnnfx.errors import ArgumentError
 from cnnfx.features.deconvnet import project
 from cnnfx.features.images import ImageSource, check_channels, reads_whole_images
-from cnnfx.features.maximization import MaximizedInput, maximize, without_padding
+from cnnfx.features.maximization import MaximizedInput, maximize
 from cnnfx.features.top_patches import TopActivation, TopPatch, cut_patches, find_top_activations
 from cnnfx.nn.layers import Layer, Pool, Shape
 from cnnfx.nn.network import Network
@@ -243,7 +243,6 @@ def _maximize(
     progress: Progress,
 ) -> list[list[MaximizedInput]]:
     """Return the maximized inputs of each channel, an empty list for dead channels."""
-    unpadded = network if network.is_classifier else without_padding(network)
     bounds = {
         channel: _norm_bound(of_channel, shape)
         for channel, of_channel in zip(channels, patches, strict=True)
@@ -251,7 +250,7 @@ def _maximize(
     }
     total = len(bounds) * MAXIMIZED_INPUTS
     results = maximize(
-        unpadded, shape, list(bounds), list(bounds.values()), seed, MAXIMIZED_INPUTS,
+        network, shape, list(bounds), list(bounds.values()), seed, MAXIMIZED_INPUTS,
         lambda done: progress("inputs", done, total),
     )  # fmt: skip
     maximized = dict(zip(bounds, results, strict=True))

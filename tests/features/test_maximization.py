@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnfx.features import ImageArray, find_patterns
-from cnnfx.features.maximization import _project_to_bounds, maximize
+from cnnfx.features.maximization import maximize, within_norm, within_norm_backward
 from cnnfx.nn.input import Input
 from cnnfx.system.threads import set_threads
 from tests.features.networks import layer, network, random_layer
@@ -41,18 +41,26 @@ def test_every_channel_has_its_own_input():
         assert result.pixels.sum() == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_projection_to_the_bounds_is_the_nearest_input_within_them(seed):
-    random = np.random.default_rng(seed)
-    x, bound = random.normal(0.4, 1, (1, 4, 4, 1)), np.array([1.2])
-    result = _project_to_bounds(x, bound)
-    assert result.min() >= 0
-    assert result.max() <= 1
-    assert np.linalg.norm(result) <= 1.2 + 1e-12
-    for _ in range(200):  # no other input within the bounds is nearer
-        other = np.clip(result + random.normal(0, 0.2, x.shape), 0, 1)
-        other *= min(1, 1.2 / np.linalg.norm(other))
-        assert np.linalg.norm(other - x) >= np.linalg.norm(result - x) - 1e-3
+def test_images_within_the_norm_stay_as_they_are_and_others_are_scaled():
+    images = np.random.default_rng(0).random((2, 3, 4, 4))
+    images *= np.array([0.5, 3])[:, np.newaxis, np.newaxis, np.newaxis] / np.sqrt(
+        (images**2).sum((1, 2, 3), keepdims=True)
+    )
+    bounded = within_norm(images, np.array([1.0, 1.0]))
+    np.testing.assert_array_equal(bounded[0], images[0])
+    np.testing.assert_allclose(bounded[1], images[1] / 3)
+
+
+def test_the_gradient_of_the_norm_bound_equals_finite_differences():
+    random = np.random.default_rng(1)
+    images, gradient, direction = random.random((3, 2, 1, 4, 4))
+    bounds = np.array([0.9, 1.1]) * np.sqrt((images**2).sum((1, 2, 3)))
+    above, below = (within_norm(images + step * direction, bounds) for step in (1e-6, -1e-6))
+    np.testing.assert_allclose(
+        (within_norm_backward(images, bounds, gradient) * direction).sum((1, 2, 3)),
+        ((above - below) / 2e-6 * gradient).sum((1, 2, 3)),
+        rtol=1e-6,
+    )
 
 
 def patches(count=200):
