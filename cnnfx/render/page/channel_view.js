@@ -44,7 +44,8 @@ class ChannelView {
   update() {
     if (!this.opened) return;
     const { network, maps } = this.page;
-    const { layer: number, channel } = this.opened;
+    Object.assign(this, computingChannel(network, maps, this.opened.layer, this.opened.channel));
+    const { number, channel } = this;
     const layer = network.layers[number - 1];
     const output = layer.outputs[channel];
     this.views = [];
@@ -56,7 +57,7 @@ class ChannelView {
       {},
       "How ",
       createElement("strong", {}, channelTitle(output.name)),
-      " is computed",
+      number === this.opened.layer ? " is computed" : ` of ${layer.title} is computed`,
     );
     this.element.setAttribute("aria-label", `How ${output.name} is computed`);
     this.element.replaceChildren(
@@ -121,8 +122,8 @@ class ChannelView {
       const of = filters.length > 1 ? ` of ${name}` : "";
       addStep(terms.length > 1 ? "Σ" : "+", `${title.trim()}${of}`, this.addMap(title, values, height, width));
     }
-    const final = this.page.maps[this.opened.layer];
-    const start = this.opened.channel * final.height * final.width;
+    const final = this.page.maps[this.number];
+    const start = this.channel * final.height * final.width;
     const result = final.values.subarray(start, start + final.height * final.width);
     const steps = [];
     if (!layer.shape && layer.sources.length > 1 && layer.join !== "concat" && !combined)
@@ -142,11 +143,11 @@ class ChannelView {
   /** Return a map of the layer's joined input. */
   inputMap(channel) {
     const { page } = this;
-    const maps = layerInput(page.network, page.maps, this.opened.layer);
+    const maps = layerInput(page.network, page.maps, this.number);
     const size = maps.height * maps.width;
     const values = maps.values.subarray(channel * size, (channel + 1) * size);
     const view = this.addMap("input", values, maps.height, maps.width);
-    view.colorOfValue = describeInputChannel(page, page.network.layers[this.opened.layer - 1], channel).color;
+    view.colorOfValue = describeInputChannel(page, page.network.layers[this.number - 1], channel).color;
     view.isInput = true;
     return view.canvas;
   }
@@ -154,7 +155,7 @@ class ChannelView {
   /** Return a view of a map. Maps from the combination on are drawn as the channel itself, `isResult`; those before by
       one common range. */
   addMap(title, values, height, width, isResult = false) {
-    const view = new MapView(this.opened.layer, this.opened.channel, title);
+    const view = new MapView(this.number, this.channel, title);
     Object.assign(view, { values, width, height, isResult });
     view.canvas.tabIndex = -1;
     view.canvas.setAttribute("role", "img");
@@ -168,7 +169,7 @@ class ChannelView {
   pinPixel(view, event) {
     if (view.isInput) return;
     const { row, column } = view.pixelAt(event.clientX, event.clientY);
-    const { pool } = this.page.network.layers[this.opened.layer - 1];
+    const { pool } = this.page.network.layers[this.number - 1];
     const isPooled = !pool || view.isPooled;
     const { height, width } = this.computed;
     const [y, x] = isPooled ? [row, column] : [windowOf(pool, 0, height, row), windowOf(pool, 1, width, column)];
@@ -185,10 +186,9 @@ class ChannelView {
   /** Draw the maps in the current color scale. */
   draw() {
     if (!this.opened) return;
-    const { page } = this;
-    const { layer: number, channel } = this.opened;
+    const { page, number, channel } = this;
     const before = this.views.filter(({ isInput, isResult }) => !isInput && !isResult);
-    const largest = Math.max(...before.map(({ values }) => largestMagnitude(values)));
+    const largest = Math.max(0, ...before.map(({ values }) => largestMagnitude(values)));
     const common = linearScale("signed", -largest, largest);
     for (const view of this.views) {
       const scale = view.isResult ? page.scales[number][channel] : common;
@@ -197,13 +197,13 @@ class ChannelView {
       view.show(view.width, view.height, picture, isBlackAtZero(scale, page.colorScale));
       view.canvas.setAttribute("aria-label", view.label);
     }
-    this.element.querySelector(".legend").replaceChildren(colorBar(common, page.table));
+    this.element.querySelector(".legend").replaceChildren(...(before.length ? [colorBar(common, page.table)] : []));
   }
 
   /** Show the value of each map at the selected pixel, and mark it, if the pixel is one of the channel. */
   showPixel({ view: selected, row, column }, trace) {
     if (!this.opened) return;
-    const { pool } = this.page.network.layers[this.opened.layer - 1];
+    const { pool } = this.page.network.layers[this.number - 1];
     for (const view of this.views.filter(({ isInput }) => !isInput)) {
       const [y, x] = pool && !view.isPooled && trace ? trace.positions[trace.blockIndex] : [row, column];
       const isShown = selected === this.opened;

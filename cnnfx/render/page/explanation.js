@@ -137,7 +137,7 @@ function joinedElement(layer, { channel, parts, sum }, inputOf) {
   const sign = layer.join === "add" ? "+" : "×";
   const elements = cells.flatMap((cell, index) => (index ? [signElement(sign), cell] : [cell]));
   if (parts.length > 1) elements.push(signElement("="), createElement("strong", { class: "sign" }, numberText(sum)));
-  return createElement("div", { class: "product" }, ...elements);
+  return createElement("div", { class: "product joined" }, ...elements);
 }
 
 /** Return the products of each input channel that a filter reads, and the number of the others. */

@@ -18,7 +18,11 @@ function explainSelection(page) {
   byId("pin").setAttribute("aria-pressed", String(page.pinned));
   byId("pin").textContent = page.pinned ? "Pinned" : "Pin";
   byId("explanation-heading").textContent = page.isStrongest ? strongestTitle(page) : "Selected pixel";
-  const trace = number ? traceOutput(page.network, page.maps, number, channel, row, column, page.blockIndex) : null;
+  const traceOf = (from) =>
+    traceOutput(page.network, page.maps, from.number, from.channel, row, column, page.blockIndex);
+  const trace = number ? traceOf({ number, channel }) : null;
+  const source = number ? computingChannel(page.network, page.maps, number, channel) : null; // where the sums are
+  const sourceTrace = source && source.number !== number ? traceOf(source) : null;
   const marked = page.views.flat().filter(({ marks }) => marks.length);
   marked.forEach((other) => {
     other.marks = [];
@@ -26,9 +30,9 @@ function explainSelection(page) {
   view.marks = [{ kind: "position", top: row, left: column, bottom: row + 1, right: column + 1 }];
   if (trace) markReceptiveField(page, trace);
   new Set([...marked, ...page.views.flat().filter(({ marks }) => marks.length)]).forEach((other) => other.draw());
-  page.channelView.showPixel(page.selected, trace);
+  page.channelView.showPixel(page.selected, sourceTrace ?? trace);
   const position = `column ${column}, row ${row}`;
-  if (trace) explainOutput(page, trace, position);
+  if (trace) explainOutput(page, trace, sourceTrace && { ...source, trace: sourceTrace }, position);
   else explainInput(page, row, column, position);
 }
 
@@ -68,7 +72,9 @@ function rectangles(rows, columns, kind) {
   return vertical.flatMap(([top, bottom]) => horizontal.map(([left, right]) => ({ kind, top, left, bottom, right })));
 }
 
-function explainOutput(page, trace, position) {
+/** Show the arithmetic of the selected output. If its layer only passes it on, `source` is { number, channel, trace }
+    of the layer that computes it. */
+function explainOutput(page, trace, source, position) {
   const { layer: number, channel } = page.selected.view;
   const layer = page.network.layers[number - 1];
   const output = layer.outputs[channel];
@@ -79,10 +85,8 @@ function explainOutput(page, trace, position) {
     colorBar(page.scales[number][channel], page.table, { value: trace.result }),
   );
   byId("sum").replaceChildren(
-    ...normalizationNote(page, number),
-    ...(layer.given
-      ? [createElement("p", { class: "note" }, "The weights of this layer are not on the page.")]
-      : explanationElements(trace, layer, output, (below) => describeInputChannel(page, layer, below), page.opened)),
+    ...traceElements(page, number, channel, trace),
+    ...(source ? sourceElements(page, source) : []),
   );
   const sums = trace.filters.map((filter) => {
     const prefix = trace.filters.length > 1 ? `filter ${filter.name}: ` : "";
@@ -92,6 +96,27 @@ function explainOutput(page, trace, position) {
   announce(
     `${name}, ${layer.title}, ${position}: ${sums.join("; ")}; value ${numberText(trace.result)}.${page.pinned ? " Pinned." : ""}`,
   );
+}
+
+/** Return the elements that explain an output of layer `number`. */
+function traceElements(page, number, channel, trace) {
+  const layer = page.network.layers[number - 1];
+  const inputOf = (below) => describeInputChannel(page, layer, below);
+  return [
+    ...normalizationNote(page, number),
+    ...explanationElements(trace, layer, layer.outputs[channel], inputOf, page.opened),
+  ];
+}
+
+/** Return the elements that explain an output of a layer whose maps another layer passes on. */
+function sourceElements(page, { number, channel, trace }) {
+  const layer = page.network.layers[number - 1];
+  const name = channelTitle(layer.outputs[channel].name);
+  return [
+    createElement("h3", {}, `How ${name} of ${layer.title} is computed`),
+    createElement("p", { class: "about" }, layerText(layer)),
+    ...traceElements(page, number, channel, trace),
+  ];
 }
 
 /** Return the name of a channel outside its layer: "map 3" if the name is a number. */

@@ -69,3 +69,14 @@ function channelCount(network, maps, number) {
 function partPosition({ height, width }, row, column) {
   return height === 1 && width === 1 ? { row: 0, column: 0 } : { row, column };
 }
+
+/** Return the layer that computes a channel of layer `number`, and its channel, { number, channel }: a layer that only
+    passes on the maps of others, side by side, computes nothing. */
+function computingChannel(network, maps, number, channel) {
+  const layer = network.layers[number - 1];
+  const { shape, combine, activation, pool, given } = layer;
+  const passesOn = !shape && !combine.length && activation === "none" && !layer.local_response && !pool && !given;
+  const parts = passesOn ? inputParts(network, maps, layer, channel) : [];
+  if (parts.length !== 1 || !parts[0].number || network.layers[parts[0].number - 1].given) return { number, channel };
+  return computingChannel(network, maps, parts[0].number, parts[0].channel);
+}
