@@ -67,6 +67,8 @@ EXPLANATIONS = {
     "occlusion": "color: how far the score of the class falls where {patch} pixels are covered",
 }
 """What the colors are, for each method."""
+FRAME_EXPLANATION = " · frame: what the network reads"
+"""Is added where the network reads a part of the photograph."""
 
 
 class Shown(NamedTuple):
@@ -132,7 +134,7 @@ def evidence_picture(
         for panel in panels:
             draw_frame(panel.picture, shown.frame, FRAME_COLOR, FRAME_THICKNESS)
     panels = [panel._replace(picture=add_frame(panel.picture)) for panel in panels]
-    return _arranged(panels, title, partial(_legend, evidence, largest, colormap))
+    return _arranged(panels, title, partial(_legend, evidence, largest, colormap, shown.frame is not None))
 
 
 class Panel(NamedTuple):
@@ -255,10 +257,11 @@ def _arranged(panels: Sequence[Panel], title: str, legend: Callable[[int], Level
     return canvas
 
 
-def _legend(evidence: Evidence, largest: float, colormap: str, width: int) -> Levels:
+def _legend(evidence: Evidence, largest: float, colormap: str, is_framed: bool, width: int) -> Levels:
     """Draw the bar of the color scale with its numbers, and below it what they are, on `width` pixels."""
     size, line = NOTE_FONT_SIZE, line_height(NOTE_FONT_SIZE)
-    texts = wrap(EXPLANATIONS[evidence.method].format(patch=size_text(evidence.patch or (0, 0))), size, width)
+    text = EXPLANATIONS[evidence.method].format(patch=size_text(evidence.patch or (0, 0)))
+    texts = wrap(text + FRAME_EXPLANATION * is_framed, size, width)
     canvas = blank((len(texts) + 1) * line, width, color=True)
     if largest:
         low = f"{MINUS}{format_scale_number(largest)}" if colormap == "diverging" else "0"

@@ -8,12 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.interpolate import interpn
 
 from cnnfx.errors import ArgumentError
 from cnnfx.features.evidence import find_evidence, mean_color
+from cnnfx.formats import load_network
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.training.prepare import prepare
+from tests.cli.commands import SAMPLES
 from tests.features.networks import layer, network, random_layer, with_head
 
 CLASSES = ("a", "b", "c")
@@ -192,3 +196,18 @@ def test_a_layer_that_the_scores_do_not_need_is_refused(random, image) -> None:
 def test_a_network_without_classes_is_refused(random, image) -> None:
     with pytest.raises(ArgumentError, match="tiny has no class"):
         find_evidence(network(random_layer(random, (4, 2, 3, 3))), image, [0])
+
+
+def test_occlusion_agrees_roughly_with_activation_maps_of_a_photograph(monkeypatch) -> None:
+    """Both are high on the face of the cat: measured correlations are 0.5 to 0.6, that of unrelated maps is about 0."""
+    monkeypatch.setattr("cnnfx.features.evidence.OCCLUSIONS", 9)
+    net = load_network("squeezenet")
+    pixels = prepare(net, SAMPLES / "chelsea.png").pixels
+    classes = [net.classes.index(name) for name in ("Egyptian cat", "tiger cat", "tabby cat")]
+    covered = find_evidence(net, pixels, classes, "occlusion")
+    cam = find_evidence(net, pixels, classes)
+    rows, columns = np.meshgrid(covered.rows, covered.columns, indexing="ij")
+    for values, falls in zip(cam.maps, covered.maps, strict=True):
+        at = interpn((cam.rows, cam.columns), values, (rows, columns), bounds_error=False, fill_value=None)
+        assert np.corrcoef(at.ravel(), falls.ravel())[0, 1] > 0.4
+        assert at[falls >= np.quantile(falls, 0.9)].mean() > 1.1 * at.mean()
