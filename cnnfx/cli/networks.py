@@ -144,10 +144,27 @@ def build_network(
         upper[-1] = settings.apply_to_last_layer(upper[-1])
     else:
         networks = [settings.apply_to_last_layer(network) for network in networks]
+    _check_can_be_combined(networks)
     network = concat(networks)
-    for above in upper:
-        network = network.then(above)
+    if upper:
+        network = network.upto(network.maps_layer)  # the filters slide over maps, not over the scores of classes
+    try:
+        for above in upper:
+            network = network.then(above)
+    except ArgumentError as error:
+        raise usage_error(error) from error
     return network
+
+
+def _check_can_be_combined(networks: Sequence[Network]) -> None:
+    """Raise UsageError if one of several networks of `--filters` and `--kernel` has more layers, or no filters."""
+    for network in networks if len(networks) > 1 else ():
+        if len(network.layers) > 1 or network.layers[0].conv is None:
+            has = f"{len(network.layers)} layers" if len(network.layers) > 1 else "no filters"
+            raise UsageError(
+                f"{network.name} has {has}, so it cannot be combined with other filters into one layer. Give it alone, "
+                "or add layers that read its maps with --then."
+            )
 
 
 def _typed_kernels(kernels: Sequence[str], model: Network | None) -> list[Network]:

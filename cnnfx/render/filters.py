@@ -45,6 +45,8 @@ MAX_NAME_EMS = 20
 """The longest name of a filter in a table with its range, in font sizes; longer ones are shortened."""
 SMALL_GAP = 2
 """Pixels between the kernels of a small picture."""
+MAX_FRAMED_WEIGHTS = 32
+"""More kernels of 1×1 than this have no frames in a small picture."""
 MAX_TABLE_CHANNELS = 64
 """The most input channels of a table; with more, the weights make a matrix without frames."""
 MAX_TABLE_KERNELS = 4096
@@ -215,7 +217,7 @@ def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, heig
     """Draw a filter as a small picture: its kernels side by side, in several rows if they are larger then.
 
     A filter on red, green and blue is drawn as one color picture. The places of channels that the filter does not use
-    are empty, in a light frame.
+    are empty, in a light frame. Many kernels of 1×1 are squares without frames, row by row.
 
     Parameters
     ----------
@@ -229,6 +231,8 @@ def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, heig
     -------
     uint8 array (height, width) or (height, width, 3)
     """
+    if len(weights) > MAX_FRAMED_WEIGHTS and weights.shape[1:] == (1, 1):
+        return _dense_picture(kernel_levels(weights.ravel()), width, height)
     kernels = [color_picture(weights, inputs)] if are_colors(inputs) else list(kernel_levels(weights))
     is_used = np.ones(1, np.bool_) if are_colors(inputs) else used_channels(weights)
     count, (kernel_height, kernel_width) = len(kernels), kernels[0].shape[:2]
@@ -246,6 +250,16 @@ def small_picture(weights: NDArray[Any], inputs: Sequence[str], width: int, heig
         framed[channel] = add_frame(np.full_like(framed[channel][1:-1, 1:-1], BACKGROUND), UNUSED_FRAME_LEVEL)
     framed += [np.full_like(framed[0], BACKGROUND)] * (rows * columns - count)
     return grid_of_pictures(framed, columns, SMALL_GAP)
+
+
+def _dense_picture(levels: Levels, width: int, height: int) -> Levels:
+    """Draw many weights `(C,)` row by row as squares without lines between them, in one frame."""
+    scale = max(1, int(math.sqrt((width - 2) * (height - 2) / len(levels))))
+    rows = max(1, (height - 2) // scale)
+    columns = math.ceil(len(levels) / rows)
+    squares = np.full(rows * columns, BACKGROUND, np.uint8)
+    squares[: len(levels)] = levels
+    return add_frame(enlarge(squares.reshape(rows, columns), scale))
 
 
 def grid_of_pictures(pictures: Sequence[Levels], columns: int, gap: int) -> Levels:

@@ -133,13 +133,13 @@ def draw_overlay(image: Image, layers: Sequence[tuple[int, FeatureMaps]], option
     color_scale = ColorScale("positive", "all", clip=options.color_scale.clip, limits=options.color_scale.limits)
     parts, found = [], []
     for number, maps in layers:
-        caption = picture_caption(image, number, maps)
+        caption, title = picture_caption(image, number, maps), maps.network.layer_title(number)
         shown, note = _strongest_channels(maps)
         peaks = framed_peaks(shown, options.peaks)
         parts.append(_draw_layer(image, caption, shown, peaks, color_scale, view, options))
-        notes += [f"layer {number}: {note}"] if note else []
+        notes += [f"{title}: {note}"] if note else []
         if not peaks:
-            notes.append(f"{image.name}: nothing found: no value of layer {number} is above 0.")
+            notes.append(f"{image.name}: nothing found: no value of {title} is above 0.")
         found.append(peaks)
     return Overlay(np.concatenate(parts), found, tuple(notes))
 
