@@ -7,6 +7,7 @@ function layOut(page) {
   const { network, source } = page;
   byId("input-map").append(mapCard(page.views[0][0], source.title));
   byId("input").classList.toggle("photo", source.image.width > PHOTO_WIDTH);
+  byId("layers").append(...graphSection(page));
   page.shown.forEach((number) => {
     const layer = network.layers[number - 1];
     const cards = layer.outputs.map((output, channel) =>

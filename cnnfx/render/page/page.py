@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 SCRIPTS = (
     "data", "geometry", "combinations", "joins", "activations", "pooling", "forward", "classifier", "trace",
     "channel_maps", "receptive_field", "color_scale", "rounding", "colors", "resampling", "digit_preprocessing",
-    "picture", "layer_text", "toml",
-    "elements", "legend", "map_view", "pointing", "filter_picture", "explanation", "pen", "layout", "classes",
-    "explanation_panel", "channel_view", "number_cell", "kernel_editor", "image_input", "controls", "main",
+    "picture", "layer_text", "toml", "graph_layout",
+    "elements", "legend", "map_view", "pointing", "filter_picture", "explanation", "pen", "graph_view", "layout",
+    "classes", "explanation_panel", "channel_view", "number_cell", "kernel_editor", "image_input", "controls", "main",
 )  # fmt: skip
 """The scripts of the page, each of which uses only those before it."""
 LARGE_PAGE_BYTES = 2_000_000

@@ -312,3 +312,39 @@ def test_the_field_of_the_squeezenet_preset_is_that_of_python():
     field = receptive_field(network, image.shape)
     assert found["rows"] == field.rows.indexes(row).tolist()
     assert found["columns"] == field.columns.indexes(column).tolist()
+
+
+def layout_of(network: Network, image: Image):
+    body = "return graphLayout(readNetwork(given.network).layers);"
+    return run_in_node(body, page_data_of(network, image))
+
+
+def test_branches_are_drawn_side_by_side_below_what_they_read():
+    conv = Conv(np.ones((1, 1, 1, 1), "f4"), np.zeros(1, "f4"))
+    layers = (
+        Layer(conv, ("a",), name="stem"),
+        Layer(conv, ("a",), name="left"),
+        Layer(conv, ("a",), name="right", sources=("stem",)),
+        Layer(name="both", sources=("left", "right")),
+        Layer(name="skip", sources=("both", "input")),
+    )
+    image = Image("image", np.ones((1, 3, 3), np.uint8), ("gray",))
+    layout = layout_of(Network(layers), image)
+    places = {node["number"]: (node["row"], node["x"]) for node in layout["nodes"]}
+    assert [row for row, _ in places.values()] == [0, 1, 2, 2, 3, 4]
+    assert places[3][1] - places[2][1] == pytest.approx(1)
+    skip = next(edge for edge in layout["edges"] if (edge["from"], edge["to"]) == (0, 5))
+    assert [point["row"] for point in skip["points"]] == [0, 1, 2, 3, 4]
+
+
+def test_nodes_and_edges_of_a_drawn_graph_do_not_overlap(graphs):
+    for network, (_, image) in zip([complete(network) for network, _ in graphs[:20]], graphs, strict=False):
+        layout = layout_of(network.bind(image.channel_names), image)
+        rows: dict[int, list[float]] = {}
+        for node in layout["nodes"]:
+            rows.setdefault(node["row"], []).append(node["x"])
+        for places in rows.values():
+            assert all(np.diff(sorted(places)) > 0.999)
+        for edge in layout["edges"]:
+            for point in edge["points"][1:-1]:
+                assert all(abs(point["x"] - place) > 0.69 for place in rows[point["row"]])
