@@ -165,8 +165,9 @@ class FeatureMaps:
         by_number = {len(maps.network.layers): maps for maps in self._computed_with}
         top = by_number[max(by_number)]
         found = top._forward([(number, (0, maps.shape[1])) for number, maps in by_number.items()])
-        for maps in self._computed_with:
-            maps._keep(found[len(maps.network.layers)], top._magnitudes)
+        for number, maps in by_number.items():
+            maps._keep(found[number], top._magnitudes)
+            maps._computed_with = ()  # no cycle of references keeps the arrays in memory
 
     def _compute(self, first: int, last: int) -> Floats:
         number = len(self.network.layers)

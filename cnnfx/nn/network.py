@@ -22,7 +22,7 @@ from cnnfx.nn.joins import joined_names, joined_shape
 from cnnfx.nn.layers import INPUT, Activation, Array, Layer, Shape
 from cnnfx.nn.pixel_conv import pixel_conv_of
 from cnnfx.nn.rounding import rounding_errors
-from cnnfx.nn.statistics import channel_statistics, largest_magnitudes
+from cnnfx.nn.statistics import channel_magnitudes
 from cnnfx.system.sizes import counted, size_text
 from cnnfx.system.suggest import did_you_mean
 
@@ -535,7 +535,7 @@ class _ForwardPass(NamedTuple):
 
     def rounding_errors(self) -> list[float]:
         """Return bounds of the rounding errors of the last layer's output channels for one image."""
-        image, *below = (largest_magnitudes(channel_statistics([(0, each)])) for each in (self.image, *self.maps[:-1]))
+        image, *below = (channel_magnitudes(each) for each in (self.image, *self.maps[:-1]))
         largest = self.network.input.normalized_magnitudes(image)
         layers, sources = self.network.layers, self.network._sources
         errors = rounding_errors(layers, sources, largest, dict(enumerate(below, 1)), [1] if self.exact_sums else [])
