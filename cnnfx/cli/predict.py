@@ -97,7 +97,7 @@ def predict(
     \b
       cnnfx predict photo.jpg --model squeezenet
       cnnfx predict photo.jpg -m squeezenet -o why.png
-      cnnfx predict photos/ -m squeezenet -o 'why/{stem}.png' --method occlusion
+      cnnfx predict photos/ -m squeezenet -o why/ --method occlusion
       cnnfx predict digits/ --model small.npz --top 1
       cat seven.png | cnnfx predict - --json
     """

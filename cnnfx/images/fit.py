@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -94,7 +95,9 @@ def _check_values(image: Image) -> None:
     if image.values.dtype != np.float32:
         return
     low, high = float(image.values.min()), float(image.values.max())
-    if not (low >= -MAX_OVERSHOOT and high <= 1 + MAX_OVERSHOOT):  # as for NaN
+    if not math.isfinite(high - low):
+        raise ArgumentError(f"{image.name}: it holds NaN or infinity. A photograph has values from 0 to 1.")
+    if low < -MAX_OVERSHOOT or high > 1 + MAX_OVERSHOOT:
         raise ArgumentError(
             f"{image.name}: its values go from {low:g} to {high:g}. A photograph has values from 0 (black) to 1 "
             "(white); scale them."

@@ -23,7 +23,7 @@ from cnnfx.render.picture import Picture
 from cnnfx.system.arguments import whole_number
 from cnnfx.system.sizes import size_text
 from cnnfx.system.suggest import did_you_mean
-from cnnfx.training.predict import DEFAULT_MODEL, most_probable
+from cnnfx.training.predict import DEFAULT_MODEL, image_scores, most_probable
 from cnnfx.training.prepare import PreparedImage, check_classifier, prepare
 
 DEFAULT_CLASSES = 3
@@ -141,8 +141,9 @@ def evidence(
     check_classifier(network, network.name if isinstance(model, Network) else str(model))
     number = None if layer is None else network.layer_number(layer)
     prepared = prepare(network, image)
+    scores = image_scores(network, prepared)
     if classes is None:
-        numbers = most_probable(network.scores(prepared.pixels), whole_number("top", top, 1))
+        numbers = most_probable(scores, whole_number("top", top, 1))
     else:
         numbers = [class_number(network, each) for each in classes]
     found = find_evidence(network, prepared.pixels, numbers, method, number, progress)

@@ -34,7 +34,7 @@ def evaluate(network: Network, data: LabeledImages) -> Evaluation:
     """
     check_labeled_images(data)
     if network.is_classifier and tuple(data.classes) != network.classes:
-        trained, given = (", ".join(names[:CLASSES_IN_MESSAGE]) for names in (network.classes, tuple(data.classes)))
+        trained, given = (_listed(names) for names in (network.classes, tuple(data.classes)))
         raise ArgumentError(f"{data.name}: its classes are {given}; {network.name} was trained on {trained}.")
     batches = (
         as_floats(data.images[first : first + BATCH_IMAGES]) for first in range(0, len(data.labels), BATCH_IMAGES)
@@ -118,6 +118,12 @@ class Evaluation:
             }
             for k, name in enumerate(self.classes)
         ]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Return the names of classes for a message, of many only the first."""
+    more = [f"{len(names) - CLASSES_IN_MESSAGE} more"] if len(names) > CLASSES_IN_MESSAGE else []
+    return ", ".join([*names[:CLASSES_IN_MESSAGE], *more])
 
 
 def _ratio(part: int, whole: int) -> float | None:

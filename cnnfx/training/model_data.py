@@ -36,7 +36,7 @@ def load_model_data(network: Network, spec: str | None = None, load: Callable[..
     spec, seed = spec or trained_on, network.meta.get("seed", 0)
     if is_name(spec):
         return load(spec, seed=seed)
-    count, height, width = network.training_shape or (1, 0, -1)
+    count, height, width = network.input_shape or (1, 0, -1)
     try:
         return load(spec, size=height if height == width else None, channels="rgb" if count == 3 else "gray", seed=seed)
     except ArgumentError:  # not a folder of images: it has one size only

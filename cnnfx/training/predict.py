@@ -9,12 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cnnfx.errors import ArgumentError
 from cnnfx.formats.load import load_network
 from cnnfx.images import Image
+from cnnfx.nn.classifier import softmax
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.system.arguments import whole_number
-from cnnfx.training.prepare import check_classifier, prepare
+from cnnfx.training.prepare import PreparedImage, check_classifier, prepare
 
 DEFAULT_MODEL = "model.npz"
 """The model that is used if none is given."""
@@ -97,12 +99,29 @@ def predict(
     top = default_top(network) if top is None else whole_number("top", top, 1)
     check_classifier(network, network.name if isinstance(model, Network) else str(model))
     prepared = prepare(network, image)
-    probabilities = network.probabilities(prepared.pixels)
+    probabilities = softmax(image_scores(network, prepared))
     classes = tuple(
         ClassProbability(network.classes[index], float(probabilities[index]))
         for index in most_probable(probabilities, top)
     )
     return Prediction(prepared.image.name, classes, prepared.notes)
+
+
+def image_scores(network: Network, prepared: PreparedImage) -> Array:
+    """Return the scores `(K,)` of the classes of an image.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = network.scores(prepared.pixels)
+    if not np.isfinite(scores).all():
+        raise ArgumentError(
+            f"{prepared.image.name}: the scores of {network.name} are not finite. Its weights may be damaged."
+        )
+    return scores
 
 
 def default_top(network: Network) -> int:

@@ -70,7 +70,13 @@ def test_overshooting_values_are_clipped() -> None:
     np.testing.assert_array_equal(pixels, [[[0, 0.5, 1]]])
 
 
-@pytest.mark.parametrize("values", [[0, 255], [-2.1, 2.6], [np.nan, 1]], ids=["0..255", "normalized", "NaN"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_array_with_values_that_are_not_finite_is_refused(value) -> None:
+    with pytest.raises(ArgumentError, match="array: it holds NaN or infinity"):
+        squash(as_image(np.array([[[value, 1]]], np.float32)), 1, 2)
+
+
+@pytest.mark.parametrize("values", [[0, 255], [-2.1, 2.6]], ids=["0..255", "normalized"])
 @pytest.mark.parametrize("fit", [squash, crop_middle])
 def test_an_array_with_values_outside_0_to_1_is_refused(values, fit) -> None:
     with pytest.raises(ArgumentError, match=r"array: its values go from .* to .*. A photograph has values from 0"):
