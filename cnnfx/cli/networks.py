@@ -186,6 +186,7 @@ def _renamed(network: Network, name: str) -> Network:
 
 def _with_settings_of(model: Network, network: Network) -> Network:
     source, layer = model.layers[0], network.layers[0]
+    assert layer.conv is not None
     settings = {name: getattr(source.conv, name) for name in ("stride", "dilation", "padding", "border")}
     layer = replace(layer, conv=replace(layer.conv, **settings), activation=source.activation, pool=source.pool)
     return replace(network, layers=(layer,), input=model.input)

@@ -174,7 +174,7 @@ class Point:
     """
 
     patch: Patch
-    sums: tuple[Sum, ...] | tuple[Read, ...]
+    sums: tuple[Sum | Read, ...]
     combination: str
     function: Activation
     channel: int = 0
@@ -230,7 +230,7 @@ class Point:
         """The value after activation and normalization."""
         if self.response is None:
             return self.activated
-        return self.activated / self.response_base**self.response.beta
+        return float(self.activated / self.response_base**self.response.beta)
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,7 +183,7 @@ def channel_strengths(maps: FeatureMaps, at: tuple[int, int] | None = None) -> l
     x, y = at
     check_position(maps, y, x)
     outputs = values_at(maps, len(maps.network.layers), np.array([y]), np.array([x])).ravel()
-    return np.nan_to_num(outputs, nan=-np.inf).tolist()
+    return [float(value) for value in np.nan_to_num(outputs, nan=-np.inf)]
 
 
 def largest_outputs(maps: FeatureMaps, x: int, y: int, count: int) -> list[int]:
