@@ -57,7 +57,8 @@ def band_height(network: Network, shape: Shape, limit: int) -> int:
     else:
         heights = [-(-height >> halvings) for halvings in range(height.bit_length())]
         small = min(band_rows(channels * width), height)
-        at_once = is_kept(network, shape) and _peak_bytes(network, shape, height) <= WORKING_BYTES
+        is_small = channels * height * width * VALUE_BYTES <= MAX_CACHED_BYTES
+        at_once = is_small and _peak_bytes(network, shape, height) <= WORKING_BYTES
         if not at_once and _overhead(network, shape, small) <= MAX_OVERHEAD:
             heights.insert(0, small)
     for bound in (min(WORKING_BYTES, limit), limit):
