@@ -71,7 +71,7 @@ class PageContents(NamedTuple):
             limit = _megabytes(MAX_WEIGHT_BYTES)
             reason = f"the layers up to it have {_megabytes(weights)} of weights, and a page holds up to {limit}"
         text = f"shows {titles} only: {reason}"
-        return text if self.is_live else f"{text}. The maps that it reads belong to this image"
+        return text if self.is_live else f"{text}. It cannot open other images: that needs the other layers"
 
     def _after(self) -> range:
         """The numbers of the layers after the last one that is shown, which compute the scores of classes."""
@@ -105,7 +105,7 @@ def shown_layers(network: Network, requested: Sequence[int], some_channels: bool
         return tuple(sorted(needed))
     count = _map_count(network, requested)
     if count > MAX_SHOWN_MAPS and not (some_channels and len(requested) == 1):
-        what = "the layers together have" if len(requested) > 1 else f"{network.layer_owner(last)} has"
+        what = f"the layers of {network.name} have" if len(requested) > 1 else f"{network.layer_owner(last)} has"
         raise CnnfxError(f"{what} {count:,} maps; a page shows up to {MAX_SHOWN_MAPS:,}.", remedy="page_maps")
     return tuple(requested)
 
@@ -127,8 +127,10 @@ def page_contents(network: Network, image: Image, shown: Sequence[int] | None = 
     fits = weight_bytes(network, needed) <= MAX_WEIGHT_BYTES
     if fits and _product_count(network, image.shape) <= MAX_PRODUCTS:
         return PageContents(network, tuple(shown), needed)
-    last = max(shown)
-    return PageContents(network.upto(last), tuple(shown), frozenset(shown))
+    network = network.upto(max(shown))
+    passing = [number for number in shown if network.layers[number - 1].conv is None]
+    read = {source for number in passing for source in network.sources(number)}  # these have the filters
+    return PageContents(network, tuple(shown), frozenset(shown) | (read - {0}))
 
 
 def max_image_pixels(network: Network) -> int:

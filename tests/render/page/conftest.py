@@ -68,9 +68,10 @@ def visit(contexts, tmp_path: Path) -> Iterator[Callable]:
     problems: list[str] = []
     pages = []
 
-    def visit(network: Network, image: Image, color_scale: ColorScale | None = None, **settings):
+    def visit(network: Network, image: Image, color_scale: ColorScale | None = None, shown=None, **settings):
         path = tmp_path / "page.html"
-        path.write_text(make_page_text(network.bind(image.channel_names), image, color_scale), encoding="utf-8")
+        text = make_page_text(network.bind(image.channel_names), image, color_scale, shown)
+        path.write_text(text, encoding="utf-8")
         opened = contexts(**settings).new_page()
         pages.append(opened)
         opened.on("pageerror", lambda error: problems.append(str(error)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,11 +85,14 @@ def fallback_grid() -> Grid:
 
 
 def make_page_text(
-    network: Network | None = None, image: Image | None = None, color_scale: ColorScale | None = None
+    network: Network | None = None,
+    image: Image | None = None,
+    color_scale: ColorScale | None = None,
+    shown: Sequence[int] | None = None,
 ) -> str:
     image = image or Image("seven.png", np.zeros((1, 8, 8), np.uint8), ("gray",))
     network = network or cnnfx.load_network("edges").bind(image.channel_names)
-    return make_page(network, image, color_scale or ColorScale(), fallback_grid()).decode()
+    return make_page(network, image, color_scale or ColorScale(), fallback_grid(), shown).decode()
 
 
 def page_data_of(network: Network, image: Image) -> Any:
