@@ -85,6 +85,13 @@ def test_the_command_line_is_built_without_numpy_pillow_or_rich() -> None:
     assert not loaded_by("import cnnfx.cli") & {"numpy", "scipy", "PIL", "rich"}
 
 
+def test_fourier_transforms_load_no_scipy() -> None:
+    """The import of `scipy.fft` takes longer than the transforms of a photograph."""
+    code = "import numpy as np, cnnfx\ncnnfx.correlate(np.ones((1, 60, 60)), np.ones((1, 1, 20, 20)), method='fft')"
+    assert "cnnfx.conv.fft" in loaded_by(code)
+    assert "scipy" not in loaded_by(code)
+
+
 def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
     code = "import cnnfx\ncnnfx.load_network('edges').feature_maps(__import__('numpy').zeros((1, 28, 28), 'f4'))"
     assert "numpy" in loaded_by(code)
@@ -99,10 +106,11 @@ APPLY = {
     | {"legend", "number_text", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_filters", "toml_layers", "toml_schema", "toml_weights"},
     "nn": {"activations", "array_maps", "band_height", "bands", "combinations", "concat", "feature_maps", "forward"}
-    | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes", "statistics"},
+    | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes"}
+    | {"statistics"},
     "images": {"image", "load", "pillow"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "plain_products"}
-    | {"row_products", "separable"},
+    | {"pocketfft", "row_products", "separable"},
     "system": {"blas", "files", "memory", "sizes", "suggest", "threads"},
     "errors": set(),
 }  # fmt: skip

@@ -21,6 +21,13 @@ import numpy as np
 from cnnfx.conv.direct import correlate_direct
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.plain_products import correlate_rows
+from cnnfx.conv.pocketfft import (
+    fast_length,
+    inverse_real_transform,
+    inverse_transform,
+    real_transform,
+    transform,
+)
 from cnnfx.system.memory import buffer
 from cnnfx.system.threads import run_in_threads
 
@@ -56,13 +63,6 @@ SETUP_COST = 4_000_000
 """Time of the first transform of a call of `correlate`, in multiplications."""
 
 
-def scipy_fft() -> Any:
-    """Return the module `scipy.fft`. Its import is slow, and other methods do not need it."""
-    from scipy import fft
-
-    return fft
-
-
 class FftTile(NamedTuple):
     """A block of one image's output, and the size (rows, columns) of its transform."""
 
@@ -94,7 +94,11 @@ def _correlate(
         if not math.isfinite(pixels.sum()):
             correlate_rows(images, weights, bias, window, block, np.ones((block.products, 1), bool), out)
             return
-        spectrum = scipy_fft().rfft2(pixels, size)
+        padded = buffer("fft_input", (len(pixels), *size), pixels.dtype)
+        padded[:, : pixels.shape[1], : pixels.shape[2]] = pixels
+        padded[:, pixels.shape[1] :] = 0
+        padded[:, : pixels.shape[1], pixels.shape[2] :] = 0
+        spectrum = real_transform(padded, (1, 2))
         target = out[block.images.start, :, block.rows, block.columns]
         for k, filter_spectrum in enumerate(filters[size]):
             _inverse_transform(_sum_of_products(spectrum, filter_spectrum), size, window, target[k])
@@ -106,16 +110,17 @@ def _correlate(
 
 def transform_filters(weights: Array, window: Window, sizes: set[Pair]) -> dict[Pair, Array]:
     """Return the conjugate transforms (K, C, rows, columns//2 + 1) of the filters, for each size (rows, columns)."""
-    fft, (dh, dw), (eh, ew) = scipy_fft(), window.dilation, window.extent
+    (dh, dw), (eh, ew) = window.dilation, window.extent
     dtype = np.result_type(weights, np.complex64)
     spectra = {size: np.empty((*weights.shape[:2], size[0], size[1] // 2 + 1), dtype) for size in sizes}
 
     def work(task: tuple[Pair, int]) -> None:
         size, k = task
-        dilated = np.zeros((weights.shape[1], eh, ew), weights.dtype)
-        dilated[:, ::dh, ::dw] = weights[k]
-        rows = fft.rfft(dilated, size[1])  # the rows below are zero, and so are their transforms
-        np.conjugate(fft.fft(rows, size[0], axis=1), out=spectra[size][k])
+        dilated = np.zeros((weights.shape[1], eh, size[1]), weights.dtype)
+        dilated[:, ::dh, :ew:dw] = weights[k]
+        rows = np.zeros(spectra[size][k].shape, dtype)
+        rows[:, :eh] = real_transform(dilated, (2,))  # the rows below are zero, and so are their transforms
+        np.conjugate(transform(rows, 1), out=spectra[size][k])
 
     run_in_threads(work, [(size, k) for size in sizes for k in range(len(weights))])
     return spectra
@@ -133,8 +138,8 @@ def _sum_of_products(spectrum: Array, filter_spectrum: Array) -> Array:
 def _inverse_transform(spectrum: Array, size: Pair, window: Window, target: Array) -> None:
     """Write the inverse transform to `target` (rows, columns). Rows that are not outputs are not transformed."""
     (height, width), (sh, sw) = target.shape, window.stride
-    columns = scipy_fft().ifft(spectrum, axis=0, overwrite_x=True)
-    values = scipy_fft().irfft(columns[: (height - 1) * sh + 1 : sh], size[1], axis=1, overwrite_x=True)
+    columns = inverse_transform(spectrum, 0)
+    values = inverse_real_transform(columns[: (height - 1) * sh + 1 : sh], size[1], 1)
     target[...] = values[:, : (width - 1) * sw + 1 : sw]
 
 
@@ -158,9 +163,7 @@ def axis_tiles(length: int, stride: int, extent: int) -> list[tuple[slice, int]]
     """
     step = next((n for n in (64, 128) if n * stride >= max(TILE_LENGTH, 4 * extent)), 256)
     outputs = (slice(start, min(start + step, length)) for start in range(0, length, step))
-    return [
-        (part, scipy_fft().next_fast_len((part.stop - part.start - 1) * stride + extent, real=True)) for part in outputs
-    ]
+    return [(part, fast_length((part.stop - part.start - 1) * stride + extent)) for part in outputs]
 
 
 def fft_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> float:

@@ -90,7 +90,7 @@ class PaddedImages:
         """Height and width without padding."""
         return self.images.shape[2], self.images.shape[3]
 
-    def channels(self, chosen: slice) -> PaddedImages:
+    def channels(self, chosen: slice | Array) -> PaddedImages:
         """Return some channels of the images, with the same padding."""
         return PaddedImages(self.images[:, chosen], self.pads, self.border)
 

@@ -152,7 +152,19 @@ def correlate_separable(images: PaddedImages, weights: Array, bias: Array | None
 def correlate_factors(
     images: PaddedImages, weights: Array, factors: Factors, bias: Array | None, window: Window, out: Array
 ) -> None:
-    """Cross-correlate as `correlate_separable`, with the given factors of the weights."""
+    """Cross-correlate as `correlate_separable`, with the given factors of the weights.
+
+    Kernels of zeros are left out: where filters have some, each is computed from the channels that it reads.
+    """
+    reads: Array = np.any(weights, axis=(2, 3))
+    reads[:, 0] |= ~reads.any(axis=1)
+    if not reads.all():
+        for k in range(len(weights)):
+            one, channels = slice(k, k + 1), np.flatnonzero(reads[k])
+            own = Factors(factors.columns[one, channels], factors.rows[one, channels])
+            offsets = None if bias is None else bias[one]
+            correlate_factors(images.channels(channels), weights[one, channels], own, offsets, window, out[:, one])
+        return
     threads = threads_for(separable_cost(out.shape, weights.shape, window, factors.rank))
     blocks = split_output(out.shape, weights.shape[1] * factors.rank, threads)
     matrices = {rows: banded_matrices(factors, window, rows) for rows in {block.rows_per_product for block in blocks}}

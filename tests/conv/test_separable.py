@@ -156,3 +156,13 @@ def test_the_method_is_chosen_for_each_group():
     for k, method in enumerate(("separable", "direct")):
         alone = correlate(image[k : k + 1], weights[k : k + 1], method=method)
         np.testing.assert_allclose(maps[k], alone[0], atol=1e-11)
+
+
+@pytest.mark.parametrize("zeros", [[(0, 1), (2, 0)], [(1, 0), (1, 1), (1, 2)], [(0, 0), (0, 1), (0, 2)]])
+def test_filters_that_read_some_of_the_channels_agree_with_scipy(zeros):
+    image, columns, rows = random(3, 40, 70), random(4, 3, 9, 1, seed=1), random(4, 3, 1, 9, seed=2)
+    weights, bias = columns * rows, random(4, seed=3)
+    for k, channel in zeros:
+        weights[k, channel] = 0
+    maps = correlate(image, weights, bias, padding=4, method="separable")
+    assert error(maps, reference(image, weights, bias, pads=((4, 4), (4, 4)))) < 1e-5
