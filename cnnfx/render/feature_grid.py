@@ -353,12 +353,12 @@ def _suitable_scale(maps: FeatureMaps, color_scale: ColorScale) -> ColorScale:
 def _default_scale(tiles: Tiles, total: int, labels: bool) -> int | None:
     """Return the factor of enlargement of maps in a picture of `total` maps; None for that of few maps.
 
-    Cells are as wide as their labels, so maps are at least enlarged to this width.
+    Cells are as wide as their labels, so maps are at least enlarged to this width. Maps of one pixel stay small.
     """
+    if tiles.width == tiles.height == 1 and total > 1:
+        return MIN_ENLARGED_SIDE if total <= MANY_MAPS else SINGLE_PIXEL_SIDE
     if total <= MANY_MAPS:
         return None
-    if tiles.width == tiles.height == 1:
-        return SINGLE_PIXEL_SIDE
     side = max(MIN_ENLARGED_SIDE, ENLARGED_SIDE * math.sqrt(MANY_MAPS / total))
     if labels:
         side = max(side, Cells(Section([tiles], scale=1), labels, MIN_FONT_SIZE).label_width)

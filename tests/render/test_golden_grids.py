@@ -13,10 +13,11 @@ from cnnfx.images.image import crop
 from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.pipeline.pipeline import Pipeline
-from cnnfx.render.captions import filters_caption
+from cnnfx.render.captions import filters_caption, layer_name
 from cnnfx.render.feature_grid import GridOptions, feature_grid
 from cnnfx.render.filters import FilterStyle, filters_picture
 from tests.golden import assert_golden
+from tests.nn.graphs import fire_network
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SEVEN = SAMPLES / "seven.png"
@@ -93,3 +94,20 @@ def test_without_labels_there_is_no_text_and_no_arrow(tmp_path: Path) -> None:
     picture = draw(load_network("edges"), SEVEN, GridOptions(labels=False, with_input=True))
     assert (picture[:6] == 255).all()
     assert_golden("grid_no_labels", picture, tmp_path)
+
+
+def test_the_first_filters_of_a_network_for_photographs_in_color(tmp_path: Path) -> None:
+    network = load_network("squeezenet")
+    layer = network.layers[0]
+    inputs = ["red", "green", "blue"]
+    caption = f"{layer_name(network, 1)}: {filters_caption(layer, inputs)}"
+    assert_golden("filters_squeezenet", filters_picture(layer, inputs, caption), tmp_path)
+
+
+def test_the_layers_of_a_graph(tmp_path: Path) -> None:
+    network = fire_network()
+    pipeline = Pipeline(network, (1, 5, 9, 11))
+    image = crop(pipeline.load(str(SAMPLES / "still-life.png")), 60, 100, 110, 80)
+    layers = pipeline.feature_maps(image)
+    picture = feature_grid(replace(image, name="still-life.png"), layers, FULL).pixels()
+    assert_golden("grid_graph", picture, tmp_path)
