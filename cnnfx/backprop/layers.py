@@ -11,7 +11,7 @@ pooling. An operation may overwrite its arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,22 +30,14 @@ class Operation(Protocol):
         """Return dx, given dy."""
 
 
-def operations_after_filters(
-    layer: Layer, activations: Mapping[str, Callable[[], Operation]] | None = None
-) -> list[Operation]:
+def operations_after_filters(layer: Layer) -> list[Operation]:
     """Return the operations of a layer that follow its filters: combination, activation, pooling.
 
     ReLU is applied after max pooling: max(ReLU(x)) = ReLU(max(x)), and the pooled maps have p² times fewer values.
-
-    Parameters
-    ----------
-    layer : Layer
-    activations : mapping from names to functions that create an operation, optional
-        `ACTIVATIONS` by default.
     """
     kind = layer.activation.kind
     combine: list[Operation] = [Combine(layer.combine)] if layer.combine else []
-    activation = [(activations or ACTIVATIONS)[kind]()] if kind != "none" else []
+    activation = [ACTIVATIONS[kind]()] if kind != "none" else []
     pool: Operation = NoPool() if layer.pool is None else POOLS[layer.pool.kind]()
     if isinstance(pool, MaxPool) and kind == "relu":
         return [*combine, pool, *activation]

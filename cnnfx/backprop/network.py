@@ -7,7 +7,7 @@ gradients are added depend on the number of threads, so results do not either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
@@ -141,46 +141,38 @@ class Replica:
     layers : sequence of Layer
     weights : sequence of ConvWeights
         For each layer, shared by all replicas.
-    head : (array (K, F), array (K,)), optional
+    head : (array (K, F), array (K,))
         Weights and bias of the classifier head.
     first_trainable : int
         Index of the first layer with a gradient; `len(layers)` if only the head is trained.
-    needs_input_gradient : bool
-        Whether `backward` returns the gradient of the input; if not, its result is undefined.
-    activations : mapping, optional
-        See `operations_after_filters`.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], weights: Sequence[ConvWeights], head: tuple[Array, Array] | None,
-        first_trainable: int = 0, needs_input_gradient: bool = False,
-        activations: Mapping[str, Callable[[], Operation]] | None = None,
-    ) -> None:  # fmt: skip
-        convs = [
-            layer_weights.operation(needs_input_gradient or number > first_trainable)
-            for number, layer_weights in enumerate(weights)
-        ]
-        linear = [] if head is None else [Linear(*head)]
-        by_layer = [
-            [conv, *operations_after_filters(layer, activations)] for conv, layer in zip(convs, layers, strict=True)
-        ]
+        self,
+        layers: Sequence[Layer],
+        weights: Sequence[ConvWeights],
+        head: tuple[Array, Array],
+        first_trainable: int = 0,
+    ) -> None:
+        convs = [layer_weights.operation(number > first_trainable) for number, layer_weights in enumerate(weights)]
+        linear = Linear(*head)
+        by_layer = [[conv, *operations_after_filters(layer)] for conv, layer in zip(convs, layers, strict=True)]
         frozen, trained = by_layer[:first_trainable], by_layer[first_trainable:]
         self._frozen: list[Operation] = [*chain.from_iterable(frozen)]
-        self._trained: list[Operation] = [*chain.from_iterable(trained), *linear]
-        self._with_gradient = [*convs[first_trainable:], *linear]
+        self._trained: list[Operation] = [*chain.from_iterable(trained), linear]
+        self._with_gradient = [*convs[first_trainable:], linear]
 
     def forward(self, images: Array) -> Array:
-        """Return the scores `(K, N)`, or the last layer's maps `(K, H, W, N)`, of images `(C, H, W, N)`."""
+        """Return the scores `(K, N)` of images `(C, H, W, N)`."""
         x = images
         for operation in self._frozen + self._trained:
             x = operation.forward(x)
         return x
 
-    def backward(self, dy: Array) -> Array:
-        """Return the gradient of the images, given the gradient `dy` of the last result; `dy` is overwritten."""
+    def backward(self, dy: Array) -> None:
+        """Compute the gradients of the parameters, given the gradient `dy` of the scores, which is overwritten."""
         for operation in reversed(self._trained):
             dy = operation.backward(dy)
-        return dy
 
     def gradient(self) -> Array:
         """Return the gradient of the parameters from the first trained layer on, after a backward pass."""
