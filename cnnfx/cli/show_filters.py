@@ -27,7 +27,9 @@ MAX_LARGE_FILTERS = 8
 MAX_ROWS = 16
 """The most filters of 1×1 on many channels that a terminal shows, each in a row, unless some are chosen."""
 MAX_SHOWN_CHANNELS = 64
-"""The most input channels whose kernels a terminal shows; with more, kernels of 1×1 are shown in a denser form."""
+"""The most input channels whose kernels a terminal shows, unless they are of 1×1."""
+MAX_NAMED_CHANNELS = 16
+"""With more input channels, kernels of 1×1 are shown as lines of weights without the name of each channel."""
 MAX_DEFAULT_LAYERS = 6
 """With more layers that have filters, only the first is shown unless others are chosen."""
 
@@ -379,7 +381,7 @@ def _picture_text(
     if are_colors(inputs) and count > MAX_LARGE_FILTERS and terminal.colors != "none":
         title = in_lines(f"{heading} on red, green and blue", sys.stdout)
         return f"{title}\n{color_filters_preview(layer, inputs, terminal, style)}"
-    is_dense = weights.shape[2:] == (1, 1) and len(inputs) > MAX_SHOWN_CHANNELS
+    is_dense = weights.shape[2:] == (1, 1) and len(inputs) > MAX_NAMED_CHANNELS
     title = f"{heading}, one row each; one column for each of {len(inputs)} input channels"
     most = MAX_ROWS if is_dense else MAX_LARGE_FILTERS
     if first and count > most:
