@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import feature_maps
@@ -173,3 +174,51 @@ def test_blocks_are_constant_where_all_pooled_values_are_equal():
     network = replace(network, layers=(replace(network.layers[0], pool=Pool("max", 2)),))
     sliding = slide(network, Image("dot", values, ("gray",)))
     assert sliding.constant_blocks.tolist() == [[False, True], [True, True]]
+
+
+@pytest.mark.parametrize("kind", ["max", "mean"])
+def test_the_windows_of_overlapping_pooling_are_those_of_the_layer(kind):
+    network = make_network(filters=1)
+    pool = Pool(kind, (3, 2), (2, 1), 1, ceil=True)
+    sliding = slide(replace(network, layers=(replace(network.layers[0], pool=pool),)), make_image())
+    (channel,) = sliding.channels
+    pooled = {"max": np.max, "mean": np.mean}[kind]
+    assert channel.pooled.shape == sliding.pooled_size
+    for row, column in np.ndindex(sliding.pooled_size):
+        assert channel.pooled[row, column] == pytest.approx(
+            pooled(channel.values[sliding.block(row, column)]), abs=1e-6
+        )
+    assert sliding.block(0, 0) == (slice(0, 2), slice(0, 1))
+    assert sliding.constant_blocks[0, 0] == (np.ptp(channel.values[:2, :1]) == 0)
+
+
+def test_the_input_of_a_join_is_that_of_its_sources():
+    first = make_network(filters=2).layers[0]
+    left, right = (replace(first, name=name, sources=("input",)) for name in ("left", "right"))
+    top = make_network(4, (1, 1), 1).layers[0]
+    network = Network((left, right, replace(top, name="top", sources=("left", "right"))))
+    image = make_image()
+    sliding = slide(network, image)
+    maps = network.feature_maps(image)
+    np.testing.assert_allclose(sliding.inputs, np.concatenate(maps[:2]), rtol=1e-5)
+    assert sliding.title == "output of left and right"
+    assert list(sliding.input_names) == ["left.a", "left.b", "right.a", "right.b"]
+
+
+def test_a_layer_without_filters_has_no_window():
+    network = Network((Layer(pool=Pool("max", 2), name="pool"),), "net")
+    with pytest.raises(ArgumentError, match=r"^layer pool of net has no filters that slide over its input\.$"):
+        slide(network, make_image())
+
+
+def test_of_many_input_channels_those_with_the_largest_products_are_drawn():
+    weights = np.ones((1, 5, 1, 1), np.float32)
+    weights[0, 1] = -9
+    values = np.ones((5, 3, 3), np.float32)
+    values[3] = 4
+    values[4] = 0
+    image = Image("many", values, tuple(map(str, range(5))))
+    sliding = slide(Network((Layer(Conv(weights, np.zeros(1, np.float32)), ("a",)),)), image)
+    assert sliding.read_inputs(5) == [0, 1, 2, 3, 4]
+    assert sliding.read_inputs(2) == [1, 3]
+    assert sliding.read_inputs(3) == [0, 1, 3]
