@@ -36,6 +36,7 @@ ADVICE = {
     "channel_selection": Advice(usage=True),
     "disk_full": Advice("Free space, or choose another output with {option}."),
     "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
+    "evidence_classes": Advice("Choose fewer with --top, or write arrays (.npz) instead.", usage=True),
     "evidence_method": Advice("The option is --method.", usage=True),
     "fewer_filters": Advice("Choose some with --only, such as --only top:16.", usage=True),
     "folder_missing": Advice("Create it, or choose another with {option}."),

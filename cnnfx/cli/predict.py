@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from cnnfx.pipeline.evidence import EvidencePicture
     from cnnfx.pipeline.targets import Target
     from cnnfx.training.predict import Prediction
+
+    ShowEvidence = Callable[..., EvidencePicture]
 
 MODEL = "The model"
 EVIDENCE = "The evidence"
@@ -68,6 +72,14 @@ Layer = Annotated[
         EVIDENCE,
     ),
 ]
+Only = Annotated[
+    list[str] | None,
+    option(
+        "--only LIST",
+        "Draw the evidence for these classes, by name or number, not for the most probable: 'lynx,Egyptian cat'.",
+        EVIDENCE,
+    ),
+]
 Colormap = Annotated[
     options.Colormap, options.colormap("the evidence (in diverging, evidence against a class is blue)", EVIDENCE)
 ]
@@ -84,6 +96,7 @@ def predict(
     open: options.Open = False,
     method: Method = None,
     layer: Layer = None,
+    only: Only = None,
     colormap: Colormap = "heat",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -103,26 +116,38 @@ def predict(
     """
     from cnnfx.cli.advice import FAILURE, WRONG_USAGE, exit_code, report
     from cnnfx.cli.inputs import image_sources
-    from cnnfx.cli.networks import load_classifier, use_threads
+    from cnnfx.cli.networks import chosen_channels, load_classifier, use_threads
     from cnnfx.errors import CnnfxError, UsageError
     from cnnfx.training.prepare import check_classifier
 
     use_threads(threads)
     if output is None:
-        given = {"--method": method, "--layer": layer, "--format": format, "--open": open or None}
+        given = {"--method": method, "--layer": layer, "--only": only, "--format": format, "--open": open or None}
         for name in (name for name, value in given.items() if value is not None):
             raise UsageError(f"{name} is for the evidence that -o writes. Give -o FILE, too.")
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = load_classifier(model, "--model")
     check_classifier(network, model)  # a bad model is one error, not one for each image
-    number = None if layer is None else network.layer_number(layer)
     sources = image_sources(images, recursive)
-    targets = [None] * len(sources) if output is None else _targets(sources, output, format, network, open)
+    targets: list[Target | None] = [None] * len(sources)
+    show = None
+    if output is not None:
+        from cnnfx.pipeline.evidence import DEFAULT_CLASSES, evidence
+
+        show = partial(
+            evidence,
+            classes=only and chosen_channels(only, network.classes, f"the classes of {network.name}"),
+            top=top or DEFAULT_CLASSES,
+            method=method,
+            layer=layer and network.layer_number(layer),
+            colormap=colormap,
+        )
+        targets = _targets(sources, output, format, network, open)
     code = 0
     for source, target in zip(sources, targets, strict=True):
         try:
-            result, shown = _predicted(network, source, top, target is not None, method, number, colormap, quiet)
+            result, shown = _predicted(network, source, top, show, method == "occlusion" and not quiet)
             written = None if target is None or shown is None else _write(target, shown, quiet)
         except CnnfxError as error:  # the other images are still classified
             error_code = exit_code(error)
@@ -163,16 +188,10 @@ def _targets(
 
 
 def _predicted(
-    network: Network,
-    source: InputImage,
-    top: int | None,
-    shows_evidence: bool,
-    method: Literal["cam", "grad-cam", "occlusion"] | None,
-    layer: int | None,
-    colormap: str,
-    quiet: bool,
+    network: Network, source: InputImage, top: int | None, show: ShowEvidence | None, has_bar: bool
 ) -> tuple[Prediction, EvidencePicture | None]:
-    """Return the prediction for an image, and the evidence for its most probable classes if it is shown."""
+    """Return the prediction for an image, and its evidence if `show` is given."""
+    from cnnfx.cli.console import data_progress
     from cnnfx.cli.inputs import read_stdin
     from cnnfx.images import load_image
     from cnnfx.training.predict import predict as predict_image
@@ -180,16 +199,10 @@ def _predicted(
 
     image = load_image(read_stdin() if source.is_stdin else source.path, channels=color_mode(network))
     prediction = predict_image(image, network, top=top)
-    if not shows_evidence:
+    if show is None:
         return prediction, None
-    from cnnfx.cli.console import data_progress
-    from cnnfx.pipeline.evidence import DEFAULT_CLASSES, evidence
-
-    with data_progress(quiet or method != "occlusion") as progress:
-        shown = evidence(
-            image, network, top=top or DEFAULT_CLASSES, method=method, layer=layer, colormap=colormap, progress=progress
-        )
-    return prediction, shown
+    with data_progress(not has_bar) as progress:
+        return prediction, show(image, network, progress=progress)
 
 
 def _write(target: Target, shown: EvidencePicture, quiet: bool) -> str:

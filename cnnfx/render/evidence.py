@@ -123,7 +123,8 @@ def evidence_picture(
         If there are more classes, or there is no color map of that name.
     """
     if len(evidence.classes) > MAX_CLASSES:
-        raise ArgumentError(f"A picture shows at most {MAX_CLASSES} classes, not {len(evidence.classes)}.")
+        message = f"A picture shows at most {MAX_CLASSES} classes, not {len(evidence.classes)}."
+        raise ArgumentError(message, remedy="evidence_classes")
     shown = _shown(image, area, size)
     largest = _largest(evidence, colormap)
     panels = [Panel(shown.levels.copy(), image.file_name, size_text(image.shape[1:]))]

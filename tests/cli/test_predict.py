@@ -220,6 +220,21 @@ def test_wrong_usage_is_refused_before_anything_is_written(model, options, messa
     assert os.listdir() == []
 
 
+def test_the_evidence_for_other_classes_than_the_most_probable_can_be_drawn():
+    done("predict", CHELSEA, "-m", "squeezenet", "--only", "lynx,tiger", "-o", "why.npz")
+    with np.load("why.npz") as arrays:
+        assert arrays["names"].tolist() == ["lynx", "tiger"]
+    assert refused("predict", CHELSEA, "-m", "squeezenet", "--only", "lynks", "-o", "why.npz", code=2).startswith(
+        "cnnfx: the classes of squeezenet: "
+    )
+
+
+def test_a_picture_of_too_many_classes_is_refused():
+    assert refused("predict", CHELSEA, "-m", "squeezenet", "--top", "61", "-o", "why.png", code=2) == (
+        "cnnfx: A picture shows at most 60 classes, not 61. Choose fewer with --top, or write arrays (.npz) instead."
+    )
+
+
 def test_an_unknown_layer_is_refused_with_the_closest_name():
     assert refused("predict", CHELSEA, "-m", "squeezenet", "-o", "why.png", "--layer", "fire", code=2) == (
         "cnnfx: There is no layer 'fire': squeezenet has 38 layers. Did you mean \"fire9\"?"
