@@ -72,7 +72,7 @@ class Band(NamedTuple):
     peak_bytes : int
         An estimate of the most memory of all arrays at a time. While a layer is computed, these are the outputs of the
         layers below that it or later layers read, its own output, and for one of its parts its joined input, its
-        feature maps, and a copy of these for its activation.
+        feature maps, and their copies for its other steps.
     """
 
     layers: dict[int, tuple[LayerPart, ...]]
@@ -205,10 +205,7 @@ def _costs(
         joined = inputs[number - 1]
         maps = _maps_shape(layer, joined)
         live[number] = _bytes(sizes[number], (parts[0].outputs[0], parts[-1].outputs[1]))
-        changed = bool(layer.combine) or layer.activation.kind != "none" or layer.local_response is not None
-        copies = (layer.conv is not None) * (changed or layer.pool is not None) + changed * (layer.pool is not None)
-        copied_inputs = len(sources) > 1 or 0 in sources
-        own = max(copies * _bytes(maps, part.computed) + copied_inputs * _bytes(joined, part.inputs) for part in parts)
+        own = max(_temporary_bytes(layer, sources, part, joined, maps) for part in parts)
         peak = max(peak, sum(live.values()) + own)
         for source in sources:
             if last_readers.get(source) == number:
@@ -216,6 +213,17 @@ def _costs(
         products = prod(layer.conv.weights.shape[1:]) if layer.conv is not None else 1
         work += products * sum(_bytes(maps, part.computed) for part in parts) / VALUE_BYTES
     return work, peak
+
+
+def _temporary_bytes(layer: Layer, sources: tuple[int, ...], part: LayerPart, joined: Shape, maps: Shape) -> int:
+    """Return the size of the arrays for a part of a layer, other than its output, which is the last of them."""
+    inputs, feature_maps = _bytes(joined, part.inputs), _bytes(maps, part.computed)
+    made = [inputs] if len(sources) > 1 or 0 in sources else []
+    made += [feature_maps] if layer.conv is not None else []
+    copied = layer.activation.kind != "none" and not made  # otherwise the activation is applied in place
+    made += [feature_maps] * (bool(layer.combine) + copied + (layer.local_response is not None))
+    made += [feature_maps] if layer.pool else []
+    return sum(made[:-1])
 
 
 def _bytes(shape: Shape, rows: Rows) -> int:

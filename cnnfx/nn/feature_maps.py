@@ -211,7 +211,8 @@ class FeatureMaps:
                 method = layer.conv.choose_method(self._joined(number))
                 maps = layer.conv.forward_band(maps, part.padding, method)
         maps = maps[:, part.maps[0] - part.computed[0] : part.maps[1] - part.computed[0]]
-        values = (layer if part.pool == layer.pool else replace(layer, pool=part.pool)).finish(maps)
+        is_own = layer.conv is not None or len(self.network.sources(number)) > 1  # not the output of another layer
+        values = (layer if part.pool == layer.pool else replace(layer, pool=part.pool)).finish(maps, is_own)
         return values[:, part.outputs[0] - part.pooled[0] : part.outputs[1] - part.pooled[0]]
 
     def _inputs(self, number: int, part: LayerPart, outputs: Mapping[int, _Output]) -> list[Floats]:
