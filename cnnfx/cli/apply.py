@@ -204,7 +204,7 @@ def apply(
         pipeline = pipeline._replace(only=dict.fromkeys(pipeline.layer_numbers(), ",".join(only)))
         pipeline.channel_names()  # raises an error for channels that do not exist, before any work is done
     if targets[0].format in PAGE_FORMATS:
-        pipeline = _for_page(pipeline)
+        pipeline = _for_page(pipeline, network_options)
     grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters, legend)
     overlay_options = None
     if overlay:
@@ -258,12 +258,15 @@ def _seem_many(images: list[str]) -> bool:
     return False
 
 
-def _for_page(pipeline: Pipeline) -> Pipeline:
+def _for_page(pipeline: Pipeline, options: options.NetworkOptions) -> Pipeline:
     """Return the pipeline for a page: the layers that it shows, on an image that a browser can process."""
+    from cnnfx.cli.networks import with_scores
     from cnnfx.render.page import max_image_pixels, shown_layers
 
     numbers = pipeline.layer_numbers()
     last = max(numbers)
+    if not pipeline.only and pipeline.channels != "each":
+        pipeline = pipeline._replace(network=with_scores(pipeline.network, options))
     only = {last: pipeline.only[last]} if last in pipeline.only else {}  # the layers above others read all channels
     limit = max_image_pixels(pipeline.network)
     return pipeline._replace(layers=shown_layers(pipeline.network, numbers, bool(only)), only=only, shrink_to=limit)

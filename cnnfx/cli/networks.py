@@ -123,6 +123,17 @@ def requested_network(options: NetworkOptions, pool: str | None = None, layer: s
     return settings.apply_to_last_layer(build_network(filters, kernels, then).upto(number))
 
 
+def with_scores(network: Network, options: NetworkOptions) -> Network:
+    """Return a network of `requested_network` with the layer after it that makes scores of classes from its maps.
+
+    Without such a layer it is the network itself.
+    """
+    whole = build_network(options.filters or [], options.kernel or [], options.then or [])
+    if not whole.maps_layer == len(network.layers) < len(whole.layers):
+        return network
+    return replace(whole, layers=(*network.layers, whole.layers[-1]))
+
+
 def build_network(
     filters: Sequence[str], kernels: Sequence[str], then: Sequence[str] = (), settings: LayerSettings | None = None
 ) -> Network:

@@ -74,9 +74,10 @@ function partPosition({ height, width }, row, column) {
     passes on the maps of others, side by side, computes nothing. */
 function computingChannel(network, maps, number, channel) {
   const layer = network.layers[number - 1];
-  const { shape, combine, activation, pool, given } = layer;
-  const passesOn = !shape && !combine.length && activation === "none" && !layer.local_response && !pool && !given;
-  const parts = passesOn ? inputParts(network, maps, layer, channel) : [];
+  const { shape, activation, pool, given } = layer;
+  const { kind, of } = layer.outputs[channel];
+  const passesOn = !shape && kind === "take" && activation === "none" && !layer.local_response && !pool && !given;
+  const parts = passesOn ? inputParts(network, maps, layer, of[0]) : [];
   if (parts.length !== 1 || !parts[0].number || network.layers[parts[0].number - 1].given) return { number, channel };
   return computingChannel(network, maps, parts[0].number, parts[0].channel);
 }

@@ -9,6 +9,7 @@ import pytest
 
 import cnnfx
 from cnnfx.images import Image, load_image
+from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
@@ -117,6 +118,14 @@ def test_pointing_marks_the_receptive_field_on_every_path(visit, residual, seven
     click(page, map_named(page, "Feature map f, both"), 7, 9, (26, 26))
     shown_value(page)
     assert marked_maps(page) == ["Input", "Feature map a", "Feature map b", "Feature map f", "Feature map f"]
+    assert page.text_content("#sum h3") == "How f of right is computed"
+
+
+def test_a_selected_channel_that_is_passed_on_is_explained_by_the_layer_that_computes_it(visit, residual, seven):
+    network = residual.upto(4).bind(seven.channel_names)
+    part = feature_maps(network, seven, seven.channel_names).select([3]).network
+    page = visit(part, seven)
+    assert page.text_content("#where").startswith("f, both, ")
     assert page.text_content("#sum h3") == "How f of right is computed"
 
 
