@@ -51,10 +51,10 @@ UNTHREADED_COST = 200_000
 MIN_PARTS_COST = 4_000_000
 """Multiplications of a block below which its filters are not divided for two threads."""
 
-COPY_COST = 14
-"""Time to copy an element to the im2col matrix, in multiplications."""
+COPY_COST = 16
+"""Time to copy an element to an im2col matrix, in multiplications."""
 
-OUTPUT_COST = 20
+OUTPUT_COST = 18
 """Time to write an output and to add the bias, in multiplications."""
 
 PRODUCT_FILTERS = 4

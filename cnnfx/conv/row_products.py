@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.im2col import COLUMN_BUFFER_BYTES, block_inputs, column_buffer, filter_matrix, row_pattern
-from cnnfx.conv.plain_products import correlate_rows
+from cnnfx.conv.plain_products import COPY_COST, OUTPUT_COST, correlate_rows
 from cnnfx.system.threads import run_in_threads, threads_for
 
 if TYPE_CHECKING:
@@ -29,13 +29,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-COPY_COST = 8
-"""Time to copy an element to the column buffer, in multiplications."""
-
-ROW_COPY_COST = 350
+ROW_COPY_COST = 210
 """Time to start copying a row to the column buffer, in multiplications."""
 
-PRODUCT_COLUMNS_COST = 8
+PRODUCT_COLUMNS_COST = 11
 """Time that a product of several filters takes to read their weights, in columns of the product."""
 
 ROWS_PER_PRODUCT = 4
@@ -247,4 +244,5 @@ def row_cost(out: tuple[int, ...], weights: tuple[int, ...], window: Window) -> 
     multiplied: float = row_pattern(window, blocking.rows_per_product).taps * filters
     if filters > 1:
         multiplied *= 1 + PRODUCT_COLUMNS_COST / (blocking.product_columns * blocking.images)
-    return batch * height * width * channels * kw * (multiplied + COPY_COST + ROW_COPY_COST / width)
+    per_element = multiplied + COPY_COST + ROW_COPY_COST / width
+    return batch * height * width * (channels * kw * per_element + filters * OUTPUT_COST)

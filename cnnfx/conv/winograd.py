@@ -78,6 +78,13 @@ OUTPUT_TRANSFORM_COST = 5
 PRODUCT_COST = 2
 """Time to write an element of a product over channels, in multiplications."""
 
+PRODUCT_SLOWDOWN = 1.5
+"""Measured time of the products over channels relative to the same number of multiplications in the direct method.
+They are small, and sum over `SUMMED_CHANNELS` at most."""
+
+FILTER_COST = 50
+"""Time to transform and copy an element of the transformed filters, in multiplications."""
+
 VECTOR_ELEMENTS = 16
 """Elements that a product computes at a time. Fewer elements at the end of a row take the same time."""
 
@@ -85,7 +92,7 @@ TRANSFORM_SLOWDOWN = 1.75
 """Measured time of the transforms relative to the same number of multiplications in the direct method. Their products
 are small, so the time is limited by the memory."""
 
-CALL_COST = 1_500_000
+CALL_COST = 3_000_000
 """Time of the NumPy calls for a column of groups in a block, in multiplications."""
 
 COPY_COST = 8
@@ -296,9 +303,9 @@ def tiling_cost(out: tuple[int, ...], weights: tuple[int, ...], rows: AxisTiling
     output_rows = rows.outputs * width * (columns.elements + OUTPUT_TRANSFORM_COST)
     transforms = channels * (copy + input_rows + input_columns) + filters * (output_columns + output_rows)
     products = elements * _whole_vectors(filters) * (channels + PRODUCT_COST)
-    groups = down * across * (TRANSFORM_SLOWDOWN * transforms + products)
+    groups = down * across * (TRANSFORM_SLOWDOWN * transforms + PRODUCT_SLOWDOWN * products)
     calls = -(-down // groups_per_block(out, weights, rows, columns)) * across * CALL_COST
-    return calls + groups + filters * channels * rows.points * columns.points * (kh * kw + COPY_COST)
+    return calls + groups + filters * channels * rows.points * columns.points * (kh * kw + FILTER_COST)
 
 
 def _whole_vectors(count: int) -> int:
