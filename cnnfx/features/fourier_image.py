@@ -31,8 +31,8 @@ COLOR_STDS = np.array([1, 0.3, 0.1])
 The covariance of the pixels of two photographs has the fractions 0.28 and 0.07 (a cat), 0.34 and 0.09 (a coffee cup).
 """
 
-GAIN = 0.25
-"""The standard deviation of the pixels, before the sigmoid function, is about that of the coefficients times this."""
+GAIN = 1.25
+"""The standard deviation of each color component, before the sigmoid function, if that of the coefficients is 1."""
 
 NOISE_STD = 0.5
 """The standard deviation of random coefficients."""
@@ -57,7 +57,8 @@ class FourierImages:
         self._offset = dtype(np.log(level / (1 - level)))
         rows, columns = np.fft.fftfreq(height)[:, np.newaxis], np.fft.fftfreq(width)
         frequencies = np.maximum(np.hypot(rows, columns), 1 / max(height, width))
-        self._scale = (GAIN / frequencies).astype(dtype)
+        amplitudes = 1 / frequencies
+        self._scale = (GAIN * amplitudes / np.sqrt(np.square(amplitudes).mean())).astype(dtype)
         self._colors = (color_matrix() if channels == 3 else np.eye(channels)).astype(dtype)
         self._sigmoid = np.zeros((0, *shape), dtype)
 
@@ -75,12 +76,14 @@ class FourierImages:
     def backward(self, d_pixels: Array) -> Array:
         """Return the gradient of the coefficients, given that of the pixels that `pixels` returned last."""
         d_colors = d_pixels * self._sigmoid * (1 - self._sigmoid)
-        return hartley(_mix(self._colors.T, d_colors)) * self._scale
+        gradient: Array = hartley(_mix(self._colors.T, d_colors)) * self._scale
+        return gradient
 
 
 def color_matrix() -> Array:
     """Return the matrix (3, 3) from uncorrelated components of variance 1 to R, G and B."""
-    return COLOR_AXES.T * COLOR_STDS
+    matrix: Array = COLOR_AXES.T * COLOR_STDS
+    return matrix
 
 
 def hartley(images: Array) -> Array:
@@ -101,4 +104,5 @@ def sigmoid(values: Array) -> Array:
 def _mix(matrix: Array, images: Array) -> Array:
     """Return the products of a matrix (C, C) and the channels of images (N, C, H, W)."""
     count, channels = images.shape[:2]
-    return (matrix @ images.reshape(count, channels, -1)).reshape(images.shape)
+    mixed: Array = (matrix @ images.reshape(count, channels, -1)).reshape(images.shape)
+    return mixed

@@ -41,6 +41,9 @@ REGULARIZED_FRACTION = 0.8
 STEP_LENGTH = 0.1
 """About how far a step changes each coefficient, until the regularized steps end."""
 
+SMALL_STEP_LENGTH = 0.5
+"""The same for inputs smaller than `SMALLEST_REGULARIZED_SIDE`, in which many pixels become black or white."""
+
 DECAY = 0.3
 """The fraction of the coefficients that a step subtracts, divided by the length of the step."""
 
@@ -163,7 +166,7 @@ def _ascend(
     regularized = min(shape[1:]) >= SMALLEST_REGULARIZED_SIDE
     for step in range(STEPS):
         remaining = (1 - step / STEPS) / (1 - REGULARIZED_FRACTION)
-        length = STEP_LENGTH * min(1, remaining)
+        length = (STEP_LENGTH if regularized else SMALL_STEP_LENGTH) * min(1, remaining)
         transform = _random_transform(random, shape[1:]) if regularized and remaining > 1 else None
         pixels = images.pixels(coefficients)
         inputs = within_norm(pixels, bounds)

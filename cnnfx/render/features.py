@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from cnnfx.features import LayerPatterns, Pattern
 from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
+from cnnfx.images.image import resize
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import apply_colormap, linear_scale
 from cnnfx.render.filters import add_frame
 from cnnfx.render.heading import wrap
 from cnnfx.render.layout import suitable_columns
 from cnnfx.render.number_text import format_scale_number
-from cnnfx.render.text import draw_text, line_height
+from cnnfx.render.text import draw_text, line_height, shorten, text_width
 from cnnfx.render.tiles import Levels, Tiles, blank, enlarge, paste, picture_tiles
 
 CAPTIONS = {
@@ -26,7 +28,11 @@ CAPTIONS = {
 """The caption of the panel of each method."""
 
 PANEL_WIDTH = 190
-"""About how many pixels wide a panel is: the pictures of one method for one filter. Wider if a patch is."""
+"""About how many pixels wide a panel is: the pictures of one method for one filter. Wider for large patches."""
+SMOOTH_SIDE = 32
+"""The fewest rows or columns of patches that are resized smoothly. The pixels of smaller patches become squares."""
+LARGEST_PATCH = 112
+"""The most rows or columns of a patch in a picture; larger patches are shrunk."""
 PATCH_GAP = 3
 """Pixels between the pictures of a panel."""
 MARGIN = 14
@@ -43,6 +49,8 @@ OUTSIDE_LEVEL = 200
 """The gray level of what is outside the image, in patches at its border."""
 DECONVOLUTION_PERCENTILE = 97
 """Black and white in a deconvolution are this percentile of its magnitudes, since a few pixels are much stronger."""
+SMOOTH_PERCENTILE = 99.5
+"""The same for patches of at least `SMOOTH_SIDE`, in which the filter reads mainly the middle."""
 
 
 def patterns_picture(
@@ -97,12 +105,23 @@ def best_tiles(layer_patterns: LayerPatterns, colormap: str = "gray") -> Tiles:
     return picture_tiles([label(pattern) for pattern in layer_patterns.patterns], pictures)
 
 
-def label(pattern: Pattern) -> str:
-    """Return the name of a filter with its largest activation, and the one reached by activation maximization."""
-    if not pattern.patches:
-        return f"{pattern.name}: never active"
-    maximized = f", maximized {format_scale_number(pattern.maximized[0].activation)}" if pattern.maximized else ""
-    return f"{pattern.name}: {format_scale_number(pattern.patches[0].activation)}{maximized}"
+def label(pattern: Pattern, font_size: int | None = None, width: int | None = None) -> str:
+    """Return the name of a filter with its largest activation, and the one reached by activation maximization.
+
+    Parameters
+    ----------
+    pattern : Pattern
+    font_size, width : int, optional
+        The name is shortened so that the label fits into this width in pixels at this size of the font.
+    """
+    activations = ": never active"
+    if pattern.patches:
+        activations = f": {format_scale_number(pattern.patches[0].activation)}"
+    if pattern.maximized:
+        activations += f", maximized {format_scale_number(pattern.maximized[0].activation)}"
+    if font_size is None or width is None:
+        return pattern.name + activations
+    return shorten(pattern.name, font_size, width - text_width(activations, font_size)) + activations
 
 
 def stripes(height: int, width: int) -> Levels:
@@ -149,7 +168,8 @@ def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns, colormap: s
     count, top = len(layer_patterns.methods), line_height(LABEL_FONT_SIZE)
     canvas = blank(top + height, count * width + (count - 1) * MARGIN, color=True)
     kind = "class" if layer_patterns.layer == "classes" else "filter"
-    text = f"{kind} {label(pattern)}" if pattern.name.isdecimal() else label(pattern)
+    named = replace(pattern, name=f"{kind} {pattern.name}") if pattern.name.isdecimal() else pattern
+    text = label(named, LABEL_FONT_SIZE, canvas.shape[1])
     paste(canvas, draw_text(text, LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
     for index, method in enumerate(layer_patterns.methods):
         paste(canvas, _panel(pattern, method, layer_patterns, colormap), top, index * (width + MARGIN))
@@ -157,11 +177,34 @@ def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns, colormap: s
 
 
 def _panel_size(layer_patterns: LayerPatterns) -> tuple[int, int]:
-    """Return the height and width of a panel: of the top patches with their frames, enlarged."""
+    """Return the height and width of a panel: of the top patches with their frames, resized."""
     side = math.isqrt(PATCHES)
-    scale = max(1, PANEL_WIDTH // side // max(layer_patterns.size))
-    height, width = (side * (size * scale + 2) + (side - 1) * PATCH_GAP for size in layer_patterns.size)
+    limit = min(max(PANEL_WIDTH // side, *layer_patterns.size), LARGEST_PATCH)
+    height, width = (
+        side * (extent + 2) + (side - 1) * PATCH_GAP for extent in _fitting_size(layer_patterns.size, (limit, limit))
+    )
     return height, width
+
+
+def _fitting_size(size: tuple[int, int], limits: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width to which pictures of a size are resized so that they fit into limits.
+
+    Small pictures become larger by whole factors, or keep their size.
+    """
+    scale = min(limit / extent for limit, extent in zip(limits, size, strict=True))
+    if max(size) < SMOOTH_SIDE:
+        scale = max(1, int(scale))
+    height, width = (max(1, round(extent * scale)) for extent in size)
+    return height, width
+
+
+def _resized(picture: Levels, height: int, width: int) -> Levels:
+    """Return a picture of another size; a small one is larger by a whole factor."""
+    if max(picture.shape[:2]) < SMOOTH_SIDE:
+        return enlarge(picture, height // picture.shape[0])
+    channels = picture[np.newaxis] if picture.ndim == 2 else np.moveaxis(picture, -1, 0)
+    resized = resize(channels, height, width, "bicubic")
+    return resized[0] if picture.ndim == 2 else np.moveaxis(resized, 0, -1)
 
 
 def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns, colormap: str) -> Levels:
@@ -170,14 +213,15 @@ def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns, colorma
     if not pattern.patches:
         return add_frame(stripes(height - 2, width - 2))
     side = math.isqrt(MAXIMIZED_INPUTS if method == "maximization" else PATCHES)
-    cell_sizes = ((extent - (side - 1) * PATCH_GAP) // side - 2 for extent in (height, width))
-    scale = max(1, min(cell // size for cell, size in zip(cell_sizes, layer_patterns.size, strict=True)))
-    row_step, column_step = (size * scale + 2 + PATCH_GAP for size in layer_patterns.size)
+    cell_height, cell_width = ((extent - (side - 1) * PATCH_GAP) // side - 2 for extent in (height, width))
+    cell_height, cell_width = _fitting_size(layer_patterns.size, (cell_height, cell_width))
+    row_step, column_step = cell_height + 2 + PATCH_GAP, cell_width + 2 + PATCH_GAP
     top, left = (height - side * row_step + PATCH_GAP) // 2, (width - side * column_step + PATCH_GAP) // 2
     panel = blank(height, width, color=True)
     for index, picture in enumerate(_method_pictures(pattern, method, colormap)):
         row, column = divmod(index, side)
-        paste(panel, add_frame(enlarge(picture, scale)), top + row * row_step, left + column * column_step)
+        cell = add_frame(_resized(picture, cell_height, cell_width))
+        paste(panel, cell, top + row * row_step, left + column * column_step)
     return panel
 
 
@@ -200,7 +244,8 @@ def _patch(pixels: Array) -> Levels:
 def _deconvolution(projection: Array, colormap: str) -> Levels:
     """Draw a deconvolution, in which zero is mid-gray, or the middle of the color map if the images are gray."""
     magnitudes = np.abs(projection)
-    largest = float(np.percentile(magnitudes, DECONVOLUTION_PERCENTILE)) or float(magnitudes.max())
+    percentile = DECONVOLUTION_PERCENTILE if max(projection.shape[1:]) < SMOOTH_SIDE else SMOOTH_PERCENTILE
+    largest = float(np.percentile(magnitudes, percentile)) or float(magnitudes.max())
     levels = _channels_to_levels(projection, linear_scale("signed", -largest, largest).levels)
     return levels if levels.ndim == 3 else apply_colormap(levels, colormap)
 

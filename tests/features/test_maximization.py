@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from cnnfx.features import ImageArray, find_patterns
+from cnnfx.features.field_output import FieldOutput
 from cnnfx.features.maximization import maximize, within_norm, within_norm_backward
+from cnnfx.formats.load import load_network
 from cnnfx.nn.input import Input
+from cnnfx.nn.receptive_field import field_size
 from cnnfx.system.threads import set_threads
 from tests.features.networks import layer, network, random_layer
 
@@ -93,3 +96,31 @@ def test_the_inputs_depend_on_the_seed_and_not_on_the_number_of_threads():
     set_threads(None)
     assert results[0] == results[1]
     assert results[0] != results[2]
+
+
+def squeezenet(layer_name):
+    network = load_network("squeezenet")
+    return network.upto(network.layer_number(layer_name)).bind(["red", "green", "blue"])
+
+
+def test_inputs_of_a_network_trained_on_photographs_are_not_noise():
+    net = squeezenet("fire3")
+    shape, channels = (3, *field_size(net)), [70, 120]
+    steps = []
+    results = maximize(net, shape, channels, [30.0, 30.0], 0, 2, steps.append)
+    noise = np.random.default_rng(0).random((100, *shape)).astype(np.float32)
+    of_noise = FieldOutput(net, shape).forward(noise).max(axis=0)
+    for channel, inputs in zip(channels, results, strict=True):
+        for one in inputs:
+            assert one.pixels.shape == shape
+            assert 0 <= one.pixels.min() < one.pixels.max() <= 1
+            assert one.activation > 3 * of_noise[channel]
+            assert high_frequencies(one.pixels) < 0.35 * high_frequencies(noise[0])
+    assert (steps[0], steps[-1], sorted(steps)) == (0, 4, steps)
+
+
+def high_frequencies(pixels):
+    """Return the fraction of the variance in frequencies above a quarter of the sampling rate."""
+    power = np.abs(np.fft.fft2(pixels - pixels.mean(axis=(1, 2), keepdims=True))) ** 2
+    rows, columns = np.fft.fftfreq(pixels.shape[1])[:, np.newaxis], np.fft.fftfreq(pixels.shape[2])
+    return power[:, np.hypot(rows, columns) > 0.25].sum() / power.sum()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,16 @@ from cnnfx.features.maximization import MaximizedInput
 from cnnfx.features.search import LayerPatterns, Pattern
 from cnnfx.features.top_patches import TopPatch
 from cnnfx.nn.receptive_field import Box
-from cnnfx.render.features import OUTSIDE_LEVEL, STRIPE_LEVELS, best_tiles, label, patterns_picture, stripes
+from cnnfx.render.features import (
+    LARGEST_PATCH,
+    OUTSIDE_LEVEL,
+    STRIPE_LEVELS,
+    best_tiles,
+    label,
+    patterns_picture,
+    stripes,
+)
+from cnnfx.render.text import text_width
 
 METHODS = ("patches", "deconvolution", "maximization")
 
@@ -23,7 +34,7 @@ def pattern(pixels, projection, maximized, name="f", count=1):
 
 def layer_patterns(*patterns, methods=METHODS, size=(2, 2)):
     """Return the patterns of layer 1 found in 60 images."""
-    return LayerPatterns(1, size, 60, methods, patterns)
+    return LayerPatterns(1, "", size, 60, methods, patterns)
 
 
 GRAY = pattern([[[0, 1], [np.nan, 0.2]]], [[[-2, 2], [0, 2]]], [[[0, 0.5], [0.25, 0]]])
@@ -77,3 +88,20 @@ def test_a_patch_is_enlarged_pixel_by_pixel():
     picture = patterns_picture(layer_patterns(pattern([[[0, 1], [1, 0]]], [[[0, 0], [0, 0]]], [[[1, 1], [1, 1]]])), "")
     rows = [row for row in picture if (row == 0).sum() >= 30]
     assert len(rows) >= 60
+
+
+def test_a_large_patch_is_resized_smoothly_to_fit_the_panel():
+    ramp = np.tile(np.linspace(0, 1, 200), (200, 1))[np.newaxis]
+    picture = patterns_picture(layer_patterns(pattern(ramp, ramp, ramp, count=9), size=(200, 200)), "")
+    assert picture.shape[1] < 3 * (3 * LARGEST_PATCH + 40)
+    (row,) = [line for line in picture if (np.diff(line[15 : 15 + LARGEST_PATCH].astype(int)) > 0).sum() > 100][:1]
+    np.testing.assert_allclose(row[15 : 15 + LARGEST_PATCH], np.linspace(0, 255, LARGEST_PATCH), atol=3)
+
+
+def test_a_long_name_is_shortened_and_its_activations_are_not():
+    named = replace(GRAY, name="Mexican hairless dog (xoloitzcuintli)")
+    assert label(named) == "Mexican hairless dog (xoloitzcuintli): 1.5, maximized 2.25"
+    text = label(named, 15, 220)
+    assert text.startswith("Mexican")
+    assert text.endswith("...: 1.5, maximized 2.25")
+    assert text_width(text, 15) <= 220
