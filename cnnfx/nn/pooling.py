@@ -88,8 +88,9 @@ class Pool:
             raise ArgumentError("a pooling of whole maps has no stride and no padding")
         if pair is not None and any(max(pad) >= length for pad, length in zip(pads, pair, strict=True)):
             raise ArgumentError(f"the padding of pool {kind} must be less than its size of {size_text(pair)}")
+        counts = bool(count_padding) and pads != NO_PADS  # without padding it has no effect
         values = {"kind": kind, "size": pair, "stride": strides, "padding": pads}
-        for name, value in {**values, "ceil": bool(ceil), "count_padding": bool(count_padding)}.items():
+        for name, value in {**values, "ceil": bool(ceil), "count_padding": counts}.items():
             object.__setattr__(self, name, value)
 
     @property

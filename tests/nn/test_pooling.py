@@ -98,6 +98,7 @@ POOLS = [
     (Pool("max", 3, 2, 1), "max:3, stride 2, padding 1"), (Pool("max", 2, ceil=True), "max:2, ceil"),
     (Pool("mean", (1, 3), 1, ((0, 0), (1, 1)), False, True), "mean:1,3, stride 1, padding 0,1, counting padding"),
     (Pool("max", 3, 2, ((0, 1), (0, 1))), "max:3, stride 2, padding ((0,1),(0,1))"),
+    (Pool("mean", 2, count_padding=True), "mean:2"), (Pool("mean", 2, ceil=True, count_padding=True), "mean:2, ceil"),
 ]  # fmt: skip
 
 
