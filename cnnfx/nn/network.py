@@ -297,15 +297,24 @@ class Network:
         The network must be bound to its input channels, if a layer without filters reads the image.
         """
         number = len(self.layers) if number is None else number
-        layer = self.layers[number - 1]
+        # Filters decide the signs alone, so only layers without filters need those of what they read.
+        sources = [() if layer.conv else read for layer, read in zip(self.layers, self._sources, strict=True)]
+        known: dict[int, tuple[bool, ...]] = {}
+        for each in sorted(needed_layers(sources, [number]) - {0}):
+            known[each] = self.layers[each - 1].non_negative(self._inputs_non_negative(each, known))
+        return known[number]
+
+    def _inputs_non_negative(self, number: int, known: Mapping[int, tuple[bool, ...]]) -> tuple[bool, ...]:
+        """Return whether each joined input channel of a layer without filters cannot be negative; `known` says it of
+        the layers that it reads."""
+        layer, sources = self.layers[number - 1], self.sources(number)
         if layer.conv is not None:
-            return layer.non_negative()
-        inputs = [
-            (not self.input.normalizes,) * len(layer.filter_names) if each == 0 else self.non_negative(each)
-            for each in self.sources(number)
-        ]
-        joined = sum(inputs, ()) if layer.join == "concat" else tuple(map(all, zip(*inputs, strict=True)))
-        return layer.non_negative(joined)
+            return ()
+        count = len(layer.filter_names)
+        if layer.join == "concat" and 0 in sources:
+            count = (count - sum(len(known[each]) for each in sources if each)) // sources.count(0)
+        inputs = [known[each] if each else (not self.input.normalizes,) * count for each in sources]
+        return sum(inputs, ()) if layer.join == "concat" else tuple(map(all, zip(*inputs, strict=True)))
 
     def __call__(self, image: Image | Array) -> ArrayMaps:
         """Return the output channels of the last layer for one image: `maps["top"]`, `maps[0]`, `np.asarray(maps)`.

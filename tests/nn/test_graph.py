@@ -119,6 +119,25 @@ def test_signs_are_known_through_joins_and_pooling() -> None:
     assert signed.non_negative() == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        (("input", "a"), (True, True, False, False, False)),
+        (("a", "input"), (False, False, False, True, True)),
+        (("input", "a", "input"), (True, True, False, False, False, True, True)),
+    ],
+)
+def test_signs_of_channels_beside_those_of_the_image_are_theirs(sources, expected) -> None:
+    network = Network((Layer(**filters(3, 2), name="a"), Layer(sources=sources))).bind(["x", "y"])
+    assert network.non_negative() == expected
+
+
+def test_signs_are_found_quickly_in_a_network_with_many_paths() -> None:
+    doubled = [Layer(name=f"sum{n}", sources=(f"sum{n - 1}", f"sum{n - 1}"), join="add") for n in range(1, 2000)]
+    first = Layer(**filters(1, 1), activation=Activation("relu"), name="sum0")
+    assert Network((first, *doubled)).bind(["gray"]).non_negative() == (True,)
+
+
 def test_a_layer_without_filters_combines_the_channels_that_it_reads() -> None:
     combine = (Combination("edge", "norm", (0, 1)),)
     network = Network((Layer(**filters(2, 1), name="xy"), Layer(filter_names=("1", "2"), combine=combine)))
