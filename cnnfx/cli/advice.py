@@ -50,7 +50,7 @@ ADVICE = {
     "output_is_input": Advice("Choose another output with -o.", usage=True),
     "output_path": Advice("Choose another output with {option}."),
     "page_size": Advice("Show fewer layers with --layer, or write a picture (.png) instead."),
-    "page_maps": Advice("Choose one layer with --layer, or some of its channels with --only."),
+    "page_maps": Advice("Choose one layer with --layer, or some of its channels with --only.", usage=True),
     "photograph": Advice("For photographs give --model squeezenet."),
     "pixel_limit": Advice("Raise the limit with --max-pixels if you trust the file."),
     "position": Advice("Give one with --at X,Y."),

@@ -141,3 +141,34 @@ def test_filters_alone_make_no_page():
 def test_a_page_without_an_image_leaves_nothing_behind():
     assert "missing.png" in refused("apply", "missing.png", "-f", "edges", "-o", "page.html")
     assert list(Path(".").iterdir()) == []
+
+
+def test_a_page_of_a_deep_layer_shows_this_layer_only_and_says_so():
+    picture("photo.png", 60, 80)
+    result = done("apply", "photo.png", "-f", "squeezenet", "--layer", "fire5", "--only", "top:3", "-o", "page.html")
+    assert result.stderr == (
+        "page.html: it shows fire5 only: all layers up to it have 1,635 maps, and a page shows up to 1,024.\n"
+        "page.html: 3 channels of 9×6\n"
+    )
+    layers = printed("page.html")["network"]["layers"]
+    assert [layer["title"] for layer in layers if layer["isShown"]] == ["fire5"]
+    assert len(layers[-1]["combine"]) == 3
+
+
+def test_a_page_of_class_maps_computes_the_classes_too():
+    picture("photo.png", 60, 80)
+    done("apply", "photo.png", "-f", "squeezenet", "-o", "page.html")
+    network = printed("page.html")["network"]
+    assert [layer["title"] for layer in network["layers"] if layer["isShown"]] == ["conv10"]
+    assert network["layers"][network["scoresLayer"] - 1]["title"] == "classes"
+    assert len(network["classes"]) == 1000
+
+
+def test_all_layers_of_a_large_network_on_a_page_are_refused():
+    picture("photo.png", 60, 80)
+    message = refused("apply", "photo.png", "-f", "squeezenet", "--layer", "all", "-o", "page.html", code=2)
+    assert message == (
+        "cnnfx: the layers of squeezenet have 7,952 maps; a page shows up to 1,024. Choose one layer with --layer, or "
+        "some of its channels with --only."
+    )
+    assert not Path("page.html").exists()
