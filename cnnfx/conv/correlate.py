@@ -262,7 +262,8 @@ def _result(out: Array | None, shape: tuple[int, ...], pixels: Array, order: Res
     dtype = pixels.dtype
     if out is None:
         if order == "channels last" or (order == "image" and _has_channels_last(pixels)):
-            return np.moveaxis(recycled_empty((*shape[:-3], *shape[-2:], shape[-3]), dtype), -1, -3)
+            maps = recycled_empty((*shape[:-3], *shape[-2:], shape[-3]), dtype)
+            return maps.transpose(*range(maps.ndim - 3), -1, -3, -2)
         return recycled_empty(shape, dtype)
     if out.shape != shape or out.dtype != dtype:
         raise ArgumentError(

@@ -26,7 +26,7 @@ from numpy.lib.stride_tricks import as_strided
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.padding import BAND_ROWS, overlap
 from cnnfx.system.memory import buffer
-from cnnfx.system.threads import run_in_threads, threads_for
+from cnnfx.system.threads import SECOND_THREAD_COST, run_in_threads, threads_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class Depthwise:
         self.result_order: ResultOrder = "image" if window.kernel == (1, 1) else "channels last"
         self.cost = depthwise_cost(out, weights, window)
         self.multiplier = weights[0] // channels
-        self.blocks = split_output(out, window)
+        self.blocks = split_output(out, window, 2 if out[0] == 1 and self.cost > SECOND_THREAD_COST else 1)
         self.loop_columns = loop_columns(out[3], weights[0], window)
 
     def __call__(self, images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
@@ -83,15 +83,28 @@ class Depthwise:
     def _compute(self, block: OutputBlock, images: PaddedImages, weights: Array, window: Window, target: Array) -> None:
         """Write the outputs of filters (kh, kw, K·loop_columns) to `target` (rows, Wo, K)."""
         pixels = _read_input(images, block, window, self.multiplier)
-        (sh, sw), (dh, dw), (to_row, to_column, size) = window.stride, window.dilation, pixels.strides
-        rows, columns, filters = target.shape
-        shape = *weights.shape[:2], rows, columns // self.loop_columns, filters * self.loop_columns
-        strides = dh * to_row, dw * to_column, sh * to_row, sw * self.loop_columns * to_column, size
+        (rows, columns, filters), wide, size = target.shape, self.loop_columns, target.itemsize
         in_place = target.strides[1:] == (filters * size, size)
         outputs = target if in_place else buffer("depthwise_output", target.shape, target.dtype)
-        np.einsum("ijyxc,ijc->yxc", as_strided(pixels, shape, strides), weights, out=outputs.reshape(shape[2:]))
+        by_loop = outputs.reshape(rows, columns // wide, wide * filters)
+        for phase in range(min(len(pixels), window.kernel[1])):
+            total = buffer("depthwise_phase", by_loop.shape, target.dtype) if phase else by_loop
+            self._add_taps(pixels[phase], weights[:, phase :: len(pixels)], window, len(pixels), total)
+            if phase:
+                by_loop += total
         if not in_place:
             target[...] = outputs
+
+    def _add_taps(self, pixels: Array, weights: Array, window: Window, phases: int, total: Array) -> None:
+        """Write the sums of the taps of one phase, of pixels (rows, columns, K), to `total`, divided into loops."""
+        to_row, to_column, size = pixels.strides
+        across, step = (1, 1) if phases > 1 else (window.dilation[1], window.stride[1])
+        strides = (
+            window.dilation[0] * to_row, across * to_column,
+            window.stride[0] * to_row, step * self.loop_columns * to_column, size,
+        )  # fmt: skip
+        taps = as_strided(pixels, (*weights.shape[:2], *total.shape), strides)
+        np.einsum("ijyxc,ijc->yxc", taps, weights, out=total)
 
 
 depthwise = lru_cache(maxsize=256)(Depthwise)
@@ -106,24 +119,43 @@ def _scale(block: OutputBlock, images: PaddedImages, weights: Array, window: Win
 
 
 def _read_input(images: PaddedImages, block: OutputBlock, window: Window, multiplier: int) -> Array:
-    """Return the input (rows, columns, C·multiplier) of a block."""
+    """Return the input of a block, (1, rows, columns, C·multiplier), or with a stride s its s `column_phases`."""
     rows, columns = window.input_region(block.rows, block.columns)
     shape = rows.stop - rows.start, columns.stop, images.images.shape[1], multiplier
     pixels = buffer("depthwise_input", shape, images.images.dtype)
     first = pixels[np.newaxis, ..., 0].transpose(0, 3, 1, 2)
     images.write_region(first, block.images, rows, columns, overlap(images.size, images.pads, rows, columns))
     pixels[..., 1:] = pixels[..., :1]
-    return pixels.reshape(*shape[:2], -1)
+    joined, phases = pixels.reshape(*shape[:2], -1), column_phases(window)
+    if phases == 1:
+        return joined[np.newaxis]
+    count = -(-shape[1] // phases)
+    split = buffer("depthwise_phases", (phases, shape[0], count, joined.shape[2]), joined.dtype)
+    for phase, part in enumerate(split):
+        own = joined[:, phase::phases]
+        part[:, : own.shape[1]] = own
+    return split
 
 
-def split_output(out: tuple[int, ...], window: Window) -> list[OutputBlock]:
-    """Divide an output (N, K, Ho, Wo) into blocks that do not cross a multiple of `BAND_ROWS`."""
+def column_phases(window: Window) -> int:
+    """Return the number s of parts into which the columns of the input are sorted: columns 0, s, 2s … are the first.
+
+    With a stride s, neighboring outputs then read adjacent memory, and one loop can compute several.
+    """
+    return window.stride[1] if window.dilation[1] == 1 else 1
+
+
+def split_output(out: tuple[int, ...], window: Window, least: int) -> list[OutputBlock]:
+    """Divide an output (N, K, Ho, Wo) into blocks that do not cross a multiple of `BAND_ROWS`.
+
+    `least` is the least number of blocks of an image, if possible.
+    """
     batch, filters, height, width = out
     row_elements = filters * width * prod(window.stride)
     blocks = []
     for band in range(0, height, BAND_ROWS):
         last = min(band + BAND_ROWS, height)
-        rows = -(-(last - band) // max(2, round((last - band) * row_elements / INPUT_ELEMENTS)))
+        rows = -(-(last - band) // max(least, round((last - band) * row_elements / INPUT_ELEMENTS)))
         for image, row in product(range(batch), range(band, last, rows)):
             columns = slice(0, width)
             blocks.append(OutputBlock(slice(image, image + 1), slice(row, min(row + rows, last)), columns, 1))
@@ -132,7 +164,7 @@ def split_output(out: tuple[int, ...], window: Window) -> list[OutputBlock]:
 
 def loop_columns(width: int, filters: int, window: Window) -> int:
     """Return the number of columns of the innermost loop: the least divisor of `width` that gives `LOOP_ELEMENTS`."""
-    if window.stride[1] > 1:
+    if window.stride[1] > column_phases(window):
         return 1
     divisors = (n for n in range(1, width + 1) if width % n == 0)
     return next((n for n in divisors if n * filters >= LOOP_ELEMENTS), width)

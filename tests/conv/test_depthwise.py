@@ -122,10 +122,17 @@ def test_bands_give_the_same_bits_as_the_whole_image(width, kernel, stride):
 
 
 @pytest.mark.parametrize(
-    ("width", "filters", "stride", "columns"), [(112, 32, 1, 16), (14, 600, 1, 1), (113, 32, 1, 113), (56, 96, 2, 1)]
+    ("width", "filters", "options", "columns"),
+    [
+        (112, 32, {}, 16),
+        (14, 600, {}, 1),
+        (113, 32, {}, 113),
+        (56, 96, {"stride": 2}, 7),
+        (56, 96, {"stride": 2, "dilation": 2}, 1),
+    ],
 )
-def test_the_innermost_loop_takes_several_columns_of_few_channels(width, filters, stride, columns):
-    assert loop_columns(width, filters, window(3, stride=stride)) == columns
+def test_the_innermost_loop_takes_several_columns_of_few_channels(width, filters, options, columns):
+    assert loop_columns(width, filters, window(3, **options)) == columns
 
 
 @pytest.mark.parametrize(("channels", "size"), [(32, 112), (144, 56), (384, 14), (960, 7)])
