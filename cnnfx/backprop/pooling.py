@@ -99,14 +99,14 @@ def _positions(axis: AxisPool, element: int, length: int) -> _Positions:
     """Return the positions r·s − b + i of element i for the windows r in which they are in 0 … length − 1."""
     shift = element - axis.before
     first = max(0, -(shift // axis.stride))
-    end = max(first, min(axis.count, (length - 1 - shift) // axis.stride + 1))
+    end = max(first, min(axis.number, (length - 1 - shift) // axis.stride + 1))
     start = first * axis.stride + shift
     return _Positions(slice(start, start + (end - first - 1) * axis.stride + 1, axis.stride), slice(first, end))
 
 
 def _spread(dy: Array, axis: int, windows: AxisPool, length: int) -> Array:
     """Return the sum of dy of the windows that contain a position, along one axis of `length` positions."""
-    if windows.count == 1 and windows.size == length:
+    if windows.number == 1 and windows.size == length:
         return np.repeat(dy, length, axis)
     values = np.moveaxis(dy, axis, 0)
     sums = np.zeros((length, *values.shape[1:]), dy.dtype)

@@ -146,9 +146,10 @@ class TrainingPictures:
 
         from cnnfx.render.filmstrip import Snapshot
 
-        weights = self._trainer.current.layers[self.layer - 1].conv.weights
-        if np.isfinite(weights).all():
-            self._snapshots.append(Snapshot(weights, caption))
+        conv = self._trainer.current.layers[self.layer - 1].conv
+        assert conv is not None  # only chains of filters are trained
+        if np.isfinite(conv.weights).all():
+            self._snapshots.append(Snapshot(conv.weights, caption))
 
     def _caption(self) -> str:
         recent = slice(-AVERAGED_BATCHES, None)

@@ -84,7 +84,8 @@ def _softmax(maps: Array, slopes: Array) -> Array:
 
 
 def _hard_sigmoid(maps: Array, slopes: Array) -> Array:
-    return np.clip(maps / 6 + maps.dtype.type(0.5), 0, 1)
+    result: Array = np.clip(maps / 6 + maps.dtype.type(0.5), 0, 1)
+    return result
 
 
 IN_PLACE: dict[str, Callable[[Array, Array | None], Array]] = {

@@ -167,7 +167,7 @@ def _pool_rows(pool: Pool | None, outputs: Rows, height: int) -> tuple[Rows, Poo
     begin, end = outputs[0] * axis.stride - axis.before, (outputs[1] - 1) * axis.stride - axis.before + axis.size
     # A window that reaches over the border is computed with all others that do, as the padding is a whole one.
     at_top, at_bottom = begin < 0, end > height
-    pooled = 0 if at_top else outputs[0], axis.count if at_bottom else outputs[1]
+    pooled = 0 if at_top else outputs[0], axis.number if at_bottom else outputs[1]
     if pool.padding != ((0, 0), (0, 0)):
         (top, bottom), sides = pool.padding
         pool = replace(pool, padding=((top if at_top else 0, bottom if at_bottom else 0), sides))

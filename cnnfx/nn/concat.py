@@ -53,7 +53,9 @@ def concat(networks: Sequence[Network]) -> Network:
 
 
 def _conv(network: Network) -> Conv:
-    return network.layers[0].conv
+    conv = network.layers[0].conv
+    assert conv is not None  # `_check_single_layers` checked it
+    return conv
 
 
 def _check_single_layers(networks: Sequence[Network]) -> None:
@@ -65,6 +67,8 @@ def _check_single_layers(networks: Sequence[Network]) -> None:
                 f"{network.name} has {len(network.layers)} layers; only networks of one layer can be concatenated.",
                 remedy="stack",
             )
+        if network.layers[0].conv is None:
+            raise ArgumentError(f"{network.layer_owner()} has no filters, so it cannot be concatenated with others.")
 
 
 def _check_settings(networks: Sequence[Network]) -> None:

@@ -31,7 +31,7 @@ class AxisPool(NamedTuple):
     size, stride : int
     before, after : int
         Positions of padding at both ends, with those that `ceil` adds.
-    count : int
+    number : int
         The number of windows.
     """
 
@@ -39,7 +39,7 @@ class AxisPool(NamedTuple):
     stride: int
     before: int
     after: int
-    count: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Pool:
     def _counted(self, axis: int, length: int) -> Array:
         """Return how many positions of each window along an axis a mean counts, of maps of `length` positions."""
         windows = self.windows(axis, length)
-        starts = np.arange(windows.count) * windows.stride - windows.before
+        starts = np.arange(windows.number) * windows.stride - windows.before
         ends = np.minimum(starts + windows.size, length + self.padding[axis][1])  # `ceil` adds positions beyond these
         return ends - starts if self.count_padding else np.minimum(ends, length) - np.maximum(starts, 0)
 
@@ -211,7 +211,7 @@ class Pool:
             If the maps are smaller than a window.
         """
         channels, height, width = shape
-        rows, columns = self.windows(0, height).count, self.windows(1, width).count
+        rows, columns = self.windows(0, height).number, self.windows(1, width).number
         if min(rows, columns) < 1:
             raise ArgumentError(f"pool {self} does not fit into maps of {width}×{height} pixels.")
         return channels, rows, columns
@@ -250,7 +250,7 @@ def _padding_text(pads: Pads) -> str:
 
 def _window_slices(axis: AxisPool) -> list[slice]:
     """Return, for each position in a window, the slice of that position of all windows along an axis."""
-    last = (axis.count - 1) * axis.stride + 1
+    last = (axis.number - 1) * axis.stride + 1
     return [slice(index, index + last, axis.stride) for index in range(axis.size)]
 
 
