@@ -14,14 +14,15 @@ from cnnfx.nn.pooling import Pool
 def axis_windows(length, size, stride, before, after, ceil) -> list[range]:
     """Return the positions of each window along an axis, padding included, by the definition of PyTorch's `MaxPool2d`.
 
-    With `ceil`, the last window may leave the padded maps, but must begin inside the maps or the padding before them.
+    With `ceil`, the last window may leave the padded maps by less than the stride, but must begin inside the maps or the
+    padding before them.
     """
     windows, start = [], -before
     while start + size <= length + after:
         windows.append(range(start, start + size))
         start += stride
     ends_early = not windows or windows[-1].stop < length + after
-    if ceil and ends_early and start < length:
+    if ceil and ends_early and start < length and start + size - length - after < stride:
         windows.append(range(start, start + size))
     return windows
 
