@@ -167,8 +167,12 @@ def load_data_of_model(network: Network, spec: str | None, quiet: bool) -> Datas
     return load_model_data(network, spec, partial(load_data, quiet=quiet))
 
 
-def load_image_source(network: Network, spec: str | None, layer: str | None, quiet: bool) -> ImageSource:
+def load_image_source(
+    network: Network, spec: str | None, layer: str | None, methods: Sequence[str], quiet: bool
+) -> ImageSource | None:
     """Return the images of `--data` for a layer: a folder of pictures, one picture, or the images of a data set.
+
+    None if methods need none, and none are given; see `cnnfx.pipeline.patterns.open_images`.
 
     Raises
     ------
@@ -180,4 +184,4 @@ def load_image_source(network: Network, spec: str | None, layer: str | None, qui
     def load_labeled() -> Dataset:
         return load_data_of_model(network, spec, quiet) if network.meta else load_data(spec, quiet=quiet)
 
-    return open_images(network, spec, load_labeled, layer)
+    return open_images(network, spec, load_labeled, layer, methods)

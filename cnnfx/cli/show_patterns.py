@@ -32,7 +32,8 @@ Data = Annotated[
     option(
         "--data DATA",
         "The images to search: a data set as for cnnfx train, or any folder of pictures. By default the "
-        "training images of a model, otherwise MNIST or drawn digits.",
+        "training images of a model, otherwise MNIST or drawn digits. Networks of color images need a folder, but "
+        "none for --method maximization.",
         options.DATA,
     ),
 ]
@@ -141,15 +142,16 @@ def show_patterns(
     part = network_up_to(network, layer)
     owner = f"the classes of {part.name}" if layer == CLASSES else part.layer_owner()
     channels = choose_channels(part, ",".join(only or [ALL]), owner)
-    images = load_image_source(network, data, layer, quiet)
     methods = [name for name in METHODS if method is None or name in method]
+    images = load_image_source(network, data, layer, methods, quiet)
     found = _search(network, images, layer, channels, methods, seed or 0, quiet)
-    _print_notes(found, images, quiet)
+    if images is not None:
+        _print_notes(found, images, quiet)
     if as_json:
         for pattern in found.patterns:
             print_json(_described(network, found, pattern))
     if target is not None:
-        title = patterns_title(network, found, images.name)
+        title = patterns_title(network, found, images)
         _save(target, found, title, columns, colormap, quiet)
         if not quiet:
             print_escapes(target.name, [title, *(pattern.name for pattern in found.patterns)])
@@ -163,7 +165,7 @@ def show_patterns(
 
 def _search(
     network: Network,
-    images: ImageSource,
+    images: ImageSource | None,
     layer: str | None,
     channels: Sequence[int] | Choice,
     methods: Sequence[str],
@@ -212,14 +214,14 @@ def _save(target: Target, found: LayerPatterns, title: str, columns: int | None,
         print_message(written_text(target.name, f"the patterns of {filters}", picture))
 
 
-def _picture_text(network: Network, found: LayerPatterns, images: ImageSource, colormap: str) -> str:
+def _picture_text(network: Network, found: LayerPatterns, images: ImageSource | None, colormap: str) -> str:
     from cnnfx.cli.terminal import picture_terminal
     from cnnfx.pipeline.patterns import patterns_title
     from cnnfx.render.features import best_tiles
     from cnnfx.render.preview import pictures_preview
 
     picture = pictures_preview(best_tiles(found, colormap), picture_terminal(sys.stdout), scale=2)
-    title = f"{patterns_title(network, found, images.name)}\n{', '.join(found.methods)}"
+    title = f"{patterns_title(network, found, images)}\n{', '.join(found.methods)}"
     return f"{in_lines(title, sys.stdout)}\n{picture}"
 
 
@@ -233,7 +235,7 @@ def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict
         "channel": pattern.number,
         "receptive_field": {"width": width, "height": height},
         "images": found.images,
-        "active": bool(pattern.patches),
+        "active": pattern.is_active,
         "patches": [
             {
                 "activation": patch.activation,

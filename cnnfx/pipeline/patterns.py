@@ -88,7 +88,7 @@ def show_patterns(
     data : str, path, array (N, C, H, W) or ImageSource, optional
         The images to search: a folder of pictures, a picture, a data set as for `cnnfx.train`, or an array of uint8 or
         of float32 in 0..1. By default those that a model was trained on; for other networks of gray images MNIST or
-        drawn digits.
+        drawn digits; for networks of color images none, which is enough for maximization.
     layer : int or str, optional
         The number of a layer, 1 for the first, or its name, or "classes" for the scores of a classifier. By default
         the last layer that makes maps.
@@ -121,20 +121,24 @@ def show_patterns(
     if columns is not None:
         columns = whole_number("columns", columns, 1)
     channels = choose_channels(network_up_to(loaded, layer), only)
+    images: ImageSource | None
     if data is None or isinstance(data, str | os.PathLike):
         spec = None if data is None else os.fspath(data)
-        images = open_images(loaded, spec, lambda: _load_labeled(loaded, spec), layer)
+        images = open_images(loaded, spec, lambda: _load_labeled(loaded, spec), layer, chosen)
     else:
         images = ImageArray("array", data) if isinstance(data, np.ndarray) else data
     found = find_patterns(loaded, images, layer, channels, methods=chosen, seed=seed, progress=progress)
-    return PatternsPicture(found, patterns_title(loaded, found, images.name), columns, tuple(images.notes))
+    notes = () if images is None else tuple(images.notes)
+    return PatternsPicture(found, patterns_title(loaded, found, images), columns, notes)
 
 
-def patterns_title(network: Network, found: LayerPatterns, data: str) -> str:
+def patterns_title(network: Network, found: LayerPatterns, source: ImageSource | None) -> str:
     """Return the title of the picture: network, layer, size of the patches, and the images that were searched."""
     layer = "classes" if found.layer == "classes" else f"layer {found.layer_name or found.layer}"
+    if source is None:
+        return f"{network.name}, {layer} · inputs of {size_text(found.size)}"
     images = counted(found.images, "image")
-    return f"{network.name}, {layer} · patches of {size_text(found.size)} · from {images} of {data}"
+    return f"{network.name}, {layer} · patches of {size_text(found.size)} · from {images} of {source.name}"
 
 
 def choose_channels(network: Network, only: str, owner: str = "") -> Sequence[int] | Choice:
@@ -167,8 +171,12 @@ def choose_channels(network: Network, only: str, owner: str = "") -> Sequence[in
 
 
 def open_images(
-    network: Network, spec: str | None, load_labeled: Callable[[], Dataset], layer: int | str | None = None
-) -> ImageSource:
+    network: Network,
+    spec: str | None,
+    load_labeled: Callable[[], Dataset],
+    layer: int | str | None = None,
+    methods: Sequence[str] = METHODS,
+) -> ImageSource | None:
     """Return the images to search: a folder of pictures, one picture, or the training images of a data set.
 
     Pictures are read in gray or in color, as the network reads them. Where a layer reads whole photographs, as a
@@ -183,6 +191,13 @@ def open_images(
         Called if `spec` names neither pictures nor a folder of them.
     layer : int or str, optional
         The layer whose patterns are wanted; see `show_patterns`.
+    methods : sequence of str, optional
+        What is wanted of them.
+
+    Returns
+    -------
+    ImageSource, or None
+        None for maximization alone by a network of color images, if no images are given.
 
     Raises
     ------
@@ -195,9 +210,9 @@ def open_images(
     if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
         return ImageFiles(path.name or str(path), find_images([path]), _picture_loader(network, layer))
     if spec is None and not network.meta and color_mode(network) == "rgb":
-        message = (
-            f"{network.name} reads images in color, and no images are given to search: name a folder of photographs."
-        )
+        if tuple(methods) == ("maximization",):
+            return None
+        message = f"{network.name} reads images in color, and none are given to search: name a folder of photographs."
         raise ArgumentError(message, remedy="image_data")
     dataset = load_labeled()
     return ImageArray(dataset.name, dataset.train_images)

@@ -220,7 +220,7 @@ def test_a_preset_has_no_classes():
 
 def test_a_network_of_colors_needs_data():
     assert refused("show-patterns", "squeezenet", "--layer", "fire5", code=2) == (
-        "cnnfx: squeezenet reads images in color, and no images are given to search: name a folder of photographs. "
+        "cnnfx: squeezenet reads images in color, and none are given to search: name a folder of photographs. "
         "Give it as --data."
     )
 

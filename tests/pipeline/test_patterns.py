@@ -153,7 +153,7 @@ def test_a_network_of_colors_needs_photographs() -> None:
     with pytest.raises(cnnfx.ArgumentError) as caught:
         cnnfx.show_patterns("squeezenet", layer="conv1")
     assert str(caught.value) == (
-        "squeezenet reads images in color, and no images are given to search: name a folder of photographs."
+        "squeezenet reads images in color, and none are given to search: name a folder of photographs."
     )
 
 
