@@ -12,8 +12,10 @@ from math import prod
 from typing import NamedTuple
 
 from cnnfx.conv import Padding, Window
+from cnnfx.nn.activations import IN_PLACE
 from cnnfx.nn.layers import Layer, Pool, Shape
 from cnnfx.nn.network import Network
+from cnnfx.nn.pooling import NO_PADS
 
 Rows = tuple[int, int]
 """The first row and the last (exclusive)."""
@@ -72,7 +74,8 @@ class Band(NamedTuple):
     peak_bytes : int
         An estimate of the most memory of all arrays at a time. While a layer is computed, these are the outputs of the
         layers below that it or later layers read, its own output, and for one of its parts its joined input, its
-        feature maps, and their copies for its other steps.
+        feature maps, and their copies for its other steps. Buffers of the filters and the result of pooled rows make it
+        up to about a fifth more.
     """
 
     layers: dict[int, tuple[LayerPart, ...]]
@@ -218,12 +221,21 @@ def _costs(
 def _temporary_bytes(layer: Layer, sources: tuple[int, ...], part: LayerPart, joined: Shape, maps: Shape) -> int:
     """Return the size of the arrays for a part of a layer, other than its output, which is the last of them."""
     inputs, feature_maps = _bytes(joined, part.inputs), _bytes(maps, part.computed)
-    made = [inputs] if len(sources) > 1 or 0 in sources else []
-    made += [feature_maps] if layer.conv is not None else []
-    copied = layer.activation.kind != "none" and not made  # otherwise the activation is applied in place
-    made += [feature_maps] * (bool(layer.combine) + copied + (layer.local_response is not None))
-    made += [feature_maps] if layer.pool else []
-    return sum(made[:-1])
+    read = [inputs] if len(sources) > 1 or 0 in sources else []
+    filtered = [feature_maps] if layer.conv is not None else read
+    kind, pool = layer.activation.kind, layer.pool
+    copied = kind != "none" and (not filtered or kind not in IN_PLACE)
+    made = filtered + [feature_maps] * (bool(layer.combine) + copied + (layer.local_response is not None))
+    made += [feature_maps] if pool else []
+    of_activation = kind not in IN_PLACE and kind != "none"  # such as the branch for negative values
+    of_normalization = 2 * (layer.local_response is not None)  # squares and their sums
+    of_pooling = 0
+    if pool and not pool.is_global:
+        of_pooling = 1 + (pool.ceil or pool.padding != NO_PADS)  # pooled rows, and padded maps
+    finishing = sum(made[:-1]) + max(of_activation, of_normalization, of_pooling) * feature_maps
+    if layer.conv is None:
+        return finishing
+    return max(sum(read) + (feature_maps if len(made) > 1 else 0), finishing)
 
 
 def _bytes(shape: Shape, rows: Rows) -> int:

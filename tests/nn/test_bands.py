@@ -15,6 +15,7 @@ from cnnfx.nn.bands import plan_band
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps, feature_maps_of_layers
 from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.nn.normalization import LocalResponse
 from tests.nn.graphs import conv, fire_network, graphs, numbers, picture
 from tests.nn.naive import naive_maps
 
@@ -224,3 +225,26 @@ def test_a_network_that_reads_whole_images_is_computed_at_once(monkeypatch: pyte
     maps = feature_maps(Network(layers), image, ("gray",))
     assert maps.band_height == 300
     np.testing.assert_allclose(maps.whole(), Network(layers).feature_maps(image)[-1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "arrays"),
+    [
+        ({}, 3 / 8),  # the image; the output is counted apart
+        ({"activation": Activation("relu")}, 3 / 8),  # in place
+        (
+            {"activation": Activation("tanh"), "local_response": LocalResponse(3)},
+            3,
+        ),  # the filters' maps, squares and sums
+        ({"activation": Activation("sigmoid")}, 2),  # the filters' maps, and a term of the function
+        ({"pool": Pool("max", 2)}, 2),  # the filters' maps, and their pooled rows
+        ({"pool": Pool("max", 2, ceil=True)}, 3),  # and padded maps
+        ({"pool": Pool("mean", None)}, 3 / 8 + 1),  # the image and the filters' maps
+    ],
+)
+def test_the_estimated_memory_has_all_arrays_of_a_layer(steps: dict[str, object], arrays: float) -> None:
+    image, one = picture(3, 64, 64), 8 * 64 * 64 * 4
+    network = Network((Layer(conv(8, 3), numbers(8), **steps),)).bind(image.channel_names)
+    rows, columns = network.output_shapes(image.shape)[0][1:]
+    output = 8 * rows * columns * 4
+    assert plan_band(network, image.shape, ((1, (0, rows)),)).peak_bytes == output + arrays * one
