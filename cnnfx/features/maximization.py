@@ -65,10 +65,10 @@ MEAN_MOMENTUM, SQUARE_MOMENTUM = 0.9, 0.999
 LEVELS = (0.1, 0.9)
 """The darkest and the lightest uniform level that the ascent starts from."""
 
-SHARD_INPUTS = 8
+SHARD_INPUTS = 16
 """The most inputs that a thread processes at a time."""
 
-SHARD_PIXELS = 1 << 17
+SHARD_PIXELS = 1 << 15
 """The most pixels of these inputs, unless it is one: they determine the memory of the feature maps."""
 
 SMALLEST_NORM = 1e-12

@@ -29,7 +29,10 @@ PATCHES = 9
 """Top patches of each channel."""
 
 MAXIMIZED_INPUTS = 4
-"""Maximized inputs of each channel."""
+"""Maximized inputs of each channel, unless they are large."""
+
+LARGE_INPUT_SIDE = 128
+"""The fewest rows or columns of inputs of which one is computed for each channel, since each takes many seconds."""
 
 Choice = Callable[[Sequence[float]], Sequence[int]]
 """Chooses channels by the largest activation of each."""
@@ -308,11 +311,11 @@ def _maximize(
     progress: Progress,
 ) -> list[list[MaximizedInput]]:
     """Return the maximized inputs of each channel, an empty list for channels without a bound of the norm."""
-    total = len(bounds) * MAXIMIZED_INPUTS
+    count = MAXIMIZED_INPUTS if max(shape[1:]) < LARGE_INPUT_SIDE else 1
+    total = len(bounds) * count
     results = maximize(
-        network, shape, list(bounds), list(bounds.values()), seed, MAXIMIZED_INPUTS,
-        lambda done: progress("inputs", done, total),
-    )  # fmt: skip
+        network, shape, list(bounds), list(bounds.values()), seed, count, lambda done: progress("inputs", done, total)
+    )
     maximized = dict(zip(bounds, results, strict=True))
     return [maximized.get(channel, []) for channel in channels]
 

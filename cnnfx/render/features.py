@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from cnnfx.features import LayerPatterns, Pattern
-from cnnfx.features.search import MAXIMIZED_INPUTS, PATCHES
+from cnnfx.features.search import PATCHES
 from cnnfx.images.image import resize
 from cnnfx.nn.layers import Array
 from cnnfx.render.color import apply_colormap, linear_scale
@@ -86,8 +86,7 @@ def patterns_picture(
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
         paste(canvas, picture, header.shape[0] + row * (height + MARGIN), MARGIN + column * (width + 2 * MARGIN))
-    in_color = any(len(patch.pixels) == 3 for pattern in layer_patterns.patterns for patch in pattern.patches[:1])
-    return canvas if in_color or colormap != "gray" else canvas[..., 0]
+    return canvas if _in_color(layer_patterns) or colormap != "gray" else canvas[..., 0]
 
 
 def best_tiles(layer_patterns: LayerPatterns, colormap: str = "gray") -> Tiles:
@@ -114,11 +113,9 @@ def label(pattern: Pattern, font_size: int | None = None, width: int | None = No
     font_size, width : int, optional
         The name is shortened so that the label fits into this width in pixels at this size of the font.
     """
-    activations = ": never active"
-    if pattern.patches:
-        activations = f": {format_scale_number(pattern.patches[0].activation)}"
-    if pattern.maximized:
-        activations += f", maximized {format_scale_number(pattern.maximized[0].activation)}"
+    parts = [format_scale_number(patch.activation) for patch in pattern.patches[:1]]
+    parts += [f"maximized {format_scale_number(maximized.activation)}" for maximized in pattern.maximized[:1]]
+    activations = f": {', '.join(parts) or 'never active'}"
     if font_size is None or width is None:
         return pattern.name + activations
     return shorten(pattern.name, font_size, width - text_width(activations, font_size)) + activations
@@ -129,6 +126,11 @@ def stripes(height: int, width: int) -> Levels:
     rows, columns = np.indices((height, width))
     period = max(4, min(16, min(height, width) // 4))
     return np.where((rows + columns) % period < period // 2, *STRIPE_LEVELS).astype(np.uint8)
+
+
+def _in_color(layer_patterns: LayerPatterns) -> bool:
+    pictures = [each for pattern in layer_patterns.patterns for each in (*pattern.patches, *pattern.maximized)]
+    return bool(pictures) and len(pictures[0].pixels) == 3
 
 
 def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int, colormap: str) -> Levels:
@@ -155,7 +157,7 @@ def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int,
 def _legend(layer_patterns: LayerPatterns, colormap: str) -> str:
     """Return what the numbers of the labels and the levels of the panels are."""
     methods = layer_patterns.methods
-    parts = ["after the name: largest activation in the images"]
+    parts = ["after the name: largest activation in the images"] if layer_patterns.images else []
     parts += ["maximized: that of the best optimized input"] if "maximization" in methods else []
     zero = "gray" if colormap == "gray" else "the middle color"
     parts += [f"deconvolution: 0 is {zero}"] if "deconvolution" in methods else []
@@ -208,17 +210,18 @@ def _resized(picture: Levels, height: int, width: int) -> Levels:
 
 
 def _panel(pattern: Pattern, method: str, layer_patterns: LayerPatterns, colormap: str) -> Levels:
-    """Draw the pictures of a method in a square grid: nine patches, or the inputs maximized from four seeds."""
+    """Draw the pictures of a method in a square grid: nine patches, or the maximized inputs."""
     height, width = _panel_size(layer_patterns)
-    if not pattern.patches:
+    pictures = _method_pictures(pattern, method, colormap)
+    if not pictures:
         return add_frame(stripes(height - 2, width - 2))
-    side = math.isqrt(MAXIMIZED_INPUTS if method == "maximization" else PATCHES)
+    side = math.ceil(math.sqrt(len(pictures) if method == "maximization" else PATCHES))
     cell_height, cell_width = ((extent - (side - 1) * PATCH_GAP) // side - 2 for extent in (height, width))
     cell_height, cell_width = _fitting_size(layer_patterns.size, (cell_height, cell_width))
     row_step, column_step = cell_height + 2 + PATCH_GAP, cell_width + 2 + PATCH_GAP
     top, left = (height - side * row_step + PATCH_GAP) // 2, (width - side * column_step + PATCH_GAP) // 2
     panel = blank(height, width, color=True)
-    for index, picture in enumerate(_method_pictures(pattern, method, colormap)):
+    for index, picture in enumerate(pictures):
         row, column = divmod(index, side)
         cell = add_frame(_resized(picture, cell_height, cell_width))
         paste(panel, cell, top + row * row_step, left + column * column_step)

@@ -105,3 +105,12 @@ def test_a_long_name_is_shortened_and_its_activations_are_not():
     assert text.startswith("Mexican")
     assert text.endswith("...: 1.5, maximized 2.25")
     assert text_width(text, 15) <= 220
+
+
+def test_inputs_that_are_maximized_without_images_are_drawn():
+    red = np.zeros((3, 2, 2), np.float32)
+    red[0] = 1
+    alone = Pattern(0, "f", (), (MaximizedInput(2.25, red, 0),))
+    assert label(alone) == "f: maximized 2.25"
+    picture = patterns_picture(replace(layer_patterns(alone, methods=METHODS[2:]), images=0), "")
+    assert (picture == [255, 0, 0]).all(axis=-1).mean() > 0.1
