@@ -157,3 +157,23 @@ def test_progress_is_reported_of_images_and_deconvolutions():
     find_patterns(net, images, methods=["deconvolution"], progress=lambda *args: progress.append(args))
     assert ("images", 40, 40) in progress
     assert ("deconvolutions", 18, 18) in progress
+
+
+def test_maximization_needs_no_images():
+    net = network(layer([[[[1.0]]], [[[-1.0]]], [[[2.0]]]]))
+    found = find_patterns(net, None, channels=[0, 2], methods=["maximization"])
+    assert (found.images, found.size) == (0, (1, 1))
+    for pattern, largest in zip(found.patterns, (0.5, 1), strict=True):  # at most the norm of mid-gray, 0.5
+        assert pattern.patches == ()
+        assert pattern.is_active
+        assert pattern.maximized[0].activation == pytest.approx(largest, rel=0.05)
+        assert repr(pattern).startswith(f"<Pattern f{pattern.number}: maximized ")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"methods": ["patches", "maximization"]}, {"methods": ["maximization"], "channels": lambda activations: [0]}],
+)
+def test_other_methods_need_images(settings):
+    with pytest.raises(ArgumentError, match=r"^Images are needed to search for patches and activations\."):
+        find_patterns(network(layer(CENTER)), None, **settings)

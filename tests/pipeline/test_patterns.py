@@ -157,6 +157,15 @@ def test_a_network_of_colors_needs_photographs() -> None:
     )
 
 
+def test_a_network_of_colors_is_maximized_without_photographs() -> None:
+    shown = cnnfx.show_patterns("squeezenet", layer="conv1", only="3", methods="maximization")
+    assert repr(shown) == "<PatternsPicture squeezenet, layer conv1 · inputs of 3×3>"
+    assert shown.found.images == 0
+    assert shown.patterns[0].maximized[0].pixels.shape == (3, 3, 3)
+    with pytest.raises(cnnfx.ArgumentError, match="^Images are needed"):
+        cnnfx.show_patterns("squeezenet", layer="conv1", only="top:3", methods="maximization")
+
+
 def test_an_unknown_layer_is_refused_with_the_closest_name() -> None:
     with pytest.raises(cnnfx.ArgumentError) as caught:
         cnnfx.show_patterns("squeezenet", digits(), layer="fire55")
