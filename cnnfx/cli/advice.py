@@ -40,7 +40,9 @@ ADVICE = {
     "evidence_method": Advice("The option is --method.", usage=True),
     "fewer_filters": Advice("Choose some with --only, such as --only top:16.", usage=True),
     "folder_missing": Advice("Create it, or choose another with {option}."),
-    "grid_size": Advice("Write one picture per channel with -o FOLDER/, or use a smaller --scale."),
+    "grid_size": Advice(
+        "Choose maps with --layer and --only, write one picture per channel with -o FOLDER/, or use a smaller --scale."
+    ),
     "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),
     "image_data": Advice("Give it as --data.", usage=True),
     "is_folder": Advice("Give a file's name with {option}."),

@@ -229,7 +229,7 @@ def test_a_huge_grid_is_refused_with_advice():
     text = refused("apply", SEVEN, "-f", "edges", "--scale", "10000", "-o", "a.png")
     assert text == (
         f"cnnfx: {SEVEN}: the grid would have 520000×520000 pixels; the limit is 600 megapixels. "
-        "Write one picture per channel with -o FOLDER/, or use a smaller --scale."
+        "Choose maps with --layer and --only, write one picture per channel with -o FOLDER/, or use a smaller --scale."
     )
     assert files() == []
 
