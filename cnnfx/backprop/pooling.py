@@ -48,8 +48,9 @@ class MaxPool:
             return dx
         open_windows = np.ones(y.shape, bool)  # whose largest value has not been found yet
         for inputs, outputs in _window_elements(self.pool, *x.shape[2:]):
-            largest = (x[inputs] == y[outputs]) & open_windows[outputs]
-            open_windows[outputs] &= ~largest
+            largest = x[inputs] == y[outputs]
+            largest &= open_windows[outputs]
+            open_windows[outputs] ^= largest
             dx[inputs] += dy[outputs] * largest
         return dx
 

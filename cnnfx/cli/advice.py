@@ -44,7 +44,7 @@ ADVICE = {
         "Choose maps with --layer and --only, write one picture per channel with -o FOLDER/, or use a smaller --scale."
     ),
     "install_dask": Advice("--scheduler needs Dask. Install it with pip install 'cnnfx[dask]'.", usage=True),
-    "image_data": Advice("Give it as --data.", usage=True),
+    "image_data": Advice("The option is --data.", usage=True),
     "is_folder": Advice("Give a file's name with {option}."),
     "kernel": Advice(usage=True),
     "layer_number": Advice(usage=True),

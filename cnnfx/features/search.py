@@ -197,6 +197,7 @@ def _layer_patterns(
     patches: Sequence[Sequence[TopPatch]],
     maximized: Sequence[Sequence[MaximizedInput]],
 ) -> LayerPatterns:
+    """Return the patterns of the network's last layer, given what was found for each channel."""
     names = network.output_names
     patterns = tuple(
         Pattern(channel, names[channel], tuple(of_channel), tuple(inputs))

@@ -221,7 +221,27 @@ def test_a_preset_has_no_classes():
 def test_a_network_of_colors_needs_data():
     assert refused("show-patterns", "squeezenet", "--layer", "fire5", code=2) == (
         "cnnfx: squeezenet reads images in color, and none are given to search: name a folder of photographs. "
-        "Give it as --data."
+        "The option is --data."
+    )
+
+
+def test_maximization_needs_no_photographs():
+    args = ("squeezenet", "--layer", "conv1", "--only", "3,5", "--method", "maximization")
+    first, _ = lines(*args)
+    assert (first["images"], first["active"], first["patches"]) == (0, True, [])
+    assert first["maximization"][0]["activation"] > 0
+    done("show-patterns", *args, "-o", "inputs.png")
+    assert "squeezenet, layer conv1 · inputs of 3×3" in done("show-patterns", *args).stdout
+    assert refused("show-patterns", *args[:3], "--only", "top:3", "--method", "maximization", code=2) == (
+        "cnnfx: Images are needed to search for patches and activations. The option is --data."
+    )
+
+
+def test_patterns_that_take_too_much_memory_are_refused():
+    args = "--layer", "fire9", "--method", "patches", "--data", SAMPLES / "colors.png"
+    assert refused("show-patterns", "squeezenet", *args, code=2) == (
+        "cnnfx: The patterns of 512 filters of layer fire9 of squeezenet take 2.2 GB of memory, more than 0.5 GB. "
+        "Choose some with --only, such as --only top:16."
     )
 
 

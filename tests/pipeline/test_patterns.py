@@ -162,7 +162,7 @@ def test_a_network_of_colors_is_maximized_without_photographs() -> None:
     assert repr(shown) == "<PatternsPicture squeezenet, layer conv1 · inputs of 3×3>"
     assert shown.found.images == 0
     assert shown.patterns[0].maximized[0].pixels.shape == (3, 3, 3)
-    with pytest.raises(cnnfx.ArgumentError, match="^Images are needed"):
+    with pytest.raises(cnnfx.ArgumentError, match=r"^Images are needed"):
         cnnfx.show_patterns("squeezenet", layer="conv1", only="top:3", methods="maximization")
 
 
