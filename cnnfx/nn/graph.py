@@ -37,7 +37,7 @@ def check_order(layers: Sequence[Layer]) -> None:
     numbers: dict[str, int] = {INPUT: 0}
     for number, layer in enumerate(layers, 1):
         if layer.name in numbers:
-            taken = "the name of the image" if layer.name == INPUT else f"that of layer {numbers[layer.name]}, too"
+            taken = "the name of the image" if layer.name == INPUT else f"the name of layer {numbers[layer.name]}, too"
             raise ArgumentError(f"layer {number} is called {layer.name!r}, which is {taken}. Give it another name.")
         if layer.name:
             numbers[layer.name] = number

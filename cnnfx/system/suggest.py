@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+MAX_LISTED_NAMES = 24
+"""The most names that a suggestion lists."""
+
+
 def choose_name(argument: str, given: object, names: Mapping[str, tuple[str, ...]], otherwise: str = "") -> str:
     """Return the key of `names` that equals `given` or has it as an alias; case, "-" and "_" are ignored.
 
@@ -43,13 +47,15 @@ def choose_name(argument: str, given: object, names: Mapping[str, tuple[str, ...
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return the sentence `Did you mean "…"?` with the known name most similar to `name`.
 
-    If no name is similar, return a sentence that begins with `otherwise` (such as "Allowed are") and lists all names,
-    or "" if `otherwise` is empty.
+    If no name is similar, return a sentence that begins with `otherwise` (such as "Allowed are") and lists the names,
+    the first ones if there are more than `MAX_LISTED_NAMES`, or "" if `otherwise` is empty.
     """
     names = list(known)
     if closest := closest_names(name, names):
         return f'Did you mean "{closest[0]}"?'
-    return f"{otherwise} {', '.join(names)}." if otherwise else ""
+    more = len(names) - MAX_LISTED_NAMES
+    listed = ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f"{otherwise} {listed}." if otherwise else ""
 
 
 def closest_names(name: str, known: Iterable[str], count: int = 1) -> list[str]:

@@ -438,7 +438,7 @@ IN_META = "its meta does not describe a network: "
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (layer_of_graph(1, name="first"), IN_META + "layer 2 is called 'first', which is that of layer 1, too"),
+        (layer_of_graph(1, name="first"), IN_META + "layer 2 is called 'first', which is the name of layer 1, too"),
         (layer_of_graph(1, name="input"), IN_META + "layer 2 is called 'input', which is the name of the image"),
         (layer_of_graph(2, **{"from": ["frst"]}), IN_META + "layer right reads 'frst', which does not exist"),
         (layer_of_graph(2, **{"from": ["gate"]}), IN_META + "layer right is part of a cycle: "),

@@ -58,7 +58,7 @@ def refusal(content: str) -> str:
 
 
 GRAPHS = [
-    (A + A, "layer 2 is called 'a', which is that of layer 1, too. Give it another name."),
+    (A + A, "layer 2 is called 'a', which is the name of layer 1, too. Give it another name."),
     (A + B + 'from = "c"', "layer b reads 'c', which does not exist. There are input, a, b."),
     (A + B + 'from = "A1"', 'layer b reads \'A1\', which does not exist. Did you mean "a"?'),
     (A + B + 'from = "b"', 'layer b is part of a cycle: b reads b. A layer cannot read its own output.'),

@@ -167,7 +167,10 @@ def chain_of(*parts: tuple[str, tuple[str, ...]]) -> Network:
             [("a", ("a",))],
             "net: layer a is part of a cycle: a reads a. A layer cannot read its own output.",
         ),
-        ([("a", ()), ("a", ())], "net: layer 2 is called 'a', which is that of layer 1, too. Give it another name."),
+        (
+            [("a", ()), ("a", ())],
+            "net: layer 2 is called 'a', which is the name of layer 1, too. Give it another name.",
+        ),
         (
             [("input", ())],
             "net: layer 1 is called 'input', which is the name of the image. Give it another name.",

@@ -38,5 +38,10 @@ def test_all_names_are_listed_if_none_is_close() -> None:
     assert did_you_mean("x", ["stride", "padding"]) == ""
 
 
+def test_of_many_names_the_first_are_listed() -> None:
+    names = [f"layer-{index}" for index in range(30)]
+    assert did_you_mean("x", names, "There are") == f"There are {', '.join(names[:24])} and 6 more."
+
+
 def test_the_closest_names_come_first() -> None:
     assert closest_names("botom", ["top", "bottom", "bottoms"], 2) == ["bottom", "bottoms"]
