@@ -348,3 +348,30 @@ def test_nodes_and_edges_of_a_drawn_graph_do_not_overlap(graphs):
         for edge in layout["edges"]:
             for point in edge["points"][1:-1]:
                 assert all(abs(point["x"] - place) > 0.69 for place in rows[point["row"]])
+
+
+@pytest.mark.parametrize(
+    ("activation", "pool"),
+    [
+        (Activation("prelu", (0.25, -0.5)), Pool("max", (3, 2), (2, 1), ((1, 0), (0, 1)), ceil=True)),
+        (Activation("leaky_relu", 0.3), Pool("mean", 3, 2, 1, count_padding=True)),
+        (Activation("hard_swish"), Pool("mean", None)),
+        (Activation("softmax"), None),
+    ],
+    ids=["prelu", "leaky", "global", "softmax"],
+)
+def test_a_filter_file_that_the_page_writes_has_all_steps_of_the_layer_and_its_input(tmp_path, activation, pool):
+    weights = np.random.default_rng(0).normal(size=(2, 3, 3, 3)).astype("f4")
+    response = LocalResponse(3, 0.25, 0.5, 2.0)
+    layer = Layer(Conv(weights, np.ones(2, "f4")), ("a", "b"), (), activation, local_response=response, pool=pool)
+    network = Network((layer,), name="net", input=Input(scale=255.0, mean=(1.0, 2.5, 3.0), std=(0.5, 1.0, 2.0)))
+    image = Image("image", np.ones((3, 9, 9), np.uint8), ("red", "green", "blue"))
+    path = tmp_path / "copied.toml"
+    body = """const network = readNetwork(given.network);
+              return filterFile(network, network.layers[0], given.image.channels);"""
+    path.write_text(run_in_node(body, page_data_of(network, image)), encoding="utf-8")
+    loaded = cnnfx.load_network(path)
+    copied = loaded.layers[0]
+    assert (copied.activation, copied.pool, copied.local_response) == (activation, pool, response)
+    assert (loaded.input.scale, loaded.input.mean, loaded.input.std) == (255.0, (1.0, 2.5, 3.0), (0.5, 1.0, 2.0))
+    np.testing.assert_allclose(copied.conv.weights, weights, rtol=1e-6)
