@@ -158,7 +158,8 @@ def _legend(layer_patterns: LayerPatterns, colormap: str) -> str:
     """Return what the numbers of the labels and the levels of the panels are."""
     methods = layer_patterns.methods
     parts = ["after the name: largest activation in the images"] if layer_patterns.images else []
-    parts += ["maximized: that of the best optimized input"] if "maximization" in methods else []
+    if "maximization" in methods:
+        parts.append(f"maximized: {'that' if parts else 'activation'} of the best optimized input")
     zero = "gray" if colormap == "gray" else "the middle color"
     parts += [f"deconvolution: 0 is {zero}"] if "deconvolution" in methods else []
     return " · ".join(parts)
