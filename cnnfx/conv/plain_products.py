@@ -120,14 +120,14 @@ plain_products = lru_cache(maxsize=256)(PlainProducts)
 def im2col_matrix(images: PaddedImages, window: Window, block: OutputBlock) -> Array:
     """Return the im2col matrix (C·kh·kw, N·rows·columns) of a block: a view of the images, or a buffer."""
     pixels = images.region(block.images, *window.input_region(block.rows, block.columns))
+    if window.kernel == (1, 1) == window.stride and len(pixels) == 1 and _rows_are_adjacent(pixels):
+        return pixels.reshape(pixels.shape[1], -1)
     (sh, sw), (dh, dw), (kh, kw) = window.stride, window.dilation, window.kernel
     rows, columns = (part.stop - part.start for part in (block.rows, block.columns))
     to_image, to_channel, to_row, to_column = pixels.strides
     shape = pixels.shape[1], kh, kw, len(pixels), rows, columns
     strides = to_channel, dh * to_row, dw * to_column, to_image, sh * to_row, sw * to_column
     shifted = as_strided(pixels, shape, strides)
-    if window.kernel == (1, 1) and len(pixels) == 1 and _rows_are_adjacent(shifted):
-        return shifted.reshape(shape[0], -1)
     matrix = buffer("plain_matrix", shape, pixels.dtype)
     np.copyto(matrix, shifted)
     return matrix.reshape(prod(shape[:3]), -1)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
 from cnnfx.nn.graph import needed_layers
 from cnnfx.nn.layers import Array, Layer
+from cnnfx.system.blas import single_threaded
 
 
 def forward_layers(
@@ -43,36 +45,35 @@ def forward_layers(
     last_reader = {read: number for number in needed for read in sources[number - 1]}
     places = joined_places(layers, sources, [number for number in needed if number not in maps])
     joined: dict[int, Array] = {}
-    for number in needed:
-        layer = layers[number - 1]
-        if number not in maps:
-            read = joined.pop(number, None)
-            if read is None:
-                read = layer.join_inputs([maps[each] for each in sources[number - 1]])
-            out = None
-            if number in places:
-                reader, channels, count = places[number]
-                if reader not in joined:
-                    joined[reader] = _empty_maps(layer, read, count)
-                out = joined[reader][..., channels, :, :]
-            maps[number] = layer.forward(read, out)
-        for each in set(sources[number - 1]):
-            if last_reader[each] == number and each not in wanted:
-                del maps[each]
+    with single_threaded():  # once, instead of in each layer
+        for number in needed:
+            layer = layers[number - 1]
+            if number not in maps:
+                read = joined.pop(number, None)
+                if read is None:
+                    read = layer.join_inputs([maps[each] for each in sources[number - 1]])
+                place = places.get(number)
+                maps[number] = layer.forward(read, place and _part_of_join(place, joined, layer, read))
+            for each in set(sources[number - 1]):
+                if last_reader[each] == number and each not in wanted:
+                    del maps[each]
     return {number: maps[number] for number in wanted}
+
+
+class Place(NamedTuple):
+    """Where a layer writes its maps: some channels of the input of the layer `reader`, which has `total` channels."""
+
+    reader: int
+    channels: slice
+    total: int
 
 
 def joined_places(
     layers: Sequence[Layer], sources: Sequence[Sequence[int]], computed: Sequence[int]
-) -> dict[int, tuple[int, slice, int]]:
-    """Return where layers write their maps in the joined input of another one.
+) -> dict[int, Place]:
+    """Return the places of those layers whose maps another one joins side by side, by their numbers.
 
-    Returns
-    -------
-    dict
-        From the numbers of layers with filters to the number of the layer that joins them side by side, the channels in
-        its input, and the number of channels of this input. Layers that two others join, and inputs that contain
-        anything else, are left out.
+    Only layers with filters have one. Layers that two others join, and inputs that contain anything else, are left out.
     """
     joins = [number for number in computed if len(sources[number - 1]) > 1 and layers[number - 1].join == "concat"]
     uses = Counter(read for number in joins for read in sources[number - 1])
@@ -82,12 +83,17 @@ def joined_places(
         if all(each in computed and uses[each] == 1 and layers[each - 1].conv is not None for each in read):
             ends = list(accumulate(len(layers[each - 1].channel_names) for each in read))
             for each, first, end in zip(read, [0, *ends], ends, strict=False):
-                places[each] = number, slice(first, end), ends[-1]
+                places[each] = Place(number, slice(first, end), ends[-1])
     return places
 
 
-def _empty_maps(layer: Layer, read: Array, channels: int) -> Array:
-    """Return an array for maps of the size that a layer gives for its joined input, with this number of channels."""
-    _, height, width = layer.output_shape((read.shape[-3], read.shape[-2], read.shape[-1]))
-    dtype = read.dtype if read.dtype == np.float64 else np.float32
-    return np.empty((*read.shape[:-3], channels, height, width), dtype)
+def _part_of_join(place: Place, joined: dict[int, Array], layer: Layer, read: Array) -> Array:
+    """Return the channels of a joined input to which a layer writes its maps of `read`.
+
+    The first source of a join adds the array to `joined`.
+    """
+    if place.reader not in joined:
+        _, height, width = layer.output_shape((read.shape[-3], read.shape[-2], read.shape[-1]))
+        dtype = read.dtype if read.dtype == np.float64 else np.float32
+        joined[place.reader] = np.empty((*read.shape[:-3], place.total, height, width), dtype)
+    return joined[place.reader][..., place.channels, :, :]

@@ -174,21 +174,17 @@ def layers(pairs, batch):
 
         ours = partial(correlate, images, weights, bias, stride=stride, padding=padding, groups=groups)
         taken, ratio = paired(ours, theirs, pairs)
-        ratios.setdefault(f"{name}, groups {groups > 1}", []).append(ratio)
-        shape = (batch, filters, *tensors_size(size, kernel, stride, padding))
+        ratios.setdefault(f"{name}, depthwise" if groups > 1 else name, []).append(ratio)
         geometry = window(kernel, stride=stride, padding=padding)
+        shape = batch, filters, *geometry.output_size((size, size))
         method = choose_method(shape, weights, geometry, groups)
         form = f" ({direct_form(shape, weights.shape, geometry, groups)})" if method == "direct" else ""
-        kind = "depthwise" if groups > 1 else f"{channels}→{filters}"
-        text = f"{name}: {kind} {channels if groups > 1 else ''}, {kernel}×{kernel}, stride {stride}, {size}×{size}"
+        kind = f"depthwise {channels}" if groups > 1 else f"{channels}→{filters}"
+        text = f"{name}: {kind}, {kernel}×{kernel}, stride {stride}, {size}×{size}"
         print(f"{text:48}{taken * 1e3:10.3f}{taken / ratio * 1e3:12.3f}{ratio:8.2f}  {method}{form}", flush=True)
     for name, own in ratios.items():
         print(f"geometric mean of {len(own)} layers of {name}: {geometric_mean(own):.2f}")
     print(f"geometric mean of all: {geometric_mean([ratio for own in ratios.values() for ratio in own]):.2f}")
-
-
-def tensors_size(size, kernel, stride, padding):
-    return ((size + 2 * padding - kernel) // stride + 1,) * 2
 
 
 def presets(runs):
