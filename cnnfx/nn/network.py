@@ -253,9 +253,12 @@ class Network:
         """
         if upper.input.normalizes:
             raise ArgumentError(f"{upper.name} normalizes its input, so it must be the first network, not a later one.")
-        if any(INPUT in layer.sources for layer in upper.layers):
+        first, *rest = upper.layers
+        if first.sources == (INPUT,):
+            first = replace(first, sources=())
+        if any(INPUT in layer.sources for layer in (first, *rest)):
             raise ArgumentError(f"{upper.name} reads its input in several layers, so it must be the first network.")
-        stacked = replace(self, layers=self.layers + upper.layers, name=f"{self.name}-{upper.name}")
+        stacked = replace(self, layers=(*self.layers, first, *rest), name=f"{self.name}-{upper.name}")
         return replace(stacked, head=upper.head, classes=upper.classes, start=None)
 
     def upto(self, number: int) -> Network:

@@ -134,6 +134,15 @@ def test_then_stacks_networks_and_joins_their_names() -> None:
     assert (stacked.name, len(stacked.layers)) == ("lower-upper", 2)
 
 
+def test_then_connects_a_first_layer_that_names_the_image_as_its_input() -> None:
+    lower = Network((shared_layer("a"),), "lower")
+    pooled = Network((Layer(pool=Pool("max", 2), sources=("input",)), Layer(pool=Pool("max", 2))), "upper")
+    assert [lower.then(pooled).sources(number) for number in (1, 2, 3)] == [(0,), (1,), (2,)]
+    twice = Network((Layer(sources=("input", "input")),), "upper")
+    with pytest.raises(ArgumentError, match=r"^upper reads its input in several layers, so it must be the first"):
+        lower.then(twice)
+
+
 def test_a_network_with_normalization_cannot_be_stacked_on_another() -> None:
     model = Network((shared_layer("a"),), "model", input=Input(mean=0.1))
     with pytest.raises(
