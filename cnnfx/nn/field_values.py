@@ -14,9 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv.padding import OUTSIDE
+from cnnfx.errors import ArgumentError
+from cnnfx.nn.bands import VALUE_BYTES
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import Activation, Array, Layer
 from cnnfx.nn.receptive_field import Indexes, conv_step
+from cnnfx.system.memory import memory_limit
+from cnnfx.system.sizes import bytes_text
 
 Size = tuple[int, int]
 """(rows, columns)."""
@@ -44,6 +48,11 @@ class FieldValues:
         1 is the first layer, 0 the normalized image.
     rows, columns : (N,) and (M,) arrays
         The outputs are those at the crossings of these rows and columns.
+
+    Raises
+    ------
+    ArgumentError
+        If the values need more memory than `cnnfx.system.memory.memory_limit`.
     """
 
     def __init__(self, maps: FeatureMaps, number: int, rows: Indexes, columns: Indexes) -> None:
@@ -52,6 +61,7 @@ class FieldValues:
         for each in range(number, 0, -1):
             if each in self._needed:
                 self._need_sources(each)
+        self._check_memory(number)
         self._values: dict[int, Floats] = {}
         for each, crossings in sorted(self._needed.items()):
             self._values[each] = self._compute(each, *crossings)
@@ -131,6 +141,22 @@ class FieldValues:
         windows = pool.windows(axis, length)
         positions = outputs[:, np.newaxis] * windows.stride + np.arange(windows.size) - windows.before
         return np.where((positions >= 0) & (positions < length), positions, OUTSIDE)
+
+    def _check_memory(self, number: int) -> None:
+        """Check that the values of all layers, and those gathered for the largest one, fit into memory."""
+        values, gathered = 0, 0
+        for each, (rows, columns) in self._needed.items():
+            values += self.maps.sizes[each][0] * len(rows) * len(columns)
+            if each:
+                read = self._sources(each, *self._before_pooling(each, self._needed[each]))
+                channels = sum(self.maps.sizes[source][0] for source in self.network.sources(each))
+                gathered = max(gathered, channels * len(read[0]) * len(read[1]))
+        needed, limit = VALUE_BYTES * (values + 2 * gathered), memory_limit()
+        if needed > limit:
+            raise ArgumentError(
+                f"{self.network.layer_owner(number)}: the values in its receptive field need about "
+                f"{bytes_text(needed)} of memory, and the limit is {bytes_text(limit)}. Use a smaller image."
+            )
 
     def _layer(self, number: int) -> Layer:
         return self.network.layers[number - 1]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnfx.errors import ArgumentError
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.field_values import FieldValues
 from tests.nn.graphs import fire_network, graphs, picture
@@ -59,3 +61,15 @@ def test_layers_outside_the_field_are_not_computed():
     values = FieldValues(maps_of(fire_network(), image), 3, np.array([0]), np.array([0]))
     assert sorted(values._values) == [0, 1, 2, 3]
     assert values._values[2].shape == (3, 1, 1)
+
+
+def test_values_that_need_too_much_memory_are_refused(monkeypatch):
+    maps = maps_of(fire_network(), picture(3, 40, 50))
+    monkeypatch.setattr("cnnfx.nn.field_values.memory_limit", lambda: 20_000)
+    assert FieldValues(maps, 1, np.array([0]), np.array([0])).at(1, np.array([0]), np.array([0])).shape == (8, 1, 1)
+    message = (
+        r"^layer classes of little: the values in its receptive field need about [\d.]+ [kM]B of memory, and the limit "
+        r"is 20 kB\. Use a smaller image\.$"
+    )
+    with pytest.raises(ArgumentError, match=message):
+        FieldValues(maps, 11, np.array([0]), np.array([0]))
