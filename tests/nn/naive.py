@@ -67,9 +67,9 @@ def _normalized(layer: Layer, maps: np.ndarray) -> np.ndarray:
 def _pooled(pool: Pool, maps: np.ndarray) -> np.ndarray:
     _, height, width = maps.shape
     axes = pool.windows(0, height), pool.windows(1, width)
-    result = np.empty((len(maps), axes[0].count, axes[1].count))
-    for row in range(axes[0].count):
-        for column in range(axes[1].count):
+    result = np.empty((len(maps), axes[0].number, axes[1].number))
+    for row in range(axes[0].number):
+        for column in range(axes[1].number):
             top, left = row * axes[0].stride - axes[0].before, column * axes[1].stride - axes[1].before
             inside = maps[:, max(top, 0) : top + axes[0].size, max(left, 0) : left + axes[1].size]
             if pool.kind == "max":
