@@ -93,7 +93,7 @@ function sumLine({ connected, bias, sum }) {
   return line;
 }
 
-function poolingElement({ pool, title }, { block, blockWidth, blockIndex }) {
+function poolingElement({ pool }, { block, blockWidth, blockIndex }) {
   const color = signedGrays(block);
   const height = block.length / blockWidth;
   const what = pool.kind === "max" ? "largest value" : "mean";
@@ -109,7 +109,7 @@ function poolingElement({ pool, title }, { block, blockWidth, blockIndex }) {
       "div",
       { class: "pool" },
       line,
-      captionedPicture(title, smallPicture(block, blockWidth, color)),
+      captionedPicture(`${blockWidth}×${height} values`, smallPicture(block, blockWidth, color)),
     );
   }
   const cells = block.map((value, index) => ({

@@ -58,6 +58,7 @@ class MapView {
     this.column = Math.min(this.column, width - 1);
     this.canvas.style.aspectRatio = `${width} / ${height}`;
     this.canvas.style.setProperty("--ratio", width / height);
+    this.canvas.classList.toggle("point", width === 1 && height === 1); // small, as it has one color
     this.canvas.setAttribute(
       "aria-label",
       `${this.label}, ${width} wide and ${height} high. Arrow keys move the position.`,
