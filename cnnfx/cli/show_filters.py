@@ -272,14 +272,33 @@ def _with_filters(layer: Layer, chosen: Sequence[int]) -> Layer:
 
 
 def slice_names(network: Network, number: int) -> list[str]:
-    """Return the names of the input channels that the slices of a layer's filters read."""
-    from cnnfx.images.image import RGB_NAMES
+    """Return the names of the input channels that the slices of a layer's filters read.
 
+    Filters in several groups read different channels, so their slices are numbered; see `filter_inputs`.
+    """
     conv = network.layers[number - 1].conv
     assert conv is not None
     if conv.inputs is not None:
         return ["every channel" if name == "*" else name for name in conv.inputs]
     count = conv.weights.shape[1]
+    return _channels_below(network, number, count) if conv.groups == 1 else list(map(str, range(count)))
+
+
+def filter_inputs(network: Network, number: int, name: str) -> list[str]:
+    """Return the names of the input channels that one filter of a layer reads: those of its group."""
+    layer = network.layers[number - 1]
+    assert layer.conv is not None
+    if layer.conv.groups == 1:
+        return slice_names(network, number)
+    count, groups = layer.conv.weights.shape[1], layer.conv.groups
+    first = layer.filter_names.index(name) * groups // len(layer.filter_names) * count
+    return _channels_below(network, number, count * groups)[first : first + count]
+
+
+def _channels_below(network: Network, number: int, count: int) -> list[str]:
+    """Return the names of the `count` input channels of a layer; numbers if these are not known."""
+    from cnnfx.images.image import RGB_NAMES
+
     reads_image = 0 in network.sources(number)
     colors = RGB_NAMES if count == 3 and reads_image else ()
     below = colors if reads_image else network.input_names(number, ())
@@ -406,9 +425,9 @@ def _values(network: Network, number: int, layer: Layer) -> str:
     from cnnfx.render.number_text import kernel_lines
 
     assert layer.conv is not None
-    lines, slices = [_heading(network, number)], slice_names(network, number)
+    lines = [_heading(network, number)]
     for name, weights, bias in zip(layer.filter_names, layer.conv.weights, layer.conv.bias, strict=True):
-        for place, kernel in zip(slices, weights, strict=True):
+        for place, kernel in zip(filter_inputs(network, number, name), weights, strict=True):
             on = f" on {place}" if layer.conv.inputs != ("*",) else ""
             lines += [f"{name}{on}:", *(f"  {line}" for line in kernel_lines(kernel))]
         lines += [f"  bias {bias:.4g}"] if bias else []
@@ -435,7 +454,7 @@ def _described(network: Network, number: int, layer: Layer) -> dict[str, object]
         **({"layer_name": layer.name} if layer.name else {}),
         "inputs": slice_names(network, number),
         "filters": [
-            {"name": name, "weights": weights.tolist(), "bias": float(bias)}
+            {"name": name, **_group_inputs(network, number, name), "weights": weights.tolist(), "bias": float(bias)}
             for name, weights, bias in zip(layer.filter_names, layer.conv.weights, layer.conv.bias, strict=True)
         ],
         "channels": [
@@ -443,3 +462,10 @@ def _described(network: Network, number: int, layer: Layer) -> dict[str, object]
             for channel in layer.outputs
         ],
     }
+
+
+def _group_inputs(network: Network, number: int, name: str) -> dict[str, list[str]]:
+    """Return the input channels of one filter for JSON, if the filters of its layer read different ones."""
+    conv = network.layers[number - 1].conv
+    grouped = conv is not None and conv.groups > 1
+    return {"inputs": filter_inputs(network, number, name)} if grouped else {}

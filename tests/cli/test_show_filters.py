@@ -323,3 +323,32 @@ def test_a_written_picture_is_named_with_its_size():
     assert text == f"edges.png: 4 filters, {pixels('edges.png')} pixels\n"
     assert done("show-filters", "edges", "-o", "edges.png", "-q").stderr == ""
     assert done("show-filters", "edges", "-o", "-").stderr == ""
+
+
+GROUPED = """
+name = "grouped"
+
+[[layer]]
+name = "colors"
+groups = 3
+weights = [[[[1]]], [[[2]]], [[[4]]]]
+
+[[layer]]
+name = "sides"
+from = ["colors", "input"]
+groups = 2
+weights = [[[[1]], [[2]], [[3]]], [[[4]], [[5]], [[6]]]]
+"""
+
+
+def test_filters_in_groups_name_the_channels_of_their_group(tmp_path):
+    path = tmp_path / "grouped.toml"
+    path.write_text(GROUPED)
+    values = done("show-filters", path, "--values").stdout.splitlines()
+    assert [line for line in values if " on " in line] == [
+        "1 on red:", "2 on green:", "3 on blue:", *(f"{1 + n // 3} on {n}:" for n in range(6)),
+    ]  # fmt: skip
+    colors = json.loads(done("show-filters", path, "--json").stdout.splitlines()[0])
+    assert [each["inputs"] for each in colors["filters"]] == [["red"], ["green"], ["blue"]]
+    chosen = json.loads(done("show-filters", path, "--layer", "colors", "--only", "3", "--json").stdout)
+    assert chosen["filters"] == [{"name": "3", "inputs": ["blue"], "weights": [[[4.0]]], "bias": 0.0}]
