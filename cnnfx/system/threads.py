@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 THREADS_VARIABLE = "CNNFX_THREADS"
 """The environment variable of the number of threads."""
 
-SECOND_THREAD_COST = 15_000_000
+SECOND_THREAD_COST = 20_000_000
 """Work that one thread completes while a second one is woken, in multiplications."""
 
 END: Any = object()
