@@ -253,7 +253,7 @@ def _check_summed(network: Network, summed: _Summed | None, layer: int | None) -
     if layer not in (None, summed.layer):
         raise ArgumentError(
             f"Class activation maps are summed to the scores: those of {network.layer_owner(summed.layer)}. For "
-            f"{network.layer_title(layer)} Grad-CAM applies.",
+            f"layer {network.layers[layer - 1].name or layer} Grad-CAM applies.",
             remedy="evidence_method",
         )
 
