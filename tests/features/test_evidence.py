@@ -167,8 +167,11 @@ REFUSALS = [
     ({"layer": 3}, "layer classes of tiny has one value for each channel, at no position. Choose a layer before it."),
     ({"layer": 1, "method": "occlusion"}, "Occlusion covers parts of the image, so it is for no layer."),
     ({"layer": 1, "method": "cam"}, "Class activation maps are summed to the scores: those of layer maps of tiny."),
-    ({"layer": 3, "method": "cam"}, "Class activation maps are summed to the scores: those of layer maps of tiny. "
-     "For layer classes Grad-CAM applies."),
+    (
+        {"layer": 3, "method": "cam"},
+        "Class activation maps are summed to the scores: those of layer maps of tiny. "
+        "For layer classes Grad-CAM applies.",
+    ),
 ]
 
 
