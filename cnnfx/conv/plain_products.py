@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.padding import BAND_ROWS
 from cnnfx.system.memory import buffer
-from cnnfx.system.threads import run_in_threads, threads_for
+from cnnfx.system.threads import SECOND_THREAD_COST, run_in_threads, threads_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,9 +47,6 @@ FILTERS_PER_PART = 8
 UNTHREADED_COST = 200_000
 """Multiplications of a product below which OpenBLAS starts no threads."""
 
-
-MIN_PARTS_COST = 4_000_000
-"""Multiplications of a block below which its filters are not divided for two threads."""
 
 COPY_COST = 16
 """Time to copy an element to an im2col matrix, in multiplications."""
@@ -81,28 +78,29 @@ class PlainProducts:
         self.cost = plain_cost(out, weights, window, groups)
         self.unthreaded = prod(out) * prod(weights[1:]) < UNTHREADED_COST
         self.blocks = list(split_output(out, weights, groups))
-        one_part = len(self.blocks) > 1 or self.cost < MIN_PARTS_COST
-        self.parts = [WHOLE] if one_part else split_filters(weights[0], groups)
+        parts = split_filters(weights[0], groups)
+        self.tasks = [
+            (block, part) for block in self.blocks for part in (parts if _is_divided(block, weights) else [WHOLE])
+        ]
 
     def __call__(self, images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array) -> None:
         """Cross-correlate `images` with `weights`, add `bias` (K,), and write it to `out`."""
         factors = weights.reshape(self.groups, len(weights) // self.groups, -1)
         offsets = None if bias is None or not bias.any() else bias.reshape(self.groups, -1, 1, 1)
 
-        def compute(block: OutputBlock) -> None:
-            matrix, target = self._operands(block, images, window, out)
-            _multiply(factors, matrix, offsets, target, WHOLE)
+        def compute(task: tuple[OutputBlock, Part]) -> None:
+            _multiply(factors, *self._operands(task[0], images, window, out), offsets, task[1])
 
         if self.unthreaded:
             with np.errstate(all="ignore"):
-                for block in self.blocks:
-                    compute(block)
+                for task in self.tasks:
+                    compute(task)
         elif len(self.blocks) > 1:
-            run_in_threads(compute, self.blocks, threads_for(self.cost))
+            run_in_threads(compute, self.tasks, threads_for(self.cost))
         else:
-            matrix, target = self._operands(self.blocks[0], images, window, out)
+            operands = self._operands(self.blocks[0], images, window, out)
             run_in_threads(
-                lambda part: _multiply(factors, matrix, offsets, target, part), self.parts, threads_for(self.cost)
+                lambda task: _multiply(factors, *operands, offsets, task[1]), self.tasks, threads_for(self.cost)
             )
 
     def _operands(self, block: OutputBlock, images: PaddedImages, window: Window, out: Array) -> tuple[Array, Array]:
@@ -138,7 +136,7 @@ def _rows_are_adjacent(array: Array) -> bool:
     return bool(array.strides[-2] == array.shape[-1] * array.strides[-1])
 
 
-def _multiply(factors: Array, matrix: Array, offsets: Array | None, target: Array, part: Part) -> None:
+def _multiply(factors: Array, matrix: Array, target: Array, offsets: Array | None, part: Part) -> None:
     """Write the products of some groups and filters to `target` (N, groups, K/groups, rows, columns)."""
     outputs = target[:, *part]
     n, groups, filters, rows, columns = outputs.shape
@@ -158,7 +156,7 @@ def split_output(out: tuple[int, ...], weights: tuple[int, ...], groups: int) ->
     columns = slice(0, width)
     for band in range(0, height, BAND_ROWS):
         last = min(band + BAND_ROWS, height)
-        count = _row_blocks((last - band) * width, groups * prod(weights[1:]))
+        count = _row_blocks((last - band) * width, weights, groups)
         rows = -(-(last - band) // count)
         side_by_side = min(batch, max(1, MIN_COLUMNS * 2 // (rows * width)))
         for first in range(band, last, rows):
@@ -167,12 +165,18 @@ def split_output(out: tuple[int, ...], weights: tuple[int, ...], groups: int) ->
                 yield OutputBlock(images, slice(first, min(first + rows, last)), columns, 1)
 
 
-def _row_blocks(outputs: int, matrix_rows: int) -> int:
-    """Return the number of blocks of one image, 1 or an even number, for two threads."""
+def _row_blocks(outputs: int, weights: tuple[int, ...], groups: int) -> int:
+    """Return the number of blocks of one image: an even number for two threads, if they pay."""
     if outputs <= MAX_ONE_BLOCK_COLUMNS:
         return 1
-    count = min(outputs * matrix_rows // MATRIX_ELEMENTS, outputs // MIN_COLUMNS)
-    return 2 * max(1, round(count / 2))
+    count = min(outputs * groups * prod(weights[1:]) // MATRIX_ELEMENTS, outputs // MIN_COLUMNS)
+    return max(1, count) if outputs * prod(weights) < SECOND_THREAD_COST else 2 * max(1, round(count / 2))
+
+
+def _is_divided(block: OutputBlock, weights: tuple[int, ...]) -> bool:
+    """Return whether the filters of a block are divided: if it is a whole small image, and two threads pay."""
+    outputs = (block.rows.stop - block.rows.start) * (block.columns.stop - block.columns.start)
+    return bool(outputs <= MAX_ONE_BLOCK_COLUMNS and outputs * prod(weights) >= SECOND_THREAD_COST)
 
 
 def split_filters(filters: int, groups: int) -> list[Part]:

@@ -41,7 +41,7 @@ def plain(**limits):
 def test_plain_products_agree_with_scipy_for_blocks_of_any_size(case, elements, columns, one_block, cost):
     limits = {
         "MATRIX_ELEMENTS": elements, "MIN_COLUMNS": columns, "MAX_ONE_BLOCK_COLUMNS": one_block, "FILTERS_PER_PART": 1,
-        "UNTHREADED_COST": cost, "MIN_PARTS_COST": cost,
+        "UNTHREADED_COST": cost, "SECOND_THREAD_COST": cost,
     }  # fmt: skip
     with plain(**limits):
         check(case, "direct")
@@ -125,11 +125,11 @@ def test_the_number_of_threads_does_not_change_a_bit(shape):
 
 
 @pytest.mark.parametrize(("kernel", "groups"), [(1, 1), (3, 1), (3, 4)])
-@pytest.mark.parametrize("width", [5, 30, 200])
-def test_bands_give_the_same_bits_as_the_whole_image(width, kernel, groups):
+@pytest.mark.parametrize(("width", "channels"), [(5, 8), (30, 8), (200, 8), (5, 400)])
+def test_bands_give_the_same_bits_as_the_whole_image(width, channels, kernel, groups):
     rows = 2 * BAND_ROWS + 45
-    image = random(8, rows + kernel - 1, width + kernel - 1, dtype=np.float32)
-    weights = random(16, 8 // groups, kernel, kernel, dtype=np.float32, seed=1)
+    image = random(channels, rows + kernel - 1, width + kernel - 1, dtype=np.float32)
+    weights = random(2 * channels, channels // groups, kernel, kernel, dtype=np.float32, seed=1)
     with plain():
         whole = correlate(image, weights, groups=groups, method="direct")
         for first in range(0, rows, BAND_ROWS):
