@@ -177,13 +177,14 @@ def test_a_kernel_larger_than_the_image():
     np.save("a.npy", np.zeros((2, 5), np.float32))
     assert refusal("a.npy") == (
         "cnnfx: a.npy: layer 1 of edges: kernel of 3×3 is larger than the image of 5×2; "
-        'use a smaller kernel, a larger image or padding="same".'
+        'use a smaller kernel, a larger image or padding="same". The smallest image that edges takes is 3×3.'
     )
 
 
 def test_a_pooling_larger_than_the_maps():
     assert refusal(SEVEN, "-f", "edges", "--pool", "max:30") == (
-        f"cnnfx: {SEVEN}: layer 1 of edges: pool max:30 does not fit into maps of 26×26 pixels."
+        f"cnnfx: {SEVEN}: layer 1 of edges: pool max:30 does not fit into maps of 26×26 pixels. "
+        "The smallest image that edges takes is 32×32."
     )
 
 
@@ -333,7 +334,7 @@ def test_too_little_memory(monkeypatch):
     def exhausted(*_args, **_options):
         raise MemoryError
 
-    monkeypatch.setattr("cnnfx.pipeline.pipeline.feature_maps", exhausted)
+    monkeypatch.setattr("cnnfx.pipeline.pipeline.feature_maps_of_layers", exhausted)
     assert refusal(SEVEN) == (
         f"cnnfx: {SEVEN}: there is not enough memory. Try a smaller image, or fewer filters at a time."
     )
