@@ -84,7 +84,15 @@ def wait_until(page, predicate: str, argument: object = None, seconds: float = 2
 
 
 def click_in_panel(page, cell) -> None:
-    """Click on a number of the panel, which is drawn again in the next frame after the pointer has left a map."""
+    """Click on a number of the panel, which is drawn again after the pointer has left a map.
+
+    A click on an element that is replaced between pressing and releasing the button is lost. On a busy machine the
+    browser may take longer than a frame to report that the pointer has left.
+    """
+    page.evaluate("document.querySelector('#sum > *').setAttribute('data-before', '')")
     cell.hover()
+    end = time.monotonic() + 1
+    while page.locator("#sum [data-before]").count() and time.monotonic() < end:
+        page.wait_for_timeout(20)
     shown_value(page)
     cell.click()
