@@ -12,10 +12,10 @@ from cnnfx.nn.pooling import Pool
 
 
 def axis_windows(length, size, stride, before, after, ceil) -> list[range]:
-    """Return the positions of each window along an axis, padding included, by the definition of PyTorch's `MaxPool2d`.
+    """Return the positions of each window along an axis, padding included, as PyTorch's `MaxPool2d` defines them.
 
-    With `ceil`, the last window may leave the padded maps by less than the stride, but must begin inside the maps or the
-    padding before them.
+    With `ceil`, the last window may leave the padded maps by less than the stride, but must begin inside the maps or
+    the padding before them.
     """
     windows, start = [], -before
     while start + size <= length + after:
