@@ -10,9 +10,10 @@ import numpy as np
 
 from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
+from cnnfx.nn.channel_field import channel_field
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.peaks import Peak, find_peaks
-from cnnfx.nn.receptive_field import Box, channel_field
+from cnnfx.nn.receptive_field import Box
 from cnnfx.render.captions import picture_caption
 from cnnfx.render.color import ColorScale
 from cnnfx.render.filter_colors import FILTER_COLORS, RGB, draw_color_legend, filter_colors

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError, CnnfxError
+from cnnfx.nn.channel_field import ChannelField, channel_field
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
 from cnnfx.nn.normalization import LocalResponse
-from cnnfx.nn.receptive_field import Box, ChannelField, channel_field, field_size, receptive_field
+from cnnfx.nn.receptive_field import Box, field_size, receptive_field
 from tests.nn.graphs import graphs
 
 
