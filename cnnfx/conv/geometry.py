@@ -42,6 +42,9 @@ BORDERS = {
 the edge pixel; this mode is "symmetric" here.
 """
 
+MAX_SIZE = 10**9
+"""The largest kernel, stride, dilation or padding: sums of a few of them fit into the integers of arrays."""
+
 ResultOrder = Literal["C", "image", "channels last"]
 """The order in memory in which a method writes a result (N, K, Ho, Wo) fastest: with the columns as the last axis, in
 the order of the image, or with the channels as the last axis."""
@@ -224,4 +227,6 @@ def _whole(name: str, value: object, minimum: int) -> int:
         raise ArgumentError(f"{name} must be a whole number, {minimum} or more, not {value!r}") from None
     if number < minimum:
         raise ArgumentError(f"{name} must be {minimum} or more, not {number}")
+    if number > MAX_SIZE:
+        raise ArgumentError(f"{name} must be {MAX_SIZE} or less, not {number}")
     return number

@@ -298,6 +298,7 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
     [
         ({"stride": 0}, "stride must be 1 or more, not 0"),
         ({"stride": (1, -2)}, "stride must be 1 or more, not -2"),
+        ({"dilation": 2**63, "padding": "same"}, "dilation must be 1000000000 or less, not 9223372036854775808"),
         ({"stride": 1.5}, f"stride {WHOLE} 1.5"),
         ({"stride": True}, f"stride {WHOLE} True"),
         ({"stride": "2"}, f"stride {WHOLE} '2'"),
