@@ -129,8 +129,10 @@ def stripes(height: int, width: int) -> Levels:
 
 
 def _in_color(layer_patterns: LayerPatterns) -> bool:
-    pictures = [each for pattern in layer_patterns.patterns for each in (*pattern.patches, *pattern.maximized)]
-    return bool(pictures) and len(pictures[0].pixels) == 3
+    patterns = layer_patterns.patterns
+    pixels = [each.pixels for pattern in patterns for each in pattern.patches]
+    pixels += [each.pixels for pattern in patterns for each in pattern.maximized]
+    return bool(pixels) and len(pixels[0]) == 3
 
 
 def _header(layer_patterns: LayerPatterns, title: str, columns: int, width: int, colormap: str) -> Levels:
