@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -173,8 +172,9 @@ def _filter_picture(pattern: Pattern, layer_patterns: LayerPatterns, colormap: s
     count, top = len(layer_patterns.methods), line_height(LABEL_FONT_SIZE)
     canvas = blank(top + height, count * width + (count - 1) * MARGIN, color=True)
     kind = "class" if layer_patterns.layer == "classes" else "filter"
-    named = replace(pattern, name=f"{kind} {pattern.name}") if pattern.name.isdecimal() else pattern
-    text = label(named, LABEL_FONT_SIZE, canvas.shape[1])
+    text = f"{kind} {label(pattern)}"
+    if not pattern.name.isdecimal() or text_width(text, LABEL_FONT_SIZE) > canvas.shape[1]:
+        text = label(pattern, LABEL_FONT_SIZE, canvas.shape[1])
     paste(canvas, draw_text(text, LABEL_FONT_SIZE, canvas.shape[1]), 0, 0)
     for index, method in enumerate(layer_patterns.methods):
         paste(canvas, _panel(pattern, method, layer_patterns, colormap), top, index * (width + MARGIN))
