@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -74,10 +75,14 @@ def run(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def run_blocks(document: Path, folder: Path) -> Iterator[tuple[Block, subprocess.CompletedProcess[str]]]:
-    """Write a document's named files and run its `sh` blocks, in order; yield each block that ran and its result."""
+    """Write a document's named files and run its blocks, in order; yield each `sh` block that ran and its result."""
+    names: dict[str, object] = {"__name__": "__document__"}
     for block in blocks(document):
         if block.language == "toml":
             write_named(block, folder)
+        elif block.language == "python":
+            with contextlib.chdir(folder):
+                exec(compile(block.text, f"{document.name}, line {block.line}", "exec"), names)
         elif block.language == "sh" and not block.marked:
             yield block, run(block.text, folder)
 

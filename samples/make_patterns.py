@@ -1,36 +1,66 @@
-"""Make the pictures of what the filters of SqueezeNet look for: `python samples/make_patterns.py`. Takes minutes."""
+"""Draw what filters and classes of SqueezeNet look for: `python samples/make_patterns.py`. Takes three minutes.
+
+The pictures are inputs that maximize the activation of a filter, or the score of a class; no photographs are used.
+"""
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 
-from make_documents import ROOT, run
+import numpy as np
+from PIL import Image
 
-PICTURES = ROOT / "samples" / "squeezenet"
-FILTERS = {
-    "fire3": "5,40,77,120",
-    "fire5": "9,46,130,200",
-    "fire9": "427,270,112,489",
-    "classes": "goldfish,Egyptian cat,hummingbird,airliner",
-}
-"""The filters that are shown of each layer."""
+from cnnfx.features import find_patterns
+from cnnfx.formats.load import load_network
+from cnnfx.pipeline.patterns import show_patterns
+from cnnfx.render.filters import add_frame
+from cnnfx.render.text import draw_text, line_height
+from cnnfx.render.tiles import Levels, blank, paste
+
+PICTURES = Path(__file__).parent / "squeezenet"
+FILTERS = {"fire2": (77, 97, 121), "fire3": (101, 105, 117), "fire5": (143, 152, 172), "fire9": (261, 408, 450)}
+"""Filters, counted from 1, of each layer."""
+CLASSES = "goldfish,Egyptian cat,hummingbird,airliner"
+SIDE = 207
+"""The height and width of each input in the picture, in pixels: the receptive field of fire9."""
+GAP = 12
+"""Pixels between the inputs."""
+FONT_SIZE = 15
+"""The font size of the captions, in pixels."""
 
 
 def main() -> None:
-    """Maximize the activations of the filters and keep the pictures."""
+    """Write a picture with a column for each layer, and one of the classes."""
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for layer, filters in FILTERS.items():
-            command = f"cnnfx show-patterns squeezenet --layer {layer} --only '{filters}' --method maximization"
-            result = run(f"{command} --columns 4 -o {layer}.jpg", folder)
-            if result.returncode:
-                sys.exit(f"{command}\n{result.stderr}")
-            shutil.copy(folder / f"{layer}.jpg", PICTURES)
-            print(PICTURES / f"{layer}.jpg")
+    network = load_network("squeezenet")
+    columns = []
+    for layer, filters in FILTERS.items():
+        channels = [number - 1 for number in filters]
+        found = find_patterns(network, None, layer, channels, methods=["maximization"])
+        height, width = found.size
+        inputs = [enlarged(pattern.maximized[0].pixels) for pattern in found.patterns]
+        columns.append(column(f"{layer}: {width}×{height} pixels", inputs))
+        print(layer, ", ".join(map(str, found.patterns)))
+    Image.fromarray(np.hstack(columns)).save(PICTURES / "depths.jpg", quality=92)
+    classes = show_patterns(network, layer="classes", only=CLASSES, methods="maximization", columns=4)
+    Image.fromarray(classes.picture).save(PICTURES / "classes.jpg", quality=92)
+
+
+def enlarged(pixels: np.ndarray) -> Levels:
+    """Return an input (3, H, W), 0..1, as a picture (SIDE, SIDE, 3); the pixels of small ones become squares."""
+    levels = np.rint(np.moveaxis(pixels, 0, -1) * 255).astype(np.uint8)
+    resampling = Image.Resampling.NEAREST if len(levels) < 32 else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(levels).resize((SIDE, SIDE), resampling))
+
+
+def column(caption: str, pictures: list[Levels]) -> Levels:
+    """Return the pictures below each other, under a caption."""
+    top, step = line_height(FONT_SIZE), SIDE + 2 + GAP
+    canvas = blank(GAP + top + len(pictures) * step, SIDE + 2 + GAP, color=True)
+    paste(canvas, draw_text(caption, FONT_SIZE, SIDE), GAP // 2, GAP // 2)
+    for row, picture in enumerate(pictures):
+        paste(canvas, add_frame(picture), GAP // 2 + top + row * step, GAP // 2)
+    return canvas
 
 
 if __name__ == "__main__":

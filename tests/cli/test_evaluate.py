@@ -94,8 +94,10 @@ def test_data_of_other_classes_than_those_of_a_preset_are_refused():
             PIL.Image.new("RGB", (30, 30), 20 * number).save(f"pets/{name}/{number}.png")
     message = refused("evaluate", "squeezenet", "--data", "pets").splitlines()
     assert message[0] == "cnnfx: pets: 12 of its 12 images were resized to 227×227."
-    assert message[1].endswith("squeezenet was trained on tench, goldfish, great white shark, tiger shark, hammerhead "
-                               "shark, electric ray, stingray, rooster, hen, ostrich, brambling, goldfinch, 988 more.")  # fmt: skip
+    assert message[1].endswith(
+        "squeezenet was trained on tench, goldfish, great white shark, tiger shark, hammerhead shark, electric ray, "
+        "stingray, rooster, hen, ostrich, brambling, goldfinch, 988 more."
+    )
 
 
 def test_by_default_the_model_of_the_last_training_is_evaluated(model):
