@@ -23,7 +23,7 @@ Method = Literal["patches", "deconvolution", "maximization"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 CLASSES = "classes"
-"""Stands for the class scores of a classifier in place of a layer."""
+"""Means the class scores of a classifier, in place of a layer."""
 
 PATCHES = 9
 """Top patches of each channel."""
@@ -232,7 +232,7 @@ def network_up_to(network: Network, layer: int | str | None) -> Network:
 
 
 def _check_memory(network: Network, channels: int, methods: Sequence[str]) -> None:
-    """Check that the patterns of so many channels do not take too much memory.
+    """Check that the patterns of a number of channels do not take too much memory.
 
     Raises
     ------

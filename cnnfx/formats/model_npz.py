@@ -251,7 +251,7 @@ def _joined_channels(layer: Layer, counts: list[int]) -> int:
 
 
 def _read_layer(archive: NpzReader, name: str, data: dict[str, Any], channels: int | None) -> Layer:
-    """Read a layer that reads so many channels, None if their number depends on the image."""
+    """Read a layer that reads a number of channels, None if the number depends on the image."""
     filters = len(data["filters"])
     if data["kind"] == "conv":
         groups = data["groups"]

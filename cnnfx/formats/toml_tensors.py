@@ -1,4 +1,4 @@
-"""Tensors of filter files: arrays named in an `.npz` file that stands beside the file, or written in it.
+"""Tensors of filter files: arrays named in an `.npz` file beside the filter file, or written in it.
 
 The file of tensors is not trusted: it must be in the same folder, and shapes and sizes are checked before memory is
 allocated.

@@ -23,7 +23,7 @@ DEFAULT_MODEL = "model.npz"
 MAX_SHOWN_CLASSES = 3
 """The most classes in the text of a prediction in an interactive session."""
 FEW_CLASSES = 10
-"""A network of at most so many classes has few of them: the three most probable ones are enough."""
+"""A network with more classes than this gets five predictions, others three."""
 
 
 class ClassProbability(NamedTuple):
