@@ -46,7 +46,8 @@ def test_a_model_is_applied_to_an_image_of_any_size(model):
     with np.load(model) as content:
         meta = json.loads(str(content["meta"]))
         weights, bias = content["layers.0.weight"], content["layers.0.bias"]
-    seen = (image.floats() - np.float32(meta["mean"])) / np.float32(meta["std"])
+    (mean,), (std,) = (np.float32(meta["preprocessing"][name]) for name in ("mean", "std"))
+    seen = (image.floats() - mean) / std
     maps = np.maximum(cnnfx.correlate(seen, weights, bias), 0)
     count, height, width = maps.shape
     blocks = maps[:, : height // 2 * 2, : width // 2 * 2].reshape(count, height // 2, 2, width // 2, 2)
@@ -55,7 +56,7 @@ def test_a_model_is_applied_to_an_image_of_any_size(model):
 
 
 def test_a_model_that_normalizes_its_input_cannot_be_an_upper_layer(model):
-    assert refused("apply", SAMPLES / "seven.png", "-f", "edges", "--then", model).startswith(
+    assert refused("apply", SAMPLES / "seven.png", "-f", "edges", "--then", model, code=2).startswith(
         "cnnfx: small normalizes its input"
     )
 
