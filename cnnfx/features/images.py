@@ -19,7 +19,7 @@ from cnnfx.nn.receptive_field import Box, field_size
 from cnnfx.system.sizes import counted, size_text
 from cnnfx.system.threads import ordered_map
 
-SHARD_IMAGES = 32
+SHARD_IMAGES = 128
 """Images of an array that a thread processes at a time."""
 
 CACHED_BYTES = 128 * 2**20

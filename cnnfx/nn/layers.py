@@ -149,6 +149,9 @@ class Layer:
         """Apply all that follows the filters to their feature maps `(..., K, H, W)`; `overwrite` allows to use them."""
         if self.combine:
             maps = np.stack([channel.forward(maps) for channel in self.combine], axis=-3)
+        if self.activation.kind == "relu" and self.pool and self.pool.kind == "max" and self.local_response is None:
+            # max(ReLU(x)) = ReLU(max(x)), and the pooled maps have fewer values.
+            return self.activation.forward(self.pool.forward(maps), overwrite or self.pool.size != (1, 1))
         maps = self.activation.forward(maps, overwrite or bool(self.combine))
         if self.local_response is not None:
             maps = self.local_response.forward(maps)
