@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -14,12 +13,15 @@ from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
+    from cnnfx.features.evidence import Progress
+    from cnnfx.nn.layers import Array
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.evidence import EvidencePicture
     from cnnfx.pipeline.targets import Target
     from cnnfx.training.predict import Prediction
+    from cnnfx.training.prepare import PreparedImage
 
-    ShowEvidence = Callable[..., EvidencePicture]
+    ShowEvidence = Callable[[PreparedImage, Array, Progress | None], EvidencePicture]
 
 MODEL = "The model"
 EVIDENCE = "The evidence"
@@ -131,18 +133,18 @@ def predict(
     check_classifier(network, model)  # a bad model is one error, not one for each image
     sources = image_sources(images, recursive)
     targets: list[Target | None] = [None] * len(sources)
-    show = None
+    show: ShowEvidence | None = None
     if output is not None:
-        from cnnfx.pipeline.evidence import DEFAULT_CLASSES, evidence
+        from cnnfx.pipeline.evidence import DEFAULT_CLASSES, evidence_of
+        from cnnfx.training.predict import most_probable
 
-        show = partial(
-            evidence,
-            classes=only and chosen_channels(only, network.classes, f"the classes of {network.name}"),
-            top=top or DEFAULT_CLASSES,
-            method=method,
-            layer=layer and network.layer_number(layer),
-            colormap=colormap,
-        )
+        chosen = only and chosen_channels(only, network.classes, f"the classes of {network.name}")
+        number = None if layer is None else network.layer_number(layer)
+
+        def show(prepared: PreparedImage, scores: Array, progress: Progress | None) -> EvidencePicture:
+            classes = chosen or most_probable(scores, top or DEFAULT_CLASSES)
+            return evidence_of(network, prepared, scores, classes, method, number, colormap, progress)
+
         targets = _targets(sources, output, format, network, open)
     code = 0
     for source, target in zip(sources, targets, strict=True):
@@ -193,16 +195,16 @@ def _predicted(
     """Return the prediction for an image, and its evidence if `show` is given."""
     from cnnfx.cli.console import data_progress
     from cnnfx.cli.inputs import read_stdin
-    from cnnfx.images import load_image
-    from cnnfx.training.predict import predict as predict_image
-    from cnnfx.training.prepare import color_mode
+    from cnnfx.training.predict import image_scores, prediction
+    from cnnfx.training.prepare import prepare
 
-    image = load_image(read_stdin() if source.is_stdin else source.path, channels=color_mode(network))
-    prediction = predict_image(image, network, top=top)
+    prepared = prepare(network, read_stdin() if source.is_stdin else source.path)
+    scores = image_scores(network, prepared)
+    predicted = prediction(network, prepared, scores, top)
     if show is None:
-        return prediction, None
+        return predicted, None
     with data_progress(not has_bar) as progress:
-        return prediction, show(image, network, progress=progress)
+        return predicted, show(prepared, scores, progress)
 
 
 def _write(target: Target, shown: EvidencePicture, quiet: bool) -> str:

@@ -82,9 +82,7 @@ def summary(
 
 def _default_shape(network: Network) -> tuple[int, int, int]:
     """Return the shape of the input of a network that does not contain it: the channels that it reads, or gray."""
-    from cnnfx.pipeline.pipeline import color_mode
-
-    channels = network.in_channels or (3 if color_mode(network) == "rgb" else 1)
+    channels = network.in_channels or (3 if network.color_mode == "rgb" else 1)
     height, width = network.smallest_size(channels) or (DEFAULT_SIDE, DEFAULT_SIDE)
     return channels, max(height, DEFAULT_SIDE), max(width, DEFAULT_SIDE)
 

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.classifier import softmax
+from cnnfx.nn.activations import softmax
 from cnnfx.nn.layers import Array, Layer, Pool, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import AxisField, receptive_field
@@ -118,6 +118,7 @@ def find_evidence(
     method: str | None = None,
     layer: int | None = None,
     progress: Progress | None = None,
+    scores: Array | None = None,
 ) -> Evidence:
     """Find the evidence for classes in an image.
 
@@ -135,6 +136,8 @@ def find_evidence(
         The number of the layer whose maps are used; by default the last with more than one position.
     progress : callable, optional
         For occlusion.
+    scores : array (K,), optional
+        Those of all classes for this image, if they are known.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def find_evidence(
         raise ArgumentError(f"There is no method called {method!r}. Choose one of {', '.join(METHODS)}.")
     if layer is not None:
         network.check_layer(layer)
-    scores = network.scores(pixels)
+    scores = network.scores(pixels) if scores is None else scores
     network = network.without_softmax().bind([str(channel) for channel in range(len(pixels))])
     summed = None if method in ("grad-cam", "occlusion") else _summed_maps(network, pixels.shape)
     if method == "cam":

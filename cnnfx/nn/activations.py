@@ -76,11 +76,13 @@ def _sigmoid(maps: Array, slopes: Array) -> Array:
     return result
 
 
-def _softmax(maps: Array, slopes: Array) -> Array:
-    """Return exp(x_k) / Σ_j exp(x_j) over the channels; the largest x is subtracted first, which cancels out."""
-    powers = np.exp(maps - maps.max(axis=-3, keepdims=True))
-    result: Array = powers / powers.sum(axis=-3, keepdims=True)
-    return result
+def softmax(scores: Array, axis: int = -1) -> Array:
+    """Return probabilities from scores: p_k = exp(s_k) / Σ_j exp(s_j), which add up to 1 along `axis`.
+
+    The largest score is subtracted first. It cancels out, and keeps exp from overflowing.
+    """
+    powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return powers / powers.sum(axis=axis, keepdims=True)  # type: ignore[no-any-return]
 
 
 def _hard_sigmoid(maps: Array, slopes: Array) -> Array:
@@ -108,7 +110,7 @@ ACTIVATIONS: dict[str, Callable[[Array, Array], Array]] = {
     "tanh": lambda maps, slopes: IN_PLACE["tanh"](maps, None),
     "hard_sigmoid": _hard_sigmoid,
     "hard_swish": lambda maps, slopes: maps * _hard_sigmoid(maps, slopes),
-    "softmax": _softmax,
+    "softmax": lambda maps, slopes: softmax(maps, axis=-3),
 }
 """Each kind of activation as a function of maps `(..., K, H, W)` and the slope for negative values.
 

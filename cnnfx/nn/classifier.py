@@ -1,10 +1,8 @@
-"""The classifier head: a dense layer that gives the scores of classes, and softmax, which makes them probabilities."""
+"""The classifier head: a dense layer that gives the scores of classes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array, Shape
@@ -56,12 +54,3 @@ class Dense:
             raise ArgumentError(
                 f"the classifier reads {wanted}, not {given}: the image must have the size of the training images."
             )
-
-
-def softmax(scores: Array, axis: int = -1) -> Array:
-    """Return probabilities from scores: p_k = exp(s_k) / Σ_j exp(s_j), which add up to 1 along `axis`.
-
-    The largest score is subtracted first. It cancels out, and keeps exp from overflowing.
-    """
-    powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)  # type: ignore[no-any-return]

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
-from cnnfx.images import Image
+from cnnfx.images import ColorMode, Image
+from cnnfx.images.image import RGB_NAMES
+from cnnfx.nn.activations import softmax
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.forward import forward_layers
 from cnnfx.nn.graph import check_order, layer_sources, needed_layers
@@ -158,6 +160,12 @@ class Network:
             if sources == (0,) and layer.conv is not None:
                 counts.append(layer.conv.in_channels)
         return next((count for count in counts if count is not None), None)
+
+    @property
+    def color_mode(self) -> ColorMode:
+        """The channels in which pictures are loaded: "rgb" if filters read color channels, otherwise "gray"."""
+        reads_colors = self.in_channels == len(RGB_NAMES) or not self.reads_names.isdisjoint(RGB_NAMES)
+        return "rgb" if reads_colors else "gray"
 
     @property
     def reads_names(self) -> frozenset[str]:
@@ -450,8 +458,6 @@ class Network:
 
     def probabilities(self, images: Array) -> Array:
         """Return the probability of each class, the softmax of the `scores`, in an array of their shape."""
-        from cnnfx.nn.classifier import softmax  # not needed for feature maps
-
         return softmax(self.scores(images))
 
     def output_shapes(self, shape: Shape) -> list[Shape]:

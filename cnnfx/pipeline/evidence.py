@@ -17,8 +17,9 @@ from cnnfx.formats.load import load_network
 from cnnfx.images import Image
 from cnnfx.images.fit import Area
 from cnnfx.images.image import GRAY_NAMES
+from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
-from cnnfx.render.evidence import evidence_picture
+from cnnfx.render.evidence import METHOD_NAMES, evidence_picture
 from cnnfx.render.picture import Picture
 from cnnfx.system.arguments import whole_number
 from cnnfx.system.sizes import size_text
@@ -146,7 +147,24 @@ def evidence(
         numbers = most_probable(scores, whole_number("top", top, 1))
     else:
         numbers = [class_number(network, each) for each in classes]
-    found = find_evidence(network, prepared.pixels, numbers, method, number, progress)
+    return evidence_of(network, prepared, scores, numbers, method, number, colormap, progress)
+
+
+def evidence_of(
+    network: Network,
+    prepared: PreparedImage,
+    scores: Array,
+    classes: Sequence[int],
+    method: str | None = None,
+    layer: int | None = None,
+    colormap: str = "heat",
+    progress: Progress | None = None,
+) -> EvidencePicture:
+    """Return the evidence for the classes of these numbers in a prepared image, given the scores `(K,)` of all classes.
+
+    The other parameters and the errors are those of `cnnfx.features.evidence.find_evidence`.
+    """
+    found = find_evidence(network, prepared.pixels, classes, method, layer, progress, scores)
     layer_name = "" if found.layer is None else network.layers[found.layer - 1].name
     return EvidencePicture(found, prepared, evidence_title(network, found), layer_name, colormap)
 
@@ -170,10 +188,9 @@ def class_number(network: Network, name: str | int) -> int:
 def evidence_title(network: Network, found: Evidence) -> str:
     """Return the title of a picture: the network, the method, and its maps or patches."""
     if found.layer is None:
-        how = f"occlusion by patches of {size_text(found.patch or (0, 0))}"
+        how = f"{METHOD_NAMES[found.method]} by patches of {size_text(found.patch or (0, 0))}"
     else:
-        method = "class activation maps" if found.method == "cam" else "Grad-CAM"
-        how = f"{method} of {network.layer_title(found.layer)}, {size_text(found.maps.shape[1:])}"
+        how = f"{METHOD_NAMES[found.method]} of {network.layer_title(found.layer)}, {size_text(found.maps.shape[1:])}"
     return f"{network.name} · evidence for classes · {how}"
 
 

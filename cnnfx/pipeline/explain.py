@@ -20,7 +20,6 @@ from cnnfx.nn.network import Network
 from cnnfx.nn.selection import select_channels
 from cnnfx.nn.trace import check_position, values_at
 from cnnfx.nn.trace import explain as explain_outputs
-from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.explanation import ExplanationWriter, introduction
 from cnnfx.render.number_text import format_scale_number
 from cnnfx.render.terminal import ColorDepth
@@ -126,7 +125,7 @@ def explain(
     """
     depth = whole_number("depth", depth, 1)
     loaded_network = network if isinstance(network, Network) else load_network(os.fspath(network))
-    loaded = as_image(image, channels=channels or color_mode(loaded_network))
+    loaded = as_image(image, channels=channels or loaded_network.color_mode)
     try:
         number = loaded_network.maps_layer if layer is None else loaded_network.layer_number(layer)
         maps = feature_maps(loaded_network, loaded, loaded.channel_names, number)

@@ -23,7 +23,6 @@ from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
 from cnnfx.images.load import PICTURE_EXTENSIONS
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import depends_on_image, select_channels
-from cnnfx.pipeline.pipeline import color_mode
 from cnnfx.render.features import patterns_picture
 from cnnfx.render.picture import Picture
 from cnnfx.system.arguments import whole_number
@@ -209,7 +208,7 @@ def open_images(
     path = None if spec is None else Path(spec).expanduser()
     if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
         return ImageFiles(path.name or str(path), find_images([path]), _picture_loader(network, layer))
-    if spec is None and not network.meta and color_mode(network) == "rgb":
+    if spec is None and not network.meta and network.color_mode == "rgb":
         if tuple(methods) == ("maximization",):
             return None
         message = f"{network.name} reads images in color, and none are given to search: name a folder of photographs."
@@ -220,7 +219,7 @@ def open_images(
 
 def _picture_loader(network: Network, layer: int | str | None) -> Callable[[Path], Image]:
     """Return a function that loads a picture as a layer reads it."""
-    channels = color_mode(network)
+    channels = network.color_mode
     is_whole = reads_whole_images(network_up_to(network, layer))
     # Digits are searched as they are in their data set.
     if not is_whole or network.input.size is None or network.input.fit == "digit":

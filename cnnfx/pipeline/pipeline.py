@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 from cnnfx.errors import ArgumentError
-from cnnfx.images import MAX_PIXELS, ChannelMode, ColorMode, Image, load_image, shrink_to_pixels
-from cnnfx.images.image import RGB_NAMES
+from cnnfx.images import MAX_PIXELS, ChannelMode, Image, load_image, shrink_to_pixels
 from cnnfx.nn.feature_maps import FeatureMaps, feature_maps_of_layers
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import Strengths, depends_on_image, select_channels
@@ -62,7 +61,7 @@ class Pipeline(NamedTuple):
         FileError
             If it cannot be read.
         """
-        mode = {"auto": color_mode(self.network), "each": "auto"}.get(self.channels, self.channels)
+        mode = {"auto": self.network.color_mode, "each": "auto"}.get(self.channels, self.channels)
         channels = cast(ChannelMode, mode)  # load_image checks it
         image = load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
         return image if self.shrink_to is None else shrink_to_pixels(image, self.shrink_to)
@@ -123,8 +122,3 @@ class Pipeline(NamedTuple):
             return range(len(names))
         owner = self.network.layer_owner(number)
         return select_channels(names, self.only[number], owner, strengths=strengths or (lambda: [0.0] * len(names)))
-
-
-def color_mode(network: Network) -> ColorMode:
-    """Return "rgb" if a network reads color channels, otherwise "gray"."""
-    return "rgb" if network.in_channels == 3 or not network.reads_names.isdisjoint(RGB_NAMES) else "gray"

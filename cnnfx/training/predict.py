@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.load import load_network
 from cnnfx.images import Image
-from cnnfx.nn.classifier import softmax
+from cnnfx.nn.activations import softmax
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.system.arguments import whole_number
@@ -96,10 +96,17 @@ def predict(
         If the model has no classes, the image does not fit it, or `top` is not positive.
     """
     network = model if isinstance(model, Network) else load_network(os.fspath(model))
-    top = default_top(network) if top is None else whole_number("top", top, 1)
+    if top is not None:
+        top = whole_number("top", top, 1)
     check_classifier(network, network.name if isinstance(model, Network) else str(model))
     prepared = prepare(network, image)
-    probabilities = softmax(image_scores(network, prepared))
+    return prediction(network, prepared, image_scores(network, prepared), top)
+
+
+def prediction(network: Network, prepared: PreparedImage, scores: Array, top: int | None = None) -> Prediction:
+    """Return the most probable classes of an image, given the scores `(K,)` of all classes; see `image_scores`."""
+    top = default_top(network) if top is None else top
+    probabilities = softmax(scores)
     classes = tuple(
         ClassProbability(network.classes[index], float(probabilities[index]))
         for index in most_probable(probabilities, top)

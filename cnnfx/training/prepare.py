@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images import ColorMode, Image, as_image
+from cnnfx.images import Image, as_image
 from cnnfx.images.fit import Area, Fitted, crop_middle, squash
 from cnnfx.images.image import RGB_NAMES, ResizeMethod
 from cnnfx.nn.layers import Array
@@ -77,7 +77,7 @@ def prepare(network: Network, image: str | os.PathLike[str] | bytes | Image | Ar
     ArgumentError
         If its channels or values do not fit, or it shows no digit where the network reads digits.
     """
-    loaded = as_image(image, channels=color_mode(network))
+    loaded = as_image(image, channels=network.color_mode)
     read = _with_channels(network, loaded)
     if network.input.fit == "digit":
         return _prepared_digit(network, read)
@@ -89,11 +89,6 @@ def reader(network: Network) -> str:
     """Return the layer that reads the image, for messages: "layer conv1 of squeezenet"."""
     numbers = range(1, len(network.layers) + 1)
     return network.layer_owner(next(number for number in numbers if 0 in network.sources(number)))
-
-
-def color_mode(network: Network) -> ColorMode:
-    """Return the channels in which pictures are loaded for a network."""
-    return "rgb" if network.in_channels == len(RGB_NAMES) else "gray"
 
 
 def _with_channels(network: Network, image: Image) -> Image:

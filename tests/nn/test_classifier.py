@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
-from cnnfx.nn.classifier import Dense, softmax
+from cnnfx.nn.activations import softmax
+from cnnfx.nn.classifier import Dense
 
 
 def test_scores_are_weighted_sums_of_all_values_plus_the_bias() -> None:

@@ -121,7 +121,7 @@ def test_a_photograph_that_is_smaller_than_the_network_takes_is_skipped_with_a_n
 
 
 def write_classifier(path) -> str:
-    """A network that tells red from blue, for images of 4×2 pixels."""
+    """A network that distinguishes red from blue, for images of 4×2 pixels."""
     path.write_text(
         'classes = ["red", "blue"]\n[input]\nchannels = "rgb"\nsize = [2, 4]\n[[layer]]\nname = "maps"\n'
         '[[layer.filter]]\nname = "r"\nweights = [[[1]], [[0]], [[0]]]\n'
