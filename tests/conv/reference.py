@@ -1,10 +1,14 @@
-"""Reference cross-correlation with SciPy in float64, and random arguments of `correlate`."""
+"""Reference cross-correlation with SciPy in float64, random arguments of `correlate`, and the choice of a form."""
+
+import sys
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import strategies as st
 from scipy import signal
 
-from cnnfx.conv import correlate
+from cnnfx.conv import correlate, direct
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 BORDERS = ["constant", "edge", "reflect", "symmetric", "wrap"]
@@ -68,3 +72,17 @@ def check(case, method):
     maps = correlate(image, weights, bias, padding=case["pads"], groups=groups, method=method, **options)
     assert maps.dtype == dtype
     assert error(maps, reference(image, weights, bias, pads=case["pads"], **options)) < TOLERANCE[dtype]
+
+
+@contextmanager
+def form_of_direct(form, module, create, **limits):
+    """Let the direct method use one of its forms, with other limits in its module; `create` makes and caches plans."""
+    caches = create, sys.modules[correlate.__module__]._plan
+    with ExitStack() as stack:
+        for cache in caches:
+            cache.cache_clear()
+            stack.callback(cache.cache_clear)
+        for name, value in limits.items():
+            stack.enter_context(patch.object(module, name, value))
+        stack.enter_context(patch.object(direct, "direct_form", return_value=form))
+        yield

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 import numpy as np
@@ -14,21 +12,12 @@ from hypothesis import strategies as st
 from cnnfx.conv import BAND_ROWS, correlate, depthwise, direct, window
 from cnnfx.conv.depthwise import loop_columns
 from cnnfx.system.threads import set_threads
-from tests.conv.reference import cases, check, error, random, reference
+from tests.conv.reference import cases, check, error, form_of_direct, random, reference
 
 
-@contextmanager
 def always(**limits):
     """Let the direct method use depthwise filters, with other limits."""
-    caches = depthwise.depthwise, sys.modules[correlate.__module__]._plan
-    with ExitStack() as stack:
-        for cache in caches:
-            cache.cache_clear()
-            stack.callback(cache.cache_clear)
-        for name, value in limits.items():
-            stack.enter_context(patch.object(depthwise, name, value))
-        stack.enter_context(patch.object(direct, "direct_form", return_value="depthwise"))
-        yield
+    return form_of_direct("depthwise", depthwise, depthwise.depthwise, **limits)
 
 
 @settings(max_examples=150)

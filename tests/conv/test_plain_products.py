@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import ExitStack, contextmanager
-from unittest.mock import patch
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.conv import BAND_ROWS, correlate, direct, plain_products, window
+from cnnfx.conv import BAND_ROWS, correlate, plain_products, window
 from cnnfx.system.threads import set_threads
-from tests.conv.reference import cases, check, error, random, reference
+from tests.conv.reference import cases, check, error, form_of_direct, random, reference
 
 
-@contextmanager
 def plain(**limits):
     """Let the direct method use plain products, with other limits."""
-    caches = plain_products.plain_products, sys.modules[correlate.__module__]._plan
-    with ExitStack() as stack:
-        for cache in caches:
-            cache.cache_clear()
-            stack.callback(cache.cache_clear)
-        for name, value in limits.items():
-            stack.enter_context(patch.object(plain_products, name, value))
-        stack.enter_context(patch.object(direct, "direct_form", return_value="plain"))
-        yield
+    return form_of_direct("plain", plain_products, plain_products.plain_products, **limits)
 
 
 @settings(max_examples=150)
