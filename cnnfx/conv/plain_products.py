@@ -120,15 +120,22 @@ def im2col_matrix(images: PaddedImages, window: Window, block: OutputBlock) -> A
     pixels = images.region(block.images, *window.input_region(block.rows, block.columns))
     if window.kernel == (1, 1) == window.stride and len(pixels) == 1 and _rows_are_adjacent(pixels):
         return pixels.reshape(pixels.shape[1], -1)
-    (sh, sw), (dh, dw), (kh, kw) = window.stride, window.dilation, window.kernel
+    shifted = _shifted(pixels, window, block).transpose(1, 2, 3, 0, 4, 5)
+    matrix = buffer("plain_matrix", shifted.shape, pixels.dtype)
+    np.copyto(matrix, shifted)
+    return matrix.reshape(prod(shifted.shape[:3]), -1)
+
+
+def _shifted(pixels: Array, window: Window, block: OutputBlock) -> Array:
+    """Return the pixels that each element of the kernel reads for a block's outputs: (N, C, kh, kw, rows, columns).
+
+    It is a view of the block's input (N, C, H, W).
+    """
+    (sh, sw), (dh, dw) = window.stride, window.dilation
     rows, columns = (part.stop - part.start for part in (block.rows, block.columns))
     to_image, to_channel, to_row, to_column = pixels.strides
-    shape = pixels.shape[1], kh, kw, len(pixels), rows, columns
-    strides = to_channel, dh * to_row, dw * to_column, to_image, sh * to_row, sw * to_column
-    shifted = as_strided(pixels, shape, strides)
-    matrix = buffer("plain_matrix", shape, pixels.dtype)
-    np.copyto(matrix, shifted)
-    return matrix.reshape(prod(shape[:3]), -1)
+    shape = *pixels.shape[:2], *window.kernel, rows, columns
+    return as_strided(pixels, shape, (to_image, to_channel, dh * to_row, dw * to_column, sh * to_row, sw * to_column))
 
 
 def _rows_are_adjacent(array: Array) -> bool:
@@ -222,10 +229,8 @@ def correlate_block(
     """
     pixels = images.region(block.images, *window.input_region(block.rows, block.columns))
     target = out[block.images, :, block.rows, block.columns]
-    (n, filters, rows, columns), (to_image, to_channel, to_row, to_column) = target.shape, pixels.strides
-    (sh, sw), (dh, dw), (_, channels, kh, kw) = window.stride, window.dilation, weights.shape
-    strides = to_image, to_channel, dh * to_row, dw * to_column, sh * to_row, sw * to_column
-    matrix = as_strided(pixels, (n, channels, kh, kw, rows, columns), strides).reshape(n, -1, rows * columns)
+    n, filters, rows, columns = target.shape
+    matrix = _shifted(pixels, window, block).reshape(n, -1, rows * columns)
     target[...] = np.matmul(weights.reshape(filters, -1), matrix).reshape(target.shape)
     if bias is not None:
         target += bias[:, None, None]
