@@ -262,7 +262,9 @@ def load_classifier(spec: str, option_name: str = "") -> Network:
         return network
     if spec.lower().endswith(".npz"):
         raise FileError(f"{spec} has no classifier head. Use a model written by cnnfx train.")
-    raise ArgumentError(f"{spec} has no classes, so it predicts none.", remedy="classifier")
+    from cnnfx.training.prepare import no_classes
+
+    raise no_classes(spec)
 
 
 def check_default_model(path: str, option_name: str = "") -> None:

@@ -115,7 +115,8 @@ def plan_band(network: Network, shape: Shape, wanted: tuple[tuple[int, Rows], ..
     wanted : tuple of (number, rows)
         The numbers of the layers, 1 being the first, and the rows of each.
     """
-    sizes, inputs, needed = layer_sizes(network, shape), joined_sizes(network, shape), dict(wanted)
+    sizes, inputs, kept = layer_sizes(network, shape), joined_sizes(network, shape), dict(wanted)
+    needed = dict(kept)
     layers: dict[int, tuple[LayerPart, ...]] = {}
     last_readers: dict[int, int] = {}
     for number in range(max(needed), 0, -1):
@@ -129,7 +130,7 @@ def plan_band(network: Network, shape: Shape, wanted: tuple[tuple[int, Rows], ..
             first, last = rows if sizes[source][1] == joined[1] else (0, sizes[source][1])
             begin, end = needed.get(source, (first, last))
             needed[source] = min(first, begin), max(last, end)
-            if source not in dict(wanted):
+            if source not in kept:
                 last_readers.setdefault(source, number)
     layers = {number: layers[number] for number in sorted(layers)}
     return Band(layers, last_readers, *_costs(network, shape, layers, last_readers))

@@ -296,9 +296,8 @@ def feature_maps_of_layers(
 @lru_cache(maxsize=256)
 def _bound(network: Network, channel_names: tuple[str, ...], layer: int | None) -> Network:
     """Return the layers up to `layer` for input channels of these names, the same network for all images of a run."""
-    if layer is None:
-        return network.bind(channel_names)
-    return _bound(network, channel_names, None).upto(layer)
+    bound = network.bind(channel_names)
+    return bound if layer is None else bound.upto(layer)
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from cnnfx.errors import ArgumentError
-from cnnfx.system.suggest import closest_names
+from cnnfx.system.suggest import closest_names, first_names
 
 ALL = "all"
 """The text that selects every channel."""
@@ -163,5 +163,4 @@ def listed_names(names: Sequence[str]) -> str:
     """Return names as text for a message; of many, the first ones."""
     if len(names) > 2 and all(map(_is_number, names)):
         return f"{names[0]} to {names[-1]}"
-    more = len(names) - MAX_LISTED_NAMES
-    return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return first_names(names, MAX_LISTED_NAMES)

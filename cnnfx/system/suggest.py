@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnnfx.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 MAX_LISTED_NAMES = 24
@@ -53,9 +53,13 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     names = list(known)
     if closest := closest_names(name, names):
         return f'Did you mean "{closest[0]}"?'
-    more = len(names) - MAX_LISTED_NAMES
-    listed = ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
-    return f"{otherwise} {listed}." if otherwise else ""
+    return f"{otherwise} {first_names(names, MAX_LISTED_NAMES)}." if otherwise else ""
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+    """Return names as text; of more than `most` the first ones, and how many there are besides."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def closest_names(name: str, known: Iterable[str], count: int = 1) -> list[str]:

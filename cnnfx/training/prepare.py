@@ -52,9 +52,14 @@ def check_classifier(network: Network, name: str) -> None:
         If it is a trained model that does not contain the size of its images.
     """
     if not network.is_classifier:
-        raise ArgumentError(f"{name} has no classes, so it predicts none.", remedy="classifier")
+        raise no_classes(name)
     if network.head is not None and network.input_shape is None:
         raise FileError(f"{name}: it does not contain the size of its training images.")
+
+
+def no_classes(name: str) -> ArgumentError:
+    """Return the error that a network called `name` has no classes."""
+    return ArgumentError(f"{name} has no classes, so it predicts none.", remedy="classifier")
 
 
 def prepare(network: Network, image: str | os.PathLike[str] | bytes | Image | ArrayLike) -> PreparedImage:
