@@ -106,7 +106,7 @@ def show_patterns(
 
     For each filter: the nine image patches with the highest activation; their
     deconvolution after Zeiler and Fergus; and activation maximization, which
-    changes noise until the activation is at least that of any patch.
+    changes noise so that the activation grows, within the norm of patches.
 
     \b
       cnnfx show-patterns -o patterns.png

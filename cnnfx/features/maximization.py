@@ -62,8 +62,9 @@ SMALLEST_REGULARIZED_SIDE = 8
 MEAN_MOMENTUM, SQUARE_MOMENTUM = 0.9, 0.999
 """How much of the running means of the gradient and of its square a step of Adam keeps."""
 
-LEVELS = (0.1, 0.9)
-"""The darkest and the lightest uniform level that the ascent starts from."""
+LEVELS = (0.3, 0.7)
+"""The darkest and the lightest uniform level that the ascent starts from. Near black or white, the sigmoid function has
+small gradients, and some inputs would remain uniform."""
 
 SHARD_INPUTS = 16
 """The most inputs that a thread processes at a time."""
@@ -159,7 +160,7 @@ def _ascend(
     count_step: Callable[[], None],
 ) -> Array:
     """Return inputs (N, C, H, W) after gradient ascent from noise."""
-    images = FourierImages(shape, _neutral_level(network.network.input))
+    images = FourierImages(shape, neutral_level(network.network.input))
     coefficients = images.random([(seed, 0, start) for start in starts])
     adam = _Adam(coefficients)
     random = np.random.default_rng((seed, 1))
@@ -181,8 +182,8 @@ def _ascend(
     return within_norm(images.pixels(coefficients), bounds)
 
 
-def _neutral_level(values: Input) -> float:
-    """Return the level that the network normalizes to 0, or mid-gray if it does not normalize its input."""
+def neutral_level(values: Input) -> float:
+    """Return the level that the network normalizes to 0, within `LEVELS`; mid-gray if it does not normalize."""
     level = float(np.mean(values.mean)) / values.scale if values.normalizes else 0.5
     return float(np.clip(level, *LEVELS))
 

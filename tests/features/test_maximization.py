@@ -7,7 +7,7 @@ import pytest
 
 from cnnfx.features import ImageArray, find_patterns
 from cnnfx.features.field_output import FieldOutput
-from cnnfx.features.maximization import maximize, within_norm, within_norm_backward
+from cnnfx.features.maximization import maximize, neutral_level, within_norm, within_norm_backward
 from cnnfx.formats.load import load_network
 from cnnfx.nn.input import Input
 from cnnfx.nn.receptive_field import field_size
@@ -124,3 +124,17 @@ def high_frequencies(pixels):
     power = np.abs(np.fft.fft2(pixels - pixels.mean(axis=(1, 2), keepdims=True))) ** 2
     rows, columns = np.fft.fftfreq(pixels.shape[1])[:, np.newaxis], np.fft.fftfreq(pixels.shape[2])
     return power[:, np.hypot(rows, columns) > 0.25].sum() / power.sum()
+
+
+@pytest.mark.parametrize(
+    ("values", "level"),
+    [
+        (Input(), 0.5),
+        (Input(mean=0.45, std=0.2), 0.45),
+        (Input(scale=255, mean=(100, 110, 120)), 110 / 255),
+        (Input(mean=0.13, std=0.31), 0.3),
+        (Input(mean=0.9, std=0.31), 0.7),
+    ],
+)
+def test_the_ascent_starts_from_a_level_that_is_neither_black_nor_white(values, level):
+    assert neutral_level(values) == pytest.approx(level)
