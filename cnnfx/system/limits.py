@@ -1,0 +1,83 @@
+"""Limits on what is read from files and typed texts, and the check that names a limit that is exceeded.
+
+A limit bounds the time and memory that an untrusted file can take. It is asked before memory is allocated. The table of
+all limits is `docs/limits.md`.
+"""
+
+from __future__ import annotations
+
+from cnnfx.errors import ArgumentError, FileError
+
+MAX_PIXELS = 200_000_000
+"""The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
+MAX_PAGES = 10_000
+"""The most pages or frames of a picture file."""
+MAX_LAYERS = 2_000
+"""The most layers of a network in a file."""
+MAX_FILTERS = 10_000
+"""The most filters of a layer in a file."""
+MAX_CHANNELS = 65_536
+"""The most channels of an array or of the input of a layer in a file."""
+MAX_CLASSES = 10_000
+"""The most classes of a network or a data set."""
+MAX_KERNEL_NUMBERS = 65_536
+"""The most numbers of a kernel typed as text."""
+MAX_DIGITS = 400
+"""The most characters of one number in a text, which is more than any float64 needs."""
+MAX_NAME_CHARACTERS = 1_000
+"""The most characters of a name in a file."""
+MAX_NESTING = 32
+"""The most tables and arrays of a TOML file, or JSON text, inside each other."""
+MAX_TOML_BYTES = 10_000_000
+"""The most bytes of a TOML file, or of a text file beside it."""
+MAX_META_BYTES = 4_000_000
+"""The most bytes of the JSON text in a model file."""
+MAX_MEMBERS = 10_000
+"""The most arrays of a `.npz` file."""
+MAX_HEADER_BYTES = 10_000
+"""The most bytes of the header of a `.npy` file."""
+
+MAX_SHOWN_NUMBER = 10**18
+"""The largest number that a message writes out; Python refuses to write numbers of over 4,300 digits."""
+
+
+def check_limit(
+    where: str,
+    what: str,
+    value: int,
+    limit: int,
+    *,
+    remedy: str = "",
+    error: type[FileError] | type[ArgumentError] = FileError,
+) -> None:
+    """Check that a count or size is at most `limit`.
+
+    Parameters
+    ----------
+    where : str
+        The file, and the place in it, for the message.
+    what : str
+        What is counted, in the plural: "layers", "bytes of text".
+    value, limit : int
+    remedy : str
+        The kind of remedy; see `cnnfx.errors.CnnfxError`.
+    error : class of error
+        `FileError` for a file, `ArgumentError` for an argument or a typed text.
+
+    Raises
+    ------
+    error
+        "WHERE: it has 30,000 layers; the limit is 2,000."
+    """
+    if value > limit:
+        raise error(f"{where}: {limit_text(what, value, limit)}.", remedy=remedy)
+
+
+def limit_text(what: str, value: int, limit: int) -> str:
+    """Return the clause "it has 30,000 layers; the limit is 2,000"."""
+    return f"it has {number_text(value)} {what}; the limit is {limit:,}"
+
+
+def number_text(value: int) -> str:
+    """Return a whole number with commas, or "over 10^18" for a larger one."""
+    return f"{value:,}" if value <= MAX_SHOWN_NUMBER else "over 10^18"
