@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from cnnfx.cli.advice import FAILURE, report
-from cnnfx.cli.console import INTERRUPTED, print_error, silence_stdout
+from cnnfx.cli.console import INTERRUPTED, print_error, print_message, silence_stdout
 from cnnfx.cli.renamed import normalized, shown_names
 from cnnfx.errors import CnnfxError
 
@@ -72,6 +72,8 @@ class _Commands(TyperGroup):
             from cnnfx.cli.hints import usage_message
 
             print_error(usage_message(error))
+            if error.ctx is not None:
+                print_message(f"Try '{error.ctx.command_path} --help' for help.")
             status = error.exit_code
         except MemoryError:
             print_error("not enough memory for an image of this size. Try a smaller one, or fewer filters at a time.")

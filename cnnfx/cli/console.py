@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO, TypeVar
 
+from cnnfx.system.text import printable
+
 MIN_ITEMS_FOR_BAR = 5
 """With fewer items there is no progress bar."""
 INTERRUPTED = 130
@@ -29,8 +31,11 @@ ReportProgress = Callable[[str, int, int | None], None]
 
 
 def print_message(text: str) -> None:
-    """Print a message on standard error; on a terminal, in lines that end between words."""
-    print_lines(in_lines(text, sys.stderr))
+    """Print a message of one line on standard error; on a terminal, in lines that end between words.
+
+    Characters that would change the terminal are escaped: messages contain file names and other text from outside.
+    """
+    print_lines(in_lines(printable(text), sys.stderr))
 
 
 def print_error(message: str) -> None:
@@ -45,8 +50,8 @@ def print_lines(text: str) -> None:
 
 
 def print_result(text: str) -> None:
-    """Print a result on standard output; on a terminal, in lines that end between words."""
-    print_result_lines(in_lines(text, sys.stdout))
+    """Print a result of one line on standard output, as `print_message` prints a message."""
+    print_result_lines(in_lines(printable(text), sys.stdout))
 
 
 def print_result_lines(text: str) -> None:
@@ -65,15 +70,19 @@ def in_lines(text: str, stream: TextIO) -> str:
 
 
 def print_json(value: object) -> None:
-    """Print a result as one line of strict JSON; characters that the encoding of standard output lacks are escaped."""
+    """Print a result as one line of strict JSON.
+
+    Characters that would change the terminal, or that the encoding of standard output lacks, have JSON's escapes.
+    """
     import json
 
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
+        is_safe = printable(text) == text
     except UnicodeEncodeError:  # another encoding, or a file name that is not valid text
-        text = json.dumps(value, allow_nan=False)
-    print_result_lines(text)
+        is_safe = False
+    print_result_lines(text if is_safe else json.dumps(value, allow_nan=False))
 
 
 def text_width(stream: TextIO | None = None) -> int | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_error, print_json, print_message, print_result, text_width
+from cnnfx.cli.console import in_lines, print_error, print_json, print_message, print_result_lines, text_width
 from cnnfx.cli.options import option
+from cnnfx.system.text import printable
 
 if TYPE_CHECKING:
     from cnnfx.datasets import LabeledImages
@@ -88,7 +90,7 @@ def evaluate(
     if as_json:
         print_json(_described(result, test.name))
     else:
-        print_result(_text(result, test.name, text_width()))
+        print_result_lines(in_lines(_text(result, printable(test.name), text_width()), sys.stdout))
     if output is not None:
         title = f"{network.name} · {_accuracy_text(result, test.name)}"
         picture = confusion_picture(result.confusion, result.classes, title, colormap)

@@ -27,7 +27,7 @@ NO_COMMAND = "No such command "
 
 
 def usage_message(error: typer.BadParameter) -> str:
-    """Return the message of an error that Typer raises, with the command whose help explains it."""
+    """Return the message of an error that Typer raises, completed with what may be meant."""
     message, context = error.format_message(), error.ctx
     if context is None:
         return message
@@ -38,7 +38,7 @@ def usage_message(error: typer.BadParameter) -> str:
         message = _with_preset_hint(context, message.rpartition("(")[2].removesuffix(")").split())
     elif message.startswith(NO_COMMAND) and "Did you mean" not in message:
         message += _similar_commands(context, message.split("'")[1])
-    return f"{message}\nTry '{context.command_path} --help' for help."
+    return message
 
 
 def _with_preset_hint(context: Any, words: list[str]) -> str:

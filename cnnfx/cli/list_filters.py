@@ -9,6 +9,7 @@ import typer
 
 from cnnfx.cli.console import in_lines, print_json, print_result_lines, text_width
 from cnnfx.cli.options import option
+from cnnfx.system.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,7 @@ def _picture_text(name: str, network: Network) -> str:
     from cnnfx.render.terminal import BOLD, RESET
 
     terminal = text_terminal(sys.stdout)
+    name = printable(name)
     title = in_lines(f"{name}  {network.description}", sys.stdout)
     if terminal.colors != "none":
         title = f"{BOLD}{name}{RESET}{title.removeprefix(name)}"

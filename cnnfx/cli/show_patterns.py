@@ -11,6 +11,7 @@ import typer
 from cnnfx.cli import options, parsers
 from cnnfx.cli.console import in_lines, print_error, print_json, print_message, print_result_lines
 from cnnfx.cli.options import option
+from cnnfx.system.text import printable
 
 if TYPE_CHECKING:
     from cnnfx.features import ImageSource, LayerPatterns, Pattern
@@ -221,7 +222,7 @@ def _picture_text(network: Network, found: LayerPatterns, images: ImageSource | 
     from cnnfx.render.preview import pictures_preview
 
     picture = pictures_preview(best_tiles(found, colormap), picture_terminal(sys.stdout), scale=2)
-    title = f"{patterns_title(network, found, images)}\n{', '.join(found.methods)}"
+    title = f"{printable(patterns_title(network, found, images))}\n{', '.join(found.methods)}"
     return f"{in_lines(title, sys.stdout)}\n{picture}"
 
 

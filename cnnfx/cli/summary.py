@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import print_json, print_result, text_width
+from cnnfx.cli.console import print_json, print_result, print_result_lines, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def summary(
         print_json({"network": network.name, "input": _sizes(shape), **_described(network, steps)})
         return
     rows = layer_table(network, steps, text_width()) if _has_names(network) else table(steps, text_width())
-    print_result(f"{spec}: {_title(network)}\ninput: {shape_text(shape)}\n\n{rows}")
+    print_result(f"{spec}: {_title(network)}")
+    print_result(f"input: {shape_text(shape)}")
+    print_result_lines(f"\n{rows}")
 
 
 def _default_shape(network: Network) -> tuple[int, int, int]:

@@ -201,15 +201,14 @@ def _run(trainer: Trainer, path: str, reporter: TrainingReporter, pictures: Trai
     except KeyboardInterrupt:
         reporter.close()
         print_error(_interrupted(saved, trainer.settings.epochs, path))
+        if saved:
+            print_message(f"Continue with: cnnfx train --resume {path}")
         raise typer.Exit(INTERRUPTED) from None
 
 
 def _interrupted(saved: int, epochs: int, path: str) -> str:
-    """What is saved after Ctrl-C, and how to continue."""
+    """What is saved after Ctrl-C."""
     if not saved:
         earlier = f" {path} is still the model of an earlier run." if os.path.exists(path) else ""
         return f"stopped in the first epoch: nothing is saved yet.{earlier}"
-    return (
-        f"stopped. {path} contains the model after epoch {saved} of {epochs}.\n"
-        f"Continue with: cnnfx train --resume {path}"
-    )
+    return f"stopped. {path} contains the model after epoch {saved} of {epochs}."

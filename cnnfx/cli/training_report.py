@@ -155,11 +155,13 @@ def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
     steps = summarize(network, trainer.data.images.shape[1:], trainer.trainable_filters)
     print_lines("\n" + table(steps, text_width(sys.stderr)))
     if trainer.test is not None:
-        print_message("\n" + _confused(trainer))
+        print_lines("")
+        print_message(_confused(trainer))
     if sys.stderr.isatty():
         print_lines("\n" + _before_and_after(network))
     minutes, rest = divmod(round(seconds), 60)
-    print_message(f"\nThe model is in {path}. The run took {f'{minutes} min ' if minutes else ''}{rest} s.")
+    print_lines("")
+    print_message(f"The model is in {path}. The run took {f'{minutes} min ' if minutes else ''}{rest} s.")
     print_message(f"Next: cnnfx show-filters {path}, cnnfx evaluate {path}, or cnnfx apply IMAGE --filters {path}.")
 
 

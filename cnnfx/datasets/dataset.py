@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
+from cnnfx.system.text import printable_names
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -67,6 +68,9 @@ class Dataset:
     test_labels: Labels
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", printable_names(self.classes))
 
     @property
     def train(self) -> LabeledImages:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.system.sizes import shape_text, size_text
+from cnnfx.system.text import printable_names
 
 MAX_PIXELS = 200_000_000
 """The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
@@ -52,6 +53,9 @@ class Image:
     channel_names: tuple[str, ...]
     is_array: bool = False
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channel_names", printable_names(self.channel_names))
 
     def __repr__(self) -> str:
         _, height, width = self.shape

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.shapes import Array
+from cnnfx.system.text import printable
 
 
 class Combination(NamedTuple):
@@ -44,7 +45,7 @@ class Combination(NamedTuple):
         known = all(isinstance(index, int) and 0 <= index < channels for index in of)
         if data["kind"] not in COMBINATIONS or not of or not known:
             raise ArgumentError(f"a combination {data!r}")
-        return cls(str(data["name"]), data["kind"], of)
+        return cls(printable(str(data["name"])), data["kind"], of)
 
 
 def channel_index(channels: Sequence[int]) -> slice | list[int]:

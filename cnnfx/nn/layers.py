@@ -21,6 +21,7 @@ from cnnfx.nn.pooling import Pool
 from cnnfx.nn.selection import MAX_LISTED_NAMES, listed_names
 from cnnfx.nn.shapes import Array, Shape
 from cnnfx.system.sizes import counted, shape_text
+from cnnfx.system.text import printable, printable_names
 
 if TYPE_CHECKING:
     from cnnfx.nn.normalization import LocalResponse
@@ -79,6 +80,9 @@ class Layer:
     def __post_init__(self) -> None:
         if self.join not in JOINS:
             raise ArgumentError(f"join {self.join!r} is not known. Known are {', '.join(JOINS)}.")
+        object.__setattr__(self, "name", printable(self.name))
+        for names in ("filter_names", "sources"):
+            object.__setattr__(self, names, printable_names(getattr(self, names)))
 
     def describe(self) -> str:
         """Return the layer in a few words, such as "24 filters of 5×5, relu, max:2"."""

@@ -27,6 +27,7 @@ from cnnfx.nn.rounding import rounding_errors
 from cnnfx.nn.statistics import channel_magnitudes
 from cnnfx.system.sizes import counted, size_text
 from cnnfx.system.suggest import did_you_mean
+from cnnfx.system.text import printable, printable_names
 
 if TYPE_CHECKING:
     from cnnfx.nn.classifier import Dense
@@ -81,6 +82,9 @@ class Network:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for text in ("name", "description", "source"):
+            object.__setattr__(self, text, printable(getattr(self, text)))
+        object.__setattr__(self, "classes", printable_names(self.classes))
         try:
             check_order(self.layers)
         except ArgumentError as error:

@@ -1,0 +1,25 @@
+"""Text from outside, such as file names and names in models, made safe to print."""
+
+from __future__ import annotations
+
+import re
+
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line separators, characters that reverse the direction of the text after them, and surrogates,
+which stand for bytes of a file name that are not valid text. On a terminal they clear the screen, forge lines of output
+or hide a file's ending."""
+
+
+def printable(text: str) -> str:
+    r"""Return a text with Python's escapes, such as `\x1b` and `\n`, for the characters that change a terminal.
+
+    All other characters stay, those that are not ASCII too. `ls` and `git` escape names in this way.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def printable_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names, each as `printable` returns it. So networks and datasets have no names that change a terminal."""
+    return tuple(map(printable, names)) if names else names
