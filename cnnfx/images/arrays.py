@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.images.image import Image, check_size
-from cnnfx.system.npz import NpyHeader, NpzError, NpzReader, read_header, read_values
+from cnnfx.system.npz import CompressionError, NpyHeader, NpzError, NpzReader, read_header, read_values
 
 MAPS = "maps"
 """The array of feature maps in a `.npz` file written by cnnfx."""
@@ -56,7 +56,7 @@ def load_npy(name: str, stream: IO[bytes], max_pixels: int) -> Image:
     try:
         return _to_image(name, _read_array(name, stream, max_pixels, "the array"))
     except NpzError as error:
-        raise _damaged(name) from error
+        raise _damaged(name, error) from error
 
 
 def load_npz(name: str, stream: IO[bytes], max_pixels: int) -> Image:
@@ -71,7 +71,7 @@ def load_npz(name: str, stream: IO[bytes], max_pixels: int) -> Image:
                 array = _read_array(name, member, max_pixels, f"its array {chosen!r}")
             return _to_image(name, array, _read_names(archive) if chosen == MAPS else ())
     except NpzError as error:
-        raise _damaged(name) from error
+        raise _damaged(name, error) from error
 
 
 def load_csv(name: str, stream: IO[bytes], max_pixels: int) -> Image:
@@ -112,7 +112,8 @@ def _read_array(name: str, stream: IO[bytes], max_pixels: int, subject: str) -> 
 def _check_header(where: str, header: NpyHeader) -> None:
     shape, dtype = header.shape, header.dtype
     if dtype.kind not in REAL_KINDS:
-        raise FileError(f"{where} holds {dtype} values. An image is made of real numbers.")
+        kind = "structured" if dtype.kind == "V" else dtype
+        raise FileError(f"{where} holds {kind} values. An image is made of real numbers.")
     if not 1 <= len(shape) <= 3:
         raise FileError(f"{where} has the shape {shape}. An image is (H, W) or (C, H, W), or one row of numbers.")
     if min(shape) <= 0:
@@ -148,6 +149,8 @@ def _only_real_array(name: str, archive: NpzReader) -> str:
 def _is_real(archive: NpzReader, member: str) -> bool:
     try:
         return archive.header(member).dtype.kind in REAL_KINDS
+    except CompressionError:
+        raise
     except NpzError:
         return False
 
@@ -163,8 +166,9 @@ def _read_names(archive: NpzReader) -> tuple[str, ...]:
     return tuple(map(str, array)) if array.ndim == 1 and array.dtype.kind == "U" else ()
 
 
-def _damaged(name: str) -> FileError:
-    return FileError(f"{name}: the array is truncated or damaged. Save it again with numpy.save or numpy.savez.")
+def _damaged(name: str, error: NpzError) -> FileError:
+    reason = error if isinstance(error, CompressionError) else "the array is truncated or damaged"
+    return FileError(f"{name}: {reason}. Save it again with numpy.save or numpy.savez.")
 
 
 def _csv_lines(name: str, stream: IO[bytes]) -> Iterator[tuple[int, str]]:

@@ -7,16 +7,16 @@ file, convert both to `FileError`. The format: https://numpy.org/doc/stable/refe
 from __future__ import annotations
 
 import errno
-import lzma
+import io
 import math
 import os
+import re
 import struct
-import tokenize
-import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
@@ -25,22 +25,48 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnfx.system.files import atomic_write
+from cnnfx.system.limits import MAX_HEADER_BYTES, MAX_MEMBERS, limit_text, number_text
 
-MAX_ARRAYS = 10_000
-"""The most arrays in one `.npz` file."""
-MAX_HEADER_BYTES = 10_000
-"""The longest header of a `.npy` file, in bytes."""
 READ_KINDS = "biufU"
 """The kinds of dtype that `NpzReader.read` returns: boolean, signed and unsigned integers, floats, text."""
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The compressions of members that are read. NumPy writes no others, and those unpack without a limit in one step."""
+COMPRESSION_NAMES = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
+"""The names of other compressions, for messages."""
+MAX_DIRECTORY_BYTES = 1 << 24
+"""The most bytes of the directory of a zip file. It is read as a whole before its members are counted."""
+MAX_AXES = 32
+"""The most axes of an array, NumPy 1's own limit."""
+MAX_CODE_POINT = 0x10FFFF
+"""The largest number of a character of Unicode."""
+_END_BYTES = 22 + (1 << 16)
+"""The most bytes of the end record of a zip file, with its comment."""
+BLOCK_BYTES = 1 << 22
+"""How much of an array is read at once. Memory of what a truncated file lacks is never touched."""
 READ_ERRORS = (
     ValueError, TypeError, LookupError, AttributeError, OverflowError, RuntimeError, EOFError, SyntaxError,
-    struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What NumPy, `zipfile` and the modules below them raise for malformed content."""
+
+_LENGTHS = {(1, 0): "<H", (2, 0): "<L", (3, 0): "<L"}
+"""The format of the length of a header, by the version of the `.npy` format."""
+_ITEM = re.compile(
+    r"""\s*['"](?P<key>\w+)['"]\s*:\s*
+    (?: ['"](?P<type>[^'"]*)['"] | (?P<flag>True|False) | \((?P<shape>[-\dL,\s]*)\) | (?P<fields>\[.*\]) )
+    \s*(?:,|\Z)\s*""",
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+_DTYPE = re.compile(r"[<>|=]?([biufcSUVO]\d{0,10}|[mM]8(\[\w+\])?)", re.ASCII)
+_SIZE = re.compile(r"\s*(-?\d{1,18})L?\s*", re.ASCII)  # Python 2 wrote 3L
 
 
 class NpzError(Exception):
     """Malformed or refused content of a `.npy` or `.npz` file. The text is a clause without a final period."""
+
+
+class CompressionError(NpzError):
+    """An array whose compression is not one of `COMPRESSIONS`."""
 
 
 class NpyHeader(NamedTuple):
@@ -59,21 +85,62 @@ class NpyHeader(NamedTuple):
 def read_header(stream: IO[bytes]) -> NpyHeader:
     """Read the header of a `.npy` file and leave the stream at the first value.
 
+    The header is a Python literal. It is matched, not evaluated: NumPy's own reader compiles it, which warns about some
+    damaged headers. The dtype of structured arrays becomes "V".
+
     Raises
     ------
     NpzError
         If it is malformed or longer than `MAX_HEADER_BYTES`.
     """
     with _convert_errors():
-        version = npy.read_magic(stream)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers written by Python 2, and damaged ones
-            try:
-                shape, fortran_order, dtype = read(stream, max_header_size=MAX_HEADER_BYTES)
-            except MemoryError:  # from Python's parser, not from a lack of memory
-                raise ValueError("a header nested too deeply") from None
-        return NpyHeader(tuple(map(int, shape)), fortran_order, dtype)
+        start = stream.read(8)
+        if not start.startswith(npy.MAGIC_PREFIX) or len(start) < 8:
+            raise ValueError("it does not start as a .npy file")
+        version = (start[6], start[7])
+        if version not in _LENGTHS:
+            raise ValueError(f"version {version[0]}.{version[1]} of the .npy format is not known")
+        (length,) = struct.unpack(_LENGTHS[version], stream.read(struct.calcsize(_LENGTHS[version])))
+        if length > MAX_HEADER_BYTES:
+            raise ValueError(f"its header: {limit_text('bytes', length, MAX_HEADER_BYTES)}")
+        text = stream.read(length)
+        if len(text) < length:
+            raise ValueError("its header is truncated")
+        return _parse_header(text.decode("latin-1"))
+
+
+def _parse_header(text: str) -> NpyHeader:
+    """Return the header of a text such as "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }"."""
+    text = text.strip()
+    items: dict[str, re.Match[str]] = {}
+    if text.startswith("{") and text.endswith("}"):
+        inside, at = text[1:-1].strip(), 0
+        while at < len(inside) and (item := _ITEM.match(inside, at)):
+            items[item["key"]], at = item, item.end()
+        if at < len(inside):
+            items.clear()
+    if items.keys() != {"descr", "fortran_order", "shape"}:
+        raise ValueError("its header is malformed")
+    shape, order, descr = items["shape"]["shape"], items["fortran_order"]["flag"], items["descr"]
+    if shape is None or order is None or (descr["type"] is None and descr["fields"] is None):
+        raise ValueError("its header is malformed")
+    return NpyHeader(_parse_shape(shape), order == "True", _parse_dtype(descr["type"]))
+
+
+def _parse_shape(text: str) -> tuple[int, ...]:
+    sizes = text.split(",")
+    if len(sizes) > 1 or not text.strip():
+        sizes = sizes if sizes[-1].strip() else sizes[:-1]
+        found = [_SIZE.fullmatch(size) for size in sizes]
+        if len(found) <= MAX_AXES and all(found):
+            return tuple(int(match[1]) for match in found if match)
+    raise ValueError("its header has no shape")
+
+
+def _parse_dtype(text: str | None) -> np.dtype[Any]:
+    if text is not None and not _DTYPE.fullmatch(text):
+        raise ValueError("its header has an unknown type of values")
+    return np.dtype("V" if text is None else text)
 
 
 def read_values(stream: IO[bytes], header: NpyHeader) -> NDArray[Any]:
@@ -81,22 +148,31 @@ def read_values(stream: IO[bytes], header: NpyHeader) -> NDArray[Any]:
 
     Returns
     -------
-    read-only array of `header.shape`
+    array of `header.shape`
 
     Raises
     ------
     NpzError
-        If the stream ends early, or the header describes Python objects or a negative size.
+        If the stream ends early, the header describes Python objects or a negative size, or a text has characters that
+        Unicode does not have.
     """
     with _convert_errors():
         if header.dtype.hasobject:
             raise ValueError("a pickle")
         if min(header.shape, default=0) < 0:
             raise ValueError(f"shape {header.shape}")
-        data = stream.read(header.nbytes)
-        if len(data) != header.nbytes:
-            raise ValueError(f"{len(data)} bytes for the shape {header.shape}")
-        return np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran_order else "C")
+        data, done = np.empty(header.nbytes, np.uint8), 0
+        while done < len(data) and (block := stream.read(min(BLOCK_BYTES, len(data) - done))):
+            data[done : done + len(block)] = np.frombuffer(block, np.uint8)
+            done += len(block)
+        if done < len(data):
+            raise ValueError(f"{done} bytes for the shape {header.shape}")
+        if header.dtype.kind == "U" and header.nbytes:
+            characters = data.view(np.dtype(np.uint32).newbyteorder(header.dtype.byteorder))
+            if characters.max() > MAX_CODE_POINT:
+                raise ValueError("text of characters that do not exist")
+        values = data.view(header.dtype) if header.nbytes else np.empty(math.prod(header.shape), header.dtype)
+        return values.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
 class NpzReader:
@@ -109,21 +185,24 @@ class NpzReader:
     Raises
     ------
     NpzError
-        If it is not a zip file or has more than `MAX_ARRAYS` members. Methods raise this error for a damaged array.
+        If it is not a zip file, has more than `MAX_MEMBERS` members, or members that overlap. Methods raise this error
+        for a damaged array.
     OSError
         If the operating system cannot read it. Methods raise this error too.
     """
 
     def __init__(self, file: str | os.PathLike[str] | IO[bytes]) -> None:
+        self._own: IO[bytes] | None = None
+        if isinstance(file, str | os.PathLike):
+            file = self._own = open(file, "rb")  # noqa: SIM115 # closed by `_close`
+        self._zip: zipfile.ZipFile | None = None
         try:
-            with _convert_errors():
-                self._zip = zipfile.ZipFile(file)
-        except NpzError as error:
-            raise NpzError("this is not an .npz file, or only a part of one") from error
-        members = self._zip.infolist()
-        if len(members) > MAX_ARRAYS:
-            self._zip.close()
-            raise NpzError(f"it holds {len(members)} arrays; the limit is {MAX_ARRAYS}")
+            self._zip = _open_zip(file)
+            members = self._zip.infolist()
+            _check_members(members)
+        except BaseException:
+            self._close()
+            raise
         self._members = {
             member.filename.removesuffix(".npy"): member for member in members if member.filename.endswith(".npy")
         }
@@ -134,7 +213,13 @@ class NpzReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._zip.close()
+        self._close()
+
+    def _close(self) -> None:
+        if self._zip is not None:
+            self._zip.close()
+        if self._own is not None:
+            self._own.close()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -147,8 +232,16 @@ class NpzReader:
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """Open an array as a `.npy` stream, for `read_header` and `read_values`."""
-        with _convert_errors(f"the array {name} cannot be read"), self._zip.open(self._members[name]) as stream:
+        """Open an array as a `.npy` stream, for `read_header` and `read_values`.
+
+        No more than `member_bytes` is unpacked.
+        """
+        member = self._members[name]
+        if member.compress_type not in COMPRESSIONS:
+            kind = COMPRESSION_NAMES.get(member.compress_type, f"method {member.compress_type}")
+            raise CompressionError(f"the array {name} is compressed by {kind}; only stored and deflated ones are read")
+        assert self._zip is not None
+        with _convert_errors(f"the array {name} cannot be read"), self._zip.open(member) as stream:
             yield stream
 
     def header(self, name: str) -> NpyHeader:
@@ -158,14 +251,13 @@ class NpzReader:
 
     def read(self, name: str, max_bytes: int) -> NDArray[Any]:
         """Read an array of at most `max_bytes` bytes whose dtype is one of `READ_KINDS`."""
-        size = max(self.header(name).nbytes, self.member_bytes(name) - MAX_HEADER_BYTES)
-        if size > max_bytes:
-            raise NpzError(f"the array {name} is {size:,} bytes large; the limit is {max_bytes:,}")
+        _check_bytes(name, self.member_bytes(name) - MAX_HEADER_BYTES, max_bytes)
+        _check_bytes(name, self.header(name).nbytes, max_bytes)
         with self.open(name) as stream:
             array = read_values(stream, _supported_header(stream))
             if stream.read(1):
                 raise NpzError("it is longer than its header says")
-            return array.copy()
+            return array
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -186,8 +278,39 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) 
 def _supported_header(stream: IO[bytes]) -> NpyHeader:
     header = read_header(stream)
     if header.dtype.kind not in READ_KINDS:
-        raise NpzError("a pickle" if header.dtype.hasobject else f"values of type {header.dtype}")
+        structured = "structured values" if header.dtype.kind == "V" else f"values of type {header.dtype}"
+        raise NpzError("a pickle" if header.dtype.hasobject else structured)
     return header
+
+
+def _check_bytes(name: str, size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise NpzError(f"the array {name} is {number_text(size)} bytes large; the limit is {max_bytes:,}")
+
+
+def _open_zip(stream: IO[bytes]) -> zipfile.ZipFile:
+    """Open a zip file after a check of the size of its directory, which `zipfile` reads as a whole."""
+    try:
+        with _convert_errors():
+            size = stream.seek(0, io.SEEK_END)
+            stream.seek(max(0, size - _END_BYTES))
+            end = stream.read(_END_BYTES)
+            at = end.rfind(b"PK\5\6")
+            if 0 <= at <= len(end) - 22 and struct.unpack_from("<L", end, at + 12)[0] > MAX_DIRECTORY_BYTES:
+                raise ValueError("its directory is too long")
+            return zipfile.ZipFile(stream)
+    except NpzError as error:
+        raise NpzError("this is not an .npz file, or only a part of one") from error
+
+
+def _check_members(members: Sequence[zipfile.ZipInfo]) -> None:
+    """Check the number of members, and that no two use the same bytes: each would unpack them again."""
+    if len(members) > MAX_MEMBERS:
+        raise NpzError(limit_text("arrays", len(members), MAX_MEMBERS))
+    in_order = sorted(members, key=lambda member: member.header_offset)
+    for member, following in pairwise(in_order):
+        if member.header_offset + member.compress_size > following.header_offset:
+            raise NpzError("two of its members overlap")
 
 
 @contextmanager
@@ -195,6 +318,8 @@ def _convert_errors(what: str = "") -> Iterator[None]:
     """Convert the exceptions of `READ_ERRORS` to `NpzError`, with `what` before their text."""
     try:
         yield
+    except MemoryError as error:
+        raise NpzError(f"{what} (there is not enough memory)" if what else "there is not enough memory") from error
     except (*READ_ERRORS, OSError, NpzError) as error:
         # zipfile seeks to offsets from the file (EINVAL), and decompressors raise OSError without a number.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):

@@ -260,7 +260,10 @@ def replace_entry(path, name: str, data: bytes, compression=zipfile.ZIP_STORED) 
 def test_a_zip_bomb_is_not_unpacked(saved, path, name) -> None:
     replace_entry(path, name, bytes(300_000_000), zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 1_000_000
-    assert f"the array {name} cannot be read" in refusal(path)
+    if name == "layers.0.weight":  # its header is read first, to compare the shape
+        assert f"the array {name} cannot be read" in refusal(path)
+    else:
+        assert re.search(rf"the array {name} is 299,990,000 bytes large; the limit is [\d,]+\.$", refusal(path))
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnnfx.system.npz import MAX_ARRAYS, NpyHeader, NpzError, NpzReader, read_header, read_values, write_npz
+from cnnfx.system.limits import MAX_MEMBERS
+from cnnfx.system.npz import NpyHeader, NpzError, NpzReader, read_header, read_values, write_npz
 
 WEIGHTS = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
@@ -65,7 +67,7 @@ def test_an_array_over_the_limit_is_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", r"EOF: reading magic string.*"),
+        (b"", r"it does not start as a \.npy file"),
         (npy(WEIGHTS)[:-1], r"95 bytes for the shape \(2, 3, 4\)"),
         (npy(WEIGHTS) + b"!", "it is longer than its header says"),
         (npy(np.array([print])), "a pickle"),
@@ -86,9 +88,9 @@ def test_a_file_that_is_not_a_zip_file_is_refused(path: Path) -> None:
 
 def test_too_many_arrays_are_refused(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        for number in range(MAX_ARRAYS + 1):
+        for number in range(MAX_MEMBERS + 1):
             archive.writestr(f"{number}.npy", b"")
-    with pytest.raises(NpzError, match=r"^it holds 10001 arrays; the limit is 10000$"):
+    with pytest.raises(NpzError, match=r"^it has 10,001 arrays; the limit is 10,000$"):
         NpzReader(path)
 
 
@@ -105,5 +107,94 @@ def test_a_negative_size_is_refused(shape: tuple[int, ...]) -> None:
 
 def test_a_header_longer_than_the_limit_is_refused() -> None:
     fields = np.zeros(1, [(f"field{number}", np.float32) for number in range(1000)])
-    with pytest.raises(NpzError, match="Header info length"):
+    with pytest.raises(NpzError, match=r"^its header: it has [\d,]+ bytes; the limit is 10,000$"):
         read_header(io.BytesIO(npy(fields)))
+
+
+@pytest.mark.parametrize(("compression", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_a_compression_that_unpacks_without_limit_is_refused_by_its_name(
+    path: Path, compression: int, name: str
+) -> None:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("x.npy", npy(WEIGHTS))
+    reason = rf"^the array x is compressed by {name}; only stored and deflated ones are read$"
+    with NpzReader(path) as archive:
+        for read in (archive.header, lambda member: archive.read(member, max_bytes=1000)):
+            with pytest.raises(NpzError, match=reason):
+                read("x")
+
+
+def test_members_that_use_the_same_bytes_are_refused(path: Path) -> None:
+    write_member(path, "a", npy(WEIGHTS))
+    data = path.read_bytes()
+    directory = data.index(b"PK\1\2")
+    entry, end = data[directory : data.index(b"PK\5\6")], bytearray(data[data.index(b"PK\5\6") :])
+    end[8:16] = struct.pack("<HHL", 2, 2, 2 * len(entry))
+    path.write_bytes(data[:directory] + 2 * entry + bytes(end))
+    with pytest.raises(NpzError, match=r"^two of its members overlap$"):
+        NpzReader(path)
+
+
+def test_a_directory_of_many_megabytes_is_refused_before_it_is_read(path: Path) -> None:
+    write_member(path, "a", npy(WEIGHTS))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\5\6")
+    data[at + 12 : at + 16] = struct.pack("<L", (1 << 24) + 1)
+    path.write_bytes(bytes(data))
+    with pytest.raises(NpzError, match=r"^this is not an \.npz file, or only a part of one$") as caught:
+        NpzReader(path)
+    assert str(caught.value.__cause__) == "its directory is too long"
+
+
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }                \n",
+        '{"shape": (3L, 4L), "descr": "<f4", "fortran_order": False}',
+        "{ 'fortran_order':False,'descr':'<f4','shape':( 3,4, ) }",
+    ],
+)
+def test_headers_of_all_writers_are_read(text: str) -> None:
+    assert read_header(io.BytesIO(header(text))) == NpyHeader((3, 4), False, np.dtype("<f4"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "its header is malformed"),
+        ("((((\n", "its header is malformed"),
+        ("{'descr': '<f4', 'fortran_order': False}", "its header is malformed"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), 'more': True}", "its header is malformed"),
+        ("{'descr': '<f4', 'fortran_order': 1, 'shape': (3,)}", "its header is malformed"),
+        ("{'descr': True, 'fortran_order': False, 'shape': (3,)}", "its header is malformed"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (3)}", "its header has no shape"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (3,,)}", "its header has no shape"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (0xff,)}", "its header is malformed"),
+        (f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'9' * 19},)}}", "its header has no shape"),
+        (f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'1,' * 33})}}", "its header has no shape"),
+        ("{'descr': 'a8', 'fortran_order': False, 'shape': (3,)}", "its header has an unknown type of values"),
+        ("{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}", "data type '<f3' not understood"),
+        ("{'descr': '\\d', 'fortran_order': False, 'shape': (3,)}", "its header has an unknown type of values"),
+    ],
+)
+def test_other_headers_are_refused_without_a_warning(text: str, reason: str) -> None:
+    with pytest.raises(NpzError) as caught:
+        read_header(io.BytesIO(header(text)))
+    assert str(caught.value) == reason
+
+
+def test_text_of_characters_that_do_not_exist_is_refused(path: Path) -> None:
+    np.savez(path, x=np.array("a"))
+    data = npy(np.array("a")).replace(b"a\0\0\0", b"a\0\x11\0")
+    write_member(path, "x", data)
+    with NpzReader(path) as archive, pytest.raises(NpzError, match=r"text of characters that do not exist"):
+        archive.read("x", 1000)
+
+
+def test_values_that_memory_cannot_hold_are_refused() -> None:
+    with pytest.raises(NpzError, match=r"^there is not enough memory$"):
+        read_values(io.BytesIO(), NpyHeader((1 << 46,), False, np.dtype(np.float64)))
