@@ -7,11 +7,12 @@ are the commands of these names; `evidence` is what `predict` draws.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # the module typing takes longer to import than this one
 if TYPE_CHECKING:
+    from typing import Any
+
     from cnnfx.conv import correlate
     from cnnfx.errors import ArgumentError, CnnfxError, FileError, UsageError
     from cnnfx.formats import load_network

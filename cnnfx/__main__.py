@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from cnnfx.system.signals import end_message, exit_code, handle_signals, raise_interrupts
+
+if __name__ == "__main__":
+    handle_signals()  # before other imports, during which Python's own handler would print a traceback
+
 import atexit
 import gc
 import os
@@ -10,31 +15,41 @@ from contextlib import suppress
 
 BLAS_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """The variables that BLAS libraries read once, when NumPy is imported."""
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""
 OBJECTS_PER_COLLECTION = 100_000
 """New objects after which garbage is collected. A short command makes fewer, and saves a tenth of its time."""
 
 
 def main() -> None:
     """Run the command line, and exit with its code."""
+    handle_signals()
     exit_codes: list[object] = []
     if not getattr(atexit, "_ncallbacks", lambda: 1)():  # what others registered before would not be called
         atexit.register(_exit_at_once, exit_codes)
-    gc.set_threshold(OBJECTS_PER_COLLECTION, *gc.get_threshold()[1:])
-    for variable in BLAS_THREAD_VARIABLES:
-        os.environ.setdefault(variable, "1")  # cnnfx starts its own threads
     try:
+        exit_codes.append(_run())
+        raise_interrupts(False)
+    except KeyboardInterrupt:  # before the command line handles it, or after it is done
+        raise_interrupts(False)
+        exit_codes[:] = [exit_code()]
+        with suppress(OSError):
+            os.write(2, f"cnnfx: {end_message()}.\n".encode())
+    sys.exit(exit_codes[0])  # type: ignore[arg-type] # what SystemExit had
+
+
+def _run() -> object:
+    """Run the command line, and return its exit code."""
+    try:
+        raise_interrupts(True)
+        gc.set_threshold(OBJECTS_PER_COLLECTION, *gc.get_threshold()[1:])
+        for variable in BLAS_THREAD_VARIABLES:
+            os.environ.setdefault(variable, "1")  # cnnfx starts its own threads
         _prepare_streams()
         from cnnfx.cli import app
 
         app(prog_name="cnnfx")
-    except KeyboardInterrupt:  # before the command line handles it, or after it is done
-        exit_codes.append(INTERRUPTED)
-        sys.exit(INTERRUPTED)
     except SystemExit as end:
-        exit_codes.append(end.code or 0)
-        raise
+        return end.code or 0
+    return 0
 
 
 def _exit_at_once(exit_codes: list[object]) -> None:

@@ -111,7 +111,7 @@ APPLY = {
     "images": {"image", "load", "pillow"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "plain_products"}
     | {"pocketfft", "row_products", "separable"},
-    "system": {"blas", "files", "memory", "sizes", "suggest", "text", "threads"},
+    "system": {"blas", "files", "memory", "signals", "sizes", "suggest", "text", "threads"},
     "errors": set(),
 }  # fmt: skip
 """The modules that a preset on a picture needs, by part: any other would make each start slower."""

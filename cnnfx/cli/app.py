@@ -15,6 +15,7 @@ from cnnfx.cli.advice import FAILURE, report
 from cnnfx.cli.console import INTERRUPTED, print_error, print_message, silence_stdout
 from cnnfx.cli.renamed import normalized, shown_names
 from cnnfx.errors import CnnfxError
+from cnnfx.system.signals import end_message, exit_code
 
 if TYPE_CHECKING:
     from typer import Context
@@ -85,7 +86,11 @@ class _Commands(TyperGroup):
             silence_stdout()
             status = FAILURE
         if status == INTERRUPTED:
-            print_error("interrupted.")
+            from cnnfx.system.files import remove_unfinished_files
+
+            remove_unfinished_files()
+            print_error(f"{end_message()}.")
+            status = exit_code()
         sys.exit(status)
 
     def list_commands(self, ctx: Context) -> list[str]:  # type: ignore[override] # Click's class, which Typer hides

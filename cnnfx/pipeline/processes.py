@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from cnnfx.pipeline.tasks import Processor, Result, Task, worker_killed
-from cnnfx.system.files import remove_partial_files
+from cnnfx.system.files import remove_partial_files, remove_unfinished_files
 from cnnfx.system.memory import keep_freed_memory
 from cnnfx.system.threads import set_threads, thread_count
 
@@ -158,19 +158,24 @@ class _Worker:
 
 
 def _work(connection: Connection, processor: Processor, threads: int) -> None:
-    """The main function of a worker process. The main process handles Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The main function of a worker process. The main process handles Ctrl-C and the end of the terminal."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _exit)
     set_threads(threads)
     keep_freed_memory()
-    while True:
-        try:
-            task = connection.recv()
-        except (EOFError, OSError):
-            return
-        result = processor.process(task)
-        with suppress(OSError):
-            connection.send(result)
+    try:
+        while True:
+            try:
+                task = connection.recv()
+            except (EOFError, OSError):
+                return
+            result = processor.process(task)
+            with suppress(OSError):
+                connection.send(result)
+    finally:
+        remove_unfinished_files()
 
 
 def _exit(*_: object) -> None:

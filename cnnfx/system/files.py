@@ -1,16 +1,24 @@
-"""Atomic writing of files, and messages for files that cannot be written. No other module opens files for writing."""
+"""Atomic writing of files, and messages for files that cannot be written. No other module opens files for writing.
+
+A file that is being written is called `.cnnfx-PROCESS-RANDOM-HOST.part`, and is locked. Such a file remains where a
+process is killed; the next process that writes into the folder removes it.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from cnnfx.errors import FileError
+
+if os.name == "posix":
+    import fcntl
 
 REASONS = {
     errno.ENOENT: ("its folder does not exist", "folder_missing"),
@@ -25,8 +33,11 @@ REASONS = {
     errno.ENAMETOOLONG: ("the name is too long", "output_path"),
 }
 """The reason in a message for each error number, and the kind of its remedy; see `CnnfxError`."""
-PARTIAL_SUFFIX = ".part"
-"""The suffix of a file that is being written."""
+PARTIAL_PREFIX, PARTIAL_SUFFIX = ".cnnfx", ".part"
+"""The beginning and the suffix of the name of a file that is being written."""
+
+_unfinished: set[Path] = set()  # the files that this process is writing
+_cleaned: set[Path] = set()  # the folders in which it has looked for files of killed processes
 
 
 @contextmanager
@@ -94,13 +105,33 @@ def write_error(path: str | os.PathLike[str], error: OSError, failed: str = "it 
     return FileError(f"{path}: {failed}: {reason}.", remedy=remedy)
 
 
-def remove_partial_files(path: str | os.PathLike[str], process_id: int | None) -> None:
-    """Remove the incomplete files of a terminated process in the folder of `path`."""
+def remove_unfinished_files() -> None:
+    """Remove the files that this process has not finished, at its end after an interrupt."""
+    for path in _unfinished.copy():
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def remove_partial_files(path: str | os.PathLike[str], process_id: int | None, host: str | None = None) -> None:
+    """Remove the incomplete files of a terminated process in the folder of `path`.
+
+    Parameters
+    ----------
+    path : path
+    process_id : int or None
+    host : str, optional
+        The name of the machine on which it ran; by default this one.
+    """
     folder = Path(os.path.realpath(path)).parent
-    with suppress(OSError):
-        for name in os.listdir(folder):
-            if process_id and name.startswith(_partial_prefix(process_id)) and name.endswith(PARTIAL_SUFFIX):
+    for name, process, tag in _partial_files(folder):
+        if process == process_id and tag in ("", _host_tag(host)):
+            with suppress(OSError):
                 os.unlink(folder / name)
+
+
+def host_name() -> str:
+    """Return the name of this machine, "" where the system does not say it."""
+    return os.uname().nodename if hasattr(os, "uname") else ""
 
 
 class _CancelError(Exception):
@@ -114,9 +145,14 @@ def _replacement(target: Path) -> Iterator[IO[bytes]]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    partial = target.with_name(f"{_partial_prefix(os.getpid())}{os.urandom(8).hex()}{PARTIAL_SUFFIX}")
+    _remove_abandoned_files(target.parent)
+    random = os.urandom(8).hex()
+    partial = target.with_name(f"{PARTIAL_PREFIX}-{os.getpid()}-{random}-{_host_tag()}{PARTIAL_SUFFIX}")
+    _unfinished.add(partial)
+    lock = None
     try:
         with open(partial, "xb") as file:
+            lock = _locked(file)
             yield file
         with suppress(OSError):  # there is no target yet, or permissions cannot be set
             os.chmod(partial, stat.S_IMODE(target.stat().st_mode))
@@ -125,11 +161,82 @@ def _replacement(target: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             os.unlink(partial)
         raise
+    finally:
+        _unfinished.discard(partial)
+        if lock is not None:
+            os.close(lock)
 
 
-def _partial_prefix(process_id: int) -> str:
-    """Return the start of the names of a process's incomplete files."""
-    return f".cnnfx-{process_id}-"
+def _locked(file: IO[bytes]) -> int | None:
+    """Lock a file until the returned descriptor is closed or this process ends; None where there are no locks.
+
+    On Windows there is no need: an open file cannot be removed.
+    """
+    if os.name != "posix":
+        return None
+    descriptor = os.dup(file.fileno())
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _remove_abandoned_files(folder: Path) -> None:
+    """Remove the incomplete files of killed processes in a folder, once for each folder.
+
+    Files are kept if their process may be alive: its number is that of a process, the file is locked, it is of another
+    user, or it was written on another machine that shares the folder.
+    """
+    if folder in _cleaned:
+        return
+    _cleaned.add(folder)
+    for name, process, tag in _partial_files(folder):
+        path = folder / name
+        if tag in ("", _host_tag()) and path not in _unfinished and not _may_be_alive(process):
+            with suppress(OSError):
+                _remove_unless_locked(path)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    if os.name != "posix":
+        os.unlink(path)
+        return
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+def _may_be_alive(process_id: int) -> bool:
+    """Return whether there is another process of this number. This process knows its own files."""
+    if os.name != "posix" or process_id == os.getpid():
+        return False
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # a process of another user, or no possible number
+        return True
+    return True
+
+
+def _partial_files(folder: Path) -> Iterator[tuple[str, int, str]]:
+    """Yield the name, the process and the host tag of each incomplete file in a folder."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(f"{PARTIAL_PREFIX}-") and name.endswith(PARTIAL_SUFFIX):
+                _, process, *rest = name.removesuffix(PARTIAL_SUFFIX).split("-")
+                if process.isascii() and process.isdigit():
+                    yield name, int(process), "".join(rest[1:])
+
+
+def _host_tag(name: str | None = None) -> str:
+    """Return a short code for the name of a machine, by default this one."""
+    return f"{zlib.crc32((host_name() if name is None else name).encode()):08x}"
 
 
 def _is_special(path: str | os.PathLike[str]) -> bool:

@@ -1,0 +1,120 @@
+"""Signals that end the program: its exit code, its message, and what it removes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.commands import COMMAND, SEVEN, environment, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses the signals of POSIX")
+
+ENDS = {
+    signal.SIGINT: (130, b"cnnfx: interrupted.\n"),
+    signal.SIGTERM: (143, b"cnnfx: terminated.\n"),
+    signal.SIGHUP: (129, b"cnnfx: terminated, as its terminal was closed.\n"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def start(*args: str, ignored: signal.Signals | None = None) -> subprocess.Popen[bytes]:
+    """Start a command, whose parent ignores a signal."""
+    before = None if ignored is None else signal.signal(ignored, signal.SIG_IGN)
+    try:
+        return subprocess.Popen([*COMMAND, *args], stderr=subprocess.PIPE, env=environment(), start_new_session=True)
+    finally:
+        if ignored is not None:
+            signal.signal(ignored, before)
+
+
+def write_slowly(**options: signal.Signals) -> subprocess.Popen[bytes]:
+    """Start a command that is writing a file when this returns."""
+    np.save("large.npy", np.random.default_rng(0).random((1, 3000, 4000), np.float32))
+    process = start("apply", "large.npy", "-f", "edges", "--scale", "2", "-o", "a.png", **options)
+    wait_until(lambda: any(name.endswith(".part") for name in os.listdir()))
+    return process
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_signal_while_a_file_is_written_leaves_nothing(number: signal.Signals) -> None:
+    with write_slowly() as process:
+        process.send_signal(number)
+        printed = process.communicate(timeout=30)[1]
+    assert (process.returncode, printed) == ENDS[number]
+    assert os.listdir() == ["large.npy"]
+
+
+def test_a_signal_that_is_sent_twice_leaves_nothing() -> None:
+    with write_slowly() as process:
+        os.kill(process.pid, signal.SIGTERM)
+        time.sleep(0.002)
+        os.killpg(process.pid, signal.SIGTERM)
+        printed = process.communicate(timeout=30)[1]
+    assert (process.returncode, printed) == ENDS[signal.SIGTERM]
+    assert os.listdir() == ["large.npy"]
+
+
+def test_a_closed_terminal_does_not_end_a_command_under_nohup() -> None:
+    np.save("small.npy", np.zeros((1, 500, 500), np.float32))
+    with start("apply", "small.npy", "-f", "edges", "-o", "a.png", ignored=signal.SIGHUP) as process:
+        for _ in range(20):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.01)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert Path("a.png").exists()
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_signal_ends_worker_processes_and_leaves_nothing(number: signal.Signals) -> None:
+    Path("photos").mkdir()
+    Path("out").mkdir()
+    shutil.copy(SEVEN, "seven.png")
+    for name in range(600):
+        os.link("seven.png", f"photos/{name}.png")
+    with start("apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "--jobs", "2", "-q") as process:
+        wait_until(lambda: len(os.listdir("out")) > 3)
+        os.killpg(process.pid, number)
+        printed = process.communicate(timeout=30)[1]
+    assert (process.returncode, printed) == ENDS[number]
+    wait_until(lambda: not _processes(process.pid))
+    assert not [name for name in os.listdir("out") if not name.endswith(".png")]
+
+
+def _processes(session: int) -> list[str]:
+    """The processes of a session."""
+    listed = subprocess.run(["ps", "-o", "pid=,stat=", "-s", str(session)], capture_output=True, text=True, check=False)
+    return [line for line in listed.stdout.splitlines() if "Z" not in line]
+
+
+def test_a_signal_while_the_program_starts_prints_no_traceback_of_its_own() -> None:
+    for moment in np.linspace(0.02, 0.3, 12):
+        with start("list-filters", "--json") as process:
+            time.sleep(moment)
+            process.send_signal(signal.SIGINT)
+            printed = process.communicate(timeout=30)[1].decode()
+        in_python = "Traceback" in printed and f"{os.sep}cnnfx{os.sep}" not in printed
+        assert printed in ("", "cnnfx: interrupted.\n") or in_python, printed
+
+
+def test_the_training_that_is_terminated_says_what_is_saved() -> None:
+    data = ("--data", "drawn:2000", "--widths", "4", "--epochs", "50", "-o", "m.npz", "-q")
+    with start("train", *data) as process:
+        wait_until(lambda: os.path.exists("m.npz"))
+        process.send_signal(signal.SIGTERM)
+        printed = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 143
+    assert printed.startswith("cnnfx: stopped. m.npz contains the model after epoch ")
+    assert os.listdir() == ["m.npz"]
