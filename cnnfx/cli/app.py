@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from cnnfx.cli.advice import FAILURE, report
 from cnnfx.cli.console import INTERRUPTED, print_error, print_message, silence_stdout
+from cnnfx.cli.given import remember_given
 from cnnfx.cli.renamed import normalized, shown_names
 from cnnfx.errors import CnnfxError
 from cnnfx.system.signals import end_message, exit_code
@@ -127,10 +128,12 @@ class _Command(TyperCommand):
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:  # type: ignore[override] # as above
         """Parse the arguments; every error knows the command."""
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except _ClickError as error:
             error.ctx = error.ctx or ctx
             raise
+        remember_given(ctx, self.get_params(ctx))
+        return rest
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # type: ignore[override] # as above
         """Return the parts of the usage line, without Typer's braces around required ones."""

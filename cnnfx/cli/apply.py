@@ -112,6 +112,10 @@ Preview = Annotated[
         options.MESSAGES,
     ),
 ]
+GRID_OPTIONS = (
+    "--columns", "--gap", "--labels", "--no-labels", "--legend", "--no-legend", "--with-input", "--with-filters",
+)  # fmt: skip
+"""The options for maps that are drawn side by side in one picture."""
 DEFAULT_SCALE = options.ScaleOptions()
 
 
@@ -205,6 +209,8 @@ def apply(
         pipeline.channel_names()  # raises an error for channels that do not exist, before any work is done
     if targets[0].format in PAGE_FORMATS:
         pipeline = _for_page(pipeline, network_options)
+    if not quiet:
+        _note_unused(pipeline, targets[0])
     grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters, legend)
     overlay_options = None
     if overlay:
@@ -225,6 +231,23 @@ def apply(
         from cnnfx.cli.viewer import open_file
 
         open_file(targets[0].path)
+
+
+def _note_unused(pipeline: Pipeline, target: Target) -> None:
+    """Print notes on options that have no effect on the maps or on this kind of output."""
+    from cnnfx.cli.given import given_options, note_without_effect
+    from cnnfx.pipeline.targets import ARRAY_FORMATS
+
+    if border := given_options("--border"):
+        layers = [pipeline.network.layers[number - 1] for number in pipeline.layer_numbers()]
+        if not any(layer.conv is not None and layer.conv.padding not in ("valid", 0) for layer in layers):
+            note_without_effect(border, "without --padding")
+    if target.format in ARRAY_FORMATS:
+        drawing = given_options(heading=options.PICTURE) + given_options(heading=options.COLORS)
+        note_without_effect(drawing, f"on arrays (.{target.format})")
+    elif target.folder:
+        grid_only = given_options(*GRID_OPTIONS)
+        note_without_effect(grid_only, "on a folder, in which each channel is a picture without text")
 
 
 def _check_overlay(color_scale: ColorScale, targets: Sequence[Target], grid_only: Mapping[str, object]) -> None:

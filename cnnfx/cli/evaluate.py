@@ -66,6 +66,7 @@ def evaluate(
       cnnfx evaluate -o confusion.png --mistakes mistakes.png
     """
     from cnnfx.cli.advice import output_option
+    from cnnfx.cli.given import given_options, note_without_effect
     from cnnfx.cli.inputs import load_data_of_model
     from cnnfx.cli.networks import load_classifier, use_threads
     from cnnfx.cli.outputs import check_picture, print_escapes
@@ -82,6 +83,8 @@ def evaluate(
             check_picture(path, "Give the name of one, such as confusion.png.")
             with output_option(name):
                 check_writable(path)
+    if output is None and not quiet:
+        note_without_effect(given_options("--colormap"), "without -o, which draws the confusion matrix")
     network = load_classifier(model)
     test = load_data_of_model(network, data, quiet).test
     if not len(test.labels):

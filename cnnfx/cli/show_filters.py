@@ -140,6 +140,8 @@ def show_filters(
     if compare and (before or values or as_json):
         other = "--before" if before else "--values" if values else "--json"
         raise UsageError(f"--compare draws pairs of pictures, so {other} cannot be given with it.")
+    if output is None and not quiet:
+        _note_unused(as_json, values)
     network = build_network([spec] if spec else [], kernel or [])
     start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
     network = start if before else network
@@ -188,6 +190,17 @@ def _start(network: Network, spec: str | None, option_name: str) -> Network:
             f"{spec or network.name} has not been trained: {option_name} is for models written by cnnfx train."
         )
     return network.start
+
+
+def _note_unused(as_json: bool, values: bool) -> None:
+    """Print notes on options that have no effect without a picture."""
+    from cnnfx.cli.given import given_options, note_without_effect
+
+    if as_json:
+        note_without_effect(given_options(heading=options.PICTURE), "on JSON, which has the weights")
+    elif values:
+        names = ("--scope", "--colormap", "--labels", "--no-labels", "--legend", "--no-legend")
+        note_without_effect(given_options(*names), "on printed weights")
 
 
 def _chosen(network: Network, layer: str | None) -> tuple[list[tuple[int, Layer]], list[str]]:

@@ -128,6 +128,8 @@ def show_patterns(
 
     if as_json and output == "-":
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
+    if not quiet:
+        _note_unused(output is None, as_json, method)
     use_threads(threads)
     network = load_named_network(spec)
     target = None
@@ -162,6 +164,15 @@ def show_patterns(
         print_result_lines(_picture_text(network, found, images, colormap))
         if not quiet:
             print_error("the best pattern of each filter is shown; -o FILE.png draws all.")
+
+
+def _note_unused(no_picture: bool, as_json: bool, method: Sequence[str] | None) -> None:
+    from cnnfx.cli.given import given_options, note_without_effect
+
+    if no_picture:
+        note_without_effect(given_options("--columns", *(["--colormap"] if as_json else [])), "without -o")
+    if method is not None and "maximization" not in method:
+        note_without_effect(given_options("--seed"), "without the method maximization")
 
 
 def _search(

@@ -65,6 +65,7 @@ def summary(
       cnnfx summary edges --input 3x640x480
       cnnfx summary arch.toml --classes 26 --json
     """
+    from cnnfx.cli.given import given_options, note_without_effect
     from cnnfx.nn.summary import summarize
     from cnnfx.system.sizes import shape_text
 
@@ -73,6 +74,8 @@ def summary(
     shape: tuple[int, ...] = input or network.input_shape or _default_shape(network)
     trainable = arch.trainable if arch else _trainable(spec, network)
     steps = summarize(network, shape, trainable, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
+    if arch is None and not as_json:
+        note_without_effect(given_options("--classes"), "on a network that is complete; it is for arch files")
     if as_json:
         print_json({"network": network.name, "input": _sizes(shape), **_described(network, steps)})
         return
