@@ -100,7 +100,9 @@ def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
 
 APPLY = {
     "__main__": set(),
-    "cli": {"advice", "app", "apply", "console", "inputs", "networks", "options", "outputs", "parsers", "renamed"},
+    "cli": {
+        "advice", "app", "apply", "console", "given", "inputs", "networks", "options", "outputs", "parsers", "renamed",
+    },  # fmt: skip
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
     | {"legend", "number_text", "png", "text", "tiles"},

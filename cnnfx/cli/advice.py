@@ -34,6 +34,7 @@ ADVICE = {
     "arch_file": Advice("Give it to cnnfx train as --arch."),
     "classifier": Advice("Use the preset squeezenet, or a model (.npz) written by cnnfx train.", usage=True),
     "channel_selection": Advice(usage=True),
+    "color_channels": Advice("Filters of colors need a color picture and --channels auto or rgb."),
     "disk_full": Advice("Free space, or choose another output with {option}."),
     "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
     "evidence_classes": Advice("Choose fewer with --top, or write arrays (.npz) instead.", usage=True),

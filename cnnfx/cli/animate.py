@@ -72,8 +72,8 @@ Output = Annotated[
     str | None,
     option(
         "--output -o FILE",
-        "A .gif, .webp or .png (animated); - for standard output. {stem} and {filters} stand for the names of "
-        "image and filters.  [default: {stem}.{filters}.gif]",
+        "A .gif, .webp or .png (animated); - for standard output. {stem}, {name} (with ending), {ext} "
+        "and {filters} stand for the names of image and filters.  [default: {stem}.{filters}.gif]",
         options.OUTPUT,
     ),
 ]
@@ -201,6 +201,9 @@ def animate(
     _check_size(shown, sliding, cell, len(frames))
     drawn = make_layout(layout_name, sliding, input_scale(shown, sliding), color_scale, cell, numbers, len(frames))
     written = _write(target, drawn, frames, fps)
+    names = [*(channel.name for channel in sliding.channels), *sliding.input_names]
+    nonfinite = nonfinite_notes(target.name, [(number, sliding.maps.select(chosen))])
+    notes = [*image_notes, *cell_notes, *nonfinite, *notes_on_escapes(target.name, names)]
     if as_json:
         print_json(
             {
@@ -211,12 +214,11 @@ def animate(
                 "layout": layout_name,
                 **_described(sliding),
                 **written,
+                "notes": notes,
             }
         )
     if not quiet:
-        names = [*(channel.name for channel in sliding.channels), *sliding.input_names]
-        notes = nonfinite_notes(target.name, [(number, sliding.maps.select(chosen))])
-        for note in (*image_notes, *cell_notes, *notes, *notes_on_escapes(target.name, names)):
+        for note in notes:
             print_message(note)
         if target.path is not None and not as_json:
             print_message(_summary(written))

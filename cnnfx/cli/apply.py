@@ -54,8 +54,8 @@ Output = Annotated[
     option(
         "--output -o FILE",
         "A picture; .npy or .npz for arrays; .html for an interactive page; a folder/ for one file per "
-        "channel; - for standard output. {stem} and {filters} stand for the names of image and filters.  "
-        "[default: {stem}.{filters}.png]",
+        "channel; - for standard output. {stem}, {name} (with ending), {ext} and {filters} stand for the names of "
+        "image and filters.  [default: {stem}.{filters}.png]",
         options.OUTPUT,
     ),
 ]

@@ -11,7 +11,7 @@ from cnnfx.cli.options import option
 from cnnfx.system.text import printable
 
 if TYPE_CHECKING:
-    from cnnfx.datasets import LabeledImages
+    from cnnfx.datasets import Dataset, LabeledImages
     from cnnfx.render.tiles import Levels
     from cnnfx.training.evaluate import Evaluation
 
@@ -86,12 +86,13 @@ def evaluate(
     if output is None and not quiet:
         note_without_effect(given_options("--colormap"), "without -o, which draws the confusion matrix")
     network = load_classifier(model)
-    test = load_data_of_model(network, data, quiet).test
+    dataset = load_data_of_model(network, data, quiet)
+    test = dataset.test
     if not len(test.labels):
         raise FileError(f"{test.name}: it contains no test images.")
     result = evaluate_network(network, test)
     if as_json:
-        print_json(_described(result, test.name))
+        print_json(_described(result, dataset))
     else:
         print_result_lines(in_lines(_text(result, printable(test.name), text_width()), sys.stdout))
     if output is not None:
@@ -196,9 +197,9 @@ def _aligned(rows: list[Any]) -> str:
     return "\n".join(COLUMN_GAP.join(line) for line in lines)
 
 
-def _described(result: Evaluation, name: str) -> dict[str, Any]:
+def _described(result: Evaluation, dataset: Dataset) -> dict[str, Any]:
     return {
-        "data": name,
+        "data": dataset.name,
         "images": len(result.labels),
         "accuracy": result.accuracy,
         "misclassified": len(result.misclassified),
@@ -207,4 +208,5 @@ def _described(result: Evaluation, name: str) -> dict[str, Any]:
         "confused": [
             {"true": true, "predicted": predicted, "count": count} for true, predicted, count in result.confused_pairs()
         ],
+        "notes": list(dataset.notes),
     }

@@ -179,7 +179,7 @@ def _show(
         raise usage_error(error) from error
     if as_json:
         for explanation in found.outputs:
-            print_json(_described(maps, image.name, explanation))
+            print_json(_described(maps, image, explanation))
         return
     import os
 
@@ -189,20 +189,21 @@ def _show(
     print_result_lines(found.text(text_width(), colors, sys.stdout.encoding, colormap))
 
 
-def _described(maps: FeatureMaps, image: str, explanation: Explanation) -> dict[str, Any]:
+def _described(maps: FeatureMaps, image: Image, explanation: Explanation) -> dict[str, Any]:
     """Return the explanation of one output of the last layer of `maps`, ready for JSON."""
     from cnnfx.nn.receptive_field import receptive_field
 
     network, (_, height, width) = maps.network, maps.sizes[0]
     box = receptive_field(network, maps.sizes[0]).box(explanation.row, explanation.column)
     return {
-        "image": image,
+        "image": image.name,
         "size": [width, height],
         "network": network.name,
         "normalization": _normalization(network.input),
         "map": [maps.shape[2], maps.shape[1]],
         "receptive_field": {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom},
         **_output(explanation),
+        "notes": list(image.notes),
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from cnnfx.pipeline.targets import (
     STDOUT,
     Target,
     file_name,
+    is_device,
     protect_inputs,
 )
 from cnnfx.system.sizes import size_text
@@ -39,6 +42,7 @@ def image_targets(
     format: str | None,
     filters: str,
     default_format: str = DEFAULT_FORMAT,
+    formats: Iterable[str] = ENDINGS,
 ) -> list[Target]:
     """Return a target for each image.
 
@@ -53,6 +57,8 @@ def image_targets(
         The name of the network.
     default_format : str
         The ending of files whose name and `--format` do not determine it.
+    formats : iterable of str
+        The endings that are allowed.
 
     Raises
     ------
@@ -61,7 +67,7 @@ def image_targets(
     ArgumentError
         If an output is an input, or binary data would be written to a terminal.
     """
-    ending = _known_format(format) if format else None
+    ending = _known_format(format, formats) if format else None
     fallback = ending or default_format
     from cnnfx.cli.inputs import check_not_empty
 
@@ -75,11 +81,11 @@ def image_targets(
             [Target(Path(output), fallback, True, source.stem, source.subfolder) for source in sources], sources
         )
     elif output is not None:
-        targets = [_from_template(output, source, ending, filters) for source in sources]
+        targets = [_from_template(output, source, ending, filters, formats) for source in sources]
     else:
         targets = [_default(source, fallback, filters) for source in sources]
     targets = protect_inputs(targets, [source.path for source in sources if not source.is_stdin])
-    _check_one_image_each(targets)
+    _check_one_image_each(targets, sources, output)
     for target in targets:
         target.check()
     return targets
@@ -126,7 +132,7 @@ def picture_target(source: InputImage, output: str, format: str | None, advice: 
     """
     if is_folder(output):
         raise UsageError(f"{output} is a folder. {advice}")
-    (target,) = image_targets([source], output, format, source.path)
+    (target,) = image_targets([source], output, format, source.path, formats=PICTURE_FORMATS)
     if target.format not in PICTURE_FORMATS:
         raise UsageError(f"{output} is not a picture file. {advice}")
     return target
@@ -183,10 +189,10 @@ def is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or os.path.isdir(output)
 
 
-def _known_format(name: str) -> str:
+def _known_format(name: str, formats: Iterable[str]) -> str:
     ending = name.lower().removeprefix(".")
     if ending not in ENDINGS:
-        raise UsageError(f"There is no output format {name!r}. Choose one of {', '.join(ENDINGS)}.")
+        raise UsageError(f"There is no output format {name!r}. Choose one of {', '.join(formats)}.")
     return ending
 
 
@@ -194,16 +200,30 @@ def _default(source: InputImage, ending: str, filters: str) -> Target:
     return Target(None if source.is_stdin else Path(f"{source.stem}.{file_name(filters)}.{ending}"), ending)
 
 
-def _from_template(output: str, source: InputImage, ending: str | None, filters: str) -> Target:
-    path = Path(output.replace("{stem}", source.stem).replace("{filters}", file_name(filters)))
+def _from_template(output: str, source: InputImage, ending: str | None, filters: str, formats: Iterable[str]) -> Target:
+    path = Path(_filled_in(output, source, filters))
     if ending is None and not path.suffix:
+        if is_device(path):  # /dev/null
+            return Target(path, DEFAULT_FORMAT)
         raise UsageError(
             f"{path} has no ending that determines the format. Add one, such as .png or .npz, or give --format."
         )
     written = file_ending(path)
     if ending and written in ENDINGS and ENDINGS[written] != ENDINGS[ending]:
         raise UsageError(f"{path} ends in {path.suffix}, but --format is {ending}. Give one of the two.")
-    return Target(path, ending or _known_format(path.suffix))
+    return Target(path, ending or _known_format(path.suffix, formats))
+
+
+def _filled_in(output: str, source: InputImage, filters: str) -> str:
+    """Return a template with the names of an image and of the filters for its fields."""
+    path = Path(source.path)
+    fields = {
+        "stem": source.stem,
+        "name": source.stem if source.is_stdin else path.name,
+        "ext": path.suffix.removeprefix("."),
+        "filters": file_name(filters),
+    }
+    return re.sub("{(stem|name|ext|filters)}", lambda found: fields[found[1]], output)
 
 
 def _check_no_page_per_channel(output: str, ending: str) -> None:
@@ -221,13 +241,29 @@ def _distinct_stems(targets: list[Target], sources: Sequence[InputImage]) -> lis
     ]
 
 
-def _check_one_image_each(targets: Sequence[Target]) -> None:
+def _check_one_image_each(targets: Sequence[Target], sources: Sequence[InputImage], output: str | None) -> None:
+    """Raise `UsageError` if several images would be written to one file, with what tells them apart."""
     for target, count in Counter(targets).items():
-        if count > 1 and target.folder:
-            place = target.path / target.subfolder / target.stem if target.path else ""
-            raise UsageError(f"{count} images would all be written to {place}.*. Give each its own name or folder.")
-        if count > 1:
-            raise UsageError(
-                f"{count} images would all be written to {target.path or 'standard output'}. "
-                "Give -o FOLDER/ or a name with {stem} in it, such as -o 'out/{stem}.png'."
-            )
+        if count == 1:
+            continue
+        images = [source.path for source, one in zip(sources, targets, strict=True) if one == target]
+        if target.folder:
+            place = f"{target.path / target.subfolder / target.stem if target.path else ''}.*"
+        else:
+            place = str(target.path or "standard output")
+        if len(set(images)) == 1:
+            advice = f"{images[0]} is given {count} times; name it once."
+        elif target.folder:
+            advice = "Give each its own name or folder."
+        elif output is None or not ("{stem}" in output or "{name}" in output):
+            advice = "Give -o FOLDER/ or a name with {stem} in it, such as -o 'out/{stem}.png'."
+        elif len({Path(image).name for image in images}) == len(images) and "{name}" not in output:
+            advice = f"Their stems are equal: write {{name}}, which has the ending, too: {_replaced(output, '{name}')}."
+        else:
+            advice = "Their names are equal. Give -o FOLDER/, which keeps the subfolders."
+        raise UsageError(f"{count} images would all be written to {place}. {advice}")
+
+
+def _replaced(output: str, field: str) -> str:
+    """Return the option `-o` with a template that has another field for `{stem}`, quoted for a shell."""
+    return f"-o {shlex.quote(output.replace('{stem}', field))}"

@@ -152,7 +152,7 @@ def show_patterns(
         _print_notes(found, images, quiet)
     if as_json:
         for pattern in found.patterns:
-            print_json(_described(network, found, pattern))
+            print_json(_described(network, found, pattern, images.notes if images is not None else ()))
     if target is not None:
         title = patterns_title(network, found, images)
         _save(target, found, title, columns, colormap, quiet)
@@ -237,7 +237,7 @@ def _picture_text(network: Network, found: LayerPatterns, images: ImageSource | 
     return f"{in_lines(title, sys.stdout)}\n{picture}"
 
 
-def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict[str, object]:
+def _described(network: Network, found: LayerPatterns, pattern: Pattern, notes: Sequence[str]) -> dict[str, object]:
     height, width = found.size
     return {
         "network": network.name,
@@ -258,4 +258,5 @@ def _described(network: Network, found: LayerPatterns, pattern: Pattern) -> dict
             for patch in pattern.patches
         ],
         "maximization": [{"seed": one.start, "activation": one.activation} for one in pattern.maximized],
+        "notes": list(notes),
     }

@@ -50,14 +50,24 @@ def find_preset(name: str) -> Path:
         if "," in name and presets.keys() & set(parts):
             raise FileError(f'"{name}" is not one preset.', remedy="preset_list", names=",".join(parts))
         if Path(f"{name}.toml").is_file() or Path(name).is_file():
-            meant = f"Did you mean {name}.toml?" if Path(f"{name}.toml").is_file() else "A filter file ends in .toml."
-            raise FileError(f'there is no preset called "{name}". {meant}', remedy="preset_unknown")
+            raise FileError(f'there is no preset called "{name}". {_meant_file(name)}', remedy="preset_unknown")
         hint = did_you_mean(name, presets)
         raise FileError(
             f'there is no preset called "{name}". {hint} cnnfx list-filters shows them all.'.replace("  ", " "),
             remedy="preset_unknown",
         )
     return presets[name]
+
+
+def _meant_file(name: str) -> str:
+    """Return what may be meant by the name of a file without the ending of a filter file."""
+    if Path(f"{name}.toml").is_file():
+        return f"Did you mean {name}.toml?"
+    from cnnfx.images.load import PICTURE_EXTENSIONS
+
+    if Path(name).suffix.lower() in PICTURE_EXTENSIONS:
+        return f"{name} is a picture. Filters are a preset, a filter file (.toml) or a model (.npz)."
+    return "A filter file ends in .toml."
 
 
 def preset_folders() -> list[Path]:

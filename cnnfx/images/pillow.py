@@ -140,7 +140,7 @@ def _parse_color(background: str) -> RgbColor:
 
     try:
         red, green, blue = ImageColor.getrgb(background)[:3]
-    except ValueError:
+    except (ValueError, AttributeError, TypeError):  # the latter two for what is no text
         raise ArgumentError(
             f"background {background!r} is not a color. Write a name such as white, or #rrggbb."
         ) from None

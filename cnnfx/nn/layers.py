@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnfx.conv import Border, Method, Padding, Window, choose_method, correlate, window
 from cnnfx.errors import ArgumentError
+from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.activations import ACTIVATIONS, NON_NEGATIVE_ACTIVATIONS, Activation
 from cnnfx.nn.combinations import COMBINATIONS, Combination, channel_index
 from cnnfx.nn.joins import JOINS
@@ -203,7 +204,8 @@ class Layer:
             return self
         for name in wanted:
             if name not in names and name != ALL_CHANNELS:
-                raise ArgumentError(f"its filters read a channel {name!r}, its input has {have}")
+                message = f"its filters read a channel {name!r}, its input has {have}"
+                raise ArgumentError(message, remedy="color_channels" if name in RGB_NAMES else "")
         return replace(self, conv=replace(self.conv, weights=self.conv.weights_on(names), inputs=None))
 
     def to_dict(self) -> dict[str, Any]:

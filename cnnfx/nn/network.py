@@ -88,7 +88,7 @@ class Network:
         try:
             check_order(self.layers)
         except ArgumentError as error:
-            raise ArgumentError(f"{self.name}: {error}") from error
+            raise error.prefixed(self.name) from error
 
     def __repr__(self) -> str:
         layers = [layer.describe() for layer in self.layers]
@@ -242,7 +242,7 @@ class Network:
             try:
                 bound.append(layer.bind(below))
             except ArgumentError as error:
-                raise ArgumentError(f"{self.layer_owner(number)}: {error}") from error
+                raise error.prefixed(self.layer_owner(number)) from error
             known.append(bound[-1].channel_names)
         return replace(self, layers=tuple(bound))
 
@@ -500,7 +500,7 @@ class Network:
                 read = [shapes[each] for each in self.sources(number)]
                 shapes.append(layer.output_shape(joined_shape(layer.join, read, self._source_names(number))))
             except CnnfxError as error:
-                raise ArgumentError(f"{self.layer_owner(number)}: {error}") from error
+                raise error.prefixed(self.layer_owner(number)) from error
         return shapes[1:]
 
     def smallest_size(self, channels: int | None = None) -> tuple[int, int] | None:

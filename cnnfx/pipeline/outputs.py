@@ -310,6 +310,10 @@ def write_picture(file: IO[bytes], name: str, pixels: NDArray[np.uint8], format:
     if format == "png":
         write_png(file, width, height, [pixels], color="rgb" if pixels.ndim == 3 else "gray")
         return
+    if format == "pgm" and pixels.ndim == 3:
+        raise FileError(f"{name}: a .pgm file has gray levels only, and this picture has colors. Write a .ppm or .png.")
+    if format == "ppm" and pixels.ndim == 2:  # Pillow would write a PGM
+        pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
     import PIL.Image
 
     encoded = io.BytesIO()

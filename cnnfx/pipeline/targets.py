@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.system.files import atomic_write, write_error
+from cnnfx.system.files import atomic_write, missing_folder, write_error
 
 PICTURE_FORMATS = {
     "png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF", "webp": "WEBP",
@@ -73,8 +73,13 @@ class Target(NamedTuple):
         """
         if self.path is None:
             _check_no_terminal(sys.stdout)
-        elif not self.folder:
+        elif self.folder:
+            if not self.path.parent.is_dir() and not self.path.is_dir():
+                raise _no_parent(self.path)  # one message before any work, not one for each image after it
+        else:
             self._check_file(self.path)
+            if not self.path.parent.is_dir():
+                raise missing_folder(self.path)
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """Open the target as a binary file that appears complete or not at all."""
@@ -109,7 +114,7 @@ class Target(NamedTuple):
     def _check_file(self, path: Path) -> None:
         if file_id(path) in self.inputs:
             raise ArgumentError(f"{path} is an input: it would be overwritten.", remedy="output_is_input")
-        if _is_device(path):
+        if is_device(path):
             with suppress(OSError), path.open("wb") as device:  # what cannot be opened is reported when it is written
                 _check_no_terminal(device)
 
@@ -196,13 +201,17 @@ def _make_folder(path: Path, subfolder: Path) -> None:
     except FileExistsError:
         raise FileError(f"{path}: it is a file, so it cannot be made a folder.", remedy="output_path") from None
     except FileNotFoundError:
-        message = f"{path}: the folder that should contain it does not exist. Create it first."
-        raise FileError(message) from None
+        raise _no_parent(path) from None
     except OSError as error:
         raise write_error(path, error, "the folder cannot be created") from error
 
 
-def _is_device(path: Path) -> bool:
+def _no_parent(path: Path) -> FileError:
+    return FileError(f"{path}: the folder that should contain it does not exist. Create it first.")
+
+
+def is_device(path: Path) -> bool:
+    """Return whether a path is a device, such as `/dev/null`."""
     try:
         return stat.S_ISCHR(path.stat().st_mode)
     except OSError:

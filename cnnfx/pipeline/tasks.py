@@ -113,7 +113,8 @@ class Processor:
             show(written)
         notes = [*image.notes, *(note for output in written for note in output.notes)]
         if self.describe:
-            return Result(task.source, tuple(notes), tuple(_described(task.source, output) for output in written))
+            described = tuple(_described(task.source, output, image.notes) for output in written)
+            return Result(task.source, tuple(notes), described)
         if task.target.path is not None:
             notes += [_summary(written), *_notes_on_zero_maps(written)]
         return Result(task.source, tuple(notes))
@@ -187,11 +188,19 @@ def _title(maps: FeatureMaps, layer: int) -> str:
     return maps.network.layers[-1].name or f"layer {layer}"
 
 
-def _described(source: str, written: Written) -> dict[str, Any]:
+def _described(source: str, written: Written, image_notes: Sequence[str]) -> dict[str, Any]:
     channels = [_described_channel(written, index) for index in written.channels]
     name = written.maps.network.layers[-1].name
     named = {"layer_name": name} if name else {}
-    return {"input": source, "output": written.output, "layer": written.layer, **named, "channels": channels}
+    notes = [*image_notes, *written.notes]
+    return {
+        "input": source,
+        "output": written.output,
+        "layer": written.layer,
+        **named,
+        "channels": channels,
+        "notes": notes,
+    }
 
 
 def _described_channel(written: Written, index: int) -> dict[str, Any]:

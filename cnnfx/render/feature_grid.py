@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -148,9 +149,13 @@ def save_grid(path: str | os.PathLike[str], picture: NDArray[np.uint8]) -> None:
 
     Raises
     ------
+    ArgumentError
+        If the name ends otherwise than in ".png".
     FileError
         If the file cannot be written.
     """
+    if Path(path).suffix.lower() != ".png":
+        raise ArgumentError(f"{os.fspath(path)!r} does not end in .png. A grid is saved as PNG.")
     with atomic_write(path) as file:
         write_png(file, picture.shape[1], picture.shape[0], [picture], color="gray" if picture.ndim == 2 else "rgb")
 

@@ -105,6 +105,11 @@ def write_error(path: str | os.PathLike[str], error: OSError, failed: str = "it 
     return FileError(f"{path}: {failed}: {reason}.", remedy=remedy)
 
 
+def missing_folder(path: Path) -> FileError:
+    """Return the error about a file whose folder does not exist."""
+    return write_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+
+
 def remove_unfinished_files() -> None:
     """Remove the files that this process has not finished, at its end after an interrupt."""
     for path in _unfinished.copy():

@@ -81,7 +81,7 @@ def test_json_describes_what_was_written():
         "input": str(SEVEN), "filters": "edges", "layer": 1, "layout": "planes",
         "channels": ["top", "left", "bottom", "right"],
         "input_size": [6, 5], "positions": [6, 5], "output": "a.png", "format": "png", "frames": 30,
-        "width": width, "height": height, "fps": 10.0, "seconds": 4.9, "pooled_positions": None,
+        "width": width, "height": height, "fps": 10.0, "seconds": 4.9, "pooled_positions": None, "notes": [],
     }  # fmt: skip
 
 
