@@ -102,7 +102,7 @@ APPLY = {
     "__main__": set(),
     "cli": {
         "advice", "app", "apply", "console", "given", "inputs", "networks", "options", "outputs", "parsers", "renamed",
-    },  # fmt: skip
+    },
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
     | {"legend", "number_text", "png", "text", "tiles"},
