@@ -32,6 +32,7 @@ class Advice(NamedTuple):
 
 ADVICE = {
     "arch_file": Advice("Give it to cnnfx train as --arch."),
+    "bad_images": Advice("Leave out what cannot be read with --skip-bad."),
     "classifier": Advice("Use the preset squeezenet, or a model (.npz) written by cnnfx train.", usage=True),
     "channel_selection": Advice(usage=True),
     "color_channels": Advice("Filters of colors need a color picture and --channels auto or rgb."),

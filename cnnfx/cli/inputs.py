@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -135,7 +134,14 @@ def read_stdin() -> bytes:
 
 
 def load_data(
-    spec: str | None, *, size: int | None = None, channels: ColorMode = "gray", seed: int = 0, quiet: bool = False
+    spec: str | None,
+    *,
+    size: int | None = None,
+    channels: ColorMode = "gray",
+    background: str | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    quiet: bool = False,
 ) -> Dataset:
     """Return the data set of `--data`, and print its notes, also where `quiet` is given."""
     from cnnfx.datasets import load_dataset
@@ -143,14 +149,31 @@ def load_data(
     if spec is not None:
         check_not_empty([spec], "The name of the data")
     with data_progress(quiet) as progress:
-        dataset = load_dataset(spec, size=size, channels=channels, seed=seed, progress=progress)
+        dataset = load_dataset(
+            spec,
+            size=size,
+            channels=channels,
+            background=background,
+            skip_bad=skip_bad,
+            seed=seed,
+            progress=progress,
+        )
     for note in dataset.notes:
         print_error(note)
     return dataset
 
 
-def load_data_of_model(network: Network, spec: str | None, quiet: bool) -> Dataset:
-    """Return the data set of `--data`, or by default the one that a model was trained on, in the size of its input.
+def load_data_of_model(
+    network: Network,
+    spec: str | None,
+    quiet: bool,
+    *,
+    background: str | None = None,
+    skip_bad: bool = False,
+) -> Dataset:
+    """Return the data set of `--data`, or by default the one that a model was trained on, and print its notes.
+
+    The images of class folders are fitted as the model reads them.
 
     Raises
     ------
@@ -164,7 +187,13 @@ def load_data_of_model(network: Network, spec: str | None, quiet: bool) -> Datas
     if spec is None and not is_name(trained_on):
         trained = f"The model was trained on {trained_on}. " if trained_on else ""
         raise UsageError(f"{trained}Name the data set with --data.")
-    return load_model_data(network, spec, partial(load_data, quiet=quiet))
+    if spec is not None:
+        check_not_empty([spec], "The name of the data")
+    with data_progress(quiet) as progress:
+        dataset = load_model_data(network, spec, background=background, skip_bad=skip_bad, progress=progress)
+    for note in dataset.notes:
+        print_error(note)
+    return dataset
 
 
 def load_image_source(

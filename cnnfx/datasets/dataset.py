@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import FileError
+from cnnfx.errors import CnnfxError, FileError
+from cnnfx.system.limits import MAX_CLASSES, check_limit
 from cnnfx.system.text import printable_names
 
 Images = NDArray[np.uint8]
@@ -19,6 +20,8 @@ Progress = Callable[[str, int, int | None], None]
 
 MAX_BYTES = 2**31
 """The most bytes of images of a dataset, in memory."""
+MAX_NAMED_FILES = 10
+"""The most unreadable files that a message names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +38,15 @@ class LabeledImages:
         Indices into `classes`.
     classes : tuple of str
         The names of the classes.
+    background : str, optional
+        The color over which transparent parts were composited, if one was given; see `cnnfx.nn.input.Input`.
     """
 
     name: str
     images: NDArray[Any]
     labels: Labels
     classes: tuple[str, ...]
+    background: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,23 +57,29 @@ class Dataset:
     ----------
     name : str
         "mnist", "drawn", "drawn:N", or the name of a file or folder.
-    train_images, test_images : array (N, C, H, W), uint8
-        0 is black, 255 white. Digits are white on black.
+    train_images, test_images : array (N, C, H, W), uint8 or float32
+        0 is black, 255 white, or 1 as float32. MNIST's digits are white on black.
     train_labels, test_labels : array (N,), int64
         Indices into `classes`.
     classes : tuple of str
         The names of the classes.
     notes : tuple of str
         Messages for the user, such as that MNIST is not available and drawn digits are used.
+    background : str, optional
+        The color over which transparent parts were composited, if one was given.
+    skipped : int
+        How many files were left out because they cannot be read.
     """
 
     name: str
-    train_images: Images
+    train_images: NDArray[Any]
     train_labels: Labels
-    test_images: Images
+    test_images: NDArray[Any]
     test_labels: Labels
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    background: str | None = None
+    skipped: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", printable_names(self.classes))
@@ -75,12 +87,12 @@ class Dataset:
     @property
     def train(self) -> LabeledImages:
         """The training images."""
-        return LabeledImages(self.name, self.train_images, self.train_labels, self.classes)
+        return LabeledImages(self.name, self.train_images, self.train_labels, self.classes, self.background)
 
     @property
     def test(self) -> LabeledImages:
         """The test images; there may be none."""
-        return LabeledImages(self.name, self.test_images, self.test_labels, self.classes)
+        return LabeledImages(self.name, self.test_images, self.test_labels, self.classes, self.background)
 
     def with_notes(self, notes: tuple[str, ...]) -> Dataset:
         """Return the dataset with these notes before the existing ones."""
@@ -96,18 +108,32 @@ def check_counts(images_name: str, images: Images, labels_name: str, labels: Lab
         )
 
 
-def numbered_classes(name: str, train_labels: Labels, test_labels: Labels) -> tuple[str, ...]:
-    """Return the class names "0", "1" … up to the largest training label.
+def renumbered(
+    name: str, train_labels: Labels, test_labels: Labels, names: Mapping[int, str] | None = None
+) -> tuple[tuple[str, ...], Labels, Labels]:
+    """Return the class names of labels, and the labels renumbered from 0 without gaps.
+
+    Parameters
+    ----------
+    name : str
+        Of the test labels, for messages.
+    train_labels, test_labels : arrays (N,)
+        Whole numbers of 0 or more.
+    names : mapping of int to str, optional
+        The names of the labels; by default the numbers as text.
 
     Raises
     ------
     FileError
-        If a test label is not among them.
+        If a test label is larger than all training labels, or there are too many classes.
     """
-    count = int(train_labels.max()) + 1
-    if int(test_labels.max()) >= count:
-        raise FileError(f"{name}: it holds the label {int(test_labels.max())}; the training labels end at {count - 1}.")
-    return tuple(map(str, range(count)))
+    largest = int(train_labels.max())
+    if int(test_labels.max()) > largest:
+        raise FileError(f"{name}: it holds the label {int(test_labels.max())}; the training labels end at {largest}.")
+    used = np.union1d(train_labels, test_labels)
+    check_limit(name, "classes", len(used), MAX_CLASSES)
+    classes = tuple(str(label) if names is None else names[label] for label in used.tolist())
+    return classes, np.searchsorted(used, train_labels), np.searchsorted(used, test_labels)
 
 
 def check_memory(name: str, count: int, image_bytes: int) -> None:
@@ -117,3 +143,24 @@ def check_memory(name: str, count: int, image_bytes: int) -> None:
             f"{name}: it declares {count} images of {image_bytes} bytes, {count * image_bytes / 2**30:.1f} GiB in all; "
             f"the limit is {MAX_BYTES / 2**30:.0f} GiB. The file is damaged, or the dataset is too large."
         )
+
+
+def bad_files(name: str, errors: Sequence[CnnfxError], count: int) -> FileError:
+    """Return one error about all files that cannot be read, of `count` files of a data set."""
+    if len(errors) == 1:
+        return FileError(str(errors[0]), remedy="bad_images")
+    return FileError(
+        f"{name}: {len(errors)} of its {count} images cannot be read: {_named(errors)}.", remedy="bad_images"
+    )
+
+
+def skipped_note(name: str, errors: Sequence[CnnfxError], count: int) -> str:
+    """Return a note on the files that were skipped, of `count` files of a data set."""
+    return f"{name}: {len(errors)} of its {count} images were skipped: {_named(errors)}."
+
+
+def _named(errors: Sequence[CnnfxError]) -> str:
+    """Return the messages of the first errors, and how many there are beside them."""
+    shown = [str(error).rstrip(".") for error in errors[:MAX_NAMED_FILES]]
+    more = len(errors) - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more else shown)

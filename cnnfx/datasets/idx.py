@@ -11,6 +11,7 @@ import math
 import os
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import IO, NamedTuple, cast
 
 import numpy as np
 
-from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, numbered_classes
+from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, renumbered
 from cnnfx.errors import FileError
 
 GZIP_SIGNATURE = b"\x1f\x8b"
@@ -36,6 +37,10 @@ VALUE_TYPES = {
     14: "doubles",
 }
 """The types of values by their codes in the magic number."""
+MAX_MAPPING_BYTES = 100_000
+"""The most bytes that are read of a mapping of labels to characters."""
+MAX_CODE_DIGITS = 9
+"""The most digits of a number in such a mapping."""
 CONTENTS = {3: "images", 1: "labels"}
 """The contents of a file by its number of axes."""
 FILE_NAME = re.compile(
@@ -61,6 +66,8 @@ def is_idx_name(name: str) -> bool:
 def find_idx(folder: Path) -> dict[str, dict[str, Path]]:
     """Find the IDX files in a folder.
 
+    Kaggle's archives of MNIST hold each file twice, the second in a folder of its own name; such files are found, too.
+
     Returns
     -------
     dict of str to dict of str to Path
@@ -73,15 +80,32 @@ def find_idx(folder: Path) -> dict[str, dict[str, Path]]:
         If the folder cannot be read.
     """
     found: dict[str, dict[str, Path]] = {}
-    try:
-        names = sorted(os.listdir(folder), reverse=True)  # "name.gz" before "name", which replaces it
-    except OSError as error:
-        raise FileError(f"{folder}: the folder cannot be read: {error.strerror}.") from error
-    for name in names:
-        if match := FILE_NAME.fullmatch(name):
+    paths = [folder / name for name in _listed(folder)]
+    inner = [path / name for path in paths if is_idx_name(path.name) and path.is_dir() for name in _listed(path)]
+    # Later ones replace earlier ones: "name" replaces "name.gz", and a file one in a folder of its name.
+    for path in [*inner, *(path for path in paths if not path.is_dir())]:
+        if match := FILE_NAME.fullmatch(path.name):
             part = "train" if match["part"].lower() == "train" else "test"
-            found.setdefault(match["prefix"], {})[f"{part}_{match['content'].lower()}"] = folder / name
+            found.setdefault(match["prefix"], {})[f"{part}_{match['content'].lower()}"] = path
     return found
+
+
+def find_idx_folders(folder: Path) -> list[Path]:
+    """Return the sub-folders with IDX files where torchvision puts them, such as `MNIST/raw`, or one level deep.
+
+    Raises
+    ------
+    FileError
+        If a folder cannot be read.
+    """
+    folders = [folder / name for name in sorted(os.listdir(folder)) if (folder / name).is_dir()]
+    raw = [each / "raw" for each in folders if (each / "raw").is_dir()]
+    return [each for each in (*folders, *raw) if find_idx(each)]
+
+
+def idx_folder_of(path: Path) -> Path:
+    """Return the parent of a folder that has the name of an IDX file, as in Kaggle's archives, otherwise `path`."""
+    return path.resolve().parent if is_idx_name(path.name) and path.is_dir() else path
 
 
 def load_idx(path: Path) -> Dataset:
@@ -95,8 +119,9 @@ def load_idx(path: Path) -> Dataset:
     Returns
     -------
     Dataset
-        The class names are the labels "0", "1" …. EMNIST's images, which are transposed in its files, are transposed
-        back.
+        Labels are numbered from 0 without gaps. The class names are the labels of the files as text, or the characters
+        of EMNIST's mapping file beside them, such as `emnist-letters-mapping.txt`. EMNIST's images, which are
+        transposed in its files, are transposed back.
 
     Raises
     ------
@@ -113,7 +138,8 @@ def load_idx(path: Path) -> Dataset:
     if files.train_images.name.lower().startswith("emnist"):
         train, test = np.ascontiguousarray(train.swapaxes(2, 3)), np.ascontiguousarray(test.swapaxes(2, 3))
         notes = (f"{path}: EMNIST's images are transposed in its files; they were transposed back.",)
-    classes = numbered_classes(str(files.test_labels), train_labels, test_labels)
+    names = _read_mapping(files.train_labels, np.union1d(train_labels, test_labels))
+    classes, train_labels, test_labels = renumbered(str(files.test_labels), train_labels, test_labels, names)
     return Dataset(path.name or str(path), train, train_labels, test, test_labels, classes, notes)
 
 
@@ -169,6 +195,53 @@ def _find_four(path: Path) -> IdxFiles:
     if missing:
         raise FileError(f"{path}: there is no {missing} (gzipped or not) with the other files of the dataset.")
     return IdxFiles(**files)
+
+
+def _listed(folder: Path) -> list[str]:
+    """Return the names in a folder in reverse order, so that "name.gz" comes before "name"."""
+    try:
+        return sorted(os.listdir(folder), reverse=True)
+    except OSError as error:
+        raise FileError(f"{folder}: the folder cannot be read: {error.strerror}.") from error
+
+
+def _read_mapping(labels_path: Path, labels: Labels) -> dict[int, str] | None:
+    """Return the characters of labels from the mapping file beside EMNIST's files; None if there is none.
+
+    Each line has a label and the code points of its characters, of which the first one, the capital, is the name.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, a line is damaged, or a label is missing.
+    """
+    match = FILE_NAME.fullmatch(labels_path.name)
+    path = labels_path.with_name(f"{match['prefix'] if match else ''}mapping.txt")
+    try:
+        with path.open("rb") as file:
+            lines = file.read(MAX_MAPPING_BYTES).decode("ascii", "replace").splitlines()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"{path}: it cannot be read: {error.strerror or error}.") from error
+    names: dict[int, str] = {}
+    for number, line in enumerate(lines, 1):
+        parts = line.split()
+        if not parts:
+            continue
+        codes = [int(part) for part in parts if part.isdecimal() and len(part) <= MAX_CODE_DIGITS]
+        name = chr(codes[1]) if len(codes) == len(parts) >= 2 and codes[1] <= sys.maxunicode else ""
+        if not name.isprintable() or not name.strip() or codes[0] in names:
+            raise FileError(
+                f"{path}: line {number} is not a new label and the codes of its characters, such as 1 65 97."
+            )
+        names[codes[0]] = name
+    missing = [str(label) for label in labels.tolist() if label not in names]
+    if missing:
+        raise FileError(f"{path}: it does not name the label {missing[0]} of {labels_path.name}.")
+    if len({names[label] for label in labels.tolist()}) < len(labels):
+        raise FileError(f"{path}: it gives two labels the same name.")
+    return names
 
 
 def _expected_name(prefix: str, field: str) -> str:

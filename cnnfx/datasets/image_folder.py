@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress, check_memory
-from cnnfx.errors import FileError
-from cnnfx.images import ColorMode, Image, find_images, load_image, resize
+from cnnfx.datasets.dataset import MAX_NAMED_FILES, Dataset, Labels, Progress, bad_files, check_memory, skipped_note
+from cnnfx.datasets.digit_preprocessing import have_mnist_format, is_mnist_like
+from cnnfx.datasets.fitting import as_dtype, fit_if_possible, load_visible
+from cnnfx.errors import CnnfxError, FileError
+from cnnfx.images import ColorMode, as_floats, find_images, load_image
+from cnnfx.images.image import RGB_NAMES
+from cnnfx.nn.input import Input
+from cnnfx.system.limits import MAX_CLASSES, check_limit
+from cnnfx.system.sizes import size_text
 
 ClassFiles = dict[str, list[Path]]
 """The image files of each class."""
@@ -28,9 +39,10 @@ FILES_PER_TEST = 6
 
 def load_class_folders(
     path: Path,
+    read: Input | None = None,
     *,
-    size: int | None = None,
-    channels: ColorMode = "gray",
+    is_for_training: bool = True,
+    skip_bad: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -42,11 +54,13 @@ def load_class_folders(
     Parameters
     ----------
     path : Path
-    size : int, optional
-        Height and width to which images are resized, in pixels; by default those of the first image, or 28×28 if it is
-        larger than 64×64.
-    channels : "gray" or "rgb"
-        The channels of the images of class folders: one, their luma, or red, green and blue.
+    read : Input, optional
+        How images are fitted: gray unless `channels` is "rgb"; to `size`, or else that of the first image, or 28×28 if
+        it is larger than 64×64.
+    is_for_training : bool
+        Whether images are fitted as MNIST was made if the training images have its format, whatever `read.fit` is.
+    skip_bad : bool
+        Whether images that cannot be read are left out with a note, rather than an error.
     seed : int
         Determines the images for testing.
     progress : callable, optional
@@ -55,21 +69,35 @@ def load_class_folders(
     Raises
     ------
     FileError
-        If there are fewer than two classes, a class has no image, or one image if it is split, or an image cannot be
+        If there are fewer than two classes, a class has no image, or one image if it is split, or images cannot be
         read.
     """
-    train, test = _find_files(path, seed)
+    read = read or Input("gray")
+    train, test, notes = _find_files(path, seed)
     files = [file for part in (train, test) for class_files in part.values() for file in class_files]
-    images, notes = _load_images(path, files, size, channels, progress)
-    train_count = sum(map(len, train.values()))
+    labels = np.concatenate([_labels(train), _labels(test)])
+    loaded = _load_images(path, files, read, progress)
+    if loaded.errors and not skip_bad:
+        raise bad_files(str(path), loaded.errors, len(files))
+    count = int(np.searchsorted(loaded.read, sum(map(len, train.values()))))  # of the training images that were read
+    labels = labels[loaded.read]
+    lost = [name for label, name in enumerate(train) if label not in labels[:count]]
+    if lost:
+        raise FileError(f"{path}: no training image of the class {lost[0]} can be read. {loaded.errors[0]}")
+    if is_for_training and is_mnist_like(loaded.images[:count]):
+        loaded = _fit_digits(loaded, files, read)
+    if loaded.errors:
+        notes = (*notes, skipped_note(str(path), loaded.errors, len(files)))
     return Dataset(
         path.resolve().name or str(path),
-        images[:train_count],
-        _labels(train),
-        images[train_count:],
-        _labels(test),
+        loaded.images[:count],
+        labels[:count],
+        loaded.images[count:],
+        labels[count:],
         tuple(train),
-        notes,
+        (*notes, *loaded.notes(path)),
+        read.background,
+        len(loaded.errors),
     )
 
 
@@ -82,7 +110,9 @@ def class_folders(path: Path) -> list[Path]:
         If the folder cannot be read.
     """
     try:
-        folders = [path / entry.name for entry in os.scandir(path) if entry.is_dir() and entry.name[0] not in "._"]
+        folders = [
+            path / entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith((".", "__"))
+        ]
     except OSError as error:
         raise FileError(f"{path}: the folder cannot be read: {error.strerror}.") from error
 
@@ -93,22 +123,26 @@ def class_folders(path: Path) -> list[Path]:
     return sorted(folders, key=sort_key)
 
 
-def resize_to_bytes(image: Image, height: int, width: int) -> Images:
-    """Return the pixels of an image as an array (C, height, width) of uint8, resized bilinearly."""
-    if image.shape[1:] == (height, width) and image.values.dtype == np.uint8:
-        return image.values
-    resized = resize(image.floats(), height, width, "bilinear")
-    pixels: Images = np.rint(255 * np.clip(resized, 0, 1)).astype(np.uint8)
-    return pixels
-
-
-def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles]:
-    """Return the files for training and for testing."""
+def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles, tuple[str, ...]]:
+    """Return the files for training and for testing, and a note on folders that are not used."""
     folders = {folder.name.lower(): folder for folder in class_folders(path)}
-    train_folder = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
-    test_folder = next((folders[name] for name in TEST_NAMES if name in folders), None)
-    if train_folder is None or test_folder is None:
-        return _split(_find_classes(train_folder or path), seed)
+    has_parts_only = folders.keys() <= {*TRAIN_NAMES, *TEST_NAMES}
+    train_folder, test_folder = (
+        next((folders[name] for name in names if name in folders and _holds_classes(folders[name])), None)
+        for names in (TRAIN_NAMES, TEST_NAMES)
+    )
+    if train_folder is None and has_parts_only and len(folders) > 1:
+        names = " and ".join(folder.name for folder in folders.values())
+        raise FileError(
+            f"{path}: its folders {names} are named as parts of a data set, but hold no class folders. Put the images "
+            "of each class into a sub-folder of each part."
+        )
+    if train_folder is None or (test_folder is None and not has_parts_only):  # a class may be called train
+        return *_split(_find_classes(path), seed), ()
+    unused = [folder.name for folder in folders.values() if folder not in (train_folder, test_folder)]
+    notes = tuple(f"{path}: its folder {name} is not used." for name in unused[:MAX_NAMED_FILES])
+    if test_folder is None:
+        return *_split(_find_classes(train_folder), seed), notes
     train, test = _find_classes(train_folder), _find_classes(test_folder)
     if train.keys() != test.keys():
         unmatched = ", ".join(sorted(train.keys() ^ test.keys()))
@@ -116,7 +150,15 @@ def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles]:
             f"{path}: {train_folder.name} and {test_folder.name} do not hold the same classes. "
             f"In one only: {unmatched}."
         )
-    return train, test
+    return train, test, notes
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Return whether a folder named as a part of a data set is one: it holds folders, and no pictures beside them."""
+    try:
+        return bool(class_folders(folder)) and not find_images([folder])
+    except FileError:  # no pictures
+        return True
 
 
 def _find_classes(folder: Path) -> ClassFiles:
@@ -124,6 +166,7 @@ def _find_classes(folder: Path) -> ClassFiles:
     if len(folders) < 2:
         held = f"only the class {folders[0].name}" if folders else "no class"
         raise FileError(f"{folder}: it holds {held}. At least two are needed, each a sub-folder of images.")
+    check_limit(str(folder), "classes", len(folders), MAX_CLASSES)
     return {class_folder.name: find_images([class_folder], recursive=True) for class_folder in folders}
 
 
@@ -147,26 +190,79 @@ def _labels(classes: ClassFiles) -> Labels:
     return np.repeat(np.arange(len(counts), dtype=np.int64), counts)
 
 
-def _load_images(
-    path: Path, files: list[Path], size: int | None, channels: ColorMode, progress: Progress | None
-) -> tuple[Images, tuple[str, ...]]:
-    """Load all images into one array (N, C, H, W); return it with a note of the number of resized images."""
-    height, width = (size, size) if size else _default_size(load_image(files[0], channels=channels))
-    shape = (3 if channels == "rgb" else 1, height, width)
-    check_memory(str(path), len(files), shape[0] * height * width)
-    images = np.empty((len(files), *shape), np.uint8)
-    resized = 0
+class _Loaded(NamedTuple):
+    """The images of files.
+
+    Attributes
+    ----------
+    images : array (N, C, H, W)
+        uint8, or float32 in 0..1 if a picture has more than 8 bits.
+    read : array (N,) of int
+        The numbers of their files.
+    changed : array (N,) of bool
+        Whether an image was resized, or fitted as MNIST was made.
+    errors : list of CnnfxError
+        Why the other files cannot be read.
+    is_digit : bool
+        Whether images were fitted as MNIST was made.
+    """
+
+    images: NDArray[Any]
+    read: NDArray[np.int64]
+    changed: NDArray[np.bool_]
+    errors: list[CnnfxError]
+    is_digit: bool
+
+    def notes(self, path: Path) -> tuple[str, ...]:
+        """Return a note of the number of changed images, if there are any."""
+        changed = int(self.changed.sum())
+        how = "fitted as MNIST was made" if self.is_digit else f"resized to {size_text(self.images.shape[2:])}"
+        return (f"{path}: {changed} of its {len(self.read)} images were {how}.",) if changed else ()
+
+
+def _load_images(path: Path, files: list[Path], read: Input, progress: Progress | None) -> _Loaded:
+    """Load the images of all files that can be read, fitted to the input."""
+    channels: ColorMode = "rgb" if read.channels == "rgb" else "gray"
+    height, width = read.size or _default_size(files, channels)
+    shape = (len(RGB_NAMES) if channels == "rgb" else 1, height, width)
+    check_memory(str(path), len(files), math.prod(shape))
+    images: NDArray[Any] = np.empty((len(files), *shape), np.uint8)
+    found: list[int] = []
+    changed: list[bool] = []
+    errors: list[CnnfxError] = []
     for index, file in enumerate(files):
-        image = load_image(file, channels=channels)
-        resized += image.shape[1:] != (height, width)
-        images[index] = resize_to_bytes(image, height, width)
+        try:
+            image = load_visible(file, channels, read.background)
+            pixels = fit_if_possible(image, read, (height, width)).pixels
+        except CnnfxError as error:
+            errors.append(error)
+        else:
+            if image.values.dtype != np.uint8 and images.dtype == np.uint8:
+                check_memory(str(path), len(files), math.prod(shape) * images.itemsize * 4)
+                images = as_floats(images)
+            images[len(found)] = as_dtype(pixels, images.dtype)
+            found.append(index)
+            changed.append(image.shape != shape or (read.fit == "digit" and not np.array_equal(pixels, image.floats())))
         if progress:
             progress("images", index + 1, len(files))
-    notes = (f"{path}: {resized} of its {len(files)} images were resized to {width}×{height}.",) if resized else ()
-    return images, notes
+    read_files = np.array(found, np.int64)
+    return _Loaded(images[: len(found)], read_files, np.array(changed, bool), errors, read.fit == "digit")
 
 
-def _default_size(first: Image) -> tuple[int, int]:
-    """Return the height and width of all images if no size is given."""
-    _, height, width = first.shape
-    return (height, width) if max(height, width) <= MAX_SIDE else (DEFAULT_SIDE, DEFAULT_SIDE)
+def _fit_digits(loaded: _Loaded, files: list[Path], read: Input) -> _Loaded:
+    """Fit images of MNIST's format as `prepare` does for the trained network: those that differ, from their files."""
+    digits = replace(read, fit="digit")
+    images, changed = loaded.images.copy(), loaded.changed | ~have_mnist_format(loaded.images)
+    for index in np.flatnonzero(changed):
+        image = load_visible(files[loaded.read[index]], "gray", read.background)
+        images[index] = as_dtype(fit_if_possible(image, digits, images.shape[2:]).pixels, images.dtype)
+    return loaded._replace(images=images, changed=changed, is_digit=True)
+
+
+def _default_size(files: list[Path], channels: ColorMode) -> tuple[int, int]:
+    """Return the height and width of all images if no size is given: those of the first that can be read."""
+    for file in files:
+        with suppress(CnnfxError):
+            _, height, width = load_image(file, channels=channels).shape
+            return (height, width) if max(height, width) <= MAX_SIDE else (DEFAULT_SIDE, DEFAULT_SIDE)
+    return DEFAULT_SIDE, DEFAULT_SIDE

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, numbered_classes
+from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, renumbered
 from cnnfx.errors import FileError
 from cnnfx.system.npz import NpzError, NpzReader, read_header, read_values
 
@@ -48,7 +48,7 @@ def load_keras(path: Path) -> Dataset:
         raise FileError(
             f"{path}: x_train and x_test hold images of the shapes {train.shape[1:]} and {test.shape[1:]} (C, H, W)."
         )
-    classes = numbered_classes(f"{path}: y_test", train_labels, test_labels)
+    classes, train_labels, test_labels = renumbered(f"{path}: y_test", train_labels, test_labels)
     return Dataset(path.name, train, train_labels, test, test_labels, classes)
 
 

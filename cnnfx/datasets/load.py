@@ -10,6 +10,7 @@ from typing import cast
 from cnnfx.datasets.dataset import Dataset, Progress
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.load import ZIP_SIGNATURE, ColorMode
+from cnnfx.nn.input import MAX_SIDE, Input
 from cnnfx.system.suggest import choose_name
 
 CHANNELS = {"gray": ("grey",), "rgb": ()}
@@ -39,6 +40,8 @@ def load_dataset(
     *,
     size: int | None = None,
     channels: ColorMode = "gray",
+    background: str | None = None,
+    skip_bad: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -49,13 +52,19 @@ def load_dataset(
     spec : str or path, optional
         "mnist": MNIST from the folder `$CNNFX_DATA`, the user's cache folder, or the web. "drawn": 60,000 and 10,000
         synthetic digits, or "drawn:N" for N training images and N / 6 test images. A path: a folder of four IDX files,
-        or one of these files; Keras' `mnist.npz`; a folder with one sub-folder of images per class. Write `./mnist` for
-        a file or folder with the name mnist. None: MNIST if it is available, else drawn digits, with a note.
+        one of these files, or the root folder of torchvision; Keras' `mnist.npz`; a folder with one sub-folder of
+        images per class. Write `./mnist` for a file or folder with the name mnist. None: MNIST if it is available, else
+        drawn digits, with a note.
     size : int, optional
         Height and width to which the images of class folders are resized, in pixels; by default those of the first
         image, or 28×28 if it is larger than 64×64.
     channels : "gray" or "rgb"
         The channels of the images of class folders: one, their luma, or red, green and blue.
+    background : str, optional
+        The color over which transparent parts of the images of class folders are composited. By default white, or
+        black for an image of which nothing would be visible over white.
+    skip_bad : bool
+        Whether images of class folders that cannot be read are left out with a note, rather than an error.
     seed : int
         Determines the digits of "drawn", and the images for testing in class folders without a test folder.
     progress : callable, optional
@@ -74,12 +83,14 @@ def load_dataset(
         class folders.
     """
     channels = cast(ColorMode, choose_name("channels", channels, CHANNELS))
-    if size is not None and size < 1:
-        raise ArgumentError(f"size is {size}. Images are at least 1 pixel high and wide.")
+    if size is not None and not 1 <= size <= MAX_SIDE:
+        limit = "at least 1 pixel" if size < 1 else f"at most {MAX_SIDE} pixels"
+        raise ArgumentError(f"size is {size}. Images are {limit} high and wide.")
     if spec is None or is_name(spec):
         _check_not_converted(str(spec or "mnist"), size, channels)
         return _load_by_name(spec, seed, progress)
-    dataset = load_path(Path(spec).expanduser(), size=size, channels=channels, seed=seed, progress=progress)
+    read = Input(channels, None if size is None else (size, size), background=background)
+    dataset = load_path(Path(spec).expanduser(), read, skip_bad=skip_bad, seed=seed, progress=progress)
     _, count, height, width = dataset.train_images.shape
     if (size and (height, width) != (size, size)) or (channels == "rgb" and count == 1):
         _check_not_converted(dataset.name, size, channels)
@@ -93,17 +104,23 @@ def is_name(spec: str | os.PathLike[str]) -> bool:
 
 def load_path(
     path: Path,
+    read: Input | None = None,
     *,
-    size: int | None = None,
-    channels: ColorMode = "gray",
+    is_for_training: bool = True,
+    skip_bad: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load the dataset of a file or folder. Arguments and errors are those of `load_dataset`."""
-    from cnnfx.datasets.idx import find_idx, is_idx_name, load_idx
+    """Load the dataset of a file or folder.
+
+    Arguments and errors are those of `load_dataset`, and of `load_class_folders` for class folders, whose images are
+    fitted to `read`.
+    """
+    from cnnfx.datasets.idx import find_idx, find_idx_folders, idx_folder_of, is_idx_name, load_idx
     from cnnfx.datasets.image_folder import class_folders, load_class_folders
     from cnnfx.datasets.keras_npz import load_keras
 
+    path = idx_folder_of(path)
     is_folder = path.is_dir()
     if not is_folder and _is_zip(path):
         return load_keras(path)
@@ -111,8 +128,16 @@ def load_path(
         return load_idx(path)
     if (path / KERAS_NAME).is_file():
         return load_keras(path / KERAS_NAME)
+    if is_folder:
+        folders = find_idx_folders(path)
+        if len(folders) > 1:
+            raise FileError(f"{path}: it holds several datasets: {', '.join(map(str, folders))}. Name one of them.")
+        if folders:
+            return replace(load_idx(folders[0]), name=path.resolve().name or str(path))
     if is_folder and class_folders(path):
-        return load_class_folders(path, size=size, channels=channels, seed=seed, progress=progress)
+        return load_class_folders(
+            path, read, is_for_training=is_for_training, skip_bad=skip_bad, seed=seed, progress=progress
+        )
     raise FileError(f"{path}: it holds no dataset. Known are {KNOWN_KINDS}.")
 
 
@@ -189,9 +214,15 @@ def _load_mnist_from_variable() -> Dataset | None:
     if not path:
         return None
     try:
-        dataset = load_path(Path(path).expanduser())
+        dataset = load_path(_mnist_of_torchvision(Path(path).expanduser()))
     except FileError as error:
         raise error.prefixed("$CNNFX_DATA") from error
     if not is_mnist(dataset):
         raise FileError(f"$CNNFX_DATA: {path}: its content is not MNIST's. Name its path as the dataset to use it.")
     return replace(dataset, name="mnist", classes=DIGITS)
+
+
+def _mnist_of_torchvision(path: Path) -> Path:
+    """Return the folder of MNIST in a root folder of torchvision, which may hold other datasets beside it."""
+    folder = path / "MNIST" / "raw"
+    return folder if folder.is_dir() else path

@@ -204,13 +204,13 @@ def _network_from_meta(archive: NpzReader, meta: dict[str, Any]) -> Network:
 
 
 def _input_from_meta(meta: dict[str, Any]) -> Input:
-    """Return the input of a network; in files of format 1 and 2, the model's digits are recognized by its classes."""
+    """Return the input of a network; in files of format 1 and 2, models of digits are recognized by shape and mean."""
     if meta["format"] >= FORMAT_WITH_INPUT:
         return Input(**meta["preprocessing"])
     from cnnfx.datasets.digit_preprocessing import reads_digits  # only for old files
 
     shape = meta.get("input")
-    is_digit = shape is not None and _is_shape(shape) and reads_digits(shape, _class_names(meta))
+    is_digit = shape is not None and _is_shape(shape) and reads_digits(shape, _class_names(meta), meta["mean"])
     return Input(mean=(meta["mean"],), std=(meta["std"],), fit="digit" if is_digit else "squash")
 
 

@@ -46,6 +46,9 @@ class Input:
         A factor of the values, such as 255 for a network that takes 0..255.
     mean, std : float or tuple of float
         One for all channels, or one for each.
+    background : str, optional
+        The color over which transparent parts of pictures are composited, such as "black". By default white, or black
+        where nothing would be visible over white.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Input:
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    background: str | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (("channels", CHANNELS), ("fit", FITS), ("resample", RESAMPLE_METHODS)):
@@ -82,6 +86,8 @@ class Input:
             if len(numbers) != 1 and (not numbers or (count is not None and len(numbers) != count)):
                 needed = "one number, or one for each channel"
                 raise ArgumentError(f"{name} of the input: {len(numbers)} numbers; {needed} is needed")
+        if not (self.background is None or isinstance(self.background, str)):
+            raise ArgumentError(f"background of the input: {self.background!r}; the name of a color is needed")
         object.__setattr__(self, "scale", _number("scale", self.scale))
         if min(self.std) <= 0 or self.scale <= 0:
             raise ArgumentError(f"{'std' if self.scale > 0 else 'scale'} of the input: a number above 0 is needed")
@@ -138,8 +144,11 @@ class Input:
             raise ArgumentError(f"the input has {count} channels, its normalization is for {known}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the input as data that JSON can hold."""
-        return asdict(self)
+        """Return the input as data that JSON can hold; a background only if there is one."""
+        data = asdict(self)
+        if self.background is None:  # which earlier versions do not know
+            del data["background"]
+        return data
 
 
 def channels_name(count: int) -> str:

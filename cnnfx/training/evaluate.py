@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.datasets import LabeledImages
+from cnnfx.datasets.fitting import fit_images
 from cnnfx.errors import ArgumentError
 from cnnfx.images import as_floats
 from cnnfx.nn.layers import Array
@@ -19,12 +20,15 @@ from cnnfx.training.labeled_images import check_labeled_images
 BATCH_IMAGES = 512
 """Images that are classified at a time."""
 
+MAX_DARK_MEAN = 0.4
+"""The largest mean brightness of images with bright strokes on black, and one less that of their negatives."""
+
 CLASSES_IN_MESSAGE = 12
 """Class names that an error message lists at most."""
 
 
 def evaluate(network: Network, data: LabeledImages) -> Evaluation:
-    """Classify labeled images with a network.
+    """Classify labeled images with a network, fitted to its input as in `predict`.
 
     Raises
     ------
@@ -36,16 +40,29 @@ def evaluate(network: Network, data: LabeledImages) -> Evaluation:
     if network.is_classifier and tuple(data.classes) != network.classes:
         trained, given = (_listed(names) for names in (network.classes, tuple(data.classes)))
         raise ArgumentError(f"{data.name}: its classes are {given}; {network.name} was trained on {trained}.")
-    batches = (
-        as_floats(data.images[first : first + BATCH_IMAGES]) for first in range(0, len(data.labels), BATCH_IMAGES)
-    )
+    images, notes = fit_images(data.name, data.images, network.input, network.input_shape)
+    batches = (as_floats(images[first : first + BATCH_IMAGES]) for first in range(0, len(images), BATCH_IMAGES))
     try:
         probabilities = np.concatenate([network.probabilities(batch) for batch in batches])
     except ArgumentError as error:
         if not network.is_classifier:
             raise
         raise error.prefixed(data.name) from error
-    return Evaluation(tuple(data.classes), data.labels, probabilities)
+    notes = (*notes, *_polarity_notes(network, data.name, images))
+    return Evaluation(tuple(data.classes), data.labels, probabilities, notes)
+
+
+def _polarity_notes(network: Network, name: str, images: Array) -> tuple[str, ...]:
+    """Return a note on images that look like negatives of those that a model was trained on."""
+    if network.head is None or network.input.fit == "digit" or len(network.input.mean) != 1:
+        return ()
+    trained, given = network.input.mean[0] * network.input.scale, float(as_floats(images).mean(dtype=np.float64))
+    if min(trained, given) > MAX_DARK_MEAN or max(trained, given) < 1 - MAX_DARK_MEAN:
+        return ()
+    return (
+        f"{name}: its images look inverted: their mean brightness is {given:.2f}, that of the training images "
+        f"{trained:.2f}. They are not inverted back.",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +76,14 @@ class Evaluation:
         The true classes, 0 … K − 1.
     probabilities : array (N, K)
         The predicted probability of each class, 0..1.
+    notes : tuple of str
+        Changes of the images that the user may not expect.
     """
 
     classes: tuple[str, ...]
     labels: NDArray[np.integer]
     probabilities: Array
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:

@@ -1,26 +1,40 @@
-"""The data set that a model was trained on, or another in the size of its input."""
+"""The data set that a model was trained on, or another, with images fitted as the model reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from cnnfx.datasets import Dataset, load_dataset
-from cnnfx.datasets.load import is_name
+from cnnfx.datasets.dataset import Progress
+from cnnfx.datasets.load import is_name, load_path
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.network import Network
 
 
-def load_model_data(network: Network, spec: str | None = None, load: Callable[..., Dataset] = load_dataset) -> Dataset:
-    """Return a data set in the size and the channels of a model's input, by default the one it was trained on.
+def load_model_data(
+    network: Network,
+    spec: str | None = None,
+    *,
+    background: str | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Return a data set for a model, by default the one it was trained on.
+
+    The images of class folders are fitted to the input of the network from their files, as `prepare` does. Other images
+    have one size; `cnnfx.datasets.fitting.fit_images` fits them.
 
     Parameters
     ----------
     network : Network
-        Written by `cnnfx train`.
+        A model written by `cnnfx train`, or any network with an input.
     spec : str, optional
         See `load_dataset`.
-    load : function
-        Is called like `load_dataset`.
+    background : str, optional
+        The color over which transparent parts are composited; by default that of the network's input.
+    skip_bad, progress
+        See `load_dataset`.
 
     Raises
     ------
@@ -35,9 +49,13 @@ def load_model_data(network: Network, spec: str | None = None, load: Callable[..
         raise ArgumentError(f"The model {trained}, so the data set must be named.")
     spec, seed = spec or trained_on, network.meta.get("seed", 0)
     if is_name(spec):
-        return load(spec, seed=seed)
-    count, height, width = network.input_shape or (1, 0, -1)
-    try:
-        return load(spec, size=height if height == width else None, channels="rgb" if count == 3 else "gray", seed=seed)
-    except ArgumentError:  # not a folder of images: it has one size only
-        return load(spec, seed=seed)
+        return load_dataset(spec, seed=seed, progress=progress)
+    shape = network.input_shape
+    read = replace(
+        network.input,
+        channels=network.color_mode,
+        size=None if shape is None else shape[1:],
+        background=background or network.input.background,
+    )
+    path = Path(spec).expanduser()
+    return load_path(path, read, is_for_training=False, skip_bad=skip_bad, seed=seed, progress=progress)

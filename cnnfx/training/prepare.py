@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from cnnfx.datasets.fitting import fit_image, load_visible
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images import Image, as_image
-from cnnfx.images.fit import Area, Fitted, crop_middle, squash
-from cnnfx.images.image import RGB_NAMES, ResizeMethod
+from cnnfx.images import Image
+from cnnfx.images.fit import Area
+from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.system.sizes import counted, size_text
@@ -62,8 +62,10 @@ def no_classes(name: str) -> ArgumentError:
     return ArgumentError(f"{name} has no classes, so it predicts none.", remedy="classifier")
 
 
-def prepare(network: Network, image: str | os.PathLike[str] | bytes | Image | ArrayLike) -> PreparedImage:
-    """Load an image, and prepare it as the network's input says.
+def prepare(
+    network: Network, image: str | os.PathLike[str] | bytes | Image | ArrayLike, *, background: str | None = None
+) -> PreparedImage:
+    """Load an image, and fit it to what the network reads, as the images that it was trained on.
 
     A photograph is squashed or cropped to the size of the input. For a network of digits, the image is prepared as
     MNIST was made; see `cnnfx.datasets.digit_preprocessing`.
@@ -74,6 +76,8 @@ def prepare(network: Network, image: str | os.PathLike[str] | bytes | Image | Ar
         A classifier; see `check_classifier`.
     image : path, bytes, Image or array (C, H, W) or (H, W)
         See `cnnfx.images.as_image`.
+    background : str, optional
+        The color over which transparent parts are composited; by default that of the network's input.
 
     Raises
     ------
@@ -82,12 +86,12 @@ def prepare(network: Network, image: str | os.PathLike[str] | bytes | Image | Ar
     ArgumentError
         If its channels or values do not fit, or it shows no digit where the network reads digits.
     """
-    loaded = as_image(image, channels=network.color_mode)
+    loaded = load_visible(image, network.color_mode, background or network.input.background)
     read = _with_channels(network, loaded)
-    if network.input.fit == "digit":
-        return _prepared_digit(network, read)
-    fitted = _fitted(network, read)
-    return PreparedImage(loaded, fitted.pixels, fitted.area, (*loaded.notes, *_size_notes(network, loaded)))
+    shape = network.input_shape
+    fitted = fit_image(read, network.input, None if shape is None else shape[1:], reader(network))
+    notes = fitted.notes if network.input.fit == "digit" else _size_notes(network, loaded)
+    return PreparedImage(loaded, fitted.pixels, fitted.area, (*loaded.notes, *notes))
 
 
 def reader(network: Network) -> str:
@@ -113,16 +117,6 @@ def _with_channels(network: Network, image: Image) -> Image:
     raise ArgumentError(f"{image.name}: it has {counted(given, 'channel')}; {reader(network)} reads {wanted}.")
 
 
-def _fitted(network: Network, image: Image) -> Fitted:
-    shape = network.input_shape
-    _, rows, columns = image.shape
-    height, width = (rows, columns) if shape is None else shape[1:]
-    method: ResizeMethod = "bicubic" if network.input.resample == "bicubic" else "bilinear"
-    if network.input.fit == "crop":
-        return crop_middle(image, height, width, network.input.resize or max(height, width), method)
-    return squash(image, height, width, method)
-
-
 def _size_notes(network: Network, image: Image) -> tuple[str, ...]:
     """Return a note on an image that differs from those that the network reads: resized, small, or without colors."""
     shape = network.input_shape
@@ -137,19 +131,3 @@ def _size_notes(network: Network, image: Image) -> tuple[str, ...]:
         return ()
     given = f"{'gray ' * is_gray}image of {old}{', enlarged' * is_small}"
     return (f"{given}; {reader(network)} reads {'color ' * is_gray}images of {new}",)
-
-
-def _prepared_digit(network: Network, image: Image) -> PreparedImage:
-    from cnnfx.datasets.digit_preprocessing import fit_digit, is_photograph
-
-    try:
-        levels = image.floats()[0]
-        digit, notes = fit_digit(levels)
-        if is_photograph(levels):
-            raise ArgumentError(
-                f"it shows no single digit on a plain background, which is what {reader(network)} reads.",
-                remedy="photograph",
-            )
-    except ArgumentError as error:
-        raise error.prefixed(image.name) from error
-    return PreparedImage(image, digit[np.newaxis], None, (*image.notes, *notes))

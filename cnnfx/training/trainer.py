@@ -14,6 +14,7 @@ from cnnfx.backprop.network import TrainableNetwork
 from cnnfx.backprop.parameters import Parameters, all_filters, initialize
 from cnnfx.datasets import LabeledImages
 from cnnfx.datasets.digit_preprocessing import is_mnist_like
+from cnnfx.datasets.fitting import fit_images
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import Arch
 from cnnfx.formats.model_npz import load_checkpoint, save_model
@@ -106,15 +107,17 @@ class Trainer:
         """
         settings = settings or TrainingSettings()
         check_labeled_images(data, settings.batch_size)
-        mean, std = pixel_mean_and_std(data.images)
-        generator = np.random.default_rng((settings.seed, 1))  # independent of the order of the images
         channels, height, width = data.images.shape[1:]
         fit = "digit" if is_mnist_like(data.images) else "squash"
-        read = Input(channels_name(channels), (height, width), fit, mean=(mean,), std=(std,))
+        read = Input(channels_name(channels), (height, width), fit, background=data.background)
+        data = _fitted(data, read)
+        mean, std = pixel_mean_and_std(data.images)
+        read = replace(read, mean=(mean,), std=(std,))
+        generator = np.random.default_rng((settings.seed, 1))  # independent of the order of the images
         network = replace(arch.network, input=read)
         first_factor = SMOOTH_START if settings.smoothness else 1.0
         start = initialize(network, arch.random, data.images.shape[1:], data.classes, generator, first_factor)
-        return cls(start, data, test, settings, arch.trainable)
+        return cls(start, data, test and _fitted(test, read), settings, arch.trainable)
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str], data: LabeledImages, test: LabeledImages | None = None) -> Trainer:
@@ -136,6 +139,7 @@ class Trainer:
             raise FileError(
                 f"{path}: the optimizer's state does not fit the {count} parameters, so it cannot be resumed."
             )
+        data, test = _fitted(data, network.input), test and _fitted(test, network.input)
         return cls(network, data, test, state.settings, state.trainable_filters, state)
 
     @property
@@ -265,3 +269,15 @@ class Trainer:
             f"{rate:g} is too large. Choose a smaller one, such as {rate / 10:g}. {saved}.",
             remedy="learning_rate",
         )
+
+
+def _fitted(data: LabeledImages, read: Input) -> LabeledImages:
+    """Return labeled images fitted to the input of a network, as `prepare` does for single images.
+
+    Images of another size than the input's are not changed.
+    """
+    channels, *size = data.images.shape[1:]
+    if read.size != tuple(size):
+        return data
+    images, _ = fit_images(data.name, data.images, read, (channels, *read.size))
+    return replace(data, images=images)

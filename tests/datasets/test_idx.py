@@ -152,7 +152,18 @@ def test_training_and_test_images_of_different_sizes_are_refused(tmp_path, array
 def test_the_message_names_a_file_that_cannot_be_read(tmp_path, arrays):
     write_idx(tmp_path, arrays)
     (tmp_path / NAMES[0]).unlink()
+    (tmp_path / NAMES[0]).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileError) as caught:
+        load_dataset(tmp_path)
+    assert str(caught.value) == f"{tmp_path / NAMES[0]}: it cannot be read: No such file or directory."
+
+
+def test_a_folder_with_the_name_of_a_file_does_not_replace_it(tmp_path, arrays):
+    write_idx(tmp_path, arrays)
+    (tmp_path / NAMES[0]).unlink()
     (tmp_path / NAMES[0]).mkdir()
     with pytest.raises(FileError) as caught:
         load_dataset(tmp_path)
-    assert str(caught.value) == f"{tmp_path / NAMES[0]}: it cannot be read: Is a directory."
+    assert str(caught.value) == (
+        f"{tmp_path}: there is no {NAMES[0]} (gzipped or not) with the other files of the dataset."
+    )

@@ -143,7 +143,7 @@ def test_a_folder_without_a_dataset_is_refused(tmp_path):
 
 
 def test_too_much_memory_is_refused_before_it_is_allocated(tmp_path):
-    assert error_message(fill(tmp_path, {"cat": 2, "dog": 2}), size=100_000) == (
-        f"{tmp_path}: it declares 4 images of 10000000000 bytes, 37.3 GiB in all; the limit is 2 GiB. "
+    assert error_message(fill(tmp_path, {"cat": 2, "dog": 2}), size=30_000) == (
+        f"{tmp_path}: it declares 4 images of 900000000 bytes, 3.4 GiB in all; the limit is 2 GiB. "
         "The file is damaged, or the dataset is too large."
     )
