@@ -19,6 +19,16 @@ from cnnfx.nn.bands import VALUE_BYTES
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import Activation, Array, Layer
 from cnnfx.nn.receptive_field import Indexes, conv_step
+from cnnfx.nn.rounding import (
+    Bounds,
+    actual_bounds,
+    image_bounds,
+    joined_bounds,
+    layer_bounds,
+    max_relative_error,
+    without_rounding,
+)
+from cnnfx.nn.statistics import channel_magnitudes
 from cnnfx.system.memory import memory_limit
 from cnnfx.system.sizes import bytes_text
 
@@ -39,6 +49,8 @@ class Crossings(NamedTuple):
 
 class FieldValues:
     """The values of all layers in the receptive field of some outputs, in float32.
+
+    Channels that are nothing but rounding errors in the field are 0, as in pictures; see `cnnfx.nn.rounding`.
 
     Parameters
     ----------
@@ -63,8 +75,18 @@ class FieldValues:
                 self._need_sources(each)
         self._check_memory(number)
         self._values: dict[int, Floats] = {}
+        bounds: dict[int, Bounds] = {}
         for each, crossings in sorted(self._needed.items()):
-            self._values[each] = self._compute(each, *crossings)
+            values = self._compute(each, *crossings)
+            magnitudes = channel_magnitudes(values)
+            if each == 0:
+                bounds[0] = image_bounds(magnitudes)
+            else:
+                below = [bounds[source] for source in self.network.sources(each)]
+                possible = layer_bounds(self._layer(each), joined_bounds(self._layer(each).join, below))
+                bounds[each] = actual_bounds(possible, magnitudes, max_relative_error(self._layer(each)))
+                values = without_rounding(values, magnitudes <= possible.errors)
+            self._values[each] = values
 
     def at(self, number: int, rows: Indexes, columns: Indexes) -> Floats:
         """Return the outputs `(K, N, M)` of a layer at the crossings of N rows and M columns, all in the field."""

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnfx.nn.graph import needed_layers
 from cnnfx.nn.layers import Activation, Array, Layer
@@ -33,6 +34,10 @@ MAX_RELATIVE_ERROR = 2.0**-18
 """The largest error of a channel that is assumed, relative to its largest magnitude. Bounds of errors multiply with
 each layer and would exceed every value of a deep network, while errors hardly do: those of the channels of SqueezeNet
 on photographs are 2^-19.6 of the largest magnitude in the median, and at most 2^-18.5 in 9 of 10 channels."""
+FEW_CHANNELS = 8
+"""Filters of no more input channels have errors close to their bounds: those of flat regions add up."""
+MAX_RELATIVE_ERROR_OF_FEW = 2.0**-10
+"""The largest error that is assumed for these, relative to the largest magnitude."""
 
 LARGEST_SLOPES = {"relu6": 1.0, "sigmoid": 0.25, "tanh": 1.0, "hard_sigmoid": 1 / 6, "hard_swish": 1.5, "softmax": 0.5}
 """The largest slope of activations, other than those whose slope is a parameter or that are exact."""
@@ -78,16 +83,21 @@ def rounding_errors(
     exact_sums : collection of int
         The numbers of the layers whose sums of products are exact; see `cnnfx.nn.pixel_conv`.
     """
-    bounds = {0: Bounds(magnitudes, 2 * ROUNDOFF * magnitudes)}
+    bounds = {0: image_bounds(magnitudes)}
     last = len(layers)
     for number in sorted(needed_layers(sources, [last]) - {0}):
         layer = layers[number - 1]
         joined = joined_bounds(layer.join, [bounds[source] for source in sources[number - 1]])
         bounds[number] = layer_bounds(layer, joined, number in exact_sums)
         if number in found and number != last:
-            bounds[number] = actual_bounds(bounds[number], found[number])
+            bounds[number] = actual_bounds(bounds[number], found[number], max_relative_error(layer))
     errors: list[float] = bounds[last].errors.tolist()
     return errors
+
+
+def image_bounds(magnitudes: Array) -> Bounds:
+    """Return the bounds of the channels of the normalized image, given their largest magnitudes `(C,)`."""
+    return Bounds(magnitudes, 2 * ROUNDOFF * magnitudes)
 
 
 def changes_magnitudes(layer: Layer) -> bool:
@@ -99,6 +109,7 @@ def changes_magnitudes(layer: Layer) -> bool:
     return bool(mixes) or layer.join != "concat" or layer.activation.kind != "none"
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def joined_bounds(join: str, sources: Sequence[Bounds]) -> Bounds:
     """Return the bounds of the joined input of a layer, given those of the layers that it reads."""
     if len(sources) == 1:
@@ -116,6 +127,7 @@ def joined_bounds(join: str, sources: Sequence[Bounds]) -> Bounds:
     return Bounds(magnitudes, errors)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of weights and values that are infinite or NaN
 def layer_bounds(layer: Layer, below: Bounds, exact_sums: bool = False) -> Bounds:
     """Return the bounds of the output channels of a bound layer, for joined inputs of the bounds `below`.
 
@@ -183,13 +195,30 @@ def _normalized(response: LocalResponse, bounds: Bounds) -> Bounds:
     return Bounds(magnitudes, largest * (bounds.errors + response.beta * around) + UNITS * ROUNDOFF * magnitudes)
 
 
-def actual_bounds(possible: Bounds, magnitudes: Array) -> Bounds:
+def max_relative_error(layer: Layer) -> float:
+    """Return the largest error of a layer's channels that is assumed, relative to their largest magnitude."""
+    is_few = layer.conv is None or layer.conv.weights.shape[1] <= FEW_CHANNELS
+    return MAX_RELATIVE_ERROR_OF_FEW if is_few else MAX_RELATIVE_ERROR
+
+
+def actual_bounds(possible: Bounds, magnitudes: Array, limit: float = MAX_RELATIVE_ERROR) -> Bounds:
     """Return the bounds of channels, given those that are possible and the largest magnitudes of their values.
 
-    A channel that may be nothing but rounding errors is taken as such: its error is its largest magnitude.
+    A channel that may be nothing but rounding errors is taken as such: its error is its largest magnitude. The errors
+    of others are at most `limit` times their largest magnitude.
     """
-    errors = np.minimum(possible.errors, MAX_RELATIVE_ERROR * magnitudes)
+    errors = np.minimum(possible.errors, limit * magnitudes)
     return Bounds(magnitudes, np.where(magnitudes <= possible.errors, magnitudes, errors))
+
+
+def without_rounding(maps: Array, is_rounding: NDArray[np.bool_]) -> Array:
+    """Return maps `(K, H, W)`, with 0 in place of finite values of the channels that are nothing but rounding errors.
+
+    `is_rounding`, a bool array (K,), says which these are.
+    """
+    if not is_rounding.any():
+        return maps
+    return np.where(is_rounding[:, np.newaxis, np.newaxis] & np.isfinite(maps), maps.dtype.type(0), maps)
 
 
 def signal_ranges(ranges: Sequence[Range], errors: Sequence[float]) -> list[Range]:
@@ -200,11 +229,12 @@ def signal_ranges(ranges: Sequence[Range], errors: Sequence[float]) -> list[Rang
 def signal_range(values: Range, error: float) -> Range:
     """Return the range of values without rounding errors up to `error`.
 
-    It is (0, 0) where there is nothing else, and a single value where the values differ by nothing else.
+    It is (0, 0) where there is nothing else, and a single value where the values differ by nothing else. An end that
+    differs from 0 by nothing else is 0, so that no scale from 0 to this end is one of rounding errors.
     """
     low, high = values
     if max(-low, high) <= error:
         return 0.0, 0.0
     if high - low <= 2 * error:
         return (high, high) if high > -low else (low, low)
-    return values
+    return 0.0 if abs(low) <= error else low, 0.0 if abs(high) <= error else high

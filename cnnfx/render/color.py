@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
-from cnnfx.nn.rounding import Range
+from cnnfx.nn.rounding import Range, signal_range
 from cnnfx.system.memory import buffer
 
 Normalize = Literal["auto", "signed", "minmax", "positive", "absolute", "none"]
@@ -55,6 +55,10 @@ NONFINITE_COLOR = (255, 0, 255)
 CHUNK_VALUES = 2**17
 """About how many values are converted at a time: few enough to stay in the processor's cache, and enough to keep the
 overhead of each step small."""
+MAX_SHIFT = 0.25
+"""The largest error in levels for which the level of 0 is shifted; larger errors are replaced by 0."""
+LEVEL_ROUNDING = 2.0**-14
+"""More than the rounding error of a level in float32."""
 
 
 @dataclass(frozen=True)
@@ -136,32 +140,42 @@ class ColorScale:
     def linear_scales(self, maps: FeatureMaps | ArrayMaps) -> list[LinearScale]:
         """Return the scale from values to levels for each channel.
 
-        The values are read only if their range is needed.
+        What is only rounding is not drawn: neither the range nor a percentile is that of rounding errors, these have
+        the level of 0, and a channel that is constant but for them has one level. See `cnnfx.nn.rounding`.
         """
         if self.limits is not None:
-            return [self._fixed_scale(self.limits, non_negative) for non_negative in maps.non_negative]
+            scales = [self._fixed_scale(self.limits, non_negative) for non_negative in maps.non_negative]
+        else:
+            scales = [
+                self._scale(low, high, non_negative)
+                for (low, high), non_negative in zip(self._drawn_ranges(maps), maps.non_negative, strict=True)
+            ]
+        return [
+            scale._replace(error=error, constant=low if low == high else None)
+            for scale, (low, high), error in zip(scales, maps.signal_ranges, _finite_errors(maps), strict=True)
+        ]
+
+    def _drawn_ranges(self, maps: FeatureMaps | ArrayMaps) -> list[Range]:
+        """Return the range of values of each channel that the levels 0..255 show."""
         ranges = maps.signal_ranges
         if self.clip is not None:
             ranges = self._clipped_ranges(maps, ranges)
         if self.scope == "all":
-            ranges = [(min(low for low, _ in ranges), max(high for _, high in ranges))] * len(ranges)
-        return [
-            self._scale(low, high, non_negative)
-            for (low, high), non_negative in zip(ranges, maps.non_negative, strict=True)
-        ]
+            common = min(low for low, _ in ranges), max(high for _, high in ranges)
+            ranges = [signal_range(common, max(_finite_errors(maps)))] * len(ranges)
+        return ranges
 
     def _clipped_ranges(self, maps: FeatureMaps | ArrayMaps, ranges: list[Range]) -> list[Range]:
         """Return the range of each channel up to the percentile `clip`; the whole range if the percentile is 0."""
         from cnnfx.nn.percentiles import channel_percentiles
 
         assert self.clip is not None
-        magnitudes = self.normalize not in ("minmax", "positive")
-        percentile = partial(channel_percentiles, maps.bands, magnitudes=magnitudes, pooled=self.scope == "all")
+        magnitudes, pooled = self.normalize not in ("minmax", "positive"), self.scope == "all"
+        percentile = partial(channel_percentiles, maps.bands, magnitudes=magnitudes, pooled=pooled)
         highs = percentile(self.clip)
-        if self.normalize == "minmax":
-            clipped = list(zip(percentile(100 - self.clip), highs, strict=True))
-        else:
-            clipped = [(-high, high) for high in highs]
+        lows = percentile(100 - self.clip) if self.normalize == "minmax" else [-high for high in highs]
+        errors = [max(_finite_errors(maps))] * len(ranges) if pooled else _finite_errors(maps)
+        clipped = [signal_range(*pair) for pair in zip(zip(lows, highs, strict=True), errors, strict=True)]
         # The percentile of a map with few values other than 0 may be 0. Maps without contrast keep their range.
         return [
             percentiles if percentiles[0] < percentiles[1] and whole[0] < whole[1] else whole
@@ -180,18 +194,37 @@ class ColorScale:
         return self._scale(0.0 if non_negative else -limits, limits, non_negative)
 
 
+def _finite_errors(maps: FeatureMaps | ArrayMaps) -> list[float]:
+    """Return the bound of the rounding errors of each channel, 0 where weights that are not finite leave none."""
+    return [error if math.isfinite(error) else 0.0 for error in maps.rounding_errors]
+
+
 class LinearScale(NamedTuple):
-    """The mapping `level = scale * value + offset`; with `magnitude`, of the value's magnitude."""
+    """The mapping `level = scale * value + offset`.
+
+    Parameters
+    ----------
+    scale, offset : float
+    magnitude : bool
+        Whether it is that of the value's magnitude.
+    error : float
+        The bound of the rounding errors of the values: magnitudes up to this have the level of 0.
+    constant : float, optional
+        The value of all values, if they differ by nothing else than rounding errors.
+    """
 
     scale: float
     offset: float
     magnitude: bool = False
+    error: float = 0.0
+    constant: float | None = None
 
     @property
     def limits(self) -> Range:
-        """The values of level 0 and of level 255; (0, 0) for a map without contrast."""
+        """The values of level 0 and of level 255, which are one value for a map without contrast."""
         if not self.scale:
-            return 0.0, 0.0
+            constant = self.constant or 0.0
+            return constant, constant
         return (0.0 - self.offset) / self.scale, (255.0 - self.offset) / self.scale
 
     def levels(self, values: NDArray[Any], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
@@ -200,6 +233,8 @@ class LinearScale(NamedTuple):
         Infinity becomes 0 or 255, and NaN 0: `draw_values` marks them.
         """
         levels = np.empty(values.shape, np.uint8) if out is None else out
+        if self.constant is not None:
+            values = np.where(np.isfinite(values), values.dtype.type(self.constant), values)
         value_rows, level_rows = values.reshape(-1, values.shape[-1]), levels.reshape(-1, values.shape[-1])
         step = max(1, CHUNK_VALUES // value_rows.shape[1])
         scaled = buffer("levels", (min(step, len(value_rows)), value_rows.shape[1]), values.dtype)
@@ -211,13 +246,28 @@ class LinearScale(NamedTuple):
 
     def _convert(self, values: NDArray[Any], scaled: NDArray[Any], levels: NDArray[np.uint8]) -> None:
         np.multiply(values, np.float32(self.scale), out=scaled)
+        if self.error * self.scale > MAX_SHIFT:
+            scaled[np.abs(values) <= self.error] = 0
         if self.magnitude:
             np.abs(scaled, out=scaled)
-        scaled += np.float32(self.offset + 0.5)  # the cast to integers truncates: with 0.5 added it rounds
+        scaled += np.float32(self.offset + 0.5 + self._shift)  # the cast to integers truncates: with 0.5 it rounds
         np.clip(scaled, 0, 255.5, out=scaled)
         if np.isnan(scaled.min()):  # NaN is rare: one minimum costs less than replacing it in every chunk
             scaled[np.isnan(scaled)] = 0
         np.copyto(levels, scaled, casting="unsafe")
+
+    @property
+    def _shift(self) -> float:
+        """What is added to all levels, at most about half of one, so that all rounding errors have the level of 0.
+
+        0 is at the lower end of level 128 where it is mid-gray, so that half of the errors would have the level 127.
+        """
+        error = self.error * self.scale
+        if not 0 < error <= MAX_SHIFT or self.magnitude:
+            return 0.0
+        error += LEVEL_ROUNDING
+        zero = self.offset + 0.5
+        return max(0.0, math.floor(zero + error) - (zero - error))
 
 
 def linear_scale(mode: str, low: float, high: float, non_negative: bool = False) -> LinearScale:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cnnfx.nn.explanation import Explanation, Point, Read, Sum, channel_text
+from cnnfx.nn.rounding import ROUNDOFF
 from cnnfx.render.number_text import decimals, format_number, matrix
 from cnnfx.system.sizes import size_text
 
@@ -14,6 +15,8 @@ MAX_MATRIX_SIDE = 7
 """The most rows and columns of a kernel or of the window of a pooling that are shown."""
 ROUNDING_ERROR = 1e-6
 """A sum smaller than this share of the largest product is a rounding error of float32, and is shown as 0."""
+FACTOR_ERROR = 2 * ROUNDOFF
+"""A sum smaller than this share of the sum of the magnitudes of the products is one, too: that of their two factors."""
 MAX_LISTED_CHANNELS = 4
 """The most channels whose exponentials are written out."""
 MAX_PLAIN_EXPONENT = 50
@@ -36,8 +39,10 @@ LEAKY_NAMES = {"leaky_relu": "leaky ReLU", "prelu": "parametric ReLU"}
 def rounded_value(value: float, point: Point) -> float:
     """Return the value, or 0 if it is only the rounding error of products that cancel; see `ROUNDING_ERROR`."""
     products = [np.abs(term.products) for each in point.sums if isinstance(each, Sum) for term in each.terms]
-    largest = max((float(values[np.isfinite(values)].max(initial=0)) for values in products), default=0.0)
-    return 0.0 if abs(value) < ROUNDING_ERROR * largest else value
+    finite = [values[np.isfinite(values)] for values in products]
+    largest = max((float(values.max(initial=0)) for values in finite), default=0.0)
+    total = sum(float(values.sum()) for values in finite)
+    return 0.0 if abs(value) < max(ROUNDING_ERROR * largest, FACTOR_ERROR * total) else value
 
 
 def bracketed(text: str) -> str:
@@ -166,6 +171,8 @@ def pooling_lines(explanation: Explanation) -> Iterator[str]:
     assert explanation.inside is not None
     inside, size = explanation.inside, window_size(explanation)
     values = explanation.values[inside].reshape(size)
+    if explanation.outputs is None:
+        values = np.array([rounded_value(point.value, point) for point in explanation.points]).reshape(size)
     first_row, first_column = (int(np.argmax(inside.any(axis=1 - axis))) for axis in (0, 1))
     shown_row, shown_column = explanation.shown_in_window
     row, column = shown_row - first_row, shown_column - first_column
@@ -181,4 +188,4 @@ def pooling_lines(explanation: Explanation) -> Iterator[str]:
     yield from (f"{INDENT}{text}" for text in matrix(values[region], "", marked[region], ("*", " ")).lines)
     counted = explanation.divisor if explanation.pool.kind == "mean" else values.size
     padding = f", divided by {counted} with the padding," if counted != values.size else ""
-    yield f"{explanation.pool.kind}{padding} = {format_number(explanation.value)}"
+    yield f"{explanation.pool.kind}{padding} = {format_number(rounded_value(explanation.value, explanation.point))}"

@@ -201,7 +201,7 @@ def test_a_percentile_of_zero_leaves_the_range_as_it_is() -> None:
     assert limits(ColorScale(clip=60), maps([0, 0, 0, 0, 7])) == [(-7, 7)]
 
 
-def test_fixed_limits_need_no_values() -> None:
+def test_fixed_limits_do_not_depend_on_the_values() -> None:
     shown = maps([np.nan, 5], [1, 2], non_negative=(False, True))
     assert limits(ColorScale(limits=4), shown) == [(-4, 4), (0, 4)]
     np.testing.assert_allclose(limits(ColorScale(limits=(-1, 3)), shown), [(-1, 3)] * 2)

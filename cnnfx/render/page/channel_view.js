@@ -189,7 +189,9 @@ class ChannelView {
     const { page, number, channel } = this;
     const before = this.views.filter(({ isInput, isResult }) => !isInput && !isResult);
     const largest = Math.max(0, ...before.map(({ values }) => largestMagnitude(values)));
-    const common = linearScale("signed", -largest, largest);
+    const { error } = page.ranges[number][channel];
+    const range = { ...signalRange({ low: -largest, high: largest }, error), error };
+    const common = scaleWithoutRounding(linearScale("signed", range.low, range.high), { ...range, low: -largest });
     for (const view of this.views) {
       const scale = view.isResult ? page.scales[number][channel] : common;
       const color = view.colorOfValue ?? ((value) => colorOf(scale, value, page.table));

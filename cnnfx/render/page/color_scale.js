@@ -53,16 +53,37 @@ function ratio(span, extent) {
   return extent > span / LARGEST_FLOAT32 ? span / extent : 0;
 }
 
+const MAX_SHIFT = 0.25; // the largest error in levels for which the level of 0 is shifted; larger errors become 0
+const LEVEL_ROUNDING = 2 ** -14; // more than the rounding error of a level in float32
+
+/** Return a scale of a channel that does not show its rounding errors: these have the level of 0, and a channel that is
+    constant but for them has one level. The range of the channel, { low, high, error }, is that of `signalRanges`. */
+function scaleWithoutRounding(scale, { low, high, error = 0 }) {
+  const levels = error * scale.scale;
+  const replaced = levels > MAX_SHIFT ? Math.fround(error) : 0;
+  const isShifted = levels > 0 && !replaced && !scale.magnitude;
+  const [zero, bound] = [scale.offset + 0.5, levels + LEVEL_ROUNDING];
+  const shift = isShifted ? Math.max(0, Math.floor(zero + bound) - (zero - bound)) : 0;
+  return { ...scale, replaced, shift, constant: low === high ? low : null };
+}
+
 /** Return the level 0..255 of a value; NaN becomes 0. Each step is rounded to float32, as in the pictures. */
-function levelOf({ scale, offset, magnitude }, value) {
-  const scaled = Math.fround(value * Math.fround(scale));
-  const shifted = Math.fround((magnitude ? Math.abs(scaled) : scaled) + Math.fround(offset + 0.5));
+function levelOf({ scale, offset, magnitude, replaced = 0, shift = 0, constant = null }, value) {
+  const shown = constant !== null && Number.isFinite(value) ? constant : Math.abs(value) <= replaced ? 0 : value;
+  const scaled = Math.fround(shown * Math.fround(scale));
+  const shifted = Math.fround((magnitude ? Math.abs(scaled) : scaled) + Math.fround(offset + 0.5 + shift));
   return shifted > 0 ? Math.floor(Math.min(shifted, 255.5)) : 0;
 }
 
 /** Return the linear scale of each channel of a layer's maps: by its own range, by that of all channels, or by fixed
-    limits. `nonNegative` says of each channel whether it cannot be negative. */
+    limits, without its rounding errors. `nonNegative` says of each channel whether it cannot be negative. */
 function linearScales(maps, ranges, colorScale, nonNegative) {
+  const scales = drawnScales(maps, ranges, colorScale, nonNegative);
+  return scales.map((scale, channel) => scaleWithoutRounding(scale, ranges[channel]));
+}
+
+/** Return the linear scale of each channel of a layer's maps, see `linearScales`. */
+function drawnScales(maps, ranges, colorScale, nonNegative) {
   const { normalize, scope, clip, limits } = colorScale;
   if (Array.isArray(limits)) {
     return nonNegative.map(() => linearScale(normalize === "auto" ? "minmax" : normalize, ...limits));
@@ -72,9 +93,15 @@ function linearScales(maps, ranges, colorScale, nonNegative) {
   if (scope === "all") {
     const low = Math.min(...drawn.map((range) => range.low));
     const high = Math.max(...drawn.map((range) => range.high));
-    drawn = drawn.map(() => ({ low, high }));
+    const common = signalRange({ low, high }, largestError(ranges));
+    drawn = drawn.map(() => common);
   }
   return drawn.map(({ low, high }, channel) => channelScale(colorScale, low, high, nonNegative[channel]));
+}
+
+/** Return the largest bound of the rounding errors of channels. */
+function largestError(ranges) {
+  return Math.max(...ranges.map(({ error = 0 }) => error));
 }
 
 /** Return the scale of a channel whose values are drawn from `low` to `high`. */
@@ -97,7 +124,8 @@ function clippedRanges(maps, ranges, { normalize, scope, clip }) {
   return channels.map((values, channel) => {
     const high = percentile(values, clip);
     const low = normalize === "minmax" ? percentile(values, 100 - clip) : -high;
-    return low < high && ranges[channel].low < ranges[channel].high ? { low, high } : ranges[channel];
+    const clipped = signalRange({ low, high }, all ? largestError(ranges) : (ranges[channel].error ?? 0));
+    return clipped.low < clipped.high && ranges[channel].low < ranges[channel].high ? clipped : ranges[channel];
   });
 }
 
@@ -109,9 +137,9 @@ function percentile(sorted, percentage) {
   return below + (sorted[Math.ceil(rank)] - below) * (rank - Math.floor(rank));
 }
 
-/** Return the values of level 0 and of level 255; [0, 0] for a map without contrast. */
-function limitsOf({ scale, offset }) {
-  return scale ? [(0 - offset) / scale, (255 - offset) / scale] : [0, 0];
+/** Return the values of level 0 and of level 255, which are one value for a map without contrast. */
+function limitsOf({ scale, offset, constant }) {
+  return scale ? [(0 - offset) / scale, (255 - offset) / scale] : [constant ?? 0, constant ?? 0];
 }
 
 /** Return whether 0 has the first color of the color map, which is the darkest except in a diverging one. */

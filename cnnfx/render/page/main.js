@@ -58,6 +58,7 @@ const page = {
       this.network,
       maps.map((each) => each && channelRanges(each)),
     );
+    maps.forEach((each, number) => each && number && clearRounding(each, this.ranges[number]));
     this.draw();
     this.bestClass = showClasses(this, classMaps(this.network, maps));
     if (this.selected) this.select(this.selected.view, this.selected.row, this.selected.column);

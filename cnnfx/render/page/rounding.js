@@ -4,6 +4,8 @@
 const ROUNDOFF = 2 ** -24; // the largest relative error of rounding to float32
 const ROUNDING_UNITS = 16; // the largest error of a sum, in ROUNDOFF of the sum of the magnitudes of its terms
 const MAX_RELATIVE_ERROR = 2 ** -18; // the largest error that is assumed, relative to the channel's largest magnitude
+const FEW_CHANNELS = 8; // filters of no more input channels have errors close to their bounds
+const MAX_RELATIVE_ERROR_OF_FEW = 2 ** -10; // the largest error that is assumed for these
 const FUNCTION_UNITS = 4; // the largest error of an activation itself, in ROUNDOFF of the largest result
 
 /** The largest slope and the largest magnitude of the results of activations, and whether these are never larger than
@@ -17,7 +19,8 @@ const ACTIVATION_LIMITS = {
   softmax: { slope: 0.5, value: 1 },
 };
 
-/** Return the ranges of all maps, the input's first, without rounding errors. `ranges` are those of `channelRanges`. */
+/** Return the ranges of all maps, the input's first, without rounding errors, and the bound of these, `error`. `ranges`
+    are those of `channelRanges`. */
 function signalRanges(network, ranges) {
   const { mean, std } = network.input;
   const bounds = [];
@@ -35,8 +38,12 @@ function signalRanges(network, ranges) {
     const possible = layer.given
       ? channels.map(({ low, high }) => ({ error: 2 * ROUNDOFF * Math.max(-low, high) }))
       : outputBounds(layer, joinedBounds(layer, bounds));
-    bounds.push(channels.map((range, channel) => actualBound(possible[channel].error, range)));
-    return channels.map((range, channel) => ({ ...range, ...signalRange(range, possible[channel].error) }));
+    const limit = maxRelativeError(layer);
+    bounds.push(channels.map((range, channel) => actualBound(possible[channel].error, range, limit)));
+    return channels.map((range, channel) => {
+      const { error } = possible[channel];
+      return { ...range, ...signalRange(range, error), error: Number.isFinite(error) ? error : 0 };
+    });
   });
 }
 
@@ -118,16 +125,35 @@ function filterBounds(layer, below) {
   });
 }
 
+/** Return the largest error of a layer's channels that is assumed, relative to their largest magnitude. */
+function maxRelativeError({ shape }) {
+  return !shape || shape[1] <= FEW_CHANNELS ? MAX_RELATIVE_ERROR_OF_FEW : MAX_RELATIVE_ERROR;
+}
+
 /** Return the magnitude and error of a channel of a range; all of it is error if it is within the possible error. */
-function actualBound(possibleError, { low, high }) {
+function actualBound(possibleError, { low, high }, limit) {
   const magnitude = Math.max(-low, high);
-  const error = magnitude <= possibleError ? magnitude : Math.min(possibleError, MAX_RELATIVE_ERROR * magnitude);
+  const error = magnitude <= possibleError ? magnitude : Math.min(possibleError, limit * magnitude);
   return { magnitude, error };
 }
 
-/** Return a range without rounding errors: 0 if there is nothing else, one value if values differ by nothing else. */
+/** Return a range without rounding errors: 0 if there is nothing else, one value if values differ by nothing else, and
+    0 in place of an end that differs from 0 by nothing else. */
 function signalRange({ low, high }, error) {
   if (Math.max(-low, high) <= error) return { low: 0, high: 0 };
-  if (high - low > 2 * error) return { low, high };
-  return high > -low ? { low: high, high } : { low, high: low };
+  if (high - low <= 2 * error) return high > -low ? { low: high, high } : { low, high: low };
+  const orZero = (end) => (Math.abs(end) <= error ? 0 : end);
+  return { low: orZero(low), high: orZero(high) };
+}
+
+/** Set the finite values of the channels of maps that are nothing but rounding errors to 0. */
+function clearRounding(maps, ranges) {
+  const size = maps.height * maps.width;
+  ranges.forEach(({ low, high }, channel) => {
+    if (low !== 0 || high !== 0) return;
+    const values = maps.values.subarray(channel * size, (channel + 1) * size);
+    values.forEach((value, pixel) => {
+      if (Number.isFinite(value)) values[pixel] = 0;
+    });
+  });
 }

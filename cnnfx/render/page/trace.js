@@ -101,24 +101,32 @@ function traceFilter(layer, input, [rowGeometry, columnGeometry], filter, row, c
     const weights = kernelOf(layer, filter, slice);
     const patch = rows.flatMap((y) => columns.map((x) => unit * numberAt(input, numbers, channel, y, x)));
     const products = patch.map((value, k) => value * weights[k]);
-    const largest = largestMagnitude(products);
-    return { channel, patch, weights, rows, columns, largest, sum: withoutRounding(sumOf(products), largest) };
+    const sizes = { largest: largestMagnitude(products), total: totalMagnitude(products) };
+    return { channel, patch, weights, rows, columns, ...sizes, sum: withoutRounding(sumOf(products), sizes) };
   });
   const bias = layer.bias[filter];
   const largest = Math.max(...terms.map((term) => term.largest));
+  const total = sumOf(terms, (term) => term.total);
   return {
     name: layer.filters[filter],
     terms,
     bias,
-    sum: withoutRounding(sumOf(terms, ({ sum }) => sum) + bias, largest),
+    sum: withoutRounding(sumOf(terms, ({ sum }) => sum) + bias, { largest, total }),
   };
 }
 
 const MAX_ROUNDING_ERROR = 1e-6; // of a sum, as a share of its largest product
+const FACTOR_ERROR = 2 ** -23; // of a sum, as a share of the sum of the magnitudes of its products
 
-/** Return a sum, or 0 if it is only the rounding error of products that cancel. */
-function withoutRounding(sum, largest) {
-  return Math.abs(sum) < MAX_ROUNDING_ERROR * largest ? 0 : sum;
+/** Return a sum, or 0 if it is only the rounding error of products that cancel, given the largest magnitude of these
+    and the sum of all. */
+function withoutRounding(sum, { largest, total }) {
+  return Math.abs(sum) < Math.max(MAX_ROUNDING_ERROR * largest, FACTOR_ERROR * total) ? 0 : sum;
+}
+
+/** Return the sum of the magnitudes of the finite values. */
+function totalMagnitude(values) {
+  return sumOf(values, (value) => (Number.isFinite(value) ? Math.abs(value) : 0));
 }
 
 /** Return the largest magnitude of the finite values; 0 if there are none. */

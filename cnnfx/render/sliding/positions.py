@@ -19,6 +19,7 @@ from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
 from cnnfx.nn.layers import Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.nn.rounding import without_rounding
 from cnnfx.nn.trace import explain
 
 Size = tuple[int, int]
@@ -236,7 +237,7 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], only: Sequen
     if layer.conv is None:
         raise ArgumentError(f"{network.layer_owner()} has no filters that slide over its input.")
     unpooled = FeatureMaps(_without_pooling(network), maps.image)
-    values = unpooled.whole()
+    values = _signal(unpooled)
     channels = [
         replace(_output_channel(layer, index, values[index]), rounding_error=unpooled.rounding_errors[index])
         for index in only or range(len(values))
@@ -247,10 +248,15 @@ def sliding_window(maps: FeatureMaps, channel_names: Sequence[str], only: Sequen
 
 
 def _outputs(maps: FeatureMaps, number: int) -> Floats:
-    """Return the output channels of a layer, or the normalized image for number 0."""
+    """Return the output channels of a layer without rounding errors, or the normalized image for number 0."""
     if number == 0:
         return maps.network.normalize(maps.image.floats(0, maps.image.shape[1]))
-    return FeatureMaps(maps.network.upto(number), maps.image).whole()
+    return _signal(FeatureMaps(maps.network.upto(number), maps.image))
+
+
+def _signal(maps: FeatureMaps) -> Floats:
+    """Return the values `(K, H, W)`, with 0 in the channels that are nothing but rounding errors."""
+    return without_rounding(maps.whole(), np.array([found == (0, 0) for found in maps.signal_ranges]))
 
 
 def _input_title(network: Network, number: int) -> str:

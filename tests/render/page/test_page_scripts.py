@@ -13,11 +13,12 @@ from cnnfx.conv.padding import source_indices
 from cnnfx.datasets import fit_digit
 from cnnfx.datasets.image_folder import resize_to_bytes
 from cnnfx.images import Image
+from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Conv, Layer
 from cnnfx.nn.network import Network
-from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, color_table, linear_scale
+from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table, linear_scale
 from cnnfx.render.page.data import pack_array
 from tests.render.page.page_helpers import BORDERS, page_data_of, random_case, run_in_node
 
@@ -179,6 +180,35 @@ def test_levels_equal_those_of_the_pictures(mode):
     )
     for (low, high), given, levels in zip(ranges, values, found, strict=True):
         np.testing.assert_array_equal(linear_scale(mode, low, high).levels(given), levels)
+
+
+@pytest.mark.parametrize("mode", NORMALIZATIONS)
+def test_levels_of_maps_with_rounding_errors_equal_those_of_the_pictures(mode):
+    random = np.random.default_rng(6)
+    values = np.concatenate([random.normal(size=(2, 9, 9)), -random.random((1, 9, 9)), np.full((2, 9, 9), 0.3)])
+    values[:, 3:] = [[[0]], [[0]], [[0]], [[0.3]], [[0]]]
+    errors = [1e-6, 2e-2, 1e-3, 1e-5, 1e-5]
+    values = (values + random.uniform(-1, 1, values.shape) * np.array(errors)[:, None, None]).astype("f4")
+    maps = ArrayMaps(values, list("abcde"), [False, False, False, True, True], errors)
+    scales = [ColorScale(mode, scope) for scope in ("channel", "all")]
+    if mode != "none":
+        scales += [ColorScale(mode, scope, clip=70) for scope in ("channel", "all")] + [ColorScale(mode, limits=0.01)]
+    body = """const maps = { channels: 5, height: 9, width: 9, values: decode(given.values) };
+              const ranges = channelRanges(maps).map((range, channel) => {
+                const error = given.errors[channel];
+                return { ...range, ...signalRange(range, error), error };
+              });
+              return given.scales.map((colorScale) =>
+                linearScales(maps, ranges, colorScale, given.nonNegative).map((scale, channel) =>
+                  Array.from(maps.values.subarray(81 * channel, 81 * channel + 81), (value) => levelOf(scale, value))));"""
+    described = [
+        {"normalize": each.normalize, "scope": each.scope, "colormap": "gray", "clip": each.clip, "limits": each.limits}
+        for each in scales
+    ]
+    given = {"values": pack_array(values), "errors": errors, "scales": described, "nonNegative": maps.non_negative}
+    for scale, levels in zip(scales, run_in_node(body, given), strict=True):
+        wanted = [each.levels(channel) for each, channel in zip(scale.linear_scales(maps), values, strict=True)]
+        np.testing.assert_array_equal(np.reshape(levels, (5, 9, 9)), wanted, str(scale))
 
 
 @pytest.mark.parametrize("name", COLORMAPS)
