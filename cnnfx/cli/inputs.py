@@ -107,7 +107,7 @@ def _expanded(name: str, recursive: bool) -> list[InputImage]:
     folder = Path(name)
     if name == STDIN or not folder.is_dir():
         return [InputImage(name)]
-    paths = find_images([folder], recursive=recursive)
+    paths = find_images([folder], recursive=recursive).files
     return [InputImage(str(path), path.parent.relative_to(folder)) for path in paths]
 
 

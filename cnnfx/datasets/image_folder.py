@@ -167,7 +167,7 @@ def _find_classes(folder: Path) -> ClassFiles:
         held = f"only the class {folders[0].name}" if folders else "no class"
         raise FileError(f"{folder}: it holds {held}. At least two are needed, each a sub-folder of images.")
     check_limit(str(folder), "classes", len(folders), MAX_CLASSES)
-    return {class_folder.name: find_images([class_folder], recursive=True) for class_folder in folders}
+    return {class_folder.name: find_images([class_folder], recursive=True).files for class_folder in folders}
 
 
 def _split(classes: ClassFiles, seed: int) -> tuple[ClassFiles, ClassFiles]:

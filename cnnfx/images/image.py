@@ -46,6 +46,10 @@ class Image:
         white. So are those of array files, and of pictures of 32-bit integers, or floats outside 0..1.
     notes : tuple of str
         Messages for the user, such as a loss of bit depth.
+    page : int
+        The page or frame of the file that the image is, counted from 1.
+    pages : int
+        How many the file holds.
     """
 
     name: str
@@ -53,6 +57,8 @@ class Image:
     channel_names: tuple[str, ...]
     is_array: bool = False
     notes: tuple[str, ...] = ()
+    page: int = 1
+    pages: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channel_names", printable_names(self.channel_names))

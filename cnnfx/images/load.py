@@ -1,19 +1,23 @@
-"""Loading of images from files and bytes, and search for image files in folders."""
+"""Loading of images from files and bytes, whose kind is detected from the content."""
 
 from __future__ import annotations
 
 import io
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.images.channels import parse_background
+from cnnfx.images.formats import PICTURE_EXTENSIONS, START_BYTES, FileFormat, detect_format, is_text
 from cnnfx.images.image import GRAY_NAMES, MAX_PIXELS, RGB_NAMES, Image
+from cnnfx.images.pages import check_page, page_name, pages_note
+from cnnfx.system.arguments import whole_number
 from cnnfx.system.suggest import choose_name, closest_names
 
 Kind = Literal["picture", "npy", "npz", "csv"]
@@ -24,8 +28,6 @@ ChannelMode = Literal["auto"] | ColorMode
 CHANNEL_MODES: dict[str, tuple[str, ...]] = {"auto": (), "gray": ("grey",), "rgb": ()}
 """These values, and aliases."""
 
-PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".pnm")
-"""The file name extensions of the pictures that are found in folders."""
 NPY_SIGNATURE = b"\x93NUMPY"
 """The first bytes of a `.npy` file."""
 ZIP_SIGNATURE = b"PK"
@@ -33,9 +35,7 @@ ZIP_SIGNATURE = b"PK"
 ARRAY_EXTENSIONS: dict[str, Kind] = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
 """The kinds of array files by extension, used if the content has no known signature."""
 CSV_FIRST_BYTES = b"0123456789+-.# \t\r\nnNiI"
-"""The bytes that may begin a `.csv` file."""
-TIFF_SIGNATURES = (b"II*", b"II+")
-"""The first bytes of TIFF files. `I` may also begin a `.csv` file."""
+"""The bytes that may begin a `.csv` file with another extension."""
 UTF_8_BOM = b"\xef\xbb\xbf"
 """The byte order mark that may precede text."""
 STREAM_NAME = "standard input"
@@ -46,7 +46,8 @@ def load_image(
     source: str | os.PathLike[str] | bytes,
     *,
     channels: ChannelMode = "auto",
-    background: str = "white",
+    background: str = "auto",
+    page: int | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Image:
     """Load an image from a file or from its content.
@@ -54,13 +55,18 @@ def load_image(
     Parameters
     ----------
     source : path, or bytes
-        A picture (PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM), or an array of numbers (`.npy`, `.npz`, `.csv`) of shape
-        (W,), (H, W) or (C, H, W). The kind is detected from the content.
+        A picture (PNG, JPEG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM, PFM, AVIF, JPEG 2000, TGA, QOI, PCX, SGI, DDS),
+        or an array of numbers (`.npy`, `.npz`, `.csv`) of shape (W,), (H, W) or (C, H, W). The kind is detected from
+        the content.
     channels : "auto", "gray" or "rgb"
         The channels of a picture. "auto": one if the picture is gray, else red, green and blue; "gray": the luma (Rec.
         601); "rgb": red, green and blue. The channels of an array do not change.
     background : str
-        The color over which transparent parts are composited: a name such as "white", or "#rrggbb".
+        The color over which transparent parts are composited: a name such as "white", or "#rrggbb". "auto": white, or
+        black if at least 99 % of what is opaque is almost white and would not be seen on white.
+    page : int, optional
+        The page of a file with several pages or frames, counted from 1. By default the first, with a note of how many
+        there are.
     max_pixels : int
         The most pixels of a picture, or numbers of an array, all channels together. It is checked before decoding.
 
@@ -72,29 +78,55 @@ def load_image(
     Raises
     ------
     FileError
-        If the file is missing, unreadable, damaged, not an image, or too large.
+        If the file is missing, unreadable, damaged, not an image, or too large, or has no such page.
     ArgumentError
-        If the background is not a color, or the channels are not known.
+        If the background is not a color, the channels are not known, or the page is less than 1.
     """
     channels = cast(ChannelMode, choose_name("channels", channels, CHANNEL_MODES))
+    color = parse_background(background)
+    number = 1 if page is None else whole_number("page", page, 1)
     name, stream = _open(source)
     with stream:
         try:
-            kind = _detect_kind(source, _read_start(name, stream))
-            if kind == "picture":
-                from cnnfx.images.pillow import load_picture
+            kind, format = _detect_kind(name, source, _read_start(name, stream))
+            if format is not None:
+                from cnnfx.images.pillow import PictureFile, load_picture
 
-                return load_picture(name, stream, channels, background, max_pixels)
-            from cnnfx.images import arrays
+                image = load_picture(PictureFile(name, stream, format, channels, color, max_pixels, number))
+            else:
+                from cnnfx.images import arrays
 
-            load = {"npy": arrays.load_npy, "npz": arrays.load_npz, "csv": arrays.load_csv}[kind]
-            return load(name, stream, max_pixels)
+                check_page(name, number, 1, "page")
+                load = {"npy": arrays.load_npy, "npz": arrays.load_npz, "csv": arrays.load_csv}[kind]
+                image = load(name, stream, max_pixels)
         except OSError as error:
             raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
+    if image.pages == 1:
+        return image
+    if page is None:
+        return replace(image, notes=(pages_note(name, image.pages, format), *image.notes))
+    return replace(image, name=page_name(name, page, format))
+
+
+def load_pages(source: str | os.PathLike[str] | bytes, **options: Any) -> Iterator[Image]:
+    """Load each page of an image file; parameters and errors are those of `load_image`.
+
+    The content of a stream that can be read only once must be given as bytes.
+    """
+    page = pages = 1
+    while page <= pages:
+        image = load_image(source, page=page, **options)
+        yield image
+        page, pages = page + 1, image.pages
 
 
 def as_image(
-    source: str | os.PathLike[str] | bytes | Image | ArrayLike, *, channels: ChannelMode = "auto", name: str = "array"
+    source: str | os.PathLike[str] | bytes | Image | ArrayLike,
+    *,
+    channels: ChannelMode = "auto",
+    background: str = "auto",
+    page: int | None = None,
+    name: str = "array",
 ) -> Image:
     """Return an image, loaded if it is not one yet.
 
@@ -103,7 +135,7 @@ def as_image(
     source : path, bytes, Image, or array (C, H, W) or (H, W)
         A path or bytes are loaded with `load_image`. In an array, uint8 and uint16 are pixels in 0..255 and 0..65535;
         other numbers become float32 and are not scaled. Its channels are "gray", or red, green and blue, or numbered.
-    channels : "auto", "gray" or "rgb"
+    channels, background, page
         For a picture; see `load_image`.
     name : str
         Of an array, for messages.
@@ -118,7 +150,7 @@ def as_image(
     if isinstance(source, Image):
         return source
     if isinstance(source, str | bytes | os.PathLike):
-        return load_image(source, channels=channels)
+        return load_image(source, channels=channels, background=background, page=page)
     values = np.asarray(source)
     if values.ndim not in (2, 3) or not values.size:
         raise ArgumentError(f"An image must have the shape (C, H, W) or (H, W), not {values.shape}.")
@@ -129,33 +161,6 @@ def as_image(
         values = values.astype(np.float32, copy=False)
     names = {1: GRAY_NAMES, 3: RGB_NAMES}.get(len(values), tuple(map(str, range(len(values)))))
     return Image(name, values, names, is_array=values.dtype == np.float32)
-
-
-def find_images(paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False) -> list[Path]:
-    """Return the given files, and the pictures in the given folders.
-
-    Parameters
-    ----------
-    paths : sequence of paths
-        Files and folders. Array files (`.npy`, `.npz`, `.csv`) in folders are not found.
-    recursive : bool
-        Whether to search sub-folders too. Hidden files, hidden folders and linked folders are skipped.
-
-    Returns
-    -------
-    list of Path
-        In the order of `paths`; the pictures of a folder in natural order, `image2` before `image10`.
-
-    Raises
-    ------
-    FileError
-        If a folder cannot be read or holds no pictures.
-    """
-    return [
-        path
-        for given in map(Path, paths)
-        for path in (_find_in_folder(given, recursive) if os.path.isdir(given) else [given])
-    ]
 
 
 def _open(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
@@ -190,54 +195,40 @@ def _suggest_file(path: Path) -> str:
 
 def _read_start(name: str, stream: IO[bytes]) -> bytes:
     """Return the first bytes, from which the kind of a file is detected."""
-    start = stream.read(len(NPY_SIGNATURE))
+    start = stream.read(START_BYTES)
     stream.seek(0)
     if not start:
         raise FileError(f"{name}: it is empty. The program that made it may have failed.")
     return start
 
 
-def _detect_kind(source: str | os.PathLike[str] | bytes, start: bytes) -> Kind:
-    """Return the kind of a file by its first bytes or, if they are no known signature, by its extension."""
+def _detect_kind(name: str, source: str | os.PathLike[str] | bytes, start: bytes) -> tuple[Kind, FileFormat | None]:
+    """Return the kind of a file, and the format of a picture, by its first bytes or, if these are unknown, its name.
+
+    Raises
+    ------
+    FileError
+        If it is no image that can be read.
+    """
     if start.startswith(NPY_SIGNATURE):
-        return "npy"
+        return "npy", None
     if start.startswith(ZIP_SIGNATURE):
-        return "npz"
+        return "npz", None
     extension = "" if isinstance(source, bytes) else Path(source).suffix.lower()
-    if extension in ARRAY_EXTENSIONS:
-        return ARRAY_EXTENSIONS[extension]
-    is_text = start.removeprefix(UTF_8_BOM)[:1] in CSV_FIRST_BYTES and not start.startswith(TIFF_SIGNATURES)
-    return "csv" if is_text and extension not in PICTURE_EXTENSIONS else "picture"
-
-
-def _find_in_folder(folder: Path, recursive: bool) -> list[Path]:
-    try:
-        found = sorted(sorted(_walk(folder, recursive)), key=_natural_order)
-        if found:
-            return found
-        only_deeper = not recursive and any(_walk(folder, True))
-    except OSError as error:
-        raise FileError(f"{error.filename}: the folder cannot be read: {error.strerror}.") from error
-    if only_deeper:
-        raise FileError(f"{folder}: it holds pictures only in its sub-folders.", remedy="subfolders")
-    extensions = ", ".join(extension[1:] for extension in PICTURE_EXTENSIONS)
-    raise FileError(f"{folder}: it holds no pictures ({extensions}).")
-
-
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Yield the pictures of a folder. Linked sub-folders are skipped, since they may form cycles."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = folder / entry.name
-            if entry.name.startswith("."):
-                continue
-            if recursive and entry.is_dir(follow_symlinks=False):
-                yield from _walk(path, recursive)
-            elif path.suffix.lower() in PICTURE_EXTENSIONS and entry.is_file():
-                yield path
-
-
-def _natural_order(path: Path) -> list[tuple[int, int | str]]:
-    """Return a sort key that puts `image2` before `image10`."""
-    parts = re.split(r"(\d+)", str(path).lower())
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
+    format = detect_format(start, extension)
+    if format is not None:
+        if not format.is_read:
+            raise FileError(f"{name}: it is {format.name}, which is not read. {format.advice}")
+        return "picture", format
+    kind = ARRAY_EXTENSIONS.get(extension)
+    if is_text(start):
+        begins_as_csv = start.removeprefix(UTF_8_BOM)[:1] in CSV_FIRST_BYTES and extension not in PICTURE_EXTENSIONS
+        kind = kind or ("csv" if begins_as_csv else None)
+    elif kind == "csv":
+        raise FileError(f"{name}: it is not text. A .csv holds rows of numbers.")
+    if kind is None:
+        raise FileError(
+            f"{name}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, GIF, BMP, PGM, PPM, AVIF "
+            "and others, and numbers as .npy, .npz and .csv."
+        )
+    return kind, None

@@ -7,54 +7,27 @@ are rotated by their EXIF orientation, and transparent parts are composited over
 from __future__ import annotations
 
 import importlib
-import re
-import struct
+import io
 import threading
 import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images.image import GRAY_NAMES, LUMA_WEIGHTS, RGB_NAMES, Image, check_size
+from cnnfx.errors import FileError
+from cnnfx.images.channels import BAND_PIXELS, Background, Channels, select_channels
+from cnnfx.images.formats import NETPBM, PFM, PNG, START_BYTES, FileFormat
+from cnnfx.images.image import GRAY_NAMES, Image, check_size
+from cnnfx.images.pages import check_page
+from cnnfx.system.limits import MAX_MEMORY_PER_BYTE, MAX_MEMORY_PER_PIXEL
+from cnnfx.system.sizes import bytes_text, size_text
 
 if TYPE_CHECKING:
     import PIL.Image
-
-RgbColor = tuple[int, int, int]
-"""Red, green and blue in 0..255."""
-NamedChannels = tuple[NDArray[Any], tuple[str, ...]]
-"""Values (C, H, W) and the names of the C channels."""
-
-
-class PictureFormat(NamedTuple):
-    """A file format: its name, Pillow's plugin for it, and a regular expression for the first bytes of a file."""
-
-    name: str
-    plugin: str
-    signature: bytes
-
-
-FORMATS = (
-    PictureFormat("PNG", "Png", rb"\x89PNG"),
-    PictureFormat("JPEG", "Jpeg", rb"\xff\xd8"),
-    PictureFormat("GIF", "Gif", rb"GIF8"),
-    PictureFormat("BMP", "Bmp", rb"BM"),
-    PictureFormat("TIFF", "Tiff", rb"II[*+]\0|MM\0[*+]"),
-    PictureFormat("WebP", "WebP", rb"RIFF....WEBP"),
-    PictureFormat("PGM or PPM", "Ppm", rb"P[1-6f]"),
-)
-"""The formats that can be read."""
-SIGNATURE_BYTES = 16
-"""The first bytes by which Pillow's plugins accept a file."""
-PILLOW_ERRORS = (
-    OSError, ValueError, SyntaxError, LookupError, EOFError, OverflowError, TypeError, struct.error, zlib.error,
-)  # fmt: skip
-"""What Pillow raises for malformed content."""
 
 GRAY_MODES = ("1", "L", "LA", "La")
 """Pillow's modes of at most 8 bits without color."""
@@ -66,11 +39,10 @@ MAX_UINT16 = 2**16 - 1
 """The largest value of 16-bit pixels."""
 MAX_INTEGERS = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
 """The largest integers of raw modes that Pillow decodes to 32 bits. For other raw modes it is `MAX_UINT16`."""
-UINT16_PER_UINT8 = 257
-"""The factor from the range 0..255 to 0..65535."""
-BAND_PIXELS = 2**17
-"""Pixels that are converted at a time, about. A band stays in the cache, and no second copy of the whole picture is
-needed."""
+MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
+"""The memory of a pixel in Pillow's modes, in bytes; 4 in all others."""
+DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8, "DDS": 8}
+"""The memory of a pixel that the decoder of a format takes beside the picture, in bytes, at most; 0 for all others."""
 
 ORIENTATION_TAG = 0x0112
 """The EXIF tag of the orientation."""
@@ -83,126 +55,282 @@ ORIENTATIONS = {
 """By EXIF orientation: whether rows and columns are swapped, the step through rows, and the step through columns."""
 
 
-def load_picture(name: str, stream: IO[bytes], channels: str, background: str, max_pixels: int) -> Image:
-    """Decode a picture. Arguments, result and errors are those of `cnnfx.load_image`."""
-    color = _parse_color(background)
-    with PILLOW_LIMITS_OFF:
-        format, picture = _open(name, stream, max_pixels)
-        raw_mode, maximum = _raw_mode(picture)
-        try:
-            picture.load()
-        except PILLOW_ERRORS as error:
-            reason = "truncated" if "truncated" in str(error) else str(error).rstrip(".") or type(error).__name__
-            raise FileError(f"{name}: cannot decode this {format.name} ({reason}). Get the file again.") from error
-        notes = _depth_notes(name, picture, raw_mode, maximum)
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture file, and how it is read.
+
+    Parameters
+    ----------
+    name : str
+        The name of the image, for messages.
+    stream : binary file
+        It can seek.
+    format : FileFormat
+    channels : "auto", "gray" or "rgb"
+    background : Background
+    max_pixels : int
+    page : int
+        Counted from 1.
+    """
+
+    name: str
+    stream: IO[bytes]
+    format: FileFormat
+    channels: str
+    background: Background
+    max_pixels: int
+    page: int
+
+    def size(self) -> int:
+        """Return the number of bytes of the file."""
+        size = self.stream.seek(0, io.SEEK_END)
+        self.stream.seek(0)
+        return size
+
+    def damaged(self, reason: str) -> FileError:
+        """Return the error that the picture cannot be decoded."""
+        return FileError(f"{self.name}: cannot decode this {self.format.name} ({reason}). Get the file again.")
+
+    def check_memory(self, shape: tuple[int, int], pixel_bytes: int) -> None:
+        """Check that a small file does not take much memory, which a damaged or hostile header may ask for.
+
+        Parameters
+        ----------
+        shape : (H, W)
+        pixel_bytes : int
+            The memory of a pixel, in bytes.
+
+        Raises
+        ------
+        FileError
+            If it needs more than `MAX_MEMORY_PER_PIXEL` times the limit of pixels, and more than `MAX_MEMORY_PER_BYTE`
+            times the size of the file.
+        """
+        check_size(self.name, shape, self.max_pixels)
+        memory, limit = shape[0] * shape[1] * pixel_bytes, MAX_MEMORY_PER_PIXEL * self.max_pixels
+        size = self.size()
+        if memory > max(limit, MAX_MEMORY_PER_BYTE * size):
+            raise FileError(
+                f"{self.name}: its {size_text(shape)} pixels take {bytes_text(memory)} of memory, but the file has "
+                f"{size:,} bytes only; the limit is {bytes_text(limit)}.",
+                remedy="pixel_limit",
+            )
+
+
+def load_picture(file: PictureFile) -> Image:
+    """Decode a picture. The result and errors are those of `cnnfx.load_image`."""
+    if file.format in (NETPBM, PFM):
+        from cnnfx.images.netpbm import load_netpbm
+
+        return load_netpbm(file)
+    if file.format is PNG:
+        from cnnfx.images.png import load_png
+
+        return load_png(file)
+    from cnnfx.images.completeness import check_complete
+
+    return decode(file, check_complete)
+
+
+def count_pages(file: PictureFile) -> int:
+    """Return how many pages or frames a picture file holds."""
+    if file.format is NETPBM:
+        from cnnfx.images.netpbm import count_images
+
+        return count_images(file)
+    with PILLOW_LIMIT(file.max_pixels):
+        return _page_count(open_picture(file))
+
+
+def decode(file: PictureFile, check: Callable[[PictureFile, PIL.Image.Image], None]) -> Image:
+    """Decode a picture with the plugin of its format.
+
+    Parameters
+    ----------
+    file : PictureFile
+    check : function, optional
+        Checks that all pixels of the decoded first page were in the file, and raises FileError.
+    """
+    with PILLOW_LIMIT(file.max_pixels):
+        picture = open_picture(file)
+        pages = _page_count(picture)
+        check_page(file.name, file.page, pages, file.format.page)
+        _check_memory(file, picture)
+        for index in range(1, file.page):
+            _turn_page(file, picture, index)
+            _check_memory(file, picture)
+        raw_mode = _raw_mode(picture)
+        decode_pixels(file, picture)
+        if file.page == 1:
+            check(file, picture)
+        notes = _depth_notes(file, picture, raw_mode)
         if picture.mode.startswith("I") or picture.mode == "F":
-            values, names = _convert_deep(picture, color, channels, MAX_INTEGERS.get(raw_mode, MAX_UINT16))
+            found = _convert_deep(file, picture, MAX_INTEGERS.get(raw_mode, MAX_UINT16))
         else:
-            values, names = _convert_8_bit(picture, color, channels)
-        missing = _missing_values(name, picture, values)
-    is_array = values.dtype == np.float32 and (picture.mode == "I" or not _is_brightness(values))
-    return Image(name, values, names, is_array, (*notes, *missing))
+            found = _convert_8_bit(file, picture)
+        missing = _missing_values(file.name, picture, found.values)
+    is_array = found.values.dtype == np.float32 and (picture.mode == "I" or not is_brightness(found.values))
+    return Image(file.name, found.values, found.names, is_array, (*notes, *found.notes, *missing), file.page, pages)
 
 
-class _PillowLimitsOff(AbstractContextManager[None]):
-    """A context that disables Pillow's warnings and its limit of pixels, which `check_size` replaces.
+class _PillowLimit:
+    """The limit of pixels that Pillow checks itself, in pages and parts of pictures that `check_size` does not see.
 
-    Both are global to the process: the first thread that enters disables them, the last one that leaves restores them.
+    It is global to the process, as are the warnings, which are disabled: the first thread that enters sets both, the
+    last one that leaves restores them. Between, the largest limit of all threads holds.
     """
 
     def __init__(self) -> None:
-        self.lock, self.users, self.restore = threading.Lock(), 0, ExitStack()
+        self.lock, self.restore = threading.Lock(), ExitStack()
+        self.limits: list[int] = []
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def __call__(self, max_pixels: int) -> Iterator[None]:
         import PIL.Image
 
         with self.lock:
-            if not self.users:
+            if not self.limits:
                 self.restore.enter_context(warnings.catch_warnings())
                 warnings.simplefilter("ignore")
                 self.restore.callback(setattr, PIL.Image, "MAX_IMAGE_PIXELS", PIL.Image.MAX_IMAGE_PIXELS)
-                PIL.Image.MAX_IMAGE_PIXELS = None
-            self.users += 1
+            self.limits.append(max_pixels)
+            self._apply()
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.limits.remove(max_pixels)
+                if self.limits:
+                    self._apply()
+                else:
+                    self.restore.close()
 
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.users -= 1
-            if not self.users:
-                self.restore.close()
+    def _apply(self) -> None:
+        import PIL.Image
+
+        PIL.Image.MAX_IMAGE_PIXELS = (max(self.limits) + 1) // 2  # Pillow refuses more than twice as many
 
 
-PILLOW_LIMITS_OFF = _PillowLimitsOff()
+PILLOW_LIMIT = _PillowLimit()
 """The only instance, which counts the threads that use Pillow."""
 
 
-def _parse_color(background: str) -> RgbColor:
-    from PIL import ImageColor
-
-    try:
-        red, green, blue = ImageColor.getrgb(background)[:3]
-    except (ValueError, AttributeError, TypeError):  # the latter two for what is no text
-        raise ArgumentError(
-            f"background {background!r} is not a color. Write a name such as white, or #rrggbb."
-        ) from None
-    return red, green, blue
-
-
-def _open(name: str, stream: IO[bytes], max_pixels: int) -> tuple[PictureFormat, PIL.Image.Image]:
+def open_picture(file: PictureFile) -> PIL.Image.Image:
     """Read the header of a picture. Only the plugin of its format is imported."""
     import PIL.Image
 
-    start = stream.read(SIGNATURE_BYTES)
-    stream.seek(0)
-    format = next((format for format in FORMATS if re.match(format.signature, start, re.DOTALL)), None)
-    if format is None:
-        raise FileError(
-            f"{name}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
-            "and numbers as .npy, .npz and .csv."
-        )
-    importlib.import_module(f"PIL.{format.plugin}ImagePlugin")
-    factory, accept = PIL.Image.OPEN[format.plugin.upper()]
+    file.stream.seek(0)
+    start = file.stream.read(START_BYTES)
+    file.stream.seek(0)
+    importlib.import_module(f"PIL.{file.format.plugin}ImagePlugin")
+    key = "DIB" if file.format.plugin == "Bmp" and not start.startswith(b"BM") else file.format.plugin.upper()
+    known = PIL.Image.OPEN.get({"JPEG2K": "JPEG2000"}.get(key, key))
+    if known is None:
+        raise FileError(f"{file.name}: this Pillow cannot read {file.format.name}. Convert it to PNG.")
+    factory, accept = known
     try:
-        if accept is None or accept(start) is not True:
-            raise SyntaxError(format.name)
-        picture: PIL.Image.Image = factory(stream, "")
-    except PILLOW_ERRORS as error:
+        accepted = accept is None or accept(start)
+        if isinstance(accepted, str) and "not installed" in accepted:
+            raise FileError(f"{file.name}: this Pillow cannot read {file.format.name}. Convert it to PNG.")
+        if accepted is not True:
+            raise SyntaxError(file.format.name)
+        picture: PIL.Image.Image = factory(file.stream, "")
+    except FileError:
+        raise
+    except PIL.Image.DecompressionBombError as error:
+        raise _too_large(file) from error
+    except Exception as error:  # Pillow's plugins raise many kinds for malformed content
         raise FileError(
-            f"{name}: cannot decode this {format.name} (damaged, or of a kind that is not supported). "
+            f"{file.name}: cannot decode this {file.format.name} (damaged, or of a kind that is not supported). "
             "Get the file again, or save it as PNG or .npy."
         ) from error
-    check_size(name, picture.size[::-1], max_pixels)
-    return format, picture
+    return picture
 
 
-def _raw_mode(picture: PIL.Image.Image) -> tuple[str, int]:
-    """Return the raw mode of the file's pixels, such as "RGB;16B", and their largest value, 0 if it is unknown.
+def _too_large(file: PictureFile) -> FileError:
+    text = f"{file.name}: a part of it has more pixels than the limit of {file.max_pixels}."
+    return FileError(text, remedy="pixel_limit")
 
-    Pillow provides both only until the picture is decoded.
-    """
+
+def _page_count(picture: PIL.Image.Image) -> int:
+    """Return the number of pages; 1 if later ones cannot be found."""
+    try:
+        return max(1, int(getattr(picture, "n_frames", 1)))
+    except Exception:  # as in `open_picture`
+        return 1
+
+
+def _turn_page(file: PictureFile, picture: PIL.Image.Image, index: int) -> None:
+    import PIL.Image
+
+    try:
+        picture.seek(index)
+    except PIL.Image.DecompressionBombError as error:
+        raise _too_large(file) from error
+    except Exception as error:  # as in `open_picture`
+        raise file.damaged(f"{file.format.page} {index + 1} is damaged") from error
+
+
+def _check_memory(file: PictureFile, picture: PIL.Image.Image) -> None:
+    """Check the size of the current page before it is decoded."""
+    width, height = picture.size
+    if not (width and height):
+        raise file.damaged("it has no pixels")
+    pixel_bytes = MODE_BYTES.get(picture.mode, 4) + 4 + DECODER_BYTES.get(file.format.name, 0)
+    file.check_memory((height, width), pixel_bytes)
+
+
+def decode_pixels(file: PictureFile, picture: PIL.Image.Image) -> None:
+    """Decode the current page."""
+    import PIL.Image
+
+    try:
+        picture.load()
+    except PIL.Image.DecompressionBombError as error:
+        raise _too_large(file) from error
+    except Exception as error:  # as in `open_picture`
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise file.damaged(_truncated(picture) if "truncated" in reason else reason) from error
+    if picture.im.size != picture.size:
+        raise file.damaged("its size is damaged")
+
+
+def _truncated(picture: PIL.Image.Image) -> str:
+    """Return how many rows of a truncated picture have been decoded, if it is known: the others are 0."""
+    try:
+        _, top, _, bottom = picture.im.getbbox()
+    except Exception:  # there are no pixels
+        return "truncated"
+    rows = bottom - top
+    return f"truncated after {rows} of {picture.height} rows" if rows < picture.height else "truncated"
+
+
+def _raw_mode(picture: PIL.Image.Image) -> str:
+    """Return the raw mode of the file's pixels, such as "RGB;16B", which Pillow provides only until it decodes them."""
     tiles = getattr(picture, "tile", None)
     args = tiles[0][3] if tiles else ()
     args = (args,) if isinstance(args, str) else tuple(args or ())
-    maximum = args[1] if len(args) > 1 and isinstance(args[1], int) else 0
-    return str(args[0]) if args else "", maximum
+    return str(args[0]) if args else ""
 
 
-def _depth_notes(name: str, picture: PIL.Image.Image, raw_mode: str, maximum: int) -> tuple[str, ...]:
+def _depth_notes(file: PictureFile, picture: PIL.Image.Image, raw_mode: str) -> tuple[str, ...]:
     """Return a note if Pillow has decoded fewer bits than the file has."""
-    is_deep = maximum > 255 if picture.format == "PPM" else ";16" in raw_mode and picture.format in ("PNG", "TIFF")
+    is_deep = ";16" in raw_mode and file.format.name in ("PNG", "TIFF", "SGI")
     if is_deep and not picture.mode.startswith("I"):
-        return (f"{name}: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",)
+        return (f"{file.name}: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",)
     return ()
 
 
-def _convert_deep(picture: PIL.Image.Image, color: RgbColor, channels: str, max_integer: int) -> NamedChannels:
+def _convert_deep(file: PictureFile, picture: PIL.Image.Image, max_integer: int) -> Channels:
     """Convert a gray picture of more than 8 bits to uint16 or float32."""
-    values = _extract(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
+    values = extract(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
     if picture.mode == "I":
         values = _convert_integers(values, max_integer)
-    transparent_level = picture.info.get("transparency")
-    if isinstance(transparent_level, int) and values.dtype == np.uint16:
-        return _fill_transparent(values, transparent_level, color, channels)
-    return (np.repeat(values, 3, axis=0), RGB_NAMES) if channels == "rgb" else (values, GRAY_NAMES)
+    level = picture.info.get("transparency")
+    alpha = None
+    if isinstance(level, int) and values.dtype == np.uint16:
+        alpha = np.where(values[0] == level, np.uint16(0), np.uint16(MAX_UINT16))
+    return select_channels(file.name, values, alpha, file.channels, file.background)
 
 
 def _missing_values(name: str, picture: PIL.Image.Image, values: NDArray[Any]) -> tuple[str, ...]:
@@ -221,7 +349,7 @@ def _missing_values(name: str, picture: PIL.Image.Image, values: NDArray[Any]) -
     return (f"{name}: {text} the no-data value {no_data:g}, read as NaN.",) if count else ()
 
 
-def _is_brightness(values: NDArray[np.float32]) -> bool:
+def is_brightness(values: NDArray[np.float32]) -> bool:
     """Return whether all finite values are in 0..1, black to white, not measurements such as heights."""
     finite = values[np.isfinite(values)]
     return not finite.size or bool(finite.min() >= 0 and finite.max() <= 1)
@@ -236,25 +364,16 @@ def _convert_integers(values: NDArray[Any], max_integer: int) -> NDArray[Any]:
     return (values / max_integer).astype(np.float32)
 
 
-def _fill_transparent(values: NDArray[Any], transparent_level: int, color: RgbColor, channels: str) -> NamedChannels:
-    """Replace the transparent level of 16-bit gray with a color."""
-    is_transparent = values == transparent_level
-    if channels == "gray" or (channels == "auto" and len(set(color)) == 1):
-        luma = sum(weight * value for weight, value in zip(LUMA_WEIGHTS, color, strict=True))
-        return np.where(is_transparent, np.uint16(round(UINT16_PER_UINT8 * luma)), values), GRAY_NAMES
-    deep_color = np.array(color, np.uint16).reshape(3, 1, 1) * np.uint16(UINT16_PER_UINT8)
-    return np.where(is_transparent, deep_color, values), RGB_NAMES
-
-
-def _convert_8_bit(picture: PIL.Image.Image, color: RgbColor, channels: str) -> NamedChannels:
+def _convert_8_bit(file: PictureFile, picture: PIL.Image.Image) -> Channels:
     """Convert a picture of at most 8 bits per channel to gray or RGB; see `channels` of `cnnfx.load_image`."""
-    is_transparent = picture.mode in ALPHA_MODES or "transparency" in picture.info
     is_gray = picture.mode in GRAY_MODES or _has_gray_palette(picture)
-    stays_gray = is_gray and (not is_transparent or len(set(color)) == 1)
-    background = color if is_transparent else None
-    if channels == "gray" or (channels != "rgb" and stays_gray):
-        return _extract(picture, "L", np.uint8, background), GRAY_NAMES
-    return _extract(picture, "RGB", np.uint8, background), RGB_NAMES
+    if picture.mode in ALPHA_MODES or "transparency" in picture.info:
+        values = extract(picture, "RGBA", np.uint8)
+        color = values[:1] if is_gray else values[:3]
+        return select_channels(file.name, color, values[3], file.channels, file.background)
+    if file.channels == "gray" or (file.channels == "auto" and is_gray):
+        return Channels(extract(picture, "L", np.uint8), GRAY_NAMES)
+    return select_channels(file.name, extract(picture, "RGB", np.uint8), None, "rgb", file.background)
 
 
 def _has_gray_palette(picture: PIL.Image.Image) -> bool:
@@ -264,21 +383,19 @@ def _has_gray_palette(picture: PIL.Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _extract(
-    picture: PIL.Image.Image, mode: str, dtype: type[np.generic], background: RgbColor | None = None
-) -> NDArray[Any]:
+def extract(picture: PIL.Image.Image, mode: str, dtype: type[np.generic]) -> NDArray[Any]:
     """Return the rotated channels (C, H, W) of a picture, converted band by band to `mode` ("" for its own mode)."""
     width, height = picture.size
     is_swapped, row_step, column_step = _orientation(picture)
-    values = np.empty((3 if mode == "RGB" else 1, *((width, height) if is_swapped else (height, width))), dtype)
+    values = np.empty((max(1, len(mode)), *((width, height) if is_swapped else (height, width))), dtype)
     as_stored = (values.swapaxes(1, 2) if is_swapped else values)[:, ::row_step, ::column_step]
-    for top, band in _bands(picture):
-        pixels = np.asarray(_convert_band(band, mode, background))
+    for top, band in bands(picture):
+        pixels = np.asarray(_convert_band(band, mode))
         as_stored[:, top : top + len(pixels)] = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), -1, 0)
     return values
 
 
-def _bands(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
+def bands(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
     """Yield bands of the picture, each with its first row."""
     width, height = picture.size
     rows = max(1, BAND_PIXELS // width)
@@ -286,15 +403,10 @@ def _bands(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
         yield top, picture.crop((0, top, width, min(top + rows, height)))
 
 
-def _convert_band(band: PIL.Image.Image, mode: str, background: RgbColor | None) -> PIL.Image.Image:
-    """Composite a band over a background color, if one is given, and convert it to `mode` ("" for its own mode)."""
-    import PIL.Image
-
+def _convert_band(band: PIL.Image.Image, mode: str) -> PIL.Image.Image:
+    """Convert a band to `mode` ("" for its own mode)."""
     if band.mode in INTERMEDIATE_MODES:
         band = band.convert(INTERMEDIATE_MODES[band.mode])
-    if background is not None:
-        base = PIL.Image.new("RGBA", band.size, (*background, 255))
-        band = PIL.Image.alpha_composite(base, band.convert("RGBA"))
     return band if mode in ("", band.mode) else band.convert(mode)
 
 
@@ -302,5 +414,5 @@ def _orientation(picture: PIL.Image.Image) -> tuple[bool, int, int]:
     """Return the entry of `ORIENTATIONS` for a picture; malformed EXIF data are ignored."""
     try:
         return ORIENTATIONS.get(picture.getexif().get(ORIENTATION_TAG, 1), ORIENTATIONS[1])
-    except PILLOW_ERRORS:
+    except Exception:  # as in `open_picture`
         return ORIENTATIONS[1]

@@ -19,8 +19,8 @@ from cnnfx.features.images import reads_whole_images
 from cnnfx.features.search import METHODS, Choice, Method, network_up_to
 from cnnfx.formats.load import load_network
 from cnnfx.images import Image, find_images, load_image
+from cnnfx.images.formats import PICTURE_EXTENSIONS
 from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
-from cnnfx.images.load import PICTURE_EXTENSIONS
 from cnnfx.nn.network import Network
 from cnnfx.nn.selection import depends_on_image, select_channels
 from cnnfx.render.features import patterns_picture
@@ -207,7 +207,7 @@ def open_images(
     """
     path = None if spec is None else Path(spec).expanduser()
     if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
-        return ImageFiles(path.name or str(path), find_images([path]), _picture_loader(network, layer))
+        return ImageFiles(path.name or str(path), find_images([path]).files, _picture_loader(network, layer))
     if spec is None and not network.meta and network.color_mode == "rgb":
         if tuple(methods) == ("maximization",):
             return None
@@ -239,6 +239,6 @@ def _load_labeled(network: Network, spec: str | None) -> Dataset:
 
 def _contains_pictures(folder: Path) -> bool:
     try:
-        return folder.is_dir() and bool(find_images([folder]))
+        return folder.is_dir() and bool(find_images([folder]).files)
     except FileError:  # it contains none, or only in its subfolders: a data set
         return False

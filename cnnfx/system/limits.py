@@ -10,6 +10,10 @@ from cnnfx.errors import ArgumentError, FileError
 
 MAX_PIXELS = 200_000_000
 """The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
+MAX_MEMORY_PER_PIXEL = 4
+"""The most memory of a picture in a small file, in bytes per pixel of the limit of pixels."""
+MAX_MEMORY_PER_BYTE = 1_000
+"""The most memory of a picture, in bytes per byte of its file, if it is more than `MAX_MEMORY_PER_PIXEL` allows."""
 MAX_PAGES = 10_000
 """The most pages or frames of a picture file."""
 MAX_LAYERS = 2_000

@@ -130,8 +130,8 @@ def test_content_that_is_not_an_image_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"Once upon a time")
     assert error_message(path) == (
-        f"{path}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
-        "and numbers as .npy, .npz and .csv."
+        f"{path}: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, GIF, BMP, PGM, PPM, AVIF "
+        "and others, and numbers as .npy, .npz and .csv."
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import ImageOps, TiffImagePlugin
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images import load_image, pillow
+from cnnfx.images import channels, load_image, pillow
 
 RANDOM = np.random.default_rng(5)
 COLORS = RANDOM.integers(0, 256, (9, 13, 3), np.uint8)
@@ -68,6 +68,7 @@ def tiff(values, bits, sample_format, order=">"):
 def small_bands(monkeypatch):
     """Divide small pictures into several bands."""
     monkeypatch.setattr(pillow, "BAND_PIXELS", 30)
+    monkeypatch.setattr(channels, "BAND_PIXELS", 30)
 
 
 class TestFormats:
@@ -199,21 +200,6 @@ class TestDepth:
         image = load_image(file.getvalue())
         np.testing.assert_array_equal(image.values[0], [[250, np.nan, 300], [np.nan, 200, 100]])
         assert image.notes == ("standard input: 2 pixels have the no-data value -9999, read as NaN.",)
-
-    def test_16_bit_color_is_read_with_8_bits_and_a_note(self):
-        image = load_image(png(1, 1, 16, 2, b"\0\x12\x34\x56\x78\x9a\xbc"))
-        assert image.values.ravel().tolist() == [0x12, 0x56, 0x9A]
-        assert image.notes == (
-            "standard input: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",
-        )
-
-    @pytest.mark.parametrize(
-        "content",
-        [png(1, 1, 16, 6, b"\0" + bytes(8)), png(1, 1, 16, 4, b"\0" + bytes(4)), b"P6\n1 1\n65535\n" + bytes(6)],
-        ids=["rgba", "gray and alpha", "ppm"],
-    )
-    def test_lost_depth_gives_a_note_for_each_kind(self, content):
-        assert len(load_image(content).notes) == 1
 
     def test_8_bit_color_gives_no_note(self):
         assert load_image(b"P6\n1 1\n255\n" + bytes(3)).notes == ()
@@ -384,7 +370,7 @@ class TestDamage:
     def test_a_truncated_picture_is_refused(self, kind):
         noise = RANDOM.integers(0, 256, (90, 130, 3), np.uint8)
         content = encoded(noise, kind)
-        reason = "damaged, or of a kind that is not supported" if kind == "WEBP" else "truncated"
+        reason = "damaged, or of a kind that is not supported" if kind == "WEBP" else r".* after 4\d of 90 rows"
         with pytest.raises(
             FileError, match=rf"^standard input: cannot decode this .* \({reason}\)\. Get the file again"
         ):
@@ -395,22 +381,20 @@ class TestDamage:
         path.write_bytes(encoded(RANDOM.integers(0, 256, (90, 130), np.uint8))[:5000])
         with pytest.raises(FileError) as caught:
             load_image(path)
-        assert str(caught.value) == (f"{path}: cannot decode this PNG (truncated). Get the file again.")
+        assert str(caught.value) == (f"{path}: cannot decode this PNG (its pixels end after 37 of 90 rows). Get the file again.")
 
     def test_an_invalid_header_is_refused(self):
         with pytest.raises(FileError) as caught:
             load_image(png(0, 0, 8, 0, b""))
         assert str(caught.value) == (
-            "standard input: cannot decode this PNG (damaged, or of a kind that is not supported). "
-            "Get the file again, or save it as PNG or .npy."
+            "standard input: cannot decode this PNG (its header has the size 0×0). Get the file again."
         )
 
     def test_content_that_is_not_an_image_is_refused(self):
         with pytest.raises(FileError) as caught:
             load_image(b"<!DOCTYPE html>")
         assert str(caught.value) == (
-            "standard input: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
-            "and numbers as .npy, .npz and .csv."
+            "standard input: it is HTML, a web page, which is not read. A download may have failed; get the picture itself."
         )
 
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM"])

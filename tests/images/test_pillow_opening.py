@@ -99,8 +99,7 @@ def test_a_riff_file_of_sound_is_not_an_image() -> None:
     with pytest.raises(FileError) as caught:
         load_image(b"RIFF\0\0\0\0WAVEfmt ")
     assert str(caught.value) == (
-        "standard input: it is not an image that can be read. Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, "
-        "and numbers as .npy, .npz and .csv."
+        "standard input: it is a sound, which is not read. Give a picture or an array of numbers."
     )
 
 

@@ -1,0 +1,30 @@
+"""Pages and frames of image files: the check of their numbers, and the texts about them."""
+
+from __future__ import annotations
+
+from cnnfx.errors import FileError
+from cnnfx.images.formats import FileFormat
+from cnnfx.system.sizes import counted
+
+
+def check_page(name: str, page: int, pages: int, noun: str) -> None:
+    """Check that a file has a page of this number.
+
+    Raises
+    ------
+    FileError
+        "NAME: it holds 3 pages, so there is no page 4."
+    """
+    if page > pages:
+        raise FileError(f"{name}: it holds {counted(pages, noun)}, so there is no {noun} {page}.", remedy="page")
+
+
+def page_name(name: str, page: int, format: FileFormat | None) -> str:
+    """Return the name of a page for messages: "scan.tif, page 2"."""
+    return f"{name}, {'page' if format is None else format.page} {page}"
+
+
+def pages_note(name: str, pages: int, format: FileFormat | None) -> str:
+    """Return the note on a file of several pages of which the first was read."""
+    noun = "page" if format is None else format.page
+    return f"{name}: it holds {counted(pages, noun)}; {noun} 1 is read."
