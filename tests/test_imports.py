@@ -110,10 +110,10 @@ APPLY = {
     "nn": {"activations", "array_maps", "band_height", "bands", "combinations", "concat", "feature_maps", "forward"}
     | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes"}
     | {"statistics"},
-    "images": {"image", "load", "pillow"},
+    "images": {"channels", "folder", "formats", "image", "load", "pages", "picture_file", "pillow", "png"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "plain_products"}
     | {"pocketfft", "row_products", "separable"},
-    "system": {"blas", "files", "memory", "signals", "sizes", "suggest", "text", "threads"},
+    "system": {"arguments", "blas", "files", "limits", "memory", "signals", "sizes", "suggest", "text", "threads"},
     "errors": set(),
 }  # fmt: skip
 """The modules that a preset on a picture needs, by part: any other would make each start slower."""

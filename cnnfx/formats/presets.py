@@ -63,7 +63,7 @@ def _meant_file(name: str) -> str:
     """Return what may be meant by the name of a file without the ending of a filter file."""
     if Path(f"{name}.toml").is_file():
         return f"Did you mean {name}.toml?"
-    from cnnfx.images.load import PICTURE_EXTENSIONS
+    from cnnfx.images.formats import PICTURE_EXTENSIONS
 
     if Path(name).suffix.lower() in PICTURE_EXTENSIONS:
         return f"{name} is a picture. Filters are a preset, a filter file (.toml) or a model (.npz)."

@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from cnnfx.images.pillow import PictureFile, bands, decode_pixels, open_picture
+from cnnfx.images.picture_file import PictureFile
+from cnnfx.images.pillow import bands, decode_pixels, open_picture
 
 if TYPE_CHECKING:
     import PIL.Image

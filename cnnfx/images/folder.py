@@ -118,7 +118,7 @@ def _walk(root: Path, recursive: bool) -> Iterator[Path]:
                 path = folder / entry.name
                 if entry.name.startswith("."):
                     continue
-                if not entry.is_dir():
+                if not os.path.isdir(path):  # without errors, as entry.is_dir() raises for a link to itself
                     yield path
                 elif recursive:
                     (links if entry.is_symlink() else folders).append(path)

@@ -105,6 +105,12 @@ def as_floats(values: NDArray[Any]) -> NDArray[np.float32]:
     return scaled
 
 
+def is_brightness(values: NDArray[np.float32]) -> bool:
+    """Return whether all finite values are in 0..1, black to white, not measurements such as heights."""
+    finite = values[np.isfinite(values)]
+    return not finite.size or bool(finite.min() >= 0 and finite.max() <= 1)
+
+
 def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels") -> None:
     """Raise `FileError` if an image of this shape has more than `limit` pixels, or numbers of all channels together.
 

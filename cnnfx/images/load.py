@@ -14,10 +14,21 @@ from numpy.typing import ArrayLike
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.channels import parse_background
-from cnnfx.images.formats import PICTURE_EXTENSIONS, START_BYTES, FileFormat, detect_format, is_text
+from cnnfx.images.formats import (
+    NETPBM,
+    PFM,
+    PICTURE_EXTENSIONS,
+    PNG,
+    START_BYTES,
+    FileFormat,
+    detect_format,
+    is_text,
+)
 from cnnfx.images.image import GRAY_NAMES, MAX_PIXELS, RGB_NAMES, Image
 from cnnfx.images.pages import check_page, page_name, pages_note
+from cnnfx.images.picture_file import PictureFile
 from cnnfx.system.arguments import whole_number
+from cnnfx.system.limits import MAX_PAGES, check_limit
 from cnnfx.system.suggest import choose_name, closest_names
 
 Kind = Literal["picture", "npy", "npz", "csv"]
@@ -90,9 +101,7 @@ def load_image(
         try:
             kind, format = _detect_kind(name, source, _read_start(name, stream))
             if format is not None:
-                from cnnfx.images.pillow import PictureFile, load_picture
-
-                image = load_picture(PictureFile(name, stream, format, channels, color, max_pixels, number))
+                image = _load_picture(PictureFile(name, stream, format, channels, color, max_pixels, number))
             else:
                 from cnnfx.images import arrays
 
@@ -106,6 +115,50 @@ def load_image(
     if page is None:
         return replace(image, notes=(pages_note(name, image.pages, format), *image.notes))
     return replace(image, name=page_name(name, page, format))
+
+
+def _load_picture(file: PictureFile) -> Image:
+    """Decode a picture; result and errors are those of `load_image`."""
+    if file.format in (NETPBM, PFM):
+        from cnnfx.images.netpbm import load_netpbm
+
+        return load_netpbm(file)
+    if file.format is PNG:
+        from cnnfx.images.png import load_png
+
+        return load_png(file)
+    from cnnfx.images.completeness import check_complete
+    from cnnfx.images.pillow import decode
+
+    return decode(file, check_complete)
+
+
+def count_pages(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS) -> int:
+    """Return how many pages or frames an image file holds, by its headers.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, or there are more than `cnnfx.system.limits.MAX_PAGES`.
+    """
+    name, stream = _open(source)
+    with stream:
+        try:
+            _, format = _detect_kind(name, source, _read_start(name, stream))
+            if format is None:
+                return 1
+            file = PictureFile(name, stream, format, "auto", None, max_pixels)
+            if format is NETPBM:
+                from cnnfx.images.netpbm import count_images as count
+            elif format is PNG:
+                from cnnfx.images.png import count_frames as count
+            else:
+                from cnnfx.images.pillow import count_pages as count
+            pages = count(file)
+        except OSError as error:
+            raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
+    check_limit(name, f"{format.page}s", pages, MAX_PAGES)
+    return pages
 
 
 def load_pages(source: str | os.PathLike[str] | bytes, **options: Any) -> Iterator[Image]:

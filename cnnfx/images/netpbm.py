@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.images.channels import select_channels
-from cnnfx.images.image import Image, check_size
+from cnnfx.images.image import Image, check_size, is_brightness
 from cnnfx.images.pages import check_page
-from cnnfx.images.pillow import PictureFile, is_brightness
+from cnnfx.images.picture_file import PictureFile
 from cnnfx.system.limits import MAX_PAGES, check_limit
 
 DEPTHS = {"1": 1, "2": 1, "3": 3, "4": 1, "5": 1, "6": 3, "f": 1, "F": 3}

@@ -7,24 +7,21 @@ are rotated by their EXIF orientation, and transparent parts are composited over
 from __future__ import annotations
 
 import importlib
-import io
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.images.channels import BAND_PIXELS, Background, Channels, select_channels
-from cnnfx.images.formats import NETPBM, PFM, PNG, START_BYTES, FileFormat
-from cnnfx.images.image import GRAY_NAMES, Image, check_size
+from cnnfx.images.channels import BAND_PIXELS, Channels, select_channels
+from cnnfx.images.formats import START_BYTES
+from cnnfx.images.image import GRAY_NAMES, Image, is_brightness
 from cnnfx.images.pages import check_page
-from cnnfx.system.limits import MAX_MEMORY_PER_BYTE, MAX_MEMORY_PER_PIXEL
-from cnnfx.system.sizes import bytes_text, size_text
+from cnnfx.images.picture_file import PictureFile
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -53,93 +50,6 @@ ORIENTATIONS = {
     5: (True, 1, 1), 6: (True, -1, 1), 7: (True, -1, -1), 8: (True, 1, -1),
 }  # fmt: skip
 """By EXIF orientation: whether rows and columns are swapped, the step through rows, and the step through columns."""
-
-
-@dataclass(frozen=True)
-class PictureFile:
-    """A picture file, and how it is read.
-
-    Parameters
-    ----------
-    name : str
-        The name of the image, for messages.
-    stream : binary file
-        It can seek.
-    format : FileFormat
-    channels : "auto", "gray" or "rgb"
-    background : Background
-    max_pixels : int
-    page : int
-        Counted from 1.
-    """
-
-    name: str
-    stream: IO[bytes]
-    format: FileFormat
-    channels: str
-    background: Background
-    max_pixels: int
-    page: int
-
-    def size(self) -> int:
-        """Return the number of bytes of the file."""
-        size = self.stream.seek(0, io.SEEK_END)
-        self.stream.seek(0)
-        return size
-
-    def damaged(self, reason: str) -> FileError:
-        """Return the error that the picture cannot be decoded."""
-        return FileError(f"{self.name}: cannot decode this {self.format.name} ({reason}). Get the file again.")
-
-    def check_memory(self, shape: tuple[int, int], pixel_bytes: int) -> None:
-        """Check that a small file does not take much memory, which a damaged or hostile header may ask for.
-
-        Parameters
-        ----------
-        shape : (H, W)
-        pixel_bytes : int
-            The memory of a pixel, in bytes.
-
-        Raises
-        ------
-        FileError
-            If it needs more than `MAX_MEMORY_PER_PIXEL` times the limit of pixels, and more than `MAX_MEMORY_PER_BYTE`
-            times the size of the file.
-        """
-        check_size(self.name, shape, self.max_pixels)
-        memory, limit = shape[0] * shape[1] * pixel_bytes, MAX_MEMORY_PER_PIXEL * self.max_pixels
-        size = self.size()
-        if memory > max(limit, MAX_MEMORY_PER_BYTE * size):
-            raise FileError(
-                f"{self.name}: its {size_text(shape)} pixels take {bytes_text(memory)} of memory, but the file has "
-                f"{size:,} bytes only; the limit is {bytes_text(limit)}.",
-                remedy="pixel_limit",
-            )
-
-
-def load_picture(file: PictureFile) -> Image:
-    """Decode a picture. The result and errors are those of `cnnfx.load_image`."""
-    if file.format in (NETPBM, PFM):
-        from cnnfx.images.netpbm import load_netpbm
-
-        return load_netpbm(file)
-    if file.format is PNG:
-        from cnnfx.images.png import load_png
-
-        return load_png(file)
-    from cnnfx.images.completeness import check_complete
-
-    return decode(file, check_complete)
-
-
-def count_pages(file: PictureFile) -> int:
-    """Return how many pages or frames a picture file holds."""
-    if file.format is NETPBM:
-        from cnnfx.images.netpbm import count_images
-
-        return count_images(file)
-    with PILLOW_LIMIT(file.max_pixels):
-        return _page_count(open_picture(file))
 
 
 def decode(file: PictureFile, check: Callable[[PictureFile, PIL.Image.Image], None]) -> Image:
@@ -252,6 +162,12 @@ def _too_large(file: PictureFile) -> FileError:
     return FileError(text, remedy="pixel_limit")
 
 
+def count_pages(file: PictureFile) -> int:
+    """Return how many pages or frames a picture file holds."""
+    with PILLOW_LIMIT(file.max_pixels):
+        return _page_count(open_picture(file))
+
+
 def _page_count(picture: PIL.Image.Image) -> int:
     """Return the number of pages; 1 if later ones cannot be found."""
     try:
@@ -290,13 +206,15 @@ def decode_pixels(file: PictureFile, picture: PIL.Image.Image) -> None:
         raise _too_large(file) from error
     except Exception as error:  # as in `open_picture`
         reason = str(error).rstrip(".") or type(error).__name__
-        raise file.damaged(_truncated(picture) if "truncated" in reason else reason) from error
+        raise file.damaged(_truncated(file, picture) if "truncated" in reason else reason) from error
     if picture.im.size != picture.size:
         raise file.damaged("its size is damaged")
 
 
-def _truncated(picture: PIL.Image.Image) -> str:
+def _truncated(file: PictureFile, picture: PIL.Image.Image) -> str:
     """Return how many rows of a truncated picture have been decoded, if it is known: the others are 0."""
+    if file.format.name == "GIF":  # its rows may be interlaced
+        return "truncated"
     try:
         _, top, _, bottom = picture.im.getbbox()
     except Exception:  # there are no pixels
@@ -347,12 +265,6 @@ def _missing_values(name: str, picture: PIL.Image.Image, values: NDArray[Any]) -
     values[missing] = np.nan
     text = f"{count:,} pixels have" if count > 1 else "1 pixel has"
     return (f"{name}: {text} the no-data value {no_data:g}, read as NaN.",) if count else ()
-
-
-def is_brightness(values: NDArray[np.float32]) -> bool:
-    """Return whether all finite values are in 0..1, black to white, not measurements such as heights."""
-    finite = values[np.isfinite(values)]
-    return not finite.size or bool(finite.min() >= 0 and finite.max() <= 1)
 
 
 def _convert_integers(values: NDArray[Any], max_integer: int) -> NDArray[Any]:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.images.channels import select_channels
 from cnnfx.images.image import Image
-from cnnfx.images.pillow import PILLOW_LIMIT, PictureFile, decode, extract
+from cnnfx.images.picture_file import PictureFile
+from cnnfx.images.pillow import PILLOW_LIMIT, decode, extract
 from cnnfx.system.sizes import size_text
 
 if TYPE_CHECKING:
@@ -156,6 +157,11 @@ def load_png(file: PictureFile) -> Image:
         if file.page == 1:
             _check_pixels(file, png)  # its message says where they end
         raise
+
+
+def count_frames(file: PictureFile) -> int:
+    """Return how many frames a file holds."""
+    return _read_png(file).page_count()
 
 
 def _read_png(file: PictureFile) -> Png:

@@ -76,7 +76,6 @@ def test_float32_numbers_are_read_exactly(rows: list[list[float]]) -> None:
         ("1,2,", "line 1, column 3", "there is no number"),
         ("1,5;2,5", "line 1, column 1", "'1,5' is not a number"),
         ("1 # one", "line 1, column 2", "'#' is not a number"),
-        ("1,\0", "line 1, column 2", "'\\x00' is not a number"),
     ],
 )
 def test_the_message_locates_a_cell_that_is_not_a_number(text: str, location: str, reason: str) -> None:

@@ -43,8 +43,35 @@ def test_the_pictures_of_a_folder_are_in_natural_order(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "ending",
-    ["png", "apng", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "webp", "bmp", "dib", "gif", "pbm", "pgm", "ppm", "pnm"]
-    + ["pam", "pfm", "avif", "jp2", "j2k", "tga", "qoi", "pcx", "sgi", "dds", "JPG"],
+    [
+        "png",
+        "apng",
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "tif",
+        "tiff",
+        "webp",
+        "bmp",
+        "dib",
+        "gif",
+        "pbm",
+        "pgm",
+        "ppm",
+        "pnm",
+        "pam",
+        "pfm",
+        "avif",
+        "jp2",
+        "j2k",
+        "tga",
+        "qoi",
+        "pcx",
+        "sgi",
+        "dds",
+        "JPG",
+    ],
 )
 def test_pictures_are_found_by_their_extension(folder: Path, ending: str) -> None:
     make(folder, f"a.{ending}")
@@ -135,9 +162,7 @@ def test_a_picture_with_another_extension_is_found_by_its_first_bytes(folder: Pa
 
 def test_a_note_names_the_files_that_are_passed_over(folder: Path) -> None:
     make(folder, "a.png", "notes.txt")
-    assert find_images([folder]).notes == (
-        f"{folder}: 1 file passed over: notes.txt; not a picture that can be read.",
-    )
+    assert find_images([folder]).notes == (f"{folder}: 1 file passed over: notes.txt; not a picture that can be read.",)
     make(folder, "labels.csv", "x10.npy", "x9.npy", "deep/b.txt", ".hidden")
     (folder / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert find_images([folder]).notes == (

@@ -370,7 +370,11 @@ class TestDamage:
     def test_a_truncated_picture_is_refused(self, kind):
         noise = RANDOM.integers(0, 256, (90, 130, 3), np.uint8)
         content = encoded(noise, kind)
-        reason = "damaged, or of a kind that is not supported" if kind == "WEBP" else r".* after 4\d of 90 rows"
+        reason = (
+            "damaged, or of a kind that is not supported"
+            if kind == "WEBP"
+            else r"(truncated|its pixels end)( after \d\d of 90 rows)?"
+        )
         with pytest.raises(
             FileError, match=rf"^standard input: cannot decode this .* \({reason}\)\. Get the file again"
         ):
@@ -381,7 +385,9 @@ class TestDamage:
         path.write_bytes(encoded(RANDOM.integers(0, 256, (90, 130), np.uint8))[:5000])
         with pytest.raises(FileError) as caught:
             load_image(path)
-        assert str(caught.value) == (f"{path}: cannot decode this PNG (its pixels end after 37 of 90 rows). Get the file again.")
+        assert str(caught.value) == (
+            f"{path}: cannot decode this PNG (its pixels end after 37 of 90 rows). Get the file again."
+        )
 
     def test_an_invalid_header_is_refused(self):
         with pytest.raises(FileError) as caught:
@@ -394,7 +400,8 @@ class TestDamage:
         with pytest.raises(FileError) as caught:
             load_image(b"<!DOCTYPE html>")
         assert str(caught.value) == (
-            "standard input: it is HTML, a web page, which is not read. A download may have failed; get the picture itself."
+            "standard input: it is HTML, a web page, which is not read. A download may have failed; get the picture "
+            "itself."
         )
 
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM"])

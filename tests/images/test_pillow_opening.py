@@ -49,12 +49,17 @@ def test_the_package_is_imported_without_pillow() -> None:
     assert "PIL" not in modules_after("import cnnfx.images")
 
 
-@pytest.mark.parametrize(("kind", "reader"), [("PNG", "Png"), ("GIF", "Gif"), ("PPM", "Ppm"), ("BMP", "Bmp")])
+@pytest.mark.parametrize(("kind", "reader"), [("PNG", "Png"), ("GIF", "Gif"), ("BMP", "Bmp")])
 def test_a_picture_imports_the_plugin_of_its_format_only(kind: str, reader: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(encoded(PIL.Image.fromarray(COLORS), kind))
     modules = modules_after(f"import cnnfx.images\ncnnfx.images.load_image({str(path)!r})")
     assert {name for name in modules if name.endswith("ImagePlugin")} == {f"PIL.{reader}ImagePlugin"}
+
+
+def test_netpbm_files_are_read_without_pillow(tmp_path: Path) -> None:
+    (tmp_path / "a.ppm").write_bytes(encoded(PIL.Image.fromarray(COLORS), "PPM"))
+    assert "PIL" not in modules_after(f"import cnnfx.images\ncnnfx.images.load_image({str(tmp_path / 'a.ppm')!r})")
 
 
 def test_an_array_is_read_without_pillow(tmp_path: Path) -> None:
@@ -92,7 +97,9 @@ def test_a_huge_size_in_the_header_is_refused_before_decoding(data: bytes) -> No
 def test_a_truncated_bmp_is_refused() -> None:
     with pytest.raises(FileError) as caught:
         load_image(encoded(PIL.Image.fromarray(COLORS), "BMP")[:-20])
-    assert str(caught.value) == ("standard input: cannot decode this BMP (truncated). Get the file again.")
+    assert str(caught.value) == (
+        "standard input: cannot decode this BMP (truncated after 8 of 9 rows). Get the file again."
+    )
 
 
 def test_a_riff_file_of_sound_is_not_an_image() -> None:
