@@ -156,7 +156,7 @@ def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles, tuple[st
 def _holds_classes(folder: Path) -> bool:
     """Return whether a folder named as a part of a data set is one: it holds folders, and no pictures beside them."""
     try:
-        return bool(class_folders(folder)) and not find_images([folder])
+        return bool(class_folders(folder)) and not find_images([folder]).files
     except FileError:  # no pictures
         return True
 

@@ -235,7 +235,7 @@ def _depth_notes(file: PictureFile, picture: PIL.Image.Image, raw_mode: str) -> 
     """Return a note if Pillow has decoded fewer bits than the file has."""
     is_deep = ";16" in raw_mode and file.format.name in ("PNG", "TIFF", "SGI")
     if is_deep and not picture.mode.startswith("I"):
-        return (f"{file.name}: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all.",)
+        return (f"{file.name}: 8 of its 16 bits per channel are read. Write it as 16-bit PNG, or .npy, to keep all.",)
     return ()
 
 

@@ -381,11 +381,9 @@ def test_quiet_prints_nothing():
 
 
 def test_a_lost_bit_depth_is_reported():
-    values = np.zeros((2, 2, 3), ">u2")
-    with open("deep.ppm", "wb") as file:
-        file.write(b"P6 2 2 65535\n" + values.tobytes())
-    printed = done("apply", "deep.ppm", "-k", "1").stderr.splitlines()[0]
-    assert printed == "deep.ppm: 8 of its 16 bits per channel are read. Write it as 16-bit gray, or .npy, to keep all."
+    PIL.Image.new("RGB", (2, 2)).save("deep.sgi", bpc=2)
+    printed = done("apply", "deep.sgi", "-k", "1").stderr.splitlines()[0]
+    assert printed == "deep.sgi: 8 of its 16 bits per channel are read. Write it as 16-bit PNG, or .npy, to keep all."
 
 
 def test_a_terminal_gets_a_preview():

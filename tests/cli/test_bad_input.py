@@ -47,9 +47,7 @@ def test_a_missing_image_with_a_name_similar_to_another():
 
 def test_a_folder_without_images(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert refusal("empty") == (
-        "cnnfx: empty: it holds no pictures (png, jpg, jpeg, tif, tiff, webp, bmp, gif, pgm, ppm, pnm)."
-    )
+    assert refusal("empty") == ("cnnfx: empty: it holds no pictures that can be read.")
 
 
 def test_a_folder_with_images_in_subfolders_only(tmp_path):
@@ -63,15 +61,15 @@ def test_a_folder_with_images_in_subfolders_only(tmp_path):
 def test_a_file_that_is_no_image():
     assert refusal(written("a.png", "hello")) == (
         "cnnfx: a.png: it is not an image that can be read. "
-        "Known are PNG, JPEG, TIFF, WebP, BMP, GIF, PGM, PPM, and numbers as .npy, .npz and .csv."
+        "Known are PNG, JPEG, TIFF, WebP, GIF, BMP, PGM, PPM, AVIF and others, and numbers as .npy, .npz and .csv."
     )
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_truncated_image(share):
+@pytest.mark.parametrize(("share", "rows"), [(0.1, 44), (0.5, 194), (0.9, 339)])
+def test_a_truncated_image(share, rows):
     content = (SAMPLES / "still-life.png").read_bytes()
     assert refusal(written("a.png", content[: int(len(content) * share)])) == (
-        "cnnfx: a.png: cannot decode this PNG (truncated). Get the file again."
+        f"cnnfx: a.png: cannot decode this PNG (its pixels end after {rows} of 384 rows). Get the file again."
     )
 
 
