@@ -46,6 +46,7 @@ Threads = Annotated[int | None, option("--threads N", options.THREADS, options.D
 def evaluate(
     model: options.Model = options.DEFAULT_MODEL,
     data: options.ModelData = None,
+    skip_bad: options.SkipBad = False,
     threads: Threads = None,
     output: Output = None,
     mistakes: Mistakes = None,
@@ -67,7 +68,7 @@ def evaluate(
     """
     from cnnfx.cli.advice import output_option
     from cnnfx.cli.given import given_options, note_without_effect
-    from cnnfx.cli.inputs import load_data_of_model
+    from cnnfx.cli.inputs import load_data_of_model, print_notes
     from cnnfx.cli.networks import load_classifier, use_threads
     from cnnfx.cli.outputs import check_picture, print_escapes
     from cnnfx.errors import FileError, UsageError
@@ -86,11 +87,14 @@ def evaluate(
     if output is None and not quiet:
         note_without_effect(given_options("--colormap"), "without -o, which draws the confusion matrix")
     network = load_classifier(model)
-    dataset = load_data_of_model(network, data, quiet)
+    dataset = load_data_of_model(network, data, quiet, skip_bad=skip_bad)
+    print_notes(dataset)
     test = dataset.test
     if not len(test.labels):
         raise FileError(f"{test.name}: it contains no test images.")
     result = evaluate_network(network, test)
+    for note in result.notes:
+        print_error(note)
     if as_json:
         print_json(_described(result, dataset))
     else:
@@ -208,5 +212,6 @@ def _described(result: Evaluation, dataset: Dataset) -> dict[str, Any]:
         "confused": [
             {"true": true, "predicted": predicted, "count": count} for true, predicted, count in result.confused_pairs()
         ],
-        "notes": list(dataset.notes),
+        "skipped": dataset.skipped,
+        "notes": [*dataset.notes, *result.notes],
     }

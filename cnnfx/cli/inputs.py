@@ -143,13 +143,13 @@ def load_data(
     seed: int = 0,
     quiet: bool = False,
 ) -> Dataset:
-    """Return the data set of `--data`, and print its notes, also where `quiet` is given."""
+    """Return the data set of `--data`; its notes are not printed yet."""
     from cnnfx.datasets import load_dataset
 
     if spec is not None:
         check_not_empty([spec], "The name of the data")
     with data_progress(quiet) as progress:
-        dataset = load_dataset(
+        return load_dataset(
             spec,
             size=size,
             channels=channels,
@@ -158,9 +158,6 @@ def load_data(
             seed=seed,
             progress=progress,
         )
-    for note in dataset.notes:
-        print_error(note)
-    return dataset
 
 
 def load_data_of_model(
@@ -171,9 +168,9 @@ def load_data_of_model(
     background: str | None = None,
     skip_bad: bool = False,
 ) -> Dataset:
-    """Return the data set of `--data`, or by default the one that a model was trained on, and print its notes.
+    """Return the data set of `--data`, or by default the one that a model was trained on.
 
-    The images of class folders are fitted as the model reads them.
+    Its notes are not printed yet. The images of class folders are fitted as the model reads them.
 
     Raises
     ------
@@ -190,14 +187,24 @@ def load_data_of_model(
     if spec is not None:
         check_not_empty([spec], "The name of the data")
     with data_progress(quiet) as progress:
-        dataset = load_model_data(network, spec, background=background, skip_bad=skip_bad, progress=progress)
+        return load_model_data(network, spec, background=background, skip_bad=skip_bad, progress=progress)
+
+
+def print_notes(dataset: Dataset) -> None:
+    """Print the notes about a data set, also where `--quiet` is given."""
     for note in dataset.notes:
         print_error(note)
-    return dataset
 
 
 def load_image_source(
-    network: Network, spec: str | None, layer: str | None, methods: Sequence[str], quiet: bool
+    network: Network,
+    spec: str | None,
+    layer: str | None,
+    methods: Sequence[str],
+    quiet: bool,
+    *,
+    background: str | None = None,
+    skip_bad: bool = False,
 ) -> ImageSource | None:
     """Return the images of `--data` for a layer: a folder of pictures, one picture, or the images of a data set.
 
@@ -208,9 +215,11 @@ def load_image_source(
     FileError
         If there are none, or they cannot be read.
     """
-    from cnnfx.pipeline.patterns import open_images
+    from cnnfx.pipeline.patterns import has_own_data, open_images
 
     def load_labeled() -> Dataset:
-        return load_data_of_model(network, spec, quiet) if network.meta else load_data(spec, quiet=quiet)
+        if has_own_data(network, spec):
+            return load_data_of_model(network, spec, quiet, background=background, skip_bad=skip_bad)
+        return load_data(spec, quiet=quiet)
 
     return open_images(network, spec, load_labeled, layer, methods)

@@ -327,6 +327,11 @@ DEFAULT_MODEL = "model.npz"
 """The model that `cnnfx train` writes, and that other commands read, unless another is named."""
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model (.npz) written by cnnfx train.")]
+SkipBad = Annotated[
+    bool,
+    option("--skip-bad", "Leave out images that cannot be read, with a note, rather than stopping at the first.", DATA),
+]
+
 ModelData = Annotated[
     str | None,
     option(

@@ -90,6 +90,7 @@ Json = Annotated[bool, option("--json", "Print one JSON object per filter on sta
 def show_patterns(
     spec: Spec = options.DEFAULT_MODEL,
     data: Data = None,
+    skip_bad: options.SkipBad = False,
     layer: Layer = None,
     only: Only = None,
     method: Method = None,
@@ -146,13 +147,13 @@ def show_patterns(
     owner = f"the classes of {part.name}" if layer == CLASSES else part.layer_owner()
     channels = choose_channels(part, ",".join(only or [ALL]), owner)
     methods = [name for name in METHODS if method is None or name in method]
-    images = load_image_source(network, data, layer, methods, quiet)
+    images = load_image_source(network, data, layer, methods, quiet, skip_bad=skip_bad)
     found = _search(network, images, layer, channels, methods, seed or 0, quiet)
     if images is not None:
         _print_notes(found, images, quiet)
     if as_json:
         for pattern in found.patterns:
-            print_json(_described(network, found, pattern, images.notes if images is not None else ()))
+            print_json(_described(network, found, pattern, images))
     if target is not None:
         title = patterns_title(network, found, images)
         _save(target, found, title, columns, colormap, quiet)
@@ -206,7 +207,7 @@ def _print_notes(found: LayerPatterns, images: ImageSource, quiet: bool) -> None
     dead = [pattern.name for pattern in found.patterns if not pattern.patches]
     if dead:
         print_error(f"never active in {searched} of {images.name}: {', '.join(dead)}.")
-    complete = min(PATCHES, found.images - len(images.notes))
+    complete = min(PATCHES, len(images) - images.unread)
     few = [f"{p.name} ({len(p.patches)})" for p in found.patterns if 0 < len(p.patches) < complete]
     if few:
         print_error(f"active in fewer than {PATCHES} images: {', '.join(few)}.")
@@ -237,7 +238,9 @@ def _picture_text(network: Network, found: LayerPatterns, images: ImageSource | 
     return f"{in_lines(title, sys.stdout)}\n{picture}"
 
 
-def _described(network: Network, found: LayerPatterns, pattern: Pattern, notes: Sequence[str]) -> dict[str, object]:
+def _described(
+    network: Network, found: LayerPatterns, pattern: Pattern, images: ImageSource | None
+) -> dict[str, object]:
     height, width = found.size
     return {
         "network": network.name,
@@ -258,5 +261,6 @@ def _described(network: Network, found: LayerPatterns, pattern: Pattern, notes: 
             for patch in pattern.patches
         ],
         "maximization": [{"seed": one.start, "activation": one.activation} for one in pattern.maximized],
-        "notes": list(notes),
+        "skipped": 0 if images is None else images.skipped,
+        "notes": [] if images is None else list(images.notes),
     }

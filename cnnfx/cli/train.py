@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnfx.cli.parsers import Counts
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter
+    from cnnfx.datasets import Dataset
     from cnnfx.formats.arch import Arch
     from cnnfx.images import ColorMode
     from cnnfx.training import Trainer
@@ -27,6 +28,7 @@ def train(
     data: training_options.Data = None,
     image_size: training_options.ImageSize = None,
     channels: training_options.Channels = "gray",
+    skip_bad: options.SkipBad = False,
     arch: training_options.Arch = None,
     widths: training_options.Widths = None,
     kernel_size: training_options.KernelSize = None,
@@ -71,9 +73,10 @@ def train(
     use_threads(threads)
     with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:
         if resume is None:
-            trainer = _new_trainer(run_options, data, image_size, channels, quiet)
+            trainer, dataset = _new_trainer(run_options, data, image_size, channels, skip_bad, quiet)
         else:
-            trainer = _resumed_trainer(resume, run_options, data, quiet)
+            trainer, dataset = _resumed_trainer(resume, run_options, data, skip_bad, quiet)
+        reporter.skipped = dataset.skipped
         if trainer.finished:
             done = "its only epoch is" if trainer.settings.epochs == 1 else f"its {trainer.settings.epochs} epochs are"
             print_error(f"{resume}: {done} done: there is nothing to resume.")
@@ -144,26 +147,35 @@ def _model_path(output: str | None, resume: str | None) -> str:
 
 
 def _new_trainer(
-    run_options: RunOptions, data: str | None, image_size: int | None, channels: ColorMode, quiet: bool
-) -> Trainer:
-    from cnnfx.cli.inputs import load_data
+    run_options: RunOptions,
+    data: str | None,
+    image_size: int | None,
+    channels: ColorMode,
+    skip_bad: bool,
+    quiet: bool,
+) -> tuple[Trainer, Dataset]:
+    from cnnfx.cli.inputs import load_data, print_notes
     from cnnfx.training import TrainingSettings
     from cnnfx.training.train import start_run
 
     settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
-    dataset = load_data(data, size=image_size, channels=channels, seed=settings.seed, quiet=quiet)
-    return start_run(arch, dataset, settings, limit_batch=run_options.batch_size is None)
+    dataset = load_data(data, size=image_size, channels=channels, skip_bad=skip_bad, seed=settings.seed, quiet=quiet)
+    print_notes(dataset)
+    return start_run(arch, dataset, settings, limit_batch=run_options.batch_size is None), dataset
 
 
-def _resumed_trainer(resume: str, run_options: RunOptions, data: str | None, quiet: bool) -> Trainer:
-    from cnnfx.cli.inputs import load_data_of_model
+def _resumed_trainer(
+    resume: str, run_options: RunOptions, data: str | None, skip_bad: bool, quiet: bool
+) -> tuple[Trainer, Dataset]:
+    from cnnfx.cli.inputs import load_data_of_model, print_notes
     from cnnfx.formats.model_npz import load_model
     from cnnfx.training import Trainer
     from cnnfx.training.train import test_images
 
     run_options.check_none_given(resume)
-    dataset = load_data_of_model(load_model(resume), data, quiet)
-    return Trainer.resume(resume, dataset.train, test_images(dataset))
+    dataset = load_data_of_model(load_model(resume), data, quiet, skip_bad=skip_bad)
+    print_notes(dataset)
+    return Trainer.resume(resume, dataset.train, test_images(dataset)), dataset
 
 
 def _introduction(trainer: Trainer) -> str:

@@ -40,12 +40,18 @@ class TrainingReporter:
         Whether nothing is printed on standard error.
     append : bool
         Whether the log is continued.
+
+    Attributes
+    ----------
+    skipped : int
+        How many images could not be read and were left out, for the JSON objects.
     """
 
     def __init__(self, as_json: bool, log: str | None, quiet: bool, append: bool) -> None:
         from cnnfx.system.files import open_log
 
         self._as_json, self._quiet = as_json, quiet
+        self.skipped = 0
         self._stack = ExitStack()
         with output_option("--log"):
             self._log = None if log is None else self._stack.enter_context(open_log(log, append))
@@ -75,7 +81,7 @@ class TrainingReporter:
             return
         self._remove_bar()
         seconds = time.monotonic() - self._epoch_start
-        description = describe(report, seconds)
+        description = {**describe(report, seconds), "skipped": self.skipped}
         if not self._quiet:
             print_message(epoch_line(report, seconds))
         if self._as_json:

@@ -54,7 +54,13 @@ class ImageSource(Protocol):
     def channel_names(self) -> tuple[str, ...]: ...  # noqa: D102 # of the C channels
 
     @property
-    def notes(self) -> Sequence[str]: ...  # noqa: D102 # messages about images that `peaks` skipped
+    def notes(self) -> Sequence[str]: ...  # noqa: D102 # messages about images, such as those that were skipped
+
+    @property
+    def skipped(self) -> int: ...  # noqa: D102 # how many files could not be read, or do not fit the network
+
+    @property
+    def unread(self) -> int: ...  # noqa: D102 # how many of the N images `peaks` skipped
 
     def __len__(self) -> int: ...
 
@@ -85,12 +91,16 @@ class ImageArray:
     name : str
     images : array (N, C, H, W)
         uint8, or float32 from 0 to 1.
+    notes : sequence of str
+        Messages about the images.
+    skipped : int
+        How many files of the images could not be read.
     """
 
-    notes: Sequence[str] = ()
+    unread = 0
 
-    def __init__(self, name: str, images: Array) -> None:
-        self.name, self.images = name, images
+    def __init__(self, name: str, images: Array, notes: Sequence[str] = (), skipped: int = 0) -> None:
+        self.name, self.images, self.notes, self.skipped = name, images, notes, skipped
         self.channel_names = tuple(map(str, range(images.shape[1])))
 
     def __len__(self) -> int:
@@ -136,11 +146,17 @@ class ImageFiles:
     def __init__(self, name: str, paths: Sequence[Path], load: Callable[[Path], Image]) -> None:
         self.name, self.paths, self._load = name, paths, load
         self.notes: list[str] = []
+        self.skipped = 0
         self._cache: dict[int, Image] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def unread(self) -> int:
+        """How many images `peaks` skipped."""
+        return self.skipped
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -193,6 +209,7 @@ class ImageFiles:
                 self.notes.append(f"skipped: {found}")
                 found = _no_peaks(network, number)
             yield found
+        self.skipped = len(errors)
         if len(errors) == len(self.paths):
             raise errors[0]
 

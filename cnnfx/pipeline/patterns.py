@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.datasets import Dataset, load_dataset
+from cnnfx.datasets.fitting import fit_images
+from cnnfx.datasets.load import is_name
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.features import ImageArray, ImageFiles, ImageSource, LayerPatterns, Pattern, find_patterns
 from cnnfx.features.images import reads_whole_images
@@ -214,15 +216,18 @@ def open_images(
         message = f"{network.name} reads images in color, and none are given to search: name a folder of photographs."
         raise ArgumentError(message, remedy="image_data")
     dataset = load_labeled()
-    return ImageArray(dataset.name, dataset.train_images)
+    images, notes = dataset.train_images, dataset.notes
+    if network.input.fit == "digit":
+        images, changes = fit_images(dataset.name, images, network.input, network.input_shape)
+        notes = (*notes, *changes)
+    return ImageArray(dataset.name, images, notes, dataset.skipped)
 
 
 def _picture_loader(network: Network, layer: int | str | None) -> Callable[[Path], Image]:
     """Return a function that loads a picture as a layer reads it."""
     channels = network.color_mode
     is_whole = reads_whole_images(network_up_to(network, layer))
-    # Digits are searched as they are in their data set.
-    if not is_whole or network.input.size is None or network.input.fit == "digit":
+    if not is_whole or network.input_shape is None:
         return lambda file: load_image(file, channels=channels)
 
     def load(file: Path) -> Image:
@@ -234,7 +239,12 @@ def _picture_loader(network: Network, layer: int | str | None) -> Callable[[Path
 
 
 def _load_labeled(network: Network, spec: str | None) -> Dataset:
-    return load_model_data(network, spec) if network.meta else load_dataset(spec)
+    return load_model_data(network, spec) if has_own_data(network, spec) else load_dataset(spec)
+
+
+def has_own_data(network: Network, spec: str | None) -> bool:
+    """Return whether images are loaded for a network: those it was trained on, or a path, fitted to its input."""
+    return bool(network.meta) or (spec is not None and not is_name(spec))
 
 
 def _contains_pictures(folder: Path) -> bool:

@@ -25,7 +25,9 @@ def test_the_accuracy_equals_that_reported_by_training(model):
 def test_json_contains_the_scores_of_each_class_and_the_confusion_matrix(model):
     printed = json.loads(done("evaluate", model, "--data", "drawn:300", "--json").stdout)
     matrix = np.array(printed["confusion"])
-    assert list(printed) == ["data", "images", "accuracy", "misclassified", "classes", "confusion", "confused", "notes"]
+    assert list(printed) == [
+        "data", "images", "accuracy", "misclassified", "classes", "confusion", "confused", "skipped", "notes",
+    ]  # fmt: skip
     assert (printed["data"], printed["images"], matrix.shape) == ("drawn:300", 50, (10, 10))
     assert printed["accuracy"] == matrix.trace() / 50
     assert printed["misclassified"] == 50 - matrix.trace() == sum(pair["count"] for pair in printed["confused"])

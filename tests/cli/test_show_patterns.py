@@ -268,10 +268,22 @@ def test_gray_images_are_refused_by_a_network_of_three_channels():
     )
 
 
-def test_images_of_another_size_are_refused_for_classes(model, pictures):
-    message = refused("show-patterns", model, "--data", pictures / "scene.png", "--layer", "classes")
-    assert message.endswith("the image must have the size of the training images.")
-    assert "scene.png: the classifier reads 12 maps of 4×4, not" in message
+def test_images_of_another_size_are_fitted_for_classes_as_in_predict(model):
+    with PIL.Image.open(SAMPLES / "seven.png") as seven:
+        seven.convert("L").resize((140, 140)).point(lambda level: 255 - level).save("dark.png")
+    args = model, "--data", "dark.png", "--layer", "classes", "--only", "7", "--method", "patches", "--json"
+    (pattern,) = map(json.loads, done("show-patterns", *args).stdout.splitlines())
+    top = done("predict", "dark.png", "-m", model, "-o", "scores.npz", "--only", "7", "-q")
+    assert top.stdout.startswith("dark.png: 7 (")
+    with np.load("scores.npz") as scores:
+        assert pattern["patches"][0]["activation"] == pytest.approx(float(scores["scores"][0]), abs=1e-4)
+
+
+def test_a_photograph_is_refused_for_classes_of_digits(model):
+    assert refused("show-patterns", model, "--data", SAMPLES / "chelsea.png", "--layer", "classes") == (
+        f"cnnfx: {SAMPLES / 'chelsea.png'}: it shows no single digit on a plain background, which is what layer 1 of "
+        "small reads. For photographs give --model squeezenet."
+    )
 
 
 def test_images_smaller_than_the_receptive_field_are_refused(model):

@@ -69,7 +69,7 @@ def test_json_and_log_contain_the_same_object_for_each_epoch():
     assert [one["epoch"] for one in objects] == [1, 2]
     assert list(objects[0]) == [
         "epoch", "epochs", "images", "loss", "train_accuracy", "test_loss", "test_accuracy", "seconds",
-        "images_per_second",
+        "images_per_second", "skipped",
     ]  # fmt: skip
 
 

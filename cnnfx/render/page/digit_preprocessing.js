@@ -9,7 +9,9 @@ const CENTER_OF_MASS = 14.5; // pixels from the top and left
 const MIN_INK = 0.2; // share of the brightest pixel; darker pixels are background
 const MIN_CONTRAST = 0.03; // least difference of the brightest and the darkest pixel of an image of a digit
 const MAX_SIDE_ERROR = 2; // pixels by which the strokes of an image that is not changed may differ from STROKES_SIDE
-const MAX_CENTER_ERROR = 1; // pixels from CENTER_OF_MASS in an image that is not changed
+const MAX_CENTER_ERROR = 1.5; // pixels from CENTER_OF_MASS in an image that is not changed
+const MIN_VISIBLE = 0.1; // least level of a pixel in the box of an image that is not changed
+const MIN_BRIGHTEST = 0.5; // least level of the brightest pixel of an image that is not changed
 
 /** Return { digit, notes }: the image as a digit of 28×28, and its changes in words; null if it has no contrast. */
 function fitDigit(image) {
@@ -79,24 +81,27 @@ function median(values) {
 
 /** Return whether an image of 28×28 already is like MNIST's, within tolerances. */
 function isFitted(image) {
-  const box = boundingBox(image);
+  const { low, high } = rangeOf(image.values);
+  if (low !== 0 || high < MIN_BRIGHTEST) return false;
+  const { top, left, height, width } = boundingBox(image, MIN_VISIBLE);
   const { row, column } = centerOfMass(image);
+  const isCentered = (error, first, size) =>
+    Math.abs(error) <= MAX_CENTER_ERROR || (error > 0 ? first === 0 : first + size === DIGIT_SIDE);
   return (
-    image.values.every((value) => value >= 0) &&
-    image.values.includes(0) &&
-    Math.abs(Math.max(box.height, box.width) - STROKES_SIDE) <= MAX_SIDE_ERROR &&
-    Math.max(Math.abs(row - CENTER_OF_MASS), Math.abs(column - CENTER_OF_MASS)) <= MAX_CENTER_ERROR
+    Math.abs(Math.max(height, width) - STROKES_SIDE) <= MAX_SIDE_ERROR &&
+    isCentered(row - CENTER_OF_MASS, top, height) &&
+    isCentered(column - CENTER_OF_MASS, left, width)
   );
 }
 
-/** Return the smallest rectangle that contains all ink. */
-function boundingBox({ height, width, values }) {
+/** Return the smallest rectangle that contains all ink, the pixels of at least a level. */
+function boundingBox({ height, width, values }, level = MIN_INK) {
   let top = height;
   let left = width;
   let bottom = -1;
   let right = -1;
   values.forEach((value, index) => {
-    if (value < MIN_INK) return;
+    if (value < level) return;
     const row = Math.floor(index / width);
     const column = index % width;
     [top, bottom] = [Math.min(top, row), Math.max(bottom, row)];
