@@ -10,9 +10,9 @@ import pytest
 
 import cnnfx
 from cnnfx.conv.padding import source_indices
-from cnnfx.datasets import fit_digit
-from cnnfx.datasets.image_folder import resize_to_bytes
+from cnnfx.datasets import draw_digits, fit_digit
 from cnnfx.images import Image
+from cnnfx.images.fit import squash
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.input import Input
@@ -239,11 +239,21 @@ def test_a_drawn_digit_is_preprocessed_as_in_predict():
         np.testing.assert_allclose(np.ravel(fit_digit(plane)[0]), found, atol=1e-5)
 
 
+def test_a_digit_that_has_mnists_format_is_not_changed_as_in_predict():
+    digit = draw_digits([7], seed=1)[0, 0] / np.float32(255)
+    shifted = [np.roll(digit, (down, across), (0, 1)) for down in (0, 2, 4) for across in (0, 1, 5)]
+    planes = [*shifted, digit * np.float32(0.4), np.maximum(digit, np.float32(0.05))]
+    body = """return given.map((packed) => Array.from(fitDigit({ height: 28, width: 28, values: decode(packed) }).digit.values));"""
+    found = run_in_node(body, [pack_array(plane.astype("f4")) for plane in planes])
+    for plane, values in zip(planes, found, strict=True):
+        np.testing.assert_allclose(np.ravel(fit_digit(plane)[0]), values, atol=1e-5)
+
+
 def test_a_drawing_for_other_classes_is_resized_as_in_predict():
     plane = strokes(1)
     body = """const [height, width] = given.shape;
               return Array.from(fitImage({ height, width, values: decode(given) }, 9, 13).values);"""
-    wanted = resize_to_bytes(Image("image", plane[None], ("gray",), True), 9, 13)[0] / 255
+    wanted = np.rint(255 * squash(Image("image", plane[None], ("gray",)), 9, 13).pixels[0]) / 255
     np.testing.assert_allclose(run_in_node(body, pack_array(plane)), np.ravel(wanted), atol=1e-6)
 
 
