@@ -106,7 +106,8 @@ APPLY = {
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
     | {"legend", "number_text", "png", "text", "tiles"},
-    "formats": {"load", "presets", "toml_file", "toml_filters", "toml_layers", "toml_schema", "toml_weights"},
+    "formats": {"load", "presets", "toml_file", "toml_filters", "toml_layers", "toml_schema", "toml_text"}
+    | {"toml_weights"},
     "nn": {"activations", "array_maps", "band_height", "bands", "combinations", "concat", "feature_maps", "forward"}
     | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes"}
     | {"statistics"},

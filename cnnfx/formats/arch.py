@@ -30,13 +30,18 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.formats.toml_file import FILE_KEYS, has_untrained_filters, parse_network
-from cnnfx.formats.toml_schema import Location, Table, read_toml
+from cnnfx.formats.toml_schema import Location, Table
+from cnnfx.formats.toml_text import read_toml
 from cnnfx.nn.network import Network
+from cnnfx.system.limits import (
+    MAX_ALL_FILTERS,
+    MAX_KERNEL_SIDE,
+    MAX_LAYER_WEIGHTS,
+    MAX_LAYERS,
+    MAX_RANDOM_FILTERS,
+    check_limit,
+)
 
-MAX_FILTERS = 4096
-"""The most filters without weights in one layer."""
-MAX_SIZE_PIXELS = 255
-"""The most rows or columns of a filter without weights."""
 DEFAULT_WIDTHS = (24, 48)
 """The number of filters of each layer of the default network."""
 DEFAULT_KERNEL_SIZE = 5
@@ -125,7 +130,13 @@ def parse_arch(values: Mapping[str, Any], location: Location, name: str) -> Arch
         if key in values:
             raise location.at(key).error("the data set gives it. Remove it from the arch file.")
     tables = Table(values, location, values).tables("layer")
-    read = [_read_layer(table, location.at(f"layer {number}")) for number, table in enumerate(tables, 1)]
+    check_limit(location.text, "layers", len(tables), MAX_LAYERS)
+    read: list[_ReadLayer] = []
+    filters = 0
+    for number, table in enumerate(tables, 1):
+        read.append(_read_layer(table, location.at(f"layer {number}")))
+        filters += read[-1].random
+        check_limit(location.text, "filters in all layers", filters, MAX_ALL_FILTERS)
     network = parse_network({**values, "layer": [layer.table for layer in read]}, location, name)
     _check_trainable(network, location)
     counts = [len(layer.filter_names) for layer in network.layers]
@@ -188,17 +199,19 @@ def _read_layer(values: Mapping[str, Any], location: Location) -> _ReadLayer:
     return _ReadLayer(table, count, np.array([*trainable, *[True] * count], bool))
 
 
-def _read_size(values: Mapping[str, Any], location: Location) -> tuple[int, list[list[int]]]:
+def _read_size(values: Mapping[str, Any], location: Location) -> tuple[int, NDArray[np.float64]]:
     """Return the number of filters without weights, and zeros of their size."""
     for key, other in (("filters", "size"), ("size", "filters")):
         if key in values and other not in values:
             raise location.error(f"{key} needs {other} too, such as filters = 16 and size = 5.")
     if "filters" not in values:
-        return 0, []
+        return 0, np.zeros((0, 0))
     size = values["size"]
     sizes = size if isinstance(size, list) and len(size) == 2 else [size, size]
-    rows, columns = (_whole(side, MAX_SIZE_PIXELS, location.at("size")) for side in sizes)
-    return _whole(values["filters"], MAX_FILTERS, location.at("filters")), [[0] * columns] * rows
+    rows, columns = (_whole(side, MAX_KERNEL_SIDE, location.at("size")) for side in sizes)
+    count = _whole(values["filters"], MAX_RANDOM_FILTERS, location.at("filters"))
+    check_limit(location.text, "weights", count * rows * columns, MAX_LAYER_WEIGHTS)
+    return count, np.zeros((rows, columns))
 
 
 def _whole(value: Any, most: int, location: Location) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 from cnnfx.errors import FileError
 from cnnfx.formats.presets import find_preset
 from cnnfx.formats.toml_file import has_untrained_filters, parse_network
-from cnnfx.formats.toml_schema import Location, read_toml
+from cnnfx.formats.toml_schema import Location
+from cnnfx.formats.toml_text import read_toml
 from cnnfx.nn.network import Network
 
 

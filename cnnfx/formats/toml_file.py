@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,14 @@ from cnnfx.nn.input import CHANNELS, Input
 from cnnfx.nn.joins import JOINS, joined_names
 from cnnfx.nn.layers import INPUT, Layer
 from cnnfx.nn.network import Network
+from cnnfx.system.limits import (
+    MAX_ALL_CHANNELS,
+    MAX_ALL_FILTERS,
+    MAX_CHANNELS,
+    MAX_LAYERS,
+    MAX_WEIGHTS,
+    check_limit,
+)
 from cnnfx.system.sizes import counted, size_text
 
 if TYPE_CHECKING:
@@ -26,8 +35,12 @@ GRAPH_KEYS = ("name", "from", "join")
 """The keys of a layer's table that say what it reads, and how other layers name it."""
 RESERVED_NAMES = (INPUT, "all")
 """What a layer cannot be called: the name of the image, and that of all layers."""
-MAX_JOINED_CHANNELS = 1 << 16
-"""The most input channels of a layer that joins others; layers that each join one twice would double them endlessly."""
+TOTAL_LIMITS = {
+    "channels in all layers": MAX_ALL_CHANNELS,
+    "filters in all layers": MAX_ALL_FILTERS,
+    "weights": MAX_WEIGHTS,
+}
+"""The limits of what all layers of a file have together."""
 CHANNEL_NAMES: dict[str, Names | None] = {"auto": None, "gray": (GRAY,), "rgb": ("red", "green", "blue")}
 """The names of the image's channels, by the `channels` of the input."""
 
@@ -110,6 +123,7 @@ def _layer_tables(top: Table) -> list[Any]:
             correct = "[[layer.filter]] under its [[layer]]" if key == "filter" else "it under its [[layer]]"
             raise top.location.error(f"{key} is outside the layers. Write {correct}.")
     tables = top.tables("layer")
+    check_limit(top.location.text, "layers", len(tables), MAX_LAYERS)
     if not tables:
         raise top.at("layer").error("there are no layers. Write at least one [[layer]].")
     return tables
@@ -127,6 +141,7 @@ def _parse_layers(
         raise top.location.error(str(error)) from error
 
     layers: list[Layer] = []
+    totals: Counter[str] = Counter()
     for table, place, sources in zip(tables, graph, layer_sources(graph), strict=True):
         channels = [image if each == 0 else layers[each - 1].channel_names for each in sources]
         inputs = _inputs(table, place, channels, of_image=sources == (0,))
@@ -136,7 +151,18 @@ def _parse_layers(
 
             layer = reads_rgb(layer, table.location)
         layers.append(layer)
+        _add_to_totals(totals, layer, table)
+        for what, limit in TOTAL_LIMITS.items():
+            check_limit(top.location.text, what, totals[what], limit)
     return tuple(layers)
+
+
+def _add_to_totals(totals: Counter[str], layer: Layer, table: Table) -> None:
+    """Add the channels, filters and weights of a layer to those of the file."""
+    totals["channels in all layers"] += len(layer.channel_names)
+    if layer.conv is not None:
+        totals["filters in all layers"] += len(layer.filter_names)
+        totals["weights"] += layer.conv.weights.size if "filter" in table else 0
 
 
 def _layer_table(values: Any, location: Location, number: int) -> Table:
@@ -175,8 +201,8 @@ def _inputs(table: Table, place: Layer, channels: Sequence[Names | None], of_ima
     known = [names for names in channels if names]
     if len(known) < len(channels):
         return Inputs(None, title, of_image)
-    if sum(map(len, known)) > MAX_JOINED_CHANNELS:
-        raise table.location.error(f"it joins more than {MAX_JOINED_CHANNELS:,} channels, the limit.")
+    # Layers that each join one twice would double the channels endlessly.
+    check_limit(table.location.text, "joined channels", sum(map(len, known)), MAX_CHANNELS)
     if place.join != "concat" and len({len(names) for names in known}) > 1:
         counts = [f"{name} has {len(names)}" for name, names in zip(place.sources, known, strict=True)]
         needed = f'join = "{place.join}" needs inputs with the same number of channels'

@@ -21,7 +21,9 @@ from cnnfx.formats.toml_weights import (
 from cnnfx.nn.concat import Filters, center, common_size, concat_filters
 from cnnfx.nn.layers import ALL_CHANNELS
 from cnnfx.nn.selection import listed_names
+from cnnfx.system.limits import MAX_FILTERS, MAX_LAYER_WEIGHTS, check_limit
 from cnnfx.system.sizes import counted
+from cnnfx.system.text import shortened
 
 Names = tuple[str, ...]
 
@@ -83,7 +85,13 @@ def parse_filters(table: Table, below: Inputs) -> ParsedFilters:
     tables = table.tables("filter")
     if not tables:
         raise table.location.error("there are no filters. Write at least one [[filter]] with weights.")
-    filters = [_parse_filter(values, table.location, number, below) for number, values in enumerate(tables, 1)]
+    check_limit(table.location.text, "filters", len(tables), MAX_FILTERS)
+    filters: list[_Filter] = []
+    count = 0
+    for number, values in enumerate(tables, 1):
+        filters.append(_parse_filter(values, table.location, number, below))
+        count += filters[-1].weights.size
+        check_limit(table.location.text, "weights", count, MAX_LAYER_WEIGHTS)
     names = tuple(parsed.name for parsed in filters)
     check_unique(names, table.location, "filters")
     try:
@@ -131,8 +139,8 @@ def _parse_weights(table: Table) -> tuple[NDArray[np.float64], Names | None]:
         raise table.location.error("weights are missing. Write a matrix: weights = [[-1, 0, 1]].")
     value, location = table.values["weights"], table.at("weights")
     if is_list_of_matrices(value):
-        return _stack(parse_matrices(value, location)), None
-    return _stack([parse_matrix(value, location)]), (ALL_CHANNELS,)
+        return _stack(parse_matrices(value, location), location), None
+    return parse_matrix(value, location)[np.newaxis, np.newaxis], (ALL_CHANNELS,)
 
 
 def _parse_inputs(table: Table) -> tuple[NDArray[np.float64], Names]:
@@ -143,13 +151,19 @@ def _parse_inputs(table: Table) -> tuple[NDArray[np.float64], Names]:
         raise location.error(
             "no channel is named. Write { top = [[1]] } with the names of channels of the layer below."
         )
-    kernels = [parse_channel_weights(kernel, location.at(f'"{name}"')) for name, kernel in value.items()]
-    return _stack(kernels), tuple(value)
+    kernels: list[Matrix] = []
+    count = 0
+    for name, kernel in value.items():
+        kernels.append(parse_channel_weights(kernel, location.at(f'"{shortened(name)}"')))
+        count += kernels[-1].size
+        check_limit(location.text, "weights", count, MAX_LAYER_WEIGHTS)
+    return _stack(kernels, location), tuple(value)
 
 
-def _stack(matrices: list[Matrix]) -> NDArray[np.float64]:
+def _stack(matrices: list[Matrix], location: Location) -> NDArray[np.float64]:
     """Return C matrices, centered in zeros where they are smaller than others, as weights `(1, C, kh, kw)`."""
     size = common_size(matrices)
+    check_limit(location.text, "weights", len(matrices) * size[0] * size[1], MAX_LAYER_WEIGHTS)
     return np.stack([center(matrix, size) for matrix in matrices])[np.newaxis]
 
 
@@ -162,7 +176,7 @@ def _check_inputs(table: Table, count: int, inputs: Names | None, known: Names, 
     for name in inputs or ():
         if name not in known and name != ALL_CHANNELS:
             hint = suggestion(name, known, f"{title[0].upper()}{title[1:]} has")
-            raise table.at("inputs").error(f'unknown channel "{name}". {hint}')
+            raise table.at("inputs").error(f'unknown channel "{shortened(name)}". {hint}')
 
 
 def _parse_scale(table: Table) -> float:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.toml_schema import Location, Table, check_unique, describe, finite, read_text
+from cnnfx.formats.toml_schema import Location, Table, check_unique, describe, finite
 from cnnfx.formats.toml_tensors import file_beside
+from cnnfx.formats.toml_text import read_text
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Conv, Layer
 

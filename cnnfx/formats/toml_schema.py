@@ -1,86 +1,21 @@
-"""TOML files as tables whose values are read by key and type; errors name the file, the key and what is allowed."""
+"""Tables of TOML files, whose values are read by key and type; errors name the file, the key and what is allowed."""
 
 from __future__ import annotations
 
 import math
-import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnfx.errors import FileError
 from cnnfx.nn.selection import listed_names
+from cnnfx.system.limits import MAX_NAME_CHARACTERS, check_limit
 from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean
+from cnnfx.system.text import shortened, shown
 
-MAX_FILE_BYTES = 10_000_000
-"""The size of the largest TOML file that is read, in bytes."""
-MAX_SHOWN_CHARACTERS = 40
-"""The most characters of a text in a file that a message repeats."""
 MAX_FLOAT32 = 3.4028234663852886e38
 """The largest magnitude of a number in a file: larger ones would be infinite as float32."""
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read the tables of a TOML file.
-
-    Raises
-    ------
-    FileError
-        If the file does not exist, is a folder, cannot be read, is larger than `MAX_FILE_BYTES`, or is not UTF-8 or
-        TOML; the message gives the line where it can.
-    """
-    import tomllib  # only where a file is read
-
-    text = read_text(path)
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise FileError(f"{path}: the arrays or tables are nested too deeply.") from None
-    except ValueError as error:
-        raise FileError(_syntax_message(path, str(error))) from error
-
-
-def read_text(path: Path) -> str:
-    """Read a text file; the errors are those of `read_toml`."""
-    return _decode(_read_bytes(path), path)
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        raise FileError(f"{path}: there is no such file. Check the path, or name a preset.") from None
-    except (OSError, ValueError) as error:
-        if path.is_dir():
-            raise FileError(
-                f"{path}: this is a folder. Give a filter file in it, or name the folder in CNNFX_FILTERS."
-            ) from None
-        raise FileError(f"{path}: the file cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise FileError(
-            f"{path}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB, the limit for filter files."
-        )
-    return data
-
-
-def _decode(data: bytes, path: Path) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FileError(
-            f"{path}:{line}: byte {data[error.start]:#04x} is not UTF-8. Save the file as UTF-8 text."
-        ) from None
-
-
-def _syntax_message(path: Path, message: str) -> str:
-    """Return `file:line:column: what` for the message `what (at line 3, column 1)` of tomllib."""
-    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
-    if found:
-        return f"{path}:{found[2]}:{found[3]}: {found[1]}."
-    return f"{path}: {message.replace(' (at end of document)', ' at the end of the file')}."
 
 
 class Location(NamedTuple):
@@ -94,12 +29,16 @@ class Location(NamedTuple):
 
     def at(self, step: str) -> Location:
         """Return a location within this one."""
-        return Location(self.file, (*self.steps, step))
+        return Location(self.file, (*self.steps, shortened(step)))
+
+    @property
+    def text(self) -> str:
+        """The file and the steps, as messages begin."""
+        return f"{self.file}: {', '.join(self.steps)}" if self.steps else self.file
 
     def error(self, message: str) -> FileError:
         """Return an error with a message about this location."""
-        where = f"{self.file}: {', '.join(self.steps)}" if self.steps else self.file
-        return FileError(f"{where}: {message}")
+        return FileError(f"{self.text}: {message}")
 
 
 class Table:
@@ -124,7 +63,8 @@ class Table:
             raise location.error(f"found {describe(values)}; a table is needed here.")
         for key in values:
             if key not in allowed:
-                raise location.error(f'unknown key "{key}". {did_you_mean(key, allowed, "Allowed here are")}')
+                hint = did_you_mean(key, allowed, "Allowed here are")
+                raise location.error(f'unknown key "{shortened(key)}". {hint}')
         self.values: Mapping[str, Any] = values
         self.location = location
 
@@ -157,7 +97,7 @@ class Table:
         value = self.text(key, default)
         if value not in allowed:
             hint = f"Allowed are {', '.join(allowed)}. {did_you_mean(value, allowed)}".rstrip()
-            raise self.at(key).error(f'"{value}" is not known. {hint}')
+            raise self.at(key).error(f'"{shortened(value)}" is not known. {hint}')
         return value
 
     def name(self, key: str, default: str | None = None) -> str:
@@ -165,8 +105,9 @@ class Table:
         if key not in self.values and default is None:
             raise self.location.error(f'{key} is missing. Write {key} = "…".')
         value = self.text(key, default or "")
+        check_limit(self.at(key).text, "characters in a name", len(value), MAX_NAME_CHARACTERS)
         if not value.strip() or not value.isprintable() or value == "*":
-            raise self.at(key).error(f'{value!r} cannot be a name. A name is a line of text, and not "*".')
+            raise self.at(key).error(f'{shown(value)} cannot be a name. A name is a line of text, and not "*".')
         return value
 
     def number(self, key: str, default: float) -> float:
@@ -223,8 +164,8 @@ def check_unique(names: Sequence[str], location: Location, what: str) -> None:
         If two are.
     """
     if len(set(names)) < len(names):
-        name = next(name for index, name in enumerate(names) if name in names[:index])
-        raise location.error(f'two {what} are called "{name}". Give each its own name.')
+        name = next(name for name, count in Counter(names).items() if count > 1)
+        raise location.error(f'two {what} are called "{shortened(name)}". Give each its own name.')
 
 
 def suggestion(name: str, known: Sequence[str], otherwise: str) -> str:
@@ -241,12 +182,9 @@ def describe(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        shown = value if len(value) <= MAX_SHOWN_CHARACTERS else f"{value[:MAX_SHOWN_CHARACTERS]}…"
-        return f'the text "{shown}"'
-    if isinstance(value, int) and value.bit_length() > 4 * MAX_SHOWN_CHARACTERS:
-        return "a number with too many digits"
+        return f'the text "{shortened(value)}"'
     if isinstance(value, int | float):
-        return f"the number {value}"
+        return f"the number {shown(value)}"
     if isinstance(value, list):
         return f"an array of {counted(len(value), 'value')}" if value else "an empty array"
     return "a table" if isinstance(value, dict) else "a date or time"

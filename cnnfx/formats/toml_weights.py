@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.formats.toml_schema import MAX_FLOAT32, Location, Table, describe, finite
-from cnnfx.nn.concat import center, common_size
+from cnnfx.system.limits import MAX_OFFSET_PIXELS
 from cnnfx.system.sizes import counted
 
 Matrix = NDArray[np.float64]
 
-MAX_OFFSET_PIXELS = 255
-"""The largest offset of a matrix from the filter's center along each axis, in pixels."""
 OFFSET_KEYS = ("weights", "at")
 """The keys of a table that gives a matrix an offset."""
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?"
 _FRACTION = rf"({_NUMBER})(?:/({_NUMBER}))?"
 
 
@@ -45,12 +44,19 @@ def parse_matrix(value: Any, location: Location) -> Matrix:
     FileError
         If it is not an array of rows of finite numbers, all of one length; the message names the row and the number.
     """
+    if isinstance(value, np.ndarray):  # of filters without weights
+        return value
     if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
         raise location.error(f"found {_first_non_row(value)}; a matrix is needed here: [[1, 2], [3, 4]].")
     if not value or not value[0]:
         raise location.error("the matrix is empty. Write at least one number: [[1]].")
     if problem := ragged_rows(value):
         raise location.error(problem)
+    if {type(number) for row in value for number in row} <= {int, float}:
+        with suppress(OverflowError):
+            matrix = np.array(value, np.float64)
+            if np.abs(matrix).max() <= MAX_FLOAT32:  # false for NaN
+                return matrix
     return np.array([_parse_row(row, location, number) for number, row in enumerate(value, 1)], np.float64)
 
 
@@ -103,21 +109,25 @@ def parse_channel_weights(value: Any, location: Location) -> Matrix:
         If it is none of these, or something in it is missing, unknown or of the wrong type.
     """
     if isinstance(value, dict):
-        return _parse_table(value, location)
+        return _at_offsets([_parse_table(value, location)])
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        kernels = [_parse_table(item, location.at(f"table {number}")) for number, item in enumerate(value, 1)]
-        size = common_size(kernels)
-        total: Matrix = np.sum([center(kernel, size) for kernel in kernels], axis=0)
-        return total
+        return _at_offsets([_parse_table(item, location.at(f"table {number}")) for number, item in enumerate(value, 1)])
     return parse_matrix(value, location)
 
 
-def _parse_table(value: Any, location: Location) -> Matrix:
+class _Placed(NamedTuple):
+    """A matrix, and its offsets (down, right) from the center."""
+
+    matrix: Matrix
+    offsets: list[tuple[int, int]]
+
+
+def _parse_table(value: Any, location: Location) -> _Placed:
     table = Table(value, location, OFFSET_KEYS)
     for key, verb in zip(OFFSET_KEYS, ("are", "is"), strict=True):
         if key not in table:
             raise location.error(f"{key} {verb} missing. Write {{ weights = [[1]], at = [down, right] }}.")
-    return _at_offsets(parse_matrix(value["weights"], table.at("weights")), _parse_offsets(value["at"], table.at("at")))
+    return _Placed(parse_matrix(value["weights"], table.at("weights")), _parse_offsets(value["at"], table.at("at")))
 
 
 def _parse_offsets(value: Any, location: Location) -> list[tuple[int, int]]:
@@ -143,11 +153,14 @@ def _no_offset(found: Any, location: Location) -> FileError:
     )
 
 
-def _at_offsets(matrix: Matrix, offsets: list[tuple[int, int]]) -> Matrix:
-    """Return the smallest kernel with the matrix at each offset from its center, and the sum where they overlap."""
-    rows, columns = np.abs(offsets).max(axis=0).tolist()
-    centered = center(matrix, (matrix.shape[0] + 2 * rows, matrix.shape[1] + 2 * columns))
-    kernel = np.zeros_like(centered)
-    for offset in offsets:
-        kernel += np.roll(centered, offset, (0, 1))
+def _at_offsets(parts: Sequence[_Placed]) -> Matrix:
+    """Return the smallest kernel with each matrix at its offsets from the center, and the sum where they overlap."""
+    sizes = [part.matrix.shape + 2 * np.abs(part.offsets).max(axis=0) for part in parts]
+    kernel = np.zeros(np.max(sizes, axis=0))
+    for matrix, offsets in parts:
+        # The middle of k rows is row (k - 1) // 2, as in `cnnfx.nn.concat.center`.
+        (top, left) = ((total - 1) // 2 - (own - 1) // 2 for total, own in zip(kernel.shape, matrix.shape, strict=True))
+        rows, columns = matrix.shape
+        for down, right in offsets:
+            kernel[top + down : top + down + rows, left + right : left + right + columns] += matrix
     return kernel

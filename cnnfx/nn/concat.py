@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import ALL_CHANNELS, Combination, Conv, Layer
 from cnnfx.nn.network import Network
+from cnnfx.system.limits import MAX_LAYER_WEIGHTS, check_limit
 from cnnfx.system.sizes import pair_text, size_text
-
-MAX_LAYER_WEIGHTS = 2**26
-"""The most weights of a concatenated layer: all kernels are padded with zeros to the size of the largest."""
 
 
 def concat(networks: Sequence[Network]) -> Network:
@@ -174,11 +172,13 @@ def concat_filters(parts: Sequence[Filters]) -> tuple[NDArray[Any], tuple[str, .
     channels = len(inputs) if inputs else max(part.weights.shape[1] for part in parts)
     size = common_size(part.weights for part in parts)
     count = sum(len(part.weights) for part in parts)
-    if count * channels * size[0] * size[1] > MAX_LAYER_WEIGHTS:
-        raise ArgumentError(
-            f"{count} filters of {size_text(size)} on {_input_channels(channels)} are more than "
-            f"{MAX_LAYER_WEIGHTS:,} weights."
-        )
+    check_limit(
+        f"{count} filters of {size_text(size)} on {_input_channels(channels)}",
+        "weights",
+        count * channels * size[0] * size[1],
+        MAX_LAYER_WEIGHTS,
+        error=ArgumentError,
+    )
     return np.concatenate([_on_inputs(part, center(part.weights, size), channels, inputs) for part in parts]), inputs
 
 

@@ -8,6 +8,9 @@ from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import INPUT, Layer
 from cnnfx.system.suggest import did_you_mean
 
+MAX_CYCLE_LAYERS = 8
+"""The most layers of a cycle that a message names."""
+
 
 def layer_sources(layers: Sequence[Layer]) -> tuple[tuple[int, ...], ...]:
     """Return for each layer the numbers of those that it reads, counted from 1; 0 is the image."""
@@ -57,6 +60,8 @@ def _check_source(layers: Sequence[Layer], numbers: dict[str, int], number: int,
     cycle = _path(layers, numbers, numbers[name], number)
     if cycle:
         titles = [layers[each - 1].name or f"layer {each}" for each in [number, *cycle]]
+        if len(titles) > MAX_CYCLE_LAYERS:
+            titles[MAX_CYCLE_LAYERS - 2 : -1] = [f"{len(titles) - MAX_CYCLE_LAYERS + 1} others"]
         raise ArgumentError(
             f"{owner} is part of a cycle: {' reads '.join(titles)}. A layer cannot read its own output."
         )

@@ -20,14 +20,30 @@ MAX_LAYERS = 2_000
 """The most layers of a network in a file."""
 MAX_FILTERS = 10_000
 """The most filters of a layer in a file."""
+MAX_LAYER_WEIGHTS = 1 << 24
+"""The most weights of the matrices of a layer, padded with zeros to the size of the largest."""
+MAX_WEIGHTS = 1 << 25
+"""The most weights of the matrices of all layers in a filter file. Tensors in a file of their own do not count."""
+MAX_OFFSET_PIXELS = 255
+"""The largest offset of a matrix from the filter's center along each axis, in pixels."""
+MAX_RANDOM_FILTERS = 4096
+"""The most filters without weights in one layer of an arch file."""
+MAX_KERNEL_SIDE = 255
+"""The most rows or columns of a filter without weights in an arch file."""
 MAX_CHANNELS = 65_536
 """The most channels of an array or of the input of a layer in a file."""
+MAX_ALL_FILTERS = 100_000
+"""The most filters of all layers of a file."""
+MAX_ALL_CHANNELS = 1_000_000
+"""The most output channels of all layers of a file together, those that join others included."""
 MAX_CLASSES = 10_000
 """The most classes of a network or a data set."""
 MAX_KERNEL_NUMBERS = 65_536
 """The most numbers of a kernel typed as text."""
+MAX_KERNEL_CHARACTERS = 1_000_000
+"""The most characters of a kernel typed as text."""
 MAX_DIGITS = 400
-"""The most characters of one number in a text, which is more than any float64 needs."""
+"""The most characters of one number of such a kernel."""
 MAX_NAME_CHARACTERS = 1_000
 """The most characters of a name in a file."""
 MAX_NESTING = 32

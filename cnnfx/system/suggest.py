@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cnnfx.errors import ArgumentError
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 MAX_LISTED_NAMES = 24
 """The most names that a suggestion lists."""
+MAX_COMPARED_CHARACTERS = 100
+"""The most characters of names that are compared, which takes time with the product of their lengths."""
+MAX_COMPARED_NAMES = 2_000
+"""The most names that one is compared with."""
 
 
 def choose_name(argument: str, given: object, names: Mapping[str, tuple[str, ...]], otherwise: str = "") -> str:
@@ -66,9 +71,12 @@ def closest_names(name: str, known: Iterable[str], count: int = 1) -> list[str]:
     """Return at most `count` of the known names that are similar to `name`, the most similar first; case is ignored."""
     from difflib import get_close_matches  # needed only for messages
 
+    if len(name) > MAX_COMPARED_CHARACTERS:
+        return []
     by_lower: dict[str, str] = {}
-    for one in known:
-        by_lower.setdefault(one.lower(), one)
+    for one in islice(known, MAX_COMPARED_NAMES):
+        if len(one) <= MAX_COMPARED_CHARACTERS:
+            by_lower.setdefault(one.lower(), one)
     return [by_lower[found] for found in get_close_matches(name.lower(), by_lower, count)]
 
 

@@ -8,6 +8,8 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2
 """Control characters, line separators, characters that reverse the direction of the text after them, and surrogates,
 which stand for bytes of a file name that are not valid text. On a terminal they clear the screen, forge lines of output
 or hide a file's ending."""
+MAX_SHOWN_CHARACTERS = 60
+"""The most characters of a wrong value that a message shows."""
 
 
 def printable(text: str) -> str:
@@ -23,3 +25,16 @@ def printable(text: str) -> str:
 def printable_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return names, each as `printable` returns it. So networks and datasets have no names that change a terminal."""
     return tuple(map(printable, names)) if names else names
+
+
+def shortened(text: str, most: int = MAX_SHOWN_CHARACTERS) -> str:
+    """Return a text of at most `most` characters: of a longer one the first, then "…"."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def shown(value: object) -> str:
+    """Return the `repr` of a wrong value for a message, shortened to `MAX_SHOWN_CHARACTERS`."""
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python refuses to write whole numbers of over 4,300 digits
+        return "a number of too many digits"

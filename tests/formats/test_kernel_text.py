@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,8 +87,19 @@ def test_a_kernel_is_a_network_of_one_filter_for_all_channels():
             '"3x3>" before the colon is not a size such as 3x3. Rotated kernels (@, <, >) are not supported. '
             f"{EXAMPLE}",
         ),
-        ("999x999: 1", "998,001 numbers are too many; the limit is 65,536."),
-        ("1 " * 65537, "65,537 numbers are too many; the limit is 65,536."),
+        ("999x999: 1", "it has 998,001 numbers; the limit is 65,536."),
+        ("1 " * 65537, "it has 65,537 numbers; the limit is 65,536."),
+        ("1" * 401, "row 1, number 1: it has 401 characters in a number; the limit is 400."),
+        ("1 2; 3 " + "1" * 30_000 + "x", "row 2, number 2: it has 30,001 characters in a number; the limit is 400."),
+        ("1" * 1_000_001, "it has 1,000,001 characters; the limit is 1,000,000."),
+        ("1,5; 2,5", '"1,5" may be one number or two. Write 1.5 for one, "1 5" for two.'),
+        ("-0,25", '"-0,25" may be one number or two. Write -0.25 for one, "-0 25" for two.'),
+        ("1,2\n3,4\n", '"1,2" may be one number or two. Write 1.2 for one, "1 2" for two.'),
+        (
+            "1 2 3; 0,5 1 0,5",
+            "row 2: its numbers are separated by commas and by blanks. Write decimals with a point, and blanks or "
+            "commas between numbers.",
+        ),
     ],
 )
 def test_an_invalid_kernel_is_refused_with_its_row_and_number(text, message):
@@ -147,3 +160,26 @@ def test_other_brackets_are_refused(text):
 def test_a_ragged_list_is_refused_by_its_row():
     with pytest.raises(ArgumentError, match=r"^kernel: row 2 has 1 number, row 1 has 2\."):
         parse_kernel("[[1,0],[0]]")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("1,-5; 2,-5", [[1, -5], [2, -5]]),
+        ("1, 5; 2, 5", [[1, 5], [2, 5]]),
+        ("1,0;0,-1", [[1, 0], [0, -1]]),
+        ("0,1,0;1,1,1", [[0, 1, 0], [1, 1, 1]]),
+        ("[[1,5],[2,5]]", [[1, 5], [2, 5]]),
+        ("2x2: 1,5 2,5", [[1, 5], [2, 5]]),
+    ],
+)
+def test_commas_that_cannot_be_decimal_separate_numbers(text, rows):
+    assert weights(text) == rows
+
+
+@pytest.mark.parametrize("text", ["[[1]" + " " * 50_000 + "x", "[[1" + "]" * 50_000 + "x", "1" + " " * 50_000 + "x"])
+def test_a_long_text_is_refused_at_once(text):
+    start = time.process_time()
+    with pytest.raises(ArgumentError):
+        parse_kernel(text)
+    assert time.process_time() - start < 1

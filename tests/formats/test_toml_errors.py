@@ -17,6 +17,7 @@ from cnnfx.formats.toml_file import parse_network
 from cnnfx.formats.toml_schema import Location
 from cnnfx.nn.network import Network
 
+LONG = "k" * 3000
 ONE_FILTER = '[[filter]]\nname = "a"\nweights = [[1]]\n'
 TWO_FILTERS = ONE_FILTER + '[[filter]]\nname = "b"\nweights = [[1]]\n'
 IN_FILTER_A = 'bad.toml: layer 1, filter "a"'
@@ -59,7 +60,16 @@ FILES = [
     ("stride = 2\n[[layer]]\n", "bad.toml: stride is outside the layers. Write it under its [[layer]]."),
     ("a = \n", "bad.toml:1:5: Invalid value."),
     ("[[filter]]\nweights = [[1, 2]", "bad.toml: Unclosed array at the end of the file."),
-    ("x = " + "[" * 100_000, "bad.toml: the arrays or tables are nested too deeply."),
+    ("x = " + "[" * 100_000, "bad.toml:1: it has 100,000 arrays and tables inside each other; the limit is 32."),
+    ("\n" + "[" * 10 + "\n" + "[" * 23 + "]" * 33, "bad.toml:3: it has 33 arrays and tables inside each other; the limit is 32."),
+    ("x = '''\n[[[[\n'''\na" + ".b" * 50_000 + " = 1", "bad.toml:4: it has 50,001 parts in a key; the limit is 32."),
+    ("[a" + ' . "b" ' * 40 + "]", "bad.toml:1: it has 41 parts in a key; the limit is 32."),
+    ("stride = 0x" + "f" * 9000, "bad.toml:1: it has 9,000 digits in a whole number; the limit is 16."),
+    ("stride = 0o" + "7" * 23, "bad.toml:1: it has 23 digits in a whole number; the limit is 22."),
+    ("stride = 0b" + "1" * 65, "bad.toml:1: it has 65 digits in a whole number; the limit is 64."),
+    ("stride = -" + "1" * 20, "bad.toml:1: it has 20 digits in a whole number; the limit is 19."),
+    (LONG + " = 1", f'bad.toml: unknown key "{LONG[:59]}…". Allowed here are name, description, source, tensors, input, classes, filter, stride, dilation, padding, border, combine, activation, slope, local_response, pool, weights, bias, names, groups, dense, size, batch_norm, layer.'),
+    (f"name = '{LONG[:1001]}'\n" + ONE_FILTER, "bad.toml: name: it has 1,001 characters in a name; the limit is 1,000."),
     (b"name = 'a'\n# caf\xe9\n", "bad.toml:2: byte 0xe9 is not UTF-8. Save the file as UTF-8 text."),
     ("strid = 2\n" + ONE_FILTER, 'bad.toml: unknown key "strid". Did you mean "stride"?'),
     ("[[layer]]\nzzz = 1", 'bad.toml: layer 1: unknown key "zzz". Allowed here are filter, stride, dilation, padding, border, combine, activation, slope, local_response, pool, weights, bias, names, groups, dense, size, batch_norm, name, from, join.'),
@@ -89,7 +99,7 @@ FILTERS = [
     (with_filter("weights = [[1], [nan]]"), f"{IN_FILTER_A}, weights, row 2, number 1: found nan; a finite number is needed here."),
     (with_filter("weights = [[-inf]]"), f"{IN_FILTER_A}, weights, row 1, number 1: found -inf; a finite number is needed here."),
     (with_filter("weights = [[1e39]]"), f"{IN_FILTER_A}, weights, row 1, number 1: found the number 1e+39; a number of magnitude 3.4e38 or less is needed here."),
-    (with_filter("weights = [[1" + "0" * 400 + "]]"), f"{IN_FILTER_A}, weights, row 1, number 1: found a number with too many digits; a number of magnitude 3.4e38 or less is needed here."),
+    (with_filter("weights = [[1" + "0" * 400 + "]]"), "bad.toml:3: it has 401 digits in a whole number; the limit is 19."),
     (with_filter("weights = [[1e30]]\nscale = 1e30"), f"{IN_FILTER_A}, scale: the scaled weights are larger than 3.4e38."),
     (with_filter("weights = [[1]]\nscale = 'x'"), f'{IN_FILTER_A}, scale: found the text "x"; a number or a fraction such as "1/9" is needed here.'),
     (with_filter("weights = [[1]]\nbias = '1'"), f'{IN_FILTER_A}, bias: found the text "1"; a number is needed here.'),

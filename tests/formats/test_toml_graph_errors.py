@@ -88,7 +88,7 @@ GRAPHS = [
     ("[input]\nchannels = 'rgb'\nsize = 8\n[[layer]]\nname = 'a'\npool = 'max:2'\n" + B + 'from = ["a", "input"]', 'layer b of bad: its inputs do not fit together (concat): a has 3 channels of 4×4, input has 3 channels of 8×8.'),
     ("[input]\nchannels = 'gray'\nsize = 2\n" + A + B + "weights = [[[[1, 1, 1]]]]", 'layer b of bad: kernel of 3×1 is larger than the image of 2×2; use a smaller kernel, a larger image or padding="same". The smallest image that bad takes is 3×1.'),
     ("[[layer]]\nactivation = 'relu'\ncombine = [{ name = 'm', kind = 'norm', of = ['a'] }]", 'layer 1, combine "m", of: unknown filter "a".'),
-    (doubled(30), 'layer d17: it joins more than 65,536 channels, the limit.'),
+    (doubled(30), 'layer d17: it has 131,072 joined channels; the limit is 65,536.'),
 ]  # fmt: skip
 
 TENSORS = [

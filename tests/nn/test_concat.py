@@ -177,4 +177,7 @@ def test_a_combination_of_a_later_network_is_made_from_its_own_filters():
 def test_a_layer_with_too_many_weights_is_refused():
     with pytest.raises(ArgumentError) as caught:
         concat_filters([Filters("a", np.zeros((1, 1, 9000, 1))), Filters("b", np.zeros((1, 1, 1, 9000)))])
-    assert str(caught.value) == "2 filters of 9000×9000 on 1 input channel are more than 67,108,864 weights."
+    assert (
+        str(caught.value)
+        == "2 filters of 9000×9000 on 1 input channel: it has 162,000,000 weights; the limit is 16,777,216."
+    )
