@@ -173,7 +173,7 @@ def concat_filters(parts: Sequence[Filters]) -> tuple[NDArray[Any], tuple[str, .
     size = common_size(part.weights for part in parts)
     count = sum(len(part.weights) for part in parts)
     check_limit(
-        f"{count} filters of {size_text(size)} on {_input_channels(channels)}",
+        f"a layer of {count} filters of {size_text(size)} on {_input_channels(channels)}",
         "weights",
         count * channels * size[0] * size[1],
         MAX_LAYER_WEIGHTS,

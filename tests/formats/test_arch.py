@@ -160,3 +160,17 @@ def test_what_cannot_be_trained_is_reported(arch, tmp_path, text, message) -> No
 
 def test_the_activations_that_can_be_trained_are_those_of_the_training() -> None:
     assert set(TRAINED_ACTIVATIONS) == {"none", *backprop.ACTIVATIONS}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("filters = 4096\nsize = 255\n", "layer 1: it has 266,342,400 weights; the limit is 16,777,216."),
+        ("[[layer]]\nfilters = 4096\nsize = 1\n" * 25, "it has 102,400 filters in all layers; the limit is 100,000."),
+        ("[[layer]]\nfilters = 1\nsize = 1\n" * 2001, "it has 2,001 layers; the limit is 2,000."),
+    ],
+)
+def test_a_small_file_of_a_huge_network_is_refused(arch, tmp_path, text, message) -> None:
+    with pytest.raises(FileError) as caught:
+        arch(text)
+    assert str(caught.value) == f"{tmp_path / 'net.toml'}: {message}"

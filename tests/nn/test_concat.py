@@ -179,5 +179,5 @@ def test_a_layer_with_too_many_weights_is_refused():
         concat_filters([Filters("a", np.zeros((1, 1, 9000, 1))), Filters("b", np.zeros((1, 1, 1, 9000)))])
     assert (
         str(caught.value)
-        == "2 filters of 9000×9000 on 1 input channel: it has 162,000,000 weights; the limit is 16,777,216."
+        == "a layer of 2 filters of 9000×9000 on 1 input channel: it has 162,000,000 weights; the limit is 16,777,216."
     )
