@@ -138,7 +138,7 @@ def layer_bounds(layer: Layer, below: Bounds, exact_sums: bool = False) -> Bound
         magnitudes = _weighted_sums(layer, below.magnitudes) + np.abs(layer.conv.bias)
         errors = ROUNDOFF * magnitudes
         if not exact_sums:
-            errors = _weighted_sums(layer, below.errors) + UNITS * errors
+            errors = _weighted_sums(layer, below.errors) + _sum_units(layer) * errors
     # A difference is bounded by a sum. The other combinations increase with magnitudes, and so does pooling.
     if layer.combine:
         channels = [each._replace(kind="sum" if each.kind == "difference" else each.kind) for each in layer.combine]
@@ -146,6 +146,16 @@ def layer_bounds(layer: Layer, below: Bounds, exact_sums: bool = False) -> Bound
         magnitudes, errors = combined[..., 0, 0].T
     bounds = _activated(layer.activation, Bounds(magnitudes, errors))
     return bounds if layer.local_response is None else _normalized(layer.local_response, bounds)
+
+
+def _sum_units(layer: Layer) -> int:
+    """Return the largest error of a filter's sums of products, in `ROUNDOFF` of the sum of their magnitudes.
+
+    A sum of few products of one pixel is rounded once for each.
+    """
+    assert layer.conv is not None
+    _, depth, height, width = layer.conv.weights.shape
+    return min(UNITS, depth) if height == width == 1 else UNITS
 
 
 def _weighted_sums(layer: Layer, values: Array) -> Array:

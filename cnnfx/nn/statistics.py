@@ -27,6 +27,8 @@ class ChannelStatistics:
         The (x, y) of the first largest value; None if no value is finite.
     nonfinite : int
         The number of values that are NaN or infinite.
+    nan : int
+        The number of those that are NaN.
     """
 
     low: float = np.inf
@@ -35,6 +37,7 @@ class ChannelStatistics:
     count: int = 0
     peak: tuple[int, int] | None = None
     nonfinite: int = 0
+    nan: int = 0
 
     @property
     def mean(self) -> float | None:
@@ -56,6 +59,7 @@ class ChannelStatistics:
         else:
             finite = np.isfinite(band)
             self.nonfinite += int(band.size - finite.sum())
+            self.nan += int(np.isnan(band).sum())
             if finite.any():
                 total = float(band.sum(where=finite, dtype=np.float64))
                 self._add(first, np.where(finite, band, np.float32(-np.inf)), total, int(finite.sum()), finite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -214,10 +215,18 @@ def _described_channel(written: Written, index: int) -> dict[str, Any]:
         "mean": statistics.mean,
         "peak": statistics.peak and list(statistics.peak),
         "nonfinite": statistics.nonfinite,
+        "nan": statistics.nan,
+        "rounding_error": _rounding_error(written, index),
     }
     if written.peaks is not None:
         description["peaks"] = [_described_peak(framed) for framed in written.peaks if framed.name == name]
     return description
+
+
+def _rounding_error(written: Written, index: int) -> float | None:
+    """Return the bound of the rounding errors of a channel; None if weights that are not finite leave none."""
+    error = written.maps.rounding_errors[index]
+    return error if math.isfinite(error) else None
 
 
 def _described_peak(framed: FramedPeak) -> dict[str, Any]:

@@ -41,6 +41,8 @@ MIN_ENLARGED_SIDE = 48
 """Maps are enlarged to about this side in pixels, however many there are."""
 SINGLE_PIXEL_SIDE = 24
 """The side of maps of one pixel in a picture of many maps, in pixels."""
+NO_FINITE_VALUE = "no finite value"
+"""What is written for the range of a map of NaN and infinity."""
 LAYER_EMPHASIS = 1.1
 """The font size of the heading of a layer, relative to that of labels."""
 
@@ -285,7 +287,7 @@ class ShownMaps:
     @property
     def legend(self) -> Legend:
         """The bars of the color scales."""
-        return Legend(len(set(self._from_zero)), self.color_scale.colormap, self._bars, self._has_nonfinite)
+        return Legend(len(set(self._from_zero)), self.color_scale.colormap, self._bars, self._nonfinite)
 
     @property
     def _from_zero(self) -> list[bool]:
@@ -313,10 +315,12 @@ class ShownMaps:
             return True
         return any(channel.nonfinite for channel in self.maps.statistics[first:last])
 
-    def _has_nonfinite(self) -> bool:
-        return any(channel.nonfinite for channel in self.maps.statistics)
+    def _nonfinite(self) -> int:
+        return sum(channel.nonfinite for channel in self.maps.statistics)
 
     def _bars(self) -> list[ScaleBar]:
+        if not any(channel.count for channel in self.maps.statistics):
+            return []
         bars = scale_bars(self._limits, [self._clips(from_zero) for from_zero in self._from_zero], self._from_zero)
         if self.color_scale.normalize == "absolute":
             return [bar._replace(low=f"magnitude {bar.low}") for bar in bars]
@@ -335,8 +339,13 @@ class ShownMaps:
     @cached_property
     def _ranges(self) -> list[str]:
         if self.maps.shape[1:] == (1, 1):  # the values themselves
-            return [format_scale_number(low) for low, _ in self.maps.signal_ranges]
-        return range_texts(self._limits)
+            texts = [format_scale_number(low) for low, _ in self.maps.signal_ranges]
+        else:
+            texts = range_texts(self._limits)
+        counts = [channel.count for channel in self.maps.statistics]
+        if not any(counts):
+            return [""] * len(texts)
+        return [text if count else NO_FINITE_VALUE for text, count in zip(texts, counts, strict=True)]
 
     @cached_property
     def _limits(self) -> list[tuple[float, float]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnfx.render.legend import draw_nonfinite_marker
 from cnnfx.render.text import draw_text, line_height, text_width
 from cnnfx.render.tiles import Levels, blank, paste
 
@@ -39,7 +40,9 @@ def filter_colors(names: Sequence[str]) -> list[RGB]:
     return [COLOR_NAMES.get(name) or next(others) for name in names]
 
 
-def draw_color_legend(names: Sequence[str], colors: Sequence[RGB], end: str, size: int, width: int) -> Levels:
+def draw_color_legend(
+    names: Sequence[str], colors: Sequence[RGB], end: str, size: int, width: int, nonfinite: int = 0
+) -> Levels:
     """Draw the colors of filters and their names, in as many lines as they need.
 
     Parameters
@@ -53,6 +56,8 @@ def draw_color_legend(names: Sequence[str], colors: Sequence[RGB], end: str, siz
         The font size in pixels.
     width : int
         The width of the result in pixels.
+    nonfinite : int
+        The number of values that are NaN or infinite, whose color is drawn at the end if there are some.
 
     Returns
     -------
@@ -61,6 +66,8 @@ def draw_color_legend(names: Sequence[str], colors: Sequence[RGB], end: str, siz
     entries = [_entry(name, color, size, width) for name, color in zip(names, colors, strict=True)]
     if end:
         entries.append(draw_text(end, size, min(text_width(end, size), width))[..., np.newaxis].repeat(3, axis=2))
+    if nonfinite:
+        entries.append(draw_nonfinite_marker(nonfinite, size, width)[:, :width])
     lines: list[list[Levels]] = [[]]
     for entry in entries:
         if lines[-1] and sum(one.shape[1] + size for one in lines[-1]) + entry.shape[1] > width:

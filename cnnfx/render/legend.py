@@ -47,14 +47,14 @@ class Legend(NamedTuple):
         The largest number of bars.
     colormap : str
     bars : function to sequence of ScaleBar
-    has_nonfinite : function to bool
-        Returns whether the color of NaN and infinity is shown after the bars, where it fits.
+    nonfinite : function to int
+        Returns the number of values that are NaN or infinite. Their color is shown after the bars, where it fits.
     """
 
     max_bars: int
     colormap: str
     bars: Callable[[], Sequence[ScaleBar]]
-    has_nonfinite: Callable[[], bool] = lambda: False
+    nonfinite: Callable[[], int] = lambda: 0
 
     def columns(self, size: int, width: int) -> int:
         """Return how many bars are drawn side by side in `width` pixels; `size` is the font size of the numbers."""
@@ -70,23 +70,46 @@ class Legend(NamedTuple):
 
     def draw(self, size: int, width: int) -> Levels:
         """Draw the bars on white, `(height(size, width), width)` or `(height(size, width), width, 3)`."""
-        has_nonfinite = self.has_nonfinite()
-        canvas = blank(self.height(size, width), width, color=has_nonfinite or self.colormap != "gray")
-        columns, line, gap = self.columns(size, width), line_height(size), max(2, size // 3)
+        count = self.nonfinite()
+        canvas = blank(self.height(size, width), width, color=count > 0 or self.colormap != "gray")
+        columns, line = self.columns(size, width), line_height(size)
         # The color of NaN has no space of its own, since only the values say whether it is needed: bars become shorter.
-        marker_width = 2 * size + gap + text_width(NONFINITE_TEXT, size) if has_nonfinite else 0
+        marker = draw_nonfinite_marker(count, size, width) if count else None
+        marker_width = 0 if marker is None else marker.shape[1]
         bar_width = min(BAR_EMS * size, width)
-        if has_nonfinite:
+        if count:
             bar_width = min(bar_width, max(MIN_BAR_EMS * size, (width - marker_width) // columns - size))
-        right = 0
+        top, right = 0, -size
         for index, bar in enumerate(self.bars()[: self.max_bars]):
             top, left = index // columns * line, index % columns * (bar_width + size)
             right = left + _draw_bar(canvas[top : top + line, left : left + bar_width], bar, self.colormap, size)
-        if right + size + marker_width <= width and has_nonfinite:
-            last_line = canvas[top : top + line]
-            right = _draw_colors(last_line, np.full((2 * size, 3), NONFINITE_COLOR, np.uint8), right + size, size)
-            _write(last_line, NONFINITE_TEXT, right + gap, size)
+        if marker is not None and right + size + marker_width <= width:
+            paste(canvas, marker, top, right + size)
         return canvas
+
+
+def draw_nonfinite_marker(count: int, size: int, width: int) -> Levels:
+    """Draw the color of NaN and infinity with the number of such values, or without it where `width` is too small.
+
+    Parameters
+    ----------
+    count : int
+    size : int
+        The font size in pixels.
+    width : int
+        The result is not wider, unless `NONFINITE_TEXT` does not fit.
+
+    Returns
+    -------
+    uint8 array (line_height(size), width of the result, 3)
+    """
+    gap, text = max(2, size // 3), f"{count:,} {NONFINITE_TEXT}"
+    if 2 * size + gap + text_width(text, size) > width:
+        text = NONFINITE_TEXT
+    canvas = blank(line_height(size), 2 * size + gap + text_width(text, size), True)
+    right = _draw_colors(canvas, np.full((2 * size, 3), NONFINITE_COLOR, np.uint8), 0, size)
+    _write(canvas, text, right + gap, size)
+    return canvas
 
 
 def range_text(low: float, high: float) -> str:

@@ -248,7 +248,8 @@ def _draw_legend(
     high = color_scale.linear_scales(maps)[0].limits[1]
     is_clipped = color_scale.clip is not None or color_scale.limits is not None
     end = f"0 to {'≥ ' * is_clipped}{format_scale_number(high)}" if high else ""
-    return draw_color_legend(names, filter_colors(maps.names), end, size, width)
+    nonfinite = sum(channel.nonfinite for channel in maps.statistics)
+    return draw_color_legend(names, filter_colors(maps.names), end, size, width, nonfinite)
 
 
 def _frames(

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
-from cnnfx.render.color import ColorScale, draw_values
-from cnnfx.render.legend import range_text
+from cnnfx.nn.statistics import ChannelStatistics
+from cnnfx.render.color import ColorScale, LinearScale, draw_values
+from cnnfx.render.legend import NONFINITE_TEXT, range_text
 from cnnfx.render.terminal import WEAK_OUTPUT, Terminal, digits, half_blocks, signs
 from cnnfx.render.tiles import Levels, Tiles, paste, picture_tiles, shrink
 from cnnfx.render.wrapping import cut, display_width, pad
@@ -56,8 +57,8 @@ def maps_preview(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, termina
     count, height, width = maps.shape
     scales = color_scale.linear_scales(maps)
     labels = [
-        terminal.encodable(f"{name} {range_text(*scale.limits)}")
-        for name, scale in zip(maps.names, scales, strict=True)
+        terminal.encodable(f"{name} {_values_text(channel, scale)}")
+        for name, channel, scale in zip(maps.names, maps.statistics, scales, strict=True)
     ]
     frame = 0 if terminal.colors == "none" else 2
     needed = min(max(width + frame, *map(display_width, labels)), MIN_TILE_WIDTH)
@@ -76,6 +77,12 @@ def maps_preview(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, termina
             picture = draw_values(values, scale, color_scale.colormap, not np.isfinite(values).all())
             tiles.append(TextTile(label, *framed([[picture]], shape, terminal, (terminal.pixel_rows, 1))))
     return side_by_side(tiles, columns, terminal)
+
+
+def _values_text(channel: ChannelStatistics, scale: LinearScale) -> str:
+    """Return the range of the values of a channel, and how many are NaN or infinite."""
+    found = [range_text(*scale.limits)] if channel.count else []
+    return ", ".join([*found, *([f"{channel.nonfinite:,} {NONFINITE_TEXT}"] if channel.nonfinite else [])])
 
 
 def maps_picture(maps: FeatureMaps | ArrayMaps, color_scale: ColorScale, width: int) -> Levels:

@@ -354,7 +354,18 @@ def test_json_is_strict_where_nothing_is_finite():
     (channel,) = json.loads(line, parse_constant=lambda name: pytest.fail(name))["channels"]
     assert channel == {
         "name": "kernel", "size": [3, 3], "min": None, "max": None, "mean": None, "peak": None, "nonfinite": 9,
+        "nan": 9, "rounding_error": 0.0,
     }  # fmt: skip
+
+
+def test_json_counts_nan_and_infinity_and_bounds_the_rounding_errors():
+    np.save("a.npy", np.array([[np.nan, np.inf, -np.inf, np.nan], [0.7] * 4], np.float32))
+    (found,) = described("a.npy", "-k", "0.1 -0.7 0.6", "-o", "a.png")
+    (channel,) = found["channels"]
+    assert (channel["nonfinite"], channel["nan"]) == (2, 2)
+    assert 0 <= max(-channel["min"], channel["max"]) < channel["rounding_error"] < 1e-5
+    (found,) = described("a.npy", "-k", "1", "-o", "a.png")
+    assert (found["channels"][0]["nonfinite"], found["channels"][0]["nan"]) == (4, 2)
 
 
 def test_json_does_not_escape_letters():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.render.color import COLORMAPS, NONFINITE_COLOR, color_table
-from cnnfx.render.legend import BAR_EMS, Legend, ScaleBar, range_text, range_texts, scale_bars
+from cnnfx.render.legend import BAR_EMS, Legend, ScaleBar, draw_nonfinite_marker, range_text, range_texts, scale_bars
 from cnnfx.render.text import draw_text, line_height, text_width
 from tests.render.test_filters import contains
 
@@ -102,13 +102,26 @@ def test_a_map_without_contrast_has_a_text_instead_of_a_bar() -> None:
     np.testing.assert_array_equal(drawn[:, : text_width("0 everywhere", 13)], draw_text("0 everywhere", 13))
 
 
-def test_the_color_of_nan_is_shown_after_the_bar() -> None:
+def test_the_color_and_the_number_of_nan_are_shown_after_the_bar() -> None:
     bars = [ScaleBar("−1", "1", 0.5)]
     without = Legend(1, "gray", lambda: bars).draw(13, 300)
-    marked = Legend(1, "gray", lambda: bars, lambda: True).draw(13, 300)
+    marked = Legend(1, "gray", lambda: bars, lambda: 12345).draw(13, 400)
     assert without.ndim == 2
     assert (marked == NONFINITE_COLOR).all(axis=-1).sum() >= 11 * 20
-    assert contains(marked[..., 0], draw_text("NaN or infinite", 13))
+    assert contains(marked[..., 0], draw_text("12,345 NaN or infinite", 13))
+
+
+def test_the_number_of_nan_is_left_out_where_it_does_not_fit() -> None:
+    width = 2 * 13 + 4 + text_width("NaN or infinite", 13)
+    assert contains(draw_nonfinite_marker(2, 13, width)[..., 0], draw_text("NaN or infinite", 13))
+    assert contains(draw_nonfinite_marker(2, 13, width + 20)[..., 0], draw_text("2 NaN or infinite", 13))
+
+
+def test_a_legend_without_finite_values_has_the_color_of_nan_only() -> None:
+    drawn = Legend(1, "gray", list, lambda: 4).draw(13, 300)
+    np.testing.assert_array_equal(
+        drawn[:, : draw_nonfinite_marker(4, 13, 300).shape[1]], draw_nonfinite_marker(4, 13, 300)
+    )
 
 
 @given(
@@ -118,7 +131,7 @@ def test_the_color_of_nan_is_shown_after_the_bar() -> None:
         st.tuples(st.floats(width=32, allow_nan=False), st.floats(width=32, allow_nan=False)), min_size=1, max_size=3
     ),
     st.sampled_from(sorted(COLORMAPS)),
-    st.booleans(),
+    st.sampled_from([0, 1, 1234]),
 )
 def test_a_legend_of_any_size_and_numbers_has_the_promised_size(size, width, ranges, colormap, nonfinite) -> None:
     limits = [(min(pair), max(pair)) for pair in ranges]

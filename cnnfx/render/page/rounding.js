@@ -110,6 +110,7 @@ function normalizedBounds(response, bounds) {
 function filterBounds(layer, below) {
   const [count, depth, height, width] = layer.shape;
   const size = height * width;
+  const units = size === 1 ? Math.min(ROUNDING_UNITS, depth) : ROUNDING_UNITS; // few products of one pixel
   return Array.from({ length: count }, (_, filter) => {
     let magnitude = Math.abs(layer.bias[filter]);
     let error = 0;
@@ -121,7 +122,7 @@ function filterBounds(layer, below) {
       magnitude += sum * input.magnitude;
       error += sum * input.error;
     }
-    return { magnitude, error: error + ROUNDING_UNITS * ROUNDOFF * magnitude };
+    return { magnitude, error: error + units * ROUNDOFF * magnitude };
   });
 }
 

@@ -199,8 +199,10 @@ def test_levels_of_maps_with_rounding_errors_equal_those_of_the_pictures(mode):
                 return { ...range, ...signalRange(range, error), error };
               });
               return given.scales.map((colorScale) =>
-                linearScales(maps, ranges, colorScale, given.nonNegative).map((scale, channel) =>
-                  Array.from(maps.values.subarray(81 * channel, 81 * channel + 81), (value) => levelOf(scale, value))));"""
+                linearScales(maps, ranges, colorScale, given.nonNegative).map((scale, channel) => {
+                  const values = maps.values.subarray(81 * channel, 81 * channel + 81);
+                  return Array.from(values, (value) => levelOf(scale, value));
+                }));"""
     described = [
         {"normalize": each.normalize, "scope": each.scope, "colormap": "gray", "clip": each.clip, "limits": each.limits}
         for each in scales
