@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cnnfx.datasets.digit_preprocessing import IMAGE_SIDE, fit_digit, have_mnist_format, is_photograph
 from cnnfx.errors import ArgumentError
-from cnnfx.images import Image, as_image, load_image
+from cnnfx.images import Image
 from cnnfx.images.fit import Area, crop_middle, squash
 from cnnfx.images.image import GRAY_NAMES, RGB_NAMES, ResizeMethod, as_floats
-from cnnfx.images.load import ChannelMode
 from cnnfx.nn.input import Input
 from cnnfx.nn.shapes import Shape
 from cnnfx.system.sizes import size_text
@@ -38,41 +36,6 @@ class FittedImage(NamedTuple):
     pixels: NDArray[np.float32]
     area: Area | None
     notes: tuple[str, ...] = ()
-
-
-def load_visible(
-    source: str | os.PathLike[str] | bytes | Image | ArrayLike,
-    channels: ChannelMode,
-    background: str | None = None,
-) -> Image:
-    """Load an image so that strokes on transparent ground are visible.
-
-    Parameters
-    ----------
-    source : path, bytes, Image or array
-        See `cnnfx.images.as_image`.
-    channels : "auto", "gray" or "rgb"
-    background : str, optional
-        The color over which transparent parts are composited. By default white, or black for a picture of which
-        nothing is visible over white, such as white strokes on transparent ground.
-
-    Raises
-    ------
-    FileError
-        If the image cannot be read.
-    ArgumentError
-        If an array is no image, or the background no color.
-    """
-    if isinstance(source, Image) or not isinstance(source, str | bytes | os.PathLike):
-        return as_image(source, channels=channels)
-    image = load_image(source, channels=channels, background=background or "white")
-    if background is not None or np.ptp(image.values) > 0:
-        return image
-    over_black = load_image(source, channels=channels, background="black")
-    if np.ptp(over_black.values) == 0:
-        return image
-    note = "white on transparent ground: read over black"
-    return Image(image.name, over_black.values, image.channel_names, image.is_array, (*image.notes, note))
 
 
 def fit_image(image: Image, read: Input, size: tuple[int, int] | None, reader: str = "the network") -> FittedImage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 
 from cnnfx.datasets.dataset import MAX_NAMED_FILES, Dataset, Labels, Progress, bad_files, check_memory, skipped_note
 from cnnfx.datasets.digit_preprocessing import have_mnist_format, is_mnist_like
-from cnnfx.datasets.fitting import as_dtype, fit_if_possible, load_visible
+from cnnfx.datasets.fitting import as_dtype, fit_if_possible
 from cnnfx.errors import CnnfxError, FileError
 from cnnfx.images import ColorMode, as_floats, find_images, load_image
+from cnnfx.images.channels import AUTO_BACKGROUND
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.input import Input
 from cnnfx.system.limits import MAX_CLASSES, check_limit
@@ -33,6 +35,8 @@ MAX_SIDE = 64
 """The longest side of the first image, in pixels, for which all images get its size."""
 DEFAULT_SIDE = 28
 """Height and width of all images if the first one is larger, in pixels: those of MNIST."""
+MAX_NOTES = 5
+"""The most different notes of single images that are passed on."""
 FILES_PER_TEST = 6
 """Images of a class per image for testing, if there is no folder for testing."""
 
@@ -203,6 +207,8 @@ class _Loaded(NamedTuple):
         Whether an image was resized, or fitted as MNIST was made.
     errors : list of CnnfxError
         Why the other files cannot be read.
+    image_notes : tuple of str
+        Notes of single images, each with the number of images that have it.
     is_digit : bool
         Whether images were fitted as MNIST was made.
     """
@@ -211,18 +217,21 @@ class _Loaded(NamedTuple):
     read: NDArray[np.int64]
     changed: NDArray[np.bool_]
     errors: list[CnnfxError]
+    image_notes: tuple[str, ...]
     is_digit: bool
 
     def notes(self, path: Path) -> tuple[str, ...]:
-        """Return a note of the number of changed images, if there are any."""
+        """Return the notes of single images, and one on the number of changed images, if there are any."""
         changed = int(self.changed.sum())
         how = "fitted as MNIST was made" if self.is_digit else f"resized to {size_text(self.images.shape[2:])}"
-        return (f"{path}: {changed} of its {len(self.read)} images were {how}.",) if changed else ()
+        note = f"{path}: {changed} of its {len(self.read)} images were {how}."
+        return (*self.image_notes, note) if changed else self.image_notes
 
 
 def _load_images(path: Path, files: list[Path], read: Input, progress: Progress | None) -> _Loaded:
     """Load the images of all files that can be read, fitted to the input."""
     channels: ColorMode = "rgb" if read.channels == "rgb" else "gray"
+    background = read.background or AUTO_BACKGROUND
     height, width = read.size or _default_size(files, channels)
     shape = (len(RGB_NAMES) if channels == "rgb" else 1, height, width)
     check_memory(str(path), len(files), math.prod(shape))
@@ -230,9 +239,10 @@ def _load_images(path: Path, files: list[Path], read: Input, progress: Progress 
     found: list[int] = []
     changed: list[bool] = []
     errors: list[CnnfxError] = []
+    image_notes: Counter[str] = Counter()
     for index, file in enumerate(files):
         try:
-            image = load_visible(file, channels, read.background)
+            image = load_image(file, channels=channels, background=background)
             pixels = fit_if_possible(image, read, (height, width)).pixels
         except CnnfxError as error:
             errors.append(error)
@@ -242,11 +252,19 @@ def _load_images(path: Path, files: list[Path], read: Input, progress: Progress 
                 images = as_floats(images)
             images[len(found)] = as_dtype(pixels, images.dtype)
             found.append(index)
+            image_notes.update(note.removeprefix(f"{image.name}: ") for note in image.notes)
             changed.append(image.shape != shape or (read.fit == "digit" and not np.array_equal(pixels, image.floats())))
         if progress:
             progress("images", index + 1, len(files))
-    read_files = np.array(found, np.int64)
-    return _Loaded(images[: len(found)], read_files, np.array(changed, bool), errors, read.fit == "digit")
+    errors.sort(key=str)
+    return _Loaded(
+        images[: len(found)],
+        np.array(found, np.int64),
+        np.array(changed, bool),
+        errors,
+        tuple(f"{path}: {count} of its images: {note}" for note, count in image_notes.most_common(MAX_NOTES)),
+        read.fit == "digit",
+    )
 
 
 def _fit_digits(loaded: _Loaded, files: list[Path], read: Input) -> _Loaded:
@@ -254,7 +272,7 @@ def _fit_digits(loaded: _Loaded, files: list[Path], read: Input) -> _Loaded:
     digits = replace(read, fit="digit")
     images, changed = loaded.images.copy(), loaded.changed | ~have_mnist_format(loaded.images)
     for index in np.flatnonzero(changed):
-        image = load_visible(files[loaded.read[index]], "gray", read.background)
+        image = load_image(files[loaded.read[index]], channels="gray", background=read.background or AUTO_BACKGROUND)
         images[index] = as_dtype(fit_if_possible(image, digits, images.shape[2:]).pixels, images.dtype)
     return loaded._replace(images=images, changed=changed, is_digit=True)
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
-from cnnfx.datasets.fitting import fit_image, load_visible
+from cnnfx.datasets.fitting import fit_image
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images import Image
+from cnnfx.images import Image, as_image
+from cnnfx.images.channels import AUTO_BACKGROUND
 from cnnfx.images.fit import Area
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.layers import Array
@@ -86,7 +87,8 @@ def prepare(
     ArgumentError
         If its channels or values do not fit, or it shows no digit where the network reads digits.
     """
-    loaded = load_visible(image, network.color_mode, background or network.input.background)
+    color = background or network.input.background or AUTO_BACKGROUND
+    loaded = as_image(image, channels=network.color_mode, background=color)
     read = _with_channels(network, loaded)
     shape = network.input_shape
     fitted = fit_image(read, network.input, None if shape is None else shape[1:], reader(network))

@@ -245,7 +245,8 @@ def test_a_digit_that_has_mnists_format_is_not_changed_as_in_predict():
     digit = draw_digits([7], seed=1)[0, 0] / np.float32(255)
     shifted = [np.roll(digit, (down, across), (0, 1)) for down in (0, 2, 4) for across in (0, 1, 5)]
     planes = [*shifted, digit * np.float32(0.4), np.maximum(digit, np.float32(0.05))]
-    body = """return given.map((packed) => Array.from(fitDigit({ height: 28, width: 28, values: decode(packed) }).digit.values));"""
+    body = """const images = given.map((packed) => ({ height: 28, width: 28, values: decode(packed) }));
+              return images.map((image) => Array.from(fitDigit(image).digit.values));"""
     found = run_in_node(body, [pack_array(plane.astype("f4")) for plane in planes])
     for plane, values in zip(planes, found, strict=True):
         np.testing.assert_allclose(np.ravel(fit_digit(plane)[0]), values, atol=1e-5)
