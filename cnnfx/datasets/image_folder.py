@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.datasets.dataset import MAX_NAMED_FILES, Dataset, Labels, Progress, bad_files, check_memory, skipped_note
+from cnnfx.datasets.dataset import Dataset, Labels, Progress, bad_files, check_memory, skipped_note
 from cnnfx.datasets.digit_preprocessing import have_mnist_format, is_mnist_like
 from cnnfx.datasets.fitting import as_dtype, fit_if_possible
 from cnnfx.errors import CnnfxError, FileError
@@ -36,7 +36,7 @@ MAX_SIDE = 64
 DEFAULT_SIDE = 28
 """Height and width of all images if the first one is larger, in pixels: those of MNIST."""
 MAX_NOTES = 5
-"""The most different notes of single images that are passed on."""
+"""The most notes of one kind that are passed on."""
 FILES_PER_TEST = 6
 """Images of a class per image for testing, if there is no folder for testing."""
 
@@ -142,19 +142,21 @@ def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles, tuple[st
             "of each class into a sub-folder of each part."
         )
     if train_folder is None or (test_folder is None and not has_parts_only):  # a class may be called train
-        return *_split(_find_classes(path), seed), ()
+        classes, notes = _find_classes(path)
+        return *_split(classes, seed), notes
     unused = [folder.name for folder in folders.values() if folder not in (train_folder, test_folder)]
-    notes = tuple(f"{path}: its folder {name} is not used." for name in unused[:MAX_NAMED_FILES])
+    unused_notes = tuple(f"{path}: its folder {name} is not used." for name in unused[:MAX_NOTES])
+    train, notes = _find_classes(train_folder)
     if test_folder is None:
-        return *_split(_find_classes(train_folder), seed), notes
-    train, test = _find_classes(train_folder), _find_classes(test_folder)
+        return *_split(train, seed), (*unused_notes, *notes)
+    test, test_notes = _find_classes(test_folder)
     if train.keys() != test.keys():
         unmatched = ", ".join(sorted(train.keys() ^ test.keys()))
         raise FileError(
             f"{path}: {train_folder.name} and {test_folder.name} do not hold the same classes. "
             f"In one only: {unmatched}."
         )
-    return train, test, notes
+    return train, test, (*unused_notes, *notes, *test_notes)
 
 
 def _holds_classes(folder: Path) -> bool:
@@ -165,13 +167,16 @@ def _holds_classes(folder: Path) -> bool:
         return True
 
 
-def _find_classes(folder: Path) -> ClassFiles:
+def _find_classes(folder: Path) -> tuple[ClassFiles, tuple[str, ...]]:
+    """Return the files of each class, and notes on files that are no pictures."""
     folders = class_folders(folder)
     if len(folders) < 2:
         held = f"only the class {folders[0].name}" if folders else "no class"
         raise FileError(f"{folder}: it holds {held}. At least two are needed, each a sub-folder of images.")
     check_limit(str(folder), "classes", len(folders), MAX_CLASSES)
-    return {class_folder.name: find_images([class_folder], recursive=True).files for class_folder in folders}
+    found = {class_folder.name: find_images([class_folder], recursive=True) for class_folder in folders}
+    notes = [note for each in found.values() for note in each.notes]
+    return {name: each.files for name, each in found.items()}, tuple(notes[:MAX_NOTES])
 
 
 def _split(classes: ClassFiles, seed: int) -> tuple[ClassFiles, ClassFiles]:

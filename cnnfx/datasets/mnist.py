@@ -65,12 +65,13 @@ def load_mnist(*, mirrors: Sequence[str] | None = None, progress: Progress | Non
     if mirrors is None:
         from_environment = os.environ.get("CNNFX_MIRRORS")
         mirrors = MIRRORS if from_environment is None else from_environment.split()
+    in_order = list(mirrors)
     notes: list[str] = []
     arrays: list[Images] = []
     for remote in FILES.values():
         array = _read_cached(folder / remote.name, remote)
         if array is None:
-            data = fetch(remote, mirrors, progress)
+            data = fetch(remote, in_order, progress)
             array = _read(remote.name, io.BytesIO(data), remote)
             notes += _cache(folder / remote.name, data)
         arrays.append(array)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import socket
+import time
 
 import pytest
 
@@ -98,6 +99,93 @@ def test_a_mirror_that_exceeds_the_time_limit_is_reported(server, monkeypatch):
 
     monkeypatch.setattr(download, "MAX_SECONDS", 0.2)
     assert failure(server, send_slowly).startswith("it sent only ")
+
+
+def send_in_single_bytes(start, rest):
+    """Return an answer that sends one byte of the rest every 20 ms, so that a timeout for each is never reached."""
+
+    def send_slowly(handler, _times):
+        handler.wfile.write(start)
+        for byte in rest:
+            if handler.server.stopping.wait(0.02):
+                return
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+
+    return send_slowly
+
+
+@pytest.mark.parametrize(
+    ("start", "rest", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-Wait: 1\r\n" * 99, "it sent no content in "),
+        (b"HTTP/1.1 ", b"2" * 999, "it sent no content in "),
+        (b"HTTP/1.1 200 OK\r\n\r\n", DATA, "it sent only "),
+        (b"HTTP/1.1 302 Found\r\nLocation: /bad/digits.gz\r\nX: ", b"x" * 999, "it sent no content in "),
+    ],
+    ids=["head", "status", "content", "redirection"],
+)
+def test_a_mirror_that_sends_single_bytes_is_left_after_the_time_limit(server, start, rest, reason):
+    begin = time.monotonic()
+    assert failure(server, send_in_single_bytes(start, rest)).startswith(reason)
+    assert time.monotonic() - begin < 1.5
+
+
+def test_the_time_limit_includes_redirections(server):
+    def redirect(handler, times):
+        handler.server.stopping.wait(0.1)
+        handler.send_response(302)
+        handler.send_header("Location", f"/bad/digits.gz?{times}")
+        handler.end_headers()
+
+    for number in range(1, 9):
+        server.answers[f"/bad/digits.gz?{number}"] = redirect
+    assert failure(server, redirect).startswith("it sent n")
+
+
+def test_the_rate_of_a_mirror_must_not_fall_below_a_minimum(server, monkeypatch):
+    def send_slowly(handler, _times):
+        send(handler, DATA[:10], length=len(DATA))
+        for start in range(10, len(DATA), 5000):
+            if handler.server.stopping.wait(0.02):
+                return
+            handler.wfile.write(DATA[start : start + 5000])
+
+    monkeypatch.setattr(download, "MIN_BYTES_PER_SECOND", 10**7)
+    assert failure(server, send_slowly).startswith("it sent only ")
+    monkeypatch.setattr(download, "MIN_BYTES_PER_SECOND", 10)
+    assert fetch(FILE, [f"{server.url}/bad"]) == DATA
+
+
+def test_a_mirror_may_redirect_to_another_address_of_the_web_only(server, mirrors):
+    def redirect_to(address):
+        def redirect(handler, _times):
+            handler.send_response(302)
+            handler.send_header("Location", address)
+            handler.end_headers()
+
+        return redirect
+
+    server.answers["/bad/digits.gz"] = redirect_to(f"{server.url}/good/digits.gz")
+    assert fetch(FILE, [f"{server.url}/bad"]) == DATA
+    for address in ("ftp://localhost/digits.gz", "file:///etc/passwd"):
+        assert failure(server, redirect_to(address)).startswith(("it answers 302", "it cannot be reached"))
+    assert "infinite loop" in failure(server, redirect_to("/bad/digits.gz"))
+
+
+def test_a_long_answer_of_a_mirror_is_cut(server):
+    def refuse(handler, _times):
+        handler.wfile.write(b"HTTP/1.1 503 " + b"a" * 5000 + b"\r\n\r\n")
+
+    assert failure(server, refuse) == f"it answers 503 {'a' * 200}…."
+
+
+def test_a_mirror_that_failed_is_asked_last_for_the_next_file(server, mirrors):
+    bad, good = mirrors
+    fetch(FILE, mirrors)
+    assert mirrors == [good, bad]
+    fetch(FILE, mirrors)
+    assert server.requests["/bad/digits.gz"] == 1
 
 
 def test_progress_is_reported_up_to_the_last_byte(server, mirrors):

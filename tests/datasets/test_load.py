@@ -73,7 +73,7 @@ def test_mnist_is_downloaded_once_and_cached(mirror, arrays, cache):
     assert equals(first, arrays)
     assert equals(again, arrays)
     assert again.train_labels.dtype == np.int64
-    assert request_count(mirror) == count == 8
+    assert request_count(mirror) == count == 5  # the first mirror is asked once, since it failed
 
 
 @pytest.mark.parametrize("damage", [b"", b"<html>", gzip.compress(idx_bytes(np.zeros(40)))])
@@ -81,7 +81,7 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(mirror, arrays, cache, 
     load_dataset("mnist")
     (cache / f"{NAMES[1]}.gz").write_bytes(damage)
     assert equals(load_dataset("mnist"), arrays)
-    assert request_count(mirror) == 10
+    assert request_count(mirror) == 7  # a mirror that fails is asked once in a run
     assert (cache / f"{NAMES[1]}.gz").read_bytes() != damage
 
 
