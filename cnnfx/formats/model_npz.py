@@ -12,21 +12,32 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from cnnfx.errors import FileError
+from cnnfx.errors import CnnfxError, FileError
+from cnnfx.formats.json_text import parse_json
 from cnnfx.nn.classifier import Dense
 from cnnfx.nn.graph import check_order, layer_sources
-from cnnfx.nn.input import Input
+from cnnfx.nn.input import MAX_SIDE, Input
 from cnnfx.nn.layers import Array, Conv, Layer
 from cnnfx.nn.network import Network
+from cnnfx.system.limits import (
+    MAX_CHANNELS,
+    MAX_CLASSES,
+    MAX_LAYERS,
+    MAX_META_BYTES,
+    MAX_NAME_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    check_limit,
+)
 from cnnfx.system.npz import NpzError, NpzReader, write_npz
 from cnnfx.system.sizes import shape_text
+from cnnfx.system.text import shortened, shown
 
 FORMAT = 3
 """The version of the format; newer ones are refused.
@@ -35,8 +46,6 @@ In version 3, layers may have names and read others, and `meta` has "preprocessi
 it has "mean" and "std" instead, in version 1 "deviation" for "std", and no word on how images are fitted."""
 FORMAT_WITH_INPUT = 3
 """The first version that records how images are fitted to the network."""
-MAX_META_BYTES = 4_000_000
-"""The size of the largest `meta` that is read, in bytes."""
 MAX_ARRAY_BYTES = 1 << 28
 """The size of the largest array of a network that is read, in bytes; trained networks are far smaller."""
 NETWORK_KEYS = ("format", "layers", "classes", "name", "description", "source", "preprocessing")
@@ -45,8 +54,8 @@ PLACE_KEYS = ("name", "from", "join")
 """The keys of a layer's description that say what it reads."""
 EMPTY_LAYER: dict[str, Any] = {"kind": "maps", "filters": [], "combine": [], "activation": "none", "pool": None}
 """The description of a layer that does nothing, to check what the layers read before their arrays are read."""
-MAX_SHOWN_CHARACTERS = 60
-"""The most characters of a wrong value that a message shows."""
+MAX_REASON_CHARACTERS = 300
+"""The most characters of the reason why `meta` does not describe a network, which may repeat names of the file."""
 
 
 def save_model(path: str | os.PathLike[str], network: Network, training: Mapping[str, Array] | None = None) -> None:
@@ -132,7 +141,16 @@ def _parameters(network: Network, prefix: str) -> dict[str, Array]:
 
 # Reading. Wrong content raises NpzError, or while `meta` is interpreted one of the errors in META_ERRORS.
 
-META_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+META_ERRORS = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    CnnfxError,
+)
 """The errors raised if `meta` lacks a key or has a value of the wrong type; ArgumentError is a ValueError."""
 
 
@@ -158,6 +176,7 @@ def _read_network(archive: NpzReader) -> Network:
         return _network_from_meta(archive, meta)
     except META_ERRORS as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        what = shortened(what, MAX_REASON_CHARACTERS)
         raise NpzError(f"its meta does not describe a network: {what}. The file is damaged, or not a model") from error
 
 
@@ -168,8 +187,8 @@ def _read_meta(archive: NpzReader) -> dict[str, Any]:
     if text.dtype.kind != "U" or text.ndim != 0:
         raise NpzError("its meta is not a text, so it is not a model made by cnnfx train")
     try:
-        meta = json.loads(str(text))
-    except (ValueError, RecursionError) as error:
+        meta = parse_json(str(text))
+    except ValueError as error:
         raise NpzError(f"its meta is not JSON ({error}). The file is damaged") from error
     version = meta.get("format") if isinstance(meta, dict) else None
     if type(version) is not int or version < 1:
@@ -185,9 +204,9 @@ def _network_from_meta(archive: NpzReader, meta: dict[str, Any]) -> Network:
     layers, head = _read_layers(archive, meta["layers"], "layers")
     network = Network(
         layers,
-        name=str(meta["name"]),
-        description=str(meta["description"]),
-        source=str(meta["source"]),
+        name=_text(meta, "name", MAX_NAME_CHARACTERS),
+        description=_text(meta, "description", MAX_TEXT_CHARACTERS),
+        source=_text(meta, "source", MAX_TEXT_CHARACTERS),
         input=_input_from_meta(meta),
         classes=_class_names(meta),
         head=head,
@@ -214,10 +233,24 @@ def _input_from_meta(meta: dict[str, Any]) -> Input:
     return Input(mean=(meta["mean"],), std=(meta["std"],), fit="digit" if is_digit else "squash")
 
 
+def _text(meta: dict[str, Any], key: str, limit: int) -> str:
+    text = meta[key]
+    if not isinstance(text, str):
+        raise TypeError(f"{key} is {shown(text)}, not a text")
+    check_limit(key, "characters", len(text), limit)
+    return text
+
+
+def _check_names(names: Iterable[str], what: str) -> None:
+    check_limit(what, "characters in a name", max(map(len, names), default=0), MAX_NAME_CHARACTERS)
+
+
 def _class_names(meta: dict[str, Any]) -> tuple[str, ...]:
     names = meta["classes"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("classes is not a list of names")
+    check_limit("classes", "names", len(names), MAX_CLASSES)
+    _check_names(names, "classes")
     return tuple(names)
 
 
@@ -225,6 +258,7 @@ def _read_layers(
     archive: NpzReader, described: list[dict[str, Any]], prefix: str
 ) -> tuple[tuple[Layer, ...], Dense | None]:
     """Read the layers and the head. The shape of an array is checked against what the layer reads before it is read."""
+    check_limit("the network", "layers", len(described), MAX_LAYERS + 1)  # the head is not one of the layers
     dense = [data["kind"] == "dense" for data in described]
     if any(dense[:-1]):
         raise ValueError("a layer follows the dense one")
@@ -253,6 +287,7 @@ def _joined_channels(layer: Layer, counts: list[int]) -> int:
 def _read_layer(archive: NpzReader, name: str, data: dict[str, Any], channels: int | None) -> Layer:
     """Read a layer that reads a number of channels, None if the number depends on the image."""
     filters = len(data["filters"])
+    _check_names([name for name in (data.get("name"), *data["filters"]) if isinstance(name, str)], "a layer")
     if data["kind"] == "conv":
         groups = data["groups"]
         if channels is not None and channels % groups:
@@ -304,7 +339,12 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_shape(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(_is_count(size) and size > 0 for size in value)
+    limits = (MAX_CHANNELS, MAX_SIDE, MAX_SIDE)
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(type(size) is int and 0 < size <= limit for size, limit in zip(value, limits, strict=True))
+    )
 
 
 def _is_history(value: Any) -> bool:
@@ -331,7 +371,7 @@ def _check_run(network: Network) -> None:
     """
     for key, is_valid in RUN_CHECKS.items():
         if key in network.meta and not is_valid(network.meta[key]):
-            raise ValueError(f"{key} is {json.dumps(network.meta[key])[:MAX_SHOWN_CHARACTERS]}")
+            raise ValueError(f"{key} is {shortened(json.dumps(network.meta[key]))}")
     if network.head is None or "input" not in network.meta:
         return
     channels, height, width = network.meta["input"]

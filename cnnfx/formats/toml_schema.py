@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from cnnfx.errors import FileError
 from cnnfx.nn.selection import listed_names
-from cnnfx.system.limits import MAX_NAME_CHARACTERS, check_limit
+from cnnfx.system.limits import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, check_limit
 from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean
 from cnnfx.system.text import shortened, shown
@@ -90,6 +90,7 @@ class Table:
         value = self.values.get(key, default)
         if not isinstance(value, str):
             raise self.wrong_type(key, "a text")
+        check_limit(self.at(key).text, "characters", len(value), MAX_TEXT_CHARACTERS)
         return value
 
     def choice(self, key: str, allowed: Collection[str], default: str = "") -> str:

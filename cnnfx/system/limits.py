@@ -36,7 +36,7 @@ MAX_ALL_FILTERS = 100_000
 """The most filters of all layers of a file."""
 MAX_ALL_CHANNELS = 1_000_000
 """The most output channels of all layers of a file together, those that join others included."""
-MAX_CLASSES = 10_000
+MAX_CLASSES = 65_536
 """The most classes of a network or a data set."""
 MAX_KERNEL_NUMBERS = 65_536
 """The most numbers of a kernel typed as text."""
@@ -46,6 +46,8 @@ MAX_DIGITS = 400
 """The most characters of one number of such a kernel."""
 MAX_NAME_CHARACTERS = 1_000
 """The most characters of a name in a file."""
+MAX_TEXT_CHARACTERS = 100_000
+"""The most characters of the description or the source of a network in a file."""
 MAX_NESTING = 32
 """The most tables and arrays of a TOML file, or JSON text, inside each other."""
 MAX_TOML_BYTES = 10_000_000
