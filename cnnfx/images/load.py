@@ -20,6 +20,7 @@ from cnnfx.images.formats import (
     PICTURE_EXTENSIONS,
     PNG,
     START_BYTES,
+    TIFF,
     FileFormat,
     detect_format,
     is_text,
@@ -127,6 +128,10 @@ def _load_picture(file: PictureFile) -> Image:
         from cnnfx.images.png import load_png
 
         return load_png(file)
+    if file.format is TIFF:
+        from cnnfx.images.tiff import load_tiff
+
+        return load_tiff(file)
     from cnnfx.images.completeness import check_complete
     from cnnfx.images.pillow import decode
 
@@ -152,6 +157,8 @@ def count_pages(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PI
                 from cnnfx.images.netpbm import count_images as count
             elif format is PNG:
                 from cnnfx.images.png import count_frames as count
+            elif format is TIFF:
+                from cnnfx.images.tiff import count_tiff_pages as count
             else:
                 from cnnfx.images.pillow import count_pages as count
             pages = count(file)

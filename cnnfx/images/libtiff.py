@@ -1,0 +1,122 @@
+"""Decompression by libtiff, which Pillow contains, without the messages that it writes to standard error.
+
+The rows of strips are wrapped as a TIFF file of 8-bit gray pixels, one for each byte. So libtiff never reads the tags
+of a user's file, and every kind of samples can be decompressed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfx.images.pillow import PILLOW_LIMIT
+
+LONG = 4
+"""The type of a tag with integers of 32 bits."""
+HEADER_BYTES = 8
+"""The bytes of the header of a TIFF file, after which the directory follows."""
+ENTRY_BYTES = 12
+"""The bytes of a tag in the directory."""
+
+_lock = threading.Lock()
+_users = 0
+_handlers: list[Any] = []
+
+
+@contextmanager
+def silent_libtiff() -> Iterator[None]:
+    """Keep libtiff from writing to standard error inside the `with` block; Pillow raises errors all the same.
+
+    The functions that write are global to the process. Blocks may overlap in several threads; the end of the last one
+    restores them.
+    """
+    global _users
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _handlers[:] = [set_handler(None) for set_handler in _handler_setters()]
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                for set_handler, handler in zip(_handler_setters(), _handlers, strict=True):
+                    set_handler(handler)
+
+
+@lru_cache(maxsize=1)
+def _handler_setters() -> list[Callable[[Any], Any]]:
+    """Return the functions of libtiff that set what is called on an error and on a warning, and return the one before.
+
+    There are none if libtiff is linked so that its functions cannot be found.
+    """
+    try:
+        library = ctypes.CDLL(import_module("PIL._imaging").__file__)
+        setters = [library.TIFFSetErrorHandler, library.TIFFSetWarningHandler]
+    except (OSError, ImportError, AttributeError):
+        return []
+    for setter in setters:
+        setter.restype, setter.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    return list(setters)
+
+
+def decompress_strips(
+    compression: int, row_bytes: int, contents: list[bytes], heights: list[int]
+) -> NDArray[np.uint8] | None:
+    """Return the rows of several strips, one after the other.
+
+    Parameters
+    ----------
+    compression : int
+        The number of the kind of compression in TIFF files.
+    row_bytes : int
+        The bytes of a row.
+    contents : list of bytes
+        The compressed strips, at least one.
+    heights : list of int
+        The rows of each strip. Only the last may have fewer than the others.
+
+    Returns
+    -------
+    array (rows, row_bytes), uint8, or None
+        None if the strips are damaged.
+    """
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    rows = sum(heights)
+    content = _gray_file(compression, row_bytes, rows, heights[0], contents)
+    try:
+        with PILLOW_LIMIT(rows * row_bytes), silent_libtiff(), TiffImageFile(io.BytesIO(content)) as picture:
+            picture.load()
+            return np.asarray(picture)
+    except Exception:  # Pillow raises many kinds
+        return None
+
+
+def _gray_file(compression: int, width: int, height: int, rows_per_strip: int, strips: list[bytes]) -> bytes:
+    """Return a TIFF file of 8-bit gray pixels with these compressed strips."""
+    counts = [len(strip) for strip in strips]
+    tags = 9
+    arrays_start = HEADER_BYTES + 2 + tags * ENTRY_BYTES + 4
+    is_single = len(strips) == 1
+    strips_start = arrays_start + (0 if is_single else 8 * len(strips))
+    offsets = [strips_start + before for before in np.cumsum([0, *counts[:-1]]).tolist()]
+    values = [(256, width), (257, height), (258, 8), (259, compression), (262, 1)]  # the last: black is 0
+    values += [(273, offsets[0] if is_single else arrays_start), (277, 1), (278, rows_per_strip)]
+    values += [(279, counts[0] if is_single else arrays_start + 4 * len(strips))]
+    directory = b"".join(
+        struct.pack("<HHII", tag, LONG, len(strips) if tag in (273, 279) else 1, value) for tag, value in values
+    )
+    arrays = b"" if is_single else struct.pack(f"<{2 * len(strips)}I", *offsets, *counts)
+    return b"".join((b"II*\0", struct.pack("<IH", HEADER_BYTES, tags), directory, bytes(4), arrays, *strips))
