@@ -44,9 +44,15 @@ def print_error(message: str) -> None:
 
 
 def print_lines(text: str) -> None:
-    """Print lines on standard error as they are, such as a table or a picture."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """Print lines on standard error as they are, such as a table or a picture.
+
+    Where standard error cannot be written, as on a full disk, messages are lost, but the work goes on.
+    """
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        _silence_stderr()
 
 
 def print_result(text: str) -> None:
@@ -107,6 +113,14 @@ def silence_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 # a standard output without a file, as in tests
+
+
+def _silence_stderr() -> None:
+    """Discard what Python still buffers for standard error, and all that follows."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    except (OSError, ValueError):
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 # a standard error without a file, as in tests
 
 
 def with_progress(items: Iterable[Item], count: int, quiet: bool) -> Iterator[Item]:

@@ -44,6 +44,8 @@ MOMENTS = np.stack(
     [np.ones_like(CENTERS).repeat(IMAGE_SIDE), CENTERS.repeat(IMAGE_SIDE), np.tile(CENTERS, IMAGE_SIDE)], 1
 )
 """The weights of the pixels of an image in its mass, and in the sums of rows and columns weighted by brightness."""
+MIN_MASS = np.float32(1e-3)
+"""The least divisor of the moments: a black image has no mass."""
 CHECKED_AT_ONCE = 1000
 """Images whose format is checked at a time, which limits the memory."""
 
@@ -176,6 +178,8 @@ def _border(pixels: Pixels) -> Pixels:
 def _have_format(images: NDArray[np.uint8 | np.floating]) -> NDArray[np.bool_]:
     """Return which of the images `(N, 28, 28)` have MNIST's format, `(N,)`."""
     white = 255 if images.dtype == np.uint8 else 1
+    if white == 1:
+        images = np.nan_to_num(np.clip(images, -1, 2), nan=-1)  # numbers far from 0..1 would overflow
     fits: NDArray[np.bool_] = images.reshape(len(images), -1).min(axis=1) == 0
     longest = np.zeros(len(images), np.int64)
     mass, *moments = (images.reshape(len(images), -1).astype(np.float32) @ MOMENTS).T
@@ -183,7 +187,7 @@ def _have_format(images: NDArray[np.uint8 | np.floating]) -> NDArray[np.bool_]:
         brightest = images.max(axis=axis)  # of each row, then of each column
         fits &= brightest.max(axis=1) >= MIN_BRIGHTEST * white
         first, last = _extent(brightest >= np.float32(MIN_VISIBLE * white))
-        error = moment / np.maximum(mass, np.finfo(np.float32).tiny) - CENTER
+        error = moment / np.maximum(mass, MIN_MASS) - CENTER
         at_border = np.where(error > 0, first == 0, last == IMAGE_SIDE)  # so that it cannot be closer to the middle
         fits &= (np.abs(error) <= MAX_CENTER_ERROR) | at_border
         longest = np.maximum(longest, last - first)

@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tests.cli.commands import COMMAND, done, environment, on_a_terminal, refused, run, wait_until
+from tests.cli.commands import COMMAND, done, environment, on_a_terminal, refused, run, shell, wait_until
 
 TINY = ("train", "--data", "drawn:300", "--widths", "2,3")
 SLOW = ("train", "--data", "drawn:6000", "--widths", "6,12", "--epochs", "60")
@@ -169,6 +169,17 @@ def test_a_bad_command_is_refused_with_a_message(given, message, code):
     text = refused("train", "--data", "drawn:300", *epochs, *arguments, *given, code=code)
     assert text.startswith(f"cnnfx: {message.rstrip()}")
     assert not os.path.exists("model.npz")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_model_is_trained_where_standard_error_cannot_be_written():
+    command = " ".join(["cnnfx", *TINY, "--epochs", "2", "-o", "full.npz"])
+    result = shell(f"{command} 2> /dev/full")
+    assert (result.returncode, result.stdout) == (0, b"")
+    assert json.loads(done("summary", "full.npz", "--json").stdout.splitlines()[0])
+    shell(f"{command.replace('full', 'closed')} 2>&1 | head -n 1")
+    with open("full.npz", "rb") as full, open("closed.npz", "rb") as closed:
+        assert full.read() == closed.read()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
