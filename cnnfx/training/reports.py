@@ -6,6 +6,7 @@ smoothed targets and is not reported, since its smallest value is not 0; see `cn
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,19 @@ class EpochReport:
         ------
         TypeError
             If a value is missing or unknown.
+        ValueError
+            If a value is not a number.
         """
         if "test_loss" not in values:
             values = {**values, "loss": None, "test_loss": None}
-        return cls(**values)
+        report = cls(**values)
+        for name in ("epoch", "epochs", "images"):
+            if type(getattr(report, name)) is not int:
+                raise ValueError(f"{name} is not a whole number")
+        for name in ("loss", "train_accuracy", "test_loss", "test_accuracy"):
+            number = getattr(report, name)
+            if number is None and name != "train_accuracy":
+                continue
+            if type(number) not in (int, float) or not math.isfinite(number):
+                raise ValueError(f"{name} is not a finite number")
+        return report

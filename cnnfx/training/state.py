@@ -10,10 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import ArgumentError, FileError
+from cnnfx.errors import FileError
 from cnnfx.nn.layers import Array
 from cnnfx.training.reports import EpochReport
 from cnnfx.training.settings import TrainingSettings
+
+ARRAYS = ("state", "mean", "square")
+"""The names of the arrays of a state."""
+MAX_STEPS = 2**53
+"""The largest number of steps; far larger ones cannot be exponents of Adam's coefficients."""
+MAX_SHOWN_CHARACTERS = 30
+"""The most characters of a wrong value that a message shows."""
+PARSE_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""The errors raised if the text of a state lacks a key or has a value of the wrong type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,25 +80,49 @@ class TrainingState:
             raise FileError(f"{file}: the model holds no state of a training run, so it cannot be resumed.")
         try:
             return cls._parse(arrays)
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArgumentError) as error:
+        except PARSE_ERRORS as error:
+            what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
             raise FileError(
-                f"{file}: the state of the training run is damaged ({error}), so it cannot be resumed."
+                f"{file}: the state of the training run is damaged ({what}), so it cannot be resumed."
             ) from error
 
     @classmethod
     def _parse(cls, arrays: Mapping[str, Array]) -> TrainingState:
+        _check_arrays(arrays)
         values = json.loads(str(arrays["state"]))
         written = {"smoothness": 0.0, **values["settings"]}  # earlier versions had no smoothness
         settings = TrainingSettings(**{**written, "betas": tuple(written["betas"])})
+        if any(not isinstance(each, bool) for mask in values["learned"] for each in mask):
+            raise ValueError("learned is not a list of true and false for each layer")
         trainable_filters = [np.array(mask, dtype=bool) for mask in values["learned"]]
         np.random.default_rng(0).bit_generator.state = values["random"]  # raises ValueError for an invalid state
         history, steps = [EpochReport.from_dict(report) for report in values["history"]], values["steps"]
-        if not isinstance(steps, int) or steps < 0 or len(history) > settings.epochs:
-            raise ValueError(f"{len(history)} epochs, {steps} steps")
-        for name in ("mean", "square"):
-            if arrays[name].dtype != np.float32 or arrays[name].ndim != 1:
-                raise ValueError(name)
+        if type(steps) is not int or not 0 <= steps <= MAX_STEPS or len(history) > settings.epochs:
+            raise ValueError(f"{len(history)} of {settings.epochs} epochs, {str(steps)[:MAX_SHOWN_CHARACTERS]} steps")
         return cls(
             settings, trainable_filters, str(values["fingerprint"]), history, values["random"], steps,
             arrays["mean"], arrays["square"],
         )  # fmt: skip
+
+
+def _check_arrays(arrays: Mapping[str, Array]) -> None:
+    """Check that there are the arrays of Adam's state, and a text beside them.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing, of another optimizer, of another type or shape, or has impossible values.
+    """
+    if unknown := sorted(set(arrays) - set(ARRAYS)):
+        raise ValueError(f"Adam, the optimizer, has no array {unknown[0]}")
+    if missing := [name for name in ARRAYS if name not in arrays]:
+        raise ValueError(f"the array {missing[0]} is missing")
+    text = arrays["state"]
+    if text.dtype.kind != "U" or text.ndim:
+        raise ValueError("state is not a text")
+    for name in ("mean", "square"):
+        array = arrays[name]
+        if array.dtype != np.float32 or array.ndim != 1:
+            raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not float32 of one axis")
+        if not np.isfinite(array).all() or (name == "square" and array.min(initial=0) < 0):
+            raise ValueError(f"{name} has values that are {'negative or ' * (name == 'square')}not finite")

@@ -20,6 +20,7 @@ from cnnfx.formats.arch import Arch
 from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.input import Input, channels_name
 from cnnfx.nn.network import Network
+from cnnfx.system.sizes import counted
 from cnnfx.training.batches import BatchLoader
 from cnnfx.training.labeled_images import (
     check_labeled_images,
@@ -255,6 +256,12 @@ class Trainer:
             raise ArgumentError(
                 f"{self.data.name}: these are not the {len(self.data.labels)} images that the run began with. "
                 "Resume with the same data, or start a new run."
+            )
+        batches = -(-len(self.data.labels) // self.settings.batch_size)
+        if state.steps != len(state.history) * batches:
+            raise ArgumentError(
+                f"{self.data.name}: the optimizer of the run has made {state.steps} steps, not {batches} in each of "
+                f"{counted(len(state.history), 'epoch')}. Start a new run."
             )
         optimizer = self._optimizer
         optimizer.mean, optimizer.square, optimizer.steps = state.mean.copy(), state.square.copy(), state.steps

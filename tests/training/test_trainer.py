@@ -364,6 +364,96 @@ def test_resuming_from_a_damaged_state_is_an_error(tmp_path, change) -> None:
         Trainer.resume(tmp_path / "model.npz", DATA)
 
 
+def changed_state(path, **arrays):
+    """Save a model after one epoch with other arrays of its state, None to leave one out, and return its bytes."""
+    trainer = begin()
+    for report in trainer.run():
+        if isinstance(report, EpochReport):
+            break
+    trainer.save(path)
+    with np.load(path) as content:
+        whole = {**content, **{f"training.{name}": array for name, array in arrays.items()}}
+    np.savez(path, **{name: array for name, array in whole.items() if array is not None})
+    return path.read_bytes()
+
+
+MEAN = np.zeros(1_000, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        ({"mean": MEAN.astype(np.float64)}, "mean is float64 of shape (1000,), not float32 of one axis"),
+        ({"square": MEAN.astype(np.int32)}, "square is int32 of shape (1000,), not float32 of one axis"),
+        ({"mean": MEAN.reshape(10, 100)}, "mean is float32 of shape (10, 100), not float32 of one axis"),
+        ({"mean": MEAN + np.float32(np.nan)}, "mean has values that are not finite"),
+        ({"square": MEAN + np.float32(np.inf)}, "square has values that are negative or not finite"),
+        ({"square": MEAN - np.float32(1)}, "square has values that are negative or not finite"),
+        ({"mean": None}, "the array mean is missing"),
+        ({"state": None}, "the array state is missing"),
+        ({"momentum": MEAN}, "Adam, the optimizer, has no array momentum"),
+        ({"state": np.zeros(3)}, "state is not a text"),
+        ({"state": np.array("{")}, "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ({"state": np.array("[]")}, "list indices must be integers or slices, not str"),
+        ({"state": np.array("{}")}, "'settings' is missing"),
+    ],
+)
+def test_a_state_of_another_kind_is_refused_and_the_file_is_unchanged(tmp_path, arrays, problem) -> None:
+    before = changed_state(tmp_path / "model.npz", **arrays)
+    with pytest.raises(FileError) as caught:
+        Trainer.resume(tmp_path / "model.npz", DATA, TEST)
+    assert str(caught.value) == (
+        f"{tmp_path / 'model.npz'}: the state of the training run is damaged ({problem}), so it cannot be resumed."
+    )
+    assert (tmp_path / "model.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 10**400}, {"steps": True}, {"steps": 1.0}, {"learned": [["a"]]}, {"learned": 3}, {"history": [3]},
+        {"history": None}, {"random": []}, {"random": {"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}}},
+        {"settings": []}, {"settings": {}},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_a_state_with_a_value_of_another_type_is_refused(tmp_path, change) -> None:
+    begin().save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as content:
+        state = {**json.loads(str(content["training.state"])), **change}
+    changed_state(tmp_path / "model.npz", state=np.array(json.dumps(state)))
+    with pytest.raises(FileError, match=r"the state of the training run is damaged \(.+\), so it cannot be resumed"):
+        Trainer.resume(tmp_path / "model.npz", DATA, TEST)
+
+
+def test_steps_that_do_not_fit_the_epochs_are_refused(tmp_path) -> None:
+    begin().save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as content:
+        state = {**json.loads(str(content["training.state"])), "steps": 7}
+    changed_state(tmp_path / "model.npz", state=np.array(json.dumps(state)))
+    with pytest.raises(
+        ArgumentError, match="bars: the optimizer of the run has made 7 steps, not 3 in each of 0 epochs"
+    ):
+        Trainer.resume(tmp_path / "model.npz", DATA, TEST)
+
+
+@pytest.mark.parametrize("name", ["loss", "train_accuracy", "test_accuracy", "epoch"])
+def test_a_history_with_texts_or_numbers_that_are_not_finite_is_refused(name) -> None:
+    report = {
+        "epoch": 1,
+        "epochs": 2,
+        "images": 3,
+        "loss": 0.5,
+        "train_accuracy": 0.5,
+        "test_loss": 1,
+        "test_accuracy": 1,
+    }
+    assert EpochReport.from_dict(report).loss == 0.5
+    for value in ("1", float("nan"), [1]):
+        with pytest.raises(ValueError, match=f"{name} is not a"):
+            EpochReport.from_dict({**report, name: value})
+
+
 def test_resuming_with_an_optimizer_state_of_another_size_is_an_error(tmp_path) -> None:
     begin().save(tmp_path / "model.npz")
     with np.load(tmp_path / "model.npz") as arrays:
