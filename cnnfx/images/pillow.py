@@ -7,6 +7,7 @@ are rotated by their EXIF orientation, and transparent parts are composited over
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -233,10 +234,28 @@ def _raw_mode(picture: PIL.Image.Image) -> str:
 
 def _depth_notes(file: PictureFile, picture: PIL.Image.Image, raw_mode: str) -> tuple[str, ...]:
     """Return a note if Pillow has decoded fewer bits than the file has."""
-    is_deep = ";16" in raw_mode and file.format.name in ("PNG", "TIFF", "SGI")
-    if is_deep and not picture.mode.startswith("I"):
-        return (f"{file.name}: 8 of its 16 bits per channel are read. Write it as 16-bit PNG, or .npy, to keep all.",)
-    return ()
+    bits = _channel_bits(file, raw_mode)
+    if bits <= 8 or picture.mode.startswith(("I", "F")):
+        return ()
+    return (f"{file.name}: 8 of its {bits} bits per channel are read. Write it as 16-bit PNG, or .npy, to keep all.",)
+
+
+def _channel_bits(file: PictureFile, raw_mode: str) -> int:
+    """Return the bits of a channel in the file, for formats that allow more than 8."""
+    if file.format.name in ("PNG", "TIFF"):
+        return 16 if ";16" in raw_mode else 8
+    file.stream.seek(0)
+    start = file.stream.read(START_BYTES)
+    if file.format.name == "SGI":
+        return 8 * start[3]
+    if file.format.name == "JPEG 2000":
+        found = re.search(rb"\xff\x51.{38}(.)", start, re.DOTALL)  # the marker of the image's size
+        return (found[1][0] & 0x7F) + 1 if found else 8
+    if file.format.name == "AVIF":
+        found = re.search(rb"av1C.{2}(.)", start, re.DOTALL)  # the configuration of the decoder
+        flags = found[1][0] if found else 0
+        return 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
+    return 8
 
 
 def _convert_deep(file: PictureFile, picture: PIL.Image.Image, max_integer: int) -> Channels:
