@@ -125,6 +125,7 @@ def animate(
     image: options.Image,
     network_options: options.NetworkOptions,
     image_options: options.ImageOptions,
+    page: options.Page = None,
     pool: options.Pooling = None,
     only: Only = None,
     layer: Layer = None,
@@ -175,7 +176,7 @@ def animate(
     check_no_presets([image], network_options.filters)
     network = requested_network(network_options, pool, layer or 1)
     number = len(network.layers)
-    source = InputImage(image)
+    source = InputImage(image, page=page)
     target = animation_target(source, output, format, network.name)
     if as_json and target.path is None:
         raise UsageError("--json and the animation cannot both go to standard output. Give -o FILE.")
@@ -207,7 +208,8 @@ def animate(
     if as_json:
         print_json(
             {
-                "input": shown.name,
+                "input": source.label,
+                **source.page_data,
                 "filters": network.name,
                 "layer": number,
                 **({"layer_name": network.layers[-1].name} if network.layers[-1].name else {}),
@@ -273,10 +275,9 @@ def _load(
 
     It `may_be_larger` in a deep layer, whose input is what is drawn.
     """
-    from cnnfx.cli.inputs import read_stdin
     from cnnfx.images.image import crop, shrink_to_side
 
-    image = pipeline.load(read_stdin() if source.is_stdin else source.path)
+    image = pipeline.load(source.source, source.page)
     cropped = crop(image, *region) if region else image
     if may_be_larger:
         max_side = _suitable_side(pipeline.network, cropped, max_side)

@@ -125,6 +125,7 @@ def apply(
     network_options: options.NetworkOptions,
     image_options: options.ImageOptions,
     pool: options.Pooling = None,
+    page: options.Pages = None,
     recursive: options.Recursive = False,
     jobs: Jobs = None,
     threads: options.Threads = None,
@@ -163,6 +164,7 @@ def apply(
       cnnfx apply photos/ --recursive -f edges -o maps/ --jobs 4
       cat photo.png | cnnfx apply - -f sobel > sobel.png
       cnnfx apply photo.png -f sobel -o maps.npz --json
+      cnnfx apply scan.tif -f edges --page all -o pages/
       cnnfx apply photo.png -f edges -o page.html
       cnnfx apply photo.png -f circles --overlay
       cnnfx apply photo.png -f squeezenet --layer fire9 --only top:12
@@ -171,7 +173,7 @@ def apply(
         from cnnfx.pipeline.processes import start_fork_server
 
         start_fork_server()  # it loads its modules while this process loads its own
-    from cnnfx.cli.inputs import check_no_presets, image_sources, read_stdin
+    from cnnfx.cli.inputs import check_no_presets, image_sources
     from cnnfx.cli.networks import ALL_LAYERS, requested_network, use_threads
     from cnnfx.cli.outputs import image_targets
     from cnnfx.errors import UsageError
@@ -185,7 +187,7 @@ def apply(
     check_no_presets(images, network_options.filters)
     network = requested_network(network_options, pool, layer)
     keep_freed_memory()
-    sources = image_sources(images, recursive)
+    sources = image_sources(images, recursive, page, image_options.max_pixels, quiet)
     default_suffix = ".overlay" if overlay and output is None else ""
     targets = image_targets(sources, output, format, network.name + default_suffix)
     if as_json and any(target.path is None for target in targets):
@@ -219,7 +221,7 @@ def apply(
         overlay_options = OverlayOptions(color_scale, peaks, scale, labels, labels and legend)
     processor = Processor(pipeline, grid_options, as_json, skip_existing, overlay_options)
     tasks = [
-        Task(source.path, target, read_stdin() if source.is_stdin else None)
+        Task(source.path, target, source.content, page=source.page)
         for source, target in zip(sources, targets, strict=True)
     ]
     shown = preview and not quiet and not as_json and targets[0].path is not None

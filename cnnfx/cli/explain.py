@@ -15,6 +15,7 @@ from cnnfx.cli.console import print_json, print_message, print_result_lines, tex
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
+    from cnnfx.cli.inputs import InputImage
     from cnnfx.images import Image
     from cnnfx.nn.explanation import Contribution, Explanation, Patch, Point, Read, Sum
     from cnnfx.nn.feature_maps import FeatureMaps
@@ -78,6 +79,7 @@ def explain(
     image: ImageOption,
     network_options: options.NetworkOptions,
     image_options: options.ImageOptions,
+    page: options.Page = None,
     at: At = None,
     pool: options.Pooling = None,
     layer: Layer = None,
@@ -102,7 +104,7 @@ def explain(
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
       cnnfx explain photo.png -f squeezenet --layer fire2 --only top:1 --depth 3
     """
-    from cnnfx.cli.inputs import check_no_presets
+    from cnnfx.cli.inputs import InputImage, check_no_presets
     from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.explain import channel_strengths
@@ -113,21 +115,20 @@ def explain(
     use_threads(threads)
     network = requested_network(network_options, pool, layer)
     pipeline = image_options.pipeline(network)
-    loaded, maps = _open(pipeline, image[0], quiet)
+    source = InputImage(image[0], page=page)
+    loaded, maps = _open(pipeline, source, quiet)
     wanted = None
     if only is not None:
         strengths = partial(channel_strengths, maps, at)
         wanted = chosen_channels(only, maps.names, maps.network.layer_owner(), strengths=strengths)
     position = at or _strongest(maps, loaded.name, wanted[0] if wanted else 0, quiet)
     chosen = wanted or _chosen(maps, position, as_json, quiet)
-    _show(loaded, maps, chosen, position, depth or 1, colormap, as_json)
+    _show(source, loaded, maps, chosen, position, depth or 1, colormap, as_json)
 
 
-def _open(pipeline: Pipeline, name: str, quiet: bool) -> tuple[Image, FeatureMaps]:
+def _open(pipeline: Pipeline, source: InputImage, quiet: bool) -> tuple[Image, FeatureMaps]:
     """Return the image and the feature maps of the explained layer, which are not computed yet."""
-    from cnnfx.cli.inputs import InputImage, read_stdin
-
-    image, ((_, maps),) = pipeline.run(read_stdin() if InputImage(name).is_stdin else name)
+    image, ((_, maps),) = pipeline.run(source.source, source.page)
     for note in () if quiet else image.notes:
         print_message(note)
     return image, maps
@@ -160,6 +161,7 @@ def _chosen(maps: FeatureMaps, at: parsers.Position, as_json: bool, quiet: bool)
 
 
 def _show(
+    source: InputImage,
     image: Image,
     maps: FeatureMaps,
     chosen: list[int],
@@ -179,7 +181,7 @@ def _show(
         raise usage_error(error) from error
     if as_json:
         for explanation in found.outputs:
-            print_json(_described(maps, image, explanation))
+            print_json(_described(source, image, maps, explanation))
         return
     import os
 
@@ -189,14 +191,15 @@ def _show(
     print_result_lines(found.text(text_width(), colors, sys.stdout.encoding, colormap))
 
 
-def _described(maps: FeatureMaps, image: Image, explanation: Explanation) -> dict[str, Any]:
+def _described(source: InputImage, image: Image, maps: FeatureMaps, explanation: Explanation) -> dict[str, Any]:
     """Return the explanation of one output of the last layer of `maps`, ready for JSON."""
     from cnnfx.nn.receptive_field import receptive_field
 
     network, (_, height, width) = maps.network, maps.sizes[0]
     box = receptive_field(network, maps.sizes[0]).box(explanation.row, explanation.column)
     return {
-        "image": image.name,
+        "image": source.label,
+        **source.page_data,
         "size": [width, height],
         "network": network.name,
         "normalization": _normalization(network.input),

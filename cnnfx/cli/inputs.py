@@ -11,13 +11,16 @@ from cnnfx.cli.console import data_progress, print_error
 from cnnfx.errors import FileError, UsageError
 
 if TYPE_CHECKING:
+    from cnnfx.cli.parsers import PageChoice
     from cnnfx.datasets.dataset import Dataset
     from cnnfx.features import ImageSource
     from cnnfx.images import ColorMode
     from cnnfx.nn.network import Network
 
 STDIN = "-"
-"""The name of standard input."""
+"""The name of standard input on the command line."""
+STREAM_NAME = "standard input"
+"""Its name in messages."""
 
 
 class InputImage(NamedTuple):
@@ -29,10 +32,16 @@ class InputImage(NamedTuple):
         A path, or `-` for standard input.
     subfolder : Path
         The subfolder of the given folder in which it was found.
+    page : int, optional
+        The page of a file with several that `--page` chooses.
+    stdin : bytes, optional
+        The content of standard input, if it has been read already.
     """
 
     path: str
     subfolder: Path = Path()
+    page: int | None = None
+    stdin: bytes | None = None
 
     @property
     def is_stdin(self) -> bool:
@@ -41,8 +50,43 @@ class InputImage(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """The beginning of the names of output files."""
-        return "stdin" if self.is_stdin else Path(self.path).stem
+        """The beginning of the names of output files, which differs for each page."""
+        return ("stdin" if self.is_stdin else Path(self.path).stem) + self._page_suffix
+
+    @property
+    def name(self) -> str:
+        """The name of the file without folders, which differs for each page."""
+        return ("stdin" if self.is_stdin else Path(self.path).name) + self._page_suffix
+
+    @property
+    def _page_suffix(self) -> str:
+        return "" if self.page is None else f".page{self.page}"
+
+    @property
+    def content(self) -> bytes | None:
+        """The content of standard input, which is read if it has not been; None for a file.
+
+        Raises
+        ------
+        UsageError, FileError
+            As `read_stdin`.
+        """
+        return (self.stdin or read_stdin()) if self.is_stdin else None
+
+    @property
+    def source(self) -> str | bytes:
+        """The path of a file, or the content of standard input; errors are those of `content`."""
+        return self.path if (content := self.content) is None else content
+
+    @property
+    def label(self) -> str:
+        """The name of the file in JSON."""
+        return STREAM_NAME if self.is_stdin else self.path
+
+    @property
+    def page_data(self) -> dict[str, int]:
+        """The page in JSON, if one was chosen."""
+        return {} if self.page is None else {"page": self.page}
 
 
 def check_not_empty(texts: Sequence[str], what: str) -> None:
@@ -85,8 +129,27 @@ def check_no_presets(names: Sequence[str], filters: Sequence[str] | None) -> Non
         raise UsageError(f"{meant[0]} is a preset, not an image. {several}: {options}.")
 
 
-def image_sources(names: Sequence[str], recursive: bool) -> list[InputImage]:
-    """Return the images of these names; for a folder, the images in it.
+def image_sources(
+    names: Sequence[str],
+    recursive: bool,
+    page: PageChoice | None = None,
+    max_pixels: int | None = None,
+    quiet: bool = False,
+) -> list[InputImage]:
+    """Return the images of these names; for a folder, the images in it, with a note on files that are passed over.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Files, folders, and `-` for standard input.
+    recursive : bool
+        Whether to search subfolders, too.
+    page : PageChoice, optional
+        The page of each file, or all of them, which are images of their own.
+    max_pixels : int, optional
+        Files with more pixels are refused, where their pages are counted.
+    quiet : bool
+        Whether notes are not printed.
 
     Raises
     ------
@@ -98,17 +161,38 @@ def image_sources(names: Sequence[str], recursive: bool) -> list[InputImage]:
     check_not_empty(names, "The name of an image")
     if list(names).count(STDIN) > 1:
         raise UsageError("Standard input (-) can be read only once.")
-    return [source for name in names for source in _expanded(name, recursive)]
+    sources = [source for name in names for source in _expanded(name, recursive, quiet)]
+    if page is None:
+        return sources
+    if page.number is not None:
+        return [source._replace(page=page.number) for source in sources]
+    return [each for source in sources for each in _all_pages(source, max_pixels)]
 
 
-def _expanded(name: str, recursive: bool) -> list[InputImage]:
+def _all_pages(source: InputImage, max_pixels: int | None) -> list[InputImage]:
+    """Return each page of a file; the file itself if it has one only, or is damaged, which is reported later."""
+    from cnnfx.images import MAX_PIXELS, count_pages
+
+    source = source._replace(stdin=source.content)
+    try:
+        count = count_pages(source.source, max_pixels or MAX_PIXELS)
+    except FileError as error:
+        if error.remedy == "page_limit":
+            raise
+        count = 1
+    return [source._replace(page=number) for number in range(1, count + 1)] if count > 1 else [source]
+
+
+def _expanded(name: str, recursive: bool, quiet: bool) -> list[InputImage]:
     from cnnfx.images import find_images
 
     folder = Path(name)
     if name == STDIN or not folder.is_dir():
         return [InputImage(name)]
-    paths = find_images([folder], recursive=recursive).files
-    return [InputImage(str(path), path.parent.relative_to(folder)) for path in paths]
+    found = find_images([folder], recursive=recursive)
+    for note in () if quiet else found.notes:
+        print_error(note)
+    return [InputImage(str(path), path.parent.relative_to(folder)) for path in found.files]
 
 
 def read_stdin() -> bytes:

@@ -201,7 +201,27 @@ ChannelsOption = Annotated[
     ),
 ]
 Background = Annotated[
-    str, option("--background COLOR", "The color behind transparent pixels: a name or #rrggbb.", IMAGES, parsers.color)
+    str | None,
+    option(
+        "--background COLOR",
+        "The color behind transparent pixels: a name or #rrggbb.  [default: white, or black behind pixels that are "
+        "almost white]",
+        IMAGES,
+        parsers.color,
+    ),
+]
+Page = Annotated[
+    int | None,
+    option("--page N", "The page of a TIFF, or the frame of an animation.  [default: 1]", IMAGES, parsers.whole),
+]
+Pages = Annotated[
+    parsers.PageChoice | None,
+    option(
+        "--page N|all",
+        "The page of a TIFF, or the frame of an animation; all: each as an image of its own.  [default: 1]",
+        IMAGES,
+        parsers.page,
+    ),
 ]
 MaxPixels = Annotated[
     int | None, option("--max-pixels N", "Refuse images with more pixels.  [default: 200000000]", IMAGES, parsers.whole)
@@ -214,7 +234,7 @@ class ImageOptions:
     """How images are read."""
 
     channels: ChannelsOption = "auto"
-    background: Background = "white"
+    background: Background = None
     max_pixels: MaxPixels = None
 
     def pipeline(self, network: Network, layers: tuple[int, ...] = ()) -> Pipeline:

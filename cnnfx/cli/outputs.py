@@ -219,7 +219,7 @@ def _filled_in(output: str, source: InputImage, filters: str) -> str:
     path = Path(source.path)
     fields = {
         "stem": source.stem,
-        "name": source.stem if source.is_stdin else path.name,
+        "name": source.name,
         "ext": path.suffix.removeprefix("."),
         "filters": file_name(filters),
     }
@@ -236,7 +236,7 @@ def _distinct_stems(targets: list[Target], sources: Sequence[InputImage]) -> lis
     """Return the targets in a folder; where stems are equal (`a.png`, `a.jpg`), they get the whole file names."""
     counts = Counter((target.subfolder, target.stem) for target in targets)
     return [
-        target._replace(stem=Path(source.path).name) if counts[target.subfolder, target.stem] > 1 else target
+        target._replace(stem=source.name) if counts[target.subfolder, target.stem] > 1 else target
         for target, source in zip(targets, sources, strict=True)
     ]
 

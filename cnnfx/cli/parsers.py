@@ -51,6 +51,12 @@ class Methods(tuple[str, ...]):
     """Some of `METHODS`."""
 
 
+class PageChoice(NamedTuple):
+    """The page of a file with several, counted from 1; None for all."""
+
+    number: int | None
+
+
 class Limits(NamedTuple):
     """The range of the values in a picture: one magnitude, or the smallest and the largest value."""
 
@@ -62,6 +68,15 @@ def whole(text: str) -> int:
     if not _is_whole(text) or int(text) < 1:
         raise typer.BadParameter(f"{text!r} is not a whole number of 1 or more.")
     return int(text)
+
+
+def page(text: str) -> PageChoice:
+    """Parse the number of a page, or "all"."""
+    if text.lower() == "all":
+        return PageChoice(None)
+    if not _is_whole(text) or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is neither the number of a page, 1 or more, nor all.")
+    return PageChoice(int(text))
 
 
 def pixels(text: str) -> int:
@@ -116,13 +131,12 @@ def pool(text: str) -> str:
 
 def color(text: str) -> str:
     """Check that the text is a color that Pillow knows."""
-    if text != "white":
-        from PIL import ImageColor
+    from PIL import ImageColor
 
-        try:
-            ImageColor.getrgb(text)
-        except ValueError:
-            raise typer.BadParameter(f"{text!r} is not a color. Write a name such as gray, or #rrggbb.") from None
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a color. Write a name such as gray, or #rrggbb.") from None
     return text
 
 

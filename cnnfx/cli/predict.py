@@ -91,6 +91,8 @@ def predict(
     images: options.Images,
     model: Model = options.DEFAULT_MODEL,
     top: Top = None,
+    background: options.Background = None,
+    page: options.Pages = None,
     recursive: options.Recursive = False,
     threads: options.Threads = None,
     output: Output = None,
@@ -131,7 +133,7 @@ def predict(
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = load_classifier(model, "--model")
     check_classifier(network, model)  # a bad model is one error, not one for each image
-    sources = image_sources(images, recursive)
+    sources = image_sources(images, recursive, page, quiet=quiet)
     targets: list[Target | None] = [None] * len(sources)
     show: ShowEvidence | None = None
     if output is not None:
@@ -149,7 +151,7 @@ def predict(
     code = 0
     for source, target in zip(sources, targets, strict=True):
         try:
-            result, shown = _predicted(network, source, top, show, method == "occlusion" and not quiet)
+            result, shown = _predicted(network, source, background, top, show, method == "occlusion" and not quiet)
             written = None if target is None or shown is None else _write(target, shown, quiet)
         except CnnfxError as error:  # the other images are still classified
             error_code = exit_code(error)
@@ -158,7 +160,7 @@ def predict(
             report(error)
             code = error_code if len(sources) == 1 else FAILURE
             continue
-        _print(result, shown, written, as_json, quiet)
+        _print(source, result, shown, written, as_json, quiet)
     if code:
         raise typer.Exit(code)
     if open and targets[0] is not None and targets[0].path is not None:
@@ -190,15 +192,19 @@ def _targets(
 
 
 def _predicted(
-    network: Network, source: InputImage, top: int | None, show: ShowEvidence | None, has_bar: bool
+    network: Network,
+    source: InputImage,
+    background: str | None,
+    top: int | None,
+    show: ShowEvidence | None,
+    has_bar: bool,
 ) -> tuple[Prediction, EvidencePicture | None]:
     """Return the prediction for an image, and its evidence if `show` is given."""
     from cnnfx.cli.console import data_progress
-    from cnnfx.cli.inputs import read_stdin
     from cnnfx.training.predict import image_scores, prediction
     from cnnfx.training.prepare import prepare
 
-    prepared = prepare(network, read_stdin() if source.is_stdin else source.path)
+    prepared = prepare(network, source.source, background=background, page=source.page)
     scores = image_scores(network, prepared)
     predicted = prediction(network, prepared, scores, top)
     if show is None:
@@ -231,10 +237,13 @@ def _write(target: Target, shown: EvidencePicture, quiet: bool) -> str:
     return target.name
 
 
-def _described(prediction: Prediction, shown: EvidencePicture | None, written: str | None) -> dict[str, Any]:
+def _described(
+    source: InputImage, prediction: Prediction, shown: EvidencePicture | None, written: str | None
+) -> dict[str, Any]:
     """Return the prediction, ready for JSON."""
     top = [{"class": found.name, "probability": found.probability} for found in prediction.top]
-    described = {"image": prediction.image, **top[0], "top": top, "notes": list(prediction.notes)}
+    named = {"image": source.label, **source.page_data}
+    described = {**named, **top[0], "top": top, "notes": list(prediction.notes)}
     if shown is None:
         return described
     found = shown.found
@@ -247,10 +256,15 @@ def _described(prediction: Prediction, shown: EvidencePicture | None, written: s
 
 
 def _print(
-    prediction: Prediction, shown: EvidencePicture | None, written: str | None, as_json: bool, quiet: bool
+    source: InputImage,
+    prediction: Prediction,
+    shown: EvidencePicture | None,
+    written: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     if as_json:
-        print_json(_described(prediction, shown, written))
+        print_json(_described(source, prediction, shown, written))
         return
     if not quiet:
         for note in prediction.notes:

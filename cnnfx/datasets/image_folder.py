@@ -18,7 +18,6 @@ from cnnfx.datasets.digit_preprocessing import have_mnist_format, is_mnist_like
 from cnnfx.datasets.fitting import as_dtype, fit_if_possible
 from cnnfx.errors import CnnfxError, FileError
 from cnnfx.images import ColorMode, as_floats, find_images, load_image
-from cnnfx.images.channels import AUTO_BACKGROUND
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.input import Input
 from cnnfx.system.limits import MAX_CLASSES, check_limit
@@ -236,7 +235,6 @@ class _Loaded(NamedTuple):
 def _load_images(path: Path, files: list[Path], read: Input, progress: Progress | None) -> _Loaded:
     """Load the images of all files that can be read, fitted to the input."""
     channels: ColorMode = "rgb" if read.channels == "rgb" else "gray"
-    background = read.background or AUTO_BACKGROUND
     height, width = read.size or _default_size(files, channels)
     shape = (len(RGB_NAMES) if channels == "rgb" else 1, height, width)
     check_memory(str(path), len(files), math.prod(shape))
@@ -247,7 +245,7 @@ def _load_images(path: Path, files: list[Path], read: Input, progress: Progress 
     image_notes: Counter[str] = Counter()
     for index, file in enumerate(files):
         try:
-            image = load_image(file, channels=channels, background=background)
+            image = load_image(file, channels=channels, background=read.background)
             pixels = fit_if_possible(image, read, (height, width)).pixels
         except CnnfxError as error:
             errors.append(error)
@@ -277,7 +275,7 @@ def _fit_digits(loaded: _Loaded, files: list[Path], read: Input) -> _Loaded:
     digits = replace(read, fit="digit")
     images, changed = loaded.images.copy(), loaded.changed | ~have_mnist_format(loaded.images)
     for index in np.flatnonzero(changed):
-        image = load_image(files[loaded.read[index]], channels="gray", background=read.background or AUTO_BACKGROUND)
+        image = load_image(files[loaded.read[index]], channels="gray", background=read.background)
         images[index] = as_dtype(fit_if_possible(image, digits, images.shape[2:]).pixels, images.dtype)
     return loaded._replace(images=images, changed=changed, is_digit=True)
 

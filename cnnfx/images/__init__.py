@@ -7,7 +7,7 @@ reads arrays of numbers (`.npy`, `.npz`, `.csv`).
 
 from cnnfx.images.folder import FoundImages, find_images
 from cnnfx.images.image import MAX_PIXELS, Image, as_floats, resize, shrink_to_pixels
-from cnnfx.images.load import ChannelMode, ColorMode, as_image, load_image, load_pages
+from cnnfx.images.load import ChannelMode, ColorMode, as_image, count_pages, load_image, load_pages
 
 __all__ = [
     "MAX_PIXELS",
@@ -17,6 +17,7 @@ __all__ = [
     "Image",
     "as_floats",
     "as_image",
+    "count_pages",
     "find_images",
     "load_image",
     "load_pages",

@@ -15,8 +15,6 @@ RgbColor = tuple[int, int, int]
 Background = RgbColor | None
 """A color behind transparent pixels; None: white, or black where the picture could not be seen on white."""
 
-AUTO_BACKGROUND = "auto"
-"""The text for the background None."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 LIGHT = 0.9
 """The least luma, in 0..1, of pixels that are hardly seen on white."""
@@ -45,15 +43,15 @@ class Channels(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def parse_background(text: str) -> Background:
-    """Return the background that a text names: a color such as "white" or "#rrggbb", or "auto".
+def parse_background(text: str | None) -> Background:
+    """Return the color that a text names, such as "white" or "#rrggbb"; None for None.
 
     Raises
     ------
     ArgumentError
-        If it is neither.
+        If it is no color.
     """
-    if text == AUTO_BACKGROUND:
+    if text is None:
         return None
     from PIL import ImageColor
 

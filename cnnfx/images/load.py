@@ -58,7 +58,7 @@ def load_image(
     source: str | os.PathLike[str] | bytes,
     *,
     channels: ChannelMode = "auto",
-    background: str = "auto",
+    background: str | None = None,
     page: int | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Image:
@@ -73,9 +73,9 @@ def load_image(
     channels : "auto", "gray" or "rgb"
         The channels of a picture. "auto": one if the picture is gray, else red, green and blue; "gray": the luma (Rec.
         601); "rgb": red, green and blue. The channels of an array do not change.
-    background : str
-        The color over which transparent parts are composited: a name such as "white", or "#rrggbb". "auto": white, or
-        black if at least 99 % of what is opaque is almost white and would not be seen on white.
+    background : str, optional
+        The color over which transparent parts are composited: a name such as "white", or "#rrggbb". By default white,
+        or black, with a note, if at least 99 % of what is opaque is almost white and would not be seen on white.
     page : int, optional
         The page of a file with several pages or frames, counted from 1. By default the first, with a note of how many
         there are.
@@ -164,7 +164,7 @@ def count_pages(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PI
             pages = count(file)
         except OSError as error:
             raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
-    check_limit(name, f"{format.page}s", pages, MAX_PAGES)
+    check_limit(name, f"{format.page}s", pages, MAX_PAGES, remedy="page_limit")
     return pages
 
 
@@ -184,7 +184,7 @@ def as_image(
     source: str | os.PathLike[str] | bytes | Image | ArrayLike,
     *,
     channels: ChannelMode = "auto",
-    background: str = "auto",
+    background: str | None = None,
     page: int | None = None,
     name: str = "array",
 ) -> Image:

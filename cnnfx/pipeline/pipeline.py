@@ -30,8 +30,9 @@ class Pipeline(NamedTuple):
         The layers whose output channels are returned, counted from 1; empty for the last.
     channels : str
         One of `CHANNELS`.
-    background : str
-        The color behind transparent pixels: a name or #rrggbb.
+    background : str, optional
+        The color behind transparent pixels: a name or #rrggbb. By default that of the network's input, or else as
+        `cnnfx.load_image` chooses.
     max_pixels : int
         Images with more pixels are refused.
     shrink_to : int, optional
@@ -43,18 +44,20 @@ class Pipeline(NamedTuple):
     network: Network
     layers: tuple[int, ...] = ()
     channels: str = "auto"
-    background: str = "white"
+    background: str | None = None
     max_pixels: int = MAX_PIXELS
     shrink_to: int | None = None
     only: Mapping[int, str] = {}  # it is not changed
 
-    def run(self, source: str | os.PathLike[str] | bytes) -> tuple[Image, Layers]:
+    def run(self, source: str | os.PathLike[str] | bytes, page: int | None = None) -> tuple[Image, Layers]:
         """Read an image and return it with the feature maps of the layers; see `load` and `feature_maps`."""
-        image = self.load(source)
+        image = self.load(source, page)
         return image, self.feature_maps(image)
 
-    def load(self, source: str | os.PathLike[str] | bytes) -> Image:
+    def load(self, source: str | os.PathLike[str] | bytes, page: int | None = None) -> Image:
         """Read an image, `(C, H, W)`, with the channels that `channels` selects.
+
+        `page` is as in `cnnfx.load_image`.
 
         Raises
         ------
@@ -63,7 +66,8 @@ class Pipeline(NamedTuple):
         """
         mode = {"auto": self.network.color_mode, "each": "auto"}.get(self.channels, self.channels)
         channels = cast(ChannelMode, mode)  # load_image checks it
-        image = load_image(source, channels=channels, background=self.background, max_pixels=self.max_pixels)
+        background = self.background or self.network.input.background
+        image = load_image(source, channels=channels, background=background, page=page, max_pixels=self.max_pixels)
         return image if self.shrink_to is None else shrink_to_pixels(image, self.shrink_to)
 
     def feature_maps(self, image: Image) -> Layers:

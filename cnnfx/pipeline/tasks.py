@@ -37,12 +37,15 @@ class Task:
         The image itself, where it is not in a file.
     path : str, optional
         Where the image is, if not at `source`.
+    page : int, optional
+        The page of a file with several; see `cnnfx.load_image`.
     """
 
     source: str
     target: Target
     content: bytes | None = None
     path: str | None = None
+    page: int | None = None
 
 
 class Result(NamedTuple):
@@ -105,8 +108,10 @@ class Processor:
     def _process(self, task: Task, show: ShowOutput | None) -> Result:
         if self.skip_existing and self._is_written(task, self.pipeline.channel_names()):
             return _skipped(task)
-        image, layers = self.pipeline.run(task.content if task.content is not None else task.path or task.source)
-        image = replace(image, name=task.source) if task.path else image
+        source = task.content if task.content is not None else task.path or task.source
+        image, layers = self.pipeline.run(source, task.page)
+        if task.path:
+            image = replace(image, name=task.source + image.name.removeprefix(task.path))
         if self.skip_existing and self._is_written(task, [(number, maps.names) for number, maps in layers]):
             return _skipped(task)
         written = write(task.target, image, layers, self.grid_options, self.overlay_options, self.pipeline.network)
@@ -114,7 +119,7 @@ class Processor:
             show(written)
         notes = [*image.notes, *(note for output in written for note in output.notes)]
         if self.describe:
-            described = tuple(_described(task.source, output, image.notes) for output in written)
+            described = tuple(_described(task, output, image.notes) for output in written)
             return Result(task.source, tuple(notes), described)
         if task.target.path is not None:
             notes += [_summary(written), *_notes_on_zero_maps(written)]
@@ -189,13 +194,14 @@ def _title(maps: FeatureMaps, layer: int) -> str:
     return maps.network.layers[-1].name or f"layer {layer}"
 
 
-def _described(source: str, written: Written, image_notes: Sequence[str]) -> dict[str, Any]:
+def _described(task: Task, written: Written, image_notes: Sequence[str]) -> dict[str, Any]:
     channels = [_described_channel(written, index) for index in written.channels]
     name = written.maps.network.layers[-1].name
     named = {"layer_name": name} if name else {}
     notes = [*image_notes, *written.notes]
     return {
-        "input": source,
+        "input": task.source,
+        **({} if task.page is None else {"page": task.page}),
         "output": written.output,
         "layer": written.layer,
         **named,

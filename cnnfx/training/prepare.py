@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import NamedTuple
 
 from numpy.typing import ArrayLike
@@ -10,7 +11,6 @@ from numpy.typing import ArrayLike
 from cnnfx.datasets.fitting import fit_image
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images import Image, as_image
-from cnnfx.images.channels import AUTO_BACKGROUND
 from cnnfx.images.fit import Area
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.layers import Array
@@ -64,7 +64,11 @@ def no_classes(name: str) -> ArgumentError:
 
 
 def prepare(
-    network: Network, image: str | os.PathLike[str] | bytes | Image | ArrayLike, *, background: str | None = None
+    network: Network,
+    image: str | os.PathLike[str] | bytes | Image | ArrayLike,
+    *,
+    background: str | None = None,
+    page: int | None = None,
 ) -> PreparedImage:
     """Load an image, and fit it to what the network reads, as the images that it was trained on.
 
@@ -79,6 +83,8 @@ def prepare(
         See `cnnfx.images.as_image`.
     background : str, optional
         The color over which transparent parts are composited; by default that of the network's input.
+    page : int, optional
+        Of a file with several; see `cnnfx.load_image`.
 
     Raises
     ------
@@ -87,8 +93,8 @@ def prepare(
     ArgumentError
         If its channels or values do not fit, or it shows no digit where the network reads digits.
     """
-    color = background or network.input.background or AUTO_BACKGROUND
-    loaded = as_image(image, channels=network.color_mode, background=color)
+    background = background or network.input.background
+    loaded = as_image(image, channels=network.color_mode, background=background, page=page)
     read = _with_channels(network, loaded)
     shape = network.input_shape
     fitted = fit_image(read, network.input, None if shape is None else shape[1:], reader(network))
@@ -114,7 +120,7 @@ def _with_channels(network: Network, image: Image) -> Image:
     if channels is None or channels == given:
         return image
     if given == 1 and channels == len(RGB_NAMES):
-        return Image(image.name, image.values.repeat(channels, axis=0), RGB_NAMES, image.is_array, image.notes)
+        return replace(image, values=image.values.repeat(channels, axis=0), channel_names=RGB_NAMES)
     wanted = "one channel, gray" if channels == 1 else f"{counted(channels, 'channel')}, {', '.join(RGB_NAMES)}"
     raise ArgumentError(f"{image.name}: it has {counted(given, 'channel')}; {reader(network)} reads {wanted}.")
 
