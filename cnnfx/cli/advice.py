@@ -84,6 +84,13 @@ def advised(error: CnnfxError) -> str:
     return f"{message} {ADVICE.get(error.remedy, Advice()).text.format_map(details)}".rstrip()
 
 
+def advised_note(note: str) -> str:
+    """Return a note of the library, followed by the option that helps."""
+    from cnnfx.images.pages import is_pages_note
+
+    return f"{note} Choose another with --page." if is_pages_note(note) else note
+
+
 def usage_error(error: CnnfxError) -> UsageError:
     """Return an error of the library that the values of options cause as an error of the command line."""
     return UsageError(advised(error))

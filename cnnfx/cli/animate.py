@@ -158,6 +158,7 @@ def animate(
       cnnfx animate digit.png -f model.npz --only 3 --layer 1
       cnnfx animate photo.png -f squeezenet --layer fire2/expand3x3 --only 6
     """
+    from cnnfx.cli.advice import advised_note
     from cnnfx.cli.inputs import InputImage, check_no_presets
     from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.cli.outputs import animation_target
@@ -221,7 +222,7 @@ def animate(
         )
     if not quiet:
         for note in notes:
-            print_message(note)
+            print_message(advised_note(note))
         if target.path is not None and not as_json:
             print_message(_summary(written))
     if open and target.path is not None:

@@ -322,14 +322,14 @@ def _results(
 
 def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> int:
     """Print the result of each image; return 1 if one of several failed, or the exit code of the only one."""
-    from cnnfx.cli.advice import FAILURE, report
+    from cnnfx.cli.advice import FAILURE, advised_note, report
     from cnnfx.cli.console import with_progress
 
     code = 0
     with closing(results):  # ends worker processes at once, also after an error
         for result in with_progress(results, count, quiet):
             for note in () if quiet else result.notes:
-                print_message(note)
+                print_message(advised_note(note))
             for description in result.outputs:
                 print_json(description)
             if result.error is not None:

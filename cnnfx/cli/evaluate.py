@@ -46,6 +46,7 @@ Threads = Annotated[int | None, option("--threads N", options.THREADS, options.D
 def evaluate(
     model: options.Model = options.DEFAULT_MODEL,
     data: options.ModelData = None,
+    background: options.DataBackground = None,
     skip_bad: options.SkipBad = False,
     threads: Threads = None,
     output: Output = None,
@@ -87,7 +88,7 @@ def evaluate(
     if output is None and not quiet:
         note_without_effect(given_options("--colormap"), "without -o, which draws the confusion matrix")
     network = load_classifier(model)
-    dataset = load_data_of_model(network, data, quiet, skip_bad=skip_bad)
+    dataset = load_data_of_model(network, data, quiet, background=background, skip_bad=skip_bad)
     print_notes(dataset)
     test = dataset.test
     if not len(test.labels):

@@ -128,9 +128,11 @@ def explain(
 
 def _open(pipeline: Pipeline, source: InputImage, quiet: bool) -> tuple[Image, FeatureMaps]:
     """Return the image and the feature maps of the explained layer, which are not computed yet."""
+    from cnnfx.cli.advice import advised_note
+
     image, ((_, maps),) = pipeline.run(source.source, source.page)
     for note in () if quiet else image.notes:
-        print_message(note)
+        print_message(advised_note(note))
     return image, maps
 
 

@@ -304,6 +304,6 @@ def load_image_source(
     def load_labeled() -> Dataset:
         if has_own_data(network, spec):
             return load_data_of_model(network, spec, quiet, background=background, skip_bad=skip_bad)
-        return load_data(spec, quiet=quiet)
+        return load_data(spec, background=background, quiet=quiet)
 
-    return open_images(network, spec, load_labeled, layer, methods)
+    return open_images(network, spec, load_labeled, layer, methods, background)

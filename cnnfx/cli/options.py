@@ -200,16 +200,21 @@ ChannelsOption = Annotated[
         IMAGES,
     ),
 ]
-Background = Annotated[
-    str | None,
-    option(
+
+
+def background(heading: str) -> Any:
+    """Return the declaration of the option that chooses the color behind transparent pixels."""
+    return option(
         "--background COLOR",
         "The color behind transparent pixels: a name or #rrggbb.  [default: white, or black behind pixels that are "
         "almost white]",
-        IMAGES,
+        heading,
         parsers.color,
-    ),
-]
+    )
+
+
+Background = Annotated[str | None, background(IMAGES)]
+DataBackground = Annotated[str | None, background(DATA)]
 Page = Annotated[
     int | None,
     option("--page N", "The page of a TIFF, or the frame of an animation.  [default: 1]", IMAGES, parsers.whole),

@@ -255,6 +255,13 @@ def _described(
     return {**described, "output": written, "method": found.method, **layer, "evidence": evidence}
 
 
+def _note_text(image: str, note: str) -> str:
+    """Return a note as a sentence that names the image, followed by the option that helps."""
+    from cnnfx.cli.advice import advised_note
+
+    return advised_note(f"{image}: {note.removeprefix(image + ': ').rstrip('.')}.")
+
+
 def _print(
     source: InputImage,
     prediction: Prediction,
@@ -268,7 +275,7 @@ def _print(
         return
     if not quiet:
         for note in prediction.notes:
-            print_error(f"{prediction.image}: {note.removeprefix(prediction.image + ': ').rstrip('.')}.")
+            print_error(_note_text(prediction.image, note))
     first, *others = (f"{name} ({100 * probability:.2f} %)" for name, probability in prediction.top)
     text = f"{prediction.image}: {first}" + (f"; or {', '.join(others)}" if others else "")
     if written != "-":

@@ -90,6 +90,7 @@ Json = Annotated[bool, option("--json", "Print one JSON object per filter on sta
 def show_patterns(
     spec: Spec = options.DEFAULT_MODEL,
     data: Data = None,
+    background: options.DataBackground = None,
     skip_bad: options.SkipBad = False,
     layer: Layer = None,
     only: Only = None,
@@ -147,7 +148,7 @@ def show_patterns(
     owner = f"the classes of {part.name}" if layer == CLASSES else part.layer_owner()
     channels = choose_channels(part, ",".join(only or [ALL]), owner)
     methods = [name for name in METHODS if method is None or name in method]
-    images = load_image_source(network, data, layer, methods, quiet, skip_bad=skip_bad)
+    images = load_image_source(network, data, layer, methods, quiet, background=background, skip_bad=skip_bad)
     found = _search(network, images, layer, channels, methods, seed or 0, quiet)
     if images is not None:
         _print_notes(found, images, quiet)

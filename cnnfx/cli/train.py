@@ -28,6 +28,7 @@ def train(
     data: training_options.Data = None,
     image_size: training_options.ImageSize = None,
     channels: training_options.Channels = "gray",
+    background: options.DataBackground = None,
     skip_bad: options.SkipBad = False,
     arch: training_options.Arch = None,
     widths: training_options.Widths = None,
@@ -73,8 +74,10 @@ def train(
     use_threads(threads)
     with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:
         if resume is None:
-            trainer, dataset = _new_trainer(run_options, data, image_size, channels, skip_bad, quiet)
+            trainer, dataset = _new_trainer(run_options, data, image_size, channels, background, skip_bad, quiet)
         else:
+            if background is not None:
+                raise UsageError(f"--background cannot be given with --resume: the run of {resume} keeps its settings.")
             trainer, dataset = _resumed_trainer(resume, run_options, data, skip_bad, quiet)
         reporter.skipped = dataset.skipped
         if trainer.finished:
@@ -151,6 +154,7 @@ def _new_trainer(
     data: str | None,
     image_size: int | None,
     channels: ColorMode,
+    background: str | None,
     skip_bad: bool,
     quiet: bool,
 ) -> tuple[Trainer, Dataset]:
@@ -159,7 +163,15 @@ def _new_trainer(
     from cnnfx.training.train import start_run
 
     settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
-    dataset = load_data(data, size=image_size, channels=channels, skip_bad=skip_bad, seed=settings.seed, quiet=quiet)
+    dataset = load_data(
+        data,
+        size=image_size,
+        channels=channels,
+        background=background,
+        skip_bad=skip_bad,
+        seed=settings.seed,
+        quiet=quiet,
+    )
     print_notes(dataset)
     return start_run(arch, dataset, settings, limit_batch=run_options.batch_size is None), dataset
 

@@ -141,10 +141,14 @@ class ImageFiles:
     name : str
     paths : sequence of paths
     load : function from a path to an image
+    notes : sequence of str
+        Messages for the user about the files, to which `peaks` adds those about images.
     """
 
-    def __init__(self, name: str, paths: Sequence[Path], load: Callable[[Path], Image]) -> None:
-        self.name, self.paths, self._load = name, paths, load
+    def __init__(
+        self, name: str, paths: Sequence[Path], load: Callable[[Path], Image], notes: Sequence[str] = ()
+    ) -> None:
+        self.name, self.paths, self._load, self._file_notes = name, paths, load, tuple(notes)
         self.notes: list[str] = []
         self.skipped = 0
         self._cache: dict[int, Image] = {}
@@ -194,21 +198,25 @@ class ImageFiles:
 
     def peaks(self, network: Network) -> Iterator[Peaks]:
         """Yield the peaks of all images, in order; values of −∞ for skipped images."""
-        self.notes, errors = [], []
+        self.notes = list(self._file_notes)
+        errors: list[CnnfxError] = []
         size = self._size_of_all(network)
 
-        def work(number: int) -> Peaks | CnnfxError:
+        def work(number: int) -> tuple[Peaks | CnnfxError, tuple[str, ...]]:
             try:
-                return _peaks_of_image(network, number, self._load(self.paths[number]), size)
+                image = self._load(self.paths[number])
+                return _peaks_of_image(network, number, image, size), image.notes
             except CnnfxError as error:
-                return error
+                return error, ()
 
-        for number, found in enumerate(ordered_map(work, range(len(self.paths)))):
+        for number, (found, notes) in enumerate(ordered_map(work, range(len(self.paths)))):
+            self.notes += notes
             if isinstance(found, CnnfxError):
                 errors.append(found)
                 self.notes.append(f"skipped: {found}")
-                found = _no_peaks(network, number)
-            yield found
+                yield _no_peaks(network, number)
+            else:
+                yield found
         self.skipped = len(errors)
         if len(errors) == len(self.paths):
             raise errors[0]

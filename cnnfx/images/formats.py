@@ -50,6 +50,8 @@ TIFF = FileFormat("TIFF", rb"II[*+]\0|MM\0[*+]", "Tiff", "page")
 NETPBM = FileFormat("Netpbm", rb"P[1-7][\s#]")
 PFM = FileFormat("PFM", rb"P[Ff]\s")
 BMP = FileFormat("BMP", rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", "Bmp")
+ICO = FileFormat("ICO", rb"\0\0\x01\0[\x01-\xff]\0", "Ico")
+PSD = FileFormat("Photoshop (PSD)", rb"8BPS\0\x01", "Psd")
 TGA = FileFormat("TGA", rb"", "Tga")
 """Has no signature; `detect_format` finds it by its extension."""
 
@@ -66,6 +68,9 @@ READ_FORMATS = (
     FileFormat("QOI", rb"qoif", "Qoi"),
     FileFormat("DDS", rb"DDS ", "Dds"),
     FileFormat("SGI", rb"\x01\xda[\0\x01][\x01\x02]", "Sgi"),
+    ICO,
+    PSD,
+    FileFormat("XBM", rb"#define \S{1,40}_width", "Xbm"),
     FileFormat("PCX", rb"\n[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]", "Pcx"),
     BMP,
     TGA,
@@ -76,13 +81,10 @@ OTHER_FORMATS = (
     FileFormat("HEIC", rb"....ftyp(?:he[ivm][cxsm]|mif1|msf1)", advice="Convert it to PNG, such as with heif-convert."),
     FileFormat("JPEG XL", rb"\xff\x0a|\0\0\0\x0cJXL ", advice="Convert it to PNG, such as with djxl."),
     FileFormat("a camera's raw file", rb"....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|IIU\0", advice=TO_PNG),
-    FileFormat("ICO", rb"\0\0[\x01\x02]\0", advice=TO_PNG),
     FileFormat("ICNS", rb"icns", advice=TO_PNG),
-    FileFormat("Photoshop (PSD)", rb"8BPS", advice=TO_PNG),
     FileFormat("GIMP (XCF)", rb"gimp xcf", advice=TO_PNG),
     FileFormat("OpenEXR", rb"v/1\x01", advice=TO_FLOATS),
     FileFormat("Radiance HDR", rb"#\?(?:RADIANCE|RGBE)", advice=TO_FLOATS),
-    FileFormat("XBM", rb"#define ", advice=TO_PNG),
     FileFormat("XPM", rb"/\* XPM \*/", advice=TO_PNG),
     FileFormat("MNG or JNG", rb"\x8a[MJ]NG", advice=TO_PNG),
     FileFormat("DjVu", rb"AT&TFORM", advice=TO_PNG),
@@ -132,7 +134,7 @@ PICTURE_EXTENSIONS = {
     ".pnm": NETPBM.name, ".pam": NETPBM.name, ".pfm": PFM.name, ".avif": "AVIF", ".avifs": "AVIF",
     ".jp2": "JPEG 2000", ".j2k": "JPEG 2000", ".j2c": "JPEG 2000", ".jpc": "JPEG 2000", ".jpx": "JPEG 2000",
     ".jpf": "JPEG 2000", ".tga": TGA.name, ".icb": TGA.name, ".vda": TGA.name, ".vst": TGA.name, ".qoi": "QOI",
-    ".pcx": "PCX", ".sgi": "SGI", ".dds": "DDS",
+    ".pcx": "PCX", ".ico": "ICO", ".psd": "Photoshop (PSD)", ".xbm": "XBM", ".sgi": "SGI", ".dds": "DDS",
 }  # fmt: skip
 """The usual extensions of pictures that are read, each with the name of its format."""
 DIB_START = rb"[\x0c\x28\x40\x6c\x7c]\0\0\0.{8}\x01\0[\x01\x04\x08\x10\x18\x20]\0"
@@ -151,11 +153,11 @@ def detect_format(start: bytes, extension: str = "") -> FileFormat | None:
     extension : str
         Of its name, in lower case, such as ".tga".
     """
+    if PICTURE_EXTENSIONS.get(extension) == TGA.name and re.match(TGA_START, start, re.DOTALL):
+        return TGA
     for format in (*READ_FORMATS, *OTHER_FORMATS):
         if format is not TGA and re.match(format.signature, start, re.DOTALL):
             return format
-    if PICTURE_EXTENSIONS.get(extension) == TGA.name and re.match(TGA_START, start, re.DOTALL):
-        return TGA
     if extension == ".dib" and re.match(DIB_START, start, re.DOTALL):
         return BMP
     return None

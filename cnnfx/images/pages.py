@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cnnfx.errors import FileError
 from cnnfx.images.formats import FileFormat
 from cnnfx.system.sizes import counted
@@ -22,6 +24,11 @@ def check_page(name: str, page: int, pages: int, noun: str) -> None:
 def page_name(name: str, page: int, format: FileFormat | None) -> str:
     """Return the name of a page for messages: "scan.tif, page 2"."""
     return f"{name}, {'page' if format is None else format.page} {page}"
+
+
+def is_pages_note(note: str) -> bool:
+    """Return whether a note is one of `pages_note`."""
+    return re.search(r": it holds \d+ (page|frame|image)s; \1 1 is read\.$", note) is not None
 
 
 def pages_note(name: str, pages: int, format: FileFormat | None) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.images.channels import BAND_PIXELS, Channels, select_channels
-from cnnfx.images.formats import START_BYTES
+from cnnfx.images.formats import ICO, PSD, START_BYTES
 from cnnfx.images.image import GRAY_NAMES, Image, is_brightness
 from cnnfx.images.pages import check_page
 from cnnfx.images.picture_file import PictureFile
@@ -64,7 +64,7 @@ def decode(file: PictureFile, check: Callable[[PictureFile, PIL.Image.Image], No
     """
     with PILLOW_LIMIT(file.max_pixels):
         picture = open_picture(file)
-        pages = _page_count(picture)
+        pages = _page_count(file, picture)
         check_page(file.name, file.page, pages, file.format.page)
         _check_memory(file, picture)
         for index in range(1, file.page):
@@ -74,7 +74,7 @@ def decode(file: PictureFile, check: Callable[[PictureFile, PIL.Image.Image], No
         decode_pixels(file, picture)
         if file.page == 1:
             check(file, picture)
-        notes = _depth_notes(file, picture, raw_mode)
+        notes = (*_size_notes(file, picture), *_depth_notes(file, picture, raw_mode))
         if picture.mode.startswith("I") or picture.mode == "F":
             found = _convert_deep(file, picture, MAX_INTEGERS.get(raw_mode, MAX_UINT16))
         else:
@@ -166,11 +166,13 @@ def _too_large(file: PictureFile) -> FileError:
 def count_pages(file: PictureFile) -> int:
     """Return how many pages or frames a picture file holds."""
     with PILLOW_LIMIT(file.max_pixels):
-        return _page_count(open_picture(file))
+        return _page_count(file, open_picture(file))
 
 
-def _page_count(picture: PIL.Image.Image) -> int:
-    """Return the number of pages; 1 if later ones cannot be found."""
+def _page_count(file: PictureFile, picture: PIL.Image.Image) -> int:
+    """Return the number of pages; 1 if later ones cannot be found. Layers are no pages."""
+    if file.format is PSD:
+        return 1
     try:
         return max(1, int(getattr(picture, "n_frames", 1)))
     except Exception:  # as in `open_picture`
@@ -230,6 +232,14 @@ def _raw_mode(picture: PIL.Image.Image) -> str:
     args = tiles[0][3] if tiles else ()
     args = (args,) if isinstance(args, str) else tuple(args or ())
     return str(args[0]) if args else ""
+
+
+def _size_notes(file: PictureFile, picture: PIL.Image.Image) -> tuple[str, ...]:
+    """Return a note on an icon in several sizes, of which Pillow decodes the largest."""
+    sizes = picture.info.get("sizes", ())
+    if file.format is not ICO or len(sizes) < 2:
+        return ()
+    return (f"{file.name}: it holds {len(sizes)} sizes; the largest, {picture.width}×{picture.height}, is read.",)
 
 
 def _depth_notes(file: PictureFile, picture: PIL.Image.Image, raw_mode: str) -> tuple[str, ...]:

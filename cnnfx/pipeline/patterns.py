@@ -177,6 +177,7 @@ def open_images(
     load_labeled: Callable[[], Dataset],
     layer: int | str | None = None,
     methods: Sequence[str] = METHODS,
+    background: str | None = None,
 ) -> ImageSource | None:
     """Return the images to search: a folder of pictures, one picture, or the training images of a data set.
 
@@ -194,6 +195,8 @@ def open_images(
         The layer whose patterns are wanted; see `show_patterns`.
     methods : sequence of str, optional
         What is wanted of them.
+    background : str, optional
+        The color over which transparent parts of pictures are composited; by default that of the network's input.
 
     Returns
     -------
@@ -209,7 +212,9 @@ def open_images(
     """
     path = None if spec is None else Path(spec).expanduser()
     if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
-        return ImageFiles(path.name or str(path), find_images([path]).files, _picture_loader(network, layer))
+        found = find_images([path])
+        load = _picture_loader(network, layer, background)
+        return ImageFiles(path.name or str(path), found.files, load, found.notes)
     if spec is None and not network.meta and network.color_mode == "rgb":
         if tuple(methods) == ("maximization",):
             return None
@@ -223,17 +228,20 @@ def open_images(
     return ImageArray(dataset.name, images, notes, dataset.skipped)
 
 
-def _picture_loader(network: Network, layer: int | str | None) -> Callable[[Path], Image]:
+def _picture_loader(
+    network: Network, layer: int | str | None, background: str | None = None
+) -> Callable[[Path], Image]:
     """Return a function that loads a picture as a layer reads it."""
     channels = network.color_mode
     is_whole = reads_whole_images(network_up_to(network, layer))
     if not is_whole or network.input_shape is None:
-        return lambda file: load_image(file, channels=channels)
+        color = background or network.input.background
+        return lambda file: load_image(file, channels=channels, background=color)
 
     def load(file: Path) -> Image:
-        prepared = prepare(network, file)
+        prepared = prepare(network, file, background=background)
         names = RGB_NAMES if channels == "rgb" else GRAY_NAMES
-        return Image(prepared.image.name, prepared.pixels, names)
+        return Image(prepared.image.name, prepared.pixels, names, notes=prepared.image.notes)
 
     return load
 
