@@ -20,6 +20,8 @@ Progress = Callable[[str, int, int | None], None]
 
 MAX_BYTES = 2**31
 """The most bytes of images of a dataset, in memory."""
+MAX_LABEL = 10_000
+"""The largest label; a file with a larger one is refused as damaged."""
 MAX_NAMED_FILES = 10
 """The most unreadable files that a message names."""
 
@@ -99,7 +101,7 @@ class Dataset:
         return replace(self, notes=(*notes, *self.notes))
 
 
-def check_counts(images_name: str, images: Images, labels_name: str, labels: Labels) -> None:
+def check_counts(images_name: str, images: NDArray[Any], labels_name: str, labels: Labels) -> None:
     """Raise `FileError` if the numbers of images and labels differ."""
     if len(images) != len(labels):
         raise FileError(
@@ -134,6 +136,42 @@ def renumbered(
     check_limit(name, "classes", len(used), MAX_CLASSES)
     classes = tuple(str(label) if names is None else names[label] for label in used.tolist())
     return classes, np.searchsorted(used, train_labels), np.searchsorted(used, test_labels)
+
+
+def as_pixels(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as pixels: uint8 if they are whole numbers in 0..255, float32 if they are fractions in 0..1.
+
+    Raises
+    ------
+    FileError
+        If they are neither.
+    """
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= 255):  # also for NaN
+        raise FileError(f"{name} holds numbers of {low} to {high}. Pixels are 0 to 255, or fractions of 0 to 1.")
+    if array.dtype.kind == "f" and not bool((array == np.floor(array)).all()):
+        if high > 1:
+            raise FileError(f"{name} holds fractions of {low} to {high}. Pixels are 0 to 255, or fractions of 0 to 1.")
+        return array.astype(np.float32)
+    return array.astype(np.uint8, copy=False)
+
+
+def alike_pixels(train: NDArray[Any], test: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return images for training and for testing with the same scale, uint8 in 0..255 or float32 in 0..1.
+
+    If no number is above 1, 1 is white, as in images of two levels.
+    """
+    if train.dtype == test.dtype == np.uint8 and max(train.max(), test.max()) > 1:
+        return train, test
+    if train.dtype == test.dtype == np.uint8:
+        return 255 * train, 255 * test
+    return as_fractions(train), as_fractions(test)
+
+
+def as_fractions(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Return images in 0..1; whole numbers above 1 count as 0..255."""
+    fractions: NDArray[np.float32] = images.astype(np.float32)
+    return fractions / np.float32(255) if images.max() > 1 else fractions
 
 
 def check_memory(name: str, count: int, image_bytes: int) -> None:

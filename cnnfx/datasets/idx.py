@@ -15,11 +15,21 @@ import sys
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cnnfx.datasets.dataset import Dataset, Images, Labels, check_counts, check_memory, renumbered
+from cnnfx.datasets.dataset import (
+    MAX_LABEL,
+    Dataset,
+    Labels,
+    alike_pixels,
+    as_pixels,
+    check_counts,
+    check_memory,
+    renumbered,
+)
 from cnnfx.errors import FileError
 
 GZIP_SIGNATURE = b"\x1f\x8b"
@@ -28,14 +38,7 @@ MAX_COMPRESSION = 1032
 """The largest ratio of decompressed to compressed bytes that deflate reaches."""
 UINT8 = 8
 """The code of unsigned bytes in the magic number."""
-VALUE_TYPES = {
-    UINT8: "bytes",
-    9: "signed bytes",
-    11: "16-bit integers",
-    12: "32-bit integers",
-    13: "floats",
-    14: "doubles",
-}
+VALUE_TYPES = {UINT8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """The types of values by their codes in the magic number."""
 MAX_MAPPING_BYTES = 100_000
 """The most bytes that are read of a mapping of labels to characters."""
@@ -134,6 +137,7 @@ def load_idx(path: Path) -> Dataset:
     if train.shape[1:] != test.shape[1:]:
         sizes = " and ".join(_join_sizes(images.shape[2:]) for images in (train, test))
         raise FileError(f"{path}: the images for training and for testing differ in size: {sizes}.")
+    train, test = alike_pixels(train, test)
     notes: tuple[str, ...] = ()
     if files.train_images.name.lower().startswith("emnist"):
         train, test = np.ascontiguousarray(train.swapaxes(2, 3)), np.ascontiguousarray(test.swapaxes(2, 3))
@@ -143,8 +147,8 @@ def load_idx(path: Path) -> Dataset:
     return Dataset(path.name or str(path), train, train_labels, test, test_labels, classes, notes)
 
 
-def read_idx(name: str, stream: IO[bytes], axes: int) -> Images:
-    """Read an IDX file of unsigned bytes, gzipped or not.
+def read_idx(name: str, stream: IO[bytes], axes: int) -> NDArray[Any]:
+    """Read an IDX file, gzipped or not.
 
     Parameters
     ----------
@@ -156,7 +160,8 @@ def read_idx(name: str, stream: IO[bytes], axes: int) -> Images:
 
     Returns
     -------
-    array (N, H, W) or (N,), uint8
+    array (N, H, W) or (N,)
+        Images are uint8 in 0..255, or float32 if they are fractions in 0..1; labels are integers.
 
     Raises
     ------
@@ -172,12 +177,13 @@ def read_idx(name: str, stream: IO[bytes], axes: int) -> Images:
         raise FileError(f"{name}: it is empty. Get the file again.")
     try:
         content: IO[bytes] = cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if is_gzip else stream
-        shape = _read_shape(name, content, axes)
-        return _read_values(name, content, shape, file_size * MAX_COMPRESSION if is_gzip else file_size)
+        dtype, shape = _read_header(name, content, axes)
+        values = _read_values(name, content, dtype, shape, file_size * MAX_COMPRESSION if is_gzip else file_size)
     except EOFError:
         raise _truncated(name) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise FileError(f"{name}: its compression is damaged ({error}). Get the file again.") from error
+    return as_pixels(f"{name}: it", values) if axes > 1 else _as_labels(name, values)
 
 
 def _find_four(path: Path) -> IdxFiles:
@@ -249,7 +255,15 @@ def _expected_name(prefix: str, field: str) -> str:
     return f"{prefix}{'t10k' if part == 'test' else part}-{content}-idx{3 if content == 'images' else 1}-ubyte"
 
 
-def _read_pair(images_path: Path, labels_path: Path) -> tuple[Images, Labels]:
+def _as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind == "f":
+        raise FileError(f"{name}: it holds {values.dtype.name} values. Labels are whole numbers.")
+    if values.min() < 0 or values.max() > MAX_LABEL:
+        raise FileError(f"{name}: it holds labels of {values.min()} to {values.max()}. They are 0 to {MAX_LABEL}.")
+    return values
+
+
+def _read_pair(images_path: Path, labels_path: Path) -> tuple[NDArray[Any], Labels]:
     """Read images (N, 1, H, W) and their labels (N,)."""
     images = _read_file(images_path, 3)[:, np.newaxis]
     labels = _read_file(labels_path, 1).astype(np.int64)
@@ -257,7 +271,7 @@ def _read_pair(images_path: Path, labels_path: Path) -> tuple[Images, Labels]:
     return images, labels
 
 
-def _read_file(path: Path, axes: int) -> Images:
+def _read_file(path: Path, axes: int) -> NDArray[Any]:
     try:
         with path.open("rb") as stream:
             return read_idx(str(path), stream, axes)
@@ -265,32 +279,32 @@ def _read_file(path: Path, axes: int) -> Images:
         raise FileError(f"{path}: it cannot be read: {error.strerror or error}.") from error
 
 
-def _read_shape(name: str, content: IO[bytes], axes: int) -> tuple[int, ...]:
-    """Read the magic number and return the sizes of the axes."""
+def _read_header(name: str, content: IO[bytes], axes: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read the magic number and the sizes of the axes, and return the type of the values and these sizes."""
     magic = content.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in VALUE_TYPES:
         expected = bytes([0, 0, UINT8, axes])
         raise FileError(f"{name}: it is not an IDX file: it begins with {magic!r}, not with {expected!r}.")
-    if magic[2] != UINT8:
-        expected_content = CONTENTS[axes].capitalize()
-        raise FileError(f"{name}: it holds {VALUE_TYPES[magic[2]]}. {expected_content} are read as bytes.")
     if magic[3] != axes:
         held = CONTENTS.get(magic[3], f"an array of {magic[3]} axes")
         raise FileError(f"{name}: it holds {held}, not {CONTENTS[axes]}.")
     sizes = content.read(4 * axes)
     if len(sizes) < 4 * axes:
         raise _truncated(name)
-    return struct.unpack(f">{axes}I", sizes)
+    return np.dtype(VALUE_TYPES[magic[2]]), struct.unpack(f">{axes}I", sizes)
 
 
-def _read_values(name: str, content: IO[bytes], shape: tuple[int, ...], max_bytes: int) -> Images:
+def _read_values(
+    name: str, content: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], max_bytes: int
+) -> NDArray[Any]:
     """Read the values to the end of the file, which contains at most `max_bytes` bytes of values."""
     if 0 in shape:
         raise FileError(f"{name}: it holds no {CONTENTS[len(shape)]}: its sizes are {_join_sizes(shape)}.")
-    check_memory(name, shape[0], math.prod(shape[1:]))
-    if math.prod(shape) > max_bytes:
+    size = math.prod(shape) * dtype.itemsize
+    check_memory(name, shape[0], size // shape[0])
+    if size > max_bytes:
         raise _truncated(name)
-    array = np.empty(math.prod(shape), np.uint8)
+    array = np.empty(size, np.uint8)
     remaining = array.data
     while len(remaining):
         count = content.readinto(remaining)  # type: ignore[attr-defined]
@@ -299,7 +313,7 @@ def _read_values(name: str, content: IO[bytes], shape: tuple[int, ...], max_byte
         remaining = remaining[count:]
     if content.read(1):
         raise FileError(f"{name}: it is longer than its header says ({_join_sizes(shape)} bytes). Get the file again.")
-    return array.reshape(shape)
+    return array.view(dtype).reshape(shape)
 
 
 def _join_sizes(sizes: Iterable[int]) -> str:

@@ -41,7 +41,18 @@ def test_a_label_file_is_read():
         (b"", f"f: it is empty. {ADVICE}"),
         (b"<htm", "f: it is not an IDX file: it begins with b'<htm', not with b'\\x00\\x00\\x08\\x03'."),
         (b"\0\0", "f: it is not an IDX file: it begins with b'\\x00\\x00', not with b'\\x00\\x00\\x08\\x03'."),
-        (idx_bytes(IMAGES, kind=13), "f: it holds floats. Images are read as bytes."),
+        (
+            idx_bytes(IMAGES.astype(">f4") + 0.5, kind=13),
+            "f: it holds fractions of 0.5 to 23.5. Pixels are 0 to 255, or fractions of 0 to 1.",
+        ),
+        (
+            idx_bytes(IMAGES.astype(">i2") - 1, kind=11),
+            "f: it holds numbers of -1 to 22. Pixels are 0 to 255, or fractions of 0 to 1.",
+        ),
+        (
+            idx_bytes(IMAGES.astype(">f8") * np.nan, kind=14),
+            "f: it holds numbers of nan to nan. Pixels are 0 to 255, or fractions of 0 to 1.",
+        ),
         (idx_bytes(IMAGES[0, 0]), "f: it holds labels, not images."),
         (idx_bytes(IMAGES[0]), "f: it holds an array of 2 axes, not images."),
         (IMAGES_FILE[:9], f"f: it is truncated: it holds fewer bytes than its header says. {ADVICE}"),
@@ -64,6 +75,40 @@ def test_a_label_file_is_read():
 )
 def test_a_malformed_file_is_refused(data, message):
     assert error_message(data) == message
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [(9, "i1"), (11, ">i2"), (12, ">i4"), (13, ">f4"), (14, ">f8")])
+def test_whole_numbers_of_other_types_are_read_as_bytes(kind, dtype):
+    images = read_idx("f", io.BytesIO(idx_bytes(IMAGES.astype(dtype), kind=kind)), 3)
+    assert images.dtype == np.uint8
+    assert np.array_equal(images, IMAGES)
+
+
+def test_fractions_of_0_to_1_are_read_as_floats():
+    images = read_idx("f", io.BytesIO(idx_bytes(IMAGES.astype(">f4") / 23, kind=13)), 3)
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, IMAGES / np.float32(23), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "message"),
+    [
+        (np.array([-1, 3], "i1"), 9, "f: it holds labels of -1 to 3. They are 0 to 10000."),
+        (np.array([70_000, 3], ">i4"), 12, "f: it holds labels of 3 to 70000. They are 0 to 10000."),
+        (np.array([0, 1], ">f4"), 13, "f: it holds float32 values. Labels are whole numbers."),
+    ],
+)
+def test_labels_that_count_no_classes_are_refused(labels, kind, message):
+    assert error_message(idx_bytes(labels, kind=kind), axes=1) == message
+
+
+def test_fractions_and_images_of_two_levels_are_as_bright_as_bytes(tmp_path, arrays):
+    bright = [array / 255 if array.ndim == 3 else array for array in arrays]
+    folder = write_idx(tmp_path / "fractions", bright, kind=14)
+    assert np.abs(load_dataset(folder).train_images[:, 0] - arrays[0] / 255).max() < 1e-7
+    levels = [array > 127 if array.ndim == 3 else array for array in arrays]
+    folder = write_idx(tmp_path / "levels", levels)
+    assert np.array_equal(load_dataset(folder).train_images[:, 0], 255 * levels[0].astype(np.uint8))
 
 
 def test_images_are_refused_where_labels_are_expected():

@@ -61,11 +61,20 @@ def test_channels_last_images_and_labels_in_a_column_are_read(path, arrays):
             {"y_test": None, "x_test": None},
             "it has no array x_test, y_test. Keras' archives hold x_train, y_train, x_test and y_test.",
         ),
-        ({"x_train": np.ones((40, 28, 28))}, "x_train holds float64 values. Pixels and labels are whole numbers."),
-        ({"x_train": np.array([{}])}, "x_train holds object values. Pixels and labels are whole numbers."),
+        ({"x_train": np.array([{}])}, "x_train holds object values. Pixels are numbers."),
+        ({"x_train": np.ones((40, 28, 28), np.complex64)}, "x_train holds complex64 values. Pixels are numbers."),
+        ({"y_train": np.ones(40)}, "y_train holds float64 values. Labels are whole numbers."),
+        (
+            {"x_train": np.full((40, 28, 28), 1.5)},
+            "x_train holds fractions of 1.5 to 1.5. Pixels are 0 to 255, or fractions of 0 to 1.",
+        ),
+        (
+            {"x_train": np.full((40, 28, 28), -np.inf)},
+            "x_train holds numbers of -inf to -inf. Pixels are 0 to 255, or fractions of 0 to 1.",
+        ),
         (
             {"x_train": np.full((40, 28, 28), 256)},
-            "x_train holds numbers of 256 to 256. Pixels are 0 to 255.",
+            "x_train holds numbers of 256 to 256. Pixels are 0 to 255, or fractions of 0 to 1.",
         ),
         (
             {"x_train": np.zeros((40, 784), np.uint8)},
@@ -85,6 +94,21 @@ def test_channels_last_images_and_labels_in_a_column_are_read(path, arrays):
 )  # fmt: skip
 def test_unsuitable_arrays_are_refused(path, arrays, changed, message):
     assert error_message(save(path, arrays, **changed)) == message
+
+
+def test_images_divided_by_255_are_read(path, arrays):
+    divided = {"x_train": arrays[0] / 255, "x_test": (arrays[2] / 255).astype(np.float16)}
+    data = load_dataset(save(path, arrays, **divided))
+    assert data.train_images.dtype == data.test_images.dtype == np.float32
+    assert np.abs(data.train_images[:, 0] - arrays[0] / 255).max() < 1e-7
+    assert np.abs(data.test_images[:, 0] - arrays[2] / 255).max() < 1e-3
+
+
+def test_labels_with_gaps_are_numbered_and_named(path, arrays):
+    data = load_dataset(save(path, arrays, y_train=2 * arrays[1] + 1, y_test=2 * arrays[3] + 1))
+    assert data.classes == ("1", "3", "5", "7", "9", "11", "13", "15", "17", "19")
+    assert np.array_equal(data.train_labels, arrays[1])
+    assert np.array_equal(data.test_labels, arrays[3])
 
 
 def test_a_truncated_file_is_refused(path, arrays):
