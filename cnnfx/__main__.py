@@ -65,11 +65,20 @@ def _exit_at_once(exit_codes: list[object]) -> None:
 
 
 def _prepare_streams() -> None:
-    """Open the streams that are closed, as by `>&-`, and replace characters that the encoding lacks by `?`."""
+    """Open the streams that are closed, as by `>&-`, and replace characters that the encoding lacks by `?`.
+
+    Their numbers are used up, so that no output file gets one, into which a library could print. What is read from
+    standard input or written to standard output then fails; what is written to standard error is lost.
+    """
+    for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, mode), True)  # gets the lowest number that is free
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 # open as long as the program runs
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 # open as long as the program runs
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 # as above
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 # as above
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # the interpreter's own is a TextIOWrapper
 
 

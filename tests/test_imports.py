@@ -101,7 +101,8 @@ def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
 APPLY = {
     "__main__": set(),
     "cli": {
-        "advice", "app", "apply", "console", "given", "inputs", "networks", "options", "outputs", "parsers", "renamed",
+        "advice", "app", "apply", "conflicts", "console", "given", "inputs", "networks", "options", "outputs",
+        "parsers", "renamed",
     },
     "pipeline": {"outputs", "pipeline", "targets", "tasks"},
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}

@@ -159,6 +159,7 @@ def animate(
       cnnfx animate photo.png -f squeezenet --layer fire2/expand3x3 --only 6
     """
     from cnnfx.cli.advice import advised_note
+    from cnnfx.cli.conflicts import check_targets, image_files, option_files
     from cnnfx.cli.inputs import InputImage, check_no_presets
     from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.cli.outputs import animation_target
@@ -179,6 +180,7 @@ def animate(
     number = len(network.layers)
     source = InputImage(image, page=page)
     target = animation_target(source, output, format, network.name)
+    check_targets([target], image_files([source], [image]), option_files(network_options))
     if as_json and target.path is None:
         raise UsageError("--json and the animation cannot both go to standard output. Give -o FILE.")
     if open:

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from cnnfx.cli.advice import FAILURE, report
-from cnnfx.cli.console import INTERRUPTED, print_error, print_message, silence_stdout
+from cnnfx.cli.console import INTERRUPTED, print_error, print_lines, print_message, silence_stdout
 from cnnfx.cli.given import remember_given
 from cnnfx.cli.renamed import normalized, shown_names
 from cnnfx.errors import CnnfxError
@@ -202,5 +202,5 @@ def cnnfx(
       cnnfx show-patterns model.npz            show what filters respond to
     """
     if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help(), err=True)
+        print_lines(ctx.get_help())
         raise typer.Exit(2)

@@ -173,6 +173,7 @@ def apply(
         from cnnfx.pipeline.processes import start_fork_server
 
         start_fork_server()  # it loads its modules while this process loads its own
+    from cnnfx.cli.conflicts import check_targets, image_files, option_files, print_note_on_shared_folder
     from cnnfx.cli.inputs import check_no_presets, image_sources
     from cnnfx.cli.networks import ALL_LAYERS, requested_network, use_threads
     from cnnfx.cli.outputs import image_targets
@@ -209,6 +210,10 @@ def apply(
     if only is not None:
         pipeline = pipeline._replace(only=dict.fromkeys(pipeline.layer_numbers(), ",".join(only)))
         pipeline.channel_names()  # raises an error for channels that do not exist, before any work is done
+    inputs = image_files(sources, images), option_files(network_options)
+    targets = check_targets(targets, *inputs, channels=_file_channels(pipeline))
+    if not quiet:
+        print_note_on_shared_folder(images, targets, recursive)
     if targets[0].format in PAGE_FORMATS:
         pipeline = _for_page(pipeline, network_options)
     if not quiet:
@@ -273,6 +278,16 @@ def _check_overlay(color_scale: ColorScale, targets: Sequence[Target], grid_only
             f"{' and '.join(given)} cannot be combined with --overlay, which draws the positive values of each map "
             "in a color of its own. Leave one of them out."
         )
+
+
+def _file_channels(pipeline: Pipeline) -> list[str] | None:
+    """Return the channels that have files of their own in a folder; None where they depend on the image."""
+    from cnnfx.pipeline.targets import layer_label, layer_names
+
+    layers, named = pipeline.network.layers, pipeline.channel_names()
+    if named is None:
+        return None
+    return layer_names([(layer_label(layers[number - 1].name, number), names) for number, names in named])
 
 
 def _seem_many(images: list[str]) -> bool:

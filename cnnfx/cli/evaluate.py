@@ -68,6 +68,7 @@ def evaluate(
       cnnfx evaluate -o confusion.png --mistakes mistakes.png
     """
     from cnnfx.cli.advice import output_option
+    from cnnfx.cli.conflicts import NamedFile, check_outputs, data_files, network_files
     from cnnfx.cli.given import given_options, note_without_effect
     from cnnfx.cli.inputs import load_data_of_model, print_notes
     from cnnfx.cli.networks import load_classifier, use_threads
@@ -88,6 +89,8 @@ def evaluate(
     if output is None and not quiet:
         note_without_effect(given_options("--colormap"), "without -o, which draws the confusion matrix")
     network = load_classifier(model)
+    outputs = [NamedFile(name, path) for name, path in (("-o", output), ("--mistakes", mistakes)) if path is not None]
+    check_outputs(outputs, network_files("MODEL", model), data_files(data, str(network.meta.get("dataset", ""))))
     dataset = load_data_of_model(network, data, quiet, background=background, skip_bad=skip_bad)
     print_notes(dataset)
     test = dataset.test

@@ -104,6 +104,7 @@ def explain(
       cnnfx explain photo.png -f edges --pool max:2 --at 6,2 --json
       cnnfx explain photo.png -f squeezenet --layer fire2 --only top:1 --depth 3
     """
+    from cnnfx.cli.conflicts import check_outputs, image_files, option_files
     from cnnfx.cli.inputs import InputImage, check_no_presets
     from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
     from cnnfx.errors import UsageError
@@ -114,6 +115,7 @@ def explain(
         raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
     use_threads(threads)
     network = requested_network(network_options, pool, layer)
+    check_outputs((), image_files([InputImage(image[0])], image), option_files(network_options))
     pipeline = image_options.pipeline(network)
     source = InputImage(image[0], page=page)
     loaded, maps = _open(pipeline, source, quiet)

@@ -15,11 +15,10 @@ from cnnfx.pipeline.targets import (
     ARRAY_FORMATS,
     PAGE_FORMATS,
     PICTURE_FORMATS,
-    STDOUT,
+    STDOUT_NAMES,
     Target,
     file_name,
     is_device,
-    protect_inputs,
 )
 from cnnfx.system.sizes import size_text
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from cnnfx.cli.inputs import InputImage
 
-STDOUT_NAMES = (STDOUT, "/dev/stdout")
-"""The names of standard output."""
 ENDINGS = {**PICTURE_FORMATS, **{ending: ending for ending in (*ARRAY_FORMATS, *PAGE_FORMATS)}}
 """The format that each ending of an output file stands for: `jpg` and `jpeg` are one format."""
 DEFAULT_FORMAT, DEFAULT_ANIMATION_FORMAT = "png", "gif"
@@ -65,7 +62,7 @@ def image_targets(
     UsageError
         If several images would be written to one file or the format is unknown.
     ArgumentError
-        If an output is an input, or binary data would be written to a terminal.
+        If binary data would be written to a terminal.
     """
     ending = _known_format(format, formats) if format else None
     fallback = ending or default_format
@@ -84,7 +81,6 @@ def image_targets(
         targets = [_from_template(output, source, ending, filters, formats) for source in sources]
     else:
         targets = [_default(source, fallback, filters) for source in sources]
-    targets = protect_inputs(targets, [source.path for source in sources if not source.is_stdin])
     _check_one_image_each(targets, sources, output)
     for target in targets:
         target.check()

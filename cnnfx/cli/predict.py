@@ -119,9 +119,11 @@ def predict(
       cat seven.png | cnnfx predict - --json
     """
     from cnnfx.cli.advice import FAILURE, WRONG_USAGE, exit_code, report
+    from cnnfx.cli.conflicts import check_targets, image_files, network_files, print_note_on_shared_folder
     from cnnfx.cli.inputs import image_sources
     from cnnfx.cli.networks import chosen_channels, load_classifier, use_threads
     from cnnfx.errors import CnnfxError, UsageError
+    from cnnfx.pipeline.targets import STDOUT_NAMES
     from cnnfx.training.prepare import check_classifier
 
     use_threads(threads)
@@ -129,7 +131,7 @@ def predict(
         given = {"--method": method, "--layer": layer, "--only": only, "--format": format, "--open": open or None}
         for name in (name for name, value in given.items() if value is not None):
             raise UsageError(f"{name} is for the evidence that -o writes. Give -o FILE, too.")
-    if as_json and output == "-":
+    if as_json and output in STDOUT_NAMES:
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     network = load_classifier(model, "--model")
     check_classifier(network, model)  # a bad model is one error, not one for each image
@@ -148,6 +150,11 @@ def predict(
             return evidence_of(network, prepared, scores, classes, method, number, colormap, progress)
 
         targets = _targets(sources, output, format, network, open)
+    inputs = image_files(sources, images), network_files("--model", model)
+    checked = check_targets([target for target in targets if target is not None], *inputs, channels=["evidence"])
+    targets = [*checked] or targets
+    if not quiet:
+        print_note_on_shared_folder(images, checked, recursive)
     code = 0
     for source, target in zip(sources, targets, strict=True):
         try:

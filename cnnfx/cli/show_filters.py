@@ -126,16 +126,18 @@ def show_filters(
       cnnfx show-filters squeezenet --layer conv1 -o conv1.png
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
+    from cnnfx.cli.conflicts import NamedFile, check_outputs, network_files
     from cnnfx.cli.networks import build_network
     from cnnfx.cli.terminal import picture_terminal
     from cnnfx.errors import UsageError
+    from cnnfx.pipeline.targets import STDOUT_NAMES
     from cnnfx.render.filters import FilterStyle
 
     if not spec and not kernel:
         raise UsageError("Name the filters, such as edges; cnnfx list-filters shows the presets.")
-    if as_json and output == "-":
+    if as_json and output in STDOUT_NAMES:
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
-    if open and output in (None, "-"):
+    if open and output in (None, *STDOUT_NAMES):
         raise UsageError("--open shows a file. Give one with -o FILE.")
     if compare and (before or values or as_json):
         other = "--before" if before else "--values" if values else "--json"
@@ -143,6 +145,7 @@ def show_filters(
     if output is None and not quiet:
         _note_unused(as_json, values)
     network = build_network([spec] if spec else [], kernel or [])
+    check_outputs([] if output is None else [NamedFile("-o", output)], network_files("SPEC", spec))
     start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
     network = start if before else network
     layers, notes = _chosen(network, layer)

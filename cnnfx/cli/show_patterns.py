@@ -119,6 +119,7 @@ def show_patterns(
       cnnfx show-patterns squeezenet --layer fire5 --only top:16 --data photos/
       cnnfx show-patterns model.npz --json > patterns.jsonl
     """
+    from cnnfx.cli.conflicts import check_targets, data_files, network_files
     from cnnfx.cli.inputs import InputImage, load_image_source
     from cnnfx.cli.networks import load_named_network, use_threads
     from cnnfx.cli.outputs import picture_target, print_escapes
@@ -126,9 +127,10 @@ def show_patterns(
     from cnnfx.features.search import CLASSES, METHODS, network_up_to
     from cnnfx.nn.selection import ALL
     from cnnfx.pipeline.patterns import choose_channels, patterns_title
+    from cnnfx.pipeline.targets import STDOUT_NAMES
     from cnnfx.system.files import check_writable
 
-    if as_json and output == "-":
+    if as_json and output in STDOUT_NAMES:
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     if not quiet:
         _note_unused(output is None, as_json, method)
@@ -140,6 +142,8 @@ def show_patterns(
         target = picture_target(InputImage(network.name), output, format, advice)
         if target.path is not None:
             check_writable(target.path)
+    inputs = network_files("SPEC", spec), data_files(data, str(network.meta.get("dataset", "")))
+    check_targets([] if target is None else [target], *inputs)
     if open:
         from cnnfx.cli.viewer import check_can_be_opened, open_file
 

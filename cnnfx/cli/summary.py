@@ -65,11 +65,13 @@ def summary(
       cnnfx summary edges --input 3x640x480
       cnnfx summary arch.toml --classes 26 --json
     """
+    from cnnfx.cli.conflicts import check_outputs, network_files
     from cnnfx.cli.given import given_options, note_without_effect
     from cnnfx.nn.summary import summarize
     from cnnfx.system.sizes import shape_text
 
     arch = _arch(spec)
+    check_outputs((), network_files("SPEC", spec))
     network = arch.network if arch else _load(spec)
     shape: tuple[int, ...] = input or network.input_shape or _default_shape(network)
     trainable = arch.trainable if arch else _trainable(spec, network)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -63,6 +64,7 @@ def train(
       cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
       cnnfx train --resume model.npz
     """
+    from cnnfx.cli.conflicts import NamedFile, check_outputs, data_files, network_files
     from cnnfx.cli.networks import use_threads
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter, print_summary
@@ -70,6 +72,11 @@ def train(
     start = time.monotonic()
     run_options = RunOptions(epochs, batch_size, lr, smoothness, augment, seed, arch, widths, kernel_size)
     path = _model_path(output, resume)
+    given = (("--log", log), ("--filmstrip", filmstrip), ("--curve", curve))
+    outputs = [NamedFile(name, file) for name, file in given if file is not None]
+    arch_file = None if arch is None else Path(arch)
+    check_outputs([NamedFile("-o", path), *outputs], network_files("--arch", arch_file), data_files(data))
+    check_outputs(outputs, network_files("--resume", resume))  # the model may be written to the file that is resumed
     pictures = TrainingPictures(filmstrip, filmstrip_layer, colormap, curve, quiet)
     use_threads(threads)
     with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:

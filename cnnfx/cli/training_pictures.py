@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +51,7 @@ class TrainingPictures:
     Raises
     ------
     UsageError
-        If a file's ending is not that of an animation or a picture, or both are the same file.
+        If a file's ending is not that of an animation or a picture.
     FileError
         If one cannot be written.
     """
@@ -240,8 +239,6 @@ class TrainingPictures:
         if self.curve is not None:
             check_picture(self.curve, "Write the curve to a .png: --curve curve.png.")
             _check_writable(self.curve, "--curve")
-            if self.filmstrip is not None and os.path.realpath(self.curve) == os.path.realpath(self.filmstrip):
-                raise UsageError(f"{self.curve}: filmstrip and curve would be the same file. Give each its own name.")
 
 
 def _check_writable(path: str, option: str) -> None:

@@ -33,6 +33,22 @@ def load_network(spec: str | os.PathLike[str]) -> Network:
     return READERS.get(path.suffix.lower(), _read_filter_file)(path)
 
 
+def files_of_network(spec: str | os.PathLike[str]) -> list[Path]:
+    """Return the files that `load_network` reads: that of the network, and those that a filter file names.
+
+    Raises
+    ------
+    FileError
+        If there is no such preset, or a filter file cannot be read.
+    """
+    path = Path(spec) if _is_path(spec) else find_preset(str(spec))
+    if path.suffix.lower() == ".npz":
+        return [path]
+    values = read_toml(path)
+    named = [values.get(key) for key in ("tensors", "classes")]
+    return [path, *(path.parent / name for name in named if isinstance(name, str))]
+
+
 def _is_path(spec: str | os.PathLike[str]) -> bool:
     if not isinstance(spec, str):
         return True

@@ -22,6 +22,7 @@ from cnnfx.nn.network import Network
 from cnnfx.render.evidence import METHOD_NAMES, evidence_picture
 from cnnfx.render.picture import Picture
 from cnnfx.system.arguments import whole_number
+from cnnfx.system.npz import save_npy, save_npz
 from cnnfx.system.sizes import size_text
 from cnnfx.system.suggest import did_you_mean
 from cnnfx.training.predict import DEFAULT_MODEL, image_scores, most_probable
@@ -197,18 +198,18 @@ def evidence_title(network: Network, found: Evidence) -> str:
 def write_evidence_arrays(file: IO[bytes], format: str, shown: EvidencePicture) -> None:
     """Write the maps as arrays: a `.npy` file holds `(K, h, w)`, a `.npz` file also names, probabilities and so on."""
     if format == "npy":
-        np.save(file, shown.maps)
+        save_npy(file, shown.maps)
         return
     found = shown.found
-    np.savez(
-        file,
-        maps=shown.maps,
-        names=np.array(shown.names),
-        probabilities=np.array([each.probability for each in found.classes]),
-        scores=np.array([each.score for each in found.classes]),
-        rows=found.rows,
-        columns=found.columns,
-    )
+    arrays = {
+        "maps": shown.maps,
+        "names": np.array(shown.names),
+        "probabilities": np.array([each.probability for each in found.classes]),
+        "scores": np.array([each.score for each in found.classes]),
+        "rows": found.rows,
+        "columns": found.columns,
+    }
+    save_npz(file, arrays)
 
 
 def _seen(prepared: PreparedImage) -> tuple[Image, Area]:

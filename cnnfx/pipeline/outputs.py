@@ -199,15 +199,15 @@ def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> 
     ArgumentError
         If a `.npy` file should hold several layers.
     """
+    from cnnfx.system.npz import save_npy, save_npz  # not for pictures
+
     if format == "npy":
         if len(layers) > 1:
             raise ArgumentError(
                 "A .npy file holds one array, so it cannot hold several layers. Write a .npz instead.",
                 remedy="several_layers",
             )
-        array = np.ascontiguousarray(layers[0][1].whole())
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-        file.write(array.data)  # numpy.save writes to the file descriptor, and loses the reason of a failure
+        save_npy(file, layers[0][1].whole())
         return
     import json
 
@@ -226,7 +226,7 @@ def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> 
         "layers": [layer.to_dict() for layer in network.layers],
     }
     arrays["meta"] = np.array(json.dumps(meta))
-    np.savez(file, **arrays)
+    save_npz(file, arrays)
 
 
 def write_page(

@@ -27,6 +27,8 @@ PAGE_FORMATS = ("html",)
 
 STDOUT = "-"
 """The name of standard output."""
+STDOUT_NAMES = (STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""All its names."""
 
 FileId = tuple[int, int]
 """The device and inode number of a file, which are the same for all paths that lead to it."""

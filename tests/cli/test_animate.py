@@ -277,7 +277,8 @@ def test_an_animation_does_not_overwrite_its_input():
     with open("a.gif", "wb") as file:
         opened(SEVEN).save(file, "GIF")
     assert refused("animate", "a.gif", "-f", "edges", "-o", "a.gif", code=2) == (
-        "cnnfx: a.gif is an input: it would be overwritten. Choose another output with -o."
+        "cnnfx: a.gif: the output (-o) is also an input (IMAGE): it would be overwritten. Choose another output with "
+        "-o."
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import cnnfx
 from cnnfx.pipeline.targets import ARRAY_FORMATS, PAGE_FORMATS, PICTURE_FORMATS
-from tests.cli.commands import SAMPLES, SEVEN, done, refused, run
+from tests.cli.commands import SAMPLES, SEVEN, done, refused
 
 
 def files(folder: str = ".") -> list[str]:
@@ -322,7 +322,8 @@ def test_an_input_is_never_overwritten(name):
     os.symlink("a.png", "link.png")
     os.link("a.png", "hard.png")
     assert refused("apply", "a.png", "-f", "box", "-o", name, code=2) == (
-        f"cnnfx: {Path(name)} is an input: it would be overwritten. Choose another output with -o."
+        f"cnnfx: {Path(name)}: the output (-o) is also an input ({'IMAGE' if 'a.png' in name else 'IMAGE: a.png'}): "
+        "it would be overwritten. Choose another output with -o."
     )
     assert Path("a.png").read_bytes() == SEVEN.read_bytes()
 
@@ -331,7 +332,8 @@ def test_an_input_named_like_the_output_of_another_is_not_overwritten():
     shutil.copy(SEVEN, "a.png")
     shutil.copy(SEVEN, "a.box.png")
     assert refused("apply", "a.png", "a.box.png", "-f", "box", code=2) == (
-        "cnnfx: a.box.png is an input: it would be overwritten. Choose another output with -o."
+        "cnnfx: a.box.png: the output (-o) is also an input (IMAGE): it would be overwritten. Choose another output "
+        "with -o."
     )
     assert files() == ["a.box.png", "a.png"]
 
@@ -340,10 +342,9 @@ def test_an_input_is_not_overwritten_by_a_channel_in_a_folder(tmp_path):
     (tmp_path / "photos").mkdir()
     shutil.copy(SEVEN, "photos/a.png")
     shutil.copy(SEVEN, "photos/a.right.png")
-    result = run("apply", "photos", "-f", "edges", "-o", "photos")
-    assert result.exit_code == 1
-    assert result.stderr.startswith(
-        "cnnfx: photos/a.right.png is an input: it would be overwritten. Choose another output with -o.\n"
+    assert refused("apply", "photos", "-f", "edges", "-o", "photos", code=2) == (
+        "cnnfx: photos/a.right.png: the output (-o) is also an input (in a folder of images): it would be overwritten. "
+        "Choose another output with -o."
     )
     assert Path("photos/a.right.png").read_bytes() == SEVEN.read_bytes()
     assert "a.top.png" not in files("photos")

@@ -139,7 +139,7 @@ def test_too_many_filters_for_a_filmstrip_are_refused_before_training():
         (("--filmstrip-layer", "2"),
          "--filmstrip-layer is for --filmstrip FILE. Give both.", 2),
         (("--filmstrip", "a.png", "--curve", "./a.png"),
-         "./a.png: filmstrip and curve would be the same file. Give each its own name.", 2),
+         "a.png: --filmstrip and --curve (./a.png) are the same file. Give each its own name.", 2),
     ],
 )  # fmt: skip
 def test_a_bad_picture_is_refused_before_training(given, message, code):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import io
+import os
 import struct
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cnnfx.system.limits import MAX_MEMBERS
-from cnnfx.system.npz import NpyHeader, NpzError, NpzReader, read_header, read_values, write_npz
+from cnnfx.system.npz import NpyHeader, NpzError, NpzReader, read_header, read_values, save_npy, save_npz, write_npz
 
 WEIGHTS = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
@@ -198,3 +203,41 @@ def test_text_of_characters_that_do_not_exist_is_refused(path: Path) -> None:
 def test_values_that_memory_cannot_hold_are_refused() -> None:
     with pytest.raises(NpzError, match=r"^there is not enough memory$"):
         read_values(io.BytesIO(), NpyHeader((1 << 46,), False, np.dtype(np.float64)))
+
+
+class FullDisk(io.BytesIO):
+    """A file on a disk with some bytes left."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(bytes(data)) > self.left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+@pytest.mark.parametrize("left", [0, 10, 100, 400, 700, 1000, 1300, 1500])
+def test_a_full_disk_is_one_error_and_leaves_no_open_archive(left: int) -> None:
+    arrays = {"a": np.arange(100.0), "b": np.zeros((2, 3), np.float32)}
+    whole = io.BytesIO()
+    save_npz(whole, arrays)
+    assert len(whole.getvalue()) > 1300
+    file = FullDisk(left)
+    if left < len(whole.getvalue()):
+        with pytest.raises(OSError, match="No space left"):
+            save_npz(file, arrays)
+    gc.collect()  # an open archive would fail again, which pytest reports
+    assert sys.getrefcount(file) == 2
+
+
+def test_what_is_saved_is_read_by_numpy() -> None:
+    file = io.BytesIO()
+    save_npz(file, {"a": np.arange(6.0).reshape(2, 3).T, "names": np.array(["ä", "b"])})
+    with np.load(io.BytesIO(file.getvalue())) as loaded:
+        assert loaded["a"].tolist() == [[0, 3], [1, 4], [2, 5]]
+        assert loaded["names"].tolist() == ["ä", "b"]
+    file = io.BytesIO()
+    save_npy(file, np.arange(6.0).reshape(2, 3).T)
+    assert np.load(io.BytesIO(file.getvalue())).tolist() == [[0, 3], [1, 4], [2, 5]]
