@@ -250,7 +250,7 @@ def input_tiles(image: Image) -> Tiles:
         band = image.floats(top, bottom)
         if color:
             return scale.levels(np.moveaxis(band, 0, -1))[None]
-        return draw_values(band.mean(axis=0), scale, "gray", has_nonfinite)[None]
+        return draw_values(channel_mean(band), scale, "gray", has_nonfinite)[None]
 
     has_nonfinite = False
     color = image.shape[0] == 3 and not image.is_array
@@ -262,6 +262,14 @@ def input_tiles(image: Image) -> Tiles:
             scale = linear_scale("minmax", float(finite.min()), float(finite.max()))
         has_nonfinite = finite.size < values.size
     return Tiles(("input",), image.shape[1], image.shape[2], rows, color or has_nonfinite)
+
+
+def channel_mean(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the mean `(H, W)` of channels `(C, H, W)`, in float64 since their sum may be too large for float32."""
+    if len(values) == 1:
+        return values[0]
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        return values.mean(axis=0, dtype=np.float64)
 
 
 class ShownMaps:

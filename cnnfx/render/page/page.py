@@ -21,6 +21,7 @@ from cnnfx.render.grid import Grid
 from cnnfx.render.page.contents import PageContents, max_image_pixels, page_contents
 from cnnfx.render.page.data import page_data
 from cnnfx.system.sizes import counted
+from cnnfx.system.text import printable
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -43,6 +44,8 @@ MAX_NAMES_IN_ALT_TEXT = 12
 """The most channels that the alternative text of the fallback image names; the others are counted."""
 FALLBACK_MAX_WIDTH = 1000
 """The largest width of the fallback image, in pixels."""
+FALLBACK_MAX_HEIGHT = 65_000
+"""The largest height of the fallback image, in pixels: JPEG holds up to 65,535 rows."""
 FALLBACK_MAX_PNG_BYTES = 150_000
 """Fallback images that are larger as PNG are encoded as JPEG."""
 FALLBACK_JPEG_QUALITY = 80
@@ -77,15 +80,15 @@ def make_page(
         page_source("page.html"),
         HASH="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         VERSION=__version__,
-        TITLE=html.escape(_title(contents, image)),
+        TITLE=html.escape(printable(_title(contents, image))),
         STYLE=page_source("page.css").strip(),
         LEAD=_paragraph(network.description, "lead") + "".join(_notes(contents, image)),
         FALLBACK=fallback_image(grid),
-        ALT=html.escape(_alt_text(contents, image)),
+        ALT=html.escape(printable(_alt_text(contents, image))),
         SOURCE=_paragraph(f"Filters: {network.source}" if network.source else ""),
         DATA=page_data(contents, image, color_scale, max_image_pixels(network)),
         SCRIPT=script,
-    ).encode()
+    ).encode(errors="backslashreplace")  # a name that is not UTF-8 has lone surrogates; JSON has the same escapes
     if len(page) > MAX_PAGE_BYTES:
         raise CnnfxError(
             f"the page would have {len(page) / 1e6:.0f} MB; the limit is {MAX_PAGE_BYTES / 1e6:.0f} MB.",
@@ -99,8 +102,9 @@ def fallback_image(grid: Grid) -> str:
     import PIL.Image
 
     picture = PIL.Image.fromarray(grid.pixels())
-    if picture.width > FALLBACK_MAX_WIDTH:
-        size = (FALLBACK_MAX_WIDTH, max(1, round(picture.height * FALLBACK_MAX_WIDTH / picture.width)))
+    factor = min(FALLBACK_MAX_WIDTH / picture.width, FALLBACK_MAX_HEIGHT / picture.height)
+    if factor < 1:
+        size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
         picture = picture.resize(size, PIL.Image.Resampling.BOX)
     format, content = "png", _encode(picture, "PNG")
     if len(content) > FALLBACK_MAX_PNG_BYTES:

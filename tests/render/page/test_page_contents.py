@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
+from dataclasses import replace
+
 import numpy as np
+import PIL.Image
 import pytest
 
 import cnnfx
@@ -10,8 +15,12 @@ from cnnfx.errors import CnnfxError
 from cnnfx.images import Image
 from cnnfx.nn.layers import Activation, Conv, Layer, Pool
 from cnnfx.nn.network import Network
+from cnnfx.render.cells import Section
+from cnnfx.render.grid import Grid
 from cnnfx.render.page import contents as contents_module
 from cnnfx.render.page.contents import max_image_pixels, page_contents, shown_layers
+from cnnfx.render.page.page import fallback_image
+from cnnfx.render.tiles import Tiles
 from tests.render.page.page_helpers import make_page_text
 
 IMAGE = Image("photo.png", np.zeros((3, 120, 160), np.uint8), ("red", "green", "blue"))
@@ -96,3 +105,20 @@ def test_strides_and_pooling_leave_room_for_larger_images():
     assert max_image_pixels(Network((lower, upper))) == 512 * 512
     wide = Network((Layer(Conv(np.ones((664, 3, 1, 1), "f4"), np.zeros(664, "f4")), tuple(map(str, range(664)))),))
     assert max_image_pixels(wide) == 2**24 // 664
+
+
+def test_a_fallback_image_that_is_too_high_for_jpeg_is_made_smaller():
+    noise = np.random.default_rng(0).integers(0, 256, (70_000, 4), np.uint8)
+    tiles = Tiles(("a",), 70_000, 4, lambda first, last, top, bottom: [noise[top:bottom]])
+    data = fallback_image(Grid([Section([tiles], 1, 1)], labels=False, gap=0))
+    assert data.startswith("data:image/jpeg;base64,")
+    with PIL.Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))) as picture:
+        assert picture.size == (4, 65_000)
+
+
+def test_names_that_are_not_text_are_escaped():
+    image = Image("caf\udce9\x1b.png", np.zeros((1, 8, 8), np.uint8), ("gray",))
+    network = replace(cnnfx.load_network("edges"), name="a\udcff").bind(image.channel_names)
+    page = make_page_text(network, image)
+    assert "<title>a\\udcff on caf\\udce9\\x1b.png" in page
+    assert '"caf\\udce9\\u001b.png"' in page  # in JSON it is the name itself
