@@ -41,8 +41,6 @@ PILLOW_PHOTOMETRICS = {Photometric.YCBCR: "YCbCr", Photometric.CIELAB: "CIELab"}
 """The kinds of pixels that are left to Pillow, which reads those of 8 bits."""
 PILLOW_SAMPLES, PILLOW_BITS = 4, 8
 """The most samples of a pixel, and bits of a sample, that Pillow decodes of these kinds."""
-PILLOW_BYTES = 8
-"""The memory of a pixel that Pillow decodes, in bytes."""
 OTHER_COMPRESSIONS = {
     32766: "NeXT run lengths", 32895: "IT8", 32908: "PixarFilm", 32909: "PixarLog", 32947: "DCS", 33003: "JPEG 2000",
     33004: "JPEG 2000", 33005: "JPEG 2000", 33007: "JPEG", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
@@ -154,7 +152,6 @@ def _is_left_to_pillow(page: TiffPage) -> bool:
 
 def _decode_by_pillow(file: PictureFile, page: TiffPage) -> Image:
     """Return the image of a page that Pillow decodes."""
-    file.check_memory((page.height, page.width), PILLOW_BYTES)
     with silent_libtiff():
         return decode(replace(file, page=page.index + 1), lambda file, picture: None)
 

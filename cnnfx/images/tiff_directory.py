@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.system.limits import MAX_PAGES
+from cnnfx.system.sizes import counted
 
 MAX_TAGS = 4_096
 """The most tags of a page; files have fewer than 100."""
@@ -27,8 +28,10 @@ INTEGER_TYPES = {
     1: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8",
 }  # fmt: skip
 """The dtypes, without byte order, of the types of tags that are integers."""
-ASCII_TYPE = 2
-"""The type of tags that are text."""
+ASCII_TYPE, SHORT_TYPE = 2, 3
+"""The types of tags that are text, and integers of 16 bits."""
+TYPE_BYTES = {ASCII_TYPE: 1} | {kind: int(dtype[1]) for kind, dtype in INTEGER_TYPES.items()}
+"""The bytes of a value of these types."""
 
 
 class Tag(IntEnum):
@@ -93,8 +96,9 @@ class UnsupportedTiffError(Exception):
 
 
 class Entry(NamedTuple):
-    """A tag of a directory: the number of its type, how many values it has, and where they are in the file."""
+    """A tag of a directory, the number of its type, how many values it has, and where they are in the file."""
 
+    tag: int
     kind: int
     length: int
     offset: int
@@ -211,12 +215,18 @@ class TiffFile:
         self.stream = stream
         self.size = stream.seek(0, 2)
         self.order = "<" if self.read(0, 2) == b"II" else ">"
-        self.is_big = self._unpack("H", 2) == BIG_VERSION
+        (version,) = struct.unpack(self.order + "H", self.read(2, 2))
+        self.is_big = version == BIG_VERSION
+        count_format, word = ("Q", "Q") if self.is_big else ("H", "I")
+        self._word = struct.Struct(self.order + word)
+        self._count = struct.Struct(self.order + count_format)
+        self._entry = struct.Struct(f"{self.order}HH{word}{word}")
         self.ends_early = False
         directories = list(self._walk())
-        pages = [(index, offset) for index, offset in enumerate(directories) if self._is_page(offset)]
-        self.has_only_reduced = not pages
-        self.page_offsets = pages or list(enumerate(directories))
+        self.has_only_reduced = not any(is_page for _, is_page in directories)
+        self.page_offsets = [
+            (index, offset) for index, (offset, is_page) in enumerate(directories) if is_page or self.has_only_reduced
+        ]
 
     def read(self, offset: int, count: int) -> bytes:
         """Return bytes of the file. Raises `DamagedTiffError` if it ends before them."""
@@ -236,31 +246,30 @@ class TiffFile:
     def integers(self, entry: Entry, count: int) -> NDArray[np.uint64]:
         """Return the first `count` values of a tag that has unsigned integers."""
         kind = INTEGER_TYPES.get(entry.kind)
-        if kind is None or entry.length < count:
-            raise DamagedTiffError("a tag has too few values or no integers")
+        if kind is None:
+            raise DamagedTiffError(f"its tag {entry.tag} holds no integers")
+        if entry.length < count:
+            raise DamagedTiffError(f"its tag {entry.tag} holds {counted(entry.length, 'number')} instead of {count:,}")
         dtype = np.dtype(self.order + kind)
         values = np.frombuffer(self.read(entry.offset, count * dtype.itemsize), dtype)
         if dtype.kind == "i" and values.size and values.min() < 0:
-            raise DamagedTiffError("a tag is negative")
+            raise DamagedTiffError(f"its tag {entry.tag} is negative")
         return values.astype(np.uint64)
 
-    def _unpack(self, format: str, offset: int) -> int:
-        """Return an integer of a `struct` format."""
-        (value,) = struct.unpack(self.order + format, self.read(offset, struct.calcsize("=" + format)))
-        return int(value)
+    def _walk(self) -> Iterator[tuple[int, bool]]:
+        """Yield the offset of each directory in the chain, and whether it is a page, up to the end or a damage.
 
-    def _walk(self) -> Iterator[int]:
-        """Yield the offsets of the directories in the chain, up to its end, damage, or a directory of before."""
-        word = "Q" if self.is_big else "I"
+        A directory of before is a damage too: the chain would never end.
+        """
         next_at, seen = (8 if self.is_big else 4), set[int]()
         while True:
             try:
-                offset = self._unpack(word, next_at)
+                (offset,) = self._word.unpack(self.read(next_at, self._word.size))
                 if not offset and seen:
                     return
                 first, count = self._table(offset)
-                next_at = first + count * self._entry_bytes
-                self.read(next_at, struct.calcsize("=" + word))
+                next_at = first + count * self._entry.size
+                is_page = self._is_page(self.read(first, count * self._entry.size))
             except DamagedTiffError:
                 if not seen:
                     raise
@@ -272,47 +281,39 @@ class TiffFile:
             if len(seen) == MAX_PAGES:
                 raise DamagedTiffError(f"it has over {MAX_PAGES:,} pages, the limit")
             seen.add(offset)
-            yield offset
-
-    @property
-    def _entry_bytes(self) -> int:
-        """The number of bytes of a tag in a directory."""
-        return 20 if self.is_big else 12
+            yield offset, is_page
 
     def _table(self, offset: int) -> tuple[int, int]:
         """Return the offset of the first tag of a directory, and the number of tags."""
-        if offset < 8:
+        if offset < self._word.size:
             raise DamagedTiffError("it has no directory of tags")
-        count = self._unpack("Q" if self.is_big else "H", offset)
+        (count,) = self._count.unpack(self.read(offset, self._count.size))
         if not 0 < count <= MAX_TAGS:
-            raise DamagedTiffError("a directory of tags is damaged")
-        return offset + (8 if self.is_big else 2), count
+            raise DamagedTiffError("its directory of tags is damaged")
+        return offset + self._count.size, count
 
-    def _entries(self, offset: int, limit: int = MAX_TAGS) -> dict[int, Entry]:
-        """Return the first entries of a directory by tag, at most `limit`. The first of several with one tag counts."""
+    def _is_page(self, table: bytes) -> bool:
+        """Return whether the directory with this table of tags is neither a reduced copy of a page nor a mask."""
+        for position in range(0, min(2 * self._entry.size, len(table)), self._entry.size):
+            # Tags are sorted, and these two are the lowest. Their values are in the table itself.
+            tag, kind, _, value = self._entry.unpack_from(table, position)
+            if self.order == ">" and kind == SHORT_TYPE:
+                value >>= 8 * (self._word.size - 2)
+            if (tag == Tag.NEW_SUBFILE_TYPE and value & 0b101) or (tag == Tag.SUBFILE_TYPE and value & 0xFFFF == 2):
+                return False
+        return True
+
+    def _entries(self, offset: int) -> dict[int, Entry]:
+        """Return the entries of a directory by tag. The first of several with one tag counts."""
         first, count = self._table(offset)
-        table = self.read(first, min(count, limit) * self._entry_bytes)
-        word, inline = ("Q", 8) if self.is_big else ("I", 4)
+        table = self.read(first, count * self._entry.size)
         entries: dict[int, Entry] = {}
-        for position in range(0, len(table), self._entry_bytes):
-            tag, kind, values, start = struct.unpack_from(f"{self.order}HH{word}{word}", table, position)
-            size = 1 if kind == ASCII_TYPE else np.dtype(INTEGER_TYPES.get(kind, "u8")).itemsize
-            if values * size <= inline:
-                start = first + position + self._entry_bytes - inline
-            entries.setdefault(tag, Entry(kind, values, start))
+        for position in range(0, len(table), self._entry.size):
+            tag, kind, length, start = self._entry.unpack_from(table, position)
+            if length * TYPE_BYTES.get(kind, 8) <= self._word.size:
+                start = first + position + self._entry.size - self._word.size
+            entries.setdefault(tag, Entry(tag, kind, length, start))
         return entries
-
-    def _is_page(self, offset: int) -> bool:
-        """Return whether a directory is neither a reduced copy of a page nor a mask."""
-        try:
-            entries = self._entries(offset, 2)  # tags are sorted, and these two are the lowest
-            kind = self._first(entries, Tag.NEW_SUBFILE_TYPE)
-            return not kind & 0b101 and self._first(entries, Tag.SUBFILE_TYPE) != 2
-        except DamagedTiffError:
-            return True
-
-    def _first(self, entries: dict[int, Entry], tag: Tag) -> int:
-        return int(self.integers(entries[tag], 1)[0]) if tag in entries else 0
 
 
 class _PageReader:

@@ -5,7 +5,6 @@ zlib and lzma decompress their kinds; libtiff decompresses LZW, PackBits and Zst
 
 from __future__ import annotations
 
-import lzma
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -216,10 +215,9 @@ def _decompress(file: TiffFile, page: TiffPage, numbers: list[int], heights: lis
     parts = []
     for index, (content, rows) in enumerate(zip(contents, heights, strict=True)):
         needed = rows * page.row_bytes
-        try:
-            part = _inflate(page, content, needed) if content else bytes(needed)
-        except (zlib.error, lzma.LZMAError, MemoryError) as error:
-            raise _IncompleteError(sum(heights[:index]), "damaged") from error
+        part = _inflate(page, content, needed) if content else bytes(needed)
+        if part is None:
+            raise _IncompleteError(sum(heights[:index]), "damaged")
         if len(part) < needed:
             raise _IncompleteError(sum(heights[:index]) + len(part) // page.row_bytes, "truncated")
         parts.append(part)
@@ -241,13 +239,23 @@ def _reverse_bits(page: TiffPage, content: bytes) -> bytes:
     return content.translate(REVERSED_BITS) if page.bits_reversed else content
 
 
-def _inflate(page: TiffPage, content: bytes, needed: int) -> bytes:
-    """Return up to `needed` bytes of a strip or tile, fewer if it ends early."""
+def _inflate(page: TiffPage, content: bytes, needed: int) -> bytes | None:
+    """Return up to `needed` bytes of a strip or tile, fewer if it ends early; None if it is damaged."""
     if page.compression == UNCOMPRESSED:
         return content
-    if page.compression == LZMA:
+    if page.compression in DEFLATE:
+        try:
+            return zlib.decompressobj().decompress(content, needed)
+        except zlib.error:
+            return None
+    try:
+        import lzma
+    except ImportError:  # a part of Python that may be missing
+        raise UnsupportedTiffError("TIFF compressed with LZMA") from None
+    try:
         return lzma.LZMADecompressor(memlimit=LZMA_MEMORY).decompress(content, needed)
-    return zlib.decompressobj().decompress(content, needed)
+    except lzma.LZMAError:
+        return None
 
 
 def _decompress_by_libtiff(page: TiffPage, contents: list[bytes], heights: list[int]) -> NDArray[np.uint8]:
