@@ -107,8 +107,13 @@ def find_idx_folders(folder: Path) -> list[Path]:
 
 
 def idx_folder_of(path: Path) -> Path:
-    """Return the parent of a folder that has the name of an IDX file, as in Kaggle's archives, otherwise `path`."""
-    return path.resolve().parent if is_idx_name(path.name) and path.is_dir() else path
+    """Return the folder of the dataset if a path is a folder with the name of an IDX file, or in one; else `path`.
+
+    Kaggle's archives hold `train-images-idx3-ubyte/train-images-idx3-ubyte`.
+    """
+    absolute = path.absolute()
+    folder = absolute if absolute.is_dir() else absolute.parent
+    return folder.parent if is_idx_name(absolute.name) and is_idx_name(folder.name) else path
 
 
 def load_idx(path: Path) -> Dataset:

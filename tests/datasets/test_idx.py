@@ -212,3 +212,99 @@ def test_a_folder_with_the_name_of_a_file_does_not_replace_it(tmp_path, arrays):
     assert str(caught.value) == (
         f"{tmp_path}: there is no {NAMES[0]} (gzipped or not) with the other files of the dataset."
     )
+
+
+# --- archives as they are found
+
+
+def write_twins(folder, arrays):
+    """Write the files of a dataset as Kaggle's archive holds them: with a dot, and in folders of their own names."""
+    write_idx(folder / "plain", arrays)
+    for name in NAMES:
+        (folder / name).mkdir()
+        (folder / "plain" / name).rename(folder / name / name)
+        (folder / name.replace("-idx", ".idx")).write_bytes((folder / name / name).read_bytes())
+    (folder / "plain").rmdir()
+    return folder
+
+
+def test_files_with_a_dot_and_in_folders_of_their_names_are_found(tmp_path, arrays):
+    folder = write_twins(tmp_path / "kaggle", arrays)
+    for path in (folder, folder / "train-images.idx3-ubyte", folder / NAMES[0], folder / NAMES[0] / NAMES[0]):
+        assert equals(load_dataset(path), arrays), path
+    for name in NAMES:
+        (folder / name.replace("-idx", ".idx")).unlink()
+    for path in (folder, folder / NAMES[0], folder / NAMES[0] / NAMES[0]):
+        assert equals(load_dataset(path), arrays), path
+
+
+def test_the_files_of_torchvision_are_found_in_its_root(tmp_path, arrays):
+    write_idx(tmp_path / "data" / "MNIST" / "raw", arrays)
+    for path in ("data", "data/MNIST", "data/MNIST/raw"):
+        data = load_dataset(tmp_path / path)
+        assert equals(data, arrays)
+        assert data.name == path.rpartition("/")[2]
+
+
+def test_of_several_datasets_in_a_root_one_must_be_named(tmp_path, arrays):
+    for name in ("MNIST", "FashionMNIST"):
+        write_idx(tmp_path / name / "raw", arrays)
+    with pytest.raises(FileError) as caught:
+        load_dataset(tmp_path)
+    fashion, mnist = tmp_path / "FashionMNIST" / "raw", tmp_path / "MNIST" / "raw"
+    assert str(caught.value) == f"{tmp_path}: it holds several datasets: {fashion}, {mnist}. Name one of them."
+
+
+# --- labels and their names
+
+LETTERS = "".join(f"{number} {64 + number} {96 + number}\n" for number in range(1, 27))
+
+
+def write_letters(folder, arrays, mapping=LETTERS):
+    images = [np.concatenate([array] * 3)[:52] for array in (arrays[0], arrays[2])]
+    labels = np.arange(52) % 26 + 1
+    prefix = "emnist-letters-"
+    write_idx(folder, (images[0], labels, images[1], labels), prefix=prefix)
+    if mapping is not None:
+        (folder / f"{prefix}mapping.txt").write_text(mapping)
+    return folder
+
+
+def test_labels_are_named_by_the_mapping_beside_them(tmp_path, arrays):
+    data = load_dataset(write_letters(tmp_path, arrays))
+    assert "".join(data.classes) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    assert data.train_labels.tolist() == data.test_labels.tolist() == [*range(26)] * 2
+
+
+def test_without_a_mapping_labels_are_named_by_their_numbers(tmp_path, arrays):
+    data = load_dataset(write_letters(tmp_path, arrays, None))
+    assert data.classes == tuple(map(str, range(1, 27)))
+    assert data.train_labels.tolist() == [*range(26)] * 2
+
+
+def test_gaps_in_the_labels_are_closed(tmp_path, arrays):
+    data = load_dataset(write_idx(tmp_path, (arrays[0], arrays[1] * 3, arrays[2], arrays[3] * 3)))
+    assert data.classes == ("0", "3", "6", "9", "12", "15", "18", "21", "24", "27")
+    assert np.array_equal(data.train_labels, arrays[1])
+    assert np.array_equal(data.test_labels, arrays[3])
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ("1 65 97\n2 66\n\n3 x", "line 4 is not a new label and the codes of its characters, such as 1 65 97."),
+        ("1 65\n1 66", "line 2 is not a new label and the codes of its characters, such as 1 65 97."),
+        ("1", "line 1 is not a new label and the codes of its characters, such as 1 65 97."),
+        ("1 10", "line 1 is not a new label and the codes of its characters, such as 1 65 97."),
+        ("1 55296", "line 1 is not a new label and the codes of its characters, such as 1 65 97."),
+        ("1 99999999", "line 1 is not a new label and the codes of its characters, such as 1 65 97."),
+        (f"1 {'9' * 5000}", "line 1 is not a new label and the codes of its characters, such as 1 65 97."),
+        ("1 65", "it does not name the label 2 of emnist-letters-train-labels-idx1-ubyte."),
+        (LETTERS.replace("66", "65"), "it gives two labels the same name."),
+        ("\x00\xff", "line 1 is not a new label and the codes of its characters, such as 1 65 97."),
+    ],
+)
+def test_a_damaged_mapping_is_refused(tmp_path, arrays, mapping, message):
+    with pytest.raises(FileError) as caught:
+        load_dataset(write_letters(tmp_path, arrays, mapping))
+    assert str(caught.value) == f"{tmp_path / 'emnist-letters-mapping.txt'}: {message}"

@@ -145,3 +145,113 @@ def test_too_much_memory_is_refused_before_it_is_allocated(tmp_path):
         f"{tmp_path}: it declares 4 images of 900000000 bytes, 3.4 GiB in all; the limit is 2 GiB. "
         "The file is damaged, or the dataset is too large."
     )
+
+
+# --- files that cannot be read
+
+
+def with_bad_files(folder, count=3):
+    """Write 12 images of two classes, of which the first `count` of the dogs cannot be read, and return the folder."""
+    fill(folder, {"cat": 12, "dog": 12})
+    for number in range(count):
+        (folder / "dog" / f"{number}.png").write_bytes(b"")
+    return folder
+
+
+EMPTY = "it is empty. The program that made it may have failed"
+
+
+def test_all_files_that_cannot_be_read_are_named_in_one_message(tmp_path):
+    folder = with_bad_files(tmp_path / "pets")
+    problems = "; ".join(f"{folder / 'dog' / name}: {EMPTY}" for name in ("0.png", "1.png", "2.png"))
+    assert error_message(folder) == f"{folder}: 3 of its 24 images cannot be read: {problems}."
+
+
+def test_of_many_files_that_cannot_be_read_the_first_ten_are_named(tmp_path):
+    message = error_message(with_bad_files(tmp_path / "pets", 12))
+    assert message.startswith(f"{tmp_path / 'pets'}: 12 of its 24 images cannot be read: ")
+    assert message.count("it is empty") == 10
+    assert message.endswith("may have failed; and 2 more.")
+
+
+def test_files_that_cannot_be_read_can_be_left_out_with_a_note(tmp_path):
+    folder = with_bad_files(tmp_path / "pets", 2)
+    data = load_dataset(folder, skip_bad=True)
+    problems = "; ".join(f"{folder / 'dog' / name}: {EMPTY}" for name in ("0.png", "1.png"))
+    assert data.notes == (f"{folder}: 2 of its 24 images were skipped: {problems}.",)
+    assert data.skipped == 2
+    assert len(data.train_images) + len(data.test_images) == 22
+    for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
+        assert images[:, 0, 0, 0].tolist() == [LUMA[data.classes[label]] for label in labels]
+    whole = load_dataset(fill(tmp_path / "whole" / "pets", {"cat": 12, "dog": 12}))
+    assert whole.skipped == 0
+    assert np.array_equal(whole.test_labels[:2], data.test_labels[:2])  # the same images are for testing
+
+
+def test_a_class_without_a_readable_image_is_refused(tmp_path):
+    folder = with_bad_files(tmp_path / "pets", 12)
+    with pytest.raises(FileError) as caught:
+        load_dataset(folder, skip_bad=True)
+    assert str(caught.value) == (
+        f"{folder}: no training image of the class dog can be read. {folder / 'dog' / '0.png'}: {EMPTY}."
+    )
+
+
+def test_notes_of_single_images_are_counted(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            frames = [Image.new("L", (9, 9), 80 * k) for k in range(number + 1)]
+            frames[0].save(tmp_path / name / f"{number}.gif", save_all=True, append_images=frames[1:])
+        (tmp_path / name / "readme.txt").write_text("text")
+    notes = load_dataset(tmp_path).notes
+    assert notes[0] == f"{tmp_path / 'cat'}: 1 file passed over: readme.txt; not a picture that can be read."
+    assert notes[2].startswith(f"{tmp_path}: 2 of its images: it holds 2 frames")
+    assert notes[3].startswith(f"{tmp_path}: 2 of its images: it holds 3 frames")
+
+
+# --- folders named as parts of a data set
+
+
+@pytest.mark.parametrize("names", [("train", "bus"), ("test", "exam"), ("val", "peak"), ("train", "test", "bus")])
+def test_a_class_may_be_named_as_a_part_of_a_data_set(tmp_path, names):
+    for name in names:
+        for number in range(2):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.new("L", (4, 4), 9).save(tmp_path / name / f"{number}.png")
+    assert load_dataset(tmp_path).classes == tuple(sorted(names))
+
+
+def test_a_class_called_train_may_hold_its_images_in_sub_folders(tmp_path):
+    for name in ("train/steam", "train/electric", "bus"):
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(2):
+            Image.new("L", (4, 4), 9).save(tmp_path / name / f"{number}.png")
+    assert load_dataset(tmp_path).classes == ("bus", "train")
+
+
+def test_parts_without_class_folders_are_refused(tmp_path):
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (4, 4), 9).save(tmp_path / name / "0.png")
+    assert error_message(tmp_path) == (
+        f"{tmp_path}: its folders test and train are named as parts of a data set, but hold no class folders. Put the "
+        "images of each class into a sub-folder of each part."
+    )
+
+
+def test_parts_that_are_not_used_are_named(tmp_path):
+    fill(tmp_path / "train", {"cat": 3, "dog": 3})
+    fill(tmp_path / "val", {"cat": 1, "dog": 1})
+    (tmp_path / "test").mkdir()
+    Image.new("L", (4, 4), 9).save(tmp_path / "test" / "0.png")  # without labels, as in competitions
+    data = load_dataset(tmp_path)
+    assert (len(data.train_labels), len(data.test_labels)) == (6, 2)
+    assert data.notes == (f"{tmp_path}: its folder test is not used.",)
+
+
+def test_a_folder_whose_name_begins_with_an_underscore_is_a_class(tmp_path):
+    fill(tmp_path, {"cat": 2, "dog": 2})
+    (tmp_path / "dog").rename(tmp_path / "_unknown_")
+    (tmp_path / "__MACOSX").mkdir()
+    assert load_dataset(tmp_path).classes == ("_unknown_", "cat")

@@ -63,6 +63,14 @@ def test_mnist_is_loaded_from_the_folder_that_the_variable_names(tmp_path, array
     assert request_count(mirror) == 0
 
 
+def test_the_variable_may_name_the_root_of_torchvision(tmp_path, arrays, monkeypatch, mirror):
+    write_idx(tmp_path / "MNIST" / "raw", arrays)
+    write_idx(tmp_path / "FashionMNIST" / "raw", [array[:10] for array in arrays])
+    monkeypatch.setenv("CNNFX_DATA", str(tmp_path))
+    assert equals(load_dataset("mnist"), arrays)
+    assert request_count(mirror) == 0
+
+
 def test_mnist_is_downloaded_once_and_cached(mirror, arrays, cache):
     reports = []
     first = load_dataset("mnist", progress=lambda *report: reports.append(report))
