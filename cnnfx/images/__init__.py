@@ -1,8 +1,8 @@
 """Images from files and streams, as arrays with channel names.
 
 `image` contains the class `Image`, cropping and resizing; `load` loads images; `folder` finds them; `formats` detects
-what a file is; `pillow`, `png`, `netpbm` decode pictures, and `channels` composites them over a background; `arrays`
-reads arrays of numbers (`.npy`, `.npz`, `.csv`).
+what a file is; `pillow`, `png`, `netpbm` and `tiff` decode pictures, and `channels` composites them over a background;
+`arrays` reads arrays of numbers (`.npy`, `.npz`, `.csv`).
 """
 
 from cnnfx.images.folder import FoundImages, find_images

@@ -1,7 +1,7 @@
 """Decoding of pictures with Pillow, to gray or RGB.
 
-Pixels keep the bit depth that Pillow supports: 8 bits become uint8, 16-bit gray uint16, other numbers float32. Pictures
-are rotated by their EXIF orientation, and transparent parts are composited over a background color.
+Pixels keep the bit depth that Pillow supports: 8 bits become uint8, 16-bit gray uint16. Pictures are rotated by their
+EXIF orientation, and transparent parts are composited over a background color.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.images.channels import BAND_PIXELS, Channels, select_channels
 from cnnfx.images.formats import ICO, PSD, START_BYTES
-from cnnfx.images.image import GRAY_NAMES, Image, is_brightness
+from cnnfx.images.image import GRAY_NAMES, Image
 from cnnfx.images.pages import check_page
 from cnnfx.images.picture_file import PictureFile
 
@@ -35,8 +35,6 @@ INTERMEDIATE_MODES = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
 """Pillow's modes that it converts only to the given mode, which is converted further."""
 MAX_UINT16 = 2**16 - 1
 """The largest value of 16-bit pixels."""
-MAX_INTEGERS = {"I;16S": 2**15 - 1, "I;16BS": 2**15 - 1, "I;32N": 2**32 - 1, "I;32S": 2**31 - 1, "I;32BS": 2**31 - 1}
-"""The largest integers of raw modes that Pillow decodes to 32 bits. For other raw modes it is `MAX_UINT16`."""
 MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """The memory of a pixel in Pillow's modes, in bytes; 4 in all others."""
 DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8, "DDS": 8}
@@ -44,8 +42,6 @@ DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8, "
 
 ORIENTATION_TAG = 0x0112
 """The EXIF tag of the orientation."""
-NO_DATA_TAG = 42113
-"""The TIFF tag of GDAL with the value of pixels without data, as text."""
 ORIENTATIONS = {
     1: (False, 1, 1), 2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1),
     5: (True, 1, 1), 6: (True, -1, 1), 7: (True, -1, -1), 8: (True, 1, -1),
@@ -75,13 +71,9 @@ def decode(file: PictureFile, check: Callable[[PictureFile, PIL.Image.Image], No
         if file.page == 1:
             check(file, picture)
         notes = (*_size_notes(file, picture), *_depth_notes(file, picture, raw_mode))
-        if picture.mode.startswith("I") or picture.mode == "F":
-            found = _convert_deep(file, picture, MAX_INTEGERS.get(raw_mode, MAX_UINT16))
-        else:
-            found = _convert_8_bit(file, picture)
-        missing = _missing_values(file.name, picture, found.values)
-    is_array = found.values.dtype == np.float32 and (picture.mode == "I" or not is_brightness(found.values))
-    return Image(file.name, found.values, found.names, is_array, (*notes, *found.notes, *missing), file.page, pages)
+        found = (_convert_deep if picture.mode.startswith("I;16") else _convert_8_bit)(file, picture)
+    notes = (*notes, *found.notes)
+    return Image(file.name, found.values, found.names, notes=notes, page=file.page, pages=pages)
 
 
 class _PillowLimit:
@@ -245,14 +237,14 @@ def _size_notes(file: PictureFile, picture: PIL.Image.Image) -> tuple[str, ...]:
 def _depth_notes(file: PictureFile, picture: PIL.Image.Image, raw_mode: str) -> tuple[str, ...]:
     """Return a note if Pillow has decoded fewer bits than the file has."""
     bits = _channel_bits(file, raw_mode)
-    if bits <= 8 or picture.mode.startswith(("I", "F")):
+    if bits <= 8 or picture.mode.startswith("I"):
         return ()
     return (f"{file.name}: 8 of its {bits} bits per channel are read. Write it as 16-bit PNG, or .npy, to keep all.",)
 
 
 def _channel_bits(file: PictureFile, raw_mode: str) -> int:
     """Return the bits of a channel in the file, for formats that allow more than 8."""
-    if file.format.name in ("PNG", "TIFF"):
+    if file.format.name == "PNG":
         return 16 if ";16" in raw_mode else 8
     file.stream.seek(0)
     start = file.stream.read(START_BYTES)
@@ -268,41 +260,14 @@ def _channel_bits(file: PictureFile, raw_mode: str) -> int:
     return 8
 
 
-def _convert_deep(file: PictureFile, picture: PIL.Image.Image, max_integer: int) -> Channels:
-    """Convert a gray picture of more than 8 bits to uint16 or float32."""
-    values = extract(picture, "", {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint16))
-    if picture.mode == "I":
-        values = _convert_integers(values, max_integer)
+def _convert_deep(file: PictureFile, picture: PIL.Image.Image) -> Channels:
+    """Convert a gray picture of more than 8 bits to uint16."""
+    values = extract(picture, "", np.uint16)
     level = picture.info.get("transparency")
     alpha = None
-    if isinstance(level, int) and values.dtype == np.uint16:
+    if isinstance(level, int):
         alpha = np.where(values[0] == level, np.uint16(0), np.uint16(MAX_UINT16))
     return select_channels(file.name, values, alpha, file.channels, file.background)
-
-
-def _missing_values(name: str, picture: PIL.Image.Image, values: NDArray[Any]) -> tuple[str, ...]:
-    """Replace the value that marks missing data in a GeoTIFF of floats by NaN, in place; return a note if it occurs."""
-    try:
-        no_data = float(picture.tag_v2[NO_DATA_TAG])  # type: ignore[attr-defined] # of TIFF only
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return ()
-    if values.dtype != np.float32 or picture.mode != "F":
-        return ()
-    with np.errstate(over="ignore"):  # the largest negative float64 is a usual value
-        missing = values == np.float32(no_data)
-    count = int(missing[0].sum())
-    values[missing] = np.nan
-    text = f"{count:,} pixels have" if count > 1 else "1 pixel has"
-    return (f"{name}: {text} the no-data value {no_data:g}, read as NaN.",) if count else ()
-
-
-def _convert_integers(values: NDArray[Any], max_integer: int) -> NDArray[Any]:
-    """Convert 32-bit integers to uint16 if they fit, else scale them to 0..1, or -1..1 if they are signed."""
-    if max_integer > 2**31:
-        values = values.view(np.uint32)
-    if max_integer == MAX_UINT16 and values.min() >= 0 and values.max() <= max_integer:
-        return values.astype(np.uint16)
-    return (values / max_integer).astype(np.float32)
 
 
 def _convert_8_bit(file: PictureFile, picture: PIL.Image.Image) -> Channels:
