@@ -112,7 +112,7 @@ APPLY = {
     "nn": {"activations", "array_maps", "band_height", "bands", "combinations", "concat", "feature_maps", "forward"}
     | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes"}
     | {"statistics"},
-    "images": {"channels", "folder", "formats", "image", "load", "pages", "picture_file", "pillow", "png"},
+    "images": {"axes", "channels", "folder", "formats", "image", "load", "pages", "picture_file", "pillow", "png"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "plain_products"}
     | {"pocketfft", "row_products", "separable"},
     "system": {"arguments", "blas", "files", "limits", "memory", "signals", "sizes", "suggest", "text", "threads"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.images.axes import PIXEL_TYPES, to_channels, without_batch
 from cnnfx.images.channels import parse_background
 from cnnfx.images.formats import (
     NETPBM,
@@ -25,7 +27,7 @@ from cnnfx.images.formats import (
     detect_format,
     is_text,
 )
-from cnnfx.images.image import GRAY_NAMES, MAX_PIXELS, RGB_NAMES, Image
+from cnnfx.images.image import MAX_PIXELS, RGB_NAMES, Image
 from cnnfx.images.pages import check_page, page_name, pages_note
 from cnnfx.images.picture_file import PictureFile
 from cnnfx.system.arguments import whole_number
@@ -46,10 +48,14 @@ ZIP_SIGNATURE = b"PK"
 """The first bytes of a zip file, and so of a `.npz` file."""
 ARRAY_EXTENSIONS: dict[str, Kind] = {".npy": "npy", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
 """The kinds of array files by extension, used if the content has no known signature."""
-CSV_FIRST_BYTES = b"0123456789+-.# \t\r\nnNiI"
-"""The bytes that may begin a `.csv` file with another extension."""
-UTF_8_BOM = b"\xef\xbb\xbf"
-"""The byte order mark that may precede text."""
+CSV_START = re.compile(
+    rb"(\xef\xbb\xbf)?"  # the mark of UTF-8
+    rb"([0-9+\-.#\x22\s]|\xe2\x88\x92|nan|inf|sep=.|\Z"  # U+2212 is a minus sign
+    rb"|[^\r\n]+[\r\n]+[0-9+\-.][0-9+\-.,;eE\x22 \t]*[\r\n])"  # a header and numbers
+    rb"|\xff\xfe|\xfe\xff",  # the marks of UTF-16
+    re.IGNORECASE,
+)
+"""The first bytes of a `.csv` file with another extension, or none."""
 STREAM_NAME = "standard input"
 """The name of an image that is given as bytes."""
 
@@ -68,8 +74,8 @@ def load_image(
     ----------
     source : path, or bytes
         A picture (PNG, JPEG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM, PFM, AVIF, JPEG 2000, TGA, QOI, PCX, SGI, DDS),
-        or an array of numbers (`.npy`, `.npz`, `.csv`) of shape (W,), (H, W) or (C, H, W). The kind is detected from
-        the content.
+        or an array of numbers (`.npy`, `.npz`, `.csv`) of shape (W,), (H, W), (C, H, W) or (H, W, C); see `as_image`.
+        The kind is detected from the content.
     channels : "auto", "gray" or "rgb"
         The channels of a picture. "auto": one if the picture is gray, else red, green and blue; "gray": the luma (Rec.
         601); "rgb": red, green and blue. The channels of an array do not change.
@@ -104,11 +110,15 @@ def load_image(
             if format is not None:
                 image = _load_picture(PictureFile(name, stream, format, channels, color, max_pixels, number))
             else:
-                from cnnfx.images import arrays
+                from cnnfx.images.arrays import load_npy, load_npz
+                from cnnfx.images.csv import load_csv
 
                 check_page(name, number, 1, "page")
-                load = {"npy": arrays.load_npy, "npz": arrays.load_npz, "csv": arrays.load_csv}[kind]
-                image = load(name, stream, max_pixels)
+                if kind == "csv":
+                    image = load_csv(name, stream, max_pixels)
+                else:
+                    load = {"npy": load_npy, "npz": load_npz}[kind]
+                    image = load(name, stream, max_pixels, color)
         except OSError as error:
             raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
     if image.pages == 1:
@@ -192,11 +202,15 @@ def as_image(
 
     Parameters
     ----------
-    source : path, bytes, Image, or array (C, H, W) or (H, W)
+    source : path, bytes, Image, or array (C, H, W), (H, W) or (H, W, C)
         A path or bytes are loaded with `load_image`. In an array, uint8 and uint16 are pixels in 0..255 and 0..65535;
         other numbers become float32 and are not scaled. Its channels are "gray", or red, green and blue, or numbered.
-    channels, background, page
+        An array of three axes is (H, W, C), with a note, if the last has 1, 3 or 4 elements and the first more than 4,
+        except (K, 1, 1). Of four axes the first, with one element, is left out.
+    channels, page
         For a picture; see `load_image`.
+    background : str
+        For a picture, or an array (H, W, 4), whose last channel is opacity; see `load_image`.
     name : str
         Of an array, for messages.
 
@@ -212,15 +226,15 @@ def as_image(
     if isinstance(source, str | bytes | os.PathLike):
         return load_image(source, channels=channels, background=background, page=page)
     values = np.asarray(source)
-    if values.ndim not in (2, 3) or not values.size:
-        raise ArgumentError(f"An image must have the shape (C, H, W) or (H, W), not {values.shape}.")
+    if len(without_batch(values.shape)) not in (2, 3) or not values.size:
+        raise ArgumentError(f"An image must have the shape (C, H, W), (H, W) or (H, W, C), not {values.shape}.")
     if values.dtype.kind not in "biuf":
         raise ArgumentError(f"An image must contain real numbers, not {values.dtype}.")
-    values = values.reshape(-1, *values.shape[-2:])
-    if values.dtype not in (np.uint8, np.uint16):
+    values, names, notes = to_channels(name, values, parse_background(background))
+    if values.dtype not in PIXEL_TYPES:
         values = values.astype(np.float32, copy=False)
-    names = {1: GRAY_NAMES, 3: RGB_NAMES}.get(len(values), tuple(map(str, range(len(values)))))
-    return Image(name, values, names, is_array=values.dtype == np.float32)
+    names = RGB_NAMES if len(values) == len(RGB_NAMES) else names
+    return Image(name, values, names, is_array=values.dtype == np.float32, notes=notes)
 
 
 def _open(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
@@ -282,7 +296,7 @@ def _detect_kind(name: str, source: str | os.PathLike[str] | bytes, start: bytes
         return "picture", format
     kind = ARRAY_EXTENSIONS.get(extension)
     if is_text(start):
-        begins_as_csv = start.removeprefix(UTF_8_BOM)[:1] in CSV_FIRST_BYTES and extension not in PICTURE_EXTENSIONS
+        begins_as_csv = CSV_START.match(start) is not None and extension not in PICTURE_EXTENSIONS
         kind = kind or ("csv" if begins_as_csv else None)
     elif kind == "csv":
         raise FileError(f"{name}: it is not text. A .csv holds rows of numbers.")

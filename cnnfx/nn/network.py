@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import ColorMode, Image
+from cnnfx.images.axes import has_channels_last, to_channels
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.activations import softmax
 from cnnfx.nn.array_maps import ArrayMaps
@@ -336,7 +337,7 @@ class Network:
 
         Parameters
         ----------
-        image : Image or array (C, H, W)
+        image : Image or array (C, H, W), or (H, W, C) as in `feature_maps`
             Values usually 0..1.
 
         Raises
@@ -360,11 +361,12 @@ class Network:
 
         Parameters
         ----------
-        image : Image, or array (C, H, W) or (N, C, H, W)
-            Values usually 0..1.
+        image : Image, or array (C, H, W), (H, W, C) or (N, C, H, W)
+            Values usually 0..1. An array of three axes is (H, W, C) where `cnnfx.as_image` reads it so, unless the
+            network reads as many channels as its first axis has.
         names : sequence of C str, optional
-            The names of the channels, for filters that read channels by name. By default those of an `Image`, "0", "1"
-            and so on of an array.
+            The names of the channels, for filters that read channels by name. By default those of an `Image`; red,
+            green and blue of an array (H, W, 3); "0", "1" and so on of other arrays.
 
         Returns
         -------
@@ -387,6 +389,9 @@ class Network:
         if isinstance(image, Image):
             names, image = names or image.channel_names, image.floats()
         image = np.asarray(image)
+        if image.ndim == 3 and image.size and has_channels_last(image.shape) and self.in_channels != len(image):
+            image, names_of_colors, _ = to_channels("image", image)
+            names = names or names_of_colors
         if image.ndim not in (3, 4) or not image.size:
             raise ArgumentError(f"The image must have the shape (C, H, W) or (N, C, H, W), not {image.shape}.")
         bound = self.bind(names or [str(index) for index in range(image.shape[-3])])

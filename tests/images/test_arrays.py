@@ -128,10 +128,32 @@ def test_a_pickle_is_refused_without_reading_it() -> None:
     assert error_message(data) == "standard input: the array holds object values. An image is made of real numbers."
 
 
-@pytest.mark.parametrize("shape", [(), (1, 1, 2, 2)])
+@pytest.mark.parametrize("shape", [(), (1, 1, 1, 2, 2)])
 def test_no_axis_or_more_than_three_are_refused(shape: tuple[int, ...]) -> None:
     assert error_message(npy(np.zeros(shape))) == (
-        f"standard input: the array has the shape {shape}. An image is (H, W) or (C, H, W), or one row of numbers."
+        f"standard input: the array has the shape {shape}. An image is (H, W), (C, H, W) or (H, W, C), or one row of "
+        "numbers."
+    )
+
+
+def test_several_images_in_an_array_are_refused() -> None:
+    assert error_message(npy(np.zeros((3, 1, 6, 5)))) == (
+        "standard input: the array has the shape (3, 1, 6, 5), which is 3 images. Save one of them."
+    )
+
+
+def test_names_of_maps_that_are_not_text_in_unicode_are_escaped() -> None:
+    image = load_image(npz(maps=np.zeros((1, 3, 4)), names=np.array(["\ud800"])))
+    assert image.channel_names == (r"\ud800",)
+
+
+def test_a_compression_that_unpacks_without_limit_is_refused_by_its_name() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("maps.npy", npy(np.zeros((3, 4))))
+    assert error_message(stream.getvalue()) == (
+        "standard input: the array maps is compressed by LZMA; only stored and deflated ones are read. Save it again "
+        "with numpy.save or numpy.savez."
     )
 
 
