@@ -115,7 +115,8 @@ APPLY = {
     "images": {"axes", "channels", "folder", "formats", "image", "load", "pages", "picture_file", "pillow", "png"},
     "conv": {"correlate", "cost_model", "direct", "fft", "geometry", "im2col", "integers", "padding", "plain_products"}
     | {"pocketfft", "row_products", "separable"},
-    "system": {"arguments", "blas", "files", "limits", "memory", "signals", "sizes", "suggest", "text", "threads"},
+    "system": {"arguments", "blas", "files", "folders", "limits", "memory", "signals", "sizes", "suggest", "text"}
+    | {"threads"},
     "errors": set(),
 }  # fmt: skip
 """The modules that a preset on a picture needs, by part: any other would make each start slower."""

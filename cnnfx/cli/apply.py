@@ -231,13 +231,14 @@ def apply(
     ]
     shown = preview and not quiet and not as_json and targets[0].path is not None
     show = _preview(color_scale) if shown and _can_preview(len(tasks)) else None
-    code = _report(_results(processor, tasks, jobs, scheduler, show), len(tasks), quiet)
-    if code:
-        raise typer.Exit(code)
-    if open and targets[0].path is not None:
+    code, done = _report(_results(processor, tasks, jobs, scheduler, show), len(tasks), quiet)
+    shown_path = None if done is None else targets[done].path
+    if open and shown_path is not None:
         from cnnfx.cli.viewer import open_file
 
-        open_file(targets[0].path)
+        open_file(shown_path)
+    if code:
+        raise typer.Exit(code)
 
 
 def _note_unused(pipeline: Pipeline, target: Target) -> None:
@@ -335,14 +336,22 @@ def _results(
     return process_in_workers(processor, tasks, jobs)
 
 
-def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> int:
-    """Print the result of each image; return 1 if one of several failed, or the exit code of the only one."""
+def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> tuple[int, int | None]:
+    """Print the result of each image.
+
+    Returns
+    -------
+    exit code : int
+        1 if one of several images failed, or that of the only one.
+    index : int or None
+        That of the first image that did not fail.
+    """
     from cnnfx.cli.advice import FAILURE, advised_note, report
     from cnnfx.cli.console import with_progress
 
-    code = 0
+    code, done = 0, None
     with closing(results):  # ends worker processes at once, also after an error
-        for result in with_progress(results, count, quiet):
+        for index, result in enumerate(with_progress(results, count, quiet)):
             for note in () if quiet else result.notes:
                 print_message(advised_note(note))
             for description in result.outputs:
@@ -350,7 +359,9 @@ def _report(results: Generator[Result, None, None], count: int, quiet: bool) -> 
             if result.error is not None:
                 error_code = report(result.error)
                 code = error_code if count == 1 else FAILURE
-    return code
+            elif done is None:
+                done = index
+    return code, done
 
 
 def _can_preview(count: int) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from cnnfx.errors import FileError, UsageError
 from cnnfx.pipeline.targets import PICTURE_FORMATS, STDOUT_NAMES, Target, file_id, protect_inputs
+from cnnfx.system.folders import expand_user
 
 if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
@@ -186,13 +187,13 @@ def data_files(spec: str | None, trained_on: str = "") -> Iterator[NamedFile]:
     with suppress(FileError, OSError):
         name = spec or trained_on or "mnist"
         if not is_name(name):
-            for path in _files_of_data(Path(name).expanduser()):
+            for path in _files_of_data(expand_user(name)):
                 yield NamedFile("--data", path)
         elif name == "mnist":
-            from cnnfx.datasets.mnist import cache_folder
+            from cnnfx.system.folders import cache_folder
 
             own = os.environ.get("CNNFX_DATA")
-            for folder in (*([Path(own).expanduser()] if own else []), cache_folder() / "mnist"):
+            for folder in (*([expand_user(own)] if own else []), cache_folder() / "mnist"):
                 for path in _files_of_data(folder):
                     yield NamedFile("--data mnist", path)
 

@@ -155,7 +155,7 @@ def predict(
     targets = [*checked] or targets
     if not quiet:
         print_note_on_shared_folder(images, checked, recursive)
-    code = 0
+    code, shown_path = 0, None
     for source, target in zip(sources, targets, strict=True):
         try:
             result, shown = _predicted(network, source, background, top, show, method == "occlusion" and not quiet)
@@ -168,12 +168,14 @@ def predict(
             code = error_code if len(sources) == 1 else FAILURE
             continue
         _print(source, result, shown, written, as_json, quiet)
-    if code:
-        raise typer.Exit(code)
-    if open and targets[0] is not None and targets[0].path is not None:
+        if shown_path is None and target is not None:
+            shown_path = target.path
+    if open and shown_path is not None:
         from cnnfx.cli.viewer import open_file
 
-        open_file(targets[0].path)
+        open_file(shown_path)
+    if code:
+        raise typer.Exit(code)
 
 
 def _targets(

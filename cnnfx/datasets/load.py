@@ -11,6 +11,7 @@ from cnnfx.datasets.dataset import Dataset, Progress
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.load import ZIP_SIGNATURE, ColorMode
 from cnnfx.nn.input import MAX_SIDE, Input
+from cnnfx.system.folders import expand_user
 from cnnfx.system.suggest import choose_name
 
 CHANNELS = {"gray": ("grey",), "rgb": ()}
@@ -90,7 +91,7 @@ def load_dataset(
         _check_not_converted(str(spec or "mnist"), size, channels)
         return _load_by_name(spec, seed, progress)
     read = Input(channels, None if size is None else (size, size), background=background)
-    dataset = load_path(Path(spec).expanduser(), read, skip_bad=skip_bad, seed=seed, progress=progress)
+    dataset = load_path(expand_user(spec), read, skip_bad=skip_bad, seed=seed, progress=progress)
     _, count, height, width = dataset.train_images.shape
     if (size and (height, width) != (size, size)) or (channels == "rgb" and count == 1):
         _check_not_converted(dataset.name, size, channels)
@@ -214,7 +215,7 @@ def _load_mnist_from_variable() -> Dataset | None:
     if not path:
         return None
     try:
-        dataset = load_path(_mnist_of_torchvision(Path(path).expanduser()))
+        dataset = load_path(_mnist_of_torchvision(expand_user(path)))
     except FileError as error:
         raise error.prefixed("$CNNFX_DATA") from error
     if not is_mnist(dataset):

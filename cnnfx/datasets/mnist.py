@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from cnnfx.datasets.download import RemoteFile, fetch
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
 from cnnfx.system.files import atomic_write
+from cnnfx.system.folders import cache_folder
 
 MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist")
 """Addresses of MNIST's four files. `$CNNFX_MIRRORS`, addresses separated by blanks, replaces them."""
@@ -90,19 +90,6 @@ def load_mnist(*, mirrors: Sequence[str] | None = None, progress: Progress | Non
 def is_mnist(dataset: Dataset) -> bool:
     """Return whether the images and labels of a dataset have MNIST's published SHA-256 sums."""
     return all(_has_published_sum(getattr(dataset, name), remote) for name, remote in FILES.items())
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloads, in the user's cache folder of the platform."""
-    home = Path(os.path.expanduser("~"))
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        given = Path(os.environ.get("XDG_CACHE_HOME") or ".")
-        base = given if given.is_absolute() else home / ".cache"
-    return base / "cnnfx"
 
 
 def _read_cached(path: Path, remote: RemoteFile) -> Images | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from cnnfx.errors import FileError
+from cnnfx.system.folders import config_folder, expand_user
 from cnnfx.system.suggest import did_you_mean
 
 TEACHING_ORDER = (
@@ -73,20 +73,7 @@ def _meant_file(name: str) -> str:
 def preset_folders() -> list[Path]:
     """Return the folders that presets are looked up in, in order of precedence."""
     own = os.environ.get("CNNFX_FILTERS", "").split(os.pathsep)
-    return [*(Path(folder).expanduser() for folder in own if folder), _user_folder(), _shipped_folder()]
-
-
-def _user_folder() -> Path:
-    """Return the folder of presets in the user's configuration folder."""
-    home = Path(os.path.expanduser("~"))
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        given = Path(os.environ.get("XDG_CONFIG_HOME") or ".")
-        base = given if given.is_absolute() else home / ".config"
-    return base / "cnnfx" / "filters"
+    return [*(expand_user(folder) for folder in own if folder), config_folder() / "filters", _shipped_folder()]
 
 
 def _shipped_folder() -> Path:

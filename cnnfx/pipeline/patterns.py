@@ -28,6 +28,7 @@ from cnnfx.nn.selection import depends_on_image, select_channels
 from cnnfx.render.features import patterns_picture
 from cnnfx.render.picture import Picture
 from cnnfx.system.arguments import whole_number
+from cnnfx.system.folders import expand_user
 from cnnfx.system.sizes import counted, size_text
 from cnnfx.training.model_data import load_model_data
 from cnnfx.training.prepare import prepare
@@ -210,7 +211,7 @@ def open_images(
     ArgumentError
         If none are given to a network of color images that was not trained on a data set.
     """
-    path = None if spec is None else Path(spec).expanduser()
+    path = None if spec is None else expand_user(spec)
     if path is not None and (_contains_pictures(path) or path.suffix.lower() in PICTURE_EXTENSIONS):
         found = find_images([path])
         load = _picture_loader(network, layer, background)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from cnnfx.datasets import Dataset, load_dataset
 from cnnfx.datasets.dataset import Progress
 from cnnfx.datasets.load import is_name, load_path
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.network import Network
+from cnnfx.system.folders import expand_user
 
 
 def load_model_data(
@@ -57,5 +57,5 @@ def load_model_data(
         size=None if shape is None else shape[1:],
         background=background or network.input.background,
     )
-    path = Path(spec).expanduser()
+    path = expand_user(spec)
     return load_path(path, read, is_for_training=False, skip_bad=skip_bad, seed=seed, progress=progress)

@@ -45,6 +45,19 @@ def test_the_viewer_gets_the_whole_path_and_is_not_waited_for(args, opened, view
     assert (in_a_folder / "opened").read_text() == str(in_a_folder / opened)
 
 
+@pytest.mark.parametrize("command", ["apply", "predict"])
+@pytest.mark.parametrize("names", [("a.png", "bad.png"), ("bad.png", "a.png", "b.png")])
+def test_the_first_result_is_opened_where_another_image_fails(command, names, model, viewer, in_a_folder):
+    for name in ("a.png", "b.png"):
+        (in_a_folder / name).write_bytes(SEVEN.read_bytes())
+    (in_a_folder / "bad.png").write_bytes(b"bad")
+    network = ("-f", "edges") if command == "apply" else ("-m", model)
+    code, shown = on_a_desktop(command, *names, *network, "-o", "{stem}.out.png", "--open", "-q", programs=viewer)
+    assert code == 1, shown
+    wait_until((in_a_folder / "opened").exists)
+    assert (in_a_folder / "opened").read_text() == str(in_a_folder / "a.out.png")
+
+
 def test_evaluate_opens_its_pictures(model, viewer, in_a_folder):
     on_a_desktop("evaluate", model, "-o", "confusion.png", "--open", programs=viewer)
     wait_until((in_a_folder / "opened").exists)

@@ -15,6 +15,7 @@ from cnnfx.datasets import load_dataset, mnist
 from cnnfx.datasets import synthetic_digits as drawn
 from cnnfx.datasets.download import RemoteFile
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.system import folders
 from tests.datasets.idx_files import NAMES, equals, idx_bytes, write_idx
 from tests.datasets.web_server import send
 
@@ -38,7 +39,7 @@ def small_mnist(arrays, monkeypatch):
 
 @pytest.fixture
 def cache():
-    return mnist.cache_folder() / "mnist"
+    return folders.cache_folder() / "mnist"
 
 
 @pytest.fixture
@@ -220,5 +221,5 @@ def test_the_cache_folder_follows_the_platform(monkeypatch, platform, variables,
     monkeypatch.setenv("HOME", "/home/ann")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(mnist.sys, "platform", platform)
-    assert str(mnist.cache_folder()) == folder
+    monkeypatch.setattr(folders.sys, "platform", platform)
+    assert str(folders.cache_folder()) == folder

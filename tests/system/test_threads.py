@@ -15,7 +15,7 @@ import pytest
 
 from cnnfx.conv import correlate
 from cnnfx.errors import ArgumentError
-from cnnfx.system import blas
+from cnnfx.system import blas, threads
 from cnnfx.system.threads import available_processors, cpu_quota, run_in_threads, set_threads, thread_count
 
 
@@ -53,6 +53,29 @@ def test_a_bad_count_is_refused(value, shown):
     with pytest.raises(ArgumentError) as caught:
         set_threads(value)
     assert str(caught.value) == f"the number of threads must be a whole number, 1 or more, not {shown}"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity on this system")
+def test_a_process_that_may_use_one_processor_uses_one_thread():
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from cnnfx.system.threads import available_processors, thread_count; print(available_processors(), "
+        "thread_count())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1 1\n"
+
+
+@pytest.mark.parametrize(("affinity", "quota", "count"), [(3, None, 3), (3, 2.5, 2), (3, 8.0, 3), (3, 0.5, 1)])
+def test_the_default_is_what_affinity_and_quota_allow_not_what_the_machine_has(monkeypatch, affinity, quota, count):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(7, 7 + affinity)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(threads, "cpu_quota", lambda: quota)
+    available_processors.cache_clear()
+    try:
+        assert thread_count() == available_processors() == count
+    finally:
+        available_processors.cache_clear()
 
 
 def test_quotas_of_control_groups_version_2_and_of_their_parents_apply(tmp_path):
