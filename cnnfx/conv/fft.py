@@ -5,8 +5,10 @@ circular, so only the outputs whose kernel does not extend past the tile's end a
 extent minus 1. One transform of an input tile serves all filters, and the products are summed over input
 channels before the one inverse transform of each filter.
 
-Rounding errors are relative to the largest values of a tile, not to each output. Tiles that contain non-finite values,
-or values whose sum overflows, are computed by the direct method, and so are all tiles if the weights are non-finite.
+Rounding errors are relative to the largest values of a tile, not to each output. Tiles of float32 values that are too
+different for this (see `dynamic_range`), or whose products could overflow, are transformed in float64, and those for
+which that is not enough are computed by the direct method: those of non-finite values too, and all tiles if the weights
+are non-finite.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnfx.conv.direct import correlate_direct
+from cnnfx.conv.dynamic_range import exceeds_range
 from cnnfx.conv.geometry import OutputBlock
-from cnnfx.conv.plain_products import correlate_rows
+from cnnfx.conv.padding import PaddedImages
 from cnnfx.conv.pocketfft import (
     fast_length,
     inverse_real_transform,
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnfx.conv.geometry import Pair, Window
-    from cnnfx.conv.padding import PaddedImages
 
     Array = NDArray[Any]
 
@@ -63,6 +65,13 @@ SETUP_COST = 4_000_000
 """Time of the first transform of a call of `correlate`, in multiplications."""
 
 
+MAX_WEIGHT_SUMS = {np.dtype(np.float32): 1e10, np.dtype(np.float64): 1e140}
+"""The sum of the magnitudes of a filter's weights, at most. With tiles whose squares have a finite sum, no product and
+no sum of a transform can overflow then."""
+
+NO_PADS = (0, 0), (0, 0)
+
+
 class FftTile(NamedTuple):
     """A block of one image's output, and the size (rows, columns) of its transform."""
 
@@ -86,18 +95,34 @@ def _correlate(
     images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, tiles: list[FftTile]
 ) -> None:
     """Cross-correlate as `correlate_fft`, with all filters transformed at one time."""
+    left = _correlate_tiles(images, weights, bias, window, out, tiles)
+    if left and weights.dtype == np.float32:
+        left = _correlate_tiles(images, weights.astype(np.float64), bias, window, out, left)
+    for block, _ in left:
+        read = images.region(block.images, *window.input_region(block.rows, block.columns))
+        target = out[block.images, :, block.rows, block.columns]
+        correlate_direct(PaddedImages(read, NO_PADS, images.border), weights, bias, window, target)
+
+
+def _correlate_tiles(
+    images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, tiles: list[FftTile]
+) -> list[FftTile]:
+    """Write the tiles for which transforms of the weights' type are exact enough, and return the others."""
+    if np.abs(weights).sum(axis=(1, 2, 3), dtype=np.float64).max() > MAX_WEIGHT_SUMS[weights.dtype]:
+        return tiles
     filters = transform_filters(weights, window, {tile.size for tile in tiles})
+    left: list[FftTile] = []
 
     def work(tile: FftTile) -> None:
         block, size = tile
         pixels = images.region(block.images, *window.input_region(block.rows, block.columns))[0]
-        if not math.isfinite(pixels.sum()):
-            correlate_rows(images, weights, bias, window, block, np.ones((block.products, 1), bool), out)
-            return
-        padded = buffer("fft_input", (len(pixels), *size), pixels.dtype)
+        padded = buffer("fft_input", (len(pixels), *size), weights.dtype)
         padded[:, : pixels.shape[1], : pixels.shape[2]] = pixels
         padded[:, pixels.shape[1] :] = 0
         padded[:, : pixels.shape[1], pixels.shape[2] :] = 0
+        if any(exceeds_range(channel[np.newaxis], out.dtype) for channel in padded):
+            left.append(tile)
+            return
         spectrum = real_transform(padded, (1, 2))
         target = out[block.images.start, :, block.rows, block.columns]
         for k, filter_spectrum in enumerate(filters[size]):
@@ -106,6 +131,7 @@ def _correlate(
                 target[k] += bias[k]
 
     run_in_threads(work, tiles)
+    return left
 
 
 def transform_filters(weights: Array, window: Window, sizes: set[Pair]) -> dict[Pair, Array]:
