@@ -28,9 +28,10 @@ import numpy as np
 from cnnfx.backprop.im2col import PoolingBlocks
 from cnnfx.conv.padding import OUTSIDE, source_indices
 from cnnfx.conv.winograd_transforms import (
-    POINTS,
+    MAX_POINTS,
     AxisTiling,
     Matrix,
+    adds_constants,
     axis_tiling,
     input_transform,
     kernel_transform,
@@ -49,8 +50,9 @@ class WinogradConv:
 
         dM = A_y dY A_xᵀ        dU_ij = dM_ij·V_ijᵀ        dV_ij = U_ijᵀ·dM_ij        dx = B_yᵀ dV B_x
 
-    The bias is added to the products of the first pair of points, which contribute to all outputs with weight 1; so its
-    gradient is the sum of dM there. `gradient` is (dW, db) of the last backward pass.
+    The bias is added to the products of the first pair of points, which contribute to all outputs with weight 1, with
+    the tiles for which `adds_constants`; so its gradient is the sum of dM there. `gradient` is (dW, db) of the last
+    backward pass.
 
     Parameters
     ----------
@@ -283,7 +285,8 @@ def cheapest_method(blocks: PoolingBlocks, filters: int) -> WinogradTiling | Poo
     rows, columns = (
         [
             PooledAxis(axis_tiling(tile, taps, blocks.pool * count), size, *pads, window.border, blocks.pool, count)
-            for tile in range(1, min(len(POINTS) - taps + 1, blocks.pool * count) + 1)
+            for tile in range(1, min(MAX_POINTS - taps + 1, blocks.pool * count) + 1)
+            if adds_constants(tile, taps)
         ]
         for size, pads, taps, count in zip(blocks.shape[1:], blocks.pads, window.kernel, blocks.count, strict=True)
     )

@@ -72,7 +72,8 @@ def correlate(
         channels and filters; kernels of up to 8×8 without stride and dilation, others by "direct". "auto": the method
         with the least estimated time (see `cnnfx.conv.cost_model`).
     out : array, optional
-        The array to which the result is written; it has the shape and type of the result.
+        The array to which the result is written; it has the shape and type of the result. It may overlap the other
+        arguments in memory: the result is computed apart then, and copied.
 
     Returns
     -------
@@ -112,10 +113,17 @@ def correlate(
         plan = _plan(*options)
     except TypeError:  # lists are not hashable
         plan = _plan.__wrapped__(*options)
-    result = _result(out, plan.shape[1:] if is_plane else plan.shape, pixels, plan.result_order)
+    shape = plan.shape[1:] if is_plane else plan.shape
+    target = None if out is None else _checked_out(out, shape, pixels.dtype)
+    is_apart = target is None or any(np.may_share_memory(target, each) for each in (pixels, filters, offsets))
+    result = _new_result(shape, pixels, plan.result_order) if target is None or is_apart else target
     batch, maps = (array[(np.newaxis,) * (4 - array.ndim)] for array in (pixels, result))
     plan.method(PaddedImages(batch, plan.pads, plan.window.border), filters, offsets, plan.window, maps)
-    return result
+    if target is None:
+        return result
+    if is_apart:
+        target[...] = result
+    return target
 
 
 class Plan(NamedTuple):
@@ -257,19 +265,25 @@ def _check_groups(groups: object, channels: int, filters: tuple[int, ...]) -> in
     return int(groups)
 
 
-def _result(out: Array | None, shape: tuple[int, ...], pixels: Array, order: ResultOrder) -> Array:
-    """Return `out` if it is given, after a check of its shape and type, else a new array of this order in memory."""
-    dtype = pixels.dtype
-    if out is None:
-        if order == "channels last" or (order == "image" and _has_channels_last(pixels)):
-            maps = recycled_empty((*shape[:-3], *shape[-2:], shape[-3]), dtype)
-            return maps.transpose(*range(maps.ndim - 3), -1, -3, -2)
-        return recycled_empty(shape, dtype)
+def _checked_out(out: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return `out` after a check of its shape and type."""
+    if not isinstance(out, np.ndarray):
+        raise ArgumentError(f"out must be a {dtype} array of shape {shape}, not {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
         raise ArgumentError(
             f"out must be a {dtype} array of shape {shape}, not a {out.dtype} array of shape {_shape(out)}"
         )
+    if not out.flags.writeable:
+        raise ArgumentError("out must be an array that can be written to, but it is read-only")
     return out
+
+
+def _new_result(shape: tuple[int, ...], pixels: Array, order: ResultOrder) -> Array:
+    """Return a new array of this shape, of the type of `pixels`, in this order in memory."""
+    if order == "channels last" or (order == "image" and _has_channels_last(pixels)):
+        maps = recycled_empty((*shape[:-3], *shape[-2:], shape[-3]), pixels.dtype)
+        return maps.transpose(*range(maps.ndim - 3), -1, -3, -2)
+    return recycled_empty(shape, pixels.dtype)
 
 
 def _has_channels_last(images: Array) -> bool:

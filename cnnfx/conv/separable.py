@@ -14,11 +14,13 @@ The intermediate array is stored column by column. So the elements of all outer 
 output columns read form one matrix without copying, and its product with the rows v sums over all of them.
 
 A zero of the banded matrices times a non-finite value is NaN. All outputs of a tile of `SIDE` rows and columns are then
-non-finite. If its first output is, the tile is computed by the direct method.
+non-finite, or a row of `SIDE` outputs, if an element of the intermediate array overflows. Tiles with a row whose first
+output is non-finite are computed by the direct method.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -49,8 +51,9 @@ banded matrices; fewer would slow BLAS down. A divisor of `BAND_ROWS`, so that b
 products."""
 
 ROUNDING_FACTOR = 4
-"""The largest remainder of a kernel that is ignored: the sum of its magnitudes relative to the sum of the kernel's, in
-units of the float type's machine epsilon."""
+"""The largest remainder of a weight that is ignored, relative to the sum of the magnitudes of its row or its column,
+the smaller of them, in units of the float type's machine epsilon. So small weights beside large ones are not ignored,
+within a kernel and among those of a bank."""
 
 MAX_WHOLE_WEIGHT = 2**18
 """Kernels of whole numbers below this have factors of whole numbers, where these exist. The elements of a row are
@@ -101,9 +104,11 @@ def _factorize(data: bytes, shape: tuple[int, ...], dtype: str, max_rank: int) -
     if not np.isfinite(weights).all():
         return None
     remainders = weights.reshape(-1, *shape[2:]).astype(np.float64)
-    allowed = ROUNDING_FACTOR * np.finfo(weights.dtype).eps * np.abs(remainders).sum(axis=(1, 2))
+    magnitudes = np.abs(remainders)
+    smaller = np.minimum(magnitudes.sum(axis=1, keepdims=True), magnitudes.sum(axis=2, keepdims=True))
+    allowed = ROUNDING_FACTOR * np.finfo(weights.dtype).eps * smaller
     pairs = [_subtract_outer_product(remainders)]
-    while (np.abs(remainders).sum(axis=(1, 2)) > allowed).any():
+    while (np.abs(remainders) > allowed).any():
         if len(pairs) >= max_rank:
             return None
         pairs.append(_subtract_outer_product(remainders))
@@ -295,9 +300,12 @@ def _multiply_rows(intermediate: Array, matrices: Array, window: Window, target:
 
 
 def _nonfinite_tiles(out: Array, block: OutputBlock) -> Iterator[OutputBlock]:
-    """Yield the tiles of a block, of the rows and columns of one product, whose first output is non-finite."""
-    first = out[block.images.start, 0, block.rows, block.columns][:: block.rows_per_product, ::SIDE]
-    for product, column_product in np.argwhere(~np.isfinite(first)).tolist():
+    """Yield the tiles of a block, of the rows and columns of one product, with a row whose first output is not finite."""
+    first = out[block.images.start, :, block.rows, block.columns][..., ::SIDE]
+    if math.isfinite(first.sum()):
+        return
+    finite = np.isfinite(first).all(axis=0).reshape(block.products, block.rows_per_product, -1).all(axis=1)
+    for product, column_product in np.argwhere(~finite).tolist():
         row = block.rows.start + product * block.rows_per_product
         column = block.columns.start + column_product * SIDE
         rows = slice(row, row + block.rows_per_product)

@@ -7,8 +7,9 @@ the n² points, the transformed filters U (C, K) then multiply the transformed i
 channels, and the products are transformed to outputs. The matrix products read and write the axes in the order that the
 next step needs, so no array is transposed in memory.
 
-Rounding errors are relative to the largest inputs of a group, not to each output, and grow with the number of points
-and channels: about 3·10⁻⁶ of the outputs' standard deviation in float32, 10⁻¹⁴ in float64.
+Rounding errors are relative to the largest inputs of a tile, not to each output, and grow with the number of points.
+They are below 5·10⁻⁶ in float32, and 10⁻¹⁴ in float64, of the largest sum of the magnitudes of an output's products in
+the tile. Blocks of values that are too different for this (see `dynamic_range`) are computed by the direct method.
 
 A non-finite value, or an overflow in a transform, makes all outputs of its group non-finite. If the first output of a
 group is non-finite, its row of groups is computed by the direct method, and so are rows at the end that do not fill a
@@ -26,10 +27,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.conv.direct import correlate_direct
+from cnnfx.conv.dynamic_range import exceeds_range
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.padding import BAND_ROWS
 from cnnfx.conv.plain_products import correlate_block
-from cnnfx.conv.winograd_transforms import POINTS, AxisTiling, input_transform, kernel_transform, output_transform
+from cnnfx.conv.winograd_transforms import MAX_POINTS, AxisTiling, input_transform, kernel_transform, output_transform
 from cnnfx.system.blas import single_threaded
 from cnnfx.system.memory import buffer
 from cnnfx.system.threads import run_in_threads, threads_for
@@ -50,6 +52,12 @@ would be too large for more channels."""
 
 MAX_TILE_EXCESS = 1
 """Outputs of a tile minus taps of the kernel, at most. The error of larger tiles exceeds 10⁻⁵ in float32."""
+
+MANY_CHANNELS = 16
+"""Channels of which the rounding errors cancel enough for tiles of more than `MAX_POINTS_OF_FEW_CHANNELS`."""
+
+MAX_POINTS_OF_FEW_CHANNELS = 6
+"""Points of a tile for fewer channels than `MANY_CHANNELS`, at most."""
 
 TILES_PER_GROUP = 1, 2, 4
 """Possible numbers of tiles of a group along an axis."""
@@ -113,8 +121,8 @@ def correlate_winograd(images: PaddedImages, weights: Array, bias: Array | None,
 
 
 def supports(window: Window) -> bool:
-    """Return whether stride and dilation are 1 and neither side of the kernel exceeds the number of `POINTS`."""
-    return (*window.stride, *window.dilation) == (1, 1, 1, 1) and max(window.kernel) <= len(POINTS)
+    """Return whether stride and dilation are 1 and neither side of the kernel exceeds `MAX_POINTS`."""
+    return (*window.stride, *window.dilation) == (1, 1, 1, 1) and max(window.kernel) <= MAX_POINTS
 
 
 def transform_filters(weights: Array, tiling: OutputTiling) -> Array:
@@ -138,7 +146,9 @@ def _correlate(
         if block.rows_per_product < tiling.rows.tile:
             correlate_block(images, weights, bias, window, block, out)
             return
-        _correlate_block(images, transformed, bias, block, tiling, out)
+        if not _correlate_block(images, transformed, bias, block, tiling, out):
+            correlate_block(images, weights, bias, window, block, out)
+            return
         for rows in _nonfinite_rows(block, tiling, out):
             correlate_block(images, weights, bias, window, rows, out)
 
@@ -148,9 +158,11 @@ def _correlate(
 
 def _correlate_block(
     images: PaddedImages, transformed: Array, bias: Array | None, block: OutputBlock, tiling: OutputTiling, out: Array
-) -> None:
-    """Write a block of the output, one column of groups at a time."""
+) -> bool:
+    """Write a block of the output, one column of groups at a time; return False if its input exceeds the range."""
     pixels = _read_input(images, block, tiling)
+    if exceeds_range(pixels.reshape(-1, transformed.shape[3], *pixels.shape[1:]), out.dtype):
+        return False
     target = out[block.images, :, block.rows, block.columns]
     batch, filters, _, width = target.shape
     shape = batch, filters, block.products, block.rows_per_product, width
@@ -158,7 +170,8 @@ def _correlate_block(
     for first in range(0, width, tiling.columns.outputs):
         outputs = by_group[..., first : first + tiling.columns.outputs]
         inputs = pixels[..., first : first + outputs.shape[4] + tiling.columns.taps - 1]
-        _transform_output(_multiply(_transform_input(inputs, tiling), transformed, bias), outputs, tiling)
+        _transform_output(_multiply(_transform_input(inputs, tiling), transformed), bias, outputs, tiling)
+    return True
 
 
 def _read_input(images: PaddedImages, block: OutputBlock, tiling: OutputTiling) -> Array:
@@ -189,8 +202,8 @@ def _transform_input(pixels: Array, tiling: OutputTiling) -> Array:
     return transformed
 
 
-def _multiply(inputs: Array, filters: Array, bias: Array | None) -> Array:
-    """Return the products summed over channels, (ny·tiles, nx·tiles, groups·K), with the bias at the first point."""
+def _multiply(inputs: Array, filters: Array) -> Array:
+    """Return the products summed over channels, (ny·tiles, nx·tiles, groups·K)."""
     ny, _, nx, channels, count = filters.shape
     groups = inputs.shape[2] // channels
     by_point = inputs.reshape(ny, len(inputs) // ny, nx, -1, channels)
@@ -200,18 +213,21 @@ def _multiply(inputs: Array, filters: Array, bias: Array | None) -> Array:
         part = slice(first, first + SUMMED_CHANNELS)
         partial = buffer("winograd_partial_products", products.shape, products.dtype)
         products += np.matmul(by_point[..., part], filters[..., part, :], out=partial)
-    if bias is not None:
-        products[0, :, 0] += bias
     return products.reshape(*inputs.shape[:2], groups * count)
 
 
-def _transform_output(products: Array, target: Array, tiling: OutputTiling) -> None:
-    """Write the outputs of groups to `target` (rows, N, products, K, columns)."""
+def _transform_output(products: Array, bias: Array | None, target: Array, tiling: OutputTiling) -> None:
+    """Write the outputs of groups to `target` (rows, N, products, K, columns).
+
+    The bias is a further element beside the products of each row, which is added to all of its outputs.
+    """
     rows, columns = tiling.rows, tiling.columns
     down = output_transform(rows.tile, rows.taps, target.shape[0], products.dtype)
-    across = output_transform(columns.tile, columns.taps, target.shape[4], products.dtype)
-    output_rows = buffer("winograd_output_rows", (len(target), *products.shape[1:]), products.dtype)
-    np.matmul(down.T, products.transpose(1, 0, 2), out=output_rows.transpose(1, 0, 2))
+    across = output_transform(columns.tile, columns.taps, target.shape[4], products.dtype, bias is not None)
+    output_rows = buffer("winograd_output_rows", (len(target), len(across), products.shape[2]), products.dtype)
+    np.matmul(down.T, products.transpose(1, 0, 2), out=output_rows[:, : products.shape[1]].transpose(1, 0, 2))
+    if bias is not None:
+        output_rows[:, -1].reshape(len(target), -1, len(bias))[...] = bias
     if target.shape[2] == 1 and target.strides[1] == target.shape[3] * target.strides[3]:
         target = target.reshape(len(target), 1, 1, -1, target.shape[4])
     by_output = np.moveaxis(output_rows.reshape(len(target), -1, *target.shape[1:4]), 1, 4)
@@ -257,7 +273,7 @@ def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> OutputTilin
     if out[0] == 1 and out[2] != BAND_ROWS:
         return choose_tiling((*out[:2], BAND_ROWS, out[3]), weights)
     rows, columns = min(
-        product(candidate_tilings(out[2], weights[2]), candidate_tilings(out[3], weights[3])),
+        product(*(candidate_tilings(out[axis], weights[axis], weights[1]) for axis in (2, 3))),
         key=lambda axes: tiling_cost(out, weights, *axes),
     )
     groups = groups_per_block(out, weights, rows, columns)
@@ -265,9 +281,13 @@ def choose_tiling(out: tuple[int, ...], weights: tuple[int, ...]) -> OutputTilin
     return OutputTiling(rows, columns, groups, columns.outputs * max(MIN_GROUPS_ACROSS, across))
 
 
-def candidate_tilings(length: int, taps: int) -> list[AxisTiling]:
-    """Return the possible tiles of a group along an axis with `length` outputs."""
-    largest = min(len(POINTS) - taps + 1, taps + MAX_TILE_EXCESS, length) if taps > 1 else 1
+def candidate_tilings(length: int, taps: int, channels: int) -> list[AxisTiling]:
+    """Return the possible tiles of a group along an axis with `length` outputs, for kernels of `taps` and `channels`.
+
+    With one output, a tile is the plain sum, for which any number of points is exact enough.
+    """
+    points = MAX_POINTS if channels >= MANY_CHANNELS else MAX_POINTS_OF_FEW_CHANNELS
+    largest = max(1, min(points - taps + 1, taps + MAX_TILE_EXCESS, length)) if taps > 1 else 1
     return [
         AxisTiling(tile, taps, tiles)
         for tile in range(1, largest + 1)

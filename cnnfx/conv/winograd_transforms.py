@@ -24,6 +24,7 @@ axis (`output_transform`, `input_transform`). Along rows and columns, with the i
 from __future__ import annotations
 
 from functools import lru_cache
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,13 +32,23 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 
-POINTS = np.array([(1, 1), (-1, 1), (0, 1), (1, 0), (0.5, 1), (-0.5, 1), (1, 0.5), (1, -0.5)])
-"""The points x = a/b as pairs (a, b): 1, −1, 0, ∞, ±1/2, ±2. No a or b is larger than 1, so powers stay small.
+POINTS: dict[int, tuple[float, ...]] = {
+    2: (1, -1),
+    3: (1, 0, inf),
+    4: (1, -1, 0, inf),
+    5: (1, -2, -1 / 2, 0, inf),
+    6: (3 / 2, -3 / 2, 2 / 3, -2 / 3, 0, inf),
+    7: (1, 2 / 5, 5 / 2, -3 / 4, -4 / 3, 0, inf),
+    8: (1, -1, 2, -2, 1 / 2, -1 / 2, 0, inf),
+}
+"""The n points for each n.
 
-Powers are a^j b^(k−1−j). For b = 0, the point at infinity, only the highest power is not zero. Rounding errors grow
-quickly with the number of points: these eight lose one or two digits, more points would lose many. All powers of the
-first point are 1, so a constant added to its product is added to each output.
+Rounding errors grow quickly with n, and depend on the points. These have the smallest errors, or nearly, of all sets of
+simple fractions that were tried: with n = 6, a fourth of those of 0, ±1, ±1/2 and ∞. More than eight points would lose
+many digits.
 """
+
+MAX_POINTS = max(POINTS)
 
 
 class AxisTiling(NamedTuple):
@@ -104,23 +115,32 @@ def tile_transforms(tile: int, taps: int) -> Transforms:
     Raises
     ------
     ValueError
-        If m + r − 1 is more than the number of `POINTS`.
+        If m + r − 1 is more than `MAX_POINTS`.
     """
     count = tile + taps - 1
-    if not max(tile, taps) <= count <= len(POINTS):
-        raise ValueError(f"{tile} outputs of {taps} taps need {count} points, of which there are {len(POINTS)}")
+    if not max(tile, taps) <= count <= MAX_POINTS:
+        raise ValueError(f"{tile} outputs of {taps} taps need {count} points, and the limit is {MAX_POINTS}")
     if tile == 1:  # the plain sum has no rounding errors of transforms
         return Transforms(np.ones((taps, 1)), np.eye(taps), np.eye(taps))
-    points = POINTS[:count]
+    points = POINTS[count]
     inputs: Matrix = np.asarray(np.linalg.inv(_powers(points, count)).T, np.float64)
     return Transforms(_powers(points, tile), _powers(points, taps), inputs)
 
 
-def _powers(points: Matrix, count: int) -> Matrix:
-    """Return V, the powers a^j b^(count−1−j), j = 0 … count − 1, of each point (a, b)."""
+def _powers(points: tuple[float, ...], count: int) -> Matrix:
+    """Return V, the powers a^j b^(count−1−j), j = 0 … count − 1, of each point a/b, with a or b 1 and the other smaller.
+
+    So powers stay small. For ∞, which is 1/0, only the highest power is not zero.
+    """
+    fractions = np.array([(x, 1) if abs(x) <= 1 else (1, 1 / x) for x in points])
     exponents = np.arange(count)
-    powers: Matrix = points[:, :1] ** exponents * points[:, 1:] ** exponents[::-1]
+    powers: Matrix = fractions[:, :1] ** exponents * fractions[:, 1:] ** exponents[::-1]
     return powers
+
+
+def adds_constants(tile: int, taps: int) -> bool:
+    """Return whether a constant that is added to the products at the first point is added to each output."""
+    return bool((tile_transforms(tile, taps).output[0] == 1).all())
 
 
 @lru_cache(maxsize=64)
@@ -147,10 +167,16 @@ def input_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[A
 
 
 @lru_cache(maxsize=64)
-def output_transform(tile: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64) -> NDArray[Any]:
-    """Return A of all tiles along an axis as one matrix (n·tiles, outputs), with rows as in `input_transform`."""
+def output_transform(
+    tile: int, taps: int, outputs: int, dtype: type | np.dtype[Any] = np.float64, has_bias: bool = False
+) -> NDArray[Any]:
+    """Return A of all tiles along an axis as one matrix (n·tiles, outputs), with rows as in `input_transform`.
+
+    With `has_bias`, a further row of ones adds a further element to each output.
+    """
     matrix_a, tiles = tile_transforms(tile, taps).output, axis_tiling(tile, taps, outputs).tiles
     matrix = np.zeros((len(matrix_a), tiles, tiles, tile), dtype)
     for index in range(tiles):
         matrix[:, index, index] = matrix_a
-    return np.ascontiguousarray(matrix.reshape(len(matrix_a) * tiles, -1)[:, :outputs])
+    matrix = matrix.reshape(len(matrix_a) * tiles, -1)[:, :outputs]
+    return np.concatenate([matrix, np.ones((int(has_bias), outputs), dtype)])

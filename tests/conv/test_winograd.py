@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cnnfx.conv import BAND_ROWS, choose_method, correlate, window
 from cnnfx.conv.winograd import choose_tiling, split_output
-from cnnfx.conv.winograd_transforms import POINTS
+from cnnfx.conv.winograd_transforms import MAX_POINTS
 from tests.conv.reference import error
 
 
@@ -77,7 +77,7 @@ def test_strides_and_dilations_use_the_direct_method(options):
 
 
 def test_kernels_with_more_taps_than_points_use_the_direct_method():
-    image, weights = random(8, 40, 240), random(8, 8, len(POINTS) + 1, 3, seed=1)
+    image, weights = random(8, 40, 240), random(8, 8, MAX_POINTS + 1, 3, seed=1)
     maps = correlate(image, weights, method="winograd")
     np.testing.assert_array_equal(maps, correlate(image, weights, method="direct"))
 

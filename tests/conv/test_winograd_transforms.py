@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.conv.winograd_transforms import POINTS, tile_transforms
+from cnnfx.conv.winograd_transforms import MAX_POINTS, POINTS, adds_constants, tile_transforms
 
-SIZES = [(m, r) for m in range(1, 9) for r in range(1, 9) if m + r - 1 <= len(POINTS)]
+SIZES = [(m, r) for m in range(1, 9) for r in range(1, 9) if m + r - 1 <= MAX_POINTS]
 
 
 def errors(outputs: int, taps: int, dtype: type[np.generic]) -> np.ndarray:
@@ -38,9 +38,17 @@ def test_a_tile_of_four_outputs_of_five_taps_takes_eight_products() -> None:
     assert [matrix.shape for matrix in transforms] == [(8, 4), (8, 5), (8, 8)]
 
 
-def test_the_first_product_is_added_to_each_output() -> None:
+def test_the_first_product_is_added_to_each_output_unless_the_first_point_is_not_one() -> None:
     for outputs, taps in SIZES:
-        np.testing.assert_array_equal(tile_transforms(outputs, taps).output[0], 1)
+        first = 1 if outputs == 1 else POINTS[outputs + taps - 1][0]
+        assert adds_constants(outputs, taps) == (first == 1)
+        if first == 1:
+            np.testing.assert_array_equal(tile_transforms(outputs, taps).output[0], 1)
+
+
+def test_each_number_of_points_has_as_many_different_ones() -> None:
+    for count, points in POINTS.items():
+        assert len(set(points)) == count
 
 
 @pytest.mark.parametrize(("outputs", "taps"), [(5, 5), (0, 3), (3, 0)])
