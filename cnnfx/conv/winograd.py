@@ -50,8 +50,8 @@ SUMMED_CHANNELS = 32
 """Channels that one product sums, at most. The output transform multiplies the rounding error of a float32 sum, which
 would be too large for more channels."""
 
-MAX_TILE_EXCESS = 1
-"""Outputs of a tile minus taps of the kernel, at most. The error of larger tiles exceeds 10⁻⁵ in float32."""
+MAX_TILE = 4
+"""Outputs of a tile along an axis, at most. The error of larger tiles is too large in float32."""
 
 MANY_CHANNELS = 16
 """Channels of which the rounding errors cancel enough for tiles of more than `MAX_POINTS_OF_FEW_CHANNELS`."""
@@ -287,7 +287,7 @@ def candidate_tilings(length: int, taps: int, channels: int) -> list[AxisTiling]
     With one output, a tile is the plain sum, for which any number of points is exact enough.
     """
     points = MAX_POINTS if channels >= MANY_CHANNELS else MAX_POINTS_OF_FEW_CHANNELS
-    largest = max(1, min(points - taps + 1, taps + MAX_TILE_EXCESS, length)) if taps > 1 else 1
+    largest = max(1, min(points - taps + 1, MAX_TILE, length)) if taps > 1 else 1
     return [
         AxisTiling(tile, taps, tiles)
         for tile in range(1, largest + 1)
