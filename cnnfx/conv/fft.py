@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnfx.conv.direct import correlate_direct
-from cnnfx.conv.dynamic_range import exceeds_range
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.padding import PaddedImages
 from cnnfx.conv.pocketfft import (
@@ -108,6 +107,8 @@ def _correlate_tiles(
     images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, tiles: list[FftTile]
 ) -> list[FftTile]:
     """Write the tiles for which transforms of the weights' type are exact enough, and return the others."""
+    from cnnfx.conv.dynamic_range import exceeds_range  # not needed for the cost
+
     if np.abs(weights).sum(axis=(1, 2, 3), dtype=np.float64).max() > MAX_WEIGHT_SUMS[weights.dtype]:
         return tiles
     filters = transform_filters(weights, window, {tile.size for tile in tiles})

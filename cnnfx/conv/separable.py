@@ -300,7 +300,7 @@ def _multiply_rows(intermediate: Array, matrices: Array, window: Window, target:
 
 
 def _nonfinite_tiles(out: Array, block: OutputBlock) -> Iterator[OutputBlock]:
-    """Yield the tiles of a block, of the rows and columns of one product, with a row whose first output is not finite."""
+    """Yield the tiles of a block, each of one product, with a row whose first output is not finite."""
     first = out[block.images.start, :, block.rows, block.columns][..., ::SIDE]
     if math.isfinite(first.sum()):
         return

@@ -128,9 +128,9 @@ def tile_transforms(tile: int, taps: int) -> Transforms:
 
 
 def _powers(points: tuple[float, ...], count: int) -> Matrix:
-    """Return V, the powers a^j b^(count−1−j), j = 0 … count − 1, of each point a/b, with a or b 1 and the other smaller.
+    """Return V, the powers a^j b^(count−1−j), j = 0 … count − 1, of each point a/b, where a or b is 1.
 
-    So powers stay small. For ∞, which is 1/0, only the highest power is not zero.
+    The other is not larger, so powers stay small. For ∞, which is 1/0, only the highest power is not zero.
     """
     fractions = np.array([(x, 1) if abs(x) <= 1 else (1, 1 / x) for x in points])
     exponents = np.arange(count)
