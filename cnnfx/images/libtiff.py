@@ -61,14 +61,27 @@ def _handler_setters() -> list[Callable[[Any], Any]]:
 
     There are none if libtiff is linked so that its functions cannot be found.
     """
-    try:
-        library = ctypes.CDLL(import_module("PIL._imaging").__file__)
-        setters = [library.TIFFSetErrorHandler, library.TIFFSetWarningHandler]
-    except (OSError, ImportError, AttributeError):
-        return []
-    for setter in setters:
+    library = _library()
+    setters = [getattr(library, name, None) for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler")]
+    found = [setter for setter in setters if setter is not None]
+    for setter in found:
         setter.restype, setter.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-    return list(setters)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL | None:
+    """Return the library of Pillow, through which the functions of libtiff are found; None if there is none."""
+    try:
+        return ctypes.CDLL(import_module("PIL._imaging").__file__)
+    except (OSError, ImportError):
+        return None
+
+
+def has_compression(compression: int) -> bool:
+    """Return whether libtiff can decompress a kind of compression; True if it cannot be asked."""
+    is_configured = getattr(_library(), "TIFFIsCODECConfigured", None)
+    return is_configured is None or bool(is_configured(ctypes.c_uint16(compression)))
 
 
 def decompress_strips(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.images.channels import luma, select_channels
 from cnnfx.images.image import Image, as_floats, is_brightness
-from cnnfx.images.libtiff import silent_libtiff
+from cnnfx.images.libtiff import has_compression, silent_libtiff
 from cnnfx.images.pages import check_page
 from cnnfx.images.picture_file import PictureFile
 from cnnfx.images.pillow import ORIENTATIONS, decode
@@ -29,7 +29,7 @@ from cnnfx.images.tiff_directory import (
     UnsupportedTiffError,
     kind_text,
 )
-from cnnfx.images.tiff_samples import COMPRESSIONS, UNCOMPRESSED, check_kind, memory_bytes, read_bands
+from cnnfx.images.tiff_samples import BY_LIBTIFF, COMPRESSIONS, UNCOMPRESSED, check_kind, memory_bytes, read_bands
 from cnnfx.system.sizes import counted
 
 PILLOW_COMPRESSIONS = {
@@ -97,8 +97,8 @@ class Layout:
 def load_tiff(file: PictureFile) -> Image:
     """Read a page of a TIFF file. The result and errors are those of `cnnfx.load_image`.
 
-    Where 0 is white, integers are inverted, and so are floats if all of them are in 0..1. The no-data value of GDAL
-    becomes NaN, and the image float32, if all colors of a pixel have it.
+    Where 0 is white, integers are inverted, and so are floats if all of them are in 0..1. Floats with the no-data value
+    of GDAL become NaN; so do pixels of integers of which all colors have it, and the image becomes float32.
     """
     try:
         tiff = TiffFile(file.stream)
@@ -132,8 +132,11 @@ def count_tiff_pages(file: PictureFile) -> int:
 def _is_left_to_pillow(page: TiffPage) -> bool:
     """Return whether Pillow decodes the page. Raises `UnsupportedTiffError` if it cannot be read at all."""
     compression = PILLOW_COMPRESSIONS.get(page.compression)
-    if compression is None and page.compression not in COMPRESSIONS:
-        name = OTHER_COMPRESSIONS.get(page.compression, f"method {page.compression}")
+    by_libtiff = compression or BY_LIBTIFF.get(page.compression)
+    if (by_libtiff is None and page.compression not in COMPRESSIONS) or (
+        by_libtiff is not None and not has_compression(page.compression)
+    ):
+        name = by_libtiff or OTHER_COMPRESSIONS.get(page.compression, f"method {page.compression}")
         raise UnsupportedTiffError(f"TIFF compressed with {name}")
     photometric = PILLOW_PHOTOMETRICS.get(page.photometric)  # type: ignore[call-overload]
     if photometric is None and page.photometric not in COLORS:
@@ -196,8 +199,9 @@ def _read(file: PictureFile, tiff: TiffFile, page: TiffPage) -> Image:
         found = select_channels(file.name, target.values, target.alpha, file.channels, file.background)
     values, is_missing = found.values, target.is_missing
     if is_missing is not None and is_missing.any():
-        values = as_floats(values)
-        values[:, is_missing] = np.nan
+        if page.sample_format != SampleFormat.FLOAT:
+            values = as_floats(values)
+            values[:, is_missing] = np.nan
         count = int(is_missing.sum())
         subject = "1 pixel has" if count == 1 else f"{count:,} pixels have"
         notes.append(f"{file.name}: {subject} the no-data value {page.no_data:g}, read as NaN.")
@@ -224,7 +228,8 @@ class _Target:
     alpha : array (H, W) or None
         The opacity, in the range of `values`.
     is_missing : array (H, W) or None
-        Whether all colors of a pixel have the no-data value; None if the page has no such value.
+        Whether all colors of a pixel have the no-data value, or one does if they are floats, of which it becomes NaN;
+        None if the page has no such value.
     is_numbers : bool
         Whether the values are numbers of any range, not pixels from black to white.
     pixel_bytes : int
@@ -273,10 +278,11 @@ class _Target:
         rows = slice(top, top + len(samples))
         colors = samples[..., : self.layout.colors]
         if self.is_missing is not None:
-            is_missing = (colors == self.no_data).all(axis=2)
-            self._as_stored(self.is_missing)[rows] = is_missing
+            is_missing = colors == self.no_data
             if colors.dtype.kind == "f":
-                colors = np.where(is_missing[..., None], colors.dtype.type(np.nan), colors)
+                colors = np.where(is_missing, colors.dtype.type(np.nan), colors)
+            is_pixel = is_missing.any(axis=2) if colors.dtype.kind == "f" else is_missing.all(axis=2)
+            self._as_stored(self.is_missing)[rows] = is_pixel
         target = self._as_stored(self.values)[:, rows]
         if self.table is not None:
             planes = self.table.take(colors[..., 0].astype(np.intp), axis=1, mode="clip")

@@ -60,6 +60,8 @@ class Tag(IntEnum):
     INK_SET = 332
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
+    DEPTH = 32997
+    TILE_DEPTH = 32998
     GDAL_NO_DATA = 42113
 
 
@@ -327,6 +329,8 @@ class _PageReader:
         width, height = self._integer(Tag.WIDTH, 0), self._integer(Tag.HEIGHT, 0)
         if not width or not height:
             raise DamagedTiffError("it has no size")
+        if self._integer(Tag.DEPTH, 1) > 1 or self._integer(Tag.TILE_DEPTH, 1) > 1:
+            raise UnsupportedTiffError("volumetric TIFF")
         samples = self._integer(Tag.SAMPLES_PER_PIXEL, 1)
         if not 0 < samples < 2**16:
             raise DamagedTiffError(f"it has {samples} samples per pixel")

@@ -244,18 +244,25 @@ def _inflate(page: TiffPage, content: bytes, needed: int) -> bytes | None:
     if page.compression == UNCOMPRESSED:
         return content
     if page.compression in DEFLATE:
+        inflater = zlib.decompressobj()
         try:
-            return zlib.decompressobj().decompress(content, needed)
+            part = inflater.decompress(content, needed)
+            inflater.decompress(inflater.unconsumed_tail, 1)  # compares the checksum at the end
         except zlib.error:
             return None
+        return part
     try:
         import lzma
     except ImportError:  # a part of Python that may be missing
         raise UnsupportedTiffError("TIFF compressed with LZMA") from None
+    decompressor = lzma.LZMADecompressor(memlimit=LZMA_MEMORY)
     try:
-        return lzma.LZMADecompressor(memlimit=LZMA_MEMORY).decompress(content, needed)
+        part = decompressor.decompress(content, needed)
+        if not decompressor.eof and not decompressor.needs_input:
+            decompressor.decompress(b"", 1)  # compares the checksum
     except lzma.LZMAError:
         return None
+    return part
 
 
 def _decompress_by_libtiff(page: TiffPage, contents: list[bytes], heights: list[int]) -> NDArray[np.uint8]:

@@ -356,6 +356,11 @@ class TestNoData:
         image = load_image(tiff(np.uint8([[[0, 0, 0], [0, 255, 0]]]), photometric=2, tags=self.tags("0")))
         np.testing.assert_array_equal(image.values[:, 0].T, [[np.nan] * 3, [0, 1, 0]])
 
+    def test_each_float_with_the_no_data_value_becomes_nan(self):
+        image = load_image(tiff(np.float32([[[-1, 0.5, 1], [0, 0, 0]]]), photometric=2, tags=self.tags("-1")))
+        np.testing.assert_array_equal(image.values[:, 0].T, [[np.nan, 0.5, 1], [0, 0, 0]])
+        assert image.notes == ("standard input: 1 pixel has the no-data value -1, read as NaN.",)
+
     @pytest.mark.parametrize("dtype", ["f4", "f8"])
     def test_the_largest_negative_float_may_mark_missing_data(self, dtype):
         lowest = np.finfo(dtype).min
@@ -444,6 +449,7 @@ class TestRefusal:
             (np.zeros((2, 2), "u1"), {"tags": {259: ("H", [34887])}}, "TIFF compressed with LERC"),
             (np.zeros((2, 2), "u1"), {"tags": {259: ("H", [34712])}}, "TIFF compressed with JPEG 2000"),
             (np.zeros((2, 2), "u1"), {"tags": {259: ("H", [999])}}, "TIFF compressed with method 999"),
+            (np.zeros((2, 2), "u1"), {"tags": {32997: ("I", [2])}}, "volumetric TIFF"),
             (np.zeros((2, 2), "u2"), {"tags": {259: ("H", [7])}}, "16-bit integer TIFF compressed with JPEG"),
             (np.zeros((2, 2), "u1"), {"photometric": 32803}, "TIFF of color filter array (raw sensor) pixels"),
             (np.zeros((2, 2), "u1"), {"photometric": 999}, "TIFF of photometric 999 pixels"),

@@ -93,6 +93,22 @@ class TestEarlyEnd:
         assert "(damaged after 30 of 90 rows)" in message or "(truncated after 30 of 90 rows)" in message
         assert capfd.readouterr().err == ""
 
+    @pytest.mark.parametrize("compression", [DEFLATE, LZMA])
+    def test_a_strip_with_a_wrong_checksum_is_refused(self, compression):
+        entries, strips = page(GRAY, rows=30, compression=compression)
+        end = len(strips[1]) if compression == DEFLATE else len(strips[1]) - 28  # the index and footer follow
+        for position in range(end - 4, end):
+            damaged = bytearray(strips[1])
+            damaged[position] ^= 1
+            content = tiff_pages([(entries, [strips[0], bytes(damaged), strips[2]])])
+            assert "(damaged after 30 of 90 rows)" in refused(content)
+
+    @pytest.mark.parametrize("compression", [LZW, ZSTD, 7])
+    def test_compression_that_this_libtiff_lacks_is_named(self, compression, monkeypatch):
+        monkeypatch.setattr("cnnfx.images.tiff.has_compression", lambda number: number != compression)
+        name = {LZW: "LZW", ZSTD: "Zstandard", 7: "JPEG"}[compression]
+        assert f"TIFF compressed with {name} is not read." in refused(tiff(GRAY, tags={259: ("H", [compression])}))
+
     def test_a_damaged_tile_is_refused(self):
         entries, strips = page(GRAY, tile=(32, 32), compression=LZW)
         strips[5] = b"\xff" * 20
