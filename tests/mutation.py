@@ -5,9 +5,10 @@
     python -m tests.mutation show 17 --seed 7          # print one mutation as a diff
 
 Each mutation changes one place: a comparison, a number by 1, an operator, `min` and `max`, a condition, an argument
-that is dropped, a statement that is deleted. The tests that execute the changed function are run in a copy of the checkout,
-those of the same module first, until one fails: the mutation is killed. A mutation without such a test, or that all of
-them pass, survives; read its diff and decide whether it is equivalent to the original, or shows what no test proves.
+that is dropped, a statement that is deleted. The tests that execute the changed function are run in a copy of the
+checkout, those of the same module first, until one fails: the mutation is killed. A mutation without such a test, or
+that all of them pass, survives; read its diff and decide whether it is equivalent to the original, or shows what no
+test proves.
 
 Needs Python 3.12 or later, whose `sys.monitoring` makes the map cheap, and pytest. Not part of CI.
 """
