@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from math import prod
+from math import isqrt, prod
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
@@ -22,11 +22,20 @@ from cnnfx.nn.bands import VALUE_BYTES, LayerPart, Rows, joined_sizes, layer_siz
 from cnnfx.nn.layers import Combination, Layer, Shape, channel_index
 from cnnfx.nn.network import Network
 from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
-from cnnfx.nn.rounding import Range, changes_magnitudes, rounding_errors, signal_ranges
-from cnnfx.nn.statistics import Statistics, channel_magnitudes, channel_statistics, largest_magnitudes
+from cnnfx.nn.rounding import Range, changes_magnitudes, outlier_share, rounding_errors, signal_ranges
+from cnnfx.nn.statistics import (
+    Statistics,
+    channel_magnitudes,
+    channel_statistics,
+    largest_magnitudes,
+    typical_magnitudes,
+)
 from cnnfx.system.memory import memory_limit
 
 Floats = NDArray[np.float32]
+
+SAMPLED_PIXELS = 100_000
+"""About the number of pixels of an image whose magnitudes are compared with the largest one."""
 
 
 class RowReader(Protocol):
@@ -91,20 +100,39 @@ class FeatureMaps:
 
     @cached_property
     def rounding_errors(self) -> list[float]:
-        """A bound of the rounding errors of each output channel."""
+        """A bound of the rounding errors of each output channel.
+
+        In an image with outliers it is that of all other values, or these would seem to be rounding errors beside them.
+        """
         _ = self.statistics  # every row is computed, and with it the largest magnitudes of the layers below
-        if isinstance(self.image, Image) and self.image.maximum is not None:
-            magnitudes = np.ones(self.image.shape[0])
-        else:
-            magnitudes = largest_magnitudes(channel_statistics(self._image_bands()))
-        largest = self.network.input.normalized_magnitudes(magnitudes)
+        largest = typical = np.ones(self.image.shape[0])
+        if not isinstance(self.image, Image) or self.image.maximum is None:
+            largest, typical = self._image_magnitudes()
+        given = self.network.input
+        largest, typical = given.normalized_magnitudes(largest), given.normalized_magnitudes(typical)
+        share = outlier_share(largest, typical)
+        found = {number: share * magnitudes for number, magnitudes in self._magnitudes.items()}
         sources = [self.network.sources(number) for number in range(1, len(self.sizes))]
-        return rounding_errors(self.network.layers, sources, largest, self._magnitudes, self._pixel_convs)
+        return rounding_errors(self.network.layers, sources, share * largest, found, self._pixel_convs)
 
     @cached_property
     def signal_ranges(self) -> list[Range]:
         """The range of the finite values of each output channel, without rounding errors; see `signal_range`."""
         return signal_ranges([channel.range for channel in self.statistics], self.rounding_errors)
+
+    def _image_magnitudes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the largest and the typical magnitude of each channel of the image; see `typical_magnitudes`."""
+        samples: list[Floats] = []
+        _, height, width = self.image.shape
+        step = max(1, isqrt(height * width // SAMPLED_PIXELS))
+
+        def sampled_bands() -> Iterator[tuple[int, Floats]]:
+            for first, band in self._image_bands():
+                samples.append(band[:, ::step, ::step].copy())
+                yield first, band
+
+        largest = largest_magnitudes(channel_statistics(sampled_bands()))
+        return largest, typical_magnitudes(np.concatenate(samples, axis=1))
 
     def _image_bands(self) -> Iterator[tuple[int, Floats]]:
         channels, height, width = self.image.shape

@@ -48,6 +48,9 @@ THROUGH_ZERO = frozenset(("relu6", "tanh", "hard_swish"))
 FUNCTION_UNITS = 4
 """The largest error of the calculation of such an activation itself, in `ROUNDOFF` of the largest result."""
 
+OUTLIER_SHARE = 2.0**-10
+"""An image whose typical magnitude is a smaller share of the largest one has outliers."""
+
 Range = tuple[float, float]
 """The smallest and the largest value."""
 
@@ -98,6 +101,23 @@ def rounding_errors(
 def image_bounds(magnitudes: Array) -> Bounds:
     """Return the bounds of the channels of the normalized image, given their largest magnitudes `(C,)`."""
     return Bounds(magnitudes, 2 * ROUNDOFF * magnitudes)
+
+
+def outlier_share(largest: Array, typical: Array) -> float:
+    """Return the share of the largest magnitudes that the values of an image have without its outliers.
+
+    Parameters
+    ----------
+    largest, typical : arrays (C,)
+        The largest magnitude of each channel, and that of nearly all values.
+
+    Returns
+    -------
+    float
+        1 for an image without outliers.
+    """
+    share = float(typical.max()) / float(largest.max()) if largest.any() else 1.0
+    return share if 0 < share < OUTLIER_SHARE else 1.0
 
 
 def changes_magnitudes(layer: Layer) -> bool:

@@ -11,6 +11,9 @@ from cnnfx.system.threads import run_in_threads
 
 Floats = NDArray[np.float32]
 
+SAMPLED_LENGTH = 16
+"""The sample of a channel has about this many rows and columns of each band, up to twice as many."""
+
 
 class ChannelStatistics:
     """Statistics of the finite values of one channel.
@@ -39,6 +42,9 @@ class ChannelStatistics:
     nonfinite: int = 0
     nan: int = 0
 
+    def __init__(self) -> None:
+        self._samples: list[Floats] = []
+
     @property
     def mean(self) -> float | None:
         """The mean of the finite values, None if there are none."""
@@ -49,8 +55,16 @@ class ChannelStatistics:
         """The smallest and the largest finite value; (0, 0) if there are none."""
         return (self.low, self.high) if self.count else (0.0, 0.0)
 
+    def common_magnitude(self) -> float:
+        """Return the magnitude that 95 % of the values in a sample do not exceed; 0 if none is finite."""
+        samples = np.concatenate([sample.ravel() for sample in self._samples]) if self._samples else np.zeros(0)
+        magnitudes = np.abs(samples[np.isfinite(samples)])
+        return float(np.percentile(magnitudes, 95)) if magnitudes.size else 0.0
+
     def add(self, first: int, band: Floats) -> None:
         """Include a band `(rows, W)` whose first row is row `first` of the channel."""
+        step_down, step_across = (max(1, length // SAMPLED_LENGTH) for length in band.shape)
+        self._samples.append(band[::step_down, ::step_across].copy())
         # Rows are summed in float32 (pairwise, so accurate enough) and only their sums in float64: three times as fast.
         with np.errstate(invalid="ignore"):
             total = float(band.sum(axis=1).sum(dtype=np.float64))
@@ -80,6 +94,15 @@ Statistics = list[ChannelStatistics]
 def largest_magnitudes(statistics: Statistics) -> NDArray[np.float64]:
     """Return the largest magnitude of the finite values of each channel, an array (K,)."""
     return np.array([max(-low, high, 0.0) for low, high in (channel.range for channel in statistics)])
+
+
+def typical_magnitudes(values: Floats) -> NDArray[np.float64]:
+    """Return the magnitude that 99 % of the finite values other than 0 of each channel do not exceed, an array (K,).
+
+    `values` are a sample, `(K, N, M)`. It is 0 where all are 0, or none is finite.
+    """
+    magnitudes = [np.abs(channel[np.isfinite(channel) & (channel != 0)]) for channel in values]
+    return np.array([float(np.percentile(found, 99)) if found.size else 0.0 for found in magnitudes])
 
 
 def channel_magnitudes(maps: Floats, non_negative: bool = False) -> NDArray[np.float64]:

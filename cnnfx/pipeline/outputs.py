@@ -31,6 +31,7 @@ from cnnfx.render.text import notes_on_escapes
 from cnnfx.system.files import atomic_write
 
 if TYPE_CHECKING:
+    from cnnfx.render.color import ColorScale
     from cnnfx.render.overlay import FramedPeak, OverlayOptions
 
 Layers = Sequence[tuple[int, FeatureMaps]]
@@ -38,6 +39,12 @@ Layers = Sequence[tuple[int, FeatureMaps]]
 
 QUALITY = {"jpg": {"quality": 92}, "jpeg": {"quality": 92}, "webp": {"quality": 92}}
 """Pillow's settings of formats with lossy compression: 92 of 100 keeps thin lines and labels sharp."""
+
+
+OUTLIER_RATIO = 128
+"""Values that are this many times as large as 95 % of a map are outliers: the others have no more than three levels."""
+MIN_VALUES_WITH_OUTLIERS = 256
+"""Smaller maps have none."""
 
 
 class Written(NamedTuple):
@@ -112,7 +119,7 @@ def write(
         grid = feature_grid(image, layers, grid_options)
         with target.open() as file:
             write_grid(file, target.name, grid, target.format)
-        notes = nonfinite_notes(target.name, layers)
+        notes = nonfinite_notes(target.name, layers) + outlier_notes(target.name, layers, grid_options.color_scale)
         if grid_options.labels:
             notes += notes_on_escapes(target.name, picture_texts(image, layers))
     return [
@@ -128,6 +135,7 @@ def _write_overlay(target: Target, image: Image, layers: Layers, options: Overla
     with target.open() as file:
         write_picture(file, target.name, overlay.pixels, target.format)
     notes = *overlay.notes, *nonfinite_notes(target.name, layers)
+    notes += outlier_notes(target.name, layers, options.color_scale)
     if options.labels:
         notes += notes_on_escapes(target.name, picture_texts(image, layers))
     return [
@@ -157,7 +165,10 @@ def _write_folder(target: Target, image: Image, layers: Layers, grid_options: Gr
                 else:
                     write_grid(file, str(path), grids[index], target.format)
             is_picture = target.format in PICTURE_FORMATS
-            notes = nonfinite_notes(str(path), [(number, maps)], index) if is_picture else ()
+            notes: tuple[str, ...] = ()
+            if is_picture:
+                notes = nonfinite_notes(str(path), [(number, maps)], index)
+                notes += outlier_notes(str(path), [(number, maps)], grid_options.color_scale, index)
             yield Written(str(path), number, maps, range(index, index + 1), notes)
 
 
@@ -187,6 +198,46 @@ def nonfinite_notes(name: str, layers: Layers, channel: int | None = None) -> tu
     total, where = sum(count for _, count in counts), counts[0][0] if len(counts) == 1 else f"{len(counts)} maps"
     values = f"{total:,} values of {where} are" if total > 1 else f"1 value of {where} is"
     return (f"{name}: {values} NaN or infinite, drawn in magenta.",)
+
+
+def outlier_notes(name: str, layers: Layers, color_scale: ColorScale, channel: int | None = None) -> tuple[str, ...]:
+    """Return a note on maps in a picture of which a few large values take the contrast; no note if there are none.
+
+    Parameters
+    ----------
+    name : str
+        The name of the file.
+    layers : sequence of (number of the layer, its feature maps)
+    color_scale : ColorScale
+        There are no notes where it does not draw the range of the values.
+    channel : int, optional
+        The index of the only channel in the picture.
+    """
+    if color_scale.clip is not None or color_scale.limits is not None or color_scale.normalize == "none":
+        return ()
+    found = [
+        maps.names[index]
+        for _, maps in layers
+        for index in (range(maps.shape[0]) if channel is None else (channel,))
+        if _has_outliers(maps, index)
+    ]
+    if not found:
+        return ()
+    where = found[0] if len(found) == 1 else f"{len(found)} maps"
+    return (
+        f"{name}: a few values of {where} are more than {OUTLIER_RATIO} times as large as the others, which look "
+        "almost alike. Clip them at the percentile 99 for more contrast.",
+    )
+
+
+def _has_outliers(maps: FeatureMaps, index: int) -> bool:
+    """Return whether most values of a channel are signal, but small compared with the largest one."""
+    _, height, width = maps.shape
+    if height * width < MIN_VALUES_WITH_OUTLIERS:
+        return False
+    low, high = maps.signal_ranges[index]
+    common = maps.statistics[index].common_magnitude()
+    return maps.rounding_errors[index] < common < max(-low, high) / OUTLIER_RATIO
 
 
 def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> None:
@@ -266,7 +317,8 @@ def write_page(
     except CnnfxError as error:
         raise error.prefixed(image.name) from error
     file.write(page)
-    notes = *nonfinite_notes(name, layers), *([f"{name}: it {left_out}."] if left_out else [])
+    outliers = outlier_notes(name, layers, grid_options.color_scale)
+    notes = *nonfinite_notes(name, layers), *outliers, *([f"{name}: it {left_out}."] if left_out else [])
     if len(page) <= LARGE_PAGE_BYTES:
         return notes
     size, limit = f"{len(page) / 1e6:.1f} MB", f"{LARGE_PAGE_BYTES / 1e6:.0f} MB"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -124,6 +126,69 @@ def test_each_file_of_a_folder_has_its_own_note_on_values_that_are_not_finite():
         "out/a.kernel1.png: 1 value of kernel1 is NaN or infinite, drawn in magenta.",
         "out/a.kernel2.png: 1 value of kernel2 is NaN or infinite, drawn in magenta.",
     ]
+
+
+def waves(outlier: float) -> np.ndarray:
+    y, x = np.mgrid[:64, :64]
+    values = (0.5 + 0.2 * np.sin(x / 3) * np.cos(y / 4)).astype(np.float32)
+    values[20, 30] = outlier
+    return values
+
+
+OUTLIER_NOTE = (
+    "{}: a few values of {} are more than 128 times as large as the others, which look almost alike. Clip them at the "
+    "percentile 99 for more contrast."
+)
+
+
+@pytest.mark.parametrize("target", ["a.png", "a.html", "a.jpg"])
+def test_an_outlier_that_takes_the_contrast_of_maps_is_reported(target):
+    np.save("hot.npy", waves(1e6))
+    lines = done("apply", "hot.npy", "-f", "laplacian", "-o", target).stderr.splitlines()
+    assert lines[0] == OUTLIER_NOTE.format(target, "2 maps")
+    found = done("apply", "hot.npy", "-k", "0 1 0; 1 -4 1; 0 1 0", "-o", target, "--json").stdout
+    assert json.loads(found)["notes"] == [OUTLIER_NOTE.format(target, "kernel")]
+
+
+def test_outliers_are_reported_for_the_files_of_a_folder_and_for_overlays():
+    np.save("hot.npy", waves(1e6))
+    lines = done("apply", "hot.npy", "-f", "laplacian", "-o", "out/").stderr.splitlines()
+    assert lines[:2] == [OUTLIER_NOTE.format(f"out/hot.{name}.png", name) for name in ("four", "eight")]
+    lines = done("apply", "hot.npy", "-f", "laplacian", "--overlay", "-o", "a.png").stderr.splitlines()
+    assert OUTLIER_NOTE.format("a.png", "2 maps") in lines
+
+
+@pytest.mark.parametrize(
+    ("outlier", "options"),
+    [(0.7, []), (1e6, ["--clip", "99"]), (1e6, ["--range", "1"]), (1e6, ["--normalize", "none"])],
+)
+def test_without_an_outlier_or_with_a_chosen_range_nothing_is_reported(outlier, options):
+    np.save("a.npy", waves(outlier))
+    assert "a few values" not in done("apply", "a.npy", "-f", "laplacian", "-o", "a.png", *options).stderr
+
+
+def test_a_percentile_shows_the_values_beside_an_outlier_as_without_it():
+    for name, outlier in (("cool", 0.7), ("hot", 1e6), ("huge", 3e38), ("infinite", np.inf)):
+        np.save(f"{name}.npy", waves(outlier))
+        done(
+            "apply", f"{name}.npy", "-k", "0 1 0; 1 -4 1; 0 1 0", "--range", "0.1", "-o", f"{name}/", "--format", "png"
+        )
+        done("apply", f"{name}.npy", "-k", "0 1 0; 1 -4 1; 0 1 0", "--clip", "99", "-o", f"{name}-99/")
+    pictures = {name: np.asarray(PIL.Image.open(f"{name}/{name}.kernel.png").convert("L")) for name in ("cool", "hot")}
+    elsewhere = np.ones((62, 62), np.bool_)
+    elsewhere[17:22, 27:32] = False
+    np.testing.assert_array_equal(pictures["hot"][elsewhere], pictures["cool"][elsewhere])
+    for name in ("cool", "hot", "huge", "infinite"):
+        clipped = np.asarray(PIL.Image.open(f"{name}-99/{name}.kernel.png").convert("L"))
+        assert np.unique(clipped[elsewhere]).size > 30, name
+
+
+def test_one_range_for_several_images_gives_equal_levels_for_equal_values():
+    np.save("a.npy", waves(0.5))
+    np.save("half.npy", waves(0.5) / 2)
+    done("apply", "a.npy", "half.npy", "-k", "1", "--range", "0,1", "-o", "out/", "--labels")
+    full, half = (np.asarray(PIL.Image.open(f"out/{name}.kernel.png")).astype(int) for name in ("a", "half"))
+    assert np.abs(full - 2 * half).max() <= 1
 
 
 def test_arrays_keep_nan_without_a_note():

@@ -191,3 +191,20 @@ def test_every_preset_draws_flat_images_in_one_level() -> None:
             maps = maps_of(loaded, source)
             for scale in (ColorScale(), ColorScale("minmax"), ColorScale(scope="all", clip=99)):
                 assert all(np.unique(picture).size == 1 for picture in pictures(maps, scale)), name
+
+
+def test_values_beside_an_outlier_are_no_rounding_errors() -> None:
+    values = np.random.default_rng(4).random((40, 50)).astype(np.float32)
+    plain = maps_of(network(CROSS), image(values)).rounding_errors
+    values[20, 20] = 1e6
+    maps = maps_of(network(CROSS), image(values))
+    assert maps.rounding_errors[0] == pytest.approx(plain[0], rel=0.05)
+    assert maps.signal_ranges == [channel.range for channel in maps.statistics]
+
+
+def test_a_bright_line_on_black_is_no_outlier() -> None:
+    values = np.zeros((40, 400), np.float32)
+    values[:, 200] = 0.7
+    maps = maps_of(network(np.transpose(NOISY)), image(values))
+    assert maps.statistics[0].range != (0, 0)
+    assert maps.signal_ranges == [(0, 0)]

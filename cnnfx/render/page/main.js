@@ -57,6 +57,7 @@ const page = {
     this.ranges = signalRanges(
       this.network,
       maps.map((each) => each && channelRanges(each)),
+      this.source.isPicture ? null : maps[0],
     );
     maps.forEach((each, number) => each && number && clearRounding(each, this.ranges[number]));
     this.draw();

@@ -21,14 +21,16 @@ const ACTIVATION_LIMITS = {
 
 /** Return the ranges of all maps, the input's first, without rounding errors, and the bound of these, `error`. `ranges`
     are those of `channelRanges`. */
-function signalRanges(network, ranges) {
+function signalRanges(network, ranges, image) {
   const { mean, std } = network.input;
+  const share = image ? outlierShare(network.input, ranges[0], image) : 1;
   const bounds = [];
   return ranges.map((channels, number) => {
     if (!number || !channels) {
       bounds.push(
         channels?.map(({ low, high }, channel) => {
-          const magnitude = Math.max(-low, high) + Math.abs(ofChannel(mean, channel) / ofChannel(std, channel));
+          const shift = Math.abs(ofChannel(mean, channel) / ofChannel(std, channel));
+          const magnitude = share * (Math.max(-low, high) + shift);
           return { magnitude, error: 2 * ROUNDOFF * magnitude };
         }),
       );
@@ -36,15 +38,41 @@ function signalRanges(network, ranges) {
     }
     const layer = network.layers[number - 1];
     const possible = layer.given
-      ? channels.map(({ low, high }) => ({ error: 2 * ROUNDOFF * Math.max(-low, high) }))
+      ? channels.map(({ low, high }) => ({ error: 2 * ROUNDOFF * share * Math.max(-low, high) }))
       : outputBounds(layer, joinedBounds(layer, bounds));
     const limit = maxRelativeError(layer);
-    bounds.push(channels.map((range, channel) => actualBound(possible[channel].error, range, limit)));
+    bounds.push(channels.map((range, channel) => actualBound(possible[channel].error, range, limit, share)));
     return channels.map((range, channel) => {
       const { error } = possible[channel];
       return { ...range, ...signalRange(range, error), error: Number.isFinite(error) ? error : 0 };
     });
   });
+}
+
+const OUTLIER_SHARE = 2 ** -10; // an image whose typical magnitude is a smaller share of the largest one has outliers
+const SAMPLED_PIXELS = 100_000; // of an image, about
+
+/** Return the share of the largest magnitudes that the values of a normalized image have without its outliers, 1 if it
+    has none; `ranges` are those of `channelRanges`. */
+function outlierShare({ mean, std }, ranges, image) {
+  const shifts = ranges.map((_, channel) => Math.abs(ofChannel(mean, channel) / ofChannel(std, channel)));
+  const largest = Math.max(...ranges.map(({ low, high }, channel) => Math.max(-low, high) + shifts[channel]));
+  const typical = Math.max(...shifts.map((shift, channel) => typicalMagnitude(image, channel) + shift));
+  const share = largest ? typical / largest : 1;
+  return share > 0 && share < OUTLIER_SHARE ? share : 1;
+}
+
+/** Return the magnitude that 99 % of the finite values other than 0 of a channel do not exceed, of a sample. */
+function typicalMagnitude({ height, width, values }, channel) {
+  const step = Math.max(1, Math.floor(Math.sqrt((height * width) / SAMPLED_PIXELS)));
+  const magnitudes = [];
+  for (let row = 0; row < height; row += step) {
+    for (let column = 0; column < width; column += step) {
+      const value = values[(channel * height + row) * width + column];
+      if (value !== 0 && Number.isFinite(value)) magnitudes.push(Math.abs(value));
+    }
+  }
+  return percentile(Float32Array.from(magnitudes).sort(), 99);
 }
 
 /** Return the magnitude and error of each channel of a layer's joined input. */
@@ -132,8 +160,8 @@ function maxRelativeError({ shape }) {
 }
 
 /** Return the magnitude and error of a channel of a range; all of it is error if it is within the possible error. */
-function actualBound(possibleError, { low, high }, limit) {
-  const magnitude = Math.max(-low, high);
+function actualBound(possibleError, { low, high }, limit, share) {
+  const magnitude = share * Math.max(-low, high);
   const error = magnitude <= possibleError ? magnitude : Math.min(possibleError, limit * magnitude);
   return { magnitude, error };
 }
