@@ -48,6 +48,10 @@ Top = Annotated[
         parsers.whole,
     ),
 ]
+SkipBad = Annotated[
+    bool,
+    option("--skip-bad", "Images that cannot be read or predicted are no failure, as long as one is.", options.IMAGES),
+]
 Output = Annotated[
     str | None,
     option(
@@ -94,6 +98,7 @@ def predict(
     background: options.Background = None,
     page: options.Pages = None,
     recursive: options.Recursive = False,
+    skip_bad: SkipBad = False,
     threads: options.Threads = None,
     output: Output = None,
     format: options.Format = None,
@@ -124,6 +129,7 @@ def predict(
     from cnnfx.cli.networks import chosen_channels, load_classifier, use_threads
     from cnnfx.errors import CnnfxError, UsageError
     from cnnfx.pipeline.targets import STDOUT_NAMES
+    from cnnfx.system.sizes import counted
     from cnnfx.training.prepare import check_classifier
 
     use_threads(threads)
@@ -155,7 +161,7 @@ def predict(
     targets = [*checked] or targets
     if not quiet:
         print_note_on_shared_folder(images, checked, recursive)
-    code, shown_path = 0, None
+    code, skipped, shown_path = 0, 0, None
     for source, target in zip(sources, targets, strict=True):
         try:
             result, shown = _predicted(network, source, background, top, show, method == "occlusion" and not quiet)
@@ -165,11 +171,15 @@ def predict(
             if error_code == WRONG_USAGE:
                 raise
             report(error)
-            code = error_code if len(sources) == 1 else FAILURE
+            skipped += 1
+            if not skip_bad or skipped == len(sources):
+                code = error_code if len(sources) == 1 else FAILURE
             continue
         _print(source, result, shown, written, as_json, quiet)
         if shown_path is None and target is not None:
             shown_path = target.path
+    if skipped and skip_bad and not quiet:
+        print_error(f"{skipped} of {counted(len(sources), 'image')} {'was' if skipped == 1 else 'were'} skipped.")
     if open and shown_path is not None:
         from cnnfx.cli.viewer import open_file
 

@@ -194,7 +194,8 @@ def bad_files(name: str, errors: Sequence[CnnfxError], count: int) -> FileError:
 
 def skipped_note(name: str, errors: Sequence[CnnfxError], count: int) -> str:
     """Return a note on the files that were skipped, of `count` files of a data set."""
-    return f"{name}: {len(errors)} of its {count} images were skipped: {_named(errors)}."
+    verb = "was" if len(errors) == 1 else "were"
+    return f"{name}: {len(errors)} of its {count} images {verb} skipped: {_named(errors)}."
 
 
 def _named(errors: Sequence[CnnfxError]) -> str:

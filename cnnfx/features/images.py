@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image, as_floats
+from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.nn.network import Network
@@ -101,7 +102,8 @@ class ImageArray:
 
     def __init__(self, name: str, images: Array, notes: Sequence[str] = (), skipped: int = 0) -> None:
         self.name, self.images, self.notes, self.skipped = name, images, notes, skipped
-        self.channel_names = tuple(map(str, range(images.shape[1])))
+        is_color = images.shape[1] == len(RGB_NAMES)
+        self.channel_names = RGB_NAMES if is_color else tuple(map(str, range(images.shape[1])))
 
     def __len__(self) -> int:
         return len(self.images)

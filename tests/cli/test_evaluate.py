@@ -9,7 +9,9 @@ import shutil
 
 import numpy as np
 import PIL.Image
+import pytest
 
+from cnnfx.datasets import draw_digits
 from tests.cli.commands import done, refused
 from tests.cli.pictures import pixels
 
@@ -87,6 +89,76 @@ def test_data_of_other_classes_are_refused(model):
     assert refused("evaluate", model, "--data", "pets") == (
         "cnnfx: pets: its classes are cat, dog; small was trained on 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
     )
+
+
+def save_digits(folder, change=lambda pixels: pixels):
+    """Write 6 drawn digits of each class into class folders, and return the folder."""
+    for digit in range(10):
+        os.makedirs(f"{folder}/{digit}")
+        for number, (drawn,) in enumerate(draw_digits([digit] * 6, seed=digit)):
+            PIL.Image.fromarray(change(drawn)).save(f"{folder}/{digit}/{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("dark", lambda pixels: 255 - pixels),
+        ("large", lambda pixels: pixels.repeat(3, axis=0).repeat(4, axis=1)),
+        ("color", lambda pixels: np.stack([pixels, 255 - pixels // 2, pixels // 3], axis=-1)),
+        ("transparent", lambda pixels: np.stack([np.full_like(pixels, 255), pixels], axis=-1)),
+        ("sixteen", lambda pixels: pixels.astype(np.uint16) * 100),
+    ],
+)
+def test_the_accuracy_is_that_of_predictions_for_images_of_any_kind(model, name, change):
+    os.makedirs(f"{name}/test")
+    save_digits(f"{name}/train", change)
+    shutil.copytree(f"{name}/train", f"{name}/test", dirs_exist_ok=True)
+    found = json.loads(done("evaluate", model, "--data", name, "--json").stdout)
+    lines = done("predict", f"{name}/test", "-r", "-m", model, "--json", "-q").stdout.splitlines()
+    predicted = [(one["image"].split("/")[2], one["class"]) for one in map(json.loads, lines)]
+    assert found["images"] == len(predicted) == 60
+    assert found["accuracy"] == sum(true == given for true, given in predicted) / 60
+    confusion = np.zeros((10, 10), int)
+    np.add.at(confusion, tuple(np.array(predicted).astype(int).T), 1)
+    assert found["confusion"] == confusion.tolist()
+
+
+def test_images_that_cannot_be_read_are_all_named_or_left_out(model):
+    save_digits("digits")
+    for name in ("3/1.png", "5/0.png"):
+        with open(f"digits/{name}", "wb"):
+            pass
+    empty = "it is empty. The program that made it may have failed"
+    problems = f"digits/3/1.png: {empty}; digits/5/0.png: {empty}."
+    assert refused("evaluate", model, "--data", "digits") == (
+        f"cnnfx: digits: 2 of its 60 images cannot be read: {problems} Leave out what cannot be read with --skip-bad."
+    )
+    result = done("evaluate", model, "--data", "digits", "--skip-bad", "--json")
+    note = f"digits: 2 of its 60 images were skipped: {problems}"
+    assert result.stderr == f"cnnfx: {note}\n"
+    printed = json.loads(result.stdout)
+    assert (printed["skipped"], printed["notes"]) == (2, [note])
+
+
+def test_data_of_other_channels_are_refused(model):
+    colors = np.zeros((10, 28, 28, 3), np.uint8)
+    np.savez("color.npz", x_train=colors + 200, y_train=range(10), x_test=colors, y_test=range(10))
+    assert refused("evaluate", model, "--data", "color.npz") == (
+        "cnnfx: color.npz: layer 1 of small: its filters have 1 input channel, its input has 3 (0, 1, 2)."
+    )
+
+
+def test_data_of_another_size_are_fitted(model):
+    digits = draw_digits([*range(10)] * 2, seed=1)[:, 0]
+    larger = np.pad(digits, ((0, 0), (6, 2), (2, 8)))
+    labels = [*range(10)] * 2
+    for name, images in (("same", digits), ("larger", larger)):
+        np.savez(f"{name}.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    same = json.loads(done("evaluate", model, "--data", "same.npz", "--json").stdout)
+    result = done("evaluate", model, "--data", "larger.npz", "--json")
+    assert result.stderr == "cnnfx: larger.npz: 20 of its 20 images were fitted as MNIST was made.\n"
+    assert abs(json.loads(result.stdout)["accuracy"] - same["accuracy"]) <= 0.1
 
 
 def test_data_of_other_classes_than_those_of_a_preset_are_refused():

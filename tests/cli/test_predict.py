@@ -65,6 +65,57 @@ def test_other_images_are_classified_after_one_fails(model):
     assert result.stderr == "cnnfx: none.png: there is no such file.\n"
 
 
+def test_images_that_cannot_be_read_are_no_failure_if_they_may_be_skipped(model):
+    result = run("predict", "none.png", SEVEN, "lost.png", "-m", model, "--skip-bad", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["class"]) == (0, "7")
+    assert result.stderr.splitlines() == [
+        "cnnfx: none.png: there is no such file.",
+        "cnnfx: lost.png: there is no such file.",
+        "cnnfx: 2 of 3 images were skipped.",
+    ]
+    result = run("predict", "none.png", "lost.png", "-m", model, "--skip-bad", "-q")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert run("predict", "none.png", SEVEN, "-m", model, "--skip-bad", "-q").stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("inf", np.inf, "the image holds NaN or infinity. Brightness is a number from 0 to 1."),
+        ("nan", np.nan, "the image holds NaN or infinity. Brightness is a number from 0 to 1."),
+        ("tiny", 1e-40, "the image has no contrast: all of it has the same brightness."),
+        ("large", 3.4e38, ""),
+        ("negative", -3.4e38, ""),
+        ("faint", 0.15, ""),
+    ],
+)
+def test_numbers_of_any_size_give_a_digit_or_a_message(model, name, value, message):
+    digit = np.zeros((28, 28), np.float32)
+    digit[4:24, 13:16] = value
+    np.save(f"{name}.npy", digit)
+    result = run("predict", f"{name}.npy", "-m", model, "--top", "1", "-q")
+    if message:
+        assert (result.exit_code, result.stderr) == (1, f"cnnfx: {name}.npy: {message}\n")
+    else:
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith(f"{name}.npy: 1 (")
+
+
+def test_numbers_of_any_size_are_refused_by_a_model_of_other_images():
+    (folder := Path("pets")).mkdir()
+    for name in ("cat", "dog"):
+        (folder / name).mkdir()
+        for number in range(2):
+            PIL.Image.new("L", (9, 9), 20 * number).save(folder / name / f"{number}.png")
+    done("train", "--data", "pets", "--widths", "2", "--kernel-size", "3", "--epochs", "1", "-q")
+    for value, shown in ((3.4e38, "0 to 3.4e+38"), (-3.4e38, "-3.4e+38 to 0"), (1500, "0 to 1500")):
+        np.save("values.npy", np.array([[0, value]], np.float32))
+        assert refused("predict", "values.npy") == (
+            f"cnnfx: values.npy: its values go from {shown}. A photograph has values from 0 (black) to 1 (white); "
+            "scale them."
+        )
+
+
 def test_standard_input_can_be_an_image(model):
     shown = done("predict", "-", "-m", model, stdin=SEVEN.read_bytes()).stdout
     assert shown.startswith("standard input: 7 (")

@@ -279,6 +279,36 @@ def test_images_of_another_size_are_fitted_for_classes_as_in_predict(model):
         assert pattern["patches"][0]["activation"] == pytest.approx(float(scores["scores"][0]), abs=1e-4)
 
 
+def save_colors(folder):
+    """Write red and blue images into class folders, and return the folder."""
+    for name, color in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+        Path(f"{folder}/{name}").mkdir(parents=True)
+        for number in range(3):
+            PIL.Image.new("RGB", (32, 32), color).save(f"{folder}/{name}/{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("spec", ["colors", "rg.toml"])
+def test_networks_of_colors_get_class_folders_and_photographs_in_color(spec):
+    Path("rg.toml").write_text('[[filter]]\nname = "red"\nweights = [[[1]], [[-1]], [[0]]]\n')
+    args = "show-patterns", spec, "--only", "red", "--method", "patches", "--json", "-q", "--data"
+    for data in (save_colors("photos"), "photos/red"):
+        (found,) = map(json.loads, done(*args, data).stdout.splitlines())
+        assert found["patches"][0]["activation"] > 0.5
+
+
+def test_images_that_cannot_be_read_are_left_out_with_their_number():
+    save_colors("photos")
+    Path("photos/red/1.png").write_bytes(b"")
+    command = "show-patterns", "edges", "--data", "photos", "--method", "patches", "--json", "-q"
+    empty = "photos/red/1.png: it is empty. The program that made it may have failed."
+    assert refused(*command) == f"cnnfx: {empty} Leave out what cannot be read with --skip-bad."
+    result = done(*command, "--skip-bad")
+    note = f"photos: 1 of its 6 images was skipped: {empty}"
+    assert result.stderr.splitlines()[0] == f"cnnfx: {note}"
+    assert {(one["skipped"], one["notes"][0]) for one in map(json.loads, result.stdout.splitlines())} == {(1, note)}
+
+
 def test_a_photograph_is_refused_for_classes_of_digits(model):
     assert refused("show-patterns", model, "--data", SAMPLES / "chelsea.png", "--layer", "classes") == (
         f"cnnfx: {SAMPLES / 'chelsea.png'}: it shows no single digit on a plain background, which is what layer 1 of "

@@ -61,6 +61,26 @@ def test_quiet_prints_nothing():
     assert (result.stdout, result.stderr) == ("", "")
 
 
+def test_images_that_cannot_be_read_are_all_named_or_left_out():
+    for name in ("cat", "dog"):
+        os.makedirs(f"pets/{name}")
+        for number in range(12):
+            with open(f"pets/{name}/{number}.pgm", "wb") as file:
+                file.write(b"P5 9 9 255 " + bytes([number]) * 81)
+        open(f"pets/{name}/7.pgm", "wb").close()
+    command = "train", "--data", "pets", "--widths", "2", "--kernel-size", "3", "--epochs", "1", "--json", "-q"
+    assert refused(*command) == (
+        "cnnfx: pets: 2 of its 24 images cannot be read: pets/cat/7.pgm: it is empty. The program that made it may "
+        "have failed; pets/dog/7.pgm: it is empty. The program that made it may have failed. "
+        "Leave out what cannot be read with --skip-bad."
+    )
+    assert not os.path.exists("model.npz")
+    result = done(*command, "--skip-bad")
+    assert result.stderr.startswith("cnnfx: pets: 2 of its 24 images were skipped: pets/cat/7.pgm: it is empty.")
+    assert json.loads(result.stdout)["skipped"] == 2
+    assert os.path.exists("model.npz")
+
+
 def test_json_and_log_contain_the_same_object_for_each_epoch():
     shown = done(*TINY, "--epochs", "2", "--json", "--log", "run.jsonl").stdout
     with open("run.jsonl") as log:
