@@ -14,12 +14,14 @@ from cnnfx.images.pillow import bands, decode_pixels, open_picture
 if TYPE_CHECKING:
     import PIL.Image
 
-BYTE_FORMATS = ("BMP", "PCX", "SGI", "TGA", "DDS")
+BYTE_FORMATS = ("BMP", "PCX", "SGI", "TGA")
 """The formats whose missing pixels are 0 after Pillow has decoded them, as memory was before."""
-JPEG_GRAY = 128
-"""The level of missing pixels of a JPEG."""
-JPEG_END = b"\xff\xd9"
-"""The marker at the end of a JPEG."""
+JPEG_GRAYS = (127, 128)
+"""The levels of missing pixels of a JPEG, of ink and of light."""
+JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
+"""The markers of a JPEG in front of its compressed pixels, and behind them."""
+JPEG_FILLING = bytes(range(1, 255)) * 8
+"""Bytes that a decoder takes for compressed pixels, if some are missing."""
 GIF_HEADER_BYTES = 13
 """The bytes of a GIF before its palette."""
 
@@ -36,6 +38,8 @@ def check_complete(file: PictureFile, picture: PIL.Image.Image) -> None:
     """
     if file.format.name == "GIF":
         _check_written(replace(file, stream=io.BytesIO(_opaque_gif(file.stream))), picture)
+    elif file.format.name == "JPEG":
+        _check_jpeg(file, picture)
     elif file.format.name in BYTE_FORMATS and _has_zero_corner(picture):
         _check_written(file, picture)
 
@@ -52,18 +56,51 @@ def _check_written(file: PictureFile, picture: PIL.Image.Image) -> None:
 
     again = open_picture(file)
     box = again.tile[0][1] if again.tile else (0, 0, *picture.size)  # type: ignore[attr-defined] # an ImageFile has it
-    mode = again.mode
     last = np.array(picture.getpixel((picture.width - 1, picture.height - 1)))
-    again.im = PIL.Image.new(mode, again.size, _filled(mode, 0 if (last == 255).all() else 255)).im
+    level = 0 if (last == 255).all() else 255
+    bands = len(picture.getbands())
+    again.im = PIL.Image.new(again.mode, again.size, level if bands == 1 else (level,) * bands).im
     decode_pixels(file, again)
-    missing = 0
-    for top, band in bands(again.crop(box)):
-        before = picture.crop((box[0], box[1] + top, box[2], box[1] + top + band.height))
-        different = np.asarray(band) != np.asarray(before)
-        missing += int(different.reshape(len(different), -1).any(axis=1).sum())
-    if missing:
-        height = box[3] - box[1]
-        raise file.damaged(f"its pixels end after {height - missing} of {height} rows")
+    _check_equal(file, picture.crop(box), again.crop(box))
+
+
+def _check_jpeg(file: PictureFile, picture: PIL.Image.Image) -> None:
+    """Check that a JPEG whose last pixel is mid-gray does not change if further compressed pixels are added.
+
+    Those of a complete picture are ignored. Of a progressive JPEG, which may lack details only, nothing is known.
+    """
+    last = np.array(picture.getpixel((picture.width - 1, picture.height - 1)))
+    if not any((last == level).all() for level in JPEG_GRAYS):
+        return
+    file.stream.seek(0)
+    content = file.stream.read()
+    end = content.find(JPEG_END, _scan_offset(content))
+    if end >= 0:
+        again = open_picture(replace(file, stream=io.BytesIO(content[:end] + JPEG_FILLING + content[end:])))
+        decode_pixels(file, again)
+        _check_equal(file, picture, again)
+
+
+def _check_equal(file: PictureFile, picture: PIL.Image.Image, again: PIL.Image.Image) -> None:
+    """Check that a picture that was decoded again has the same pixels; rows that differ were not in the file."""
+    rows = [np.zeros(0, np.bool_)]
+    for top, band in bands(picture):
+        other = again.crop((0, top, picture.width, top + band.height))
+        different = np.asarray(band) != np.asarray(other)
+        rows.append(different.reshape(len(different), -1).any(axis=1))
+    differs = np.concatenate(rows)
+    if differs.any():
+        # From the first row that differs on, unless they are at the top: a picture may be stored from the bottom.
+        missing = int(differs.sum()) if differs[0] else len(differs) - int(differs.argmax())
+        raise file.damaged(f"its pixels end after {len(differs) - missing} of {len(differs)} rows")
+
+
+def _scan_offset(content: bytes) -> int:
+    """Return where the compressed pixels of a JPEG start, behind its headers."""
+    at = 2
+    while at + 4 <= len(content) and content[at : at + 2] != JPEG_SCAN:
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big") if content[at] == 0xFF else 1
+    return at
 
 
 def _filled(mode: str, value: int) -> int | tuple[int, ...]:

@@ -66,7 +66,6 @@ READ_FORMATS = (
     FileFormat("AVIF", rb"....ftyp(?:avi[fs]|(?:mif1|msf1|miaf).{4}(?:.{4})*?avi[fs])", "Avif", "frame"),
     FileFormat("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "Jpeg2K"),
     FileFormat("QOI", rb"qoif", "Qoi"),
-    FileFormat("DDS", rb"DDS ", "Dds"),
     FileFormat("SGI", rb"\x01\xda[\0\x01][\x01\x02]", "Sgi"),
     ICO,
     PSD,
@@ -81,6 +80,7 @@ OTHER_FORMATS = (
     FileFormat("HEIC", rb"....ftyp(?:he[ivm][cxsm]|mif1|msf1)", advice="Convert it to PNG, such as with heif-convert."),
     FileFormat("JPEG XL", rb"\xff\x0a|\0\0\0\x0cJXL ", advice="Convert it to PNG, such as with djxl."),
     FileFormat("a camera's raw file", rb"....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|IIU\0", advice=TO_PNG),
+    FileFormat("DDS", rb"DDS ", advice=TO_PNG),
     FileFormat("ICNS", rb"icns", advice=TO_PNG),
     FileFormat("GIMP (XCF)", rb"gimp xcf", advice=TO_PNG),
     FileFormat("OpenEXR", rb"v/1\x01", advice=TO_FLOATS),
@@ -134,7 +134,7 @@ PICTURE_EXTENSIONS = {
     ".pnm": NETPBM.name, ".pam": NETPBM.name, ".pfm": PFM.name, ".avif": "AVIF", ".avifs": "AVIF",
     ".jp2": "JPEG 2000", ".j2k": "JPEG 2000", ".j2c": "JPEG 2000", ".jpc": "JPEG 2000", ".jpx": "JPEG 2000",
     ".jpf": "JPEG 2000", ".tga": TGA.name, ".icb": TGA.name, ".vda": TGA.name, ".vst": TGA.name, ".qoi": "QOI",
-    ".pcx": "PCX", ".ico": "ICO", ".psd": "Photoshop (PSD)", ".xbm": "XBM", ".sgi": "SGI", ".dds": "DDS",
+    ".pcx": "PCX", ".ico": "ICO", ".psd": "Photoshop (PSD)", ".xbm": "XBM", ".sgi": "SGI",
 }  # fmt: skip
 """The usual extensions of pictures that are read, each with the name of its format."""
 DIB_START = rb"[\x0c\x28\x40\x6c\x7c]\0\0\0.{8}\x01\0[\x01\x04\x08\x10\x18\x20]\0"

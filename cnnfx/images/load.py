@@ -17,6 +17,7 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.axes import PIXEL_TYPES, to_channels, without_batch
 from cnnfx.images.channels import parse_background
 from cnnfx.images.formats import (
+    ICO,
     NETPBM,
     PFM,
     PICTURE_EXTENSIONS,
@@ -73,9 +74,9 @@ def load_image(
     Parameters
     ----------
     source : path, or bytes
-        A picture (PNG, JPEG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM, PFM, AVIF, JPEG 2000, TGA, QOI, PCX, SGI, DDS),
-        or an array of numbers (`.npy`, `.npz`, `.csv`) of shape (W,), (H, W), (C, H, W) or (H, W, C); see `as_image`.
-        The kind is detected from the content.
+        A picture (PNG, JPEG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM, PFM, AVIF, JPEG 2000, ICO, PSD, TGA, QOI, PCX,
+        SGI, XBM), or an array of numbers (`.npy`, `.npz`, `.csv`) of shape (W,), (H, W), (C, H, W) or (H, W, C); see
+        `as_image`. The kind is detected from the content.
     channels : "auto", "gray" or "rgb"
         The channels of a picture. "auto": one if the picture is gray, else red, green and blue; "gray": the luma (Rec.
         601); "rgb": red, green and blue. The channels of an array do not change.
@@ -138,6 +139,10 @@ def _load_picture(file: PictureFile) -> Image:
         from cnnfx.images.png import load_png
 
         return load_png(file)
+    if file.format is ICO:
+        from cnnfx.images.ico import load_ico
+
+        return load_ico(file)
     if file.format is TIFF:
         from cnnfx.images.tiff import load_tiff
 
@@ -163,7 +168,7 @@ def count_pages(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PI
             if format is None:
                 return 1
             file = PictureFile(name, stream, format, "auto", None, max_pixels)
-            if format is NETPBM:
+            if format in (NETPBM, PFM):
                 from cnnfx.images.netpbm import count_images as count
             elif format is PNG:
                 from cnnfx.images.png import count_frames as count

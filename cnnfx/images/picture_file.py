@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import IO
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import IO, Any
 
 from cnnfx.errors import FileError
 from cnnfx.images.channels import Background
@@ -46,6 +48,10 @@ class PictureFile:
         self.stream.seek(0)
         return size
 
+    def part(self, parts: list[tuple[int, int]]) -> PictureFile:
+        """Return a file of some parts of this one, each given by its offset and length."""
+        return replace(self, stream=io.BufferedReader(PartsStream(self.stream, parts)))
+
     def damaged(self, reason: str) -> FileError:
         """Return the error that the picture cannot be decoded."""
         return FileError(f"{self.name}: cannot decode this {self.format.name} ({reason}). Get the file again.")
@@ -74,3 +80,57 @@ class PictureFile:
                 f"{size:,} bytes only; the limit is {bytes_text(limit)}.",
                 remedy="pixel_limit",
             )
+
+
+class PartsStream(io.RawIOBase):
+    """A stream of some parts of another, one behind the other.
+
+    Parameters
+    ----------
+    stream : binary file
+    parts : list of (int, int)
+        The offset and length of each part.
+    """
+
+    def __init__(self, stream: IO[bytes], parts: list[tuple[int, int]]) -> None:
+        self.stream, self.position = stream, 0
+        self.parts = _merged(parts)
+        self.ends = list(accumulate(length for _, length in self.parts))
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Change the position, as of any stream."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.ends[-1]}[whence]
+        self.position = max(0, start + offset)
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, as any stream, up to the end of a part."""
+        index = bisect_right(self.ends, self.position)
+        if index == len(self.parts):
+            return 0
+        offset, length = self.parts[index]
+        left = self.ends[index] - self.position
+        self.stream.seek(offset + length - left)
+        data = self.stream.read(min(len(buffer), left))
+        buffer[: len(data)] = data
+        self.position += len(data)
+        return len(data)
+
+
+def _merged(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return parts of which those that follow each other are one."""
+    merged: list[tuple[int, int]] = []
+    for offset, length in parts:
+        if merged and sum(merged[-1]) == offset:
+            merged[-1] = (merged[-1][0], merged[-1][1] + length)
+        else:
+            merged.append((offset, length))
+    return merged

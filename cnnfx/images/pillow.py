@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.images.channels import BAND_PIXELS, Channels, select_channels
-from cnnfx.images.formats import ICO, PSD, START_BYTES
+from cnnfx.images.formats import PSD, START_BYTES
 from cnnfx.images.image import GRAY_NAMES, Image
 from cnnfx.images.pages import check_page
 from cnnfx.images.picture_file import PictureFile
@@ -37,7 +37,7 @@ MAX_UINT16 = 2**16 - 1
 """The largest value of 16-bit pixels."""
 MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """The memory of a pixel in Pillow's modes, in bytes; 4 in all others."""
-DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8, "DDS": 8}
+DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8}
 """The memory of a pixel that the decoder of a format takes beside the picture, in bytes, at most; 0 for all others."""
 
 ORIENTATION_TAG = 0x0112
@@ -70,7 +70,7 @@ def decode(file: PictureFile, check: Callable[[PictureFile, PIL.Image.Image], No
         decode_pixels(file, picture)
         if file.page == 1:
             check(file, picture)
-        notes = (*_size_notes(file, picture), *_depth_notes(file, picture, raw_mode))
+        notes = _depth_notes(file, picture, raw_mode)
         found = (_convert_deep if picture.mode.startswith("I;16") else _convert_8_bit)(file, picture)
     notes = (*notes, *found.notes)
     return Image(file.name, found.values, found.names, notes=notes, page=file.page, pages=pages)
@@ -224,14 +224,6 @@ def _raw_mode(picture: PIL.Image.Image) -> str:
     args = tiles[0][3] if tiles else ()
     args = (args,) if isinstance(args, str) else tuple(args or ())
     return str(args[0]) if args else ""
-
-
-def _size_notes(file: PictureFile, picture: PIL.Image.Image) -> tuple[str, ...]:
-    """Return a note on an icon in several sizes, of which Pillow decodes the largest."""
-    sizes = picture.info.get("sizes", ())
-    if file.format is not ICO or len(sizes) < 2:
-        return ()
-    return (f"{file.name}: it holds {len(sizes)} sizes; the largest, {picture.width}×{picture.height}, is read.",)
 
 
 def _depth_notes(file: PictureFile, picture: PIL.Image.Image, raw_mode: str) -> tuple[str, ...]:

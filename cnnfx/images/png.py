@@ -6,14 +6,10 @@ decompressed. See https://www.w3.org/TR/png-3/.
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
-from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
-from itertools import accumulate
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -150,9 +146,8 @@ def load_png(file: PictureFile) -> Image:
         if image is not None:
             return image
     parts = [(chunk.offset, chunk.end - chunk.offset) for chunk in png.chunks]
-    stream = io.BufferedReader(PartsStream(file.stream, [(0, len(SIGNATURE)), *parts]))
     try:
-        return decode(replace(file, stream=stream), partial(_check_complete, png))
+        return decode(file.part([(0, len(SIGNATURE)), *parts]), partial(_check_complete, png))
     except FileError:
         if file.page == 1:
             _check_pixels(file, png)  # its message says where they end
@@ -338,57 +333,3 @@ def _read_parts(stream: IO[bytes], parts: list[tuple[int, int]]) -> Iterator[byt
         for at in range(offset, offset + length, READ_BYTES):
             stream.seek(at)
             yield stream.read(min(READ_BYTES, offset + length - at))
-
-
-class PartsStream(io.RawIOBase):
-    """A stream of some parts of another, one behind the other.
-
-    Parameters
-    ----------
-    stream : binary file
-    parts : list of (int, int)
-        The offset and length of each part.
-    """
-
-    def __init__(self, stream: IO[bytes], parts: list[tuple[int, int]]) -> None:
-        self.stream, self.position = stream, 0
-        self.parts = _merged(parts)
-        self.ends = list(accumulate(length for _, length in self.parts))
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Change the position, as of any stream."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.ends[-1]}[whence]
-        self.position = max(0, start + offset)
-        return self.position
-
-    def readinto(self, buffer: Any) -> int:
-        """Read into a buffer, as any stream, up to the end of a part."""
-        index = bisect_right(self.ends, self.position)
-        if index == len(self.parts):
-            return 0
-        offset, length = self.parts[index]
-        left = self.ends[index] - self.position
-        self.stream.seek(offset + length - left)
-        data = self.stream.read(min(len(buffer), left))
-        buffer[: len(data)] = data
-        self.position += len(data)
-        return len(data)
-
-
-def _merged(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return parts of which those that follow each other are one."""
-    merged: list[tuple[int, int]] = []
-    for offset, length in parts:
-        if merged and sum(merged[-1]) == offset:
-            merged[-1] = (merged[-1][0], merged[-1][1] + length)
-        else:
-            merged.append((offset, length))
-    return merged
