@@ -35,8 +35,8 @@ INTERMEDIATE_MODES = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
 """Pillow's modes that it converts only to the given mode, which is converted further."""
 MAX_UINT16 = 2**16 - 1
 """The largest value of 16-bit pixels."""
-MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
-"""The memory of a pixel in Pillow's modes, in bytes; 4 in all others."""
+MODE_BYTES = {"1": 2, "L": 2, "P": 5, "I;16": 4, "I;16B": 4, "I;16L": 4}
+"""The memory of a pixel of Pillow's modes and of its channels here, in bytes, at most; 8 for all others."""
 DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8}
 """The memory of a pixel that the decoder of a format takes beside the picture, in bytes, at most; 0 for all others."""
 
@@ -187,7 +187,7 @@ def _check_memory(file: PictureFile, picture: PIL.Image.Image) -> None:
     width, height = picture.size
     if not (width and height):
         raise file.damaged("it has no pixels")
-    pixel_bytes = MODE_BYTES.get(picture.mode, 4) + 4 + DECODER_BYTES.get(file.format.name, 0)
+    pixel_bytes = MODE_BYTES.get(picture.mode, 8) + DECODER_BYTES.get(file.format.name, 0)
     file.check_memory((height, width), pixel_bytes)
 
 

@@ -45,8 +45,8 @@ TRANSPARENT_BYTES = {0: (2,), 2: (6,), PALETTE: range(1, 257)}
 """The bytes of the chunk of transparency, by color type."""
 PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """The passes of interlaced pixels: first row and column, and steps between rows and columns."""
-PIXEL_BYTES, DEEP_BYTES = 8, 24
-"""The memory of a pixel while it is decoded, in bytes, of 8 and of 16 bits per channel, at most."""
+GRAY_BYTES, COLOR_BYTES, DEEP_BYTES = 2, 8, 24
+"""The memory of a pixel while it is decoded, in bytes, at most: gray of 8 bits or less, others, colors of 16 bits."""
 MAX_RATIO = 1032
 """How many bytes deflate makes of one, at most."""
 READ_BYTES = 2**16
@@ -137,7 +137,7 @@ def load_png(file: PictureFile) -> Image:
     png = _read_png(file)
     header = png.header
     shape = (header.height, header.width)
-    file.check_memory(shape, DEEP_BYTES if header.is_deep_color else PIXEL_BYTES)
+    file.check_memory(shape, _memory_bytes(png))
     compressed = sum(length for _, length in png.pixels())
     if _pixel_bytes(header) > MAX_RATIO * (compressed + 1):
         raise file.damaged(f"truncated: {compressed:,} bytes are too few for {size_text(shape)} pixels")
@@ -147,7 +147,7 @@ def load_png(file: PictureFile) -> Image:
             return image
     parts = [(chunk.offset, chunk.end - chunk.offset) for chunk in png.chunks]
     try:
-        return decode(file.part([(0, len(SIGNATURE)), *parts]), partial(_check_complete, png))
+        return decode(file.part([(0, len(SIGNATURE)), *parts]), partial(_check_complete, file, png))
     except FileError:
         if file.page == 1:
             _check_pixels(file, png)  # its message says where they end
@@ -288,8 +288,8 @@ def _load_deep_color(file: PictureFile, png: Png) -> Image | None:
     return Image(file.name, found.values, found.names, notes=found.notes, pages=png.page_count())
 
 
-def _check_complete(png: Png, file: PictureFile, picture: PIL.Image.Image) -> None:
-    """Check that all pixels were in the file; missing ones are 0 after Pillow has decoded them."""
+def _check_complete(file: PictureFile, png: Png, _: PictureFile, picture: PIL.Image.Image) -> None:
+    """Check that all pixels were in the file; missing ones are 0 after Pillow has decoded them from a part of it."""
     last = picture.getpixel((picture.width - 1, picture.height - 1))
     if png.header.interlaced or not np.any(last):
         _check_pixels(file, png)
@@ -320,6 +320,14 @@ def _check_pixels(file: PictureFile, png: Png) -> None:
         raise file.damaged(f"{reason} after {100 * found // total} % of them")
     ((count, length),) = png.header.rows()
     raise file.damaged(f"{reason} after {found // length} of {count} rows")
+
+
+def _memory_bytes(png: Png) -> int:
+    """Return the memory of a pixel while it is decoded, in bytes."""
+    if png.header.is_deep_color:
+        return DEEP_BYTES
+    is_gray = png.header.color == 0 and png.header.bits <= 8 and not png.content(b"tRNS")
+    return GRAY_BYTES if is_gray else COLOR_BYTES
 
 
 def _pixel_bytes(header: Header) -> int:

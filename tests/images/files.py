@@ -28,7 +28,9 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(width: int, height: int, bits: int, color: int, rows: bytes, *chunks: tuple[bytes, bytes], interlaced: int = 0) -> bytes:
+def png(
+    width: int, height: int, bits: int, color: int, rows: bytes, *chunks: tuple[bytes, bytes], interlaced: int = 0
+) -> bytes:
     """Return a PNG file of a header, other chunks, and rows, each with the byte of its filter."""
     header = chunk(b"IHDR", struct.pack(">2I5B", width, height, bits, color, 0, 0, interlaced))
     middle = b"".join(chunk(*each) for each in chunks)
@@ -50,9 +52,7 @@ def gif(width: int, height: int, pixels: bytes, extension: bytes = b"") -> bytes
     codes.append(257)
     packed = sum(code << 9 * index for index, code in enumerate(codes))
     data = packed.to_bytes((9 * len(codes) + 7) // 8, "little")
-    blocks = b"".join(
-        bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255)
-    )
+    blocks = b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
     palette = b"".join(bytes([level, level, level]) for level in range(256))
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + palette
     return screen + extension + b"," + struct.pack("<HHHHBB", 0, 0, width, height, 0, 8) + blocks + b"\0;"
