@@ -29,7 +29,15 @@ from cnnfx.images.tiff_directory import (
     UnsupportedTiffError,
     kind_text,
 )
-from cnnfx.images.tiff_samples import BY_LIBTIFF, COMPRESSIONS, UNCOMPRESSED, check_kind, memory_bytes, read_bands
+from cnnfx.images.tiff_samples import (
+    BY_LIBTIFF,
+    COMPRESSIONS,
+    UNCOMPRESSED,
+    check_kind,
+    check_stored,
+    memory_bytes,
+    read_bands,
+)
 from cnnfx.system.sizes import counted
 
 PILLOW_COMPRESSIONS = {
@@ -105,7 +113,7 @@ def load_tiff(file: PictureFile) -> Image:
         pages = len(tiff.page_offsets)
         check_page(file.name, file.page, pages, file.format.page)
         page = tiff.page(file.page)
-        image = _decode_by_pillow(file, page) if _is_left_to_pillow(page) else _read(file, tiff, page)
+        image = _decode_by_pillow(file, tiff, page) if _is_left_to_pillow(page) else _read(file, tiff, page)
     except DamagedTiffError as error:
         raise file.damaged(str(error)) from error
     except UnsupportedTiffError as error:
@@ -153,8 +161,9 @@ def _is_left_to_pillow(page: TiffPage) -> bool:
     return True
 
 
-def _decode_by_pillow(file: PictureFile, page: TiffPage) -> Image:
+def _decode_by_pillow(file: PictureFile, tiff: TiffFile, page: TiffPage) -> Image:
     """Return the image of a page that Pillow decodes."""
+    check_stored(tiff, page)
     with silent_libtiff():
         return decode(replace(file, page=page.index + 1), lambda file, picture: None)
 

@@ -29,6 +29,9 @@ BY_LIBTIFF = {5: "LZW", 32773: "PackBits", 50000: "Zstandard"}
 """The kinds of compression that libtiff decompresses."""
 COMPRESSIONS = (UNCOMPRESSED, *DEFLATE, LZMA, *BY_LIBTIFF)
 """The kinds of compression that are read here."""
+JPEG = 7
+JPEG_END, JPEG_TAIL = b"\xff\xd9", 64
+"""The marker at the end of a JPEG, and the last bytes of a strip or tile among which it is."""
 LZMA_MEMORY = 2**28
 """The most bytes that the decompressor of LZMA may take beside its output."""
 HORIZONTAL, FLOATING_POINT = 2, 3
@@ -119,6 +122,27 @@ def read_bands(file: TiffFile, page: TiffPage, used: int) -> Iterator[tuple[int,
             yield top + start, samples[start : start + rows]
 
 
+def check_stored(file: TiffFile, page: TiffPage) -> None:
+    """Raise `DamagedTiffError` if a strip or tile reaches past the end of the file, or is a JPEG without its end.
+
+    Decoders of JPEG and fax fill the pixels that are missing.
+    """
+    room = np.maximum(np.uint64(file.size), page.offsets) - page.offsets
+    outside = np.flatnonzero(page.byte_counts > room)
+    if outside.size:
+        raise _incomplete(page, _top(page, int(outside[0])), "truncated")
+    if page.compression == JPEG:
+        for number, (offset, count) in enumerate(zip(page.offsets.tolist(), page.byte_counts.tolist(), strict=True)):
+            tail = min(count, JPEG_TAIL)
+            if count and JPEG_END not in file.read(offset + count - tail, tail):
+                raise DamagedTiffError(f"truncated: the JPEG from row {_top(page, number)} on has no end")
+
+
+def _top(page: TiffPage, number: int) -> int:
+    """Return the first row of a strip or tile."""
+    return number // page.across % page.down * page.chunk_height
+
+
 def _band_chunks(page: TiffPage) -> int:
     """Return how many rows of strips or tiles are decoded at a time."""
     pixels = LIBTIFF_PIXELS if page.compression in BY_LIBTIFF else BAND_PIXELS
@@ -136,9 +160,9 @@ def _check_uncompressed(file: TiffFile, page: TiffPage, used: int) -> None:
     is_left_out = (offsets == 0) & (byte_counts == 0)
     short = np.flatnonzero((available < needed.astype(np.uint64)) & ~is_left_out)
     if short.size:
-        chunk_row = short // page.across % page.down
-        found = chunk_row * page.chunk_height + (available[short] // np.uint64(page.row_bytes)).astype(np.int64)
-        raise _incomplete(page, int(found.min()), "truncated")
+        rows_found = available[short] // np.uint64(page.row_bytes)
+        found = min(_top(page, number) + rows for number, rows in zip(short.tolist(), rows_found.tolist(), strict=True))
+        raise _incomplete(page, found, "truncated")
 
 
 def _incomplete(page: TiffPage, rows: int, what: str) -> DamagedTiffError:

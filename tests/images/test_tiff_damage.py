@@ -115,6 +115,28 @@ class TestEarlyEnd:
         entries[325] = ("I", [len(strip) for strip in strips])
         assert "(damaged after 32 of 90 rows)" in refused(tiff_pages([(entries, strips)]))
 
+    @pytest.mark.parametrize("compression", ["jpeg", "group3", "group4"])
+    def test_strips_that_pillow_decodes_and_that_end_early_are_refused(self, compression):
+        """Pillow fills the rows that are missing."""
+        file = io.BytesIO()
+        picture = PIL.Image.fromarray(GRAY) if compression == "jpeg" else PIL.Image.fromarray(GRAY > 99)
+        picture.save(file, "TIFF", compression=compression)
+        with PIL.Image.open(file) as written:
+            (count,), bits, tables = written.tag_v2[279], written.tag_v2[258][0], written.tag_v2.get(347)
+        strip = file.getvalue()[8 : 8 + count]
+        number = {"jpeg": 7, "group3": 3, "group4": 4}[compression]
+        tags = {256: ("I", [130]), 257: ("I", [90]), 258: ("H", [bits]), 259: ("H", [number]), 278: ("I", [90])}
+        tags |= {347: ("B", list(tables))} if tables else {}
+        whole = announced(1, 1, strip, **{f"t{tag}": value for tag, value in tags.items()})
+        assert load_image(whole).shape == (1, 90, 130)
+        tags[279] = ("I", [len(whole)])
+        outside = announced(1, 1, strip, **{f"t{tag}": value for tag, value in tags.items()})
+        assert "(truncated after 0 of 90 rows)" in refused(outside)
+        if compression == "jpeg":
+            tags[279] = ("I", [count // 2])
+            short = announced(1, 1, strip, **{f"t{tag}": value for tag, value in tags.items()})
+            assert "(truncated: the JPEG from row 0 on has no end)" in refused(short)
+
     @pytest.mark.parametrize("compression", COMPRESSIONS)
     def test_a_file_truncated_anywhere_is_refused_or_read(self, compression, capfd):
         content = tiff(GRAY[:20, :30], rows=6, compression=compression)
