@@ -28,7 +28,7 @@ from functools import cached_property
 import numpy as np
 
 from cnnfx.conv import Window
-from cnnfx.conv.padding import OUTSIDE, source_indices
+from cnnfx.conv.padding import OUTSIDE, pad_axis, source_indices
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
 from cnnfx.system.memory import Workspace
@@ -247,10 +247,8 @@ class PoolingBlocks:
                 d_padded[(channels, *to)] += patches[:, i, j]
 
     def _pad(self, images: Array) -> Array:
-        if not any(map(any, self.pads)):
-            return images
-        mode: dict[str, str] = {"mode": self.window.border}
-        return np.pad(images, ((0, 0), *self.pads, (0, 0)), **mode)  # type: ignore[no-any-return, call-overload]
+        rows = pad_axis(images, 1, *self.pads[0], self.window.border)
+        return pad_axis(rows, 2, *self.pads[1], self.window.border)
 
     def unpad_gradient(self, d_padded: Array) -> Array:
         """Return the gradient of the images `(C, H, W, N)`, given the gradient of the padded images.

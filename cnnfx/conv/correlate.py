@@ -62,7 +62,8 @@ def correlate(
         ((top, bottom), (left, right)).
     border : str
         The values of the padding: "constant" (zeros), "edge", "reflect", "symmetric" or "wrap", as in `numpy.pad`, or
-        an alias in `cnnfx.conv.geometry.BORDERS`.
+        an alias in `cnnfx.conv.geometry.BORDERS`. Padding that is wider than the image mirrors or repeats it several
+        times.
     groups : int
         Number of equal groups into which the input channels and the filters are divided. Each filter reads only the
         channels of its group.

@@ -39,7 +39,8 @@ BORDERS = {
 """The border modes of ``numpy.pad``, and the names of the same modes in OpenCV, SciPy and PyTorch.
 
 "reflect" does not repeat the edge pixel, as in NumPy and PyTorch. OpenCV's BORDER_REFLECT and SciPy's "reflect" repeat
-the edge pixel; this mode is "symmetric" here.
+the edge pixel; this mode is "symmetric" here. Images that are smaller than the padding are mirrored repeatedly, as NumPy
+and SciPy do.
 """
 
 MAX_SIZE = 10**9
@@ -108,13 +109,12 @@ class Window(NamedTuple):
         Raises
         ------
         ArgumentError
-            If the kernel is larger than the padded image, or the image is too small for the border mode.
+            If the kernel is larger than the padded image.
         """
         pads, extent = self.pads(size), self.extent
         padded = size[0] + sum(pads[0]), size[1] + sum(pads[1])
         if padded[0] < extent[0] or padded[1] < extent[1]:
             raise ArgumentError(self._too_large_message(size, padded))
-        self._check_border(size, pads)
         return (padded[0] - extent[0]) // self.stride[0] + 1, (padded[1] - extent[1]) // self.stride[1] + 1
 
     def input_rows(self, first: int, last: int, height: int) -> InputRows:
@@ -130,17 +130,6 @@ class Window(NamedTuple):
         kernel = f"kernel of {size_text(self.kernel)}{dilated}"
         image = f"image of {size_text(size)}" + (f" (padded {size_text(padded)})" if padded != size else "")
         return f'{kernel} is larger than the {image}; use a smaller kernel, a larger image or padding="same"'
-
-    def _check_border(self, size: Pair, pads: Pads) -> None:
-        if self.border in ("constant", "edge"):
-            return
-        excluded = 1 if self.border == "reflect" else 0  # the edge pixel
-        for name, length, pad in zip(("rows", "columns"), size, pads, strict=True):
-            if max(pad) > length - excluded:
-                raise ArgumentError(
-                    f'border "{self.border}" can pad an image of {length} {name} by at most {length - excluded}, '
-                    f'not by {max(pad)}; use border "edge" or "constant", or a smaller kernel'
-                )
 
 
 class OutputBlock(NamedTuple):

@@ -38,10 +38,29 @@ def source_indices(length: int, before: int, after: int, border: str) -> NDArray
     -------
     (before + length + after,) array
     """
-    positions = np.arange(length)
+    positions = np.arange(-before, length + after)
     if border == "constant":
-        return np.pad(positions, (before, after), constant_values=OUTSIDE)
-    return np.pad(positions, (before, after), mode=border)  # type: ignore[no-any-return, call-overload]
+        return np.where((positions >= 0) & (positions < length), positions, OUTSIDE)
+    if border == "edge":
+        return np.clip(positions, 0, length - 1)
+    if border == "wrap":
+        return positions % length
+    if border == "symmetric":  # mirrored with the edge pixel, as often as the padding is wider than the image
+        mirrored = positions % (2 * length)
+        return np.minimum(mirrored, 2 * length - 1 - mirrored)
+    mirrored = positions % max(1, 2 * (length - 1))  # "reflect": without the edge pixel
+    return np.minimum(mirrored, 2 * (length - 1) - mirrored)
+
+
+def pad_axis(values: Array, axis: int, before: int, after: int, border: str) -> Array:
+    """Return `values` with padding along one axis."""
+    if not before and not after:
+        return values
+    if border == "constant":
+        pads = [(0, 0)] * values.ndim
+        pads[axis] = before, after
+        return np.pad(values, pads)
+    return values.take(source_indices(values.shape[axis], before, after, border), axis)
 
 
 class Overlap(NamedTuple):

@@ -337,16 +337,6 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
             "kernel of 9×3 (dilated 17×5) is larger than the image of 12×10 (padded 14×10); "
             'use a smaller kernel, a larger image or padding="same"',
         ),
-        (
-            {"padding": 10, "border": "reflect"},
-            'border "reflect" can pad an image of 10 rows by at most 9, not by 10; '
-            'use border "edge" or "constant", or a smaller kernel',
-        ),
-        (
-            {"padding": (0, 13), "border": "wrap"},
-            'border "wrap" can pad an image of 12 columns by at most 12, not by 13; '
-            'use border "edge" or "constant", or a smaller kernel',
-        ),
         ({"image": np.zeros(12)}, "image must have the shape (H, W), (C, H, W) or (N, C, H, W), not (12,)"),
         (
             {"image": np.zeros((10, 12))},

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from cnnfx.conv import BORDERS, InputRows, correlate, window
+from cnnfx.conv.padding import OUTSIDE, pad_axis, source_indices
 
 
 def test_arguments_become_pairs_and_equal_arguments_the_same_window():
@@ -75,12 +77,34 @@ def test_border_modes_are_those_of_numpy_pad(border):
     np.testing.assert_array_equal(correlate(image, weights, padding=pads, border=border), correlate(padded, weights))
 
 
-@pytest.mark.parametrize("border", ["constant", "edge"])
-def test_padding_may_be_larger_than_the_image(border):
-    image, weights = np.random.default_rng(0).random((1, 3, 2)), np.ones((1, 1, 2, 2))
-    padded = np.pad(image, ((0, 0), (8, 9), (7, 10)), mode=border)
-    maps = correlate(image, weights, padding=((8, 9), (7, 10)), border=border)
-    np.testing.assert_allclose(maps, correlate(padded, weights))
+SCIPY_BORDERS = {
+    "constant": "constant",
+    "edge": "nearest",
+    "reflect": "mirror",
+    "symmetric": "grid-mirror",
+    "wrap": "grid-wrap",
+}
+
+
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("size", [(3, 2), (1, 4), (1, 1), (2, 5)])
+def test_padding_may_be_several_times_larger_than_the_image(border, size):
+    random = np.random.default_rng(0)
+    image, column, row = random.random(size), random.random(23), random.random(27)
+    expected = ndimage.correlate1d(image, column, 0, mode=SCIPY_BORDERS[border])
+    expected = ndimage.correlate1d(expected, row, 1, mode=SCIPY_BORDERS[border])
+    maps = correlate(image, np.outer(column, row), padding="same", border=border)
+    np.testing.assert_allclose(maps, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize(("length", "before", "after"), [(1, 3, 2), (2, 9, 8), (3, 10, 1), (7, 6, 7), (5, 0, 31)])
+def test_the_pixels_of_the_padding_are_those_of_numpy(border, length, before, after):
+    values = np.arange(1, length + 1)
+    padded = np.pad(values, (before, after), mode=border)
+    sources = source_indices(length, before, after, border)
+    np.testing.assert_array_equal(np.where(sources == OUTSIDE, 0, values[sources]), padded)
+    np.testing.assert_array_equal(pad_axis(values[np.newaxis], 1, before, after, border), [padded])
 
 
 @pytest.mark.parametrize(

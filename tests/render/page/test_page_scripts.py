@@ -161,7 +161,7 @@ def test_a_channel_with_zero_weights_is_not_in_the_receptive_field():
 
 @pytest.mark.parametrize("border", BORDERS)
 def test_source_indexes_of_the_padding_are_those_of_python(border):
-    sizes = [(length, before, after) for length in (2, 3, 5) for before in (0, 1) for after in (0, 1)]
+    sizes = [(length, before, after) for length in (1, 2, 3, 5) for before in (0, 1, 14) for after in (0, 1, 9)]
     found = run_in_node("return given[0].map((size) => Array.from(sourceIndexes(...size, given[1])));", [sizes, border])
     assert found == [source_indices(*size, border).tolist() for size in sizes]
 
