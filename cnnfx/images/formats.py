@@ -69,7 +69,6 @@ READ_FORMATS = (
     FileFormat("SGI", rb"\x01\xda[\0\x01][\x01\x02]", "Sgi"),
     ICO,
     PSD,
-    FileFormat("XBM", rb"#define \S{1,40}_width", "Xbm"),
     FileFormat("PCX", rb"\n[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]", "Pcx"),
     BMP,
     TGA,
@@ -85,6 +84,7 @@ OTHER_FORMATS = (
     FileFormat("GIMP (XCF)", rb"gimp xcf", advice=TO_PNG),
     FileFormat("OpenEXR", rb"v/1\x01", advice=TO_FLOATS),
     FileFormat("Radiance HDR", rb"#\?(?:RADIANCE|RGBE)", advice=TO_FLOATS),
+    FileFormat("XBM", rb"#define \S{1,40}_width", advice=TO_PNG),
     FileFormat("XPM", rb"/\* XPM \*/", advice=TO_PNG),
     FileFormat("MNG or JNG", rb"\x8a[MJ]NG", advice=TO_PNG),
     FileFormat("DjVu", rb"AT&TFORM", advice=TO_PNG),
@@ -114,7 +114,7 @@ OTHER_FORMATS = (
     FileFormat("MATLAB", rb"MATLAB 5", advice="Save its numbers as .npy, such as with scipy.io.loadmat."),
     FileFormat("Parquet", rb"PAR1", advice=TO_NPY),
     FileFormat("a pickle", rb"\x80[\x02-\x05][\x80-\x95c}\](]", advice=(
-        "Pickles can run programs, so they are not read. Save its numbers as .npy with NumPy."
+        "It could run a program; save its numbers as .npy with NumPy."
     )),
     FileFormat("gzip", rb"\x1f\x8b", advice="Unpack it, such as with gunzip."),
     FileFormat("bzip2", rb"BZh[1-9]", advice="Unpack it, such as with bunzip2."),
@@ -134,7 +134,7 @@ PICTURE_EXTENSIONS = {
     ".pnm": NETPBM.name, ".pam": NETPBM.name, ".pfm": PFM.name, ".avif": "AVIF", ".avifs": "AVIF",
     ".jp2": "JPEG 2000", ".j2k": "JPEG 2000", ".j2c": "JPEG 2000", ".jpc": "JPEG 2000", ".jpx": "JPEG 2000",
     ".jpf": "JPEG 2000", ".tga": TGA.name, ".icb": TGA.name, ".vda": TGA.name, ".vst": TGA.name, ".qoi": "QOI",
-    ".pcx": "PCX", ".ico": "ICO", ".psd": "Photoshop (PSD)", ".xbm": "XBM", ".sgi": "SGI",
+    ".pcx": "PCX", ".ico": "ICO", ".psd": "Photoshop (PSD)", ".sgi": "SGI",
 }  # fmt: skip
 """The usual extensions of pictures that are read, each with the name of its format."""
 DIB_START = rb"[\x0c\x28\x40\x6c\x7c]\0\0\0.{8}\x01\0[\x01\x04\x08\x10\x18\x20]\0"

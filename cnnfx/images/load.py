@@ -75,7 +75,7 @@ def load_image(
     ----------
     source : path, or bytes
         A picture (PNG, JPEG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM, PFM, AVIF, JPEG 2000, ICO, PSD, TGA, QOI, PCX,
-        SGI, XBM), or an array of numbers (`.npy`, `.npz`, `.csv`) of shape (W,), (H, W), (C, H, W) or (H, W, C); see
+        SGI), or an array of numbers (`.npy`, `.npz`, `.csv`) of shape (W,), (H, W), (C, H, W) or (H, W, C); see
         `as_image`. The kind is detected from the content.
     channels : "auto", "gray" or "rgb"
         The channels of a picture. "auto": one if the picture is gray, else red, green and blue; "gray": the luma (Rec.
