@@ -92,6 +92,14 @@ class Image:
         """The value of white if the values are integers, 255 or 65535; None for floats."""
         return None if self.values.dtype == np.float32 else int(np.iinfo(self.values.dtype).max)
 
+    @property
+    def has_own_range(self) -> bool:
+        """Whether it is drawn from its smallest value to its largest, not from 0 to 1.
+
+        So are numbers that are no brightness, and pixels of 16 bits, of which cameras often use a small part.
+        """
+        return self.is_array or self.values.dtype == np.uint16
+
     def pixels(self, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
         """Return the rows ``first:last`` (by default to the end) as float32 `(C, rows, W)`, integers not scaled."""
         return self.values[:, first:last].astype(np.float32, copy=False)
@@ -145,13 +153,14 @@ def crop(image: Image, x: int, y: int, width: int, height: int) -> Image:
 def shrink_to_side(image: Image, max_side: int) -> Image:
     """Return the image with at most `max_side` pixels along its longer side, shrunk by box averages, aspect ratio kept.
 
-    A smaller image is returned unchanged. The pixels of a shrunk image are float32 in 0..1.
+    A smaller image is returned unchanged. The pixels of a shrunk image are float32 in 0..1, or uint16 as before.
     """
     _, height, width = image.shape
     if max(height, width) <= max_side:
         return image
     factor = max_side / max(height, width)
-    return replace(image, values=resize(image.floats(), max(1, round(height * factor)), max(1, round(width * factor))))
+    values = image.values if image.values.dtype == np.uint16 else image.floats()
+    return replace(image, values=resize(values, max(1, round(height * factor)), max(1, round(width * factor))))
 
 
 def shrink_to_pixels(image: Image, max_pixels: int) -> Image:

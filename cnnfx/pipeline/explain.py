@@ -61,7 +61,7 @@ class PixelExplanation:
     ) -> str:
         """Return the arithmetic as lines for a terminal, of at most `columns` characters if that is not None."""
         normalization = self.maps.network.input
-        writer = ExplanationWriter(columns, colors, encoding, normalization, not self.image.is_array, colormap)
+        writer = ExplanationWriter(columns, colors, encoding, normalization, not self.image.has_own_range, colormap)
         introduced = introduction(self.maps, self.image.name, self.y, self.x)
         lines = [line for text in introduced for line in writer.wrapped(text)]
         for output in self.outputs:

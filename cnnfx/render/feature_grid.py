@@ -243,7 +243,7 @@ def channel_grids(maps: FeatureMaps, options: GridOptions) -> list[Grid]:
 def input_tiles(image: Image) -> Tiles:
     """Return the image as a tile: in color if it is a picture of three channels, otherwise the mean of its channels.
 
-    An array is drawn from its smallest finite value (black) to its largest (white).
+    An array, or a picture of 16 bits, is drawn from its smallest finite value (black) to its largest (white).
     """
 
     def rows(_first: int, _last: int, top: int, bottom: int) -> Levels:
@@ -255,7 +255,7 @@ def input_tiles(image: Image) -> Tiles:
     has_nonfinite = False
     color = image.shape[0] == 3 and not image.is_array
     scale = linear_scale("none", 0, 1)
-    if image.is_array:
+    if image.has_own_range:
         values = image.floats()
         finite = values[np.isfinite(values)]
         if finite.size:
@@ -266,10 +266,11 @@ def input_tiles(image: Image) -> Tiles:
 
 def channel_mean(values: NDArray[Any]) -> NDArray[Any]:
     """Return the mean `(H, W)` of channels `(C, H, W)`, in float64 since their sum may be too large for float32."""
-    if len(values) == 1:
-        return values[0]
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        return values.mean(axis=0, dtype=np.float64)
+    mean: NDArray[Any] = values[0]
+    if len(values) > 1:
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            mean = values.mean(axis=0, dtype=np.float64)
+    return mean
 
 
 class ShownMaps:

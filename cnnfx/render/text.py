@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
@@ -45,7 +46,10 @@ def draw_text(text: str, size: int, width: int | None = None) -> NDArray[np.uint
 
     shown = escape(text) if width is None else shorten(text, size, width)
     canvas = Image.new("L", (text_width(shown, size) if width is None else width, line_height(size)), BACKGROUND)
-    ImageDraw.Draw(canvas).text((0, round(size * 0.08)), shown, fill=TEXT_LEVEL, font=_font(size))
+    top = round(size * 0.08)
+    if not shown.isascii():
+        top = max(top, -math.floor(_font(size).getbbox(shown)[1]))  # capitals with two accents begin above the line
+    ImageDraw.Draw(canvas).text((0, top), shown, fill=TEXT_LEVEL, font=_font(size))
     drawn = np.asarray(canvas)
     drawn.flags.writeable = False
     return drawn

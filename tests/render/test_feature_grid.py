@@ -326,3 +326,35 @@ def test_depthwise_filters_are_not_laid_out_in_a_row_for_each_group() -> None:
     maps = FeatureMaps(Network((Layer(conv, tuple(map(str, range(12)))),)), image)
     grid = feature_grid(image, [(1, maps)], GridOptions())
     assert grid.width > grid.height
+
+
+OWN_RANGES = {
+    "16 bits": np.uint16([[[600, 1000, 1400]]]),
+    "floats": np.float32([[[-3, 0, 3]]]),
+    "heights": np.float32([[[1300, 1500, 1700]]]),
+}
+
+
+@pytest.mark.parametrize("kind", OWN_RANGES)
+def test_an_input_that_is_not_of_8_bits_is_drawn_by_its_own_range(kind):
+    values = OWN_RANGES[kind]
+    image = Image("image", values, ("gray",), is_array=values.dtype == np.float32)
+    (picture,) = input_tiles(image).rows(0, 1, 0, 1)
+    assert picture.tolist() == [[0, 128, 255]]
+
+
+def test_the_colors_of_a_picture_of_16_bits_have_a_common_range():
+    values = np.array([[[500, 1500]], [[1000, 1500]], [[500, 1250]]], np.uint16)
+    (picture,) = input_tiles(Image("image", values, ("red", "green", "blue"))).rows(0, 1, 0, 1)
+    assert picture.tolist() == [[[0, 127, 0], [255, 255, 191]]]
+
+
+def test_a_picture_of_8_bits_is_drawn_as_it_is():
+    (picture,) = input_tiles(Image("image", np.uint8([[[60, 100, 140]]]), ("gray",))).rows(0, 1, 0, 1)
+    assert picture.tolist() == [[60, 100, 140]]
+
+
+def test_the_mean_of_channels_of_huge_numbers_is_drawn_without_overflow():
+    values = np.float32([[[3e38, -3e38, 0]]] * 3)
+    (picture,) = input_tiles(Image("image", values, ("a", "b", "c"), is_array=True)).rows(0, 1, 0, 1)
+    assert picture.tolist() == [[255, 0, 128]]

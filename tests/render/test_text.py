@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
+import PIL.ImageDraw
 import PIL.ImageFont
 import pytest
 
@@ -142,3 +144,13 @@ def strings_of_the_code() -> Iterator[str]:
         for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 yield node.value
+
+
+@pytest.mark.parametrize("size", [13, 20, 28, 40])
+def test_accents_above_capitals_and_descenders_are_not_cut_off(size: int) -> None:
+    font = PIL.ImageFont.truetype(FONTS / TYPEFACE, size, layout_engine=PIL.ImageFont.Layout.BASIC)
+    for text in ("Å", "Ŕ", "Ấ", "Ỗ", "Ǘ", "Ṹ", "ģ", "ç", "Ķ", "Щ", "ψ", "Ộgj"):
+        drawn = draw_text(text, size)
+        tall = PIL.Image.new("L", (drawn.shape[1], 3 * size), BACKGROUND)
+        PIL.ImageDraw.Draw(tall).text((0, size), text, fill=0, font=font)
+        assert (drawn < 255).any(axis=1).sum() == (np.asarray(tall) < 255).any(axis=1).sum(), text

@@ -39,17 +39,18 @@ function drawMap(maps, channel, scale, table) {
   return drawPixels(maps.width, maps.height, (index) => colorOf(scale, maps.values[start + index], table));
 }
 
-/** Return the linear scale of the input: 0..1 for pictures, from the smallest to the largest value for arrays. */
-function inputScale(image, isArray) {
-  if (!isArray) return linearScale("none", 0, 1);
+/** Return the linear scale of the input: 0..1, or from the smallest to the largest value if it has a range of its own.
+ */
+function inputScale(image, hasOwnRange) {
+  if (!hasOwnRange) return linearScale("none", 0, 1);
   const ranges = channelRanges(image);
   return linearScale("minmax", Math.min(...ranges.map(({ low }) => low)), Math.max(...ranges.map(({ high }) => high)));
 }
 
 /** Return the input as a canvas: in color if it is a picture of three channels, otherwise the mean of its channels. */
-function drawInput(image, isArray) {
+function drawInput(image, isArray, hasOwnRange) {
   const size = image.height * image.width;
-  const scale = inputScale(image, isArray);
+  const scale = inputScale(image, hasOwnRange);
   const { values, channels } = image;
   if (channels === 3 && !isArray) {
     return drawPixels(image.width, image.height, (index) =>

@@ -51,6 +51,7 @@ def page_data(contents: PageContents, image: Image, color_scale: ColorScale, max
             "name": image.file_name,
             "channels": image.channel_names,
             "isArray": image.is_array,
+            "hasOwnRange": image.has_own_range,
             "pixels": pack_array(image.values),
         },
         "colorScale": asdict(color_scale),

@@ -179,12 +179,12 @@ function describeInputChannel(page, layer, channel) {
 }
 
 function explainInput(page, row, column, position) {
-  const { image, channels: names, isPicture } = page.source;
+  const { image, channels: names, hasOwnRange } = page.source;
   const values = names.map((_, channel) => valueAt(image, channel, row, column));
   const what = names.length > 1 ? `Values of the channels ${names.join(", ")}` : "The value of this pixel";
   byId("where").replaceChildren(createElement("strong", {}, "input"), `, ${position}`);
   byId("value").replaceChildren(...values.map(largeNumber));
-  byId("sum").replaceChildren(createElement("p", {}, what, isPicture ? "; 0 is black, 1 is white." : "."));
+  byId("sum").replaceChildren(createElement("p", {}, what, hasOwnRange ? "." : "; 0 is black, 1 is white."));
   announce(`input, ${position}: ${values.map((value) => numberText(value)).join(", ")}`);
 }
 

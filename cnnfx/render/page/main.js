@@ -37,7 +37,7 @@ const page = {
     createImageInput(this);
   },
 
-  /** Show an input, { image, title, channels, isPicture, isDrawing, notes }, and its maps. */
+  /** Show an input, { image, title, channels, isPicture, hasOwnRange, isDrawing, notes }, and its maps. */
   show(source) {
     this.source = source;
     describeInput(this);
@@ -83,7 +83,7 @@ const page = {
 
   /** Draw all maps in the current color scale. */
   draw() {
-    const { image, isPicture } = this.source;
+    const { image, isPicture, hasOwnRange } = this.source;
     const { scope, limits } = this.colorScale;
     const colorScale = { ...this.colorScale, limits: scope === "fixed" ? limits : null };
     this.scales = this.maps.map((maps, number) => {
@@ -91,8 +91,8 @@ const page = {
       const { nonNegative } = this.network.layers[number - 1];
       return linearScales(maps, this.ranges[number], colorScale, nonNegative);
     });
-    this.inputScale = inputScale(image, !isPicture);
-    this.views[0][0].show(image.width, image.height, drawInput(image, !isPicture));
+    this.inputScale = inputScale(image, hasOwnRange);
+    this.views[0][0].show(image.width, image.height, drawInput(image, !isPicture, hasOwnRange));
     for (const view of this.views.slice(1).flat()) {
       const maps = this.maps[view.layer];
       const scale = this.scales[view.layer][view.channel];
@@ -187,8 +187,8 @@ async function start() {
   byId("fallback-note").hidden = true;
   const data = JSON.parse(byId("data").textContent);
   const network = readNetwork(data.network);
-  const { name, channels, isArray } = data.image;
-  const source = { image: readImage(data.image), title: name, channels, isPicture: !isArray, notes: [] };
+  const { name, channels, isArray, hasOwnRange } = data.image;
+  const source = { image: readImage(data.image), title: name, channels, isPicture: !isArray, hasOwnRange, notes: [] };
   const maps = await finishInSlices(forward(network, source.image));
   page.start(data, network, source);
   byId("live").hidden = false;

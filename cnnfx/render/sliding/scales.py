@@ -20,19 +20,21 @@ LIGHT_LEVEL = 190
 def input_scale(image: Image, sliding: SlidingWindow) -> LinearScale:
     """Return the scale that maps input values to levels, the same for all channels.
 
-    A picture is drawn from 0 to 1, an array from its smallest value or 0 to its largest or 0, and the output of the
-    layer below as the output of the layer itself.
+    A picture is drawn from 0 to 1, an array or a picture of 16 bits from its smallest value to its largest, a
+    normalized image from its smallest value or 0, and the output of the layer below as the output of the layer itself.
     """
     network = sliding.maps.network
     sources = network.sources(len(network.layers))
-    if sources == (0,) and not network.input.normalizes and not image.is_array:
+    if sources == (0,) and not network.input.normalizes and not image.has_own_range:
         return linear_scale("none", 0, 1)
     ranges = [channel.range for channel in channel_statistics([(0, sliding.inputs)])]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if 0 not in sources:
         non_negative = all(all(network.non_negative(source)) for source in sources)
         return linear_scale("auto", low, high, non_negative=non_negative)
-    return linear_scale("minmax", min(low, 0), max(high, 0))
+    if network.input.normalizes:
+        low, high = min(low, 0), max(high, 0)
+    return linear_scale("minmax", low, high)
 
 
 def output_scales(color_scale: ColorScale, channels: Sequence[OutputChannel]) -> list[LinearScale]:

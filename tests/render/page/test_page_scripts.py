@@ -19,6 +19,7 @@ from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Activation, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.render.color import COLORMAPS, NORMALIZATIONS, ColorScale, color_table, linear_scale
+from cnnfx.render.feature_grid import input_tiles
 from cnnfx.render.page.data import pack_array
 from tests.render.page.page_helpers import BORDERS, page_data_of, random_case, run_in_node
 
@@ -380,3 +381,14 @@ def test_a_sum_that_is_only_rounding_errors_is_explained_as_zero():
     computed, *explained = run_in_node(body, page_data_of(network, image))
     assert computed != 0
     assert explained == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_the_input_is_drawn_in_the_levels_of_the_pictures(dtype):
+    values = np.array([[[60, 100], [140, 61]]], dtype)
+    image = Image("image", values, ("gray",), is_array=dtype == "f4")
+    body = """const image = readImage(given.image), scale = inputScale(image, given.image.hasOwnRange);
+              return Array.from(image.values, (value) => levelOf(scale, value));"""
+    found = run_in_node(body, page_data_of(cnnfx.load_network("identity").bind(("gray",)), image))
+    (picture,) = input_tiles(image).rows(0, 1, 0, 2)
+    assert found == picture.ravel().tolist()
