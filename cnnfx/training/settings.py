@@ -59,6 +59,8 @@ class TrainingSettings:
         for name, value in (("decay", self.decay), ("smoothness", self.smoothness)):
             if not 0 <= value < math.inf:
                 raise ArgumentError(f"{name} must be at least 0, not {value!r}.")
+        if len(self.betas) != 2:
+            raise ArgumentError(f"betas must be two numbers, not {len(self.betas)}.")
         for name, value in (("smoothing", self.smoothing), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= value < 1:
                 raise ArgumentError(f"{name} must be at least 0 and less than 1, not {value!r}.")
