@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import CnnfxError, FileError
-from cnnfx.system.limits import MAX_CLASSES, check_limit
+from cnnfx.system.limits import MAX_CLASSES, MAX_DATASET_BYTES, check_limit
 from cnnfx.system.text import printable_names
 
 Images = NDArray[np.uint8]
@@ -18,10 +18,6 @@ Labels = NDArray[np.int64]
 Progress = Callable[[str, int, int | None], None]
 """Called with the name of what is loaded, the amount loaded so far, and the total amount, or None if it is unknown."""
 
-MAX_BYTES = 2**31
-"""The most bytes of images of a dataset, in memory."""
-MAX_LABEL = 10_000
-"""The largest label; a file with a larger one is refused as damaged."""
 MAX_NAMED_FILES = 10
 """The most unreadable files that a message names."""
 
@@ -175,11 +171,11 @@ def as_fractions(images: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def check_memory(name: str, count: int, image_bytes: int) -> None:
-    """Raise `FileError` if `count` images of `image_bytes` bytes each exceed `MAX_BYTES`."""
-    if count * image_bytes > MAX_BYTES:
+    """Raise `FileError` if `count` images of `image_bytes` bytes each exceed `MAX_DATASET_BYTES`."""
+    if count * image_bytes > MAX_DATASET_BYTES:
         raise FileError(
             f"{name}: it declares {count} images of {image_bytes} bytes, {count * image_bytes / 2**30:.1f} GiB in all; "
-            f"the limit is {MAX_BYTES / 2**30:.0f} GiB. The file is damaged, or the dataset is too large."
+            f"the limit is {MAX_DATASET_BYTES / 2**30:.0f} GiB. The file is damaged, or the dataset is too large."
         )
 
 

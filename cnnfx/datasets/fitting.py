@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.datasets.dataset import check_memory
 from cnnfx.datasets.digit_preprocessing import IMAGE_SIDE, fit_digit, have_mnist_format, is_photograph
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
@@ -105,6 +107,8 @@ def fit_images(
     ------
     ArgumentError
         If values are not in 0..1.
+    FileError
+        If resized images need too much memory.
     """
     if shape is None or not len(images):
         return images, ()
@@ -119,6 +123,7 @@ def fit_images(
         changed = np.arange(0 if is_size_kept else len(images))
     if not len(changed):
         return images, ()
+    check_memory(name, len(images), math.prod(shape) * images.itemsize)
     names = {1: GRAY_NAMES, 3: RGB_NAMES}.get(shape[0], tuple(map(str, range(shape[0]))))
     fitted = images.copy() if is_size_kept else np.empty((len(images), *shape), images.dtype)
     for index in changed:

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.datasets.dataset import (
-    MAX_LABEL,
     Dataset,
     Labels,
     alike_pixels,
@@ -31,6 +30,7 @@ from cnnfx.datasets.dataset import (
     renumbered,
 )
 from cnnfx.errors import FileError
+from cnnfx.system.limits import MAX_LABEL, MAX_MAPPING_BYTES
 
 GZIP_SIGNATURE = b"\x1f\x8b"
 """The first bytes of a gzip file."""
@@ -40,8 +40,6 @@ UINT8 = 8
 """The code of unsigned bytes in the magic number."""
 VALUE_TYPES = {UINT8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """The types of values by their codes in the magic number."""
-MAX_MAPPING_BYTES = 100_000
-"""The most bytes that are read of a mapping of labels to characters."""
 MAX_CODE_DIGITS = 9
 """The most digits of a number in such a mapping."""
 CONTENTS = {3: "images", 1: "labels"}
@@ -101,7 +99,7 @@ def find_idx_folders(folder: Path) -> list[Path]:
     FileError
         If a folder cannot be read.
     """
-    folders = [folder / name for name in sorted(os.listdir(folder)) if (folder / name).is_dir()]
+    folders = [folder / name for name in reversed(_listed(folder)) if (folder / name).is_dir()]
     raw = [each / "raw" for each in folders if (each / "raw").is_dir()]
     return [each for each in (*folders, *raw) if find_idx(each)]
 

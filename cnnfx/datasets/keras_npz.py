@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.datasets.dataset import (
-    MAX_LABEL,
     Dataset,
     Labels,
     alike_pixels,
@@ -19,6 +18,7 @@ from cnnfx.datasets.dataset import (
     renumbered,
 )
 from cnnfx.errors import FileError
+from cnnfx.system.limits import MAX_LABEL
 from cnnfx.system.npz import CompressionError, NpzError, NpzReader, read_header, read_values
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")

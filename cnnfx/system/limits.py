@@ -38,6 +38,12 @@ MAX_ALL_CHANNELS = 1_000_000
 """The most output channels of all layers of a file together, those that join others included."""
 MAX_CLASSES = 65_536
 """The most classes of a network or a data set."""
+MAX_DATASET_BYTES = 2**31
+"""The most bytes of the images of a data set, in memory."""
+MAX_LABEL = 10_000
+"""The largest label of an image in an IDX or Keras file."""
+MAX_MAPPING_BYTES = 100_000
+"""The most bytes that are read of a mapping of labels to characters beside EMNIST's files."""
 MAX_KERNEL_NUMBERS = 65_536
 """The most numbers of a kernel typed as text."""
 MAX_KERNEL_CHARACTERS = 1_000_000

@@ -125,7 +125,7 @@ def test_no_memory_is_allocated_for_more_than_the_file_can_hold(monkeypatch):
     monkeypatch.setattr(np, "empty", lambda *_: pytest.fail("memory was allocated"))
     data = gzip.compress(struct.pack(">4B3I", 0, 0, 8, 3, 1000, 1000, 1000) + bytes(1000))
     assert error_message(data) == f"f: it is truncated: it holds fewer bytes than its header says. {ADVICE}"
-    monkeypatch.setattr(dataset, "MAX_BYTES", 10**6)
+    monkeypatch.setattr(dataset, "MAX_DATASET_BYTES", 10**6)
     assert "the limit is 0 GiB" in error_message(data)
 
 

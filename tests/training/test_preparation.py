@@ -176,6 +176,18 @@ def test_single_digits_that_differ_from_the_others_are_fitted_in_training_as_in_
         assert pixels.tobytes() in read
 
 
+def test_a_run_on_class_folders_is_resumed_with_the_same_pixels(tmp_path) -> None:
+    folder = write_digits(tmp_path / "digits")
+    upright(255 - large(SEVEN), folder / "0" / "00.png")
+    upright(np.zeros((40, 40), np.uint8), folder / "1" / "00.png")
+    trainer = start_run(small_arch(), load_dataset(folder), TINY, limit_batch=True)
+    trainer.save(tmp_path / "model.npz")
+    data = load_model_data(load_model(tmp_path / "model.npz"), str(folder))
+    resumed = Trainer.resume(tmp_path / "model.npz", data.train, data.test)
+    np.testing.assert_array_equal(resumed.data.images, trainer.data.images)
+    np.testing.assert_array_equal(resumed.test.images, trainer.test.images)
+
+
 def test_images_of_an_array_are_fitted_as_single_ones() -> None:
     digits = draw_digits([*range(10)] * 4, seed=3)
     digits[5] = np.roll(digits[5], 5, axis=2)
