@@ -137,10 +137,15 @@ def test_a_wrong_normalization_in_a_file_of_an_earlier_format_is_refused(saved, 
 
 
 @pytest.mark.parametrize(
-    ("classes", "side", "fit"),
-    [("0123456789", 28, "digit"), ("0123456789", 27, "squash"), ("abcdefghij", 28, "squash")],
+    ("classes", "side", "mean", "fit"),
+    [
+        ("0123456789", 28, 0.13, "digit"),
+        ("0123456789", 28, 0.9, "squash"),  # dark on light
+        ("0123456789", 27, 0.13, "squash"),
+        ("abcdefghij", 28, 0.13, "squash"),
+    ],
 )
-def test_models_of_digits_are_recognized_in_files_of_earlier_formats_only(path, classes, side, fit) -> None:
+def test_models_of_digits_are_recognized_in_files_of_earlier_formats_only(path, classes, side, mean, fit) -> None:
     layer = Layer(Conv(floats(1, 1, side, side), floats(1)), ("a",))
     network = Network(
         (layer,), classes=tuple(classes), head=Dense(floats(10, 1), floats(10), (1, 1, 1)),
@@ -148,7 +153,7 @@ def test_models_of_digits_are_recognized_in_files_of_earlier_formats_only(path, 
     )  # fmt: skip
     save_model(path, network)
     assert load_model(path).input.fit == "squash"
-    rewrite(path, to_format(2))
+    rewrite(path, to_format(2, mean))
     assert load_model(path).input.fit == fit
 
 
@@ -358,6 +363,24 @@ def test_the_description_of_the_run_is_checked(saved, path, run, message) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"format": 1}', "null", '{"format": 1' + "0" * 5000 + "}"])
+def test_a_layer_above_the_dense_one_is_refused(saved, path) -> None:
+    rewrite(path, lambda meta: meta["layers"].append({**meta["layers"][0], "kind": "maps", "filters": []}))
+    assert refusal(path) == (
+        f"{path}: its meta does not describe a network: a layer follows the dense one. The file is damaged, or not a "
+        "model."
+    )
+
+
+def test_a_background_is_kept_and_checked(saved, path) -> None:
+    rewrite(path, preprocessing(background="#123456"))
+    network = load_model(path)
+    assert network.input.background == "#123456"
+    save_model(path, network)
+    assert load_model(path).input == network.input
+    rewrite(path, preprocessing(background=3))
+    assert "background of the input: 3; the name of a color is needed" in refusal(path)
+
+
 def test_a_meta_that_is_not_json_is_refused(saved, path, text) -> None:
     np.savez(path, **{**parts(path), "meta": np.array(text)})
     assert refusal(path).startswith(f"{path}: ")
