@@ -362,7 +362,6 @@ def test_the_description_of_the_run_is_checked(saved, path, run, message) -> Non
         assert ".." not in refusal(path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"format": 1}', "null", '{"format": 1' + "0" * 5000 + "}"])
 def test_a_layer_above_the_dense_one_is_refused(saved, path) -> None:
     rewrite(path, lambda meta: meta["layers"].append({**meta["layers"][0], "kind": "maps", "filters": []}))
     assert refusal(path) == (
@@ -381,6 +380,7 @@ def test_a_background_is_kept_and_checked(saved, path) -> None:
     assert "background of the input: 3; the name of a color is needed" in refusal(path)
 
 
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"format": 1}', "null", '{"format": 1' + "0" * 5000 + "}"])
 def test_a_meta_that_is_not_json_is_refused(saved, path, text) -> None:
     np.savez(path, **{**parts(path), "meta": np.array(text)})
     assert refusal(path).startswith(f"{path}: ")
