@@ -12,6 +12,10 @@ from cnnfx.features.images import ImageSource, Peaks, reads_whole_images
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box, receptive_field
+from cnnfx.nn.rounding import rounding_errors
+
+MAX_ROUNDING_ERROR = 1e-4
+"""Larger bounds are those of deep networks, far larger than the errors."""
 
 
 class TopActivation(NamedTuple):
@@ -63,7 +67,7 @@ def find_top_activations(
     images : ImageSource
     count : int
         The most activations of each channel, at most one in each image. Images in which all activations of a channel
-        are zero or less are left out.
+        are zero or less, or nothing but rounding errors, are left out.
     progress : callable, optional
         Called with the number of images searched so far.
 
@@ -77,14 +81,25 @@ def find_top_activations(
     ArgumentError
         If the images do not fit the network.
     """
-    above = -np.inf if network.is_classifier else 0.0  # class scores may be negative
     top = None
     for peaks in images.peaks(network):
         top = top or _TopK(count, peaks.values.shape[1])
         top.add(peaks)
         if progress:
             progress(peaks.first + len(peaks.values))
-    return [] if top is None else [top.activations(channel, above) for channel in range(top.channels)]
+    if top is None:
+        return []
+    if network.is_classifier:  # class scores may be negative
+        return [top.activations(channel, -np.inf) for channel in range(top.channels)]
+    return [top.activations(channel, error) for channel, error in enumerate(_rounding_errors(network, images))]
+
+
+def _rounding_errors(network: Network, images: ImageSource) -> list[float]:
+    """Return the bound of the rounding errors of each output channel for images of 0..1; 0 where it is of no use."""
+    largest = network.input.normalized_magnitudes(np.ones(len(images.channel_names)))
+    sources = [network.sources(number) for number in range(1, len(network.layers) + 1)]
+    errors = rounding_errors(network.layers, sources, largest, {})
+    return [error if error <= MAX_ROUNDING_ERROR else 0.0 for error in errors]
 
 
 class _TopK:

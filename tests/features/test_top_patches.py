@@ -171,3 +171,15 @@ def test_scores_of_a_network_without_a_head_are_searched():
     dark, light = find_top_activations(net, ImageArray("images", images), 2)
     assert [(top.activation, top.image) for top in dark] == [(0, 0), (pytest.approx(-0.2), 2)]
     assert [(top.activation, top.image) for top in light] == [(1, 1), (pytest.approx(0.2), 2)]
+
+
+def test_rounding_errors_on_flat_images_are_no_activations():
+    weights = np.random.default_rng(1).normal(size=(1, 1, 3, 3))
+    weights -= weights.mean()
+    flat = np.full((5, 1, 8, 8), 77, np.uint8)
+    source = ImageArray("flat", flat)
+    net = network(layer(np.concatenate([weights, -weights])))
+    assert net.feature_maps(flat.astype("f4") / np.float32(255))[-1].max() > 0
+    assert find_top_activations(net, source, 3) == [[], []]
+    flat[2, 0, 3, 4:] = 90
+    assert {top.image for found in find_top_activations(net, source, 3) for top in found} == {2}
