@@ -37,6 +37,7 @@ from cnnfx.nn.activations import softmax
 from cnnfx.nn.layers import Array, Layer, Pool, Shape
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import AxisField, receptive_field
+from cnnfx.nn.rounding import MAX_RELATIVE_ERROR
 from cnnfx.system.sizes import size_text
 
 Method = Literal["cam", "grad-cam", "occlusion"]
@@ -48,6 +49,8 @@ PATCH_SHARE = 0.15
 """The side of this patch, as a share of that of the image."""
 OCCLUDED_BATCH = 15
 """The most covered images that are classified at a time, which bounds the memory of the feature maps."""
+SCORE_ERROR = 2.0**-17
+"""A smaller change of a score, relative to the largest score, is taken as a rounding error."""
 
 Floats = NDArray[np.floating]
 Progress = Callable[[str, int, int], None]
@@ -287,7 +290,8 @@ def _grad_cam(network: Network, pixels: Array, classes: Sequence[int], layer: in
         d_scores[:, number] = 1
         gradients.backward(d_scores)
         weights = gradients.gradient(layer)[0].sum(axis=(1, 2))  # Z times the mean
-        found.append(np.maximum(np.tensordot(weights, maps, axes=1), 0))
+        sums, magnitudes = np.tensordot(weights, maps, axes=1), np.tensordot(np.abs(weights), np.abs(maps), axes=1)
+        found.append(np.where(sums > MAX_RELATIVE_ERROR * magnitudes, sums, 0))
     rows, columns = _centers(network, pixels.shape, layer, maps.shape)
     return _Found("grad-cam", layer, None, np.stack(found), rows, columns)
 
@@ -353,6 +357,7 @@ def _occlusion(
         if progress:
             progress("images", first + len(batch), len(places))
     maps = np.concatenate(falls).T.reshape(len(classes), *counts)
+    maps[np.abs(maps) <= SCORE_ERROR * np.abs(scores).max()] = 0
     return _Found("occlusion", None, (height, width), maps, rows, columns)
 
 

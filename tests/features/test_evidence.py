@@ -216,3 +216,10 @@ def test_occlusion_agrees_roughly_with_activation_maps_of_a_photograph(monkeypat
         at = interpn((cam.rows, cam.columns), values, (rows, columns), bounds_error=False, fill_value=None)
         assert np.corrcoef(at.ravel(), falls.ravel())[0, 1] > 0.4
         assert at[falls >= np.quantile(falls, 0.9)].mean() > 1.1 * at.mean()
+
+
+def test_covering_a_flat_image_with_its_own_color_changes_no_score(random) -> None:
+    pixels = np.full((2, 12, 14), 0.5, np.float32)
+    pixels[:, 5:7, 5:7] += np.float32(1e-7)  # the scores differ by rounding only
+    (found,) = find_evidence(dense_head(random), pixels, [1], method="occlusion").classes
+    assert not found.map.any()
