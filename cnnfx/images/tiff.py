@@ -210,8 +210,8 @@ def _read(file: PictureFile, tiff: TiffFile, page: TiffPage) -> Image:
     if is_missing is not None and is_missing.any():
         if page.sample_format != SampleFormat.FLOAT:
             values = as_floats(values)
-            values[:, is_missing] = np.nan
-        count = int(is_missing.sum())
+            np.copyto(values, np.float32(np.nan), where=is_missing)
+        count = int(np.count_nonzero(is_missing))
         subject = "1 pixel has" if count == 1 else f"{count:,} pixels have"
         notes.append(f"{file.name}: {subject} the no-data value {page.no_data:g}, read as NaN.")
     if layout.ignored:
@@ -328,8 +328,12 @@ class _Target:
     def _scale(self, samples: NDArray[Any]) -> NDArray[Any]:
         """Return samples as `dtype`, scaled to its range."""
         if self.dtype == np.float32:
-            scaled = samples if self.maximum == 1 else samples / np.float64(self.maximum)
-            return scaled.astype(np.float32, copy=False)
+            if self.maximum == 1:
+                return samples.astype(np.float32, copy=False)
+            # float32 holds integers of 24 bits, so that their quotients are rounded once and correctly.
+            divisor = np.float32(self.maximum) if self.maximum < 2**24 else np.float64(self.maximum)
+            quotients: NDArray[Any] = samples / divisor
+            return quotients.astype(np.float32, copy=False)
         factor = np.iinfo(self.dtype).max // self.maximum
         return samples if factor == 1 else samples * self.dtype.type(factor)
 

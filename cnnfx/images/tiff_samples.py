@@ -41,6 +41,8 @@ BAND_PIXELS = 2**17
 """Pixels that are converted at a time, about, so that they stay in the cache."""
 LIBTIFF_PIXELS = 2**20
 """Pixels that libtiff decompresses at a time, about, as a call has a price of its own."""
+WHOLE_BITS = (8, 16, 32, 64)
+"""The bits of samples that NumPy has a dtype for."""
 REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 """Each byte with its bits in reverse order."""
 
@@ -73,17 +75,17 @@ def check_kind(page: TiffPage) -> None:
         return
     if page.predictor not in (HORIZONTAL, FLOATING_POINT):
         raise UnsupportedTiffError(f"TIFF with predictor {page.predictor}")
-    if page.bits not in (8, 16, 32, 64) or (page.predictor == FLOATING_POINT and not is_float):
+    if page.bits not in WHOLE_BITS or (page.predictor == FLOATING_POINT and not is_float):
         raise UnsupportedTiffError(f"{kind_text(page)} TIFF with predictor {page.predictor}")
 
 
 def memory_bytes(page: TiffPage, used: int) -> int:
     """Return the memory that `read_bands` takes, or the bytes that it decompresses in all, if these are more."""
-    planes = used if page.is_planar else 1
-    band = planes * page.across * page.chunk_height * page.row_bytes * _band_chunks(page)
-    whole = planes * page.across * page.chunk_height * page.row_bytes * page.down
-    # As bytes, as samples, and converted. Uncompressed strips are read in parts.
-    return max(whole, 3 * min(band, whole))
+    rows_bytes = (used if page.is_planar else 1) * page.across * page.row_bytes
+    whole = rows_bytes * page.chunk_height * page.down
+    band = min(whole, rows_bytes * page.chunk_height * _band_chunks(page))
+    unpacked = band * 8 * _sample_bytes(page.bits) // page.bits
+    return max(whole, 2 * band + unpacked)
 
 
 def read_bands(file: TiffFile, page: TiffPage, used: int) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -314,6 +316,19 @@ def _decompress_by_libtiff(page: TiffPage, contents: list[bytes], heights: list[
 def _to_samples(file: TiffFile, page: TiffPage, content: bytes | NDArray[np.uint8]) -> NDArray[Any]:
     """Return decompressed rows as samples (rows, chunk width, samples)."""
     rows = np.frombuffer(content, np.uint8).reshape(-1, page.row_bytes)
+    band = max(1, BAND_PIXELS // page.chunk_width)
+    if len(rows) <= band or (page.bits in WHOLE_BITS and page.predictor == 1):
+        return _rows_to_samples(file, page, rows)
+    first = _rows_to_samples(file, page, rows[:band])
+    samples = np.empty((len(rows), *first.shape[1:]), first.dtype)
+    samples[:band] = first
+    for top in range(band, len(rows), band):
+        samples[top : top + band] = _rows_to_samples(file, page, rows[top : top + band])
+    return samples
+
+
+def _rows_to_samples(file: TiffFile, page: TiffPage, rows: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return the samples of a part of the rows; see `_to_samples`."""
     samples = 1 if page.is_planar else page.samples
     shape = (len(rows), page.chunk_width, samples)
     predictor = page.predictor if page.compression != UNCOMPRESSED else 1
@@ -323,6 +338,11 @@ def _to_samples(file: TiffFile, page: TiffPage, content: bytes | NDArray[np.uint
     if predictor == HORIZONTAL:
         return _running_sums(numbers.view(f"u{numbers.dtype.itemsize}")).view(numbers.dtype)
     return numbers
+
+
+def _sample_bytes(bits: int) -> int:
+    """Return the bytes of the smallest integer that holds a sample."""
+    return 1 if bits <= 8 else 2 if bits <= 16 else 4 if bits <= 32 else 8
 
 
 def _running_sums(differences: NDArray[Any]) -> NDArray[Any]:
@@ -355,24 +375,39 @@ def _unpack(rows: NDArray[np.uint8], page: TiffPage, order: str) -> NDArray[Any]
     """Return the numbers (rows, row samples) that are packed in rows of bytes, in native byte order."""
     bits = page.bits
     kind = {SampleFormat.SIGNED: "i", SampleFormat.FLOAT: "f"}.get(SampleFormat(page.sample_format), "u")
-    if bits in (8, 16, 32, 64):
+    if bits in WHOLE_BITS:
         numbers = rows.view(f"{order}{kind}{bits // 8}")
         return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
-    size = 1 if bits < 8 else 2 if bits < 16 else 4
-    count = page.row_samples
-    values: NDArray[Any]
+    size, count = _sample_bytes(bits), page.row_samples
     if bits == 24:  # whole bytes, in the byte order of the file
         wide = np.zeros((len(rows), count, 4), np.uint8)
         wide[..., slice(1, 4) if order == ">" else slice(0, 3)] = rows.reshape(len(rows), count, 3)
-        values = wide.view(f"{order}u4")[..., 0].astype(np.uint32)
+        values: NDArray[Any] = wide.view(f"{order}u4")[..., 0].astype(np.uint32)
     elif bits == 1:
         values = np.unpackbits(rows, axis=1, count=count)
     else:
-        # The highest bit of a sample comes first, in any byte order.
-        padded = np.zeros((len(rows), count, 8 * size), np.uint8)
-        padded[..., 8 * size - bits :] = np.unpackbits(rows, axis=1, count=count * bits).reshape(len(rows), count, bits)
-        values = np.packbits(padded, axis=2).view(f">u{size}")[..., 0].astype(f"u{size}")
+        values = _unpack_bits(rows, bits, count)
     if kind == "u":
         return values
     shift = 8 * size - bits
     return (values << shift).view(f"i{size}") >> shift
+
+
+def _unpack_bits(rows: NDArray[np.uint8], bits: int, count: int) -> NDArray[Any]:
+    """Return `count` unsigned integers of 2 to 31 bits from each row, the highest bit first, in any byte order.
+
+    Eight of them take as many bytes as one has bits. So each of the eight is at the same place in all groups of bytes.
+    """
+    groups = -(-count // 8)
+    whole = np.zeros((len(rows), groups * bits), np.uint8)
+    whole[:, : rows.shape[1]] = rows
+    packed = whole.reshape(len(rows), groups, bits)
+    values = np.empty((len(rows), groups, 8), f"u{_sample_bytes(bits)}")
+    for index in range(8):
+        first_byte, skipped = divmod(index * bits, 8)
+        used_bytes = -(-(skipped + bits) // 8)
+        total: NDArray[Any] = packed[..., first_byte].astype(np.uint32 if used_bytes <= 4 else np.uint64)
+        for byte in range(first_byte + 1, first_byte + used_bytes):
+            total = (total << 8) | packed[..., byte]
+        values[..., index] = (total >> (8 * used_bytes - skipped - bits)) & (2**bits - 1)
+    return values.reshape(len(rows), -1)[:, :count]
