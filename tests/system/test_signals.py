@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.cli.commands import COMMAND, SEVEN, environment, wait_until
+from tests.faults.kills import session_processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses the signals of POSIX")
 
@@ -89,14 +90,8 @@ def test_a_signal_ends_worker_processes_and_leaves_nothing(number: signal.Signal
         os.killpg(process.pid, number)
         printed = process.communicate(timeout=30)[1]
     assert (process.returncode, printed) == ENDS[number]
-    wait_until(lambda: not _processes(process.pid))
+    wait_until(lambda: not list(session_processes(process.pid)))
     assert not [name for name in os.listdir("out") if not name.endswith(".png")]
-
-
-def _processes(session: int) -> list[str]:
-    """The processes of a session."""
-    listed = subprocess.run(["ps", "-o", "pid=,stat=", "-s", str(session)], capture_output=True, text=True, check=False)
-    return [line for line in listed.stdout.splitlines() if "Z" not in line]
 
 
 def test_a_signal_while_the_program_starts_prints_no_traceback_of_its_own() -> None:
