@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+MODULES = ("_pocketfft/pypocketfft", "_duccfft/pyduccfft")
+"""The extension module in the folder `fft` of SciPy, and that of SciPy 1.18 and later, with the same functions."""
 DIVIDED = 2
 """pocketfft's number of the normalization that divides by the length, as inverse transforms do."""
 
@@ -64,13 +66,13 @@ def fast_length(least: int) -> int:
 
 @lru_cache(maxsize=1)
 def _library() -> Any:
-    """Return SciPy's module `pypocketfft`, or None if it cannot be used alone."""
+    """Return SciPy's extension module of Fourier transforms, or None if it cannot be used alone."""
     try:
         package = find_spec("scipy")
         folders = [Path(folder) for folder in package.submodule_search_locations or ()] if package else []
-        names = [f"fft/_pocketfft/pypocketfft{suffix}" for suffix in EXTENSION_SUFFIXES]
+        names = [f"fft/{module}{suffix}" for module in MODULES for suffix in EXTENSION_SUFFIXES]
         path = next(path for folder in folders for name in names if (path := folder / name).exists())
-        spec = spec_from_file_location("pypocketfft", path)
+        spec = spec_from_file_location(path.name.partition(".")[0], path)
         assert spec is not None
         assert spec.loader is not None
         module = module_from_spec(spec)

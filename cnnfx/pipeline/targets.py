@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.system.files import atomic_write, missing_folder, write_error
+from cnnfx.system.files import atomic_write, check_folder, write_error
 
 PICTURE_FORMATS = {
     "png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF", "webp": "WEBP",
@@ -80,8 +80,7 @@ class Target(NamedTuple):
                 raise _no_parent(self.path)  # one message before any work, not one for each image after it
         else:
             self._check_file(self.path)
-            if not self.path.parent.is_dir():
-                raise missing_folder(self.path)
+            check_folder(self.path)
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """Open the target as a binary file that appears complete or not at all."""

@@ -105,9 +105,18 @@ def write_error(path: str | os.PathLike[str], error: OSError, failed: str = "it 
     return FileError(f"{path}: {failed}: {reason}.", remedy=remedy)
 
 
-def missing_folder(path: Path) -> FileError:
-    """Return the error about a file whose folder does not exist."""
-    return write_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+def check_folder(path: Path) -> None:
+    """Check that the folder of a file exists.
+
+    Raises
+    ------
+    FileError
+        If it does not, or is no folder.
+    """
+    try:
+        os.stat(os.path.join(path.parent, ""))  # with the separator at the end, a file is an error, too
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def remove_unfinished_files() -> None:

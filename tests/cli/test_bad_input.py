@@ -347,7 +347,7 @@ def test_a_file_larger_than_the_system_allows(format, jobs, tmp_path):
         written(f"in/{name}.png", SEVEN.read_bytes())
     # The interpreter would leave a truncated .pyc file, and report an error whenever the module is imported again.
     limited = "export PYTHONDONTWRITEBYTECODE=1; ulimit -f 1"
-    done = shell(f"{limited}; cnnfx apply in -f edges --scale 4 -o 'out-{{stem}}.{format}' --jobs {jobs}")
+    done = shell(f"{limited}; cnnfx apply in -f edges -o 'out-{{stem}}.{format}' --jobs {jobs}")
     reason = "it cannot be written: the file system does not allow files of this size. Choose another output with -o.\n"
     assert done.stderr.decode() == "".join(f"cnnfx: out-{name}.{format}: {reason}" for name in "ab")
     assert done.returncode == 1

@@ -103,5 +103,6 @@ def test_a_file_beside_the_named_preset_is_suggested(in_a_folder):
     assert refused("show-filters", "own", code=2) == ('cnnfx: there is no preset called "own". Did you mean own.toml?')
     (in_a_folder / "picture.png").touch()
     assert refused("show-filters", "picture.png", code=2) == (
-        'cnnfx: there is no preset called "picture.png". A filter file ends in .toml.'
+        'cnnfx: there is no preset called "picture.png". picture.png is a picture. '
+        "Filters are a preset, a filter file (.toml) or a model (.npz)."
     )

@@ -77,7 +77,7 @@ def test_a_grid_is_saved_as_png_only():
         cnnfx.save_grid("x.jpg", np.zeros((4, 4), np.uint8))
 
 
-@pytest.mark.parametrize("background", [(255, 0, 0), 3, None])
+@pytest.mark.parametrize("background", [(255, 0, 0), 3])
 def test_a_background_that_is_no_text_is_refused(background):
     with pytest.raises(ArgumentError, match="is not a color"):
         cnnfx.load_image(SEVEN, background=background)

@@ -141,7 +141,7 @@ def test_names_with_quotes_and_all_scripts_are_kept_in_a_filter_file(tmp_path, s
     assert_same_filters(Network((replace(layer, filter_names=names),)), seven, tmp_path)
 
 
-def test_characters_that_a_filter_file_cannot_have_become_spaces(seven):
+def test_characters_that_a_filter_file_cannot_have_are_escaped(seven):
     layer = cnnfx.load_network("edges").bind(seven.channel_names).layers[0]
     network = Network((replace(layer, filter_names=("tab\tand\x7f", "b", "c", "d")),))
-    assert 'name = "tab and "' in run_in_node(FILTER_FILE, page_data_of(network, seven))
+    assert 'name = "tab\\\\tand\\\\x7f"' in run_in_node(FILTER_FILE, page_data_of(network, seven))
