@@ -29,6 +29,7 @@ Modules, in reading order: `engine` (processes, limits, reports), `mutations` (n
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -67,9 +68,9 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no target {unknown[0]}; there are {', '.join(TARGETS)}")
     if args.atheris and args.targets:
-        from tests.fuzz.guided import run_atheris
-
-        return run_atheris(args.targets[0], args.runs, args.seed)
+        runs = -1 if args.runs is None else args.runs
+        command = [sys.executable, "-m", "tests.fuzz.guided", args.targets[0], str(args.seed), str(runs)]
+        os.execv(sys.executable, command)  # noqa: S606 # no shell
     targets = [TARGETS[name] for name in ((args.targets or TARGETS) if args.all or args.corpus else args.targets)]
     if not targets:
         parser.error("name a target, or give --all")
