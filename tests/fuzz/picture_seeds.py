@@ -301,31 +301,36 @@ def qoi_seeds() -> list[bytes]:
     ] + list(_all("QOI", [(ramp("RGB"), {}), (ramp("RGBA"), {})]))
 
 
-def dds_seeds() -> list[bytes]:
-    """Return DDS files, plain and with block compressions."""
-    found = list(_all("DDS", [(ramp(mode, 8, 8), {}) for mode in ("L", "LA", "RGB", "RGBA")]))
-    found += list(
-        _all(
-            "DDS",
-            [(ramp("RGBA", 8, 8), {"pixel_format": name}) for name in ("DXT1", "DXT3", "DXT5", "BC2", "BC3", "BC5")],
-        )
-    )
-    for code in (b"BC4U", b"ATI1", b"ATI2", b"BC5S", b"DXT2"):
-        head = (
-            struct.pack("<4sIIIIIII", b"DDS ", 124, 0x1007, 8, 8, 0, 0, 0)
-            + bytes(44)
-            + struct.pack("<II4sIIIII", 32, 4, code, 0, 0, 0, 0, 0)
-            + bytes(20)
-        )
-        found.append(head + bytes(range(64)))
-    for format in (10, 28, 71, 80, 95, 96, 98, 99):
-        head = (
-            struct.pack("<4sIIIIIII", b"DDS ", 124, 0x1007, 8, 8, 0, 0, 0)
-            + bytes(44)
-            + struct.pack("<II4sIIIII", 32, 4, b"DX10", 0, 0, 0, 0, 0)
-            + bytes(20)
-        )
-        found.append(head + struct.pack("<IIIII", format, 3, 0, 1, 0) + bytes(range(256)))
+def ico_seeds() -> list[bytes]:
+    """Return icons of several sizes, as PNG and as bitmaps."""
+    sizes = [(16, 16), (32, 32)]
+    kinds = [({}, "RGBA"), ({"bitmap_format": "bmp"}, "RGBA"), ({"bitmap_format": "bmp"}, "RGB"), ({}, "L"), ({}, "P")]
+    return list(_all("ICO", [(ramp(mode, 32, 32), {"sizes": sizes, **options}) for options, mode in kinds]))
+
+
+def psd_seeds() -> list[bytes]:
+    """Return Photoshop files of several color modes and depths, plain and with run lengths."""
+    found = []
+    for mode, channels, bits in (
+        (1, 1, 8),
+        (3, 3, 8),
+        (3, 4, 8),
+        (4, 4, 8),
+        (2, 1, 8),
+        (0, 1, 1),
+        (1, 1, 16),
+        (9, 3, 8),
+    ):
+        for packed in (0, 1):
+            row = -(-6 * bits // 8)
+            rows = [bytes((line * 29 + at * 13) % 256 for at in range(row)) for line in range(4 * channels)]
+            if packed:
+                rows = [bytes([row - 1]) + line for line in rows]
+            counts = struct.pack(f">{len(rows)}H", *(len(line) for line in rows)) if packed else b""
+            head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, 4, 6, bits, mode)
+            palette = bytes(index % 256 for index in range(768)) if mode == 2 else b""
+            parts = struct.pack(">I", len(palette)) + palette + struct.pack(">IIH", 0, 0, packed)
+            found.append(head + parts + counts + b"".join(rows))
     return found
 
 
@@ -333,6 +338,7 @@ SEEDS: dict[str, tuple[str, Callable[[], list[bytes]]]] = {
     "png": (".png", png_seeds), "jpeg": (".jpg", jpeg_seeds), "gif": (".gif", gif_seeds), "bmp": (".bmp", bmp_seeds),
     "tiff": (".tif", tiff_seeds), "webp": (".webp", webp_seeds), "netpbm": (".pnm", netpbm_seeds),
     "avif": (".avif", avif_seeds), "jpeg2000": (".jp2", jpeg2000_seeds), "tga": (".tga", tga_seeds),
-    "pcx": (".pcx", pcx_seeds), "sgi": (".sgi", sgi_seeds), "qoi": (".qoi", qoi_seeds), "dds": (".dds", dds_seeds),
+    "pcx": (".pcx", pcx_seeds), "sgi": (".sgi", sgi_seeds), "qoi": (".qoi", qoi_seeds),
+    "ico": (".ico", ico_seeds), "psd": (".psd", psd_seeds),
 }  # fmt: skip
 """The ending and the seeds of each format."""

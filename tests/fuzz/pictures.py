@@ -408,7 +408,8 @@ HEADERS = {
     "pcx": "<BBBBHHHHHH",
     "sgi": ">HBBHHHHII",
     "qoi": ">4sIIBB",
-    "dds": "<4sIIIIIII44xIIIIIIIIIIIII",
+    "ico": "<HHHBBBBHHII",
+    "psd": ">4sHHHHHIIHHI",
 }
 """The fields at the start of files, as `struct` has them."""
 
@@ -416,7 +417,7 @@ HEADERS = {
 def header_mutator(layout: str) -> Mutator:
     """Return the mutator of a format whose files begin with these fields."""
     size = struct.calcsize(layout)
-    plain = layout.replace("4s", "4B").replace("44x", "44B")
+    plain = layout.replace("4s", "4B")
     plain = re.sub(r"(\d+)(\w)", lambda match: match[2] * int(match[1]), plain)
 
     def mutate(rng: Random, data: bytes, seeds: Sequence[bytes] = ()) -> bytes:
