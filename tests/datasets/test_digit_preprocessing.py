@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from cnnfx.datasets import draw_digits, fit_digit
-from cnnfx.datasets.digit_preprocessing import _center_of_mass, is_mnist_like, is_photograph
+from cnnfx.datasets.digit_preprocessing import _center_of_mass, have_mnist_format, is_mnist_like, is_photograph
 from cnnfx.errors import ArgumentError
 
 SEVEN = draw_digits([7], seed=1)[0, 0].astype(np.float32) / 255
@@ -96,6 +99,97 @@ def test_drawn_digits_have_the_format_of_mnist_and_other_images_do_not() -> None
     assert not is_mnist_like(np.random.default_rng(0).integers(0, 256, digits.shape).astype(np.uint8))
     assert not is_mnist_like(np.zeros_like(digits))
     assert not is_mnist_like(digits[:0])
+
+
+def bar(top=4, left=12, height=20, width=4, level=1.0, background=0.0):
+    """Return a bar in 28×28 pixels; by default its center is half a pixel above and to the left of MNIST's center."""
+    image = np.full((1, 1, 28, 28), background, np.float32)
+    image[..., top : top + height, left : left + width] = level
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "fits"),
+    [
+        (bar(), True),
+        (bar(top=12, left=4, height=4, width=20), True),
+        (bar(height=18, top=5), True),
+        (bar(height=17, top=6), False),
+        (bar(height=22, top=3), True),
+        (bar(height=23, top=3), False),
+        (bar(top=6), True),  # the center is 1.5 pixels below MNIST's
+        (bar(top=7), False),
+        (bar(top=3), True),
+        (bar(top=2), False),
+        (bar(left=14), True),
+        (bar(left=15), False),
+        (bar(level=0.5), True),
+        (bar(level=0.49), False),
+        (bar(background=0.01), False),
+        (bar(level=0.0), False),
+        (1 - bar(), False),
+        (bar()[..., :27], False),
+        (bar().repeat(3, axis=1), False),
+        (np.maximum(bar(), 0.09 * bar(top=0, height=28)), True),  # what is hardly visible does not count
+        (np.maximum(bar(), 0.11 * bar(top=0, height=28)), False),
+        (bar() * np.float32(np.nan), False),
+    ],
+)
+def test_the_format_of_mnist_has_tolerances(image, fits):
+    assert have_mnist_format(image).tolist() == [fits]
+    if image.max() <= 1:
+        assert have_mnist_format(np.rint(255 * image).astype(np.uint8)).tolist() == [fits and image.max() >= 0.5]
+
+
+def test_a_digit_that_the_border_keeps_from_the_middle_has_the_format():
+    heavy = np.maximum(bar(top=0, left=14, width=1), bar(top=16, left=4, height=4, width=20))
+    assert _center_of_mass(heavy[0, 0])[0] > 14.5 + 1.5
+    for image in (heavy, heavy.swapaxes(2, 3)):
+        assert have_mnist_format(image).all()
+        assert not have_mnist_format(np.roll(image, 1, axis=(2, 3))).any()
+        assert have_mnist_format(image[..., ::-1, ::-1]).all()
+        digit, _ = fit_digit(image[0, 0])
+        assert np.array_equal(digit, image[0, 0])
+
+
+def test_nine_of_ten_images_in_the_format_make_a_data_set_of_digits():
+    digits = draw_digits([*range(10)] * 10, seed=3)
+    fits = have_mnist_format(digits)
+    wrong = int(np.count_nonzero(~fits))
+    order = np.flatnonzero(fits)
+    for count, expected in ((10 - wrong, True), (11 - wrong, False)):
+        images = digits.copy()
+        images[order[:count]] = np.roll(images[order[:count]], 6, axis=3)
+        assert is_mnist_like(images) is expected
+
+
+@pytest.mark.parametrize("scale", [1, 255, 1e38])
+def test_numbers_of_any_range_have_a_contrast(scale):
+    digit, notes = fit_digit(placed_in_larger_image(SEVEN, 200, 300, 5) * np.float32(scale) * 3)
+    assert correlation(digit, SEVEN) > 0.95
+    assert notes == ("fitted from 300×200 to 28×28, as MNIST was made",)
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 60), st.integers(1, 60)), elements=st.floats(0, 1, width=32)))
+def test_a_fitted_digit_is_centered_bright_and_at_most_20_pixels_long(image):
+    try:
+        digit, _ = fit_digit(image)
+    except ArgumentError:
+        return
+    assert digit.shape == (28, 28)
+    assert digit.dtype == np.float32
+    assert digit.min() >= 0
+    assert digit.max() == pytest.approx(1) or have_mnist_format(image[None, None])[0]
+
+
+def test_a_fitted_digit_is_not_changed_when_it_is_fitted_again():
+    for number, (drawn,) in enumerate(draw_digits([*range(10)] * 3, seed=5)):
+        image = placed_in_larger_image(drawn / np.float32(255), 150 + number, 140, 3)
+        digit, _ = fit_digit(0.9 - 0.6 * image)
+        digit = np.rint(255 * digit).astype(np.float32) / np.float32(255)
+        again, notes = fit_digit(digit)
+        assert np.array_equal(again, digit)
+        assert notes == ()
 
 
 def test_a_scene_that_fills_the_image_is_a_photograph_and_a_digit_that_touches_the_border_is_not() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cnnfx.datasets import draw_digits, fit_digit, load_dataset
+from cnnfx.datasets.digit_preprocessing import have_mnist_format
 
 FOLDER = os.environ.get("CNNFX_DATA")
 pytestmark = [pytest.mark.mnist, pytest.mark.skipif(not FOLDER, reason="CNNFX_DATA names no folder")]
@@ -37,3 +38,8 @@ def test_synthetic_digits_are_as_bright_and_as_wide_as_those_of_mnist(data):
     real, drawn = data.train_images[:5000], draw_digits(labels, seed=0)
     assert abs(real.mean() - drawn.mean()) < 4
     assert abs((real > 127).any(axis=2).sum() - (drawn > 127).any(axis=2).sum()) < 5000
+
+
+def test_all_images_have_the_format_of_mnist(data):
+    for images in (data.train_images, data.test_images):
+        assert have_mnist_format(images).all()
