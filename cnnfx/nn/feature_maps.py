@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.images.image import Image
-from cnnfx.nn.band_height import MAX_EXPENSIVE_BYTES, band_height, band_rows, is_kept
+from cnnfx.nn.band_height import MAX_CACHED_BYTES, MAX_EXPENSIVE_BYTES, WORKING_BYTES, band_height, band_rows, is_kept
 from cnnfx.nn.bands import VALUE_BYTES, LayerPart, Rows, joined_sizes, layer_sizes, plan_band
 from cnnfx.nn.layers import Combination, Layer, Shape, channel_index
 from cnnfx.nn.network import Network
 from cnnfx.nn.pixel_conv import PixelConv, pixel_conv
-from cnnfx.nn.rounding import Range, changes_magnitudes, outlier_share, rounding_errors, signal_ranges
+from cnnfx.nn.rounding import Range, changes_magnitudes, outlier_share, rounding_errors_of_layers, signal_ranges
 from cnnfx.nn.statistics import (
     Statistics,
     channel_magnitudes,
@@ -57,6 +57,9 @@ class FeatureMaps:
     network : Network
         Bound to the image's channels (`Network.bind`).
     image : RowReader
+    sizes : sequence of (C, H, W), optional
+        The shape of the image, then of each layer's output channels, if these are known to be small and to be computed
+        at once.
 
     Attributes
     ----------
@@ -70,13 +73,14 @@ class FeatureMaps:
         `cnnfx.system.memory.memory_limit`.
     """
 
-    def __init__(self, network: Network, image: RowReader) -> None:
+    def __init__(self, network: Network, image: RowReader, sizes: Sequence[Shape] | None = None) -> None:
         self.network = network
         self.image = image
-        self.sizes = list(layer_sizes(network, image.shape))
-        self.band_height = band_height(network, image.shape, memory_limit())
+        self.sizes = list(sizes or layer_sizes(network, image.shape))
+        self.band_height = self.shape[1] if sizes else band_height(network, image.shape, memory_limit())
         self._magnitudes: dict[int, NDArray[np.float64]] = {}
         self._computed_with: Sequence[FeatureMaps] = ()
+        self._errors = _Errors(network, (len(network.layers),), {})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,6 +109,13 @@ class FeatureMaps:
         In an image with outliers it is that of all other values, or these would seem to be rounding errors beside them.
         """
         _ = self.statistics  # every row is computed, and with it the largest magnitudes of the layers below
+        number, known = len(self.network.layers), self._errors.known
+        if number not in known:
+            known.update(self._compute_errors(self._errors.network, self._errors.numbers))
+        return known[number]
+
+    def _compute_errors(self, network: Network, numbers: Sequence[int]) -> dict[int, list[float]]:
+        """Return the rounding errors of the output channels of some layers, by their numbers."""
         largest = typical = np.ones(self.image.shape[0])
         if not isinstance(self.image, Image) or self.image.maximum is None:
             largest, typical = self._image_magnitudes()
@@ -112,8 +123,9 @@ class FeatureMaps:
         largest, typical = given.normalized_magnitudes(largest), given.normalized_magnitudes(typical)
         share = outlier_share(largest, typical)
         found = {number: share * magnitudes for number, magnitudes in self._magnitudes.items()}
-        sources = [self.network.sources(number) for number in range(1, len(self.sizes))]
-        return rounding_errors(self.network.layers, sources, share * largest, found, self._pixel_convs)
+        sources = [network.sources(number) for number in range(1, len(network.layers) + 1)]
+        exact = _pixel_convs(network, self.image)
+        return rounding_errors_of_layers(network.layers, sources, share * largest, found, exact, numbers)
 
     @cached_property
     def signal_ranges(self) -> list[Range]:
@@ -170,12 +182,12 @@ class FeatureMaps:
     @cached_property
     def _cached(self) -> Floats | None:
         """All output channels, unless they are too large."""
-        if not is_kept(self.network, self.image.shape):
-            return None
-        height = self.shape[1]
         if self._computed_with:
             self._compute_together()
             return cast(Floats, self.__dict__["_cached"])
+        if not is_kept(self.network, self.image.shape):
+            return None
+        height = self.shape[1]
         if self.band_height >= height:
             return self._compute(0, height)
         maps = np.empty(self.shape, np.float32)
@@ -259,19 +271,30 @@ class FeatureMaps:
 
     @cached_property
     def _pixel_convs(self) -> dict[int, PixelConv]:
-        """The filters for integer pixels of layers that read the image only, where the image has such, the filters too.
+        return _pixel_convs(self.network, self.image)
 
-        By the numbers of the layers.
-        """
-        image, network = self.image, self.network
-        if not isinstance(image, Image) or image.maximum is None or network.input.normalizes:
-            return {}
-        found: dict[int, PixelConv] = {}
-        for number, layer in enumerate(network.layers, 1):
-            if layer.conv is not None and network.sources(number) == (0,):
-                filters = pixel_conv(layer.conv, image.shape, image.maximum)
-                found |= {} if filters is None else {number: filters}
-        return found
+
+def _pixel_convs(network: Network, image: RowReader) -> dict[int, PixelConv]:
+    """Return the filters for integer pixels of layers that read the image only, where the image and the filters allow.
+
+    By the numbers of the layers.
+    """
+    if not isinstance(image, Image) or image.maximum is None or network.input.normalizes:
+        return {}
+    found: dict[int, PixelConv] = {}
+    for number, layer in enumerate(network.layers, 1):
+        if layer.conv is not None and network.sources(number) == (0,):
+            filters = pixel_conv(layer.conv, image.shape, image.maximum)
+            found |= {} if filters is None else {number: filters}
+    return found
+
+
+class _Errors(NamedTuple):
+    """The rounding errors of layers with these numbers, by number, once they are known. Several maps can share them."""
+
+    network: Network
+    numbers: Sequence[int]
+    known: dict[int, list[float]]
 
 
 class _Output(NamedTuple):
@@ -313,12 +336,36 @@ def feature_maps_of_layers(
 
     Parameters and errors are those of `feature_maps`; `layers` are numbers.
     """
+    bound = _bound(network, tuple(channel_names), max(layers))
+    sizes = layer_sizes(bound, image.shape)
+    if _are_small(bound, image.shape, layers):
+        maps = [FeatureMaps(bound.upto(number), image, sizes[: number + 1]) for number in layers]
+        _compute_together(maps)
+        return maps
     maps = [feature_maps(network, image, channel_names, number) for number in layers]
     together = [each for each in maps if is_kept(each.network, image.shape) and each.band_height >= each.shape[1]]
     if sum(prod(each.shape) for each in together) * VALUE_BYTES <= MAX_EXPENSIVE_BYTES:
-        for each in together:
-            each._computed_with = together
+        _compute_together(together)
     return maps
+
+
+def _compute_together(maps: Sequence[FeatureMaps]) -> None:
+    """Let the maps of several layers be computed in one pass, and their rounding errors in another."""
+    if maps:
+        numbers = [len(each.network.layers) for each in maps]
+        errors = _Errors(max(maps, key=lambda each: len(each.network.layers)).network, numbers, {})
+        for each in maps:
+            each._computed_with, each._errors = maps, errors
+
+
+def _are_small(network: Network, shape: Shape, layers: Sequence[int]) -> bool:
+    """Return whether the maps of several layers are all kept in memory, and computed in one pass."""
+    sizes = layer_sizes(network, shape)
+    counts = [prod(sizes[number]) * VALUE_BYTES for number in layers]
+    if max(counts) > MAX_CACHED_BYTES or sum(counts) > MAX_EXPENSIVE_BYTES:
+        return False
+    wanted = tuple((number, (0, sizes[number][1])) for number in layers)
+    return plan_band(network, shape, wanted).peak_bytes <= min(WORKING_BYTES, memory_limit())
 
 
 @lru_cache(maxsize=256)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 MAX_SHOWN_LAYERS = 6
 """The most layers that the text of a network in an interactive session describes."""
+MAX_TRIED_LAYERS = 200_000
+"""The most layers whose shape is computed to find the smallest image of a network that joins layers."""
 SCORE_BATCH_IMAGES = 256
 """The most images in a batch when scores are computed, which bounds the memory of the feature maps."""
 
@@ -314,11 +316,19 @@ class Network:
         """
         number = len(self.layers) if number is None else number
         # Filters decide the signs alone, so only layers without filters need those of what they read.
-        sources = [() if layer.conv else read for layer, read in zip(self.layers, self._sources, strict=True)]
-        known: dict[int, tuple[bool, ...]] = {}
-        for each in sorted(needed_layers(sources, [number]) - {0}):
+        sources = [
+            () if layer.conv or number in self._known_non_negative else read
+            for number, (layer, read) in enumerate(zip(self.layers, self._sources, strict=True), 1)
+        ]
+        known = self._known_non_negative
+        for each in sorted(needed_layers(sources, [number]) - {0} - known.keys()):
             known[each] = self.layers[each - 1].non_negative(self._inputs_non_negative(each, known))
         return known[number]
+
+    @cached_property
+    def _known_non_negative(self) -> dict[int, tuple[bool, ...]]:
+        """The results of `non_negative` for layers."""
+        return {}
 
     def _inputs_non_negative(self, number: int, known: Mapping[int, tuple[bool, ...]]) -> tuple[bool, ...]:
         """Return whether each joined input channel of a layer without filters cannot be negative; `known` says it of
@@ -523,7 +533,11 @@ class Network:
         from cnnfx.nn.image_size import smallest_size  # only for messages and few commands
 
         count = channels or self.in_channels or len(self.input.mean)
-        return smallest_size(lambda height, width: self._output_shapes((count, height, width)))
+        return smallest_size(
+            lambda height, width: self._output_shapes((count, height, width)),
+            in_order=all(sources == (number,) for number, sources in enumerate(self._sources)),
+            max_side=MAX_TRIED_LAYERS // len(self.layers),
+        )
 
     def joined_shapes(self, shape: Shape) -> list[Shape]:
         """Return the shape of what each layer reads, its sources joined, for an input `(C, H, W)`."""

@@ -62,7 +62,6 @@ class Bounds(NamedTuple):
     errors: Array
 
 
-@np.errstate(all="ignore")  # of weights that are infinite or NaN, errors are too: then all values are signal
 def rounding_errors(
     layers: Sequence[Layer],
     sources: Sequence[Sequence[int]],
@@ -71,6 +70,22 @@ def rounding_errors(
     exact_sums: Collection[int] = (),
 ) -> list[float]:
     """Return bounds of the rounding errors of the output channels of the last layer.
+
+    Parameters are those of `rounding_errors_of_layers`.
+    """
+    return rounding_errors_of_layers(layers, sources, magnitudes, found, exact_sums, (len(layers),))[len(layers)]
+
+
+@np.errstate(all="ignore")  # of weights that are infinite or NaN, errors are too: then all values are signal
+def rounding_errors_of_layers(
+    layers: Sequence[Layer],
+    sources: Sequence[Sequence[int]],
+    magnitudes: Array,
+    found: Mapping[int, Array],
+    exact_sums: Collection[int],
+    wanted: Collection[int],
+) -> dict[int, list[float]]:
+    """Return bounds of the rounding errors of the output channels of some layers, by their numbers from 1.
 
     Parameters
     ----------
@@ -81,20 +96,23 @@ def rounding_errors(
     magnitudes : array (C,)
         The largest magnitude of each channel of the normalized image.
     found : mapping of int to array (K,)
-        The largest magnitude of each output channel of layers below the last, by their numbers from 1. Those that are
-        not given are bounded by what the weights allow.
+        The largest magnitude of each output channel of layers below others, by their numbers. Those that are not given
+        are bounded by what the weights allow.
     exact_sums : collection of int
         The numbers of the layers whose sums of products are exact; see `cnnfx.nn.pixel_conv`.
+    wanted : collection of int
+        The numbers of the layers.
     """
     bounds = {0: image_bounds(magnitudes)}
-    last = len(layers)
-    for number in sorted(needed_layers(sources, [last]) - {0}):
+    errors: dict[int, list[float]] = {}
+    for number in sorted(needed_layers(sources, wanted) - {0}):
         layer = layers[number - 1]
         joined = joined_bounds(layer.join, [bounds[source] for source in sources[number - 1]])
         bounds[number] = layer_bounds(layer, joined, number in exact_sums)
-        if number in found and number != last:
+        if number in wanted:
+            errors[number] = bounds[number].errors.tolist()
+        if number in found:
             bounds[number] = actual_bounds(bounds[number], found[number], max_relative_error(layer))
-    errors: list[float] = bounds[last].errors.tolist()
     return errors
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from cnnfx.errors import ArgumentError
@@ -66,3 +68,21 @@ def test_an_image_that_is_large_enough_but_does_not_fit_is_refused_without_a_siz
         r"small has 1 channel of 3×3$",
     ):
         Network(layers).feature_maps(picture(1, 6, 6))
+
+
+def test_the_smallest_size_of_many_layers_in_order_is_found_fast() -> None:
+    network = Network(tuple(Layer(conv(1, 1, (3, 1)), numbers(1)) for _ in range(1000)))
+    start = time.process_time()
+    assert network.smallest_size() == (2001, 1)
+    assert time.process_time() - start < 5
+
+
+def test_few_sizes_are_tried_for_a_graph_of_many_layers() -> None:
+    tried = []
+
+    def fits(height, width):
+        tried.append(height)
+        raise ArgumentError("no")
+
+    assert smallest_size(fits, max_side=7) is None
+    assert tried == [1, 2, 3, 4, 5, 6, 7]
