@@ -7,6 +7,7 @@ such file, or its functions have other parameters, `scipy.fft` is imported; the 
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -70,13 +71,19 @@ def _library() -> Any:
     try:
         package = find_spec("scipy")
         folders = [Path(folder) for folder in package.submodule_search_locations or ()] if package else []
-        names = [f"fft/{module}{suffix}" for module in MODULES for suffix in EXTENSION_SUFFIXES]
-        path = next(path for folder in folders for name in names if (path := folder / name).exists())
-        spec = spec_from_file_location(path.name.partition(".")[0], path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
+        files = [(name, f"fft/{name}{suffix}") for name in MODULES for suffix in EXTENSION_SUFFIXES]
+        name, path = next(
+            (name, path) for folder in folders for name, file in files if (path := folder / file).exists()
+        )
+        name = f"scipy.fft.{name.replace('/', '.')}"
+        if name not in sys.modules:
+            spec = spec_from_file_location(name, path)
+            assert spec is not None
+            assert spec.loader is not None
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            sys.modules[name] = module  # so that SciPy does not load it again: some versions crash at exit then
+        module = sys.modules[name]
         return module if _is_usable(module) else None
     except Exception:  # whatever a future SciPy changes
         return None

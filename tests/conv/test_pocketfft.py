@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from unittest.mock import Mock
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from scipy import fft
 
 from cnnfx.conv import correlate, pocketfft
+from tests.cli.commands import environment
 
 
 @pytest.fixture(params=["alone", "scipy.fft"])
@@ -52,3 +55,19 @@ def test_both_libraries_give_the_same_bits_of_a_correlation(monkeypatch):
     alone = correlate(image, weights, method="fft")
     monkeypatch.setattr(pocketfft, "_library", lambda: None)
     np.testing.assert_array_equal(correlate(image, weights, method="fft"), alone)
+
+
+@pytest.mark.parametrize("first", ["cnnfx.conv.pocketfft", "scipy.fft"])
+def test_scipy_uses_the_same_module_and_the_process_ends_normally(first):
+    script = f"""
+import {first}
+import scipy.fft, sys
+from cnnfx.conv import pocketfft
+library = pocketfft._library()
+assert sys.modules[library.__name__] is library
+assert abs(scipy.fft.ifft(scipy.fft.fft([1, 2]))[1] - 2) < 1e-12
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment(), check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
