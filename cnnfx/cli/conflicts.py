@@ -206,7 +206,7 @@ def _files_of_data(path: Path) -> Iterator[Path]:
     from cnnfx.images import find_images
 
     path = idx_folder_of(path)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         yield path
         if not is_idx_name(path.name):
             return
@@ -217,7 +217,7 @@ def _files_of_data(path: Path) -> Iterator[Path]:
             for group in find_idx(folder).values():
                 yield from group.values()
             yield from folder.glob("*mapping.txt")  # names of EMNIST's classes
-    elif (path / KERAS_NAME).is_file():
+    elif os.path.isfile(path / KERAS_NAME):
         yield path / KERAS_NAME
     else:
         for folder in class_folders(path) or [path]:

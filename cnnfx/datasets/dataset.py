@@ -20,6 +20,8 @@ Progress = Callable[[str, int, int | None], None]
 
 MAX_NAMED_FILES = 10
 """The most unreadable files that a message names."""
+MAX_PROBLEM_CHARACTERS = 300
+"""The most characters about one of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,10 @@ def skipped_note(name: str, errors: Sequence[CnnfxError], count: int) -> str:
 
 def _named(errors: Sequence[CnnfxError]) -> str:
     """Return the messages of the first errors, and how many there are beside them."""
-    shown = [str(error).rstrip(".") for error in errors[:MAX_NAMED_FILES]]
+    shown = [_shortened(str(error).rstrip(".")) for error in errors[:MAX_NAMED_FILES]]
     more = len(errors) - len(shown)
     return "; ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_PROBLEM_CHARACTERS else f"{text[:MAX_PROBLEM_CHARACTERS]}…"

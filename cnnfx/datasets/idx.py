@@ -82,9 +82,9 @@ def find_idx(folder: Path) -> dict[str, dict[str, Path]]:
     """
     found: dict[str, dict[str, Path]] = {}
     paths = [folder / name for name in _listed(folder)]
-    inner = [path / name for path in paths if is_idx_name(path.name) and path.is_dir() for name in _listed(path)]
+    inner = [path / name for path in paths if is_idx_name(path.name) and os.path.isdir(path) for name in _listed(path)]
     # Later ones replace earlier ones: "name" replaces "name.gz", and a file one in a folder of its name.
-    for path in [*inner, *(path for path in paths if not path.is_dir())]:
+    for path in [*inner, *(path for path in paths if not os.path.isdir(path))]:
         if match := FILE_NAME.fullmatch(path.name):
             part = "train" if match["part"].lower() == "train" else "test"
             found.setdefault(match["prefix"], {})[f"{part}_{match['content'].lower()}"] = path
@@ -99,8 +99,8 @@ def find_idx_folders(folder: Path) -> list[Path]:
     FileError
         If a folder cannot be read.
     """
-    folders = [folder / name for name in reversed(_listed(folder)) if (folder / name).is_dir()]
-    raw = [each / "raw" for each in folders if (each / "raw").is_dir()]
+    folders = [folder / name for name in reversed(_listed(folder)) if os.path.isdir(folder / name)]
+    raw = [each / "raw" for each in folders if os.path.isdir(each / "raw")]
     return [each for each in (*folders, *raw) if find_idx(each)]
 
 
@@ -110,7 +110,7 @@ def idx_folder_of(path: Path) -> Path:
     Kaggle's archives hold `train-images-idx3-ubyte/train-images-idx3-ubyte`.
     """
     absolute = path.absolute()
-    folder = absolute if absolute.is_dir() else absolute.parent
+    folder = absolute if os.path.isdir(absolute) else absolute.parent
     return folder.parent if is_idx_name(absolute.name) and is_idx_name(folder.name) else path
 
 
@@ -191,8 +191,8 @@ def read_idx(name: str, stream: IO[bytes], axes: int) -> NDArray[Any]:
 
 def _find_four(path: Path) -> IdxFiles:
     """Return the files of the only dataset in a folder, or of the dataset to which a file belongs."""
-    found = find_idx(path if path.is_dir() else path.parent)
-    if not path.is_dir() and (match := FILE_NAME.fullmatch(path.name)):
+    found = find_idx(path if os.path.isdir(path) else path.parent)
+    if not os.path.isdir(path) and (match := FILE_NAME.fullmatch(path.name)):
         found = {match["prefix"]: found[match["prefix"]]}
     if len(found) > 1:
         names = ", ".join(sorted(prefix.rstrip("-_.") or "one without a prefix" for prefix in found))

@@ -122,12 +122,12 @@ def load_path(
     from cnnfx.datasets.keras_npz import load_keras
 
     path = idx_folder_of(path)
-    is_folder = path.is_dir()
+    is_folder = os.path.isdir(path)
     if not is_folder and _is_zip(path):
         return load_keras(path)
     if find_idx(path) if is_folder else is_idx_name(path.name):
         return load_idx(path)
-    if (path / KERAS_NAME).is_file():
+    if os.path.isfile(path / KERAS_NAME):
         return load_keras(path / KERAS_NAME)
     if is_folder:
         folders = find_idx_folders(path)
@@ -226,4 +226,4 @@ def _load_mnist_from_variable() -> Dataset | None:
 def _mnist_of_torchvision(path: Path) -> Path:
     """Return the folder of MNIST in a root folder of torchvision, which may hold other datasets beside it."""
     folder = path / "MNIST" / "raw"
-    return folder if folder.is_dir() else path
+    return folder if os.path.isdir(folder) else path

@@ -258,6 +258,6 @@ def has_own_data(network: Network, spec: str | None) -> bool:
 
 def _contains_pictures(folder: Path) -> bool:
     try:
-        return folder.is_dir() and bool(find_images([folder]).files)
+        return os.path.isdir(folder) and bool(find_images([folder]).files)
     except FileError:  # it contains none, or only in its subfolders: a data set
         return False

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from cnnfx.errors import ArgumentError
 from cnnfx.system.arguments import whole_number
 
+MAX_STRENGTH = 1e30
+"""The largest learning rate, decay and smoothness; products with larger ones exceed float32."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -59,6 +62,9 @@ class TrainingSettings:
         for name, value in (("decay", self.decay), ("smoothness", self.smoothness)):
             if not 0 <= value < math.inf:
                 raise ArgumentError(f"{name} must be at least 0, not {value!r}.")
+        for name in ("rate", "decay", "smoothness"):
+            if getattr(self, name) > MAX_STRENGTH:
+                raise ArgumentError(f"{name} must be at most {MAX_STRENGTH:g}, not {getattr(self, name):g}.")
         if len(self.betas) != 2:
             raise ArgumentError(f"betas must be two numbers, not {len(self.betas)}.")
         for name, value in (("smoothing", self.smoothing), ("betas", self.betas[0]), ("betas", self.betas[1])):

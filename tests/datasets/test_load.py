@@ -72,6 +72,15 @@ def test_the_variable_may_name_the_root_of_torchvision(tmp_path, arrays, monkeyp
     assert request_count(mirror) == 0
 
 
+@pytest.mark.parametrize("name", ["a" * 300, f"{'a' * 300}/b", "a\x01b"])
+def test_a_name_that_no_file_can_have_is_refused(name, tmp_path, monkeypatch):
+    for variable in (False, True):
+        monkeypatch.setenv("CNNFX_DATA", str(tmp_path / name))
+        with pytest.raises(FileError) as caught:
+            load_dataset("mnist" if variable else tmp_path / name)
+        assert f"{tmp_path / name}: " in str(caught.value)
+
+
 def test_mnist_is_downloaded_once_and_cached(mirror, arrays, cache):
     reports = []
     first = load_dataset("mnist", progress=lambda *report: reports.append(report))

@@ -498,6 +498,8 @@ def test_the_current_network_changes_within_an_epoch() -> None:
         ("smoothness", -1.0, "smoothness must be at least 0, not -1.0"),
         ("smoothness", float("nan"), "smoothness must be at least 0, not nan"),
         ("smoothness", float("inf"), "smoothness must be at least 0, not inf"),
+        ("decay", 1e31, "decay must be at most 1e\\+30, not 1e\\+31"),
+        ("rate", 1e300, "rate must be at most 1e\\+30, not 1e\\+300"),
         ("betas", (0.8,), "betas must be two numbers, not 1"),
         ("betas", (0.8, 1.0), "betas must be at least 0 and less than 1, not 1.0"),
     ],
