@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,7 +117,7 @@ def check_no_presets(names: Sequence[str], filters: Sequence[str] | None) -> Non
     UsageError
         If a file does not exist, but a preset of its name.
     """
-    missing = [name for name in names if name != STDIN and not Path(name).exists()]
+    missing = [name for name in names if name != STDIN and not os.path.exists(name)]
     if not missing:
         return
     from cnnfx.formats import preset_names
@@ -187,7 +188,7 @@ def _expanded(name: str, recursive: bool, quiet: bool) -> list[InputImage]:
     from cnnfx.images import find_images
 
     folder = Path(name)
-    if name == STDIN or not folder.is_dir():
+    if name == STDIN or not os.path.isdir(folder):
         return [InputImage(name)]
     found = find_images([folder], recursive=recursive)
     for note in () if quiet else found.notes:

@@ -92,8 +92,8 @@ def _is_whole(text: str) -> bool:
 
 def pair(text: str) -> Pair:
     """Parse N or VERTICAL,HORIZONTAL: whole numbers from 1 on."""
-    parts = text.replace("x", ",").split(",")
-    numbers = [int(part) for part in parts if _is_whole(part.strip())]
+    parts = [part.strip() for part in text.replace("x", ",").split(",")]
+    numbers = [int(part) for part in parts if _is_whole(part)]
     if len(numbers) != len(parts) or len(parts) > 2 or min(numbers) < 1:
         raise typer.BadParameter(
             f"{text!r} is not a whole number of 1 or more, nor two of them as VERTICAL,HORIZONTAL."

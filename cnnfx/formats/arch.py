@@ -103,7 +103,7 @@ def load_arch(path: str | os.PathLike[str]) -> Arch:
     FileError
         If the file cannot be read, or something in it is missing, unknown or of the wrong type.
     """
-    if not Path(path).exists():
+    if not os.path.exists(path):
         raise FileError(f"{path}: there is no such file. Give the path of an arch file, such as arch.toml.")
     if Path(path).suffix.lower() == ".npz":
         raise FileError(f"{path}: it is not an arch file. Give the path of a TOML file, such as arch.toml.")
@@ -113,7 +113,7 @@ def load_arch(path: str | os.PathLike[str]) -> Arch:
 def is_arch_file(spec: str) -> bool:
     """Return whether this is the path of an arch file."""
     path = Path(spec)
-    if path.suffix.lower() != ".toml" or not path.is_file():
+    if path.suffix.lower() != ".toml" or not os.path.isfile(path):
         return False
     return has_untrained_filters(read_toml(path))
 

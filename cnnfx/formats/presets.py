@@ -49,7 +49,7 @@ def find_preset(name: str) -> Path:
         parts = [part.strip() for part in name.split(",") if part.strip()]
         if "," in name and presets.keys() & set(parts):
             raise FileError(f'"{name}" is not one preset.', remedy="preset_list", names=",".join(parts))
-        if Path(f"{name}.toml").is_file() or Path(name).is_file():
+        if os.path.isfile(f"{name}.toml") or os.path.isfile(name):
             raise FileError(f'there is no preset called "{name}". {_meant_file(name)}', remedy="preset_unknown")
         hint = did_you_mean(name, presets)
         raise FileError(
@@ -61,7 +61,7 @@ def find_preset(name: str) -> Path:
 
 def _meant_file(name: str) -> str:
     """Return what may be meant by the name of a file without the ending of a filter file."""
-    if Path(f"{name}.toml").is_file():
+    if os.path.isfile(f"{name}.toml"):
         return f"Did you mean {name}.toml?"
     from cnnfx.images.formats import PICTURE_EXTENSIONS
 

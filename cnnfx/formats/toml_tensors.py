@@ -6,6 +6,7 @@ allocated.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,11 +165,11 @@ def file_beside(name: str, location: Location) -> Path:
     path = filter_file.parent / name
     # Package managers link files one by one, so the links of both files may lead to the same other folder.
     folders = (filter_file.parent.resolve(), filter_file.resolve().parent)
-    if path.is_symlink() and path.resolve().parent not in folders:
+    if os.path.islink(path) and path.resolve().parent not in folders:
         raise location.error(f"{name} is a link to a file in another folder. Put the file itself there.")
-    if not path.exists():
+    if not os.path.exists(path):
         raise location.error(f"there is no file {name} beside the filter file.")
-    if not path.is_file():  # a pipe would never end
+    if not os.path.isfile(path):  # a pipe would never end
         raise location.error(f"{name} is no regular file.")
     return path
 

@@ -6,6 +6,7 @@ calls itself for each array within an array.
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import accumulate
 from pathlib import Path
@@ -67,7 +68,7 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise FileError(f"{path}: there is no such file. Check the path, or name a preset.") from None
     except (OSError, ValueError) as error:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise FileError(
                 f"{path}: this is a folder. Give a filter file in it, or name the folder in CNNFX_FILTERS."
             ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -132,7 +133,7 @@ class Processor:
         network = self.pipeline.network
         labeled = [(layer_label(network.layers[number - 1].name, number), names) for number, names in layers or []]
         files = task.target.files(layer_names(labeled))
-        return bool(files) and all(file.is_file() for file in files)
+        return bool(files) and all(map(os.path.isfile, files))
 
 
 def process_serially(

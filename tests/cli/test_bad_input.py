@@ -352,3 +352,32 @@ def test_a_file_larger_than_the_system_allows(format, jobs, tmp_path):
     assert done.stderr.decode() == "".join(f"cnnfx: out-{name}.{format}: {reason}" for name in "ab")
     assert done.returncode == 1
     assert sorted(os.listdir()) == ["in"]
+
+
+LONG = "n" * 300
+"""A name that is longer than file systems allow."""
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("apply", LONG, "-f", "edges"),
+        ("apply", SEVEN, "-f", f"./{LONG}"),
+        ("apply", SEVEN, "-f", f"{LONG}.toml"),
+        ("apply", SEVEN, "-f", "edges", "-o", f"{LONG}.png"),
+        ("predict", SEVEN, "-m", f"{LONG}.npz"),
+        ("train", "--data", LONG),
+        ("train", "--arch", f"{LONG}.toml", "--data", "drawn:10"),
+        ("show-patterns", "edges", "--data", LONG),
+        ("summary", f"{LONG}.toml"),
+    ],
+    ids=lambda args: " ".join(map(str, args)).replace(LONG, "LONG").replace(str(SEVEN), "SEVEN"),
+)
+def test_a_name_that_is_too_long_is_a_message(args):
+    assert LONG in refused(*args)
+
+
+def test_a_separator_that_is_no_digit_is_refused_in_a_pair():
+    message = refused("apply", SEVEN, "-f", "edges", "--stride", "\x1d2,x", code=2)
+    assert "is not a whole number of 1 or more" in message
+    assert run("apply", SEVEN, "-f", "edges", "--stride", " 2,\x1d1", "-o", "made.png").exit_code == 0
