@@ -104,7 +104,7 @@ APPLY = {
         "advice", "app", "apply", "conflicts", "console", "given", "inputs", "networks", "options", "outputs",
         "parsers", "renamed",
     },
-    "pipeline": {"outputs", "pipeline", "targets", "tasks"},
+    "pipeline": {"notes", "outputs", "pipeline", "targets", "tasks"},
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
     | {"legend", "number_text", "png", "text", "tiles"},
     "formats": {"load", "presets", "toml_file", "toml_filters", "toml_layers", "toml_schema", "toml_text"}

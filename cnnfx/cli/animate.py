@@ -165,7 +165,7 @@ def animate(
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.explain import channel_strengths
-    from cnnfx.pipeline.outputs import nonfinite_notes
+    from cnnfx.pipeline.notes import nonfinite_notes
     from cnnfx.render.sliding.layouts import make_layout
     from cnnfx.render.sliding.positions import sliding_window
     from cnnfx.render.sliding.scales import input_scale

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -104,6 +104,14 @@ Peaks = Annotated[
         parsers.whole,
     ),
 ]
+Depth = Annotated[
+    Literal["8", "16"],
+    option(
+        "--depth BITS",
+        "The bits per pixel of the pictures in a folder, 8 or 16: one for each channel, gray, without text.",
+        options.PICTURE,
+    ),
+]
 Preview = Annotated[
     bool,
     option(
@@ -146,6 +154,7 @@ def apply(
     with_filters: WithFilters = False,
     overlay: Overlay = False,
     peaks: Peaks = None,
+    depth: Depth = "8",
     preview: Preview = True,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -203,7 +212,9 @@ def apply(
             targets,
             {"--columns": columns, "--gap": gap, "--with-input": with_input, "--with-filters": with_filters},
         )
-    elif peaks is not None:
+    if depth != "8":
+        _check_depth(color_scale, targets[0])
+    if peaks is not None and not overlay:
         raise UsageError("--peaks chooses how many peaks an overlay frames. Give --overlay, too.")
     numbers = tuple(range(1, len(network.layers) + 1)) if layer == ALL_LAYERS else ()  # by default the last
     pipeline = image_options.pipeline(network, numbers)
@@ -218,7 +229,7 @@ def apply(
         pipeline = _for_page(pipeline, network_options)
     if not quiet:
         _note_unused(pipeline, targets[0])
-    grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters, legend)
+    grid_options = GridOptions(color_scale, columns, scale, labels, gap, with_input, with_filters, legend, int(depth))
     overlay_options = None
     if overlay:
         from cnnfx.render.overlay import OverlayOptions
@@ -256,6 +267,22 @@ def _note_unused(pipeline: Pipeline, target: Target) -> None:
     elif target.folder:
         grid_only = given_options(*GRID_OPTIONS)
         note_without_effect(grid_only, "on a folder, in which each channel is a picture without text")
+
+
+def _check_depth(color_scale: ColorScale, target: Target) -> None:
+    """Check that an output can have 16 bits per pixel: a folder of gray pictures, of a format that has them."""
+    from cnnfx.errors import UsageError
+    from cnnfx.pipeline.outputs import DEEP_FORMATS
+
+    if not target.folder:
+        raise UsageError("--depth 16 writes one picture for each channel. Give a folder: -o maps/.")
+    if target.format not in DEEP_FORMATS:
+        raise UsageError(
+            f"A .{target.format} file has no pixels of 16 bits. Give --format {', '.join(DEEP_FORMATS[:-1])} or "
+            f"{DEEP_FORMATS[-1]} with --depth 16."
+        )
+    if color_scale.colormap != "gray":
+        raise UsageError("--depth 16 writes gray pictures. Leave --colormap or --depth out.")
 
 
 def _check_overlay(color_scale: ColorScale, targets: Sequence[Target], grid_only: Mapping[str, object]) -> None:

@@ -14,6 +14,7 @@ from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.images import Image
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.network import Network
+from cnnfx.pipeline.notes import Layers, PictureNotes
 from cnnfx.pipeline.targets import (
     ARRAY_FORMATS,
     PAGE_FORMATS,
@@ -28,23 +29,20 @@ from cnnfx.render.feature_grid import GridOptions, channel_grids, feature_grid
 from cnnfx.render.grid import Grid
 from cnnfx.render.png import write_png
 from cnnfx.render.text import notes_on_escapes
+from cnnfx.render.tiles import enlarge
 from cnnfx.system.files import atomic_write
 
 if TYPE_CHECKING:
-    from cnnfx.render.color import ColorScale
     from cnnfx.render.overlay import FramedPeak, OverlayOptions
-
-Layers = Sequence[tuple[int, FeatureMaps]]
-"""Layers with their numbers, counted from 1."""
 
 QUALITY = {"jpg": {"quality": 92}, "jpeg": {"quality": 92}, "webp": {"quality": 92}}
 """Pillow's settings of formats with lossy compression: 92 of 100 keeps thin lines and labels sharp."""
 
 
-OUTLIER_RATIO = 128
-"""Values that are this many times as large as 95 % of a map are outliers: the others have no more than three levels."""
-MIN_VALUES_WITH_OUTLIERS = 256
-"""Smaller maps have none."""
+DEEP = 16
+"""The bits per pixel of deep pictures."""
+DEEP_FORMATS = ("png", "tif", "tiff", "pgm")
+"""The endings of pictures that can have 16 bits per pixel."""
 
 
 class Written(NamedTuple):
@@ -119,7 +117,7 @@ def write(
         grid = feature_grid(image, layers, grid_options)
         with target.open() as file:
             write_grid(file, target.name, grid, target.format)
-        notes = nonfinite_notes(target.name, layers) + outlier_notes(target.name, layers, grid_options.color_scale)
+        notes = PictureNotes(layers, grid_options.color_scale).of(target.name)
         if grid_options.labels:
             notes += notes_on_escapes(target.name, picture_texts(image, layers))
     return [
@@ -134,8 +132,7 @@ def _write_overlay(target: Target, image: Image, layers: Layers, options: Overla
     overlay = draw_overlay(image, layers, options)
     with target.open() as file:
         write_picture(file, target.name, overlay.pixels, target.format)
-    notes = *overlay.notes, *nonfinite_notes(target.name, layers)
-    notes += outlier_notes(target.name, layers, options.color_scale)
+    notes = *overlay.notes, *PictureNotes(layers, options.color_scale).of(target.name)
     if options.labels:
         notes += notes_on_escapes(target.name, picture_texts(image, layers))
     return [
@@ -156,88 +153,29 @@ def _write_folder(target: Target, image: Image, layers: Layers, grid_options: Gr
     labeled = [(_label(number, maps), maps.names) for number, maps in layers]
     paths = iter(target.make_files(layer_names(labeled)))
     for number, maps in layers:
-        grids = channel_grids(maps, grid_options)
+        grids, is_deep = channel_grids(maps, grid_options), grid_options.depth == DEEP
+        scales = grid_options.color_scale.linear_scales(maps) if is_deep else []
+        about = PictureNotes([(number, maps)], grid_options.color_scale)
         for index in range(maps.shape[0]):
             path = next(paths)
             with atomic_write(path) as file:
                 if target.format in ARRAY_FORMATS:
                     write_arrays(file, target.format, image, [(number, maps.select([index]))])
+                elif is_deep:
+                    levels = scales[index].deep_levels(maps.select([index]).whole()[0])
+                    write_deep_picture(file, enlarge(levels, grid_options.scale or 1), target.format)
                 else:
                     write_grid(file, str(path), grids[index], target.format)
             is_picture = target.format in PICTURE_FORMATS
             notes: tuple[str, ...] = ()
             if is_picture:
-                notes = nonfinite_notes(str(path), [(number, maps)], index)
-                notes += outlier_notes(str(path), [(number, maps)], grid_options.color_scale, index)
+                drawn = "black or white" if is_deep else "in magenta"
+                notes = about.of(str(path), index, drawn)
             yield Written(str(path), number, maps, range(index, index + 1), notes)
 
 
 def _label(number: int, maps: FeatureMaps) -> str:
     return layer_label(maps.network.layers[-1].name, number)
-
-
-def nonfinite_notes(name: str, layers: Layers, channel: int | None = None) -> tuple[str, ...]:
-    """Return a note that counts the values in a picture that are NaN or infinite; no note if there are none.
-
-    Parameters
-    ----------
-    name : str
-        The name of the file.
-    layers : sequence of (number of the layer, its feature maps)
-    channel : int, optional
-        The index of the only channel in the picture.
-    """
-    counts = [
-        (maps.names[index], statistics.nonfinite)
-        for _, maps in layers
-        for index, statistics in enumerate(maps.statistics)
-        if statistics.nonfinite and channel in (None, index)
-    ]
-    if not counts:
-        return ()
-    total, where = sum(count for _, count in counts), counts[0][0] if len(counts) == 1 else f"{len(counts)} maps"
-    values = f"{total:,} values of {where} are" if total > 1 else f"1 value of {where} is"
-    return (f"{name}: {values} NaN or infinite, drawn in magenta.",)
-
-
-def outlier_notes(name: str, layers: Layers, color_scale: ColorScale, channel: int | None = None) -> tuple[str, ...]:
-    """Return a note on maps in a picture of which a few large values take the contrast; no note if there are none.
-
-    Parameters
-    ----------
-    name : str
-        The name of the file.
-    layers : sequence of (number of the layer, its feature maps)
-    color_scale : ColorScale
-        There are no notes where it does not draw the range of the values.
-    channel : int, optional
-        The index of the only channel in the picture.
-    """
-    if color_scale.clip is not None or color_scale.limits is not None or color_scale.normalize == "none":
-        return ()
-    found = [
-        maps.names[index]
-        for _, maps in layers
-        for index in (range(maps.shape[0]) if channel is None else (channel,))
-        if _has_outliers(maps, index)
-    ]
-    if not found:
-        return ()
-    where = found[0] if len(found) == 1 else f"{len(found)} maps"
-    return (
-        f"{name}: a few values of {where} are more than {OUTLIER_RATIO} times as large as the others, which look "
-        "almost alike. Clip them at the percentile 99 for more contrast.",
-    )
-
-
-def _has_outliers(maps: FeatureMaps, index: int) -> bool:
-    """Return whether most values of a channel are signal, but small compared with the largest one."""
-    _, height, width = maps.shape
-    if height * width < MIN_VALUES_WITH_OUTLIERS:
-        return False
-    low, high = maps.signal_ranges[index]
-    common = maps.statistics[index].common_magnitude()
-    return maps.rounding_errors[index] < common < max(-low, high) / OUTLIER_RATIO
 
 
 def write_arrays(file: IO[bytes], format: str, image: Image, layers: Layers) -> None:
@@ -317,8 +255,7 @@ def write_page(
     except CnnfxError as error:
         raise error.prefixed(image.name) from error
     file.write(page)
-    outliers = outlier_notes(name, layers, grid_options.color_scale)
-    notes = *nonfinite_notes(name, layers), *outliers, *([f"{name}: it {left_out}."] if left_out else [])
+    notes = *PictureNotes(layers, grid_options.color_scale).of(name), *([f"{name}: it {left_out}."] if left_out else [])
     if len(page) <= LARGE_PAGE_BYTES:
         return notes
     size, limit = f"{len(page) / 1e6:.1f} MB", f"{LARGE_PAGE_BYTES / 1e6:.0f} MB"
@@ -348,6 +285,20 @@ def write_grid(file: IO[bytes], name: str, grid: Grid, format: str = "png") -> N
         write_png(file, grid.width, grid.height, grid.bands(), color="rgb" if grid.color else "gray")
     else:
         write_picture(file, name, grid.pixels(), format)
+
+
+def write_deep_picture(file: IO[bytes], levels: NDArray[np.uint16], format: str) -> None:
+    """Write levels `(H, W)` of 16 bits as a gray picture of a format in `DEEP_FORMATS`."""
+    if format == "pgm":
+        height, width = levels.shape
+        file.write(b"P5\n%d %d\n65535\n" % (width, height))
+        file.write(levels.astype(">u2").tobytes())
+        return
+    import PIL.Image
+
+    encoded = io.BytesIO()
+    PIL.Image.fromarray(levels).save(encoded, PICTURE_FORMATS[format])
+    file.write(encoded.getbuffer())
 
 
 def write_picture(file: IO[bytes], name: str, pixels: NDArray[np.uint8], format: str = "png") -> None:

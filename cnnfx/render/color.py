@@ -256,6 +256,23 @@ class LinearScale(NamedTuple):
             scaled[np.isnan(scaled)] = 0
         np.copyto(levels, scaled, casting="unsafe")
 
+    def deep_levels(self, values: NDArray[Any]) -> NDArray[np.uint16]:
+        """Return the levels 0..65535 of values `(..., W)`, 257 times those of 8 bits but not rounded to these.
+
+        Infinity becomes 0 or 65535, and NaN 0.
+        """
+        numbers = values.astype(np.float64)
+        if self.constant is not None:
+            numbers[np.isfinite(numbers)] = self.constant
+        numbers[np.abs(numbers) <= self.error] = 0
+        with np.errstate(invalid="ignore"):  # infinity times a scale of 0
+            numbers *= self.scale
+        if self.magnitude:
+            np.abs(numbers, out=numbers)
+        # 0 is not moved by the rounding of the offset: mid-gray is 32768.
+        numbers = np.floor(np.clip((numbers + self.offset) * 257 + 0.5, 0, 65535))
+        return np.where(np.isnan(numbers), 0, numbers).astype(np.uint16)
+
     @property
     def _shift(self) -> float:
         """What is added to all levels, at most about half of one, so that all rounding errors have the level of 0.

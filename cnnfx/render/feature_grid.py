@@ -178,6 +178,8 @@ class GridOptions(NamedTuple):
         Whether a small picture of the filter of each map is drawn beside its name.
     legend : bool
         Whether a title and the ranges of the values are drawn, if names are.
+    depth : int
+        The bits per pixel of the picture of each channel in a folder, 8 or 16.
     """
 
     color_scale: ColorScale = ColorScale()
@@ -188,6 +190,7 @@ class GridOptions(NamedTuple):
     with_input: bool = False
     with_filters: bool = False
     legend: bool = True
+    depth: int = 8
 
 
 def feature_grid(image: Image, layers: Sequence[tuple[int, FeatureMaps]], options: GridOptions) -> Grid:

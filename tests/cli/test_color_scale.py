@@ -194,3 +194,33 @@ def test_one_range_for_several_images_gives_equal_levels_for_equal_values():
 def test_arrays_keep_nan_without_a_note():
     np.save("a.npy", np.array([[1, np.nan, 2]], np.float32))
     assert "NaN" not in done("apply", "a.npy", "-k", "1", "-o", "b.npy").stderr
+
+
+FRAME_NOTE = (
+    "{}: zeros of the padding make a frame in {}, more than 4 times as strong as what is in it. The borders reflect, "
+    "symmetric and edge make none."
+)
+
+
+def test_a_frame_of_padding_that_takes_the_contrast_is_reported():
+    y, x = np.mgrid[:64, :64]
+    PIL.Image.fromarray(np.uint8(210 + 12 * np.sin(x / 3) * np.cos(y / 4))).save("a.png")
+    lines = done("apply", "a.png", "-f", "edges", "--padding", "same", "-o", "b.png").stderr.splitlines()
+    assert lines[0] == FRAME_NOTE.format("b.png", "4 maps")
+    lines = done("apply", "a.png", "-f", "edges", "--padding", "same", "-o", "out/").stderr.splitlines()
+    assert lines[0] == FRAME_NOTE.format("out/a.top.png", "top")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--border", "reflect", "--padding", "same"], [], ["--padding", "same", "--clip", "90"]],
+    ids=["reflect", "valid", "clip"],
+)
+def test_without_zeros_or_with_a_chosen_range_no_frame_is_reported(options):
+    y, x = np.mgrid[:64, :64]
+    PIL.Image.fromarray(np.uint8(210 + 12 * np.sin(x / 3) * np.cos(y / 4))).save("a.png")
+    assert "frame" not in done("apply", "a.png", "-f", "edges", *options, "-o", "b.png").stderr
+
+
+def test_strong_edges_beside_padding_are_not_reported():
+    assert "frame" not in done("apply", SEVEN, "-f", "edges", "--padding", "same", "-o", "b.png").stderr
