@@ -15,11 +15,9 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.system.limits import MAX_PAGES
+from cnnfx.system.limits import MAX_PAGES, MAX_TAGS, limit_text
 from cnnfx.system.sizes import counted
 
-MAX_TAGS = 4_096
-"""The most tags of a page; files have fewer than 100."""
 MAX_NO_DATA_BYTES = 64
 """The most bytes of the number that marks missing data, as text."""
 BIG_VERSION = 43
@@ -290,8 +288,10 @@ class TiffFile:
         if offset < self._word.size:
             raise DamagedTiffError("it has no directory of tags")
         (count,) = self._count.unpack(self.read(offset, self._count.size))
-        if not 0 < count <= MAX_TAGS:
-            raise DamagedTiffError("its directory of tags is damaged")
+        if not count:
+            raise DamagedTiffError("its directory has no tags")
+        if count > MAX_TAGS:
+            raise DamagedTiffError(limit_text("tags in a directory", count, MAX_TAGS))
         return offset + self._count.size, count
 
     def _is_page(self, table: bytes) -> bool:

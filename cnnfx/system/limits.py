@@ -16,6 +16,8 @@ MAX_MEMORY_PER_BYTE = 1_000
 """The most memory of a picture, in bytes per byte of its file, if it is more than `MAX_MEMORY_PER_PIXEL` allows."""
 MAX_PAGES = 10_000
 """The most pages or frames of a picture file."""
+MAX_TAGS = 4_096
+"""The most tags of a page of a TIFF file."""
 MAX_LAYERS = 2_000
 """The most layers of a network in a file."""
 MAX_FILTERS = 10_000
