@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)
+settings.load_profile(os.environ.get("CNNFX_HYPOTHESIS_PROFILE", "untimed"))
 
 ROOT = Path(__file__).resolve().parent.parent
 
