@@ -92,7 +92,7 @@ def evaluate(
     outputs = [NamedFile(name, path) for name, path in (("-o", output), ("--mistakes", mistakes)) if path is not None]
     check_outputs(outputs, network_files("MODEL", model), data_files(data, str(network.meta.get("dataset", ""))))
     dataset = load_data_of_model(network, data, quiet, background=background, skip_bad=skip_bad)
-    print_notes(dataset)
+    print_notes(dataset, quiet)
     test = dataset.test
     if not len(test.labels):
         raise FileError(f"{test.name}: it contains no test images.")

@@ -275,10 +275,19 @@ def load_data_of_model(
         return load_model_data(network, spec, background=background, skip_bad=skip_bad, progress=progress)
 
 
-def print_notes(dataset: Dataset) -> None:
-    """Print the notes about a data set, also where `--quiet` is given."""
+def print_notes(dataset: Dataset, quiet: bool) -> None:
+    """Print the notes about a data set, also where `--quiet` is given, and on options for class folders only."""
     for note in dataset.notes:
         print_error(note)
+    if not quiet:
+        _note_options_for_folders(dataset)
+
+
+def _note_options_for_folders(dataset: Dataset) -> None:
+    from cnnfx.cli.given import given_options, note_without_effect
+
+    if not dataset.is_folder:
+        note_without_effect(given_options("--background", "--skip-bad"), f"on {dataset.name}, which holds no pictures")
 
 
 def load_image_source(
@@ -304,7 +313,11 @@ def load_image_source(
 
     def load_labeled() -> Dataset:
         if has_own_data(network, spec):
-            return load_data_of_model(network, spec, quiet, background=background, skip_bad=skip_bad)
-        return load_data(spec, background=background, quiet=quiet)
+            dataset = load_data_of_model(network, spec, quiet, background=background, skip_bad=skip_bad)
+        else:
+            dataset = load_data(spec, background=background, quiet=quiet)
+        if not quiet:
+            _note_options_for_folders(dataset)
+        return dataset
 
     return open_images(network, spec, load_labeled, layer, methods, background)

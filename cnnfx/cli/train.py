@@ -65,6 +65,7 @@ def train(
       cnnfx train --resume model.npz
     """
     from cnnfx.cli.conflicts import NamedFile, check_outputs, data_files, network_files
+    from cnnfx.cli.given import given_options
     from cnnfx.cli.networks import use_threads
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter, print_summary
@@ -83,8 +84,8 @@ def train(
         if resume is None:
             trainer, dataset = _new_trainer(run_options, data, image_size, channels, background, skip_bad, quiet)
         else:
-            if background is not None:
-                raise UsageError(f"--background cannot be given with --resume: the run of {resume} keeps its settings.")
+            for name in given_options("--background", "--channels", "--image-size"):
+                raise UsageError(f"{name} cannot be given with --resume: the run of {resume} keeps its settings.")
             trainer, dataset = _resumed_trainer(resume, run_options, data, skip_bad, quiet)
         reporter.skipped = dataset.skipped
         if trainer.finished:
@@ -179,7 +180,7 @@ def _new_trainer(
         seed=settings.seed,
         quiet=quiet,
     )
-    print_notes(dataset)
+    print_notes(dataset, quiet)
     return start_run(arch, dataset, settings, limit_batch=run_options.batch_size is None), dataset
 
 
@@ -193,7 +194,7 @@ def _resumed_trainer(
 
     run_options.check_none_given(resume)
     dataset = load_data_of_model(load_model(resume), data, quiet, skip_bad=skip_bad)
-    print_notes(dataset)
+    print_notes(dataset, quiet)
     return Trainer.resume(resume, dataset.train, test_images(dataset)), dataset
 
 

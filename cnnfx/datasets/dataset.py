@@ -69,6 +69,8 @@ class Dataset:
         The color over which transparent parts were composited, if one was given.
     skipped : int
         How many files were left out because they cannot be read.
+    is_folder : bool
+        Whether the images are those of class folders.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     background: str | None = None
     skipped: int = 0
+    is_folder: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", printable_names(self.classes))

@@ -101,6 +101,7 @@ def load_class_folders(
         (*notes, *loaded.notes(path)),
         read.background,
         len(loaded.errors),
+        is_folder=True,
     )
 
 

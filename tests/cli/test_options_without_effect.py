@@ -42,6 +42,14 @@ APPLY = ("apply", SEVEN, "-f", "edges")
             ("show-patterns", "edges", "--data", SEVEN, "--method", "patches", "--seed", "3", "-o", "p.png"),
             "--seed has no effect without the method maximization.",
         ),
+        (
+            ("train", "--data", "drawn:60", "--widths", "2,2", "--epochs", "1", "--skip-bad"),
+            "--skip-bad has no effect on drawn:60, which holds no pictures.",
+        ),
+        (
+            ("show-patterns", "edges", "--data", "drawn:60", "--background", "red", "--skip-bad", "-o", "p.png"),
+            "--background and --skip-bad have no effect on drawn:60, which holds no pictures.",
+        ),
     ],
 )
 def test_an_option_without_effect_is_reported(command, note):

@@ -295,9 +295,10 @@ def test_the_log_of_a_resumed_run_is_continued():
 
 def test_a_resumed_run_accepts_no_other_settings():
     done(*TINY, "--epochs", "1")
-    assert refused("train", "--resume", "model.npz", "--epochs", "2", code=2) == (
-        "cnnfx: --epochs cannot be given with --resume: the run of model.npz keeps its settings."
-    )
+    for name, value in (("epochs", "2"), ("background", "red"), ("channels", "gray"), ("image-size", "28")):
+        assert refused("train", "--resume", "model.npz", f"--{name}", value, code=2) == (
+            f"cnnfx: --{name} cannot be given with --resume: the run of model.npz keeps its settings."
+        )
 
 
 def test_a_run_resumed_with_other_data_is_refused():
