@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from cnnfx.system.signals import end_message, exit_code, handle_signals, raise_interrupts
+import _signal  # type: ignore[import-not-found] # built in, while `signal` imports enum, which takes time
+
+if __name__ == "__main__" and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Python's own handler would print a traceback from here on
+
+from cnnfx.system.signals import end_message, exit_code, handle_signals, raise_interrupts, was_interrupted
 
 if __name__ == "__main__":
-    handle_signals()  # before other imports, during which Python's own handler would print a traceback
+    handle_signals()
 
 import atexit
 import gc
@@ -28,7 +33,9 @@ def main() -> None:
     try:
         exit_codes.append(_run())
         raise_interrupts(False)
-    except KeyboardInterrupt:  # before the command line handles it, or after it is done
+    except BaseException:  # KeyboardInterrupt that the command line does not handle, or what C code made of it
+        if not was_interrupted():
+            raise
         raise_interrupts(False)
         exit_codes[:] = [exit_code()]
         with suppress(OSError):

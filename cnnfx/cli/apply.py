@@ -46,7 +46,12 @@ Jobs = Annotated[
 ]
 Scheduler = Annotated[
     str | None,
-    option("--scheduler tcp://HOST:PORT", "Process the images on the workers of this Dask scheduler.", options.IMAGES),
+    option(
+        "--scheduler tcp://HOST:PORT",
+        "Process the images on the workers of this Dask scheduler, which must be trusted: Dask runs what it sends. "
+        "tls://HOST:PORT uses the certificates of Dask's configuration.",
+        options.IMAGES,
+    ),
 ]
 SkipExisting = Annotated[bool, option("--skip-existing", "Skip images whose output exists already.", options.IMAGES)]
 Output = Annotated[

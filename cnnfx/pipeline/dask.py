@@ -2,6 +2,9 @@
 
 Dask distributes the tasks, repeats those of a worker that is lost, and reports a task that kills workers. Images and
 outputs must be on storage that all workers reach under the same paths.
+
+The scheduler must be trusted: Dask unpickles what it sends, which can run any code. A connection to a `tls://` address
+is encrypted, and both sides identify themselves by the certificates of Dask's configuration.
 """
 
 from __future__ import annotations
@@ -48,7 +51,8 @@ def process_on_cluster(processor: Processor, tasks: Sequence[Task], address: str
     Raises
     ------
     ArgumentError
-        If Dask is not installed here, or the address is no scheduler's.
+        If Dask is not installed here, the address is no scheduler's, or it is a `tls://` address and the certificates
+        of Dask's configuration are missing or cannot be read.
     CnnfxError
         If no scheduler answers or it is lost, it has no workers or loses all of them, or these do not answer, have no
         cnnfx or another version of it.
@@ -76,6 +80,9 @@ def _connected(address: str) -> Client:
         raise ArgumentError("Dask is not installed.", remedy="install_dask") from None
     if not _is_address(address):
         raise _no_scheduler(address)
+    uses_tls = address.startswith("tls://")
+    if uses_tls:
+        _check_certificates(address)
     for name in [name for name in logging.root.manager.loggerDict if name.startswith(LOGGERS)]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # our messages say what concerns the user
     promise = Promise[Client]()
@@ -91,8 +98,9 @@ def _connected(address: str) -> Client:
     try:
         return promise.result(ANSWER_SECONDS)
     except OSError:  # a timeout is an OSError
+        refused = ", or it and this client do not accept each other's certificates" if uses_tls else ""
         raise CnnfxError(
-            f"{address}: no Dask scheduler answers there within {ANSWER_SECONDS:.0f} seconds. "
+            f"{address}: no Dask scheduler answers there within {ANSWER_SECONDS:.0f} seconds{refused}. "
             "Start one with dask scheduler, and give the address that it prints."
         ) from None
     except Exception:  # what Dask raises when a server of another kind answers
@@ -113,19 +121,43 @@ def _is_address(address: str) -> bool:
     return bool(host) and 0 < port < 65536
 
 
+def _check_certificates(address: str) -> None:
+    """Check that Dask's configuration names certificates for TLS that can be read."""
+    from distributed.security import Security
+
+    keys = [f"distributed.comm.tls.{name}" for name in ("ca-file", "client.cert", "client.key")]
+    names = f"{', '.join(keys[:-1])} and {keys[-1]}"
+    try:
+        context = Security().get_connection_args("client")["ssl_context"]  # type: ignore[no-untyped-call]
+    except OSError as error:  # also a file that is no certificate
+        raise ArgumentError(
+            f"{address}: the certificates of Dask's configuration ({names}) cannot be read: {error.strerror or error}.",
+            remedy="scheduler_address",
+        ) from error
+    if context is None:
+        raise ArgumentError(
+            f"{address}: TLS needs certificates, which Dask's configuration does not name. Set {names} there, or "
+            "$DASK_DISTRIBUTED__COMM__TLS__CA_FILE, $DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+            "$DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY.",
+            remedy="scheduler_address",
+        )
+
+
 def _no_scheduler(address: str) -> ArgumentError:
     shown = address or "''"
     return ArgumentError(
-        f"{shown} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.",
+        f"{shown} is not the address of a scheduler. Write tcp://HOST:PORT or tls://HOST:PORT, as dask scheduler "
+        "prints it.",
         remedy="scheduler_address",
     )
 
 
 class _Worker(NamedTuple):
-    """The version of cnnfx that a worker has, None without cnnfx, and the number of its process."""
+    """The version of cnnfx that a worker has, None without cnnfx, the number of its process, and its machine."""
 
     version: str | None
     process: int
+    host: str
 
 
 class _Cluster:
@@ -146,20 +178,21 @@ class _Cluster:
         return threads
 
     def _ask_workers(self, seconds: float) -> dict[str, _Worker | None]:
-        """Version and process of each worker, by its address; None for those that do not answer in time."""
+        """What each worker says of itself, by its address; None for those that do not answer in time."""
 
-        def version_and_process() -> tuple[str | None, int]:  # pickled by value: a worker may have no cnnfx to import
+        def identity() -> tuple[str | None, int, str]:  # pickled by value: a worker may have no cnnfx to import
             import os
 
+            host = os.uname().nodename if hasattr(os, "uname") else ""
             try:
                 from cnnfx import __version__ as version
             except ImportError:
-                return None, os.getpid()
-            return version, os.getpid()
+                return None, os.getpid(), host
+            return version, os.getpid(), host
 
         async def ask() -> dict[str, _Worker | None]:  # each worker by itself, to know which ones do not answer
             names = await self.client.scheduler.ncores()
-            asked = {name: create_task(self.client.run(version_and_process, workers=[name])) for name in names}
+            asked = {name: create_task(self.client.run(identity, workers=[name])) for name in names}
             silent = (await wait(asked.values(), timeout=seconds))[1] if asked else set()
             for task in silent:
                 task.cancel()
@@ -254,14 +287,14 @@ class _Cluster:
             now = self._ask_workers(SHUTDOWN_ANSWER_SECONDS)
         except OSError:
             return
-        alive = {worker.process for worker in now.values() if worker}
+        alive = {worker[1:] for worker in now.values() if worker}
         silent = {name for name, worker in now.items() if worker is None}
-        started = {worker.process for name, worker in self.workers.items() if worker and name not in silent}
+        started = {worker[1:] for name, worker in self.workers.items() if worker and name not in silent}
         if dead := started - alive:
             files = [file for task in tasks for file in task.target.files([""])]
             for file in {os.path.dirname(os.path.realpath(file)): file for file in files}.values():
-                for process in dead:
-                    remove_partial_files(file, process)
+                for process, host in dead:
+                    remove_partial_files(file, process, host)
 
 
 def _absolute(task: Task, folder: str) -> Task:

@@ -26,6 +26,7 @@ REPEAT_SECONDS = 1.0
 _received = signal.SIGINT
 _when = -REPEAT_SECONDS
 _raises = False
+_interrupted = False
 
 
 def handle_signals() -> None:
@@ -44,6 +45,14 @@ def raise_interrupts(wanted: bool) -> None:
     _raises = wanted
 
 
+def was_interrupted() -> bool:
+    """Return whether a signal has raised KeyboardInterrupt.
+
+    An error that follows may be that one: C code that is interrupted, such as an import in the compiler, raises others.
+    """
+    return _interrupted
+
+
 def exit_code() -> int:
     """Return the exit code after the last signal: 130 after Ctrl-C."""
     return 128 + _received
@@ -55,12 +64,13 @@ def end_message() -> str:
 
 
 def _handle(number: Any, _: object) -> None:
-    global _received, _when
+    global _received, _when, _interrupted
     before, _when = _when, time.monotonic()
     if _when - before < REPEAT_SECONDS:
         return
     _received = number
     if _raises:
+        _interrupted = True
         raise KeyboardInterrupt
     try:
         os.write(2, f"cnnfx: {end_message()}.\n".encode())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
@@ -71,14 +73,15 @@ def on_a_terminal(
     `stdout` is a file to take standard output instead; `started` is called with the number of the process.
     """
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, args)],
-        stdin=theirs,
-        stdout=theirs if stdout is None else stdout,
-        stderr=theirs,
-        env=environment(**variables),
-        start_new_session=True,
-    )
+    with default_signals():
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, args)],
+            stdin=theirs,
+            stdout=theirs if stdout is None else stdout,
+            stderr=theirs,
+            env=environment(**variables),
+            start_new_session=True,
+        )
     os.close(theirs)
     if started:
         started(process.pid)
@@ -87,6 +90,19 @@ def on_a_terminal(
         shown += data
     os.close(ours)
     return process.wait(), shown.decode().replace("\r\n", "\n")
+
+
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """Let processes that are started meanwhile not ignore signals, as those of this process under `nohup` or `&` do."""
+    before = {
+        number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _read(terminal: int) -> bytes:

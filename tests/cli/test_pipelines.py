@@ -18,7 +18,18 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.cli.commands import COMMAND, SAMPLES, SEVEN, done, environment, on_a_terminal, refused, shell, wait_until
+from tests.cli.commands import (
+    COMMAND,
+    SAMPLES,
+    SEVEN,
+    default_signals,
+    done,
+    environment,
+    on_a_terminal,
+    refused,
+    shell,
+    wait_until,
+)
 
 TERMINAL = "cnnfx: Binary data is not written to a terminal. Give -o FILE, or send the\noutput into a pipe or file.\n"
 
@@ -206,24 +217,30 @@ def unread(pipe: IO[bytes]) -> int:
 
 def test_ctrl_c_while_a_file_is_written_leaves_nothing(tmp_path):
     np.save("large.npy", np.random.default_rng(0).random((1, 3000, 4000), np.float32))
-    with subprocess.Popen(
-        [*COMMAND, "apply", *["large.npy"], "-f", "edges", "--scale", "2", "-o", "a.png"],
-        stderr=subprocess.PIPE,
-        env=environment(),
-    ) as process:
+    with (
+        default_signals(),
+        subprocess.Popen(
+            [*COMMAND, "apply", *["large.npy"], "-f", "edges", "--scale", "2", "-o", "a.png"],
+            stderr=subprocess.PIPE,
+            env=environment(),
+        ) as process,
+    ):
         wait_until(lambda: any(name.endswith(".part") for name in os.listdir()))
         assert interrupted(process) == (130, b"cnnfx: interrupted.\n")
     assert os.listdir() == ["large.npy"]
 
 
 def test_ctrl_c_works_while_standard_input_is_awaited():
-    with subprocess.Popen(
-        [*COMMAND, "apply", "-", "-f", "edges"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    ) as process:
+    with (
+        default_signals(),
+        subprocess.Popen(
+            [*COMMAND, "apply", "-", "-f", "edges"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        ) as process,
+    ):
         assert process.stdin is not None
         process.stdin.write(b"the first of many bytes")
         process.stdin.flush()

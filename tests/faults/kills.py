@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cnnfx.system import files
 from cnnfx.system.files import check_writable
-from tests.cli.commands import COMMAND, environment
+from tests.cli.commands import COMMAND, default_signals, environment
 from tests.faults.cases import OLD, Case, check_log, prepare, read_output
 from tests.faults.mirror import mirror
 
@@ -52,7 +52,7 @@ class Bench:
             path.unlink()
         variables = environment(XDG_CACHE_HOME=str(self.folder / "cache"), CNNFX_MIRRORS=self.mirrors)
         variables.pop("CNNFX_DATA", None)
-        with (self.folder / "stderr").open("wb") as errors:
+        with (self.folder / "stderr").open("wb") as errors, default_signals():
             return subprocess.Popen(
                 [*(case.program or COMMAND), *case.args],
                 cwd=self.folder, stdout=subprocess.DEVNULL, stderr=errors, stdin=subprocess.DEVNULL, env=variables,

@@ -25,8 +25,10 @@ DASK = (sys.executable, "-m", "dask")
 class Cluster:
     """A scheduler and its workers, each in a separate process."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
-        self.file = folder / "scheduler.json"
+    def __init__(self, folder: Path, certificate: Path | None = None, **variables: str) -> None:
+        self.file, self.certificate = folder / "scheduler.json", certificate
+        if certificate:
+            variables = {**tls_variables(certificate), "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME": "tls", **variables}
         self.quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.quiet["env"] = environment(**variables)
         start = [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
@@ -40,13 +42,49 @@ class Cluster:
 
         line = [*DASK, "worker", "--scheduler-file", str(self.file), "--nthreads", "1", "--no-dashboard", *options]
         self.workers += [subprocess.Popen(line, **self.quiet) for _ in range(count)]
-        with Client(self.address, set_as_default=False) as client:
+        with Client(self.address, security=security(self.certificate), set_as_default=False) as client:
             client.wait_for_workers(count, timeout=30)
 
     def end(self) -> None:
         for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
+
+
+def tls_variables(certificate: Path) -> dict[str, str]:
+    """Return the environment variables of Dask's configuration for a certificate, whose key is in the same file."""
+    files = ["CA_FILE", *(f"{role}__{kind}" for role in ("SCHEDULER", "WORKER", "CLIENT") for kind in ("CERT", "KEY"))]
+    return {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(certificate) for name in files}
+
+
+def security(certificate: Path | None):
+    from distributed.security import Security
+
+    name = certificate and str(certificate)
+    return name and Security(tls_ca_file=name, tls_client_cert=name, tls_client_key=name, require_encryption=True)
+
+
+def make_certificate(path: Path) -> Path:
+    """Write a self-signed certificate and its key into a file."""
+    line = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    line += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path), "-out", str(path) + ".cert"]
+    subprocess.run(line, capture_output=True, check=True)
+    path.write_text(path.read_text() + Path(f"{path}.cert").read_text())
+    return path
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory):
+    """A scheduler and a worker that use TLS."""
+    if not shutil.which("openssl"):
+        pytest.skip("makes certificates with openssl")
+    folder = tmp_path_factory.mktemp("encrypted")
+    cluster = Cluster(folder, make_certificate(folder / "own.pem"))
+    try:
+        cluster.start_workers(1, "--no-nanny")
+        yield cluster
+    finally:
+        cluster.end()
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +112,9 @@ def one_photo_is_empty(photos):
     Path("photos/4.png").write_bytes(b"")
 
 
-def command(*options: str, program: tuple[str, ...] = COMMAND) -> tuple[int, str, str]:
+def command(*options: str, program: tuple[str, ...] = COMMAND, **variables: str) -> tuple[int, str, str]:
     line = [*program, "apply", "photos", "-f", "edges", "-o", "out/{stem}.npz", *options]
-    done = subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=60, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, env=environment(**variables), timeout=60, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -156,6 +194,44 @@ def test_only_the_image_that_crashes_workers_is_reported(another):
     assert len(os.listdir("out")) == 8
 
 
+def test_an_encrypted_cluster_is_used_with_the_certificates_of_dasks_configuration(encrypted):
+    assert encrypted.address.startswith("tls://")
+    expected = command("--json", "--jobs", "1")
+    assert command("--json", "--scheduler", encrypted.address, **tls_variables(encrypted.certificate)) == expected
+
+
+def test_an_encrypted_cluster_needs_certificates(encrypted):
+    assert command("--scheduler", encrypted.address) == (
+        2,
+        "",
+        f"cnnfx: {encrypted.address}: TLS needs certificates, which Dask's configuration does not name. Set "
+        "distributed.comm.tls.ca-file, distributed.comm.tls.client.cert and distributed.comm.tls.client.key there, or "
+        "$DASK_DISTRIBUTED__COMM__TLS__CA_FILE, $DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+        "$DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY.\n",
+    )
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_certificates_that_cannot_be_read_are_reported(content, tmp_path):
+    file = tmp_path / "bad.pem"
+    if content:
+        file.write_bytes(content)
+    code, _, printed = command("--scheduler", "tls://127.0.0.1:1", **tls_variables(file))
+    assert code == 2
+    assert printed.startswith("cnnfx: tls://127.0.0.1:1: the certificates of Dask's configuration (distributed.comm.")
+    assert printed.endswith(" cannot be read: No such file or directory.\n" if content is None else ".\n")
+
+
+def test_a_scheduler_with_another_certificate_is_not_trusted(encrypted, tmp_path):
+    variables = tls_variables(make_certificate(tmp_path / "other.pem"))
+    assert command("--scheduler", encrypted.address, **variables) == (
+        1,
+        "",
+        f"cnnfx: {encrypted.address}: no Dask scheduler answers there within 5 seconds, or it and this client do not "
+        "accept each other's certificates. Start one with dask scheduler, and give the address that it prints.\n",
+    )
+
+
 @contextmanager
 def peer(answer: bytes | None, listens: bool = True):
     """Yield the address of a server that is no scheduler: it sends `answer`, or nothing; it refuses connections unless
@@ -183,7 +259,10 @@ def no_answer(address: str) -> str:
 
 
 def no_scheduler(address: str) -> str:
-    return f"cnnfx: {address} is not the address of a scheduler. Write tcp://HOST:PORT, as dask scheduler prints it.\n"
+    return (
+        f"cnnfx: {address} is not the address of a scheduler. Write tcp://HOST:PORT or tls://HOST:PORT, as dask "
+        "scheduler prints it.\n"
+    )
 
 
 @pytest.mark.parametrize("listens", [False, True])

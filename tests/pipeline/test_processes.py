@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import COMMAND, SEVEN, environment, wait_until
+from tests.cli.commands import COMMAND, SEVEN, default_signals, environment, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses the signals of POSIX")
 DYING = (sys.executable, str(Path(__file__).with_name("dying.py")))
@@ -76,7 +76,9 @@ def test_an_interrupt_leaves_only_complete_files_and_one_message():
     for number in range(9, 1500):
         os.link("photos/0.png", f"photos/{number}.png")
     line = [*COMMAND, "apply", "photos", "-f", "edges", "-o", "out/{stem}.png", "--jobs", "2", "--quiet"]
-    with subprocess.Popen(line, stderr=subprocess.PIPE, env=environment(), start_new_session=True) as process:
+    with default_signals():
+        process = subprocess.Popen(line, stderr=subprocess.PIPE, env=environment(), start_new_session=True)
+    with process:
         wait_until(lambda: len(os.listdir("out")) > 3)
         os.killpg(process.pid, signal.SIGINT)
         _, printed = process.communicate(timeout=30)
