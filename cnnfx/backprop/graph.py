@@ -53,6 +53,7 @@ class GraphGradient:
         self._maps: dict[int, Array] = {}
         self._gradients: dict[int, Array] = {}
 
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, images: Array) -> Array:
         """Return the last layer's maps `(N, K, Ho, Wo)`, or the class scores `(N, K, 1, 1)` of a network with a head.
 
@@ -74,6 +75,7 @@ class GraphGradient:
             return last
         return self.network.head.forward(last)[..., np.newaxis, np.newaxis]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def backward(self, d_output: Array) -> Array:
         """Return the gradient with respect to the images, given that with respect to the result of `forward`.
 

@@ -19,33 +19,39 @@ if TYPE_CHECKING:
 SAMPLE_STEP = 4
 """Small values are counted at every position of this many rows and columns."""
 
-RELATIVE_ERRORS = {np.dtype(np.float32): 2.0**-15, np.dtype(np.float64): 2.0**-33}
-"""The machine epsilon relative to a small magnitude, at most, for results of each type. The rounding errors of a sum
-over a kernel are a small fraction of this, relative to the sum of the magnitudes."""
-
 SMALL_SHARES = ((16, 1.0), (1024, 2.0**-8))
 """Pairs (n, factor): at most one of n positions may have a magnitude below the smallest times the factor. A few small
 values are in every image, and lose little, as others are beside them."""
 
 
-def exceeds_range(values: Array, result: np.dtype[Any]) -> bool:
-    """Return whether the values of a tile are too different for its transform, or some are non-finite.
+def root_mean_square(values: Array) -> float:
+    """Return the root mean square of contiguous values; it is not finite if one is not, or their squares overflow."""
+    flat = values.reshape(-1)
+    return math.sqrt(float(np.dot(flat, flat)) / flat.size)
 
-    The magnitudes at some positions, each the sum over the channels, are compared to the root mean square. Positions of
-    magnitude 0 are not counted, as pictures have black areas.
+
+def largest_magnitude(values: Array) -> float:
+    """Return the largest magnitude; it is not finite if a value is not."""
+    return max(float(values.max()), -float(values.min()))
+
+
+def exceeds_range(values: Array, largest: float, ratio: float) -> bool:
+    """Return whether many values of a tile are too small for its transform, or `largest` is not finite.
+
+    Values are compared at some positions, as the sums of the magnitudes of the channels. Sums of 0 are not counted, as
+    pictures have black areas.
 
     Parameters
     ----------
-    values : (C, H, W) array, contiguous
-        Of the type of the transform.
-    result : dtype
-        The type of the outputs.
+    values : (..., C, H, W) array
+    largest : float
+        The `root_mean_square` or the `largest_magnitude` of the values, to which the errors of the transform are
+        relative.
+    ratio : float
+        The smallest sum relative to `largest` that is not too small.
     """
-    flat = values.reshape(-1)
-    mean_square = float(np.dot(flat, flat)) / flat.size
-    if not math.isfinite(mean_square):
+    if not math.isfinite(largest):
         return True
-    smallest = np.finfo(values.dtype).eps / RELATIVE_ERRORS[result] * math.sqrt(mean_square)
-    sums = np.abs(values[:, ::SAMPLE_STEP, ::SAMPLE_STEP]).sum(axis=0)
+    sums = np.abs(values[..., ::SAMPLE_STEP, ::SAMPLE_STEP]).sum(axis=-3)
     sums = sums[sums > 0]
-    return any(np.count_nonzero(sums < smallest * factor) * n > sums.size for n, factor in SMALL_SHARES)
+    return any(np.count_nonzero(sums < ratio * factor * largest) * n > sums.size for n, factor in SMALL_SHARES)

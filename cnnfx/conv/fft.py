@@ -68,6 +68,11 @@ MAX_WEIGHT_SUMS = {np.dtype(np.float32): 1e10, np.dtype(np.float64): 1e140}
 """The sum of the magnitudes of a filter's weights, at most. With tiles whose squares have a finite sum, no product and
 no sum of a transform can overflow then."""
 
+EPSILON_RATIOS = {np.dtype(np.float32): 2.0**-15, np.dtype(np.float64): 2.0**-33}
+"""The machine epsilon of a transform relative to the smallest values for which it is exact enough, in units of the root
+mean square of a tile, for results of each type. The rounding error of an output is a small part of this, relative to
+the sum of the magnitudes of its products."""
+
 NO_PADS = (0, 0), (0, 0)
 
 
@@ -107,11 +112,12 @@ def _correlate_tiles(
     images: PaddedImages, weights: Array, bias: Array | None, window: Window, out: Array, tiles: list[FftTile]
 ) -> list[FftTile]:
     """Write the tiles for which transforms of the weights' type are exact enough, and return the others."""
-    from cnnfx.conv.dynamic_range import exceeds_range  # not needed for the cost
+    from cnnfx.conv.dynamic_range import exceeds_range, root_mean_square  # not needed for the cost
 
     if np.abs(weights).sum(axis=(1, 2, 3), dtype=np.float64).max() > MAX_WEIGHT_SUMS[weights.dtype]:
         return tiles
     filters = transform_filters(weights, window, {tile.size for tile in tiles})
+    ratio = np.finfo(weights.dtype).eps / EPSILON_RATIOS[out.dtype]
     left: list[FftTile] = []
 
     def work(tile: FftTile) -> None:
@@ -121,7 +127,7 @@ def _correlate_tiles(
         padded[:, : pixels.shape[1], : pixels.shape[2]] = pixels
         padded[:, pixels.shape[1] :] = 0
         padded[:, : pixels.shape[1], pixels.shape[2] :] = 0
-        if any(exceeds_range(channel[np.newaxis], out.dtype) for channel in padded):
+        if any(exceeds_range(channel[np.newaxis], root_mean_square(channel), ratio) for channel in padded):
             left.append(tile)
             return
         spectrum = real_transform(padded, (1, 2))

@@ -20,7 +20,8 @@ OUTSIDE = -1
 """The index that `source_indices` gives to a padding pixel of value zero."""
 
 BAND_ROWS = 256
-"""Bands of an output that begin at a multiple of this number of rows have the same bits as in the whole output."""
+"""Bands of the output of one call that begin at a multiple of this number of rows have the same bits as in the whole
+output. With several calls, the bands of all but the last begin at other rows."""
 
 
 @lru_cache(maxsize=64)

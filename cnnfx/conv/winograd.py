@@ -27,7 +27,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnfx.conv.direct import correlate_direct
-from cnnfx.conv.dynamic_range import exceeds_range
+from cnnfx.conv.dynamic_range import exceeds_range, largest_magnitude
 from cnnfx.conv.geometry import OutputBlock
 from cnnfx.conv.padding import BAND_ROWS
 from cnnfx.conv.plain_products import correlate_block
@@ -58,6 +58,9 @@ MANY_CHANNELS = 16
 
 MAX_POINTS_OF_FEW_CHANNELS = 6
 """Points of a tile for fewer channels than `MANY_CHANNELS`, at most."""
+
+SMALLEST_RATIO = 2.0**-10
+"""Values that are too small beside the largest of a block, which is computed by the direct method then."""
 
 TILES_PER_GROUP = 1, 2, 4
 """Possible numbers of tiles of a group along an axis."""
@@ -161,14 +164,15 @@ def _correlate_block(
 ) -> bool:
     """Write a block of the output, one column of groups at a time; return False if its input exceeds the range."""
     pixels = _read_input(images, block, tiling)
-    if exceeds_range(pixels.reshape(-1, transformed.shape[3], *pixels.shape[1:]), out.dtype):
+    by_group = pixels.reshape(-1, transformed.shape[3], *pixels.shape[1:])
+    if exceeds_range(by_group, largest_magnitude(pixels), SMALLEST_RATIO):
         return False
     target = out[block.images, :, block.rows, block.columns]
     batch, filters, _, width = target.shape
     shape = batch, filters, block.products, block.rows_per_product, width
-    by_group = target.reshape(shape).transpose(3, 0, 2, 1, 4)
+    outputs_by_group = target.reshape(shape).transpose(3, 0, 2, 1, 4)
     for first in range(0, width, tiling.columns.outputs):
-        outputs = by_group[..., first : first + tiling.columns.outputs]
+        outputs = outputs_by_group[..., first : first + tiling.columns.outputs]
         inputs = pixels[..., first : first + outputs.shape[4] + tiling.columns.taps - 1]
         _transform_output(_multiply(_transform_input(inputs, tiling), transformed), bias, outputs, tiling)
     return True

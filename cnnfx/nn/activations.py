@@ -51,6 +51,7 @@ class Activation(NamedTuple):
         """Whether each value of the result depends on one value only; false for softmax."""
         return self.kind != "softmax"
 
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, maps: Array, overwrite: bool = False) -> Array:
         """Return the function of maps `(..., K, H, W)`, of their float type; `overwrite` allows to use their memory."""
         if overwrite and self.kind in IN_PLACE:
@@ -76,6 +77,7 @@ def _sigmoid(maps: Array, slopes: Array) -> Array:
     return result
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def softmax(scores: Array, axis: int = -1) -> Array:
     """Return probabilities from scores: p_k = exp(s_k) / Σ_j exp(s_j), which add up to 1 along `axis`.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.system.sizes import shape_text
@@ -29,6 +31,7 @@ class Dense:
     def __repr__(self) -> str:
         return f"<Dense {'×'.join(map(str, self.weights.shape))} {self.weights.dtype}>"
 
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, maps: Array) -> Array:
         """Return the scores `(K,)` of feature maps `(C, H, W)`, or `(N, K)` of a batch.
 

@@ -22,6 +22,7 @@ class Combination(NamedTuple):
     kind: str
     of: tuple[int, ...]
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is too large for the float type is infinite
     def forward(self, maps: Array) -> Array:
         """Return the channel `(..., H, W)` made from channels `(..., K, H, W)`."""
         return COMBINATIONS[self.kind](maps[..., channel_index(self.of), :, :])
@@ -55,9 +56,15 @@ def channel_index(channels: Sequence[int]) -> slice | list[int]:
     return slice(chosen[0], chosen[-1] + 1) if adjacent else chosen
 
 
+def _norm(maps: Array) -> Array:
+    """Return the Euclidean norm of the channels `(..., K, H, W)`, also where their squares are too large."""
+    norm: Array = np.sqrt(np.square(maps).sum(axis=-3))
+    return norm if np.isfinite(norm.max(initial=0)) else np.hypot.reduce(maps, axis=-3)
+
+
 COMBINATIONS: dict[str, Callable[[Array], Array]] = {
     "take": lambda maps: maps[..., 0, :, :],
-    "norm": lambda maps: np.sqrt(np.square(maps).sum(axis=-3)),
+    "norm": _norm,
     "max": lambda maps: maps.max(axis=-3),
     "sum": lambda maps: maps.sum(axis=-3),
     "mean": lambda maps: maps.mean(axis=-3),

@@ -2,7 +2,8 @@
 
 The feature maps of a 100-megapixel image take gigabytes. They are not held in memory unless they are small, or take
 long to compute: each band of output rows is computed from the rows of the layers below that it needs, which
-`cnnfx.nn.bands` finds. The values are those of the whole image.
+`cnnfx.nn.bands` finds. The values are those of the whole image: those of a single layer have the same bits, those of
+several layers may differ in the last bits, as bands of the lower layers begin at any row.
 """
 
 from __future__ import annotations

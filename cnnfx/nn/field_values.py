@@ -239,7 +239,8 @@ class FieldValues:
         if pool.kind == "max":
             return np.asarray(blocks.max(axis=(2, 4)))
         divisors = pool.divisors(self.maps_size(number))[rows[:, np.newaxis], columns]
-        return np.asarray(blocks.sum(axis=(2, 4)) / divisors.astype(blocks.dtype))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(blocks.sum(axis=(2, 4)) / divisors.astype(blocks.dtype))
 
 
 def layer_inputs(layer: Layer) -> int:

@@ -97,6 +97,7 @@ class Input:
         """Whether the first layer reads other values than those of the image."""
         return (self.scale, set(self.mean), set(self.std)) != (1.0, {0.0}, {1.0})
 
+    @np.errstate(over="ignore", invalid="ignore")
     def normalize(self, image: Array) -> Array:
         """Return an image `(..., C, H, W)` as the first layer reads it, of the image's float type.
 
@@ -116,6 +117,7 @@ class Input:
         normalized: Array = (scaled - mean.astype(dtype)) / std.astype(dtype)
         return normalized
 
+    @np.errstate(over="ignore", invalid="ignore")
     def denormalize(self, values: Array) -> Array:
         """Return the image of values `(..., C, H, W)` that the first layer reads: the inverse of `normalize`."""
         mean, std = (np.array(part, values.dtype)[:, np.newaxis, np.newaxis] for part in (self.mean, self.std))
@@ -126,6 +128,7 @@ class Input:
         """Return the derivative of the normalized values by those of the image: `scale / std`, (C, 1, 1) or one."""
         return (self.scale / np.array(self.std)).astype(dtype)[:, np.newaxis, np.newaxis]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def normalized_magnitudes(self, magnitudes: Array) -> Array:
         """Return the largest magnitudes that normalized channels can have, given those of the image, arrays (C,)."""
         largest: Array = (magnitudes * self.scale + np.abs(self.mean)) / np.array(self.std)

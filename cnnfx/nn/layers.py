@@ -130,6 +130,7 @@ class Layer:
         """The side of the pooled blocks, 1 without pooling."""
         return (self.pool.block or 1) if self.pool else 1
 
+    @np.errstate(over="ignore", invalid="ignore")
     def join_inputs(self, inputs: Sequence[Array]) -> Array:
         """Return the maps of the sources `(..., C, H, W)` as one input; that of a single source is not copied."""
         if len(inputs) == 1:
@@ -152,7 +153,6 @@ class Layer:
         out[...] = maps
         return out
 
-    @np.errstate(invalid="ignore", over="ignore")  # what is too large for the float type is infinite
     def finish(self, maps: Array, overwrite: bool = False) -> Array:
         """Apply all that follows the filters to their feature maps `(..., K, H, W)`; `overwrite` allows to use them."""
         if self.combine:

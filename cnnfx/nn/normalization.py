@@ -53,6 +53,7 @@ class LocalResponse:
     def __str__(self) -> str:
         return f"local response over {self.size} channels"
 
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, maps: Array) -> Array:
         """Return the normalized maps of maps `(..., K, H, W)`, of their float type."""
         result: Array = maps / self.bases(maps) ** maps.dtype.type(self.beta)

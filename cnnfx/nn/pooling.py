@@ -177,6 +177,7 @@ class Pool:
             after = max(after, (count - 1) * stride + size - length - before)
         return AxisPool(size, stride, before, after, count)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, maps: Array) -> Array:
         """Return the pooled maps `(..., Ho, Wo)` of maps `(..., H, W)`."""
         self.output_shape(maps.shape[-3:])
