@@ -1,9 +1,9 @@
 """Cross-correlation on arrays.
 
 Reading order: `geometry` (which pixels an output reads), `padding` (the border), the method `direct` with its forms
-`plain_products`, `row_products` (with `im2col`) and `depthwise`, the methods `separable`, `fft`, and `winograd` (with
-`winograd_transforms`; `dynamic_range` limits both), then `cost_model` (the choice of a method), `correlate` (the public function), and `integers`
-(exact sums of whole numbers).
+`plain_products`, `row_products` (with `im2col`) and `depthwise`, the method `separable`, the methods `fft` and
+`winograd` (with `winograd_transforms`), both with `dynamic_range`, then `cost_model` (the choice of a method),
+`correlate` (the public function), and `integers` (exact sums of whole numbers).
 """
 
 from cnnfx.conv.correlate import correlate

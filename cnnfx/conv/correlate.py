@@ -44,7 +44,9 @@ def correlate(
 
         out[k, y, x] = bias[k] + sum over c, i, j of  weights[k, c, i, j] · padded[c, y·s + i·d, x·s + j·d]
 
-    The kernel is not flipped. For true convolution, pass ``weights[..., ::-1, ::-1]``.
+    The kernel is not flipped. For true convolution, pass ``weights[..., ::-1, ::-1]``. With kernels of an even size and
+    padding "same", the result is then that of `scipy.ndimage.convolve`; that of `scipy.signal.convolve2d` begins one
+    pixel further to the top and left. Without the flip, it is that of `scipy.signal.correlate2d` and of PyTorch.
 
     Parameters
     ----------
@@ -90,8 +92,26 @@ def correlate(
 
     Notes
     -----
-    The relative error against `scipy.signal.correlate` is below 1e-5 in float32 and 1e-12 in float64. The last bits may
-    differ between methods, and between calls with other shapes: of the batch, the filters or the image.
+    The last bits may differ between methods, and between calls with other shapes: of the batch, the filters or the
+    image. Rounding errors are relative to the magnitudes of the products, S = sum of |weights|·|pixels| + |bias| of an
+    output. In 20,000 calls with random arguments, compared with sums in float64, the largest were
+
+    ============ ======= ======= =============================
+    method       float32 float64 relative to
+    ============ ======= ======= =============================
+    "direct"     5e-7    2e-15   S of the same output
+    "separable"  5e-7    2e-15   S of the same output
+    "fft"        5e-7    2e-15   the largest S of the output
+    "winograd"   2e-6    1e-14   the largest S of the output
+    ============ ======= ======= =============================
+
+    The errors of "fft" depend on values of its tiles of up to 256×256 outputs, those of "winograd" on values of its
+    tiles of up to 4×4. Relative to S of the same output, "winograd" was below 5e-6 on random, flat, bright and
+    rectified images, and up to 2e-5 beside values that are 100 times as large.
+
+    So the error against `scipy.signal.correlate`, relative to the largest output, is below 1e-5 in float32 and 1e-12 in
+    float64, except where nearly all of the products cancel. Tiles in which a few values are so large that others would
+    be lost, such as 1e9 beside 0 to 1, are computed in float64 or by the direct method.
 
     NaN and infinity spread only to the outputs whose kernel covers them: parts of an image that contain them are
     computed by the direct method.

@@ -39,8 +39,8 @@ BORDERS = {
 """The border modes of ``numpy.pad``, and the names of the same modes in OpenCV, SciPy and PyTorch.
 
 "reflect" does not repeat the edge pixel, as in NumPy and PyTorch. OpenCV's BORDER_REFLECT and SciPy's "reflect" repeat
-the edge pixel; this mode is "symmetric" here. Images that are smaller than the padding are mirrored repeatedly, as NumPy
-and SciPy do.
+the edge pixel; this mode is "symmetric" here. Images that are smaller than the padding are mirrored repeatedly, as
+NumPy and SciPy do.
 """
 
 MAX_SIZE = 10**9

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage, signal
 
 from cnnfx.conv import BORDERS as BORDER_NAMES
 from cnnfx.conv import Border, Method, correlate, direct, row_products
@@ -217,6 +218,38 @@ def test_the_result_is_written_to_out(width, method):
 
 
 @pytest.mark.parametrize("method", ["auto", *METHODS])
+@pytest.mark.parametrize("shift", [0, 1, 3, 7])
+def test_a_result_that_overlaps_the_image_is_that_of_an_apart_one(shift, method):
+    space, weights = random(5, 40, 50, dtype=np.float32), random(4, 4, 3, 3, dtype=np.float32, seed=1)
+    image = space.reshape(-1)[: 4 * 40 * 50].reshape(4, 40, 50)
+    out = space.reshape(-1)[shift * 50 : shift * 50 + 4 * 40 * 50].reshape(4, 40, 50)
+    expected = correlate(image.copy(), weights, padding=1, method=method)
+    assert correlate(image, weights, padding=1, method=method, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_a_result_that_overlaps_weights_or_bias_is_that_of_an_apart_one():
+    image, weights = random(4, 9, 9), random(9, 4, 1, 1, seed=1)
+    space = np.zeros((9, 9, 9))
+    space[0, :4].reshape(-1)[:36] = weights.reshape(-1)
+    own = space[0].reshape(-1)[:36].reshape(9, 4, 1, 1)
+    np.testing.assert_array_equal(correlate(image, own, out=space), correlate(image, weights))
+    bias = random(9, seed=2)
+    space[3, 3] = bias
+    expected = correlate(image, weights, bias)
+    np.testing.assert_array_equal(correlate(image, weights, space[3, 3], out=space), expected)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 2), (4, 5), (6, 4), (3, 3)])
+def test_kernels_of_an_even_size_are_placed_as_scipy_does(size):
+    image, kernel = random(9, 11), random(*size, seed=1)
+    maps = correlate(image, kernel, padding="same")
+    np.testing.assert_allclose(maps, signal.correlate2d(image, kernel, mode="same"), rtol=1e-12, atol=1e-12)
+    flipped = correlate(image, kernel[::-1, ::-1], padding="same")
+    np.testing.assert_allclose(flipped, ndimage.convolve(image, kernel, mode="constant"), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["auto", *METHODS])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("height", "width"), [(30, 40), (70, 300), (300, 1500)])
 def test_nonfinite_values_spread_only_to_outputs_whose_kernel_covers_them(height, width, value, method):
@@ -288,6 +321,8 @@ def test_the_number_of_threads_does_not_change_a_bit(threads, shape, method):
 
 
 IMAGE, WEIGHTS = np.zeros((3, 10, 12)), np.zeros((4, 3, 3, 3))
+READ_ONLY = np.zeros((4, 8, 10))
+READ_ONLY.setflags(write=False)
 WHOLE = "must be a whole number, 1 or more, not"
 BORDER = 'border must be one of "constant", "edge", "reflect", "symmetric", "wrap", not'
 PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
@@ -337,6 +372,8 @@ PADDING = 'padding must be one of "valid", "same" or a number of pixels, not'
             "kernel of 9×3 (dilated 17×5) is larger than the image of 12×10 (padded 14×10); "
             'use a smaller kernel, a larger image or padding="same"',
         ),
+        ({"out": [1.0]}, "out must be a float64 array of shape (4, 8, 10), not list"),
+        ({"out": READ_ONLY}, "out must be an array that can be written to, but it is read-only"),
         ({"image": np.zeros(12)}, "image must have the shape (H, W), (C, H, W) or (N, C, H, W), not (12,)"),
         (
             {"image": np.zeros((10, 12))},
