@@ -12,7 +12,7 @@ from cnnfx.nn.selection import listed_names
 from cnnfx.system.limits import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, check_limit
 from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean
-from cnnfx.system.text import shortened, shown
+from cnnfx.system.text import shorten_words, shortened, shown
 
 MAX_FLOAT32 = 3.4028234663852886e38
 """The largest magnitude of a number in a file: larger ones would be infinite as float32."""
@@ -38,7 +38,7 @@ class Location(NamedTuple):
 
     def error(self, message: str) -> FileError:
         """Return an error with a message about this location."""
-        return FileError(f"{self.text}: {message}")
+        return FileError(f"{self.text}: {shorten_words(message)}")
 
 
 class Table:

@@ -233,7 +233,9 @@ def _problem(cell: str) -> str:
     if not cell:
         return "there is no number. Write nan for one that is missing."
     if _DECIMAL_COMMA.fullmatch(cell):
-        return f"{shown(cell)} is not a number. Write decimals with a point, such as {cell.replace(',', '.')}."
+        return (
+            f"{shown(cell)} is not a number. Write decimals with a point, such as {shortened(cell).replace(',', '.')}."
+        )
     return f"{shown(cell)} is not a number."
 
 

@@ -277,7 +277,7 @@ def _convert_8_bit(file: PictureFile, picture: PIL.Image.Image) -> Channels:
 def _has_gray_palette(picture: PIL.Image.Image) -> bool:
     if picture.mode not in ("P", "PA"):
         return False
-    palette = np.array(picture.getpalette("RGB")).reshape(-1, 3)
+    palette = np.array(picture.getpalette("RGB") or (), np.uint8).reshape(-1, 3)
     return bool((palette == palette[:, :1]).all())
 
 

@@ -125,9 +125,12 @@ class Png(NamedTuple):
         return next((chunk.content or b"" for chunk in self.chunks if chunk.kind == kind), b"")
 
     def page_count(self) -> int:
-        """Return the number of frames, with a first picture that is not a part of the animation."""
+        """Return the number of frames, with a first picture that is not a part of the animation.
+
+        The chunk acTL must be before the pixels; otherwise it is no animation.
+        """
         kinds = [chunk.kind for chunk in self.chunks]
-        if b"fcTL" not in kinds:
+        if b"fcTL" not in kinds or b"acTL" not in kinds[: kinds.index(b"IDAT")]:
             return 1
         return kinds.count(b"fcTL") + (kinds.index(b"fcTL") > kinds.index(b"IDAT"))
 

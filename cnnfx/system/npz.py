@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from cnnfx.system.files import atomic_write
 from cnnfx.system.limits import MAX_HEADER_BYTES, MAX_MEMBERS, limit_text, number_text
+from cnnfx.system.text import shortened
 
 READ_KINDS = "biufU"
 """The kinds of dtype that `NpzReader.read` returns: boolean, signed and unsigned integers, floats, text."""
@@ -35,6 +36,8 @@ COMPRESSION_NAMES = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 """The names of other compressions, for messages."""
 MAX_DIRECTORY_BYTES = 1 << 24
 """The most bytes of the directory of a zip file. It is read as a whole before its members are counted."""
+MAX_REASON_CHARACTERS = 200
+"""The most characters of an error of `zipfile` or NumPy in a message; some repeat parts of the file."""
 MAX_AXES = 32
 """The most axes of an array, NumPy 1's own limit."""
 MAX_CODE_POINT = 0x10FFFF
@@ -344,5 +347,5 @@ def _convert_errors(what: str = "") -> Iterator[None]:
         # zipfile seeks to offsets from the file (EINVAL), and decompressors raise OSError without a number.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        reason = str(error) or type(error).__name__
+        reason = shortened(str(error), MAX_REASON_CHARACTERS) or type(error).__name__
         raise NpzError(f"{what} ({reason})" if what else reason) from error

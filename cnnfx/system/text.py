@@ -11,6 +11,10 @@ or hide a file's ending."""
 MAX_SHOWN_CHARACTERS = 60
 """The most characters of a wrong value that a message shows."""
 
+MAX_WORD_CHARACTERS = 200
+"""The most characters of a word in a message about a place in a file."""
+_LONG_WORD = re.compile(rf"\S{{{MAX_WORD_CHARACTERS + 1},}}")
+
 
 def printable(text: str) -> str:
     r"""Return a text with Python's escapes, such as `\x1b` and `\n`, for the characters that change a terminal.
@@ -30,6 +34,11 @@ def printable_names(names: tuple[str, ...]) -> tuple[str, ...]:
 def shortened(text: str, most: int = MAX_SHOWN_CHARACTERS) -> str:
     """Return a text of at most `most` characters: of a longer one the first, then "…"."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def shorten_words(text: str) -> str:
+    """Return a message whose words of over `MAX_WORD_CHARACTERS` characters, which come from a file, are shortened."""
+    return _LONG_WORD.sub(lambda found: shortened(found[0]), text)
 
 
 def shown(value: object) -> str:

@@ -116,3 +116,13 @@ def test_a_network_that_reads_the_first_axis_as_channels_gets_it_so() -> None:
     network = cnnfx.load_network("edges").bind([str(number) for number in range(40)])
     array = RANDOM.random((40, 30, 3), np.float32)
     assert network.feature_maps(array)[0].shape == (4, 28, 1)
+
+
+def test_a_transparent_pixel_may_be_infinite_and_an_infinite_opacity_makes_nan() -> None:
+    array = np.full((8, 6, 4), 0.5, np.float32)
+    array[0, 0] = np.inf, 0, 0, 0
+    array[1, 1, 3] = np.inf
+    values = load_image(npy(array), background="white").values
+    np.testing.assert_array_equal(values[:, 0, 0], [1, 1, 1])
+    assert np.isnan(values[:, 1, 1]).all()
+    np.testing.assert_allclose(values[:, 2, 2], 0.75)

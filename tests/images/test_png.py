@@ -14,6 +14,7 @@ from PIL import PngImagePlugin
 
 from cnnfx.errors import FileError
 from cnnfx.images import load_image
+from cnnfx.images.load import count_pages
 from tests.images.files import PNG_SIGNATURE, chunk, encoded, png, unfiltered
 
 RANDOM = np.random.default_rng(8)
@@ -238,3 +239,12 @@ def test_a_flat_picture_may_be_large() -> None:
     content = png(4000, 4000, 1, 0, rows)
     assert 1000 * len(content) < 4000**2  # less than the memory
     assert load_image(content, max_pixels=4000**2).shape == (1, 4000, 4000)
+
+
+def test_frames_without_the_chunk_of_animation_before_the_pixels_are_not_counted() -> None:
+    frame = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 1, 1, 0, 0, 1, 10, 0, 0))
+    animation = chunk(b"acTL", struct.pack(">II", 2, 0))
+    header, pixels = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)), chunk(b"IDAT", zlib.compress(ONE))
+    late = PNG_SIGNATURE + header + pixels + animation + frame + chunk(b"IEND", b"")
+    assert (load_image(late).pages, count_pages(late)) == (1, 1)
+    assert load_image(late).values.tolist() == [[[0x55]]]

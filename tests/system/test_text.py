@@ -1,6 +1,6 @@
 import pytest
 
-from cnnfx.system.text import printable
+from cnnfx.system.text import printable, shorten_words
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,9 @@ def test_characters_that_change_a_terminal_are_escaped(text, shown):
 )
 def test_other_characters_stay(text):
     assert printable(text) == text
+
+
+def test_only_words_of_over_200_characters_are_shortened_in_a_message():
+    kept = f'unknown filter "{"a" * 190}". Did you mean "{"b" * 50} {"c" * 190}"?'
+    assert shorten_words(kept) == kept
+    assert shorten_words(f"unknown filter {'a' * 201}. Use b.") == f"unknown filter {'a' * 59}… Use b."
