@@ -27,6 +27,7 @@ from cnnfx.nn.input import MAX_SIDE, Input
 from cnnfx.nn.layers import Array, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.limits import (
+    MAX_ARRAY_BYTES,
     MAX_CHANNELS,
     MAX_CLASSES,
     MAX_LAYERS,
@@ -46,8 +47,6 @@ In version 3, layers may have names and read others, and `meta` has "preprocessi
 it has "mean" and "std" instead, in version 1 "deviation" for "std", and no word on how images are fitted."""
 FORMAT_WITH_INPUT = 3
 """The first version that records how images are fitted to the network."""
-MAX_ARRAY_BYTES = 1 << 28
-"""The size of the largest array of a network that is read, in bytes; trained networks are far smaller."""
 NETWORK_KEYS = ("format", "layers", "classes", "name", "description", "source", "preprocessing")
 """The keys of `meta` that describe the network; the others describe the training run."""
 PLACE_KEYS = ("name", "from", "join")

@@ -11,6 +11,8 @@ from cnnfx.formats.toml_tensors import file_beside
 from cnnfx.formats.toml_text import read_text
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Conv, Layer
+from cnnfx.system.limits import MAX_CLASSES, check_limit
+from cnnfx.system.text import shown
 
 INPUT_KEYS = ("channels", "size", "fit", "resize", "resample", "scale", "mean", "std")
 """The keys of `[input]`."""
@@ -91,9 +93,10 @@ def parse_classes(value: Any, location: Location) -> tuple[str, ...]:
         names = value
     else:
         raise location.error(f"found {describe(value)}; an array of names, or the name of a text file, is needed here.")
+    check_limit(location.text, "classes", len(names), MAX_CLASSES)
     for number, name in enumerate(names, 1):
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            found = repr(name) if isinstance(name, str) else describe(name)
+            found = shown(name) if isinstance(name, str) else describe(name)
             raise location.error(f"name {number} is {found}; a name is a line of text.")
     if not names:
         raise location.error("there are no names. Write at least one.")

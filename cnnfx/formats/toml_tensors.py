@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.formats.toml_schema import Location, describe, finite, suggestion
+from cnnfx.system.limits import MAX_TENSOR_BYTES
 from cnnfx.system.npz import NpzError, NpzReader
 
 Wanted = tuple[int | None, ...]
 """A shape in which None is any size of 1 or more."""
 
-MAX_TENSOR_BYTES = 1 << 30
-"""The most bytes of all tensors of a network together, as float32 or as they are in the file, whichever is more."""
 TENSOR_KINDS = "iuf"
 """The kinds of dtype of tensors: signed and unsigned integers and floats."""
 

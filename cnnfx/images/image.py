@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.system.limits import MAX_PIXELS as MAX_PIXELS
 from cnnfx.system.sizes import shape_text, size_text
 from cnnfx.system.text import printable_names
 
-MAX_PIXELS = 200_000_000
-"""The default limit of the pixels of a picture, or of the numbers of an array, all channels together."""
 MAX_SHOWN_CHANNELS = 4
 """The most channels that the text of an image in an interactive session names."""
 GRAY_NAMES = ("gray",)

@@ -60,6 +60,10 @@ MAX_NESTING = 32
 """The most tables and arrays of a TOML file, or JSON text, inside each other."""
 MAX_TOML_BYTES = 10_000_000
 """The most bytes of a TOML file, or of a text file beside it."""
+MAX_TENSOR_BYTES = 1 << 30
+"""The most bytes of all tensors of a filter file together, as float32 or as in the file, whichever is more."""
+MAX_ARRAY_BYTES = 1 << 28
+"""The most bytes of an array of a network in a model file."""
 MAX_META_BYTES = 4_000_000
 """The most bytes of the JSON text in a model file."""
 MAX_MEMBERS = 10_000
@@ -67,7 +71,7 @@ MAX_MEMBERS = 10_000
 MAX_HEADER_BYTES = 10_000
 """The most bytes of the header of a `.npy` file."""
 
-MAX_SHOWN_NUMBER = 10**18
+SHOWN_NUMBER = 10**18
 """The largest number that a message writes out; Python refuses to write numbers of over 4,300 digits."""
 
 
@@ -110,4 +114,4 @@ def limit_text(what: str, value: int, limit: int) -> str:
 
 def number_text(value: int) -> str:
     """Return a whole number with commas, or "over 10^18" for a larger one."""
-    return f"{value:,}" if value <= MAX_SHOWN_NUMBER else "over 10^18"
+    return f"{value:,}" if value <= SHOWN_NUMBER else "over 10^18"
