@@ -94,7 +94,7 @@ class PartsStream(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes], parts: list[tuple[int, int]]) -> None:
         self.stream, self.position = stream, 0
-        self.parts = _merged(parts)
+        self.parts = merged_parts(parts)
         self.ends = list(accumulate(length for _, length in self.parts))
 
     def readable(self) -> bool:
@@ -125,7 +125,7 @@ class PartsStream(io.RawIOBase):
         return len(data)
 
 
-def _merged(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def merged_parts(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return parts of which those that follow each other are one."""
     merged: list[tuple[int, int]] = []
     for offset, length in parts:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.images.channels import select_channels
 from cnnfx.images.image import Image
-from cnnfx.images.picture_file import PictureFile
+from cnnfx.images.picture_file import PictureFile, merged_parts
 from cnnfx.images.pillow import PILLOW_LIMIT, decode, extract
 from cnnfx.system.sizes import size_text
 
@@ -148,9 +148,10 @@ def load_png(file: PictureFile) -> Image:
         image = _load_deep_color(file, png)
         if image is not None:
             return image
-    parts = [(chunk.offset, chunk.end - chunk.offset) for chunk in png.chunks]
+    parts = merged_parts([(0, len(SIGNATURE)), *((chunk.offset, chunk.end - chunk.offset) for chunk in png.chunks)])
+    read = file if len(parts) == 1 else file.part(parts)
     try:
-        return decode(file.part([(0, len(SIGNATURE)), *parts]), partial(_check_complete, file, png))
+        return decode(read, partial(_check_complete, file, png))
     except FileError:
         if file.page == 1:
             _check_pixels(file, png)  # its message says where they end
