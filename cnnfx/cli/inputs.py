@@ -174,6 +174,8 @@ def _all_pages(source: InputImage, max_pixels: int | None) -> list[InputImage]:
     """Return each page of a file; the file itself if it has one only, or is damaged, which is reported later."""
     from cnnfx.images import MAX_PIXELS, count_pages
 
+    if not source.is_stdin and not os.path.isfile(source.path):  # a pipe, which can be read only once
+        return [source]
     source = source._replace(stdin=source.content)
     try:
         count = count_pages(source.source, max_pixels or MAX_PIXELS)
@@ -204,7 +206,7 @@ def read_stdin() -> bytes:
     UsageError
         If standard input is a terminal.
     FileError
-        If it is empty or closed.
+        If it is empty, closed, too long, or no image.
     """
     if sys.stdin is None:  # closed, as by `<&-`
         raise FileError("standard input: it is closed. Send an image into it, or name a file.")
@@ -212,7 +214,9 @@ def read_stdin() -> bytes:
         raise UsageError(
             "Standard input is a terminal. Send an image into it: cat photo.png | cnnfx apply - -f edges > maps.png"
         )
-    content = sys.stdin.buffer.read()
+    from cnnfx.images.load import read_stream
+
+    content = read_stream(STREAM_NAME, sys.stdin.buffer)
     if not content:
         raise FileError("standard input: it is empty. The command before the pipe may have failed.")
     return content

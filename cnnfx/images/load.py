@@ -32,7 +32,7 @@ from cnnfx.images.image import MAX_PIXELS, RGB_NAMES, Image
 from cnnfx.images.pages import check_page, page_name, pages_note
 from cnnfx.images.picture_file import PictureFile
 from cnnfx.system.arguments import whole_number
-from cnnfx.system.limits import MAX_PAGES, check_limit
+from cnnfx.system.limits import MAX_PAGES, MAX_STREAM_BYTES, check_limit
 from cnnfx.system.suggest import choose_name, closest_names
 
 Kind = Literal["picture", "npy", "npz", "csv"]
@@ -57,6 +57,8 @@ CSV_START = re.compile(
     re.IGNORECASE,
 )
 """The first bytes of a `.csv` file with another extension, or none."""
+STREAM_BLOCK = 2**20
+"""The bytes that are read from a stream at a time."""
 STREAM_NAME = "standard input"
 """The name of an image that is given as bytes."""
 
@@ -242,6 +244,25 @@ def as_image(
     return Image(name, values, names, is_array=values.dtype == np.float32, notes=notes)
 
 
+def read_stream(name: str, stream: IO[bytes]) -> bytes:
+    """Return the content of a stream that can be read only once, which is first seen to be an image.
+
+    Raises
+    ------
+    FileError
+        If its first bytes are those of no image that can be read, or it has more than `MAX_STREAM_BYTES`.
+    """
+    content = io.BytesIO()
+    start = stream.read(START_BYTES)
+    if start:
+        _detect_kind(name, b"", start)
+    while start:
+        content.write(start)
+        check_limit(name, "bytes", content.tell(), MAX_STREAM_BYTES)
+        start = stream.read(STREAM_BLOCK)
+    return content.getvalue()
+
+
 def _open(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
     """Return the name of an image and a seekable stream of its content."""
     if isinstance(source, bytes):
@@ -252,7 +273,7 @@ def _open(source: str | os.PathLike[str] | bytes) -> tuple[str, IO[bytes]]:
         if stream.seekable():
             return str(source), stream
         with stream:  # a named pipe, such as <(…) of a shell, can be read only once
-            return str(source), io.BytesIO(stream.read())
+            return str(source), io.BytesIO(read_stream(str(source), stream))
     except FileNotFoundError:
         raise FileError(f"{source}: there is no such file.{_suggest_file(path)}") from None
     except IsADirectoryError:

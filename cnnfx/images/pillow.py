@@ -40,6 +40,8 @@ MODE_BYTES = {"1": 2, "L": 2, "P": 5, "I;16": 4, "I;16B": 4, "I;16L": 4}
 DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8}
 """The memory of a pixel that the decoder of a format takes beside the picture, in bytes, at most; 0 for all others."""
 
+MAX_RUN = 255
+"""The most pixels for each byte of a BMP of run lengths, which Pillow decodes slowly."""
 ORIENTATION_TAG = 0x0112
 """The EXIF tag of the orientation."""
 ORIENTATIONS = {
@@ -187,6 +189,9 @@ def _check_memory(file: PictureFile, picture: PIL.Image.Image) -> None:
     width, height = picture.size
     if not (width and height):
         raise file.damaged("it has no pixels")
+    size = file.size()
+    if _decoder(picture) == "bmp_rle" and width * height > MAX_RUN * size:
+        raise file.damaged(f"truncated: {size:,} bytes are too few for {width}×{height} pixels")
     pixel_bytes = MODE_BYTES.get(picture.mode, 8) + DECODER_BYTES.get(file.format.name, 0)
     file.check_memory((height, width), pixel_bytes)
 
@@ -216,6 +221,12 @@ def _truncated(file: PictureFile, picture: PIL.Image.Image) -> str:
         return "truncated"
     rows = bottom - top
     return f"truncated after {rows} of {picture.height} rows" if rows < picture.height else "truncated"
+
+
+def _decoder(picture: PIL.Image.Image) -> str:
+    """Return the name of Pillow's decoder for the current page; empty if it is unknown."""
+    tiles = getattr(picture, "tile", None)
+    return str(tiles[0][0]) if tiles else ""
 
 
 def _raw_mode(picture: PIL.Image.Image) -> str:

@@ -14,6 +14,8 @@ MAX_MEMORY_PER_PIXEL = 4
 """The most memory of a picture in a small file, in bytes per pixel of the limit of pixels."""
 MAX_MEMORY_PER_BYTE = 1_000
 """The most memory of a picture, in bytes per byte of its file, if it is more than `MAX_MEMORY_PER_PIXEL` allows."""
+MAX_STREAM_BYTES = 2_000_000_000
+"""The most bytes of an image that is read from standard input or a pipe."""
 MAX_PAGES = 10_000
 """The most pages or frames of a picture file."""
 MAX_TAGS = 4_096

@@ -99,6 +99,15 @@ def test_a_complete_bmp_of_run_lengths_is_read() -> None:
     assert (load_image(bmp(1, ROW * 8 + b"\0\1")).values == 7).all()
 
 
+def test_a_small_bmp_of_run_lengths_with_many_pixels_is_refused_at_once() -> None:
+    content = bytearray(bmp(1, b"\0\0" * 8))
+    content[18:26] = struct.pack("<ii", 1_000_000, 100)
+    assert refusal(bytes(content)) == (
+        "standard input: cannot decode this BMP (truncated: 1,094 bytes are too few for 1000000×100 pixels). "
+        "Get the file again."
+    )
+
+
 @pytest.mark.parametrize("kind", ["BMP", "PCX", "SGI", "QOI", "AVIF", "JPEG2000", "WEBP", "TGA", "ICO", "TIFF"])
 @pytest.mark.parametrize("share", [0.4, 0.8, 0.97])
 def test_files_of_other_formats_that_are_cut_off_are_refused(kind: str, share: float, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images import as_image, load_image
+from cnnfx.images.load import read_stream
 
 VALUES = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -84,6 +85,26 @@ def test_a_named_pipe_is_read(tmp_path: Path) -> None:
     image = load_image(path)
     writer.join()
     np.testing.assert_array_equal(image.values, VALUES[None])
+
+
+def test_a_stream_that_is_no_image_is_not_read_to_its_end() -> None:
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: bytearray) -> int:
+            buffer[:] = b"y" * len(buffer)
+            return len(buffer)
+
+    with pytest.raises(FileError, match="^a: it is not an image that can be read"):
+        read_stream("a", io.BufferedReader(Endless()))
+
+
+def test_a_stream_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnfx.images.load.MAX_STREAM_BYTES", 1000)
+    with pytest.raises(FileError) as caught:
+        read_stream("a", io.BytesIO(b"1," * 600))
+    assert str(caught.value) == "a: it has 1,200 bytes; the limit is 1,000."
 
 
 def test_files_are_closed(tmp_path: Path) -> None:
