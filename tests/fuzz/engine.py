@@ -7,6 +7,7 @@ many inputs one after the other; if it dies, the input that it ran has failed, a
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import mmap
 import multiprocessing.connection
@@ -176,11 +177,13 @@ def _run_batch(target: Target, make: Callable[[int], bytes], indexes: range, sec
     shared = mmap.mmap(-1, 64)
     receiver, sender = multiprocessing.connection.Pipe(duplex=False)
     folder = Path(tempfile.mkdtemp(prefix="cnnfx-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+    crash = tempfile.TemporaryFile()  # noqa: SIM115 # closed below
     gc.collect()
     process = os.fork()
     if not process:
         status = 1
         try:
+            faulthandler.enable(crash)
             _run_here(target, make, indexes, seconds, folder, sender, shared)
             status = 0
         except BaseException:  # a fault of the fuzzer itself
@@ -201,9 +204,12 @@ def _run_batch(target: Target, make: Callable[[int], bytes], indexes: range, sec
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
         what = {"SIGPROF": f"it takes more than {target.max_seconds:g} s", "SIGKILL": "stuck"}.get(name, "a crash")
-        received.append(Failure(index, f"{name}: {what}", f"The process ended by {name}: {what}.", make(index)))
+        crash.seek(0)
+        text = f"The process ended by {name}: {what}.\n{crash.read().decode(errors='replace')}"
+        received.append(Failure(index, f"{name}: {what}", text, make(index)))
         report.runs += 1
         index += 1
+    crash.close()
     for failure in received:
         report.failed += 1
         known = report.failures.get(failure.signature)
@@ -239,21 +245,21 @@ def _run_here(
 ) -> None:
     """Run inputs in this process, and write the number of the next one and what was measured to `shared`."""
     end = time.monotonic() + seconds
-    done = valid = 0
+    done = valid = most = 0
     slowest = 0.0
     with limits(target), watched_output() as output:
-        base = _peak_bytes()
         os.chdir(folder)
         for index in indexes:
-            peak = _peak_bytes()
-            struct.pack_into("<QQQdQ", shared, 0, index, done, valid, slowest, max(0, peak - base))
+            struct.pack_into("<QQQdQ", shared, 0, index, done, valid, slowest, most)
             data = make(index)
+            peak = _peak_bytes()
             signal.setitimer(signal.ITIMER_PROF, target.max_seconds)
             begin = time.process_time()
             is_valid, signature, text = execute(target, data, folder, output)
             slowest = max(slowest, time.process_time() - begin)
             signal.setitimer(signal.ITIMER_PROF, 0)
             used = _peak_bytes() - peak
+            most = max(most, used)
             if used > target.max_bytes:
                 signature, text = (
                     "memory",
@@ -265,7 +271,7 @@ def _run_here(
                 sender.send((index, signature, text[:MAX_SHOWN], data))
             if time.monotonic() > end:
                 break
-        struct.pack_into("<QQQdQ", shared, 0, index + 1, done, valid, slowest, max(0, _peak_bytes() - base))
+        struct.pack_into("<QQQdQ", shared, 0, index + 1, done, valid, slowest, most)
 
 
 def execute(target: Target, data: bytes, folder: Path, output: Callable[[], str]) -> tuple[bool, str, str]:

@@ -186,7 +186,7 @@ def number_text(rng: Random) -> str:
 
 def _repeats(rng: Random, length: int) -> int:
     """Return how often a part of a length is repeated: seldom very often, and never beyond `MAX_BYTES`."""
-    count = rng.choice(REPEATS[:3]) if rng.random() < 0.9 else rng.choice(REPEATS)
+    count = rng.choice(REPEATS[:3]) if rng.random() < 0.97 else rng.choice(REPEATS)
     return max(1, min(count, MAX_BYTES // 2 // max(1, length)))
 
 
@@ -201,6 +201,13 @@ def encode(rng: Random, text: str) -> bytes:
     if kind == 2:
         return text.encode(rng.choice(("utf-16", "utf-16-le", "latin-1", "utf-32")), "replace")[:MAX_BYTES]
     return data
+
+
+def _size(item: object) -> int:
+    """Return about how many bytes an item of a list has, at least 1."""
+    if isinstance(item, tuple):
+        return sum(map(_size, item))
+    return max(1, len(item)) if isinstance(item, bytes | str) else 8
 
 
 def mutate_list(
@@ -220,7 +227,7 @@ def mutate_list(
         if kind == 8:
             del result[at]
         elif kind == 9:
-            result[at:at] = [result[at]] * (1 if rng.random() < 0.9 else min(1000, MAX_BYTES // 100))
+            result[at:at] = [result[at]] * (1 if rng.random() < 0.9 else min(1000, MAX_BYTES // _size(result[at])))
         elif kind == 10:
             other = rng.randrange(len(result))
             result[at], result[other] = result[other], result[at]
