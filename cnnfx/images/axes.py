@@ -46,7 +46,7 @@ def to_channels(name: str, array: NDArray[Any], background: Background = None) -
         Of real numbers.
     background : Background
         The color over which an array of red, green, blue and opacity is composited, if its values are uint8, uint16 or
-        floats in 0..1. In other arrays opacity is a channel.
+        floats in 0..1, its opacity without NaN and infinity. In other arrays opacity is a channel.
     """
     array = array.reshape(without_batch(array.shape))
     array = array.reshape((1,) * (3 - array.ndim) + array.shape)
@@ -59,7 +59,7 @@ def to_channels(name: str, array: NDArray[Any], background: Background = None) -
     if first.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
             floats = first.astype(np.float32)
-        if not is_brightness(floats):
+        if not is_brightness(floats) or not np.isfinite(floats[3]).all():
             return Channels(first, ALPHA_NAMES, (note,))
         first = floats
     elif first.dtype not in PIXEL_TYPES:

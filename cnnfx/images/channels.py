@@ -138,8 +138,7 @@ def _composite(values: NDArray[Any], alpha: NDArray[Any], background: RgbColor) 
         rest = wide(largest) - opacity
         for plane, level in zip(values, levels, strict=True):
             shown = np.where(opacity == 0, plane.dtype.type(0), plane[rows]).astype(wide)  # infinity · 0 is NaN
-            with np.errstate(invalid="ignore"):  # an opacity that is infinite makes NaN
-                blended = shown * opacity + wide(level) * rest
+            blended = shown * opacity + wide(level) * rest
             plane[rows] = blended if values.dtype == np.float32 else (blended + wide(largest // 2)) // wide(largest)
     return values
 

@@ -31,6 +31,8 @@ from tests.fuzz.mutations import MAX_BYTES
 
 CORPUS = Path(__file__).parent / "corpus"
 """The inputs that once failed, in a folder for each target."""
+MAX_SEED_BYTES = 2_000
+"""The largest input of the corpus that is changed, in bytes; changes of larger ones take long."""
 BATCH_SECONDS = 4.0
 """How long a process runs before another takes over."""
 STUCK_SECONDS = 120.0
@@ -125,7 +127,8 @@ class Inputs:
 
     def __init__(self, target: Target, seed: int) -> None:
         self.target, self.seed = target, seed
-        self.seeds = [*target.seeds(), *(path.read_bytes() for path in corpus_files(target.name))]
+        kept = (path.read_bytes() for path in corpus_files(target.name))
+        self.seeds = [*target.seeds(), *(data for data in kept if len(data) <= MAX_SEED_BYTES)]
 
     def __getitem__(self, index: int) -> bytes:
         rng = Random(f"{self.seed} {self.target.name} {index}")  # noqa: S311 # inputs are no secrets
