@@ -131,6 +131,10 @@ def _save(path: str, what: str, picture: Levels, quiet: bool) -> None:
 
 
 def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, model: str, quiet: bool) -> None:
+    import numpy as np
+
+    from cnnfx.datasets.fitting import as_dtype
+    from cnnfx.images import as_floats
     from cnnfx.render.charts import mistakes_picture
 
     worst = result.misclassified[:MAX_DRAWN_MISTAKES]
@@ -144,8 +148,9 @@ def _save_mistakes(path: str, result: Evaluation, test: LabeledImages, model: st
         for k in worst
     ]
     count = f"{len(result.misclassified)} of {len(result.labels)} test images of {test.name}"
+    levels = as_dtype(as_floats(test.images[worst]), np.dtype(np.uint8))  # of 16-bit pictures, the first eight bits
     title = f"{model} · misclassified: {count} · true class, predicted class and its probability"
-    _save(path, f"{len(worst)} misclassified images", mistakes_picture(test.images[worst], labels, title), quiet)
+    _save(path, f"{len(worst)} misclassified images", mistakes_picture(levels, labels, title), quiet)
 
 
 def _percent(share: float | None, digits: int = 2) -> str:

@@ -92,9 +92,10 @@ class TrainingState:
         values = json.loads(str(arrays["state"]))
         written = {"smoothness": 0.0, **values["settings"]}  # earlier versions had no smoothness
         settings = TrainingSettings(**{**written, "betas": tuple(written["betas"])})
-        if any(not isinstance(each, bool) for mask in values["learned"] for each in mask):
+        masks = values["learned"]
+        if not all(isinstance(mask, list) and all(isinstance(each, bool) for each in mask) for mask in masks):
             raise ValueError("learned is not a list of true and false for each layer")
-        trainable_filters = [np.array(mask, dtype=bool) for mask in values["learned"]]
+        trainable_filters = [np.array(mask, dtype=bool) for mask in masks]
         np.random.default_rng(0).bit_generator.state = values["random"]  # raises ValueError for an invalid state
         history, steps = [EpochReport.from_dict(report) for report in values["history"]], values["steps"]
         if type(steps) is not int or not 0 <= steps <= MAX_STEPS or len(history) > settings.epochs:

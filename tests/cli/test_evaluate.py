@@ -124,6 +124,17 @@ def test_the_accuracy_is_that_of_predictions_for_images_of_any_kind(model, name,
     assert found["confusion"] == confusion.tolist()
 
 
+def test_mistakes_in_pictures_of_16_bits_are_drawn_as_those_of_8_bits(model):
+    args = "-q", "--mistakes"
+    for name, change in (("eight", lambda drawn: drawn), ("sixteen", lambda drawn: drawn.astype(np.uint16) * 257)):
+        save_digits(name, change)
+        os.rename(name, "digits")
+        done("evaluate", model, "--data", "digits", *args, f"{name}.png")
+        shutil.rmtree("digits")
+    with PIL.Image.open("eight.png") as eight, PIL.Image.open("sixteen.png") as sixteen:
+        assert np.array_equal(np.asarray(eight), np.asarray(sixteen))
+
+
 def test_images_that_cannot_be_read_are_all_named_or_left_out(model):
     save_digits("digits")
     for name in ("3/1.png", "5/0.png"):
