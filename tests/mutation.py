@@ -77,11 +77,11 @@ class _Recorder:
     def __init__(self, path: Path) -> None:
         self.path, self.executed, self.seconds = path, {}, {}
         self.current: set[str] = set()
+        self.folder = str(ROOT / PACKAGE) + os.sep  # first, as the events below call `_start` at once
         monitoring = sys.monitoring
         monitoring.use_tool_id(self.TOOL, "mutation")
         monitoring.register_callback(self.TOOL, monitoring.events.PY_START, self._start)
         monitoring.set_events(self.TOOL, monitoring.events.PY_START)
-        self.folder = str(ROOT / PACKAGE) + os.sep
 
     def _start(self, code: Any, _offset: int) -> object:
         if code.co_filename.startswith(self.folder):

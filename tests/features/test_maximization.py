@@ -30,6 +30,23 @@ def test_the_input_is_white_under_positive_weights_and_black_under_negative_ones
         assert one.activation == pytest.approx(19.5, rel=0.01)
 
 
+@pytest.mark.parametrize("padding", ["same", ((0, 3), (1, 0))])
+def test_the_input_of_a_network_with_padding_is_that_of_the_same_network_without(padding):
+    shape = (1, 8, 8)
+    (without,), (padded,) = (
+        maximize(network(*two_layers(setting)), shape, [0], [30.0], 0, 1) for setting in ("valid", padding)
+    )
+    assert padded[0].activation == pytest.approx(without[0].activation, rel=0.01)
+    np.testing.assert_allclose(padded[0].pixels, without[0].pixels, atol=0.1)
+
+
+def two_layers(padding):
+    """Return layers whose receptive field has 8 rows and columns, with positive and negative weights."""
+    random = np.random.default_rng(2)
+    first = random_layer(random, (3, 1, 3, 3), activation="relu", pool="max:2", padding=padding)
+    return first, random_layer(random, (1, 3, 3, 3), padding=padding)
+
+
 def test_within_a_norm_the_input_is_proportional_to_the_positive_weights():
     weights = np.array([[3.0, 4.0], [-1.0, 0.0]])  # the best input of norm 0.5 is 0.5 · (0.6, 0.8): activation 2.5
     ((result,),) = maximize(network(layer([[weights]])), (1, 2, 2), [0], [0.5], 0, 1)

@@ -51,6 +51,31 @@ def test_the_best_picture_of_each_method_is_drawn_side_by_side():
     assert tiles.labels == ["f: 1.5, maximized 2.25"]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("side", "outliers"), [(10, 2), (31, 28), (40, 7)])
+def test_a_few_very_large_values_of_a_deconvolution_leave_the_others_visible(side, outliers, sign):
+    values = np.zeros(side * side)
+    values[::2], values[1::2] = 1, -1
+    values[-outliers:] = sign * 1e6
+    zeros = np.zeros((1, side, side))
+    drawn = pattern(zeros, values.reshape(1, side, side), zeros)
+    tiles = best_tiles(layer_patterns(drawn, methods=METHODS[1:2], size=(side, side)))
+    (picture,) = tiles.rows(0, 1, 0, side)
+    expected = np.tile([255, 0], side * side)[: side * side]
+    expected[-outliers:] = 255 if sign > 0 else 0
+    np.testing.assert_array_equal(picture[..., 0].ravel(), expected)
+
+
+def test_a_deconvolution_of_few_values_that_are_not_zero_is_drawn_by_the_largest():
+    projection = np.zeros((1, 20, 20))
+    projection[0, 4, 5], projection[0, 9, 9] = 4, -2
+    drawn = pattern(np.zeros((1, 20, 20)), projection, np.zeros((1, 20, 20)))
+    (picture,) = best_tiles(layer_patterns(drawn, methods=METHODS[1:2], size=(20, 20))).rows(0, 1, 0, 20)
+    expected = np.full((20, 20), 128)
+    expected[4, 5], expected[9, 9] = 255, 64
+    np.testing.assert_array_equal(picture[..., 0], expected)
+
+
 def test_a_filter_that_is_never_active_is_labeled_and_striped():
     assert label(INACTIVE) == "inactive: never active"
     picture = patterns_picture(layer_patterns(INACTIVE), "title")
