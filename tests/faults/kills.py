@@ -15,10 +15,12 @@ from cnnfx.system import files
 from cnnfx.system.files import check_writable
 from tests.cli.commands import COMMAND, default_signals, environment
 from tests.faults.cases import OLD, Case, check_log, prepare, read_output
+from tests.faults.forks import ForkedProcess, ForkServer
 from tests.faults.mirror import mirror
 
 EXIT_CODES = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """The exit code after each signal."""
+Process = subprocess.Popen[bytes] | ForkedProcess
 END_SECONDS = 20.0
 """Seconds in which a killed command must end, with its worker processes."""
 
@@ -32,15 +34,18 @@ class Bench:
     folder : Path
     mirrors : str
         The address of the mirror from which MNIST is downloaded.
+    server : ForkServer, optional
+        Forks the commands, instead of starting Python for each.
     references : dict
-        For each command the seconds that it takes, and the complete content of each output.
+        For each command, forked or not, the seconds that it takes, and the complete content of each output.
     """
 
     folder: Path
     mirrors: str
-    references: dict[str, tuple[float, dict[str, bytes]]] = field(default_factory=dict)
+    server: ForkServer | None = None
+    references: dict[tuple[str, bool], tuple[float, dict[str, bytes]]] = field(default_factory=dict)
 
-    def start(self, case: Case) -> subprocess.Popen[bytes]:
+    def start(self, case: Case) -> Process:
         """Start a command in a session of its own, with outputs of an earlier run."""
         out = self.folder / "out"
         for path in out.iterdir():
@@ -52,6 +57,8 @@ class Bench:
             path.unlink()
         variables = environment(XDG_CACHE_HOME=str(self.folder / "cache"), CNNFX_MIRRORS=self.mirrors)
         variables.pop("CNNFX_DATA", None)
+        if self.server is not None:
+            return self.server.start(case.args, self.folder, variables, case.program is not None)
         with (self.folder / "stderr").open("wb") as errors, default_signals():
             return subprocess.Popen(
                 [*(case.program or COMMAND), *case.args],
@@ -61,15 +68,16 @@ class Bench:
 
     def reference(self, case: Case) -> tuple[float, dict[str, bytes]]:
         """Return the seconds that a command takes and the content of its outputs; it is run once for this."""
-        if case.name not in self.references:
+        key = (case.name, self.server is not None)
+        if key not in self.references:
             start = time.monotonic()
             code = self.start(case).wait(timeout=60)
             seconds = time.monotonic() - start
             assert code == 0, (self.folder / "stderr").read_text()
             written = {name: (self.folder / "out" / name).read_bytes() for name in case.outputs}
             assert OLD not in written.values()
-            self.references[case.name] = seconds, written
-        return self.references[case.name]
+            self.references[key] = seconds, written
+        return self.references[key]
 
     def kill(self, case: Case, number: signal.Signals, share: float, *, group: bool = False) -> tuple[str, list[str]]:
         """Run a command, and send a signal after a share of the time that it takes.
@@ -89,7 +97,9 @@ class Bench:
             (os.killpg if group else os.kill)(process.pid, number)
         return self._end(case, process, number)
 
-    def _end(self, case: Case, process: subprocess.Popen[bytes], number: signal.Signals) -> tuple[str, list[str]]:
+    def _end(
+        self, case: Case, process: subprocess.Popen[bytes] | ForkedProcess, number: signal.Signals
+    ) -> tuple[str, list[str]]:
         try:
             code = process.wait(timeout=END_SECONDS)
         except subprocess.TimeoutExpired:
