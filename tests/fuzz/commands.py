@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import json
 import os
+import pkgutil
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -105,8 +108,23 @@ LONG_NUMBER = re.compile(r"\d{3,9}")
 """Whole numbers that are accepted and that take long; longer ones are refused by the command line."""
 
 
+@functools.cache
+def command() -> Any:
+    """Return the command line, built once, and import all that its commands import when they run."""
+    from typer.main import get_command
+
+    import cnnfx
+    from cnnfx.cli import app
+
+    for module in pkgutil.walk_packages(cnnfx.__path__, "cnnfx."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    return get_command(app)
+
+
 def command_seeds() -> list[bytes]:
     """Return the command lines as inputs."""
+    command_options()  # before processes are forked
     return [json.dumps(line.split()).encode() for line in COMMAND_LINES]
 
 
@@ -157,11 +175,7 @@ def mutate_command(rng: Random, data: bytes, seeds: Sequence[bytes] = ()) -> byt
 @functools.cache
 def command_options() -> dict[str, list[str]]:
     """Return the options of each command that have values here, as the command line itself knows them."""
-    from typer.main import get_command
-
-    from cnnfx.cli import app
-
-    commands = get_command(app).commands
+    commands = command().commands
     return {
         name: [option for param in commands[name].params for option in param.opts if option in VALUES]
         for name in commands
@@ -205,8 +219,9 @@ def _is_escaped(text: str) -> bool:
     return all(not 0xD800 <= ord(sign) <= 0xDFFF or 0xDC80 <= ord(sign) <= 0xDCFF for sign in text)
 
 
-def make_inputs(folder: Path) -> None:
-    """Write the inputs that command lines name."""
+@functools.cache
+def inputs() -> dict[str, bytes]:
+    """Return the content of the files that command lines name."""
     files = {
         "gray.png": saved(ramp("L", 12, 10), "PNG"), "color.png": saved(ramp("RGB", 9, 7), "PNG"),
         "alpha.png": saved(ramp("RGBA", 6, 5), "PNG"), "flat.png": saved(ramp("L", 1, 1).resize((8, 8)), "PNG"),
@@ -229,10 +244,26 @@ def make_inputs(folder: Path) -> None:
         strict=True,
     ):
         files[f"idx/{name}"] = content
-    for name, content in files.items():
+    return files
+
+
+def make_inputs(folder: Path, names: Iterable[str]) -> None:
+    """Write some of the inputs."""
+    for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        path.write_bytes(inputs()[name])
+
+
+def _restore(folder: Path, before: Collection[str], after: Collection[str], changed: Collection[str]) -> None:
+    """Remove new files and folders, and write changed inputs again."""
+    for name in after:
+        if name not in before:
+            os.unlink(folder / name)
+    for entry in list(os.scandir(folder)):
+        if entry.is_dir(follow_symlinks=False) and entry.name not in ("pictures", "classes", "idx"):
+            shutil.rmtree(entry.path)
+    make_inputs(folder, changed)
 
 
 def runs_command(data: bytes, folder: Path) -> bool:
@@ -243,7 +274,7 @@ def runs_command(data: bytes, folder: Path) -> bool:
         return False
     work = folder / "work"
     if not work.exists():
-        make_inputs(work)
+        make_inputs(work, inputs())
         (folder / "home").mkdir()
     os.chdir(work)
     os.environ.update(
@@ -262,9 +293,7 @@ def runs_command(data: bytes, folder: Path) -> bool:
     after = _states(work)
     changed = [name for name, state in before.items() if after.get(name) != state]
     parts = [name for name in after if Path(name).name.startswith(".cnnfx-")]
-    if changed or after.keys() - before.keys():
-        shutil.rmtree(work)
-        make_inputs(work)
+    _restore(work, before, after, changed)
     if isinstance(code, BaseException):
         raise code
     assert "Traceback" not in shown, f"a traceback: {shown[-3_000:]}"
@@ -288,11 +317,9 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
 
 def run_in_process(args: Sequence[str]) -> tuple[object, str]:
     """Run a command line; return its exit code or what it raises, and what it prints on standard error."""
-    from cnnfx.cli import app
-
     with streams() as errors:
         try:
-            app(list(args), prog_name="cnnfx")
+            command()(list(args), prog_name="cnnfx")
             code: object = 0
         except SystemExit as end:
             code = end.code or 0
