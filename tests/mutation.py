@@ -133,7 +133,8 @@ def functions(tree: ast.Module) -> dict[int, tuple[str, int]]:
 
 def changes(tree: ast.Module) -> Iterator[tuple[ast.AST, str, Any]]:
     """Yield the possible changes of a module: a node, what changes, and a function that changes the node in place."""
-    texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    expressions = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    texts = {id(part) for node in expressions if isinstance(node.value, ast.Constant) for part in (node, node.value)}
     annotations = {
         id(inner)
         for node in ast.walk(tree)
