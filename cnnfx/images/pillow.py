@@ -194,6 +194,7 @@ def _check_memory(file: PictureFile, picture: PIL.Image.Image) -> None:
         raise file.damaged(f"truncated: {size:,} bytes are too few for {width}×{height} pixels")
     pixel_bytes = MODE_BYTES.get(picture.mode, 8) + DECODER_BYTES.get(file.format.name, 0)
     file.check_memory((height, width), pixel_bytes)
+    _check_rows(file, picture, size)
 
 
 def decode_pixels(file: PictureFile, picture: PIL.Image.Image) -> None:
@@ -221,6 +222,16 @@ def _truncated(file: PictureFile, picture: PIL.Image.Image) -> str:
         return "truncated"
     rows = bottom - top
     return f"truncated after {rows} of {picture.height} rows" if rows < picture.height else "truncated"
+
+
+def _check_rows(file: PictureFile, picture: PIL.Image.Image, size: int) -> None:
+    """Check that the file of a BMP whose pixels are not compressed has all rows, before memory is allocated."""
+    if file.format.name != "BMP" or _decoder(picture) != "raw":
+        return
+    _, _, offset, (_, row_bytes, _) = picture.tile[0]  # type: ignore[attr-defined] # an ImageFile has it
+    rows = max(0, size - offset) // row_bytes
+    if rows < picture.height:
+        raise file.damaged(f"truncated after {rows} of {picture.height} rows")
 
 
 def _decoder(picture: PIL.Image.Image) -> str:
