@@ -182,7 +182,9 @@ def _run_batch(target: Target, make: Callable[[int], bytes], indexes: range, sec
     folder = Path(tempfile.mkdtemp(prefix="cnnfx-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
     crash = tempfile.TemporaryFile()  # noqa: SIM115 # closed below
     gc.collect()
-    process = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12 if a test runner has threads
+        process = os.fork()
     if not process:
         status = 1
         try:
