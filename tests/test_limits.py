@@ -94,6 +94,11 @@ def tensors(folder: Path) -> object:
     return load_network(folder / "a.toml")
 
 
+def maps_of_padded(folder: Path) -> object:
+    (folder / "a.toml").write_text(f"padding = 1000000000\n{FILTER}weights = [[1]]\n")
+    return load_network(folder / "a.toml")(np.zeros((1, 28, 28), np.float32))
+
+
 def members(folder: Path) -> object:
     with zipfile.ZipFile(folder / "a.npz", "w") as archive:
         for number in range(10_001):
@@ -133,6 +138,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_OFFSET_PIXELS": toml(f"{FILTER}inputs = {{ gray = {{ weights = [[1]], at = [256, 0] }} }}\n"),
     "MAX_RANDOM_FILTERS": arch("filters = 4097\nsize = 1\n"),
     "MAX_KERNEL_SIDE": arch("filters = 1\nsize = 256\n"),
+    "MAX_MAP_VALUES": maps_of_padded,
     "MAX_CLASSES": toml("classes = [" + "'a'," * 65_537 + "]\n" + FILTER + "weights = [[1]]\n"),
     "MAX_KERNEL_NUMBERS": lambda folder: parse_kernel("1 " * 65_537),
     "MAX_KERNEL_CHARACTERS": lambda folder: parse_kernel(" " * 1_000_001),

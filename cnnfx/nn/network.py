@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from cnnfx.nn.layers import INPUT, Activation, Array, Layer, Shape
 from cnnfx.nn.pixel_conv import pixel_conv_of
 from cnnfx.nn.rounding import rounding_errors
 from cnnfx.nn.statistics import channel_magnitudes
+from cnnfx.system.limits import MAX_MAP_VALUES, limit_text
 from cnnfx.system.sizes import counted, size_text
 from cnnfx.system.suggest import did_you_mean
 from cnnfx.system.text import printable, printable_names
@@ -513,7 +515,10 @@ class Network:
                 if 0 in self.sources(number):
                     self.input.check_channels(shape[0])
                 read = [shapes[each] for each in self.sources(number)]
-                shapes.append(layer.output_shape(joined_shape(layer.join, read, self._source_names(number))))
+                joined = joined_shape(layer.join, read, self._source_names(number))
+                if (values := prod(layer.maps_shape(joined))) > MAX_MAP_VALUES:
+                    raise ArgumentError(limit_text("values in its maps", values, MAX_MAP_VALUES))
+                shapes.append(layer.output_shape(joined))
             except CnnfxError as error:
                 raise error.prefixed(self.layer_owner(number)) from error
         return shapes[1:]

@@ -40,6 +40,8 @@ MAX_ALL_FILTERS = 100_000
 """The most filters of all layers of a file."""
 MAX_ALL_CHANNELS = 1_000_000
 """The most output channels of all layers of a file together, those that join others included."""
+MAX_MAP_VALUES = 1 << 38
+"""The most values of the maps of a layer for an image, before pooling."""
 MAX_CLASSES = 65_536
 """The most classes of a network or a data set."""
 MAX_DATASET_BYTES = 2**31

@@ -209,6 +209,8 @@ class NpzReader:
         self._members = {
             member.filename.removesuffix(".npy"): member for member in members if member.filename.endswith(".npy")
         }
+        self._names = tuple(self._members)
+        self._headers: dict[str, NpyHeader] = {}
 
     def __enter__(self) -> NpzReader:
         return self
@@ -227,7 +229,7 @@ class NpzReader:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the arrays."""
-        return tuple(self._members)
+        return self._names
 
     def member_bytes(self, name: str) -> int:
         """Return the uncompressed size of an array with its header, as the zip directory gives it."""
@@ -249,15 +251,17 @@ class NpzReader:
 
     def header(self, name: str) -> NpyHeader:
         """Read the header of an array whose dtype is one of `READ_KINDS`."""
-        with self.open(name) as stream:
-            return _supported_header(stream)
+        if name not in self._headers:
+            with self.open(name) as stream:
+                self._headers[name] = _supported_header(stream)
+        return self._headers[name]
 
     def read(self, name: str, max_bytes: int) -> NDArray[Any]:
         """Read an array of at most `max_bytes` bytes whose dtype is one of `READ_KINDS`."""
         _check_bytes(name, self.member_bytes(name) - MAX_HEADER_BYTES, max_bytes)
         _check_bytes(name, self.header(name).nbytes, max_bytes)
         with self.open(name) as stream:
-            array = read_values(stream, _supported_header(stream))
+            array = read_values(stream, read_header(stream))
             if stream.read(1):
                 raise NpzError("it is longer than its header says")
             return array
