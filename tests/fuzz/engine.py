@@ -37,6 +37,8 @@ BATCH_SECONDS = 4.0
 """How long a process runs before another takes over."""
 STUCK_SECONDS = 120.0
 """How long an input may take, waiting included; it is far more than its time of the processor."""
+MUCH_MEMORY = 100 << 20
+"""The bytes after which another process takes over, as the largest memory of a process does not become less again."""
 ADDRESS_SPACE = 2 << 30
 """The bytes that a process may reserve, over what it has at its start; it may use fewer, `Target.max_bytes`."""
 DIGITS = re.compile(r"\d+")
@@ -274,7 +276,7 @@ def _run_here(
             valid += is_valid
             if signature:
                 sender.send((index, signature, text[:MAX_SHOWN], data))
-            if time.monotonic() > end:
+            if time.monotonic() > end or used > MUCH_MEMORY:
                 break
         struct.pack_into("<QQQdQ", shared, 0, index + 1, done, valid, slowest, most)
 
