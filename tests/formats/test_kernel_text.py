@@ -81,6 +81,7 @@ def test_a_kernel_is_a_network_of_one_filter_for_all_channels():
         ("3x2: 1 2; 3 4; 5 6", "the rows are not 2 of 3 numbers, as 3x2 says. Without ; they need no separator."),
         ("3x3+0+0: 1", "the offset +0+0 is not the middle of 3x3, +1+1. Leave it out."),
         ("0x3: 1", f'"0x3" before the colon is not a size such as 3x3. {EXAMPLE}'),
+        ("3x0: 1", f'"3x0" before the colon is not a size such as 3x3. {EXAMPLE}'),
         ("Gaussian:0x2", f'"Gaussian" before the colon is not a size such as 3x3. {EXAMPLE}'),
         (
             "3x3>: 1",

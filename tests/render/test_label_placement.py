@@ -45,6 +45,13 @@ def test_a_label_that_cannot_touch_its_box_is_apart():
     assert {placement.apart for placement in placements if placement} == {False, True}
 
 
+def test_a_label_as_wide_and_as_high_as_the_room_beside_its_box_is_placed():
+    for label in (Rectangle(0, 0, 60, 15), Rectangle(0, 30, 60, 45)):
+        area = Rectangle(0, label.top, 60, label.bottom)
+        (placement,) = place_labels([Rectangle(0, 15, 60, 30)], [(60, 15)], area)
+        assert placement == Placement(label, False)
+
+
 def test_there_is_no_label_where_it_does_not_fit():
     assert place_labels([Rectangle(0, 0, 10, 10)], [(301, 15)], AREA) == [None]
     assert place_labels([Rectangle(0, 0, 10, 10)] * 2, [(20, 10)] * 2, Rectangle(0, 0, 25, 15))[1] is None
