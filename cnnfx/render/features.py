@@ -249,7 +249,8 @@ def _patch(pixels: Array) -> Levels:
 
 def _deconvolution(projection: Array, colormap: str) -> Levels:
     """Draw a deconvolution, in which zero is mid-gray, or the middle of the color map if the images are gray."""
-    magnitudes = np.abs(projection)
+    magnitudes = np.abs(projection[np.isfinite(projection)], dtype=np.float64)  # float32 overflows between values
+    magnitudes = magnitudes if magnitudes.size else np.zeros(1)
     percentile = DECONVOLUTION_PERCENTILE if max(projection.shape[1:]) < SMOOTH_SIDE else SMOOTH_PERCENTILE
     largest = float(np.percentile(magnitudes, percentile)) or float(magnitudes.max())
     levels = _channels_to_levels(projection, linear_scale("signed", -largest, largest).levels)

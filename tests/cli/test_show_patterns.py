@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.cli.commands import SAMPLES, done, on_a_terminal, refused, shell
-from tests.cli.pictures import pixels
+from tests.cli.commands import SAMPLES, SEVEN, done, on_a_terminal, refused, shell
+from tests.cli.pictures import opened, pixels
 
 DATA = ("--data", "drawn:200")
 
@@ -330,3 +330,10 @@ def test_deconvolutions_are_drawn_in_the_chosen_colors(model):
     with PIL.Image.open("gray.png") as gray, PIL.Image.open("diverging.png") as colored:
         assert (gray.mode, colored.mode) == ("L", "RGB")
         assert gray.width == colored.width
+
+
+def test_weights_near_the_limit_of_float32_are_drawn():
+    with open("big.toml", "w") as file:
+        file.write('[[filter]]\nname = "big"\nweights = [[3e38, -3e38], [3e38, 1]]\n')
+    done("show-patterns", "big.toml", "--data", SEVEN, "--method", "patches,deconvolution", "-o", "p.png")
+    assert opened("p.png").size[0] > 100
