@@ -154,6 +154,14 @@ def test_two_images_are_not_written_to_one_file_through_a_link():
     )
 
 
+@pytest.mark.parametrize("option", ["--log", "--curve", "--filmstrip"])
+def test_a_picture_in_a_folder_within_a_class_folder_is_an_input(option):
+    Path("classes/x/more").mkdir()
+    shutil.copy("a.png", "classes/x/more/3.png")
+    message = refused(*TRAIN, "-o", "new.npz", option, "classes/x/more/3.png", code=2)
+    assert "is also an input (--data)" in message
+
+
 def test_a_run_may_be_resumed_into_its_model():
     shutil.copy("m.npz", "n.npz")
     os.symlink("m.npz", "link.npz")

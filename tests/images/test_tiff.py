@@ -413,6 +413,12 @@ class TestPages:
         assert load_image(content).pages == 2
         assert set(load_image(content, page=2).values.ravel()) == {40}
 
+    @pytest.mark.parametrize("order", "<>")
+    @pytest.mark.parametrize(("kind", "pages"), [(1, 2), (2, 1), (3, 2)], ids=["whole", "reduced", "of several pages"])
+    def test_old_files_say_with_another_tag_that_a_page_is_a_reduced_copy(self, kind, pages, order):
+        parts = [page(np.zeros((2, 3), np.uint8), order=order, tags={255: ("H", [each])}) for each in (1, kind)]
+        assert load_image(tiff_pages(parts, order)).pages == pages
+
     def test_a_page_that_does_not_exist_is_refused(self):
         with pytest.raises(FileError, match=r"^standard input: it holds 3 pages, so there is no page 4\."):
             load_image(self.pages(0, 0, 0), page=4)
