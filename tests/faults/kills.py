@@ -21,6 +21,8 @@ from tests.faults.mirror import mirror
 EXIT_CODES = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """The exit code after each signal."""
 Process = subprocess.Popen[bytes] | ForkedProcess
+LATE, LATER = 0.9, 1.2
+"""A command that is still running after this share of its time is taken to need this factor of it."""
 END_SECONDS = 20.0
 """Seconds in which a killed command must end, with its worker processes."""
 
@@ -89,12 +91,16 @@ class Bench:
         faults : list of str
             What is wrong afterwards.
         """
-        seconds, _ = self.reference(case)
-        process = self.start(case)
+        seconds, complete = self.reference(case)
+        process, began = self.start(case), time.monotonic()
         try:
             process.wait(timeout=share * seconds)
+            taken = time.monotonic() - began
         except subprocess.TimeoutExpired:
             (os.killpg if group else os.kill)(process.pid, number)
+            taken = seconds * (LATER if share > LATE else 1)
+        # The time is adjusted, as the machine may be more or less busy than when it was measured.
+        self.references[case.name, self.server is not None] = (seconds + taken) / 2, complete
         return self._end(case, process, number)
 
     def _end(
