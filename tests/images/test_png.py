@@ -15,6 +15,8 @@ from PIL import PngImagePlugin
 from cnnfx.errors import FileError
 from cnnfx.images import load_image
 from cnnfx.images.load import count_pages
+from cnnfx.images.png import COLOR_BYTES
+from cnnfx.system.limits import MAX_MEMORY_PER_BYTE, MAX_MEMORY_PER_PIXEL
 from tests.images.files import PNG_SIGNATURE, chunk, encoded, png, unfiltered
 
 RANDOM = np.random.default_rng(8)
@@ -248,3 +250,12 @@ def test_frames_without_the_chunk_of_animation_before_the_pixels_are_not_counted
     late = PNG_SIGNATURE + header + pixels + animation + frame + chunk(b"IEND", b"")
     assert (load_image(late).pages, count_pages(late)) == (1, 1)
     assert load_image(late).values.tolist() == [[[0x55]]]
+
+
+def test_a_small_file_may_need_the_memory_of_the_limit_and_no_more() -> None:
+    content = encoded(np.full((400, 1000, 3), 9, np.uint8))
+    pixels = 400 * 1000 * COLOR_BYTES // MAX_MEMORY_PER_PIXEL
+    assert len(content) * MAX_MEMORY_PER_BYTE < pixels * MAX_MEMORY_PER_PIXEL
+    assert load_image(content, max_pixels=pixels).shape == (3, 400, 1000)
+    with pytest.raises(FileError, match="of memory, but the file has"):
+        load_image(content, max_pixels=pixels - 1)
