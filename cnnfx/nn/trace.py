@@ -186,13 +186,14 @@ def channel_source(network: Network, number: int, index: int, counts: Sequence[i
     (int, int)
         Layers that pass channels through are left out; 0 is the image.
     """
-    for source in network.sources(number):
-        if index < counts[source]:
-            break
-        index -= counts[source]
-    if source and passes_through(network.layers[source - 1]):
-        return channel_source(network, source, index, counts)
-    return source, index
+    while True:
+        for source in network.sources(number):
+            if index < counts[source]:
+                break
+            index -= counts[source]
+        if not source or not passes_through(network.layers[source - 1]):
+            return source, index
+        number = source
 
 
 def _longest_path(network: Network) -> int:

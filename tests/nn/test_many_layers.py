@@ -11,6 +11,7 @@ from cnnfx.images import as_image
 from cnnfx.nn.feature_maps import feature_maps, feature_maps_of_layers
 from cnnfx.nn.layers import Activation, Conv, Layer
 from cnnfx.nn.network import Network
+from cnnfx.nn.trace import channel_source
 
 COUNT = 1_000
 SECONDS = 10
@@ -66,3 +67,9 @@ def test_rounding_errors_of_layers_together_are_those_of_each_alone() -> None:
     together = feature_maps_of_layers(network, IMAGE, ("0",), range(1, 7))
     for number, maps in enumerate(together, 1):
         assert maps.rounding_errors == feature_maps(network, IMAGE, ("0",), number).rounding_errors
+
+
+def test_the_source_of_a_channel_is_found_below_many_layers_that_pass_it_through() -> None:
+    layers = [identity("0"), *(Layer(filter_names=("same",), name=str(number)) for number in range(1, COUNT))]
+    network = Network((*layers, identity("last")))
+    assert channel_source(network, COUNT + 1, 0, [1] * (COUNT + 2)) == (1, 0)
