@@ -72,3 +72,8 @@ def test_a_file_of_too_much_is_refused_at_once(load, text, message) -> None:
 )
 def test_a_file_of_much_is_read_at_once(load, text) -> None:
     assert not isinstance(load(text), str)
+
+
+def test_the_line_of_the_array_that_is_nested_too_deeply_is_named(load) -> None:
+    message = load("x = " + "[\n" * 40 + "]" * 40)
+    assert message.endswith(".toml:33: it has 40 arrays and tables inside each other; the limit is 32.")

@@ -276,6 +276,16 @@ def test_a_join_keeps_values_and_errors_within_their_bounds(join: str, seed: int
     ).all()
 
 
+@pytest.mark.parametrize("join", ["add", "multiply"])
+def test_the_rounding_of_a_join_of_exact_maps_is_within_its_bounds(join: str) -> None:
+    sources = [Bounds(np.ones(3), np.zeros(3)) for _ in range(3)]
+    values = [RANDOM.uniform(0.5, 1, (3, 20, 20)).astype(np.float32) for _ in sources]
+    layer = Layer(join=join, sources=("a", "b", "c"))
+    errors = np.abs(layer.join_inputs(values) - layer.join_inputs([each.astype(np.float64) for each in values]))
+    assert errors.max() > 0
+    assert (errors.max(axis=(1, 2)) <= joined_bounds(join, sources).errors).all()
+
+
 def test_a_map_that_only_rounding_errors_add_to_another_is_not_signal() -> None:
     layers = (
         replace(layer(BOX), name="smooth"),

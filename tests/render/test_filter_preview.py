@@ -55,6 +55,7 @@ def test_long_weights_are_signs_without_colors() -> None:
 
 def test_signs_stand_closer_where_a_kernel_is_too_wide() -> None:
     wide = layer([[FRACTIONS * 2]], ("a",))
+    assert filters_preview(wide, PLAIN._replace(width=5)) == "a\n− · +\n− · +"
     assert filters_preview(wide, PLAIN._replace(width=4)) == "a\n−·+\n−·+"
 
 
