@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from cnnfx.datasets import draw_digits
 from cnnfx.datasets.glyphs import GLYPHS
@@ -102,6 +103,17 @@ def test_labels_that_are_not_digits_are_refused(labels):
 
 def test_every_digit_has_several_glyphs():
     assert np.bincount([glyph.digit for glyph in GLYPHS]).min() >= 3
+
+
+def test_only_eights_are_drawn_with_two_loops():
+    """The areas that the curves of a glyph enclose are counted on a grid of 60 by 60 pixels, with a pen of 3."""
+    for glyph, curve in zip(GLYPHS, glyph_curves(), strict=True):
+        pixels = np.zeros((60, 60), bool)
+        for x, y in np.rint(5 + 50 * curve.position_weights @ curve.points).astype(int):
+            pixels[y - 1 : y + 2, x - 1 : x + 2] = True
+        areas = ndimage.label(~pixels)[0]
+        loops = sum(np.bincount(areas.ravel())[2:] > 20)
+        assert loops < 2 or glyph.digit == 8, glyph
 
 
 def test_curves_pass_through_the_control_points_of_their_glyphs():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,13 @@ def test_layers_that_the_last_one_does_not_need_are_not_computed() -> None:
     upto = fire().upto(3)
     assert (upto.needed, upto.classes, upto.is_local) == ({0, 1, 2, 3}, (), True)
     assert fire().upto(4).needed == {0, 1, 2, 4}
+
+
+def test_a_chain_is_of_layers_with_filters_that_read_the_one_before() -> None:
+    layer = Layer(Conv(np.ones((1, 1, 3, 3)), np.zeros(1)), ("a",))
+    assert Network((layer, layer)).is_chain
+    assert not Network((layer, Layer(pool=Pool.parse("max:2")), layer)).is_chain
+    assert not Network((replace(layer, name="first"), layer, replace(layer, sources=("first",)))).is_chain
 
 
 def test_layers_have_numbers_names_and_sources() -> None:

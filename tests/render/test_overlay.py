@@ -15,9 +15,11 @@ from cnnfx.nn.feature_maps import feature_maps
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.nn.receptive_field import Box
+from cnnfx.render.captions import picture_caption
 from cnnfx.render.color import ColorScale
 from cnnfx.render.filter_colors import COLOR_NAMES, FILTER_COLORS, filter_colors
-from cnnfx.render.overlay import OverlayOptions, draw_overlay, framed_peaks
+from cnnfx.render.heading import Heading
+from cnnfx.render.overlay import MIN_FONT_SIZE, OverlayOptions, draw_overlay, framed_peaks
 from tests.golden import assert_golden
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -111,6 +113,17 @@ def test_an_image_in_which_nothing_is_found_says_so():
     assert overlay.peaks == [[]]
     assert overlay.notes == ("drawn.png: nothing found: no value of layer 2 is above 0.",)
     assert len(np.unique(overlay.pixels)) == 1
+
+
+def test_the_heading_has_the_number_of_peaks():
+    image, options = white_square(120, 900, (45, 60), 13), BARE._replace(legend=True)
+    ((number, maps),) = layers_of("squares", image)
+    overlay = draw_overlay(image, [(number, maps)], options)
+    assert len(overlay.peaks[0]) == 1
+    text = Heading(f"{picture_caption(image, number, maps)} · 1 peak").draw(MIN_FONT_SIZE, 900)
+    margin = MIN_FONT_SIZE // 2
+    height, width = text.shape[:2]
+    np.testing.assert_array_equal(overlay.pixels[margin : margin + height, margin : margin + width, 0], text)
 
 
 def test_of_many_channels_the_strongest_eight_are_shown():

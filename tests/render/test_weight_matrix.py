@@ -8,6 +8,7 @@ import pytest
 from cnnfx.errors import CnnfxError
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.render.filters import MAX_TABLE_CHANNELS, FilterStyle, filters_picture
+from cnnfx.render.heading import Heading
 from cnnfx.render.text import BACKGROUND, draw_text, text_width
 from cnnfx.render.tiles import FRAME_LEVEL
 from cnnfx.render.weight_matrix import FONT_SIZE, MARGIN, MAX_MATRIX_WIDTH, weight_matrix
@@ -59,6 +60,14 @@ def test_every_name_is_written_where_there_is_space() -> None:
     picture = weight_matrix(np.zeros((3, 3, 2, 40), np.uint8), names, names)
     for name in names:
         assert contains(picture, draw_text(name, FONT_SIZE, text_width(name, FONT_SIZE)))
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_heading_is_above_the_matrix(labels) -> None:
+    levels = np.zeros((3, 5, 20, 40), np.uint8)
+    picture = weight_matrix(levels, list("abc"), list("vwxyz"), heading=Heading("The layer"), labels=labels)
+    text = Heading("The layer").draw(FONT_SIZE, picture.shape[1] - 2 * MARGIN)
+    np.testing.assert_array_equal(picture[MARGIN : MARGIN + len(text), MARGIN : MARGIN + text.shape[1]], text)
 
 
 def test_a_table_with_too_many_channels_or_kernels_is_a_matrix_without_frames() -> None:
