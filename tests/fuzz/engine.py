@@ -31,6 +31,8 @@ from tests.fuzz.mutations import MAX_BYTES
 
 CORPUS = Path(__file__).parent / "corpus"
 """The inputs that once failed, in a folder for each target."""
+CORPUS_SHARE = 0.15
+"""The share of inputs that are made from the corpus."""
 MAX_SEED_BYTES = 2_000
 """The largest input of the corpus that is changed, in bytes; changes of larger ones take long."""
 BATCH_SECONDS = 4.0
@@ -130,11 +132,13 @@ class Inputs:
     def __init__(self, target: Target, seed: int) -> None:
         self.target, self.seed = target, seed
         kept = (path.read_bytes() for path in corpus_files(target.name))
-        self.seeds = [*target.seeds(), *(data for data in kept if len(data) <= MAX_SEED_BYTES)]
+        self.seeds, self.corpus = target.seeds(), [data for data in kept if len(data) <= MAX_SEED_BYTES]
 
     def __getitem__(self, index: int) -> bytes:
         rng = Random(f"{self.seed} {self.target.name} {index}")  # noqa: S311 # inputs are no secrets
-        return self.target.mutate(rng, rng.choice(self.seeds), self.seeds)[:MAX_BYTES]
+        # Most of the corpus is not valid, and changes of valid inputs reach more code.
+        seeds = self.corpus if self.corpus and rng.random() < CORPUS_SHARE else self.seeds
+        return self.target.mutate(rng, rng.choice(seeds), self.seeds)[:MAX_BYTES]
 
 
 def corpus_files(name: str) -> list[Path]:
