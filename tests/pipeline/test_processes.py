@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 import pytest
 
+from cnnfx.pipeline import processes
 from tests.cli.commands import COMMAND, SEVEN, default_signals, environment, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses the signals of POSIX")
@@ -36,6 +38,24 @@ def test_the_files_are_those_of_one_process():
     expected = Path("out/8.png").read_bytes()
     command("--jobs", "3", "--threads", "5")
     assert Path("out/8.png").read_bytes() == expected
+
+
+class _FakeWorker:
+    """A worker that takes tasks and never sends a result."""
+
+    def __init__(self, *_: object) -> None:
+        self.tasks: deque[object] = deque()
+        self.send = self.tasks.append
+
+
+@pytest.mark.parametrize(("tasks", "jobs", "started"), [(9, 3, 3), (2, 3, 2), (3, 3, 3), (9, 1, 1)])
+def test_there_are_no_more_processes_than_jobs_or_images(monkeypatch, tasks, jobs, started):
+    monkeypatch.setattr(processes, "_Worker", _FakeWorker)
+    monkeypatch.setattr(processes, "start_fork_server", lambda: None)
+    pool = processes._WorkerPool(None, [None] * tasks, jobs)
+    for _ in range(2):
+        pool._assign()
+    assert len(pool.workers) == started
 
 
 def test_an_image_that_crashes_its_process_is_reported():
