@@ -42,7 +42,7 @@ def main() -> int:
             for number in signals:
                 rng, ends, faults = np.random.default_rng([given.seed, number]), Counter[str](), list[str]()
                 for count in range(MOST_RUNS * given.kills):
-                    if ends["killed"] == given.kills:
+                    if ends["killed"] + ends["starting"] == given.kills:
                         break
                     share = rng.uniform(0, 1.05)
                     place.server = server if count % 10 else None
