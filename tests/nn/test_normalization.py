@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
+from cnnfx.nn.layers import Activation, Layer, Pool
 from cnnfx.nn.normalization import LocalResponse
+
+
+def test_a_layer_normalizes_between_its_activation_and_its_pooling() -> None:
+    maps = np.random.default_rng(2).normal(size=(4, 8, 9))
+    response, pool = LocalResponse(3, alpha=9.0), Pool.parse("max:2")
+    layer = Layer(activation=Activation("relu"), pool=pool, local_response=response)
+    expected = pool.forward(response.forward(np.maximum(maps, 0)))
+    np.testing.assert_allclose(layer.finish(maps.copy()), expected)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 20])
