@@ -62,8 +62,9 @@ def test_a_color_profile_of_any_size_is_skipped() -> None:
     assert load_image(encoded(GRAY, icc_profile=bytes(3_000_000))).shape == (1, 16, 16)
 
 
-def test_an_unknown_chunk_that_pixels_depend_on_is_refused() -> None:
-    assert refusal(png(1, 1, 8, 0, ONE, (b"ABCD", b""))) == damaged("it has the unknown chunk ABCD")
+@pytest.mark.parametrize("kind", [b"ABCD", b"AbCD"], ids=["public", "private"])
+def test_an_unknown_chunk_that_pixels_depend_on_is_refused(kind: bytes) -> None:
+    assert refusal(png(1, 1, 8, 0, ONE, (kind, b""))) == damaged(f"it has the unknown chunk {kind.decode()}")
 
 
 def test_a_second_header_is_refused() -> None:
