@@ -30,7 +30,10 @@ def load_network(spec: str | os.PathLike[str]) -> Network:
         If there is no such preset or file, or the file does not contain a network; the message says where and what.
     """
     path = Path(spec) if _is_path(spec) else find_preset(str(spec))
-    return READERS.get(path.suffix.lower(), _read_filter_file)(path)
+    try:
+        return READERS.get(path.suffix.lower(), _read_filter_file)(path)
+    except MemoryError as error:
+        raise FileError(f"{path}: there is not enough memory to read it.") from error
 
 
 def files_of_network(spec: str | os.PathLike[str]) -> list[Path]:

@@ -124,6 +124,8 @@ def load_image(
                     image = load(name, stream, max_pixels, color)
         except OSError as error:
             raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
+        except MemoryError as error:
+            raise FileError(f"{name}: there is not enough memory to read it.") from error
     if image.pages == 1:
         return image
     if page is None:

@@ -32,6 +32,14 @@ def load(tmp_path):
     return load
 
 
+def test_a_file_that_memory_cannot_hold_is_refused(load, monkeypatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("cnnfx.formats.load.parse_network", fail)
+    assert load(f"{FILTER}weights = [[1]]\n") == "there is not enough memory to read it."
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -305,3 +305,11 @@ def test_a_damaged_array_is_read_or_refused(seed: bytes, changes: list[tuple[int
     except FileError:
         return
     assert len(image.channel_names) == len(image.values)
+
+
+def test_an_array_that_memory_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("cnnfx.images.arrays.to_channels", fail)
+    assert error_message(npy(np.zeros((2, 2)))) == "standard input: there is not enough memory to read it."
