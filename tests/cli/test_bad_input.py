@@ -89,7 +89,7 @@ def test_an_image_at_the_limit_of_pixels():
     assert run("apply", "a.png", "-f", "edges", "--max-pixels", "600").exit_code == 0
 
 
-@pytest.mark.parametrize("cell", ["nan", "inf", "abc", "1.2.3"])
+@pytest.mark.parametrize("cell", ["inf", "abc", "1.2.3"])
 def test_a_table_with_text_in_it(cell):
     assert refusal(written("a.csv", f"1,2\n3,{cell}\n")) == (
         f"cnnfx: a.csv, line 2, column 2: '{cell}' is not a number."
@@ -98,7 +98,11 @@ def test_a_table_with_text_in_it(cell):
 
 def test_an_array_of_too_many_axes():
     np.save("a.npy", np.zeros((2, 2, 2, 2), np.float32))
-    assert refusal("a.npy").startswith("cnnfx: a.npy: the array has the shape (2, 2, 2, 2).")
+    assert refusal("a.npy") == (
+        "cnnfx: a.npy: the array has the shape (2, 2, 2, 2), which is 2 images. Save one of them."
+    )
+    np.save("a.npy", np.zeros((1, 2, 2, 2, 2), np.float32))
+    assert refusal("a.npy").startswith("cnnfx: a.npy: the array has the shape (1, 2, 2, 2, 2). An image is (H, W)")
 
 
 def test_a_message_of_several_images_names_each():
