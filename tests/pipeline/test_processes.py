@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +58,18 @@ def test_there_are_no_more_processes_than_jobs_or_images(monkeypatch, tasks, job
     for _ in range(2):
         pool._assign()
     assert len(pool.workers) == started
+
+
+def test_all_processes_are_asked_to_end_before_any_is_waited_for(monkeypatch):
+    monkeypatch.setattr(processes, "_Worker", _FakeWorker)
+    monkeypatch.setattr(processes, "start_fork_server", lambda: None)
+    pool, done = processes._WorkerPool(None, [None] * 3, 3), []
+    pool._assign()
+    for worker in pool.workers:
+        worker.stop, worker.clean_up = partial(done.append, "stop"), partial(done.append, "clean up")
+        worker.process = SimpleNamespace(join=lambda seconds: done.append("join"))
+    pool.shut_down()
+    assert done == ["stop"] * 3 + ["join", "clean up"] * 3
 
 
 def test_an_image_that_crashes_its_process_is_reported():
