@@ -78,7 +78,7 @@ STARTS = {
     "DICOM, which is not read. Convert it to PNG or .npy, such as with pydicom.": bytes(128) + b"DICM",
     "FITS, which is not read. Save its numbers as .npy, such as with Astropy.": b"SIMPLE  =                    T",
     "HDF5, which is not read. Save its numbers as .npy, such as with h5py.": b"\x89HDF\r\n\x1a\n",
-    "gzip, which is not read. Unpack it, such as with gunzip.": gzip.compress(b"1,2\n3,4"),
+    "gzip, which is not read. Unpack it, such as with gunzip.": gzip.compress(b"1,2\n3,4", mtime=0),
     "a video (MP4 or QuickTime), which is not read. Extract its frames as pictures, such as with FFmpeg.": (
         b"\0\0\0\x20ftypisom\0\0\2\0isomiso2mp41"
     ),

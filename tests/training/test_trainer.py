@@ -411,8 +411,9 @@ def test_a_state_of_another_kind_is_refused_and_the_file_is_unchanged(tmp_path, 
 @pytest.mark.parametrize(
     "change",
     [
-        {"steps": 10**400}, {"steps": True}, {"steps": 1.0}, {"learned": [["a"]]}, {"learned": ["", ""]}, {"learned": 3},
-        {"history": [3]}, {"history": None}, {"random": []}, {"random": {"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}}},
+        {"steps": 10**400}, {"steps": True}, {"steps": 1.0},
+        {"learned": [["a"]]}, {"learned": ["", ""]}, {"learned": 3}, {"history": [3]}, {"history": None},
+        {"random": []}, {"random": {"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}}},
         {"settings": []}, {"settings": {}},
     ],
     ids=lambda change: next(iter(change)),
