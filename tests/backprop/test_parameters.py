@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnfx.backprop.parameters import Parameters, all_filters, he_normal
+from cnnfx.backprop.parameters import Parameters, all_filters, he_normal, initialize
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.classifier import Dense
 from cnnfx.nn.layers import Conv, Layer
@@ -16,6 +16,15 @@ def test_random_weights_have_a_variance_of_two_over_the_size_of_a_filter() -> No
     weights = he_normal(np.random.default_rng(0), (200, 8, 5, 5))
     assert weights.dtype == np.float32
     assert weights.var() == pytest.approx(2 / 200, rel=0.05)
+
+
+def test_the_random_weights_of_the_head_have_a_variance_of_one_over_their_number() -> None:
+    network = Network((Layer(Conv(np.ones((4, 1, 3, 3)), np.zeros(4)), tuple("abcd")),))
+    classes = [str(number) for number in range(50)]
+    start = initialize(network, all_filters(network), (1, 12, 12), classes, np.random.default_rng(0))
+    assert start.head is not None
+    assert start.head.weights.shape == (50, 400)
+    assert start.head.weights.var() == pytest.approx(1 / 400, rel=0.05)
 
 
 def test_a_network_without_a_head_is_an_error() -> None:
