@@ -99,10 +99,10 @@ def correlate(
     ============ ======= ======= =============================
     method       float32 float64 relative to
     ============ ======= ======= =============================
-    "direct"     5e-7    2e-15   S of the same output
-    "separable"  5e-7    2e-15   S of the same output
-    "fft"        5e-7    2e-15   the largest S of the output
-    "winograd"   2e-6    1e-14   the largest S of the output
+    "direct"     5e-7    1e-15   S of the same output
+    "separable"  4e-6    5e-15   S of the same output
+    "fft"        4e-6    3e-15   the largest S of the output
+    "winograd"   2e-6    2e-15   the largest S of the output
     ============ ======= ======= =============================
 
     The errors of "fft" depend on values of its tiles of up to 256×256 outputs, those of "winograd" on values of its
