@@ -53,6 +53,8 @@ ADVICE = {
     "learning_rate": Advice("The option is --lr."),
     "output_is_input": Advice("Choose another output with -o.", usage=True),
     "output_path": Advice("Choose another output with {option}."),
+    "page": Advice("The option is --page."),
+    "page_limit": Advice("Choose one with --page."),
     "page_size": Advice("Show fewer layers with --layer, or write a picture (.png) instead."),
     "page_maps": Advice("Choose one layer with --layer, or some of its channels with --only.", usage=True),
     "photograph": Advice("For photographs give --model squeezenet."),

@@ -217,6 +217,7 @@ def _run(trainer: Trainer, path: str, reporter: TrainingReporter, pictures: Trai
     """Train, and write the model after every epoch."""
     import numpy as np
 
+    from cnnfx.system.signals import InterruptsDeferred
     from cnnfx.training import EpochReport
 
     saved = len(trainer.history)
@@ -225,10 +226,11 @@ def _run(trainer: Trainer, path: str, reporter: TrainingReporter, pictures: Trai
             print_message(_introduction(trainer))
         with np.errstate(all="ignore"):  # the trainer reports a loss that is not finite
             for report in trainer.run():
-                if isinstance(report, EpochReport):
-                    trainer.save(path)
-                    saved = report.epoch
-                reporter.update(report)
+                with InterruptsDeferred():  # an epoch that is saved is in the log, too
+                    if isinstance(report, EpochReport):
+                        trainer.save(path)
+                        saved = report.epoch
+                    reporter.update(report)
                 pictures.update(report)
     except KeyboardInterrupt:
         reporter.close()

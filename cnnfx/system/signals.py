@@ -27,6 +27,7 @@ _received = signal.SIGINT
 _when = -REPEAT_SECONDS
 _raises = False
 _interrupted = False
+_deferred = False
 
 
 def handle_signals() -> None:
@@ -43,6 +44,21 @@ def raise_interrupts(wanted: bool) -> None:
     """Let signals raise KeyboardInterrupt in the main thread, or end the process at once."""
     global _raises
     _raises = wanted
+
+
+class InterruptsDeferred:
+    """A context in which signals wait, so that steps which belong together are all done or none."""
+
+    def __enter__(self) -> None:
+        global _deferred
+        _deferred, self._seen = True, _when
+
+    def __exit__(self, *_: object) -> None:
+        global _deferred, _interrupted
+        _deferred = False
+        if _when != self._seen:
+            _interrupted = True
+            raise KeyboardInterrupt
 
 
 def was_interrupted() -> bool:
@@ -69,6 +85,8 @@ def _handle(number: Any, _: object) -> None:
     if _when - before < REPEAT_SECONDS:
         return
     _received = number
+    if _raises and _deferred:
+        return
     if _raises:
         _interrupted = True
         raise KeyboardInterrupt

@@ -83,7 +83,7 @@ def test_three_processes_pass_on_maps():
 
 
 def test_json_passes_to_the_next_program():
-    result = shell(f"cnnfx apply '{SAMPLES}' -f edges -o '{{stem}}.maps.png' --json | head -n 1")
+    result = shell(f"cnnfx apply '{SAMPLES}' -f edges -q -o '{{stem}}.maps.png' --json | head -n 1")
     assert (result.returncode, result.stderr) == (0, b"")
     assert json.loads(result.stdout)["channels"][0]["name"] == "top"
 
@@ -95,7 +95,7 @@ def test_json_passes_to_the_next_program():
         f"cnnfx apply '{SAMPLES}/still-life.png' -f edges -o - --format npz",
         f"cnnfx apply '{SAMPLES}/still-life.png' -f edges -o - --format npy",
         f"cnnfx apply '{SAMPLES}/still-life.png' -f edges -o - --format jpg",
-        f"cnnfx apply '{SAMPLES}' -f edges -o '{{stem}}.maps.png' --json",
+        f"cnnfx apply '{SAMPLES}' -f edges -q -o '{{stem}}.maps.png' --json",
         "cnnfx list-filters",
         "cnnfx list-filters --json",
         "cnnfx show-filters edges --values",

@@ -39,7 +39,7 @@ def test_the_text_is_that_of_the_command(tmp_path) -> None:
     PIL.Image.fromarray((255 * STEP).astype(np.uint8)).save(path)
     shown = done("explain", path, "-f", "sobel", "--only", "x", "--at", "1,0").stdout
     assert cnnfx.explain(path, "sobel", at=(1, 0), only="x").text(columns=None) == shown.rstrip("\n")
-    assert str(cnnfx.explain(path, "sobel", at=(1, 0))).startswith(f"{path} (6×5) through sobel")
+    assert str(cnnfx.explain(path, "sobel", at=(1, 0))).replace("\n", " ").startswith(f"{path} (6×5) through sobel")
 
 
 def test_an_explanation_is_shown_in_a_line() -> None:

@@ -136,3 +136,25 @@ def test_an_error_that_an_interrupted_import_makes_is_no_traceback() -> None:
     with process:
         printed = process.communicate(timeout=30)[1]
     assert (process.returncode, printed) == ENDS[signal.SIGTERM]
+
+
+def test_a_deferred_signal_is_delivered_when_all_steps_are_done():
+    script = """
+import os, signal
+from cnnfx.system import signals
+signals.handle_signals()
+signals.raise_interrupts(True)
+try:
+    with signals.InterruptsDeferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("saved")
+        print("logged")
+    print("not reached")
+except KeyboardInterrupt:
+    print(signals.exit_code())
+with signals.InterruptsDeferred():
+    print("no signal")
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    assert (done.stdout.split("\n"), done.stderr) == (["saved", "logged", "143", "no signal", ""], "")
