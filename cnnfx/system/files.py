@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from cnnfx.errors import FileError
+from cnnfx.system.signals import call_at_end
 
 if os.name == "posix":
     import fcntl
@@ -124,6 +125,9 @@ def remove_unfinished_files() -> None:
     for path in _unfinished.copy():
         with suppress(OSError):
             os.unlink(path)
+
+
+call_at_end(remove_unfinished_files)
 
 
 def remove_partial_files(path: str | os.PathLike[str], process_id: int | None, host: str | None = None) -> None:

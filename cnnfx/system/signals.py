@@ -1,7 +1,8 @@
 """Signals that end the program: Ctrl-C (SIGINT), SIGTERM and SIGHUP.
 
-While files are written, a signal raises KeyboardInterrupt in the main thread, so that unfinished files are removed and
-worker processes end. The exit code is 128 and the number of the signal, as shells report it.
+While a command works, a signal raises KeyboardInterrupt in the main thread, so that unfinished files are removed and
+worker processes end. Python loses an exception that is raised in some of its own functions; there, as before and after
+the work, a signal ends the process at once. The exit code is 128 and the number of the signal, as shells report it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 else:
     import _signal as signal  # what `signal` wraps with enums, which take longer to import than Python to start
@@ -22,12 +25,17 @@ if hasattr(signal, "SIGHUP"):  # not on Windows
     MESSAGES[signal.SIGHUP] = "terminated, as its terminal was closed"
 REPEAT_SECONDS = 1.0
 """Seconds in which a further signal is ignored: `timeout` sends it to the process and then to its group."""
+LOSING_FILES = ("<frozen importlib", "weakref.py", "_weakrefset.py")
+"""Parts of the names of Python's files whose functions lose exceptions, or make others of them."""
+SHOW_CURSOR = b"\x1b[?25h"
+"""What a terminal is sent at the end, as progress bars hide the cursor."""
 
 _received = signal.SIGINT
 _when = -REPEAT_SECONDS
 _raises = False
 _interrupted = False
 _deferred = False
+_at_end: list[Callable[[], object]] = []
 
 
 def handle_signals() -> None:
@@ -61,6 +69,11 @@ class InterruptsDeferred:
             raise KeyboardInterrupt
 
 
+def call_at_end(function: Callable[[], object]) -> None:
+    """Call a function before a signal ends the process at once."""
+    _at_end.append(function)
+
+
 def was_interrupted() -> bool:
     """Return whether a signal has raised KeyboardInterrupt.
 
@@ -79,7 +92,7 @@ def end_message() -> str:
     return MESSAGES[_received]
 
 
-def _handle(number: Any, _: object) -> None:
+def _handle(number: Any, frame: FrameType | None) -> None:
     global _received, _when, _interrupted
     before, _when = _when, time.monotonic()
     if _when - before < REPEAT_SECONDS:
@@ -87,10 +100,22 @@ def _handle(number: Any, _: object) -> None:
     _received = number
     if _raises and _deferred:
         return
-    if _raises:
+    if _raises and not _loses_exceptions(frame):
         _interrupted = True
         raise KeyboardInterrupt
     try:
-        os.write(2, f"cnnfx: {end_message()}.\n".encode())
+        for function in _at_end:
+            function()
+        os.write(2, (SHOW_CURSOR if _raises and os.isatty(2) else b"") + f"cnnfx: {end_message()}.\n".encode())
     finally:
         os._exit(exit_code())
+
+
+def _loses_exceptions(frame: FrameType | None) -> bool:
+    """Return whether an import, the callback of a weak reference or a finalizer is running."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__del__" or any(part in code.co_filename for part in LOSING_FILES):
+            return True
+        frame = frame.f_back
+    return False

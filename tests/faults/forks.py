@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cnnfx.system.signals import handle_signals
 from tests.cli.commands import ROOT, environment
 
 MODULES = (
-    "PIL.Image", "PIL.PngImagePlugin", "PIL.GifImagePlugin", "scipy.fft", "scipy.ndimage", "cnnfx.cli.apply",
-    "cnnfx.cli.animate", "cnnfx.cli.evaluate", "cnnfx.cli.list_filters", "cnnfx.cli.predict", "cnnfx.cli.show_filters",
+    "cnnfx.__main__", "PIL.Image", "PIL.PngImagePlugin", "PIL.GifImagePlugin", "scipy.fft", "scipy.ndimage",
+    "cnnfx.cli.apply", "cnnfx.cli.animate", "cnnfx.cli.evaluate",
+    "cnnfx.cli.list_filters", "cnnfx.cli.predict", "cnnfx.cli.show_filters",
     "cnnfx.cli.show_patterns", "cnnfx.cli.train", "cnnfx.datasets", "cnnfx.features", "cnnfx.formats.model_npz",
     "cnnfx.pipeline.evidence", "cnnfx.pipeline.patterns", "cnnfx.pipeline.processes", "cnnfx.pipeline.tasks",
     "cnnfx.render.animation", "cnnfx.render.charts", "cnnfx.render.feature_grid", "cnnfx.render.features",
@@ -78,16 +80,17 @@ def serve() -> None:
         process = os.fork()
         if process == 0:
             _become(json.loads(line))
-            from cnnfx.__main__ import main
-
-            main()  # ends with SystemExit
+            sys.modules["cnnfx.__main__"].main()  # type: ignore[attr-defined] # ends with SystemExit
         os.write(1, f"{process}\n".encode())
         os.write(1, f"{os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}\n".encode())
 
 
 def _become(job: dict[str, Any]) -> None:
-    """Turn this process into one that runs a command line."""
+    """Turn this process into one that runs a command line, and handles signals at once."""
     os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    handle_signals()
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["variables"])
@@ -95,9 +98,6 @@ def _become(job: dict[str, Any]) -> None:
     for number, file in enumerate((nothing, nothing, os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))):
         os.dup2(file, number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 # open until the end
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
     sys.argv = ["cnnfx", *job["args"]]
     if job["mirrored"]:
         from tests.faults.mirror import use_small_mnist

@@ -158,3 +158,40 @@ with signals.InterruptsDeferred():
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     assert (done.stdout.split("\n"), done.stderr) == (["saved", "logged", "143", "no signal", ""], "")
+
+
+LOSING = """
+import os, signal, sys
+from cnnfx import cli
+from cnnfx.__main__ import main
+from cnnfx.system.files import atomic_write
+class Finalized:
+    def __del__(self):
+        send()
+def send():
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(10**6): pass
+class Finder:
+    def find_spec(name, *_):
+        if name == "missing":
+            send()
+def work(**options):
+    with atomic_write("a.png") as file:
+        file.write(b"half")
+        LOSE
+    print("lost")
+cli.app = work
+sys.meta_path.insert(0, Finder)
+main()
+"""
+
+
+@pytest.mark.parametrize("lose", ["Finalized()", "import missing"])
+def test_a_signal_where_python_loses_exceptions_ends_the_program_too(lose: str) -> None:
+    code = LOSING.replace("LOSE", lose)
+    with default_signals():
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=environment())
+    with process:
+        printed = process.communicate(timeout=30)[1]
+    assert (process.returncode, printed) == ENDS[signal.SIGTERM]
+    assert os.listdir() == []
