@@ -72,12 +72,13 @@ class Target(NamedTuple):
         ------
         ArgumentError
             If it is an input, or binary data would be written to a terminal.
+        FileError
+            If the folder that should contain it does not exist, or its path cannot be used.
         """
         if self.path is None:
             _check_no_terminal(sys.stdout)
         elif self.folder:
-            if not self.path.parent.is_dir() and not self.path.is_dir():
-                raise _no_parent(self.path)  # one message before any work, not one for each image after it
+            _check_parent(self.path)  # one message before any work, not one for each image after it
         else:
             self._check_file(self.path)
             check_folder(self.path)
@@ -195,20 +196,28 @@ def distinct(names: Iterable[str]) -> list[str]:
     return [f"{name}.{number}" if counts[name.casefold()] > 1 else name for number, name in enumerate(given, 1)]
 
 
+def _check_parent(path: Path) -> None:
+    """Check that there is the folder in which a folder may have to be created."""
+    try:
+        os.stat(os.path.join(path.parent, ""))  # with the separator at the end, a file is an error, too
+    except OSError as error:
+        raise _not_created(path, error) from error
+
+
 def _make_folder(path: Path, subfolder: Path) -> None:
     try:
         path.mkdir(exist_ok=True)
         (path / subfolder).mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise FileError(f"{path}: it is a file, so it cannot be made a folder.", remedy="output_path") from None
-    except FileNotFoundError:
-        raise _no_parent(path) from None
     except OSError as error:
-        raise write_error(path, error, "the folder cannot be created") from error
+        raise _not_created(path, error) from error
 
 
-def _no_parent(path: Path) -> FileError:
-    return FileError(f"{path}: the folder that should contain it does not exist. Create it first.")
+def _not_created(path: Path, error: OSError) -> FileError:
+    if isinstance(error, FileNotFoundError):
+        return FileError(f"{path}: the folder that should contain it does not exist. Create it first.")
+    return write_error(path, error, "the folder cannot be created")
 
 
 def is_device(path: Path) -> bool:

@@ -306,6 +306,16 @@ def test_a_folder_in_a_missing_folder_is_refused():
     )
 
 
+@pytest.mark.parametrize(
+    ("parent", "reason"), [("x" * 300, "the name is too long"), ("a.png", "a part of its path is not a folder")]
+)
+def test_a_folder_whose_path_cannot_be_used_is_refused(parent, reason):
+    shutil.copy(SEVEN, "a.png")
+    assert refused("apply", SEVEN, "-f", "box", "-o", f"{parent}/maps/") == (
+        f"cnnfx: {parent}/maps: the folder cannot be created: {reason}. Choose another output with -o."
+    )
+
+
 def test_a_file_as_output_folder_is_refused(tmp_path):
     (tmp_path / "maps").write_text("")
     assert refused("apply", SEVEN, "-f", "box", "-o", "maps/") == (
