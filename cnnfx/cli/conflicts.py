@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from cnnfx.errors import FileError, UsageError
-from cnnfx.pipeline.targets import PICTURE_FORMATS, STDOUT_NAMES, Target, file_id, protect_inputs
+from cnnfx.pipeline.targets import PICTURE_FORMATS, STDOUT_NAMES, Target, beginnings, file_id, protect_inputs
 from cnnfx.system.folders import expand_user
 
 if TYPE_CHECKING:
@@ -112,25 +112,23 @@ def check_targets(
         targets = protect_inputs(targets, [str(given.path) for given in inputs[0] if str(given.path) != STREAM])
     files = [NamedFile("-o", target.path) for target in targets if target.path is not None and not target.folder]
     if channels is not None:
-        files += [NamedFile("-o", file) for target in _crowded(targets) for file in target.files(channels)]
+        files += [NamedFile("-o", file) for target in _possible_conflicts(targets) for file in target.files(channels)]
     check_outputs(files, *inputs)
     return list(targets)
 
 
-def _crowded(targets: Sequence[Target]) -> list[Target]:
+def _possible_conflicts(targets: Sequence[Target]) -> list[Target]:
     """Return the targets in folders whose files may be inputs, or those of other targets: `a` and `a.top` have some."""
     stems = {(target.path, target.subfolder, target.stem) for target in targets if target.folder}
-    beginnings = {
-        (*place, stem[:end]): (*place, stem)
-        for *place, stem in stems
-        for end, character in enumerate(stem)
-        if character == "." and (*place, stem[:end]) in stems
-    }
-    crowded = {*beginnings, *beginnings.values()}
+    conflicting = set()
+    for folder, subfolder, stem in stems:
+        shorter = {(folder, subfolder, beginning) for beginning in beginnings(stem)} & stems
+        if shorter:
+            conflicting |= {*shorter, (folder, subfolder, stem)}
     return [
         target
         for target in targets
-        if target.folder and (target.inputs or (target.path, target.subfolder, target.stem) in crowded)
+        if target.folder and (target.inputs or (target.path, target.subfolder, target.stem) in conflicting)
     ]
 
 

@@ -128,10 +128,8 @@ def protect_inputs(targets: Sequence[Target], inputs: Sequence[str]) -> list[Tar
     inputs in its folder whose names begin as those of its own files.
     """
     known = frozenset(identity for identity in map(file_id, inputs) if identity)
-    beginnings = {folder: _inputs_by_beginning(folder, known) for folder in {_folder(target) for target in targets}}
-    return [
-        target._replace(inputs=beginnings[_folder(target)].get(_beginning(target), frozenset())) for target in targets
-    ]
+    found = {folder: _inputs_by_beginning(folder, known) for folder in {_folder(target) for target in targets}}
+    return [target._replace(inputs=found[_folder(target)].get(_beginning(target), frozenset())) for target in targets]
 
 
 def _folder(target: Target) -> Path | None:
@@ -154,9 +152,14 @@ def _inputs_by_beginning(folder: Path | None, inputs: frozenset[FileId]) -> dict
             identity = file_id(entry.path)
             if identity is not None and identity in inputs:
                 name = entry.name
-                for end in [index for index, character in enumerate(name) if character == "."] + [len(name)]:
-                    found[name[:end]] = found.get(name[:end], frozenset()) | {identity}
+                for beginning in [*beginnings(name), name]:
+                    found[beginning] = found.get(beginning, frozenset()) | {identity}
     return found
+
+
+def beginnings(name: str) -> list[str]:
+    """Return the parts of a file name that end before a dot: "a" and "a.top" of "a.top.png"."""
+    return [name[:end] for end, character in enumerate(name) if character == "."]
 
 
 def file_id(path: str | os.PathLike[str]) -> FileId | None:

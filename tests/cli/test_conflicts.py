@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import cnnfx.cli.conflicts
-from cnnfx.cli.conflicts import NamedFile, check_outputs
+from cnnfx.cli.conflicts import NamedFile, check_outputs, check_targets
+from cnnfx.pipeline.targets import Target
 from tests.cli.commands import SEVEN, done, refused, run, shell
 from tests.datasets.idx_files import write_idx
 
@@ -301,6 +302,15 @@ def test_channels_of_two_images_are_not_written_to_one_file():
     assert refused("apply", "a.png", "a.b.png", "-f", "f.toml", "-o", "out/", code=2) == (
         "cnnfx: out/a.b.c.png: two outputs of -o are this file. Give each its own name."
     )
+
+
+@pytest.mark.parametrize("stem", ["a.b", "a.c", "a.d"])
+def test_channels_of_each_of_several_images_with_one_beginning_are_compared(stem):
+    targets = [Target(Path("out"), "png", folder=True, stem=each) for each in ("a", "a.b", "a.c", "a.d")]
+    check_targets(targets, channels=["e"])
+    channel = stem.removeprefix("a.")
+    with pytest.raises(cnnfx.UsageError, match=rf"^out/{stem}\.e\.png: two outputs of -o are this file"):
+        check_targets(targets, channels=["e", f"{channel}.e"])
 
 
 # --- file systems that ignore case
