@@ -142,12 +142,8 @@ def print_note_on_shared_folder(images: Sequence[str], targets: Sequence[Target]
     """Print a note if pictures are written into a folder of images, since the next run would read them as images."""
     from cnnfx.cli.console import print_error
 
-    folders = {
-        target.path / target.subfolder if target.folder else target.path.parent
-        for target in targets
-        if target.path is not None and target.format in PICTURE_FORMATS
-    }
-    places = {os.path.realpath(folder) for folder in folders}
+    drawn = (target for target in targets if target.path is not None and target.format in PICTURE_FORMATS)
+    places = {os.path.realpath(folder) for folder in {target.directory for target in drawn}}
     for name in (name for name in images if os.path.isdir(name)):
         real = os.path.realpath(name)
         if real in places or (recursive and any(place.startswith(os.path.join(real, "")) for place in places)):

@@ -65,13 +65,20 @@ class Target(NamedTuple):
         """The path as text; `-` for standard output."""
         return STDOUT if self.path is None else str(self.path)
 
+    @property
+    def directory(self) -> Path:
+        """The folder that contains the files; the current one for standard output."""
+        if self.path is None:
+            return Path()
+        return self.path / self.subfolder if self.folder else self.path.parent
+
     def check(self) -> None:
         """Check that the target can be written.
 
         Raises
         ------
         ArgumentError
-            If it is an input, or binary data would be written to a terminal.
+            If binary data would be written to a terminal.
         FileError
             If the folder that should contain it does not exist, or its path cannot be used.
         """
@@ -80,7 +87,7 @@ class Target(NamedTuple):
         elif self.folder:
             _check_parent(self.path)  # one message before any work, not one for each image after it
         else:
-            self._check_file(self.path)
+            _check_device(self.path)
             check_folder(self.path)
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
@@ -93,8 +100,7 @@ class Target(NamedTuple):
         all."""
         if not self.folder:
             return [] if self.path is None else [self.path]
-        folder = Path(self.path or "") / self.subfolder
-        return [folder / f"{self.stem}.{name}.{self.format}" for name in distinct(map(file_name, channels))]
+        return [self.directory / f"{self.stem}.{name}.{self.format}" for name in distinct(map(file_name, channels))]
 
     def make_files(self, channels: Sequence[str]) -> list[Path]:
         """Create the folder if needed, and return the file of each channel.
@@ -110,49 +116,31 @@ class Target(NamedTuple):
         _make_folder(self.path, self.subfolder)
         files = self.files(channels)
         for file in files:
-            self._check_file(file)
+            if file_id(file) in self.inputs:
+                raise ArgumentError(f"{file} is an input: it would be overwritten.", remedy="output_is_input")
+            _check_device(file)
         return files
-
-    def _check_file(self, path: Path) -> None:
-        if file_id(path) in self.inputs:
-            raise ArgumentError(f"{path} is an input: it would be overwritten.", remedy="output_is_input")
-        if is_device(path):
-            with suppress(OSError), path.open("wb") as device:  # what cannot be opened is reported when it is written
-                _check_no_terminal(device)
 
 
 def protect_inputs(targets: Sequence[Target], inputs: Sequence[str]) -> list[Target]:
-    """Return the targets with the input files that each of them might overwrite.
+    """Return targets in folders with the input files that each of them might overwrite.
 
     Every target could carry all inputs, but targets are sent to other processes one by one. So each carries only the
     inputs in its folder whose names begin as those of its own files.
     """
     known = frozenset(identity for identity in map(file_id, inputs) if identity)
-    found = {folder: _inputs_by_beginning(folder, known) for folder in {_folder(target) for target in targets}}
-    return [target._replace(inputs=found[_folder(target)].get(_beginning(target), frozenset())) for target in targets]
+    found = {folder: _inputs_by_beginning(folder, known) for folder in {target.directory for target in targets}}
+    return [target._replace(inputs=found[target.directory].get(target.stem, frozenset())) for target in targets]
 
 
-def _folder(target: Target) -> Path | None:
-    """The folder that contains a target's files."""
-    if target.path is None:
-        return None
-    return target.path / target.subfolder if target.folder else target.path.parent
-
-
-def _beginning(target: Target) -> str:
-    """The beginning of the names of a target's files."""
-    return target.stem if target.folder or target.path is None else target.path.name
-
-
-def _inputs_by_beginning(folder: Path | None, inputs: frozenset[FileId]) -> dict[str, frozenset[FileId]]:
-    """The inputs in a folder, also as links, by each part of their names that ends before a dot, and by whole names."""
+def _inputs_by_beginning(folder: Path, inputs: frozenset[FileId]) -> dict[str, frozenset[FileId]]:
+    """Return the inputs in a folder, also as links, by each part of their names that ends before a dot."""
     found: dict[str, frozenset[FileId]] = {}
     with suppress(OSError):
-        for entry in os.scandir(folder) if folder else ():
+        for entry in os.scandir(folder):
             identity = file_id(entry.path)
             if identity is not None and identity in inputs:
-                name = entry.name
-                for beginning in [*beginnings(name), name]:
+                for beginning in beginnings(entry.name):
                     found[beginning] = found.get(beginning, frozenset()) | {identity}
     return found
 
@@ -238,6 +226,13 @@ def _stdout() -> Iterator[IO[bytes]]:
     buffer = sys.stdout.buffer
     yield cast(IO[bytes], _Unseekable(buffer.write))
     buffer.flush()
+
+
+def _check_device(path: Path) -> None:
+    """Check that a path is not a terminal, such as `/dev/tty`."""
+    if is_device(path):
+        with suppress(OSError), path.open("wb") as device:  # what cannot be opened is reported when it is written
+            _check_no_terminal(device)
 
 
 def _check_no_terminal(stream: IO[Any]) -> None:
