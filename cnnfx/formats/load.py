@@ -11,7 +11,7 @@ from cnnfx.errors import FileError
 from cnnfx.formats.presets import find_preset
 from cnnfx.formats.toml_file import has_untrained_filters, parse_network
 from cnnfx.formats.toml_schema import Location
-from cnnfx.formats.toml_text import read_toml
+from cnnfx.formats.toml_text import read_toml, read_top_values
 from cnnfx.nn.network import Network
 
 
@@ -29,7 +29,7 @@ def load_network(spec: str | os.PathLike[str]) -> Network:
     FileError
         If there is no such preset or file, or the file does not contain a network; the message says where and what.
     """
-    path = Path(spec) if _is_path(spec) else find_preset(str(spec))
+    path = _path_of(spec)
     try:
         return READERS.get(path.suffix.lower(), _read_filter_file)(path)
     except MemoryError as error:
@@ -44,12 +44,17 @@ def files_of_network(spec: str | os.PathLike[str]) -> list[Path]:
     FileError
         If there is no such preset, or a filter file cannot be read.
     """
-    path = Path(spec) if _is_path(spec) else find_preset(str(spec))
+    path = _path_of(spec)
     if path.suffix.lower() == ".npz":
         return [path]
-    values = read_toml(path)
+    values = read_top_values(path)
     named = [values.get(key) for key in ("tensors", "classes")]
     return [path, *(path.parent / name for name in named if isinstance(name, str))]
+
+
+def _path_of(spec: str | os.PathLike[str]) -> Path:
+    """Return the path of the file of a network: the path itself, or that of a preset."""
+    return Path(spec) if _is_path(spec) else find_preset(str(spec))
 
 
 def _is_path(spec: str | os.PathLike[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,23 @@ def read_toml(path: Path) -> dict[str, Any]:
         If the file does not exist, is a folder, cannot be read, exceeds a limit of `cnnfx.system.limits`, or is not
         UTF-8 or TOML; the message gives the line where it can.
     """
+    return _parse(read_text(path), path)
+
+
+def read_top_values(path: Path) -> dict[str, Any]:
+    """Read the values that stand before the tables of a TOML file; tables may be missing from the result.
+
+    The errors are those of `read_toml`, but those in the tables are not found.
+    """
+    text = read_text(path)
+    with suppress(FileError):  # the first line that begins with a bracket is a part of a value, not a table
+        return _parse(text.partition("\n[")[0], path)
+    return _parse(text, path)
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
     import tomllib  # only where a file is read
 
-    text = read_text(path)
     _check_text(text, path)
     try:
         return tomllib.loads(text)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfx.formats import load_network
+from cnnfx.formats.load import files_of_network
 from cnnfx.nn.layers import Combination, Layer
 from cnnfx.nn.network import Network
 
@@ -33,6 +34,28 @@ def only_layer(load):
         return layer
 
     return of
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'tensors = "t.npz"\nclasses = ["a"]\n[[layer]]\nweights = "w"\n',
+        'weights = [\n[1, 2],\n[3, 4],\n]\ntensors = "t.npz"\n',
+        'description = """\n[[layer]]\n"""\r\n"tens\\u006frs" = "t.npz"\r\n[input]\r\n',
+        'tensors = "t.npz"',
+    ],
+    ids=["tables", "matrix", "text", "one line"],
+)
+def test_the_files_of_a_network_are_those_that_its_file_names_before_the_tables(tmp_path, text):
+    path = tmp_path / "a.toml"
+    path.write_bytes(text.encode())
+    assert files_of_network(path) == [path, tmp_path / "t.npz"]
+
+
+def test_the_files_of_a_network_are_found_without_reading_its_tables(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text('classes = "names.txt"\n[[filter]]\nweights = [[wrong]]\n')
+    assert files_of_network(path) == [path, tmp_path / "names.txt"]
 
 
 def test_a_file_without_a_name_is_named_by_its_stem(load):
