@@ -19,21 +19,20 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # what `signal` wraps with enums, which take longer to import than Python to start
 
-MESSAGES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+MESSAGES: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 """What the program prints when a signal ends it, for each signal."""
 if hasattr(signal, "SIGHUP"):  # not on Windows
     MESSAGES[signal.SIGHUP] = "terminated, as its terminal was closed"
 REPEAT_SECONDS = 1.0
-"""Seconds in which a further signal is ignored: `timeout` sends it to the process and then to its group."""
+"""Seconds after a signal in which further ones are ignored: `timeout` signals the process and then its group."""
 LOSING_FILES = ("<frozen importlib", "weakref.py", "_weakrefset.py")
 """Parts of the names of Python's files whose functions lose exceptions, or make others of them."""
 SHOW_CURSOR = b"\x1b[?25h"
 """What a terminal is sent at the end, as progress bars hide the cursor."""
 
-_received = signal.SIGINT
+_received = 0  # the number of the last signal that was not ignored, 0 before the first, and when it was received
 _when = -REPEAT_SECONDS
 _raises = False
-_interrupted = False
 _deferred = False
 _at_end: list[Callable[[], object]] = []
 
@@ -62,10 +61,9 @@ class InterruptsDeferred:
         _deferred, self._seen = True, _when
 
     def __exit__(self, *_: object) -> None:
-        global _deferred, _interrupted
+        global _deferred
         _deferred = False
         if _when != self._seen:
-            _interrupted = True
             raise KeyboardInterrupt
 
 
@@ -79,29 +77,28 @@ def was_interrupted() -> bool:
 
     An error that follows may be that one: C code that is interrupted, such as an import in the compiler, raises others.
     """
-    return _interrupted
+    return _received != 0
 
 
 def exit_code() -> int:
     """Return the exit code after the last signal: 130 after Ctrl-C."""
-    return 128 + _received
+    return 128 + (_received or signal.SIGINT)
 
 
 def end_message() -> str:
     """Return what the last signal did to the program: "interrupted" after Ctrl-C."""
-    return MESSAGES[_received]
+    return MESSAGES[_received or signal.SIGINT]
 
 
 def _handle(number: Any, frame: FrameType | None) -> None:
-    global _received, _when, _interrupted
-    before, _when = _when, time.monotonic()
-    if _when - before < REPEAT_SECONDS:
+    global _received, _when
+    now = time.monotonic()
+    if now - _when < REPEAT_SECONDS:
         return
-    _received = number
+    _received, _when = number, now
     if _raises and _deferred:
         return
     if _raises and not _loses_exceptions(frame):
-        _interrupted = True
         raise KeyboardInterrupt
     try:
         for function in _at_end:

@@ -160,6 +160,38 @@ with signals.InterruptsDeferred():
     assert (done.stdout.split("\n"), done.stderr) == (["saved", "logged", "143", "no signal", ""], "")
 
 
+REPEATING = """
+import os, signal, time
+from cnnfx.system import signals
+signals.REPEAT_SECONDS = 0.5
+signals.handle_signals()
+signals.raise_interrupts(True)
+def send():
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000): pass
+try:
+    send()
+except KeyboardInterrupt:
+    print("raised")
+with signals.InterruptsDeferred():
+    send()
+print("ignored")
+try:
+    for _ in range(20):
+        time.sleep(0.1)
+        send()
+except KeyboardInterrupt:
+    print("raised again")
+"""
+
+
+def test_repeated_signals_are_ignored_for_a_moment_and_not_as_long_as_they_come() -> None:
+    command = [sys.executable, "-c", REPEATING]
+    with default_signals():
+        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    assert (done.stdout.split("\n"), done.stderr) == (["raised", "ignored", "raised again", ""], "")
+
+
 LOSING = """
 import os, signal, sys
 from cnnfx import cli
