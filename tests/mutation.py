@@ -57,11 +57,11 @@ SWAPPED = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "m
 
 
 class Mutation(NamedTuple):
-    """A change of one place: the file, the line, the function that contains it, what changes, and the new source."""
+    """A change of one place, and the new source; `function_line` is where its function begins, 0 outside of all."""
 
     path: str
     line: int
-    function: str
+    function_line: int
     kind: str
     source: str
 
@@ -115,16 +115,16 @@ def make_map() -> int:
 # Mutations
 
 
-def functions(tree: ast.Module) -> dict[int, tuple[str, int]]:
-    """Return for each line the innermost function that contains it: its name and its first line, with decorators."""
-    found: dict[int, tuple[str, int]] = {}
+def functions(tree: ast.Module) -> dict[int, int]:
+    """Return for each line in a function the first line of the innermost one that contains it, with decorators."""
+    found: dict[int, int] = {}
 
     def visit(node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 first = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
                 for line in range(first, (child.end_lineno or first) + 1):
-                    found[line] = child.name, first
+                    found[line] = first
             visit(child)
 
     visit(tree)
@@ -182,10 +182,8 @@ def _changes_of_call(node: ast.Call) -> Iterator[tuple[ast.AST, str, Any]]:
 
 
 def _is_text(node: ast.BinOp) -> bool:
-    return any(isinstance(part, ast.JoinedStr | ast.Constant) for part in (node.left, node.right)) and any(
-        isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str)
-        for part in (node.left, node.right)
-    )
+    parts = node.left, node.right
+    return any(isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str) for part in parts)
 
 
 def draw(count: int, seed: int) -> list[Mutation]:
@@ -204,8 +202,7 @@ def draw(count: int, seed: int) -> list[Mutation]:
         node, kind, change = choose.choice(found)
         line = getattr(node, "lineno", 0)
         new = _mutated(source, node, change)
-        name = functions(tree).get(line, ("", 0))
-        mutation = Mutation(str(path.relative_to(ROOT)), line, f"{name[0]}:{name[1]}", kind, new)
+        mutation = Mutation(str(path.relative_to(ROOT)), line, functions(tree).get(line, 0), kind, new)
         if new != source and all((one.path, one.source) != (mutation.path, new) for one in drawn):
             drawn.append(mutation)
     return drawn
@@ -259,12 +256,11 @@ class Tests:
     def of(self, mutation: Mutation) -> list[str]:
         """Return the tests to run, in order: those of the same module, of the same folder, then all others by time."""
         module = Path(mutation.path).relative_to(PACKAGE)
-        first = mutation.function.rpartition(":")[2]
-        if first == "0":  # code of the module itself
+        if not mutation.function_line:  # code of the module itself
             places = [place for place in self.by_function if place.startswith(f"{module}:")]
             tests = {test for place in places for test in self.by_function[place]}
         else:
-            tests = set(self.by_function.get(f"{module}:{first}", ()))
+            tests = set(self.by_function.get(f"{module}:{mutation.function_line}", ()))
         mirror = (
             f"tests/{module.parent}/test_{module.stem}.py" if module.parent.name else f"tests/test_{module.stem}.py"
         )
@@ -285,7 +281,7 @@ def is_killed(mutation: Mutation, tests: list[str], seconds: float) -> bool:
     """Return whether one of the tests fails with a mutation."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         place = Path(folder) / "checkout"
-        ignored = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "*.json", "out")
+        ignored = shutil.ignore_patterns(".git", ".venv*", "__pycache__", MAP.name, "out")
         shutil.copytree(ROOT, place, ignore=ignored, symlinks=True)
         (place / mutation.path).write_text(mutation.source, encoding="utf-8")
         listed = place / "chosen.txt"
