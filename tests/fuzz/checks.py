@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 MAX_MESSAGE_CHARACTERS = 3_000
 """The most characters of a message: it does not repeat a whole file."""
 FEW_PIXELS = 250_000
-"""The limit of pixels for most inputs; images of at most so many values are read twice, one in `AGAIN_EVERY`."""
+"""The limit of pixels for most inputs."""
 AGAIN_EVERY = 4
+"""Of this many images of at most `FEW_PIXELS` values, one is read again, to compare the results."""
 LARGE_EVERY = 64
-"""One input in so many has the usual limit of pixels."""
+"""Of this many inputs, one has the usual limit of pixels."""
 
 
 def check_message(error: CnnfxError, where: str) -> bool:
