@@ -16,13 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.fuzz.mutations import (
-    mutate_bytes,
-    mutate_list,
-    mutate_text,
-    number,
-    times,
-)
+from tests.datasets.idx_files import idx_bytes
+from tests.fuzz.mutations import mutate_bytes, mutate_list, mutate_text, number, times
 
 NPY_MAGIC = b"\x93NUMPY"
 DTYPES = (
@@ -36,6 +31,7 @@ NPY_WORDS = (
     "...", "*", *map(repr, DTYPES),
 )  # fmt: skip
 """Words of the header of a `.npy` file, which is a Python dict."""
+
 # .npy files
 
 
@@ -170,7 +166,7 @@ class Member(NamedTuple):
 def join_zip(
     members: Sequence[Member], comment: bytes = b"", count: int | None = None, start: int | None = None
 ) -> bytes:
-    "Return a zip file of the members, with the given number of members and start of the directory, or the right ones."
+    """Return a zip file of the members, with this number of them and start of the directory, or the right ones."""
     body, directory = bytearray(), bytearray()
     for member in members:
         packed = member.packed if member.packed is not None else _pack(member.data, member.method)
@@ -219,7 +215,7 @@ def split_zip(data: bytes) -> list[Member]:
     for _ in range(min(count, 2_000)):
         if data[at : at + 4] != b"PK\1\2" or at + 46 > len(data):
             raise ValueError("no directory")
-        flags, method, _, _, crc, packed_size, _, names, extras, comments = struct.unpack_from(
+        flags, method, _, _, _, packed_size, _, names, extras, comments = struct.unpack_from(
             "<HHHHIIIHHH", data, at + 8
         )
         offset = struct.unpack_from("<I", data, at + 42)[0]
@@ -237,7 +233,6 @@ def split_zip(data: bytes) -> list[Member]:
             raise ValueError("no member") from None
         members.append(Member(name, content, method if method in (0, 8, 12) else 0, flags))
         at += 46 + names + extras + comments
-        del crc
     return members
 
 
@@ -354,15 +349,10 @@ def keras_seeds() -> list[bytes]:
     ]
 
 
-def idx(array: np.ndarray[Any, Any]) -> bytes:
-    """Return bytes as an IDX file."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype("u1").tobytes()
-
-
 def idx_seeds() -> list[bytes]:
     """Return images and labels, plain and gzipped."""
     images, labels = np.arange(6 * 4 * 3).reshape(6, 4, 3), np.array([0, 1, 2, 0, 1, 2])
-    plain = [idx(images), idx(labels), idx(images[:1]), idx(np.array([9, 255, 0, 1, 3, 4]))]
+    plain = [*map(idx_bytes, (images, labels, images[:1], np.array([9, 255, 0, 1, 3, 4])))]
     return [*plain, *(gzip.compress(data, mtime=0) for data in plain)]
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.datasets.idx_files import NAMES
 from tests.fuzz import arrays, models, texts
 from tests.fuzz.mutations import NUMBER_TEXTS, ODD_TEXTS, mutate_text, number_text, times
 from tests.fuzz.picture_seeds import ramp, saved
@@ -238,11 +239,7 @@ def inputs() -> dict[str, bytes]:
     }  # fmt: skip
     for number, name in enumerate(("a", "b") * 3):
         files[f"classes/{name}/{number}.png"] = saved(ramp("L", 8 + number, 8), "PNG")
-    for name, content in zip(
-        ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-        arrays.idx_seeds()[:2] * 2,
-        strict=True,
-    ):
+    for name, content in zip(NAMES, arrays.idx_seeds()[:2] * 2, strict=True):
         files[f"idx/{name}"] = content
     return files
 
@@ -370,10 +367,10 @@ def parses_option(data: bytes, folder: Path) -> bool:
     text = data.decode("utf-8", "surrogateescape")
     valid = 0
     names = (
-        "whole", "pixels", "pair", "position", "padding", "pool", "color", "layer", "counts", "rate", "strength",
-        "shape", "methods", "percentile", "limits", "region", "fps",
+        "whole", "page", "pixels", "pair", "position", "padding", "pool", "color", "layer", "counts", "rate",
+        "strength", "shape", "methods", "percentile", "limits", "region", "fps",
     )  # fmt: skip
-    for parse in (getattr(parsers, name) for name in names if hasattr(parsers, name)):
+    for parse in (getattr(parsers, name) for name in names):
         try:
             parse(text)
             valid += 1

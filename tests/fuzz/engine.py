@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from tests.fuzz.mutations import MAX_BYTES
+from tests.fuzz.mutations import MAX_BYTES, Mutator
 
 CORPUS = Path(__file__).parent / "corpus"
 """The inputs that once failed, in a folder for each target."""
@@ -64,8 +64,7 @@ class Target:
         The ending of the names of files with inputs.
     seeds : callable
         Returns the inputs that are changed.
-    mutate : callable
-        `mutate(rng, data, seeds)` returns a changed input.
+    mutate : Mutator
     check : callable
         `check(data, folder)` reads the input, in an empty folder of its own if it must be a file. It returns whether
         the input is valid, and raises anything if the reader does not behave as promised.
@@ -82,7 +81,7 @@ class Target:
     name: str
     ending: str
     seeds: Callable[[], list[bytes]]
-    mutate: Callable[[Random, bytes, Sequence[bytes]], bytes]
+    mutate: Mutator
     check: Check
     thorough: Check | None = None
     split: Split | None = None

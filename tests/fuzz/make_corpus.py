@@ -17,6 +17,7 @@ import numpy as np
 from tests.fuzz import models
 from tests.fuzz.arrays import Member, join_npy, join_zip, npy, npz
 from tests.fuzz.engine import CORPUS
+from tests.fuzz.picture_seeds import png_header
 from tests.fuzz.pictures import Part, join_png
 from tests.fuzz.tiff import Entry, picture
 
@@ -132,30 +133,22 @@ def _models() -> Iterator[tuple[str, str, bytes]]:
 
 
 def _pictures() -> Iterator[tuple[str, str, bytes]]:
-    def header(width: int, height: int, bits: int, color: int) -> Part:
-        return Part(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))
-
     end, empty = Part(b"IEND", b""), Part(b"IDAT", zlib.compress(b""))
     palette = [Part(b"PLTE", bytes(48)), Part(b"tRNS", b"\0\x80")]
     rows = Part(b"IDAT", zlib.compress(bytes(7 * 9)))
-    yield "png", "largest-empty.png", join_png([header(14_142, 14_142, 8, 6), empty, end])
-    yield "png", "two-headers-palette.png", join_png([header(11, 9, 4, 3), *palette, header(11, 9, 4, 3), rows, end])
-    yield "png", "pixels-end-early.png", join_png([header(12, 9, 8, 0), Part(b"IDAT", zlib.compress(bytes(60))), end])
-    large = zlib.compress(bytes(3_000_000), 9)
-    yield (
-        "png",
-        "large-text.png",
-        join_png([header(4, 2, 8, 0), Part(b"zTXt", b"a\0\0" + large), Part(b"IDAT", zlib.compress(bytes(10))), end]),
-    )
+    yield "png", "largest-empty.png", join_png([png_header(14_142, 14_142, 8, 6), empty, end])
+    header = png_header(11, 9, 4, 3)
+    yield "png", "two-headers-palette.png", join_png([header, *palette, header, rows, end])
+    early = Part(b"IDAT", zlib.compress(bytes(60)))
+    yield "png", "pixels-end-early.png", join_png([png_header(12, 9, 8, 0), early, end])
+    small, pixels = png_header(4, 2, 8, 0), Part(b"IDAT", zlib.compress(bytes(10)))
+    text = Part(b"zTXt", b"a\0\0" + zlib.compress(bytes(3_000_000), 9))
+    yield "png", "large-text.png", join_png([small, text, pixels, end])
     frames = [
         Part(b"acTL", struct.pack(">II", 4, 0)),
         Part(b"fcTL", struct.pack(">IIIIIHHBB", 0, 4, 2, 0, 0, 1, 10, 0, 0)),
     ]
-    yield (
-        "png",
-        "missing-frames.png",
-        join_png([header(4, 2, 8, 0), *frames, Part(b"IDAT", zlib.compress(bytes(10))), end]),
-    )
+    yield "png", "missing-frames.png", join_png([small, *frames, pixels, end])
     yield "tiff", "no-rows.tif", picture(5, 4, [8], more=[Entry(33723, 7, b"\xff" * 40)])[:-20]
     yield "tiff", "65535-samples.tif", picture(1, 1, [8] * 200)
     yield "tiff", "packbits-short.tif", picture(5, 4, [8], compression=32773)[:-3]

@@ -43,6 +43,8 @@ TOKEN = re.compile(r"[^\W\d]\w*|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?|\s+|.", re.D
 """A word, a number, blanks, or a single sign."""
 
 Item = TypeVar("Item")
+Mutator = Callable[[Random, bytes, Sequence[bytes]], bytes]
+"""`mutate(rng, data, seeds)` returns a changed input."""
 
 
 def times(rng: Random) -> int:

@@ -13,10 +13,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
-from tests.fuzz.mutations import mutate_bytes, mutate_list, mutate_text, number, number_text, times
+from tests.fuzz.mutations import Mutator, mutate_bytes, mutate_list, mutate_text, number, number_text, times
 from tests.fuzz.tiff import mutate_tiff
-
-Mutator = Callable[[Random, bytes, Sequence[bytes]], bytes]
 
 
 class Part(NamedTuple):

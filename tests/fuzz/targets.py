@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnfx.errors import CnnfxError
+from tests.datasets.idx_files import NAMES
 from tests.fuzz import arrays, commands, models, pictures, texts, tiff
 from tests.fuzz.checks import check_message, reads_arch, reads_dataset, reads_image, reads_kernel, reads_network
 from tests.fuzz.engine import Target
@@ -17,7 +18,6 @@ from tests.fuzz.picture_seeds import SEEDS
 
 LINES = texts.split_lines, texts.join_lines
 MEMBERS = arrays.split_npz_parts, arrays.join_npz_parts
-IDX_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def _encoded(seeds: tuple[str, ...]) -> list[bytes]:
@@ -104,9 +104,9 @@ def _check_idx(data: bytes, folder: Path) -> bool:
     if zlib.crc32(data) % 16:
         return True
     images, labels = arrays.idx_seeds()[:2]
-    for name, content in zip(IDX_NAMES, (images, labels) * 2, strict=True):
+    for name, content in zip(NAMES, (images, labels) * 2, strict=True):
         _written(content, folder, name)
-    _written(data, folder, IDX_NAMES[int(axes == 1)])
+    _written(data, folder, NAMES[int(axes == 1)])
     return reads_dataset(lambda: load_idx(folder), folder.name)
 
 

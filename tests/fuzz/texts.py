@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
-from tests.fuzz.mutations import encode, mutate_text
-
-Mutator = Callable[[Random, bytes, Sequence[bytes]], bytes]
+from tests.fuzz.mutations import Mutator, encode, mutate_text
 
 FILTER_FILES = (
     'name = "edges"\ndescription = "Edges."\nsource = "a book"\n\n'

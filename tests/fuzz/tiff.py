@@ -228,11 +228,6 @@ def _written() -> list[bytes]:
     import PIL.Image
 
     ramp = PIL.Image.linear_gradient("L").resize((20, 12))
-    modes = {
-        mode: ramp.convert(mode)
-        for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "F")
-        if mode not in ("LAB",)
-    }
     found = []
     for mode, compressions in (
         ("1", ("group3", "group4", "tiff_ccitt", "packbits")),
@@ -245,10 +240,11 @@ def _written() -> list[bytes]:
         ("I;16", ("tiff_lzw",)),
         ("F", ("tiff_lzw",)),
     ):
+        image = ramp.convert(mode)
         for compression in compressions:
             file = io.BytesIO()
             try:
-                modes[mode].save(file, "TIFF", compression=compression)
+                image.save(file, "TIFF", compression=compression)
             except (OSError, ValueError, KeyError):  # this libtiff lacks the codec
                 continue
             found.append(file.getvalue())
