@@ -106,6 +106,14 @@ def members(folder: Path) -> object:
     return load_network(folder / "a.npz")
 
 
+def directory(folder: Path) -> object:
+    save_model(folder / "a.npz", Network((Layer(filter_names=("a",)),)))
+    data = bytearray((folder / "a.npz").read_bytes())
+    struct.pack_into("<L", data, data.rindex(b"PK\5\6") + 12, limits.MAX_DIRECTORY_BYTES + 1)
+    (folder / "a.npz").write_bytes(data)
+    return load_network(folder / "a.npz")
+
+
 def dataset(images: bytes, labels: bytes) -> Callable[[Path], object]:
     def load(folder: Path) -> object:
         for part in ("train", "t10k"):
@@ -151,6 +159,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_ARRAY_BYTES": model("layers.0.weight", npy((1, 1, 1 << 13, (1 << 13) + 1))),
     "MAX_TENSOR_BYTES": tensors,
     "MAX_MEMBERS": members,
+    "MAX_DIRECTORY_BYTES": directory,
     "MAX_HEADER_BYTES": model("meta", b"\x93NUMPY\1\0" + struct.pack("<H", 10_001)),
     "MAX_LABEL": dataset(IDX_IMAGES, IDX_LABELS),
     "MAX_DATASET_BYTES": dataset(struct.pack(">HBB3I", 0, 8, 3, 1 << 20, 64, 64), IDX_LABELS),

@@ -72,6 +72,8 @@ MAX_META_BYTES = 4_000_000
 """The most bytes of the JSON text in a model file."""
 MAX_MEMBERS = 10_000
 """The most arrays of a `.npz` file."""
+MAX_DIRECTORY_BYTES = 1 << 24
+"""The most bytes of the directory of a `.npz` file, which is read as a whole before its arrays are counted."""
 MAX_HEADER_BYTES = 10_000
 """The most bytes of the header of a `.npy` file."""
 

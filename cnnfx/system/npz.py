@@ -25,7 +25,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnfx.system.files import atomic_write
-from cnnfx.system.limits import MAX_HEADER_BYTES, MAX_MEMBERS, limit_text, number_text
+from cnnfx.system.limits import MAX_DIRECTORY_BYTES, MAX_HEADER_BYTES, MAX_MEMBERS, limit_text, number_text
 from cnnfx.system.text import shortened
 
 READ_KINDS = "biufU"
@@ -34,8 +34,6 @@ COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The compressions of members that are read. NumPy writes no others, and those unpack without a limit in one step."""
 COMPRESSION_NAMES = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 """The names of other compressions, for messages."""
-MAX_DIRECTORY_BYTES = 1 << 24
-"""The most bytes of the directory of a zip file. It is read as a whole before its members are counted."""
 MAX_REASON_CHARACTERS = 200
 """The most characters of an error of `zipfile` or NumPy in a message; some repeat parts of the file."""
 MAX_AXES = 32
