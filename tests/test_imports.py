@@ -98,6 +98,20 @@ def test_a_preset_on_a_small_image_loads_no_scipy() -> None:
     assert "scipy" not in loaded_by(code)
 
 
+def test_a_preset_on_a_small_array_loads_no_masked_arrays() -> None:
+    """`numpy.percentile` imports them, which takes longer than the feature maps."""
+    code = """
+import cnnfx.images, numpy as np
+from cnnfx.nn.feature_maps import feature_maps
+from cnnfx.pipeline.notes import outlier_channels
+image = cnnfx.images.as_image(np.arange(784, dtype="f4").reshape(28, 28))
+assert outlier_channels(feature_maps(cnnfx.load_network("edges"), image, image.channel_names)) == []
+"""
+    loaded = loaded_by(code)
+    assert "cnnfx.nn.statistics" in loaded
+    assert "numpy.ma" not in loaded
+
+
 APPLY = {
     "__main__": set(),
     "cli": {
