@@ -374,8 +374,8 @@ class Network:
         Parameters
         ----------
         image : Image, or array (C, H, W), (H, W, C) or (N, C, H, W)
-            Values usually 0..1. An array of three axes is (H, W, C) where `cnnfx.as_image` reads it so, unless the
-            network reads as many channels as its first axis has.
+            Values usually 0..1. An array of three axes is (H, W, C) where `cnnfx.images.as_image` reads it so, unless
+            the network reads as many channels as its first axis has.
         names : sequence of C str, optional
             The names of the channels, for filters that read channels by name. By default those of an `Image`; red,
             green and blue of an array (H, W, 3); "0", "1" and so on of other arrays.
