@@ -130,13 +130,10 @@ class Layer:
         """The side of the pooled blocks, 1 without pooling."""
         return (self.pool.block or 1) if self.pool else 1
 
-    @np.errstate(over="ignore", invalid="ignore")
+    @np.errstate(over="ignore", invalid="ignore")  # what is too large for the float type is infinite
     def join_inputs(self, inputs: Sequence[Array]) -> Array:
         """Return the maps of the sources `(..., C, H, W)` as one input; that of a single source is not copied."""
-        if len(inputs) == 1:
-            return inputs[0]
-        with np.errstate(invalid="ignore", over="ignore"):  # what is too large for the float type is infinite
-            return JOINS[self.join](inputs)
+        return inputs[0] if len(inputs) == 1 else JOINS[self.join](inputs)
 
     def forward(self, image: Array, out: Array | None = None) -> Array:
         """Return the output channels `(K, Ho, Wo)` of joined inputs `(C, H, W)`, or of each image of a batch.
