@@ -28,7 +28,7 @@ from functools import cached_property
 import numpy as np
 
 from cnnfx.conv import Window
-from cnnfx.conv.padding import OUTSIDE, pad_axis, source_indices
+from cnnfx.conv.padding import OUTSIDE, pad_rows_and_columns, source_indices
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
 from cnnfx.system.memory import Workspace
@@ -217,7 +217,7 @@ class PoolingBlocks:
 
     def im2col(self, images: Array, out: Array) -> None:
         """Copy the patches of `images` (C, H, W, N) to the columns of `out` (C·th·tw, bh·bw·N)."""
-        padded = np.ascontiguousarray(self._pad(images))
+        padded = np.ascontiguousarray(pad_rows_and_columns(images, self.pads, self.window.border))
         to_c, to_y, to_x, to_n = padded.strides
         (sh, sw), (step_y, step_x) = self.window.stride, self.pixel_step
         shape = self.shape[0], *self.patch_size, *self.count, images.shape[3]
@@ -245,10 +245,6 @@ class PoolingBlocks:
                 y, x = i * step_y, j * step_x
                 to = slice(y, y + (rows - 1) * down + 1, down), slice(x, x + (columns - 1) * right + 1, right)
                 d_padded[(channels, *to)] += patches[:, i, j]
-
-    def _pad(self, images: Array) -> Array:
-        rows = pad_axis(images, 1, *self.pads[0], self.window.border)
-        return pad_axis(rows, 2, *self.pads[1], self.window.border)
 
     def unpad_gradient(self, d_padded: Array) -> Array:
         """Return the gradient of the images `(C, H, W, N)`, given the gradient of the padded images.

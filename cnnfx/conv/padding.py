@@ -53,15 +53,14 @@ def source_indices(length: int, before: int, after: int, border: str) -> NDArray
     return np.minimum(mirrored, 2 * (length - 1) - mirrored)
 
 
-def pad_axis(values: Array, axis: int, before: int, after: int, border: str) -> Array:
-    """Return `values` with padding along one axis."""
-    if not before and not after:
-        return values
-    if border == "constant":
-        pads = [(0, 0)] * values.ndim
-        pads[axis] = before, after
-        return np.pad(values, pads)
-    return values.take(source_indices(values.shape[axis], before, after, border), axis)
+def pad_rows_and_columns(values: Array, pads: Pads, border: str) -> Array:
+    """Return `values` (C, H, W) or (C, H, W, N) with padding of their rows and columns."""
+    if border == "constant" and any(map(any, pads)):
+        return np.pad(values, ((0, 0), *pads, *[(0, 0)] * (values.ndim - 3)))
+    for axis, (before, after) in enumerate(pads, 1):
+        if before or after:
+            values = values.take(source_indices(values.shape[axis], before, after, border), axis)
+    return values
 
 
 class Overlap(NamedTuple):

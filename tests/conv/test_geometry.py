@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from cnnfx.conv import BORDERS, InputRows, correlate, window
-from cnnfx.conv.padding import OUTSIDE, pad_axis, source_indices
+from cnnfx.conv.padding import OUTSIDE, pad_rows_and_columns, source_indices
 
 
 def test_arguments_become_pairs_and_equal_arguments_the_same_window():
@@ -104,7 +104,10 @@ def test_the_pixels_of_the_padding_are_those_of_numpy(border, length, before, af
     padded = np.pad(values, (before, after), mode=border)
     sources = source_indices(length, before, after, border)
     np.testing.assert_array_equal(np.where(sources == OUTSIDE, 0, values[sources]), padded)
-    np.testing.assert_array_equal(pad_axis(values[np.newaxis], 1, before, after, border), [padded])
+    rows = pad_rows_and_columns(values[np.newaxis, :, np.newaxis], ((before, after), (0, 0)), border)
+    np.testing.assert_array_equal(rows, padded[np.newaxis, :, np.newaxis])
+    columns = pad_rows_and_columns(values[np.newaxis, np.newaxis], ((0, 0), (before, after)), border)
+    np.testing.assert_array_equal(columns, padded[np.newaxis, np.newaxis])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv import Window
-from cnnfx.conv.padding import pad_axis
+from cnnfx.conv.padding import pad_rows_and_columns
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.explanation import Explanation
 from cnnfx.nn.feature_maps import FeatureMaps, Floats
@@ -121,8 +121,7 @@ class SlidingWindow:
     @cached_property
     def padded(self) -> Floats:
         """The padded input, `(C, Hp, Wp)`."""
-        rows = pad_axis(self.inputs, 1, *self.padding[0], self.window.border)
-        return pad_axis(rows, 2, *self.padding[1], self.window.border)
+        return pad_rows_and_columns(self.inputs, self.padding, self.window.border)
 
     @property
     def is_padding(self) -> NDArray[np.bool_]:
