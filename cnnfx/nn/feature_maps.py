@@ -221,7 +221,7 @@ class FeatureMaps:
         for number, parts in band.layers.items():
             outputs[number] = output = _Output(parts[0].outputs[0], self._layer_rows(number, parts, outputs))
             if number < len(self.network.layers) and changes_magnitudes(self.network.layers[number - 1]):
-                magnitudes = channel_magnitudes(output.values, _is_non_negative(self.network, number))
+                magnitudes = channel_magnitudes(output.values, all(self.network.non_negative(number)))
                 self._magnitudes[number] = np.maximum(magnitudes, self._magnitudes.get(number, 0.0))
             for source in self.network.sources(number):
                 if band.last_readers.get(source) == number:
@@ -374,12 +374,6 @@ def _bound(network: Network, channel_names: tuple[str, ...], layer: int | None) 
     """Return the layers up to `layer` for input channels of these names, the same network for all images of a run."""
     bound = network.bind(channel_names)
     return bound if layer is None else bound.upto(layer)
-
-
-@lru_cache(maxsize=1024)
-def _is_non_negative(network: Network, number: int) -> bool:
-    """Return whether no output channel of a layer can be negative."""
-    return all(network.non_negative(number))
 
 
 def _select_outputs(network: Network, channels: Sequence[int]) -> Network:

@@ -317,14 +317,15 @@ class Network:
         The network must be bound to its input channels, if a layer without filters reads the image.
         """
         number = len(self.layers) if number is None else number
-        # Filters decide the signs alone, so only layers without filters need those of what they read.
-        sources = [
-            () if layer.conv or number in self._known_non_negative else read
-            for number, (layer, read) in enumerate(zip(self.layers, self._sources, strict=True), 1)
-        ]
         known = self._known_non_negative
-        for each in sorted(needed_layers(sources, [number]) - {0} - known.keys()):
-            known[each] = self.layers[each - 1].non_negative(self._inputs_non_negative(each, known))
+        if number not in known:
+            # Filters decide the signs alone, so only layers without filters need those of what they read.
+            sources = [
+                () if layer.conv or each in known else read
+                for each, (layer, read) in enumerate(zip(self.layers, self._sources, strict=True), 1)
+            ]
+            for each in sorted(needed_layers(sources, [number]) - {0} - known.keys()):
+                known[each] = self.layers[each - 1].non_negative(self._inputs_non_negative(each, known))
         return known[number]
 
     @cached_property
