@@ -139,14 +139,15 @@ def correlate(
         plan = _plan.__wrapped__(*options)
     shape = plan.shape[1:] if is_plane else plan.shape
     target = None if out is None else _checked_out(out, shape, pixels.dtype)
-    is_apart = target is None or any(np.may_share_memory(target, each) for each in (pixels, filters, offsets))
-    result = _new_result(shape, pixels, plan.result_order) if target is None or is_apart else target
+    if target is None or any(np.may_share_memory(target, each) for each in (pixels, filters, offsets)):
+        result = _new_result(shape, pixels, plan.result_order)
+    else:
+        result = target
     batch, maps = (array[(np.newaxis,) * (4 - array.ndim)] for array in (pixels, result))
     plan.method(PaddedImages(batch, plan.pads, plan.window.border), filters, offsets, plan.window, maps)
-    if target is None:
+    if target is None or result is target:
         return result
-    if is_apart:
-        target[...] = result
+    target[...] = result
     return target
 
 
