@@ -249,7 +249,7 @@ def max_relative_error(layer: Layer) -> float:
     return MAX_RELATIVE_ERROR_OF_FEW if is_few else MAX_RELATIVE_ERROR
 
 
-def actual_bounds(possible: Bounds, magnitudes: Array, limit: float = MAX_RELATIVE_ERROR) -> Bounds:
+def actual_bounds(possible: Bounds, magnitudes: Array, limit: float) -> Bounds:
     """Return the bounds of channels, given those that are possible and the largest magnitudes of their values.
 
     A channel that may be nothing but rounding errors is taken as such: its error is its largest magnitude. The errors

@@ -199,7 +199,7 @@ def test_bounds_of_grouped_filters_are_those_of_their_own_channels() -> None:
 
 def test_a_channel_within_its_error_is_all_error() -> None:
     possible = Bounds(np.array([5.0, 5, 5]), np.array([1e-3, 1e-3, 1e-7]))
-    found = actual_bounds(possible, np.array([1e-4, 2, 3]))
+    found = actual_bounds(possible, np.array([1e-4, 2, 3]), 2.0**-18)
     assert found.magnitudes.tolist() == [1e-4, 2, 3]
     assert found.errors.tolist() == [1e-4, 2 * 2.0**-18, 1e-7]
 
