@@ -191,7 +191,7 @@ class ChannelView {
     const largest = Math.max(0, ...before.map(({ values }) => largestMagnitude(values)));
     const { error } = page.ranges[number][channel];
     const range = { ...signalRange({ low: -largest, high: largest }, error), error };
-    const common = scaleWithoutRounding(linearScale("signed", range.low, range.high), { ...range, low: -largest });
+    const common = scaleWithoutRounding(linearScale("signed", range.low, range.high), range);
     for (const view of this.views) {
       const scale = view.isResult ? page.scales[number][channel] : common;
       const color = view.colorOfValue ?? ((value) => colorOf(scale, value, page.table));
