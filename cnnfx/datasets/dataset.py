@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import CnnfxError, FileError
 from cnnfx.system.limits import MAX_CLASSES, MAX_DATASET_BYTES, check_limit
-from cnnfx.system.text import printable_names
+from cnnfx.system.text import printable_names, shortened
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -201,10 +201,6 @@ def skipped_note(name: str, errors: Sequence[CnnfxError], count: int) -> str:
 
 def _named(errors: Sequence[CnnfxError]) -> str:
     """Return the messages of the first errors, and how many there are beside them."""
-    shown = [_shortened(str(error).rstrip(".")) for error in errors[:MAX_NAMED_FILES]]
+    shown = [shortened(str(error).rstrip("."), MAX_PROBLEM_CHARACTERS) for error in errors[:MAX_NAMED_FILES]]
     more = len(errors) - len(shown)
     return "; ".join([*shown, f"and {more} more"] if more else shown)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_PROBLEM_CHARACTERS else f"{text[:MAX_PROBLEM_CHARACTERS]}…"

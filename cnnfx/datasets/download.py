@@ -16,6 +16,7 @@ from typing import Any
 from cnnfx.datasets.dataset import Progress
 from cnnfx.datasets.idx import GZIP_SIGNATURE
 from cnnfx.errors import FileError
+from cnnfx.system.text import shortened
 
 TIMEOUT_SECONDS = 10.0
 """The longest time without data from a mirror, and until the first byte of the content."""
@@ -235,4 +236,4 @@ def _check_content(data: bytes, remote: RemoteFile) -> None:
 def _reason(error: object) -> str:
     """Return the operating system's or the mirror's text for an error, on one line and not too long."""
     text = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-    return text if len(text) <= MAX_REASON_CHARACTERS else f"{text[:MAX_REASON_CHARACTERS]}…"
+    return shortened(text, MAX_REASON_CHARACTERS)

@@ -154,7 +154,7 @@ def _parse_inputs(table: Table) -> tuple[NDArray[np.float64], Names]:
     kernels: list[Matrix] = []
     count = 0
     for name, kernel in value.items():
-        kernels.append(parse_channel_weights(kernel, location.at(f'"{shortened(name)}"')))
+        kernels.append(parse_channel_weights(kernel, location.at(f'"{name}"')))
         count += kernels[-1].size
         check_limit(location.text, "weights", count, MAX_LAYER_WEIGHTS)
     return _stack(kernels, location), tuple(value)
