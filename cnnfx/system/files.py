@@ -147,11 +147,6 @@ def remove_partial_files(path: str | os.PathLike[str], process_id: int | None, h
                 os.unlink(folder / name)
 
 
-def host_name() -> str:
-    """Return the name of this machine, "" where the system does not say it."""
-    return os.uname().nodename if hasattr(os, "uname") else ""
-
-
 class _CancelError(Exception):
     """Raised inside `atomic_write` to discard the new file."""
 
@@ -253,8 +248,10 @@ def _partial_files(folder: Path) -> Iterator[tuple[str, int, str]]:
 
 
 def _host_tag(name: str | None = None) -> str:
-    """Return a short code for the name of a machine, by default this one."""
-    return f"{zlib.crc32((host_name() if name is None else name).encode()):08x}"
+    """Return a short code for the name of a machine, by default this one, which has none on Windows."""
+    if name is None:
+        name = os.uname().nodename if hasattr(os, "uname") else ""
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 def _is_special(path: str | os.PathLike[str]) -> bool:

@@ -28,7 +28,7 @@ def printable(text: str) -> str:
 
 def printable_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return names, each as `printable` returns it. So networks and datasets have no names that change a terminal."""
-    return tuple(map(printable, names)) if names else names
+    return tuple(map(printable, names))
 
 
 def shortened(text: str, most: int = MAX_SHOWN_CHARACTERS) -> str:
