@@ -24,8 +24,8 @@ MIN_BYTES_PER_SECOND = 20_000
 """The least mean rate of the content after the first `TIMEOUT_SECONDS`."""
 MAX_SECONDS = 300.0
 """The longest time of the download of one file from one mirror."""
-MAX_REASON_CHARACTERS = 200
-"""The most characters of a mirror's own words in a message."""
+MAX_REASON_CHARACTERS = 201
+"""The most characters of a mirror's own words in a message, with the "…" after the first 200 of more."""
 CHUNK_BYTES = 2**16
 """The most bytes that are received at a time."""
 
