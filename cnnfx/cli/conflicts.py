@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from cnnfx.errors import FileError, UsageError
 from cnnfx.pipeline.targets import PICTURE_FORMATS, STDOUT_NAMES, Target, beginnings, file_id, protect_inputs
-from cnnfx.system.folders import expand_user
 
 if TYPE_CHECKING:
     from cnnfx.cli.inputs import InputImage
@@ -176,47 +175,13 @@ def data_files(spec: str | None, trained_on: str = "") -> Iterator[NamedFile]:
 
     Datasets that cannot be read have none: reading them will say why.
     """
-    from cnnfx.datasets.load import is_name
+    from cnnfx.datasets.load import files_of_dataset, is_name
 
+    name = spec or trained_on or "mnist"
+    option = f"--data {name}" if is_name(name) else "--data"
     with suppress(FileError, OSError):
-        name = spec or trained_on or "mnist"
-        if not is_name(name):
-            for path in _files_of_data(expand_user(name)):
-                yield NamedFile("--data", path)
-        elif name == "mnist":
-            from cnnfx.system.folders import cache_folder
-
-            own = os.environ.get("CNNFX_DATA")
-            for folder in (*([expand_user(own)] if own else []), cache_folder() / "mnist"):
-                for path in _files_of_data(folder):
-                    yield NamedFile("--data mnist", path)
-
-
-def _files_of_data(path: Path) -> Iterator[Path]:
-    """Yield the files of a data set: IDX files, `mnist.npz`, the pictures of class folders or of a folder."""
-    from cnnfx.datasets.idx import find_idx, find_idx_folders, idx_folder_of, is_idx_name
-    from cnnfx.datasets.image_folder import class_folders
-    from cnnfx.datasets.load import KERAS_NAME
-    from cnnfx.images import find_images
-
-    path = idx_folder_of(path)
-    if not os.path.isdir(path):
-        yield path
-        if not is_idx_name(path.name):
-            return
-        path = path.parent
-    idx_folders = [folder for folder in (path, *find_idx_folders(path)) if find_idx(folder)]
-    if idx_folders:
-        for folder in idx_folders:
-            for group in find_idx(folder).values():
-                yield from group.values()
-            yield from folder.glob("*mapping.txt")  # names of EMNIST's classes
-    elif os.path.isfile(path / KERAS_NAME):
-        yield path / KERAS_NAME
-    else:
-        for folder in class_folders(path) or [path]:
-            with suppress(FileError):
-                yield from find_images([folder], recursive=True).files
+        for path in files_of_dataset(name):
+            yield NamedFile(option, path)
 
 
 def _identity(path: str | os.PathLike[str]) -> tuple[object, ...] | None:

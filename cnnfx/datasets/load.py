@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from cnnfx.datasets.dataset import Dataset, Progress
 from cnnfx.errors import ArgumentError, FileError
+from cnnfx.images import find_images
 from cnnfx.images.load import ZIP_SIGNATURE, ColorMode
 from cnnfx.nn.input import MAX_SIDE, Input
-from cnnfx.system.folders import expand_user
+from cnnfx.system.folders import cache_folder, expand_user
 from cnnfx.system.suggest import choose_name
 
 CHANNELS = {"gray": ("grey",), "rgb": ()}
@@ -140,6 +143,47 @@ def load_path(
             path, read, is_for_training=is_for_training, skip_bad=skip_bad, seed=seed, progress=progress
         )
     raise FileError(f"{path}: it holds no dataset. Known are {KNOWN_KINDS}.")
+
+
+def files_of_dataset(spec: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """Yield the files that `load_dataset` may read, and the pictures of a folder without classes.
+
+    Raises
+    ------
+    FileError
+        If a folder cannot be read.
+    """
+    if spec is not None and not is_name(spec):
+        yield from _files_of_path(expand_user(spec))
+    elif spec in (None, "mnist"):
+        own = os.environ.get("CNNFX_DATA")
+        for folder in (*([expand_user(own)] if own else []), cache_folder() / "mnist"):
+            yield from _files_of_path(folder)
+
+
+def _files_of_path(path: Path) -> Iterator[Path]:
+    """Yield the files of a data set: IDX files, `mnist.npz`, the pictures of class folders or of a folder."""
+    from cnnfx.datasets.idx import find_idx, find_idx_folders, idx_folder_of, is_idx_name
+    from cnnfx.datasets.image_folder import class_folders
+
+    path = idx_folder_of(path)
+    if not os.path.isdir(path):
+        yield path
+        if not is_idx_name(path.name):
+            return
+        path = path.parent
+    idx_folders = {folder: found for folder in (path, *find_idx_folders(path)) if (found := find_idx(folder))}
+    if idx_folders:
+        for folder, found in idx_folders.items():
+            for files in found.values():
+                yield from files.values()
+            yield from folder.glob("*mapping.txt")  # names of EMNIST's classes
+    elif os.path.isfile(path / KERAS_NAME):
+        yield path / KERAS_NAME
+    else:
+        for folder in class_folders(path) or [path]:
+            with suppress(FileError):  # no pictures
+                yield from find_images([folder], recursive=True).files
 
 
 def _is_zip(path: Path) -> bool:
