@@ -56,7 +56,8 @@ def _polarity_notes(network: Network, name: str, images: Array) -> tuple[str, ..
     """Return a note on images that look like negatives of those that a model was trained on."""
     if network.head is None or network.input.fit == "digit" or len(network.input.mean) != 1:
         return ()
-    trained, given = network.input.mean[0] * network.input.scale, float(as_floats(images).mean(dtype=np.float64))
+    white = 255 if images.dtype == np.uint8 else 1
+    trained, given = network.input.mean[0] * network.input.scale, float(images.mean(dtype=np.float64)) / white
     if min(trained, given) > MAX_DARK_MEAN or max(trained, given) < 1 - MAX_DARK_MEAN:
         return ()
     return (

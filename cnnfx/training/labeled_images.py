@@ -11,6 +11,9 @@ from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import Array
 from cnnfx.system.sizes import shape_text
 
+COUNTED_AT_ONCE = 2**22
+"""The pixels that are counted at a time: NumPy copies them to integers of 8 bytes."""
+
 
 def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> None:
     """Check that there are images, a valid label for each, and enough of them for a batch.
@@ -60,7 +63,9 @@ def pixel_mean_and_std(images: Array) -> tuple[float, float]:
     """Return the mean and the standard deviation of all pixels, on the scale 0..1; 1 in place of a deviation of 0."""
     if images.dtype == np.uint8:  # from the histogram: exact, and the same on every machine
         levels = np.arange(256) / 255
-        frequencies = np.bincount(images.ravel(), minlength=256) / images.size
+        pixels = images.ravel()
+        parts = (pixels[first : first + COUNTED_AT_ONCE] for first in range(0, pixels.size, COUNTED_AT_ONCE))
+        frequencies = np.sum([np.bincount(part, minlength=256) for part in parts], axis=0) / pixels.size
         mean = float(frequencies @ levels)
         std = float(np.sqrt(frequencies @ np.square(levels - mean)))
     else:
