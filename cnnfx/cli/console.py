@@ -52,7 +52,7 @@ def print_lines(text: str) -> None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except OSError:
-        _silence_stderr()
+        sys.stderr = _silenced(sys.stderr)
 
 
 def print_result(text: str) -> None:
@@ -109,18 +109,16 @@ def terminal_width(stream: TextIO) -> int:
 
 def silence_stdout() -> None:
     """Discard what Python still buffers for standard output after its reader has closed it."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 # a standard output without a file, as in tests
+    sys.stdout = _silenced(sys.stdout)
 
 
-def _silence_stderr() -> None:
-    """Discard what Python still buffers for standard error, and all that follows."""
+def _silenced(stream: TextIO) -> TextIO:
+    """Return a standard stream after what it buffers, and all that follows, is discarded."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 # a standard error without a file, as in tests
+        return open(os.devnull, "w")  # a stream without a file, as in tests
+    return stream
 
 
 def with_progress(items: Iterable[Item], count: int, quiet: bool) -> Iterator[Item]:
