@@ -162,14 +162,12 @@ def alike_pixels(train: NDArray[Any], test: NDArray[Any]) -> tuple[NDArray[Any],
 
     If no number is above 1, 1 is white, as in images of two levels.
     """
-    if train.dtype == test.dtype == np.uint8 and max(train.max(), test.max()) > 1:
-        return train, test
-    if train.dtype == test.dtype == np.uint8:
-        return 255 * train, 255 * test
-    return as_fractions(train), as_fractions(test)
+    if not train.dtype == test.dtype == np.uint8:
+        return _as_fractions(train), _as_fractions(test)
+    return (train, test) if max(train.max(), test.max()) > 1 else (255 * train, 255 * test)
 
 
-def as_fractions(images: NDArray[Any]) -> NDArray[np.float32]:
+def _as_fractions(images: NDArray[Any]) -> NDArray[np.float32]:
     """Return images in 0..1; whole numbers above 1 count as 0..255."""
     fractions: NDArray[np.float32] = images.astype(np.float32)
     return fractions / np.float32(255) if images.max() > 1 else fractions

@@ -184,12 +184,12 @@ def _have_format(images: NDArray[np.uint8 | np.floating]) -> NDArray[np.bool_]:
     white = 255 if images.dtype == np.uint8 else 1
     if white == 1:
         images = np.nan_to_num(np.clip(images, -1, 2), nan=-1)  # numbers far from 0..1 would overflow
-    fits: NDArray[np.bool_] = images.reshape(len(images), -1).min(axis=1) == 0
+    pixels = images.reshape(len(images), -1)
+    fits: NDArray[np.bool_] = (pixels.min(axis=1) == 0) & (pixels.max(axis=1) >= MIN_BRIGHTEST * white)
     longest = np.zeros(len(images), np.int64)
-    mass, *moments = (images.reshape(len(images), -1).astype(np.float32) @ MOMENTS).T
-    for axis, moment in ((2, moments[0]), (1, moments[1])):
+    mass, row_moment, column_moment = (pixels.astype(np.float32) @ MOMENTS).T
+    for axis, moment in ((2, row_moment), (1, column_moment)):
         brightest = images.max(axis=axis)  # of each row, then of each column
-        fits &= brightest.max(axis=1) >= MIN_BRIGHTEST * white
         first, last = _extent(brightest >= np.float32(MIN_VISIBLE * white))
         error = moment / np.maximum(mass, MIN_MASS) - CENTER
         at_border = np.where(error > 0, first == 0, last == IMAGE_SIDE)  # so that it cannot be closer to the middle

@@ -252,7 +252,7 @@ def _load_images(path: Path, files: list[Path], read: Input, progress: Progress 
             errors.append(error)
         else:
             if image.values.dtype != np.uint8 and images.dtype == np.uint8:
-                check_memory(str(path), len(files), math.prod(shape) * images.itemsize * 4)
+                check_memory(str(path), len(files), math.prod(shape) * np.dtype(np.float32).itemsize)
                 images = as_floats(images)
             images[len(found)] = as_dtype(pixels, images.dtype)
             found.append(index)
