@@ -58,8 +58,8 @@ def _check_written(file: PictureFile, picture: PIL.Image.Image) -> None:
     box = again.tile[0][1] if again.tile else (0, 0, *picture.size)  # type: ignore[attr-defined] # an ImageFile has it
     last = np.array(picture.getpixel((picture.width - 1, picture.height - 1)))
     level = 0 if (last == 255).all() else 255
-    bands = len(picture.getbands())
-    again.im = PIL.Image.new(again.mode, again.size, level if bands == 1 else (level,) * bands).im
+    count = len(picture.getbands())
+    again.im = PIL.Image.new(again.mode, again.size, level if count == 1 else (level,) * count).im
     decode_pixels(file, again)
     _check_equal(file, picture.crop(box), again.crop(box))
 
@@ -101,14 +101,6 @@ def _scan_offset(content: bytes) -> int:
     while at + 4 <= len(content) and content[at : at + 2] != JPEG_SCAN:
         at += 2 + int.from_bytes(content[at + 2 : at + 4], "big") if content[at] == 0xFF else 1
     return at
-
-
-def _filled(mode: str, value: int) -> int | tuple[int, ...]:
-    """Return the color of which all channels have a value."""
-    import PIL.Image
-
-    count = len(PIL.Image.new(mode, (1, 1)).getbands())
-    return value if count == 1 else (value,) * count
 
 
 def _opaque_gif(stream: IO[bytes]) -> bytes:
