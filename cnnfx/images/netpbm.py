@@ -166,15 +166,12 @@ class _Tokens:
         self.at = found.end()
         return found[1]
 
-    def number(self, what: str, least: int = 1) -> int:
-        """Return the next word as a number."""
-        return self.parse(self.word(), what, least)
-
-    def parse(self, word: bytes, what: str, least: int = 1) -> int:
-        """Return a word as a number."""
-        number = int(word) if word.isdigit() and len(word) <= MAX_TOKEN else -1
-        if number < least:
-            raise self.file.damaged(f"its header has the {what} {word[:MAX_TOKEN].decode('latin-1')!r}")
+    def number(self, what: str) -> int:
+        """Return the next word as a number of 1 or more."""
+        word = self.word()
+        number = int(word) if word.isdigit() and len(word) <= MAX_TOKEN else 0
+        if not number:
+            raise self.file.damaged(f"its header has the {what} {_shown(word)}")
         return number
 
     def line(self) -> bytes:
@@ -231,10 +228,11 @@ def _read_pam_header(tokens: _Tokens) -> tuple[int, int, int, int]:
         elif word == b"TUPLTYPE":
             kind = tokens.line()
             if kind and kind not in TUPLE_TYPES:
-                shown = kind[:MAX_TOKEN].decode("latin-1")
-                raise FileError(f"{tokens.file.name}: its pixels are {shown!r}. A PAM of gray or color can be read.")
+                raise FileError(
+                    f"{tokens.file.name}: its pixels are {_shown(kind)}. A PAM of gray or color can be read."
+                )
         else:
-            raise tokens.file.damaged(f"its header has the line {word[:MAX_TOKEN].decode('latin-1')!r}")
+            raise tokens.file.damaged(f"its header has the line {_shown(word)}")
     missing = [text for key, text in names.items() if key not in found]
     if missing:
         raise tokens.file.damaged(f"its header has no {missing[0]}")
@@ -242,9 +240,15 @@ def _read_pam_header(tokens: _Tokens) -> tuple[int, int, int, int]:
 
 
 def _parse_scale(file: PictureFile, word: bytes) -> float:
-    if not re.fullmatch(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word[:MAX_TOKEN]) or not float(word[:MAX_TOKEN]):
-        raise file.damaged(f"its header has the scale {word[:MAX_TOKEN].decode('latin-1')!r}")
-    return float(word[:MAX_TOKEN])
+    number = word[:MAX_TOKEN]
+    if not re.fullmatch(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", number) or not float(number):
+        raise file.damaged(f"its header has the scale {_shown(word)}")
+    return float(number)
+
+
+def _shown(word: bytes) -> str:
+    """Return the first characters of a word of a header for a message, in quotes."""
+    return repr(word[:MAX_TOKEN].decode("latin-1"))
 
 
 def _read_values(file: PictureFile, header: Header, size: int) -> NDArray[Any]:
