@@ -57,7 +57,7 @@ def decode(file: PictureFile, check: Callable[[PictureFile, PIL.Image.Image], No
     Parameters
     ----------
     file : PictureFile
-    check : function, optional
+    check : function of the file and the picture
         Checks that all pixels of the decoded first page were in the file, and raises FileError.
     """
     with PILLOW_LIMIT(file.max_pixels):
