@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
@@ -15,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.images.axes import PIXEL_TYPES, to_channels, without_batch
-from cnnfx.images.channels import parse_background
+from cnnfx.images.channels import Background, parse_background
 from cnnfx.images.formats import (
     ICO,
     NETPBM,
@@ -107,54 +109,69 @@ def load_image(
     color = parse_background(background)
     number = 1 if page is None else whole_number("page", page, 1)
     name, stream = _open(source)
-    with stream:
-        try:
-            kind, format = _detect_kind(name, source, _read_start(name, stream))
-            if format is not None:
-                image = _load_picture(PictureFile(name, stream, format, channels, color, max_pixels, number))
-            else:
-                from cnnfx.images.arrays import load_npy, load_npz
-                from cnnfx.images.csv import load_csv
-
-                check_page(name, number, 1, "page")
-                if kind == "csv":
-                    image = load_csv(name, stream, max_pixels)
-                else:
-                    load = {"npy": load_npy, "npz": load_npz}[kind]
-                    image = load(name, stream, max_pixels, color)
-        except OSError as error:
-            raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
-        except MemoryError as error:
-            raise FileError(f"{name}: there is not enough memory to read it.") from error
-    if image.pages == 1:
+    with stream, _reading(name):
+        kind, format = _detect_kind(name, source, _read_start(name, stream))
+        if format is not None:
+            load, _ = _functions_of(format)
+            image = load(PictureFile(name, stream, format, channels, color, max_pixels, number))
+        else:
+            check_page(name, number, 1, "page")
+            image = _load_array(kind, name, stream, max_pixels, color)
+    if format is None or image.pages == 1:
         return image
     if page is None:
-        return replace(image, notes=(pages_note(name, image.pages, format), *image.notes))
-    return replace(image, name=page_name(name, page, format))
+        return replace(image, notes=(pages_note(name, image.pages, format.page), *image.notes))
+    return replace(image, name=page_name(name, page, format.page))
 
 
-def _load_picture(file: PictureFile) -> Image:
-    """Decode a picture; result and errors are those of `load_image`."""
-    if file.format in (NETPBM, PFM):
-        from cnnfx.images.netpbm import load_netpbm
+def _functions_of(format: FileFormat) -> tuple[Callable[[PictureFile], Image], Callable[[PictureFile], int]]:
+    """Return the functions that decode a page of a picture file of a format, and that count its pages.
 
-        return load_netpbm(file)
-    if file.format is PNG:
-        from cnnfx.images.png import load_png
+    Only the modules of the format are imported.
+    """
+    if format in (NETPBM, PFM):
+        from cnnfx.images.netpbm import count_images, load_netpbm
 
-        return load_png(file)
-    if file.format is ICO:
+        return load_netpbm, count_images
+    if format is PNG:
+        from cnnfx.images.png import count_frames, load_png
+
+        return load_png, count_frames
+    if format is TIFF:
+        from cnnfx.images.tiff import count_tiff_pages, load_tiff
+
+        return load_tiff, count_tiff_pages
+    from cnnfx.images import pillow
+
+    if format is ICO:
         from cnnfx.images.ico import load_ico
 
-        return load_ico(file)
-    if file.format is TIFF:
-        from cnnfx.images.tiff import load_tiff
-
-        return load_tiff(file)
+        return load_ico, pillow.count_pages
     from cnnfx.images.completeness import check_complete
-    from cnnfx.images.pillow import decode
 
-    return decode(file, check_complete)
+    return partial(pillow.decode, check=check_complete), pillow.count_pages
+
+
+def _load_array(kind: Kind, name: str, stream: IO[bytes], max_pixels: int, background: Background) -> Image:
+    """Read an array file; result and errors are those of `load_image`."""
+    from cnnfx.images.arrays import load_npy, load_npz
+    from cnnfx.images.csv import load_csv
+
+    if kind == "csv":
+        return load_csv(name, stream, max_pixels)
+    load = {"npy": load_npy, "npz": load_npz}[kind]
+    return load(name, stream, max_pixels, background)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Raise `FileError` if a file cannot be read, or if there is not enough memory, inside the `with` block."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
+    except MemoryError as error:
+        raise FileError(f"{name}: there is not enough memory to read it.") from error
 
 
 def count_pages(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS) -> int:
@@ -166,23 +183,12 @@ def count_pages(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PI
         If it cannot be read, or there are more than `cnnfx.system.limits.MAX_PAGES`.
     """
     name, stream = _open(source)
-    with stream:
-        try:
-            _, format = _detect_kind(name, source, _read_start(name, stream))
-            if format is None:
-                return 1
-            file = PictureFile(name, stream, format, "auto", None, max_pixels)
-            if format in (NETPBM, PFM):
-                from cnnfx.images.netpbm import count_images as count
-            elif format is PNG:
-                from cnnfx.images.png import count_frames as count
-            elif format is TIFF:
-                from cnnfx.images.tiff import count_tiff_pages as count
-            else:
-                from cnnfx.images.pillow import count_pages as count
-            pages = count(file)
-        except OSError as error:
-            raise FileError(f"{name}: it cannot be read: {error.strerror or error}.") from error
+    with stream, _reading(name):
+        _, format = _detect_kind(name, source, _read_start(name, stream))
+        if format is None:
+            return 1
+        _, count = _functions_of(format)
+        pages = count(PictureFile(name, stream, format, "auto", None, max_pixels))
     check_limit(name, f"{format.page}s", pages, MAX_PAGES, remedy="page_limit")
     return pages
 

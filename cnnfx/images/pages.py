@@ -1,11 +1,13 @@
-"""Pages and frames of image files: the check of their numbers, and the texts about them."""
+"""Pages and frames of image files: the check of their numbers, and the texts about them.
+
+In all of these, `noun` is "page", "frame" or "image", as the format of the file has it.
+"""
 
 from __future__ import annotations
 
 import re
 
 from cnnfx.errors import FileError
-from cnnfx.images.formats import FileFormat
 from cnnfx.system.sizes import counted
 
 
@@ -21,9 +23,9 @@ def check_page(name: str, page: int, pages: int, noun: str) -> None:
         raise FileError(f"{name}: it holds {counted(pages, noun)}, so there is no {noun} {page}.", remedy="page")
 
 
-def page_name(name: str, page: int, format: FileFormat | None) -> str:
+def page_name(name: str, page: int, noun: str) -> str:
     """Return the name of a page for messages: "scan.tif, page 2"."""
-    return f"{name}, {'page' if format is None else format.page} {page}"
+    return f"{name}, {noun} {page}"
 
 
 def is_pages_note(note: str) -> bool:
@@ -31,7 +33,6 @@ def is_pages_note(note: str) -> bool:
     return re.search(r": it holds \d+ (page|frame|image)s; \1 1 is read\.$", note) is not None
 
 
-def pages_note(name: str, pages: int, format: FileFormat | None) -> str:
+def pages_note(name: str, pages: int, noun: str) -> str:
     """Return the note on a file of several pages of which the first was read."""
-    noun = "page" if format is None else format.page
     return f"{name}: it holds {counted(pages, noun)}; {noun} 1 is read."
