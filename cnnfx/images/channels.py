@@ -81,7 +81,7 @@ def select_channels(
     background : Background
     """
     notes: tuple[str, ...] = ()
-    if alpha is not None and bool((alpha != _largest(values)).any()):
+    if alpha is not None and bool((alpha != largest_level(values)).any()):
         if background is None:
             background = BLACK if _is_light(values, alpha) else WHITE
             if background == BLACK:
@@ -121,15 +121,13 @@ def _is_light(values: NDArray[Any], alpha: NDArray[Any]) -> bool:
         band, weights = values[:, rows], alpha[rows].astype(np.float64)
         gray = luma(band)[0] if len(band) == 3 else band[0]
         opaque += float(weights.sum())
-        light += float(weights[gray >= LIGHT * _largest(values)].sum())
+        light += float(weights[gray >= LIGHT * largest_level(values)].sum())
     return light >= LIGHT_SHARE * opaque > 0
 
 
 def _composite(values: NDArray[Any], alpha: NDArray[Any], background: RgbColor) -> NDArray[Any]:
     """Composite (C, H, W) over a color, in place; a gray picture over the color's luma. Integers are rounded."""
-    largest = _largest(values)
-    wide: type[np.unsignedinteger[Any] | np.floating[Any]]
-    wide = {np.dtype(np.uint8): np.uint16, np.dtype(np.uint16): np.uint32}.get(values.dtype, np.float32)  # type: ignore[assignment]
+    largest, wide = largest_level(values), wider_dtype(values).type
     scale = largest / 255
     color = background if len(values) == 3 else (_color_luma(background),)
     levels = [scale * level if values.dtype == np.float32 else round(scale * level) for level in color]
@@ -148,9 +146,24 @@ def _color_luma(color: RgbColor) -> float:
     return total / 2**16
 
 
-def _largest(values: NDArray[Any]) -> int:
-    """Return the value of white."""
+def largest_level(values: NDArray[Any]) -> int:
+    """Return the value of white, or of full opacity, in an array of uint8, uint16 or float32."""
     return 1 if values.dtype == np.float32 else int(np.iinfo(values.dtype).max)
+
+
+def wider_dtype(values: NDArray[Any]) -> np.dtype[Any]:
+    """Return the dtype that holds the product of two of these values; float32 for floats."""
+    return np.dtype({"uint8": np.uint16, "uint16": np.uint32}.get(values.dtype.name, np.float32))
+
+
+def opacity_without_color(values: NDArray[Any], color: int | NDArray[Any]) -> NDArray[Any]:
+    """Return the opacity (H, W) of a picture (C, H, W) of which the pixels of one color are transparent.
+
+    The color is one level, or an array (C, 1, 1).
+    """
+    as_level = values.dtype.type
+    opacity: NDArray[Any] = np.where((values == color).all(axis=0), as_level(0), as_level(largest_level(values)))
+    return opacity
 
 
 def _bands(values: NDArray[Any]) -> list[slice]:

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.images.channels import BAND_PIXELS, Channels, select_channels
+from cnnfx.images.channels import BAND_PIXELS, Channels, opacity_without_color, select_channels
 from cnnfx.images.formats import PSD, START_BYTES
-from cnnfx.images.image import GRAY_NAMES, Image
+from cnnfx.images.image import GRAY_NAMES, RGB_NAMES, Image
 from cnnfx.images.pages import check_page
 from cnnfx.images.picture_file import PictureFile
 
@@ -33,8 +33,6 @@ ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 """Pillow's modes with an alpha channel."""
 INTERMEDIATE_MODES = {"LAB": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
 """Pillow's modes that it converts only to the given mode, which is converted further."""
-MAX_UINT16 = 2**16 - 1
-"""The largest value of 16-bit pixels."""
 MODE_BYTES = {"1": 2, "L": 2, "P": 5, "I;16": 4, "I;16B": 4, "I;16L": 4}
 """The memory of a pixel of Pillow's modes and of its channels here, in bytes, at most; 8 for all others."""
 DECODER_BYTES = {"WebP": 16, "AVIF": 16, "JPEG 2000": 20, "JPEG": 6, "QOI": 8}
@@ -278,9 +276,7 @@ def _convert_deep(file: PictureFile, picture: PIL.Image.Image) -> Channels:
     """Convert a gray picture of more than 8 bits to uint16."""
     values = extract(picture, "", np.uint16)
     level = picture.info.get("transparency")
-    alpha = None
-    if isinstance(level, int):
-        alpha = np.where(values[0] == level, np.uint16(0), np.uint16(MAX_UINT16))
+    alpha = opacity_without_color(values, level) if isinstance(level, int) else None
     return select_channels(file.name, values, alpha, file.channels, file.background)
 
 
@@ -293,7 +289,7 @@ def _convert_8_bit(file: PictureFile, picture: PIL.Image.Image) -> Channels:
         return select_channels(file.name, color, values[3], file.channels, file.background)
     if file.channels == "gray" or (file.channels == "auto" and is_gray):
         return Channels(extract(picture, "L", np.uint8), GRAY_NAMES)
-    return select_channels(file.name, extract(picture, "RGB", np.uint8), None, "rgb", file.background)
+    return Channels(extract(picture, "RGB", np.uint8), RGB_NAMES)
 
 
 def _has_gray_palette(picture: PIL.Image.Image) -> bool:

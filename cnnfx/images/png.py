@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.images.channels import select_channels
+from cnnfx.images.channels import opacity_without_color, select_channels
 from cnnfx.images.image import Image
 from cnnfx.images.picture_file import PictureFile, merged_parts
 from cnnfx.images.pillow import PILLOW_LIMIT, decode, extract
@@ -286,8 +286,7 @@ def _load_deep_color(file: PictureFile, png: Png) -> Image | None:
     if CHANNELS[header.color] in (2, 4):
         values, alpha = values[:-1], values[-1]
     elif transparent := png.content(b"tRNS"):
-        color = np.frombuffer(transparent, ">u2").reshape(3, 1, 1)
-        alpha = np.where((values == color).all(axis=0), np.uint16(0), np.uint16(2**16 - 1))
+        alpha = opacity_without_color(values, np.frombuffer(transparent, ">u2").reshape(3, 1, 1))
     found = select_channels(file.name, values, alpha, file.channels, file.background)
     return Image(file.name, found.values, found.names, notes=found.notes, pages=png.page_count())
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.images.channels import luma, select_channels
+from cnnfx.images.channels import largest_level, luma, select_channels, wider_dtype
 from cnnfx.images.image import Image, as_floats, is_brightness
 from cnnfx.images.libtiff import has_compression, silent_libtiff
 from cnnfx.images.pages import check_page
@@ -308,16 +308,14 @@ class _Target:
     def finish(self, name: str) -> list[str]:
         """Divide colors by their opacity and invert them, as the page asks for; return notes."""
         if self.alpha is not None and self.alpha.dtype != self.values.dtype:  # of a palette
-            largest = np.iinfo(self.values.dtype).max
-            self.alpha = np.rint(as_floats(self.alpha) * largest).astype(self.values.dtype)
+            self.alpha = np.rint(as_floats(self.alpha) * largest_level(self.values)).astype(self.values.dtype)
         if self.alpha is not None and self.layout.is_associated:
             _divide_by_alpha(self.values, self.alpha)
         if self.page.photometric != Photometric.WHITE_IS_ZERO:
             return []
         if self.page.sample_format == SampleFormat.FLOAT and not is_brightness(self.values):
             return [f"{name}: its white is 0, but its floats are not all in 0 to 1, so they are not inverted."]
-        white = 1 if self.values.dtype == np.float32 else np.iinfo(self.values.dtype).max
-        np.subtract(self.values.dtype.type(white), self.values, out=self.values)
+        np.subtract(self.values.dtype.type(largest_level(self.values)), self.values, out=self.values)
         return []
 
     def _as_stored(self, array: NDArray[Any]) -> NDArray[Any]:
@@ -369,8 +367,8 @@ def _cmyk_to_rgb(inks: NDArray[Any]) -> NDArray[Any]:
     if inks.dtype == np.float32:
         lights: NDArray[Any] = (1 - inks[:3]) * (1 - inks[3])
         return lights
-    largest = np.iinfo(inks.dtype).max
-    light = (largest - inks[3]).astype(_wider(inks))
+    largest = largest_level(inks)
+    light = (largest - inks[3]).astype(wider_dtype(inks))
     colors: NDArray[Any] = light - (inks[:3] * light + largest // 2) // largest
     return colors
 
@@ -380,12 +378,7 @@ def _divide_by_alpha(values: NDArray[Any], alpha: NDArray[Any]) -> None:
     if values.dtype == np.float32:
         np.divide(values, alpha, out=values, where=alpha > 0)
         return
-    largest = np.iinfo(values.dtype).max
+    largest = largest_level(values)
     for row in range(values.shape[1]):  # row by row, so that no wider copy of the picture is needed
-        opacity = np.maximum(alpha[row], 1).astype(_wider(values))
+        opacity = np.maximum(alpha[row], 1).astype(wider_dtype(values))
         values[:, row] = np.minimum((values[:, row] * opacity.dtype.type(largest) + opacity // 2) // opacity, largest)
-
-
-def _wider(integers: NDArray[Any]) -> np.dtype[Any]:
-    """Return the dtype that holds the products of two of these integers, uint8 or uint16."""
-    return np.dtype(np.uint16 if integers.dtype == np.uint8 else np.uint32)
