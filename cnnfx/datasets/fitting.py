@@ -13,7 +13,7 @@ from cnnfx.datasets.digit_preprocessing import IMAGE_SIDE, fit_digit, have_mnist
 from cnnfx.errors import ArgumentError
 from cnnfx.images import Image
 from cnnfx.images.fit import Area, crop_middle, squash
-from cnnfx.images.image import GRAY_NAMES, RGB_NAMES, ResizeMethod, as_floats
+from cnnfx.images.image import RGB_NAMES, ResizeMethod, as_floats, channel_names
 from cnnfx.nn.input import Input
 from cnnfx.nn.shapes import Shape
 from cnnfx.system.sizes import size_text
@@ -124,7 +124,7 @@ def fit_images(
     if not len(changed):
         return images, ()
     check_memory(name, len(images), math.prod(shape) * images.itemsize)
-    names = {1: GRAY_NAMES, 3: RGB_NAMES}.get(shape[0], tuple(map(str, range(shape[0]))))
+    names = channel_names(shape[0])
     fitted = images.copy() if is_size_kept else np.empty((len(images), *shape), images.dtype)
     for index in changed:
         image = Image(f"{name}: image {index}", images[index], names)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.images.axes import to_channels, without_batch
 from cnnfx.images.channels import Background, Channels
-from cnnfx.images.image import GRAY_NAMES, Image, check_size
+from cnnfx.images.image import Image, check_size, numbered_names
 from cnnfx.system.npz import CompressionError, NpyHeader, NpzError, NpzReader, read_header, read_values
 
 MAPS = "maps"
@@ -79,9 +79,7 @@ def load_npz(name: str, stream: IO[bytes], max_pixels: int, background: Backgrou
 
 def _maps_names(count: int, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of feature maps; numbers where the names in the file are not one for each."""
-    if len(names) == len(set(names)) == count:
-        return names
-    return GRAY_NAMES if count == 1 else tuple(map(str, range(count)))
+    return names if len(names) == len(set(names)) == count else numbered_names(count)
 
 
 def _read_array(name: str, stream: IO[bytes], max_pixels: int, subject: str) -> NDArray[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.images.channels import Background, Channels, select_channels
-from cnnfx.images.image import GRAY_NAMES, RGB_NAMES, is_brightness
+from cnnfx.images.image import RGB_NAMES, channel_names, is_brightness, numbered_names
 
 LAST_AXES = (1, 3, 4)
 """The sizes of a last axis that are channels: gray; red, green and blue; and these with opacity."""
@@ -51,11 +51,11 @@ def to_channels(name: str, array: NDArray[Any], background: Background = None) -
     array = array.reshape(without_batch(array.shape))
     array = array.reshape((1,) * (3 - array.ndim) + array.shape)
     if not has_channels_last(array.shape):
-        return Channels(array, _channel_names(len(array)))
+        return Channels(array, numbered_names(len(array)))
     note = f"{name}: its array of shape {array.shape} is read as rows, columns and channels."
     first = np.moveaxis(array, 2, 0)
     if len(first) < len(ALPHA_NAMES):
-        return Channels(first, _channel_names(len(first), RGB_NAMES), (note,))
+        return Channels(first, channel_names(len(first)), (note,))
     if first.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
             floats = first.astype(np.float32)
@@ -66,9 +66,3 @@ def to_channels(name: str, array: NDArray[Any], background: Background = None) -
         return Channels(first, ALPHA_NAMES, (note,))
     opaque = select_channels(name, first[:3].copy(), first[3], "auto", background)
     return opaque._replace(notes=(f"{note[:-1]}, the last of them opacity.", *opaque.notes))
-
-
-def _channel_names(count: int, of_three: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    if count == 1:
-        return GRAY_NAMES
-    return of_three if of_three and count == len(of_three) else tuple(map(str, range(count)))

@@ -112,6 +112,16 @@ def as_floats(values: NDArray[Any]) -> NDArray[np.float32]:
     return scaled
 
 
+def numbered_names(count: int) -> tuple[str, ...]:
+    """Return the names of channels that may be of any kind: "gray" for one, else numbers from "0"."""
+    return GRAY_NAMES if count == 1 else tuple(map(str, range(count)))
+
+
+def channel_names(count: int) -> tuple[str, ...]:
+    """Return the names of the channels of an image of gray or color, numbers for others."""
+    return RGB_NAMES if count == len(RGB_NAMES) else numbered_names(count)
+
+
 def is_brightness(values: NDArray[np.float32]) -> bool:
     """Return whether all finite values are in 0..1, black to white, not measurements such as heights."""
     finite = values[np.isfinite(values)]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.conv.geometry import Pads
-from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
+from cnnfx.images.image import channel_names
 from cnnfx.nn.layers import Conv, Layer, Pool, Shape
 from cnnfx.nn.network import Network
 from cnnfx.system.sizes import pair_text, shape_text, size_text
@@ -85,11 +85,6 @@ def summarize(
     elif classes:
         steps.append(_head_step(classes, shapes[-1], shapes[-1]))
     return steps
-
-
-def channel_names(count: int) -> tuple[str, ...]:
-    """Return the names of the channels of an image of gray or color, numbers for others."""
-    return {1: GRAY_NAMES, 3: RGB_NAMES}.get(count, tuple(map(str, range(count))))
 
 
 def _layer_steps(layer: Layer, sources: Sequence[str], joined: Shape, trainable: int) -> list[Step]:
