@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.images.axes import to_channels, without_batch
 from cnnfx.images.channels import Background, Channels
-from cnnfx.images.image import Image, check_size, numbered_names
+from cnnfx.images.image import Image, check_size, numbered_names, within_float32
 from cnnfx.system.npz import CompressionError, NpyHeader, NpzError, NpzReader, read_header, read_values
 
 MAPS = "maps"
@@ -108,11 +108,8 @@ def _check_header(where: str, header: NpyHeader) -> None:
 
 def _to_image(name: str, channels: Channels) -> Image:
     """Return channels as an image of float32."""
-    try:
-        with np.errstate(over="raise", invalid="ignore"):
-            values = channels.values.astype(np.float32, copy=False)
-    except FloatingPointError:
-        raise FileError(f"{name}: it holds numbers beyond ±3.4e38, the most for 32 bits. Scale them down.") from None
+    with within_float32(name):
+        values = channels.values.astype(np.float32, copy=False)
     return Image(name, np.ascontiguousarray(values), channels.names, is_array=True, notes=channels.notes)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, Literal, TypeVar
@@ -126,6 +127,19 @@ def is_brightness(values: NDArray[np.float32]) -> bool:
     """Return whether all finite values are in 0..1, black to white, not measurements such as heights."""
     finite = values[np.isfinite(values)]
     return not finite.size or bool(finite.min() >= 0 and finite.max() <= 1)
+
+
+@contextmanager
+def within_float32(name: str, error: type[FileError] | type[ArgumentError] = FileError) -> Iterator[None]:
+    """Raise an error if a number of an image is too large for float32, to which it is converted in the `with` block.
+
+    Infinity and NaN are converted without a warning.
+    """
+    try:
+        with np.errstate(over="raise", invalid="ignore"):
+            yield
+    except FloatingPointError:
+        raise error(f"{name}: it holds numbers beyond ±3.4e38, the most for 32 bits. Scale them down.") from None
 
 
 def check_size(name: str, shape: Sequence[int], limit: int, unit: str = "pixels") -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.images.channels import largest_level, luma, select_channels, wider_dtype
-from cnnfx.images.image import Image, as_floats, is_brightness
+from cnnfx.images.image import Image, as_floats, is_brightness, within_float32
 from cnnfx.images.libtiff import has_compression, silent_libtiff
 from cnnfx.images.pages import check_page
 from cnnfx.images.picture_file import PictureFile
@@ -195,14 +195,9 @@ def _read(file: PictureFile, tiff: TiffFile, page: TiffPage) -> Image:
     shape = (page.height, page.width)
     file.check_memory(shape, -(-memory_bytes(page, layout.used) // (page.height * page.width)) + target.pixel_bytes)
     target.allocate()
-    try:
-        with np.errstate(invalid="ignore", over="raise"):
-            for top, samples in read_bands(tiff, page, layout.used):
-                target.put(top, samples)
-    except FloatingPointError:
-        raise FileError(
-            f"{file.name}: it holds numbers beyond ±3.4e38, the most for 32 bits. Scale them down."
-        ) from None
+    with within_float32(file.name):
+        for top, samples in read_bands(tiff, page, layout.used):
+            target.put(top, samples)
     with np.errstate(all="ignore"):  # of infinity, NaN, and numbers beyond float32
         notes = target.finish(file.name)
         found = select_channels(file.name, target.values, target.alpha, file.channels, file.background)
