@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
-from cnnfx.images.axes import to_channels, without_batch
+from cnnfx.images.axes import REAL_KINDS, to_channels, without_batch
 from cnnfx.images.channels import Background, Channels
 from cnnfx.images.image import Image, check_size, numbered_names, within_float32
 from cnnfx.system.npz import CompressionError, NpyHeader, NpzError, NpzReader, read_header, read_values
@@ -23,8 +23,6 @@ NAMES = "names"
 """The array of the maps' names in such a file."""
 MAX_NAMES_BYTES = 2**24
 """The most bytes of the maps' names; longer names are ignored."""
-REAL_KINDS = "biuf"
-"""The kinds of dtype that become an image: boolean, integers, floats."""
 
 
 def load_npy(name: str, stream: IO[bytes], max_pixels: int, background: Background = None) -> Image:

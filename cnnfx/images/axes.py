@@ -17,6 +17,8 @@ MAX_FIRST_CHANNELS = 4
 """The most channels of a first axis where the last could be channels too, as in the shape (3, 640, 3)."""
 ALPHA_NAMES = (*RGB_NAMES, "alpha")
 """The names of the channels of a color image with opacity."""
+REAL_KINDS = "biuf"
+"""The kinds of dtype that become an image: boolean, integers, floats."""
 PIXEL_TYPES = (np.uint8, np.uint16)
 """The types of integers that are pixels, in the whole of their range."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.images.axes import PIXEL_TYPES, to_channels, without_batch
+from cnnfx.images.axes import PIXEL_TYPES, REAL_KINDS, to_channels, without_batch
 from cnnfx.images.channels import Background, parse_background
 from cnnfx.images.formats import (
     ICO,
@@ -243,7 +243,7 @@ def as_image(
     values = np.asarray(source)
     if len(without_batch(values.shape)) not in (2, 3) or not values.size:
         raise ArgumentError(f"An image must have the shape (C, H, W), (H, W) or (H, W, C), not {values.shape}.")
-    if values.dtype.kind not in "biuf":
+    if values.dtype.kind not in REAL_KINDS:
         raise ArgumentError(f"An image must contain real numbers, not {values.dtype}.")
     values, names, notes = to_channels(name, values, parse_background(background))
     if values.dtype not in PIXEL_TYPES:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.images import Image
+from cnnfx.images.axes import REAL_KINDS
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.feature_maps import FeatureMaps
 from cnnfx.nn.layers import Layer
@@ -135,7 +136,7 @@ def _named_maps(maps: ArrayLike | ArrayMaps | FeatureMaps, names: Sequence[str] 
     array: NDArray[Any] = np.asarray(maps)
     if array.ndim != 3 or not array.size:
         raise ArgumentError(f"maps has the shape {array.shape}; a grid is drawn of an array (K, H, W).")
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in REAL_KINDS:
         raise ArgumentError(f"maps must contain real numbers, not {array.dtype}.")
     names = [str(index) for index in range(len(array))] if names is None else names
     if len(names) != len(array):
