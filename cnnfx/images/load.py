@@ -30,7 +30,7 @@ from cnnfx.images.formats import (
     detect_format,
     is_text,
 )
-from cnnfx.images.image import MAX_PIXELS, RGB_NAMES, Image
+from cnnfx.images.image import MAX_PIXELS, RGB_NAMES, Image, within_float32
 from cnnfx.images.pages import check_page, page_name, pages_note
 from cnnfx.images.picture_file import PictureFile
 from cnnfx.system.arguments import whole_number
@@ -234,7 +234,7 @@ def as_image(
     FileError
         If it cannot be loaded.
     ArgumentError
-        If the array has another shape, is empty, or does not contain real numbers.
+        If the array has another shape, is empty, or does not contain real numbers that float32 can hold.
     """
     if isinstance(source, Image):
         return source
@@ -247,7 +247,8 @@ def as_image(
         raise ArgumentError(f"An image must contain real numbers, not {values.dtype}.")
     values, names, notes = to_channels(name, values, parse_background(background))
     if values.dtype not in PIXEL_TYPES:
-        values = values.astype(np.float32, copy=False)
+        with within_float32(name, ArgumentError):
+            values = values.astype(np.float32, copy=False)
     names = RGB_NAMES if len(values) == len(RGB_NAMES) else names
     return Image(name, values, names, is_array=values.dtype == np.float32, notes=notes)
 

@@ -241,6 +241,7 @@ def test_the_kind_of_an_array_decides_its_scale():
         (np.zeros((2, 3, 4, 5)), r"not \(2, 3, 4, 5\)"),
         (np.zeros((0, 4)), r"not \(0, 4\)"),
         (np.full((2, 2), 1j), "An image must contain real numbers, not complex128"),
+        (np.array([[1e39]]), r"array: it holds numbers beyond ±3\.4e38, the most for 32 bits\. Scale them down\."),
     ],
 )
 def test_an_array_that_is_no_image_is_refused(array, message):
