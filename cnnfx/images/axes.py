@@ -38,7 +38,7 @@ def without_batch(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def to_channels(name: str, array: NDArray[Any], background: Background = None) -> Channels:
-    """Return an array of one image as channels `(C, H, W)` of its dtype, with their names.
+    """Return an array of one image as channels `(C, H, W)` of its dtype, in native byte order, with their names.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ def to_channels(name: str, array: NDArray[Any], background: Background = None) -
         The color over which an array of red, green, blue and opacity is composited, if its values are uint8, uint16 or
         floats in 0..1, its opacity without NaN and infinity. In other arrays opacity is a channel.
     """
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)  # pixels of either byte order are pixels
     array = array.reshape(without_batch(array.shape))
     array = array.reshape((1,) * (3 - array.ndim) + array.shape)
     if not has_channels_last(array.shape):

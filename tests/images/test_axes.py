@@ -104,6 +104,18 @@ def test_an_array_in_memory_can_have_its_channels_last() -> None:
     assert as_image(PIXELS[np.newaxis], background="black").channel_names == ("red", "green", "blue")
 
 
+def test_pixels_of_the_other_byte_order_are_pixels() -> None:
+    pixels = RANDOM.integers(0, 2**16, (8, 6, 4), dtype=np.uint16)
+    swapped = pixels.astype(pixels.dtype.newbyteorder("S"))
+    image = as_image(swapped[..., 0])
+    assert image.values.dtype == np.uint16
+    assert not image.is_array
+    np.testing.assert_array_equal(image.values, pixels[np.newaxis, ..., 0])
+    composited = load_image(npy(pixels)).values
+    assert len(composited) == 3
+    np.testing.assert_array_equal(load_image(npy(swapped)).values, composited)
+
+
 def test_feature_maps_of_an_array_with_channels_last_are_those_with_channels_first() -> None:
     colors = cnnfx.load_network("colors")
     array = RANDOM.random((40, 30, 3), np.float32)
