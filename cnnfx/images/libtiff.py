@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.images.pillow import PILLOW_LIMIT
+from cnnfx.images.tiff_directory import LONG_TYPE, Photometric, Tag
 
-LONG = 4
-"""The type of a tag with integers of 32 bits."""
 HEADER_BYTES = 8
 """The bytes of the header of a TIFF file, after which the directory follows."""
 ENTRY_BYTES = 12
@@ -120,16 +119,25 @@ def decompress_strips(
 def _gray_file(compression: int, width: int, height: int, rows_per_strip: int, strips: list[bytes]) -> bytes:
     """Return a TIFF file of 8-bit gray pixels with these compressed strips."""
     counts = [len(strip) for strip in strips]
-    tags = 9
+    tags = 9  # the number of values below
     arrays_start = HEADER_BYTES + 2 + tags * ENTRY_BYTES + 4
     is_single = len(strips) == 1
     strips_start = arrays_start + (0 if is_single else 8 * len(strips))
     offsets = [strips_start + before for before in np.cumsum([0, *counts[:-1]]).tolist()]
-    values = [(256, width), (257, height), (258, 8), (259, compression), (262, 1)]  # the last: black is 0
-    values += [(273, offsets[0] if is_single else arrays_start), (277, 1), (278, rows_per_strip)]
-    values += [(279, counts[0] if is_single else arrays_start + 4 * len(strips))]
+    values = {
+        Tag.WIDTH: width,
+        Tag.HEIGHT: height,
+        Tag.BITS_PER_SAMPLE: 8,
+        Tag.COMPRESSION: compression,
+        Tag.PHOTOMETRIC: Photometric.BLACK_IS_ZERO,
+        Tag.STRIP_OFFSETS: offsets[0] if is_single else arrays_start,
+        Tag.SAMPLES_PER_PIXEL: 1,
+        Tag.ROWS_PER_STRIP: rows_per_strip,
+        Tag.STRIP_BYTE_COUNTS: counts[0] if is_single else arrays_start + 4 * len(strips),
+    }
+    lengths = {Tag.STRIP_OFFSETS: len(strips), Tag.STRIP_BYTE_COUNTS: len(strips)}
     directory = b"".join(
-        struct.pack("<HHII", tag, LONG, len(strips) if tag in (273, 279) else 1, value) for tag, value in values
+        struct.pack("<HHII", tag, LONG_TYPE, lengths.get(tag, 1), value) for tag, value in values.items()
     )
     arrays = b"" if is_single else struct.pack(f"<{2 * len(strips)}I", *offsets, *counts)
     return b"".join((b"II*\0", struct.pack("<IH", HEADER_BYTES, tags), directory, bytes(4), arrays, *strips))

@@ -26,8 +26,8 @@ INTEGER_TYPES = {
     1: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8",
 }  # fmt: skip
 """The dtypes, without byte order, of the types of tags that are integers."""
-ASCII_TYPE, SHORT_TYPE = 2, 3
-"""The types of tags that are text, and integers of 16 bits."""
+ASCII_TYPE, SHORT_TYPE, LONG_TYPE = 2, 3, 4
+"""The types of tags that are text, and integers of 16 and of 32 bits."""
 TYPE_BYTES = {ASCII_TYPE: 1} | {kind: int(dtype[1]) for kind, dtype in INTEGER_TYPES.items()}
 """The bytes of a value of these types."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.images.channels import BAND_PIXELS
 from cnnfx.images.tiff_directory import (
     DamagedTiffError,
     SampleFormat,
@@ -37,8 +38,6 @@ LZMA_MEMORY = 2**28
 HORIZONTAL, FLOATING_POINT = 2, 3
 """The predictors: each sample is stored as its difference to that of the pixel to the left; and the same for the bytes
 of floats, the highest bytes of a row first."""
-BAND_PIXELS = 2**17
-"""Pixels that are converted at a time, about, so that they stay in the cache."""
 LIBTIFF_PIXELS = 2**20
 """Pixels that libtiff decompresses at a time, about, as a call has a price of its own."""
 WHOLE_BITS = (8, 16, 32, 64)
