@@ -94,8 +94,8 @@ class PartsStream(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes], parts: list[tuple[int, int]]) -> None:
         self.stream, self.position = stream, 0
-        self.parts = merged_parts(parts)
-        self.ends = list(accumulate(length for _, length in self.parts))
+        self.parts = parts
+        self.ends = list(accumulate(length for _, length in parts))
 
     def readable(self) -> bool:
         """Return True."""

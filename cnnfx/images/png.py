@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -151,7 +150,7 @@ def load_png(file: PictureFile) -> Image:
     parts = merged_parts([(0, len(SIGNATURE)), *((chunk.offset, chunk.end - chunk.offset) for chunk in png.chunks)])
     read = file if len(parts) == 1 else file.part(parts)
     try:
-        return decode(read, partial(_check_complete, file, png))
+        return decode(read, lambda _, picture: _check_complete(file, png, picture))
     except FileError:
         if file.page == 1:
             _check_pixels(file, png)  # its message says where they end
@@ -266,8 +265,7 @@ def _load_deep_color(file: PictureFile, png: Png) -> Image | None:
 
     def decoded(mode: str, raw_mode: str) -> NDArray[Any]:
         picture = PIL.Image.frombytes(mode, (header.width, header.height), data, "zip", raw_mode, header.interlaced)
-        if header.interlaced or not np.any(picture.getpixel((header.width - 1, header.height - 1))):
-            _check_pixels(file, png)
+        _check_complete(file, png, picture)
         picture.info["exif"] = png.content(b"eXIf")
         return extract(picture, mode, np.uint8).astype(np.uint16)
 
@@ -291,7 +289,7 @@ def _load_deep_color(file: PictureFile, png: Png) -> Image | None:
     return Image(file.name, found.values, found.names, notes=found.notes, pages=png.page_count())
 
 
-def _check_complete(file: PictureFile, png: Png, _: PictureFile, picture: PIL.Image.Image) -> None:
+def _check_complete(file: PictureFile, png: Png, picture: PIL.Image.Image) -> None:
     """Check that all pixels were in the file; missing ones are 0 after Pillow has decoded them from a part of it."""
     last = picture.getpixel((picture.width - 1, picture.height - 1))
     if png.header.interlaced or not np.any(last):
