@@ -81,7 +81,7 @@ def test_pages_of_standard_input_are_images_of_their_own(scan):
 
 def test_a_page_that_does_not_exist_is_refused(scan):
     assert refused("apply", scan, "-f", "box", "--page", "4") == (
-        "cnnfx: scan.tif: it holds 3 pages, so there is no page 4."
+        "cnnfx: scan.tif: it holds 3 pages, so there is no page 4. The option is --page."
     )
     assert files() == ["scan.tif"]
 
