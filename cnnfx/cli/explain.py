@@ -115,9 +115,9 @@ def explain(
         raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
     use_threads(threads)
     network = requested_network(network_options, pool, layer)
-    check_outputs((), image_files([InputImage(image[0])], image), option_files(network_options))
-    pipeline = image_options.pipeline(network)
     source = InputImage(image[0], page=page)
+    check_outputs((), image_files([source], image), option_files(network_options))
+    pipeline = image_options.pipeline(network)
     loaded, maps = _open(pipeline, source, quiet)
     wanted = None
     if only is not None:

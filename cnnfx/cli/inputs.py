@@ -319,7 +319,7 @@ def load_image_source(
         if has_own_data(network, spec):
             dataset = load_data_of_model(network, spec, quiet, background=background, skip_bad=skip_bad)
         else:
-            dataset = load_data(spec, background=background, quiet=quiet)
+            dataset = load_data(spec, quiet=quiet)  # known by name: it holds no pictures
         if not quiet:
             _note_options_for_folders(dataset)
         return dataset

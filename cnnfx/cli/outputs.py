@@ -47,7 +47,8 @@ def image_targets(
     ----------
     sources : sequence of InputImage
     output : str or None
-        The value of `-o`: a file, a folder, a template with `{stem}` and `{filters}`, `-`, or None for the default.
+        The value of `-o`: a file, a folder, a template with `{stem}`, `{name}`, `{ext}` or `{filters}`, `-`, or None
+        for the default.
     format : str or None
         The value of `--format`.
     filters : str
@@ -55,7 +56,7 @@ def image_targets(
     default_format : str
         The ending of files whose name and `--format` do not determine it.
     formats : iterable of str
-        The endings that are allowed.
+        The endings that the message about an unknown one names.
 
     Raises
     ------
@@ -238,7 +239,7 @@ def _distinct_stems(targets: list[Target], sources: Sequence[InputImage]) -> lis
 
 
 def _check_one_image_each(targets: Sequence[Target], sources: Sequence[InputImage], output: str | None) -> None:
-    """Raise `UsageError` if several images would be written to one file, with what tells them apart."""
+    """Raise `UsageError` if several images would be written to one file, and name a template that gives each a file."""
     for target, count in Counter(targets).items():
         if count == 1:
             continue

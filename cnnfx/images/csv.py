@@ -123,7 +123,7 @@ def _lines(name: str, stream: IO[bytes]) -> Iterator[_Line]:
     try:
         with io.TextIOWrapper(stream, encoding) as text:
             for number, line in enumerate(text, 1):
-                content = line.partition("#")[0].strip(" \r\n\f\v") if "#" in line else line.strip(" \r\n\f\v")
+                content = line.partition("#")[0].strip(" \r\n\f\v")
                 if content.strip():
                     yield _Line(number, content)
     except UnicodeError:

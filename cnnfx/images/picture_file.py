@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from cnnfx.errors import FileError
 from cnnfx.images.channels import Background
-from cnnfx.images.formats import FileFormat
+from cnnfx.images.formats import START_BYTES, FileFormat
 from cnnfx.images.image import check_size
 from cnnfx.system.limits import MAX_MEMORY_PER_BYTE, MAX_MEMORY_PER_PIXEL
 from cnnfx.system.sizes import bytes_text, size_text
@@ -43,10 +43,17 @@ class PictureFile:
     page: int = 1
 
     def size(self) -> int:
-        """Return the number of bytes of the file."""
+        """Return the number of bytes of the file, and go back to its beginning."""
         size = self.stream.seek(0, io.SEEK_END)
         self.stream.seek(0)
         return size
+
+    def start(self) -> bytes:
+        """Return the first `START_BYTES` of the file, and go back to its beginning."""
+        self.stream.seek(0)
+        start = self.stream.read(START_BYTES)
+        self.stream.seek(0)
+        return start
 
     def part(self, parts: list[tuple[int, int]]) -> PictureFile:
         """Return a file of some parts of this one, each given by its offset and length."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.images.channels import BAND_PIXELS, Channels, opacity_without_color, select_channels
-from cnnfx.images.formats import PSD, START_BYTES
+from cnnfx.images.formats import PSD
 from cnnfx.images.image import GRAY_NAMES, RGB_NAMES, Image
 from cnnfx.images.pages import check_page
 from cnnfx.images.picture_file import PictureFile
@@ -122,9 +122,7 @@ def open_picture(file: PictureFile) -> PIL.Image.Image:
     """Read the header of a picture. Only the plugin of its format is imported."""
     import PIL.Image
 
-    file.stream.seek(0)
-    start = file.stream.read(START_BYTES)
-    file.stream.seek(0)
+    start = file.start()
     importlib.import_module(f"PIL.{file.format.plugin}ImagePlugin")
     key = "DIB" if file.format.plugin == "Bmp" and not start.startswith(b"BM") else file.format.plugin.upper()
     known = PIL.Image.OPEN.get({"JPEG2K": "JPEG2000"}.get(key, key))
@@ -258,8 +256,7 @@ def _channel_bits(file: PictureFile, raw_mode: str) -> int:
     """Return the bits of a channel in the file, for formats that allow more than 8."""
     if file.format.name == "PNG":
         return 16 if ";16" in raw_mode else 8
-    file.stream.seek(0)
-    start = file.stream.read(START_BYTES)
+    start = file.start()
     if file.format.name == "SGI":
         return 8 * start[3]
     if file.format.name == "JPEG 2000":

@@ -26,9 +26,9 @@ MAX_MESSAGE_CHARACTERS = 3_000
 FEW_PIXELS = 250_000
 """The limit of pixels for most inputs."""
 AGAIN_EVERY = 4
-"""Of this many images of at most `FEW_PIXELS` values, one is read again, to compare the results."""
+"""One of four images of at most `FEW_PIXELS` values is read again, to compare the results."""
 LARGE_EVERY = 64
-"""Of this many inputs, one has the usual limit of pixels."""
+"""One of 64 inputs has the usual limit of pixels."""
 
 
 def check_message(error: CnnfxError, where: str) -> bool:
