@@ -121,8 +121,8 @@ APPLY = {
     "pipeline": {"notes", "outputs", "pipeline", "targets", "tasks"},
     "render": {"captions", "cells", "color", "feature_grid", "grid", "heading", "layout"}
     | {"legend", "number_text", "png", "text", "tiles"},
-    "formats": {"load", "presets", "toml_file", "toml_filters", "toml_layers", "toml_schema", "toml_text"}
-    | {"toml_weights"},
+    "formats": {"file_format", "load", "presets", "reading", "toml_file", "toml_filters", "toml_layers", "toml_schema"}
+    | {"toml_text", "toml_weights"},
     "nn": {"activations", "array_maps", "band_height", "bands", "combinations", "concat", "feature_maps", "forward"}
     | {"graph", "input", "joins", "layers", "network", "pixel_conv", "pooling", "rounding", "selection", "shapes"}
     | {"statistics"},

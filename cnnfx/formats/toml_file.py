@@ -11,7 +11,7 @@ from cnnfx.errors import ArgumentError
 from cnnfx.formats.toml_filters import GRAY, Inputs, Names
 from cnnfx.formats.toml_layers import LAYER_KEYS, Context, parse_layer
 from cnnfx.formats.toml_schema import Location, Table
-from cnnfx.nn.graph import check_order, layer_sources
+from cnnfx.nn.graph import check_order, layer_number, layer_sources
 from cnnfx.nn.input import CHANNELS, Input
 from cnnfx.nn.joins import JOINS, joined_names
 from cnnfx.nn.layers import INPUT, Layer
@@ -45,7 +45,13 @@ CHANNEL_NAMES: dict[str, Names | None] = {"auto": None, "gray": (GRAY,), "rgb": 
 """The names of the image's channels, by the `channels` of the input."""
 
 
-def parse_network(values: Mapping[str, Any], location: Location, name: str) -> Network:
+def parse_network(
+    values: Mapping[str, Any],
+    location: Location,
+    name: str,
+    tensors: Tensors | None = None,
+    upto: str | int | None = None,
+) -> Network:
     """Return the network that the tables of a file describe.
 
     Parameters
@@ -56,11 +62,18 @@ def parse_network(values: Mapping[str, Any], location: Location, name: str) -> N
         The file, for messages; files that it names are beside it.
     name : str
         The network's name if the file has none.
+    tensors : Tensors, optional
+        The tensors that the file refers to by name, if it does not name a file of them itself.
+    upto : str or int, optional
+        The last layer that is read, by its name, a unique part of it or its number; by default all are. The names of
+        the classes are left out where the layers after it are.
 
     Raises
     ------
     FileError
         If something is missing, unknown, of the wrong type or contradictory; the message says where and what.
+    ArgumentError
+        If there is no layer `upto`.
     """
     top = Table(values, location, (*FILE_KEYS, *LAYER_KEYS, "layer"))
     network_input, is_bgr = Input(), False
@@ -70,15 +83,19 @@ def parse_network(values: Mapping[str, Any], location: Location, name: str) -> N
 
         network_input, is_bgr = parse_input(top.values.get("input", {}), top.at("input"))
         classes = parse_classes(top.values["classes"], top.at("classes")) if "classes" in top else ()
-    with _tensors(top) as tensors:
-        layers = _parse_layers(top, CHANNEL_NAMES[network_input.channels], classes, tensors, is_bgr)
+    title = _parse_network_name(top, name)
+    with _open_tensors(top, tensors) as named:
+        tables = _layer_tables(top)
+        count = len(tables) if upto is None else _number_of(upto, tables, title)
+        known = classes if count == len(tables) else ()
+        layers = _parse_layers(top, tables[:count], CHANNEL_NAMES[network_input.channels], known, named, is_bgr)
     network = Network(
         layers,
-        _parse_network_name(top, name),
+        title,
         top.text("description"),
         top.text("source"),
         input=network_input,
-        classes=classes,
+        classes=known,
     )
     _check_output(network, top)
     return network
@@ -99,10 +116,10 @@ def _parse_network_name(top: Table, default: str) -> str:
 
 
 @contextmanager
-def _tensors(top: Table) -> Iterator[Tensors | None]:
-    """Open the tensors that the file names, if it names any."""
+def _open_tensors(top: Table, given: Tensors | None) -> Iterator[Tensors | None]:
+    """Open the tensors that the file names; those given if it names none."""
     if "tensors" not in top:
-        yield None
+        yield given
         return
     from cnnfx.formats.toml_tensors import open_tensors  # few files have them
 
@@ -129,11 +146,22 @@ def _layer_tables(top: Table) -> list[Any]:
     return tables
 
 
+def _number_of(layer: str | int, tables: Sequence[Any], network: str) -> int:
+    """Return the number of a layer among the tables of all; see `Network.layer_number`."""
+    names = [table.get("name") if isinstance(table, dict) else None for table in tables]
+    return layer_number(layer, [name if isinstance(name, str) else "" for name in names], network)
+
+
 def _parse_layers(
-    top: Table, image: Names | None, classes: Names, tensors: Tensors | None, is_bgr: bool
+    top: Table,
+    layer_tables: Sequence[Any],
+    image: Names | None,
+    classes: Names,
+    tensors: Tensors | None,
+    is_bgr: bool,
 ) -> tuple[Layer, ...]:
     """Return the layers of a file whose image has the channels `image`, None if any."""
-    tables = [_layer_table(values, top.location, number) for number, values in enumerate(_layer_tables(top), 1)]
+    tables = [_layer_table(values, top.location, number) for number, values in enumerate(layer_tables, 1)]
     graph = [_parse_place(table) for table in tables]
     try:
         check_order(graph)

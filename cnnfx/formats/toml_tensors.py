@@ -1,4 +1,4 @@
-"""Tensors of filter files: arrays named in an `.npz` file beside the filter file, or written in it.
+"""Tensors of filter files: those named in a file of tensors beside the filter file, or written in it.
 
 The file of tensors is not trusted: it must be in the same folder, and shapes and sizes are checked before memory is
 allocated.
@@ -6,6 +6,7 @@ allocated.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,30 +16,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.formats.file_format import tensor_format
+from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
 from cnnfx.formats.toml_schema import Location, describe, finite, suggestion
 from cnnfx.system.limits import MAX_TENSOR_BYTES
-from cnnfx.system.npz import NpzError, NpzReader
 
 Wanted = tuple[int | None, ...]
 """A shape in which None is any size of 1 or more."""
 
-TENSOR_KINDS = "iuf"
-"""The kinds of dtype of tensors: signed and unsigned integers and floats."""
-
 
 class Tensors:
-    """The arrays of an open `.npz` file, and those written in the filter file itself.
+    """The tensors of an open file, and those written in the filter file itself.
 
     Parameters
     ----------
-    archive : NpzReader, optional
+    file : TensorFile, optional
         None if the filter file names no file of tensors.
     name : str
         The name of the file of tensors, for messages.
     """
 
-    def __init__(self, archive: NpzReader | None = None, name: str = "") -> None:
-        self._archive = archive
+    def __init__(self, file: TensorFile | None = None, name: str = "") -> None:
+        self._file = file
         self._name = name
         self._bytes_left = MAX_TENSOR_BYTES
         self._headers: dict[str, tuple[tuple[int, ...], int]] = {}
@@ -94,10 +93,10 @@ class Tensors:
             raise location.error(
                 f'with the tensor "{name}", the tensors are larger than {MAX_TENSOR_BYTES >> 20:,} MB, the limit.'
             )
-        assert self._archive is not None
+        assert self._file is not None
         try:
-            array = self._archive.read(name, self._bytes_left)
-        except NpzError as error:
+            array = self._file.read(name)
+        except TensorError as error:
             raise location.error(f"{self._name}: {error}.") from error
         self._bytes_left -= size
         with np.errstate(over="ignore"):  # found below
@@ -110,43 +109,43 @@ class Tensors:
         """Return the shape of a tensor, and its size in bytes."""
         if name in self._headers:
             return self._headers[name]
-        if self._archive is None:
+        if self._file is None:
             raise location.error(
                 f'"{name}" is the name of a tensor, but the file names no tensors. '
                 'Write tensors = "NAME.npz" at the top, with the name of a file in the same folder.'
             )
-        if name not in self._archive.names:
-            hint = suggestion(name, self._archive.names, "There are")
+        if name not in self._file.names:
+            hint = suggestion(name, self._file.names, "There are")
             raise location.error(f'{self._name} has no tensor "{name}". {hint}'.rstrip())
         try:
-            header = self._archive.header(name)
-        except NpzError as error:
+            info = self._file.info(name)
+        except TensorError as error:
             raise location.error(f"{self._name}: {error}.") from error
-        if header.dtype.kind not in TENSOR_KINDS or min(header.shape, default=1) < 1:
+        if not info.has_numbers or min(info.shape, default=1) < 1:
             raise location.error(
-                f'the tensor "{name}" is {header.dtype} of shape {_text(header.shape)}; numbers are needed here.'
+                f'the tensor "{name}" is {info.dtype} of shape {_text(info.shape)}; numbers are needed here.'
             )
-        size = max(header.nbytes, header.nbytes // header.dtype.itemsize * 4)
-        self._headers[name] = header.shape, size
-        return header.shape, size
+        size = max(info.nbytes, math.prod(info.shape) * 4)
+        self._headers[name] = info.shape, size
+        return info.shape, size
 
 
 @contextmanager
 def open_tensors(name: str, location: Location) -> Iterator[Tensors]:
-    """Open the `.npz` file called `name` in the folder of a filter file.
+    """Open the file of tensors called `name` in the folder of a filter file.
 
     Raises
     ------
     FileError
-        If it is not in this folder, cannot be read, or is not an `.npz` file. `OSError` inside becomes one, too.
+        If it is not in this folder, cannot be read, or is not a file of tensors. `OSError` inside becomes one, too.
     """
     path = file_beside(name, location)
     try:
-        with NpzReader(path) as archive:
-            yield Tensors(archive, name)
+        with open_tensor_file(path, tensor_format(path)) as file:
+            yield Tensors(file, name)
     except OSError as error:
         raise location.error(f"{name} cannot be read: {error.strerror or error}.") from error
-    except NpzError as error:
+    except TensorError as error:
         raise location.error(f"{name}: {error}.") from error
 
 

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import INPUT, Layer
-from cnnfx.system.suggest import did_you_mean
+from cnnfx.system.sizes import counted
+from cnnfx.system.suggest import did_you_mean, first_names, matching_names
 
+MAX_MATCHES = 6
+"""The most names that a message about a part of several names lists."""
 MAX_CYCLE_LAYERS = 8
 """The most layers of a cycle that a message names."""
 
@@ -16,6 +19,42 @@ def layer_sources(layers: Sequence[Layer]) -> tuple[tuple[int, ...], ...]:
     """Return for each layer the numbers of those that it reads, counted from 1; 0 is the image."""
     numbers = {INPUT: 0, **{layer.name: number for number, layer in enumerate(layers, 1) if layer.name}}
     return tuple(tuple(numbers[name] for name in layer.sources) or (index,) for index, layer in enumerate(layers))
+
+
+def layer_number(layer: int | str, names: Sequence[str], network: str) -> int:
+    """Return the number of a layer, given its name, a unique part of it, or its number, counted from 1.
+
+    Parameters
+    ----------
+    layer : int or str
+    names : sequence of str
+        The name of each layer, empty for those without one.
+    network : str
+        The name of the network, for messages.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such layer, or the text is part of several names; the message has the closest names.
+    """
+    has = f"{network} has {counted(len(names), 'layer')}"
+    if isinstance(layer, str) and not layer.isdecimal():
+        known = [name for name in names if name]
+        found = matching_names(layer, known)
+        if not found:
+            hint = did_you_mean(layer, known, "They are called") if known else "They have no names, but numbers."
+            raise ArgumentError(f"There is no layer {layer!r}: {has}. {hint}", remedy="layer_number")
+        if len(found) > 1:
+            raise ArgumentError(
+                f"{layer!r} is part of the names of {len(found)} layers of {network}: "
+                f"{first_names(found, MAX_MATCHES)}. Write more of the name.",
+                remedy="layer_number",
+            )
+        return 1 + list(names).index(found[0])
+    number = int(layer)
+    if not 1 <= number <= len(names):
+        raise ArgumentError(f"There is no layer {number}: {has}.", remedy="layer_number")
+    return number
 
 
 def needed_layers(sources: Sequence[Sequence[int]], wanted: Iterable[int]) -> frozenset[int]:

@@ -20,7 +20,7 @@ from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.activations import softmax
 from cnnfx.nn.array_maps import ArrayMaps
 from cnnfx.nn.forward import forward_layers
-from cnnfx.nn.graph import check_order, layer_sources, needed_layers
+from cnnfx.nn.graph import check_order, layer_number, layer_sources, needed_layers
 from cnnfx.nn.input import CHANNELS, Input
 from cnnfx.nn.joins import joined_names, joined_shape
 from cnnfx.nn.layers import INPUT, Activation, Array, Layer, Shape
@@ -28,8 +28,7 @@ from cnnfx.nn.pixel_conv import pixel_conv_of
 from cnnfx.nn.rounding import rounding_errors
 from cnnfx.nn.statistics import channel_magnitudes
 from cnnfx.system.limits import MAX_MAP_VALUES, limit_text
-from cnnfx.system.sizes import counted, size_text
-from cnnfx.system.suggest import did_you_mean
+from cnnfx.system.sizes import size_text
 from cnnfx.system.text import printable, printable_names
 
 if TYPE_CHECKING:
@@ -135,22 +134,14 @@ class Network:
         )
 
     def layer_number(self, layer: int | str) -> int:
-        """Return the number of a layer, given its name or its number, counted from 1.
+        """Return the number of a layer, given its name, a unique part of it, or its number, counted from 1.
 
         Raises
         ------
         ArgumentError
-            If there is no such layer; the message suggests the closest name.
+            If there is no such layer, or several have this part in their names; the message suggests names.
         """
-        if isinstance(layer, str) and not layer.isdecimal():
-            names = [each.name for each in self.layers if each.name]
-            if layer not in names:
-                count = f"{self.name} has {counted(len(self.layers), 'layer')}"
-                hint = did_you_mean(layer, names, "They are called") if names else "They have no names, but numbers."
-                raise ArgumentError(f"There is no layer {layer!r}: {count}. {hint}", remedy="layer_number")
-            return 1 + [each.name for each in self.layers].index(layer)
-        self.check_layer(int(layer))
-        return int(layer)
+        return layer_number(layer, [each.name for each in self.layers], self.name)
 
     def layer_title(self, number: int) -> str:
         """Return the name of a layer, or "layer 2" if it has none."""
@@ -302,10 +293,7 @@ class Network:
         ArgumentError
             If not.
         """
-        count = len(self.layers)
-        if not 1 <= number <= count:
-            message = f"There is no layer {number}: {self.name} has {counted(count, 'layer')}."
-            raise ArgumentError(message, remedy="layer_number")
+        layer_number(number, [each.name for each in self.layers], self.name)
 
     def normalize(self, image: Array) -> Array:
         """Return the image as the first layer reads it; see `Input.normalize`."""

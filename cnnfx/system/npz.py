@@ -195,14 +195,14 @@ class NpzReader:
     def __init__(self, file: str | os.PathLike[str] | IO[bytes]) -> None:
         self._own: IO[bytes] | None = None
         if isinstance(file, str | os.PathLike):
-            file = self._own = open(file, "rb")  # noqa: SIM115 # closed by `_close`
+            file = self._own = open(file, "rb")  # noqa: SIM115 # closed by `close`
         self._zip: zipfile.ZipFile | None = None
         try:
             self._zip = _open_zip(file)
             members = self._zip.infolist()
             _check_members(members)
         except BaseException:
-            self._close()
+            self.close()
             raise
         self._members = {
             member.filename.removesuffix(".npy"): member for member in members if member.filename.endswith(".npy")
@@ -216,9 +216,10 @@ class NpzReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the file."""
         if self._zip is not None:
             self._zip.close()
         if self._own is not None:
@@ -263,6 +264,23 @@ class NpzReader:
             if stream.read(1):
                 raise NpzError("it is longer than its header says")
             return array
+
+
+def member_names(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the members of a zip file, with their endings.
+
+    Raises
+    ------
+    NpzError
+        If it is not a zip file, or has more than `MAX_MEMBERS` members.
+    OSError
+        If the operating system cannot read it.
+    """
+    with open(path, "rb") as file, _open_zip(file) as archive:
+        members = archive.infolist()
+        if len(members) > MAX_MEMBERS:
+            raise NpzError(limit_text("members", len(members), MAX_MEMBERS))
+        return [member.filename for member in members]
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:

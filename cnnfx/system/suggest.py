@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,20 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     if closest := closest_names(name, names):
         return f'Did you mean "{closest[0]}"?'
     return f"{otherwise} {first_names(names, MAX_LISTED_NAMES)}." if otherwise else ""
+
+
+def matching_names(text: str, names: Iterable[str]) -> list[str]:
+    """Return the names that a text names: that which equals it, otherwise those that have it as a part.
+
+    Parts that are whole steps of a name, between ".", "/", "_" or ":", precede others: "conv1" names "block.conv1"
+    rather than "conv10", and "features.0" names "features.0.weight" rather than "features.01".
+    """
+    known = list(names)
+    if text in known:
+        return [text]
+    found = [name for name in known if text in name]
+    whole = re.compile(rf"(?:^|[./_:]){re.escape(text)}(?:$|[./_:])")
+    return [name for name in found if whole.search(name)] or found
 
 
 def first_names(names: Sequence[str], most: int) -> str:

@@ -1,0 +1,158 @@
+"""Files of named tensors: the interface of their readers, which the weights of networks come from.
+
+A reader gives names, shapes and types without reading values, and reads one tensor at a time. Files are not trusted:
+sizes are checked before memory is allocated.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from numpy.typing import NDArray
+
+from cnnfx.system.npz import NpzError, NpzReader
+
+
+class TensorError(Exception):
+    """Malformed or refused content of a file of tensors. The text is a clause without a final period."""
+
+
+class TensorInfo(NamedTuple):
+    """What is known of a tensor before its values are read.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        The type of the values in the file, in NumPy's words where it has one: "float32", "bfloat16", "int64".
+    nbytes : int
+        The memory that `TensorFile.read` needs for the result.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the values are integers or floats."""
+        return self.dtype.startswith(("float", "bfloat", "int", "uint"))
+
+
+class TensorFile(ABC):
+    """An open file of named tensors, to be used as a context manager.
+
+    Methods raise `TensorError` for malformed content, and `OSError` if the operating system cannot read the file.
+
+    Attributes
+    ----------
+    order : str or None
+        The order of the axes of filters in the file, if its format or its content determines it: a key of
+        `cnnfx.formats.weights.ORDERS`.
+    metadata : mapping of str to str
+        Texts that the file holds beside the tensors; empty in most formats.
+    """
+
+    order: str | None = None
+    metadata: Mapping[str, str] = {}
+
+    @property
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """The names of the tensors, each once, in the order of the file."""
+
+    @abstractmethod
+    def info(self, name: str) -> TensorInfo:
+        """Return the shape and the type of a tensor. An error for one tensor does not affect the others."""
+
+    @abstractmethod
+    def read(self, name: str) -> NDArray[Any]:
+        """Read a tensor: an array of the shape in `info`, of floats or integers; bfloat16 becomes float32.
+
+        The caller has checked `info(name).nbytes` against a limit.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class NpzTensorFile(TensorFile):
+    """The arrays of a `.npz` file."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        with _as_tensor_errors():
+            self._archive = NpzReader(path)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the arrays."""
+        return self._archive.names
+
+    def info(self, name: str) -> TensorInfo:
+        """Return the shape and the type of an array."""
+        with _as_tensor_errors():
+            header = self._archive.header(name)
+        dtype = header.dtype.name if header.dtype.kind in "biuf" else str(header.dtype)
+        return TensorInfo(header.shape, dtype, header.nbytes)
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read an array."""
+        with _as_tensor_errors():
+            return self._archive.read(name, self._archive.header(name).nbytes)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._archive.close()
+
+
+@contextmanager
+def _as_tensor_errors() -> Iterator[None]:
+    try:
+        yield
+    except NpzError as error:
+        raise TensorError(str(error)) from error
+
+
+def open_tensor_file(path: str | os.PathLike[str], kind: str) -> TensorFile:
+    """Open a file of tensors of a kind that `cnnfx.formats.file_format.file_format` returns.
+
+    Raises
+    ------
+    TensorError
+        If the content is malformed.
+    FileError
+        If a library that reads it is not installed; the message has the command that installs it.
+    OSError
+        If the operating system cannot read the file.
+    """
+    if kind == "npz":
+        return NpzTensorFile(path)
+    module_name, class_name = READERS[kind]
+    reader: type[TensorFile] = getattr(import_module(module_name), class_name)
+    return reader(path)  # type: ignore[call-arg]
+
+
+READERS = {
+    "npy": ("cnnfx.formats.npy_file", "NpyTensorFile"),
+    "pytorch": ("cnnfx.formats.pytorch", "PyTorchFile"),
+    "safetensors": ("cnnfx.formats.safetensors", "SafetensorsFile"),
+    "hdf5": ("cnnfx.formats.keras_weights", "KerasWeights"),
+    "keras": ("cnnfx.formats.keras_weights", "KerasWeights"),
+    "onnx": ("cnnfx.formats.onnx_weights", "OnnxWeights"),
+}
+"""The module and the class of the reader of each kind of file, imported where it is needed."""
