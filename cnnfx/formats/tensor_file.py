@@ -92,32 +92,38 @@ class TensorFile(ABC):
 
 
 class NpzTensorFile(TensorFile):
-    """The arrays of a `.npz` file."""
+    """The arrays of a `.npz` file.
+
+    Attributes
+    ----------
+    archive : NpzReader
+        The file itself, for arrays that are texts.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         with _as_tensor_errors():
-            self._archive = NpzReader(path)
+            self.archive = NpzReader(path)
 
     @property
     def names(self) -> Sequence[str]:
         """The names of the arrays."""
-        return self._archive.names
+        return self.archive.names
 
     def info(self, name: str) -> TensorInfo:
         """Return the shape and the type of an array."""
         with _as_tensor_errors():
-            header = self._archive.header(name)
+            header = self.archive.header(name)
         dtype = header.dtype.name if header.dtype.kind in "biuf" else str(header.dtype)
         return TensorInfo(header.shape, dtype, header.nbytes)
 
     def read(self, name: str) -> NDArray[Any]:
         """Read an array."""
         with _as_tensor_errors():
-            return self._archive.read(name, self._archive.header(name).nbytes)
+            return self.archive.read(name, self.archive.header(name).nbytes)
 
     def close(self) -> None:
         """Close the file."""
-        self._archive.close()
+        self.archive.close()
 
 
 @contextmanager
