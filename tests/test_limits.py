@@ -114,6 +114,17 @@ def directory(folder: Path) -> object:
     return load_network(folder / "a.npz")
 
 
+def stored_pickle(data: bytes) -> Callable[[Path], object]:
+    """Return a function that reads a zip archive of PyTorch with this pickle."""
+
+    def load(folder: Path) -> object:
+        with zipfile.ZipFile(folder / "a.pt", "w") as archive:
+            archive.writestr("a/data.pkl", data)
+        return load_network(folder / "a.pt")
+
+    return load
+
+
 def dataset(images: bytes, labels: bytes) -> Callable[[Path], object]:
     def load(folder: Path) -> object:
         for part in ("train", "t10k"):
@@ -158,6 +169,8 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_META_BYTES": model("meta", npy((), 4_000_004, "<U1000001")),
     "MAX_ARRAY_BYTES": model("layers.0.weight", npy((1, 1, 1 << 13, (1 << 13) + 1))),
     "MAX_TENSOR_BYTES": tensors,
+    "MAX_PICKLE_BYTES": stored_pickle(bytes((1 << 24) + 1)),
+    "MAX_PICKLE_OPERATIONS": stored_pickle(b"\x80\2" + b"N" * 2_000_000),
     "MAX_MEMBERS": members,
     "MAX_DIRECTORY_BYTES": directory,
     "MAX_HEADER_BYTES": model("meta", b"\x93NUMPY\1\0" + struct.pack("<H", 10_001)),

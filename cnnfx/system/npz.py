@@ -198,9 +198,9 @@ class NpzReader:
             file = self._own = open(file, "rb")  # noqa: SIM115 # closed by `close`
         self._zip: zipfile.ZipFile | None = None
         try:
-            self._zip = _open_zip(file)
+            self._zip = open_zip(file)
             members = self._zip.infolist()
-            _check_members(members)
+            check_members(members)
         except BaseException:
             self.close()
             raise
@@ -276,7 +276,7 @@ def member_names(path: str | os.PathLike[str]) -> list[str]:
     OSError
         If the operating system cannot read it.
     """
-    with open(path, "rb") as file, _open_zip(file) as archive:
+    with open(path, "rb") as file, open_zip(file) as archive:
         members = archive.infolist()
         if len(members) > MAX_MEMBERS:
             raise NpzError(limit_text("members", len(members), MAX_MEMBERS))
@@ -331,7 +331,7 @@ def _check_bytes(name: str, size: int, max_bytes: int) -> None:
         raise NpzError(f"the array {name} is {number_text(size)} bytes large; the limit is {max_bytes:,}")
 
 
-def _open_zip(stream: IO[bytes]) -> zipfile.ZipFile:
+def open_zip(stream: IO[bytes]) -> zipfile.ZipFile:
     """Open a zip file after a check of the size of its directory, which `zipfile` reads as a whole."""
     try:
         with _convert_errors():
@@ -346,7 +346,7 @@ def _open_zip(stream: IO[bytes]) -> zipfile.ZipFile:
         raise NpzError("this is not an .npz file, or only a part of one") from error
 
 
-def _check_members(members: Sequence[zipfile.ZipInfo]) -> None:
+def check_members(members: Sequence[zipfile.ZipInfo]) -> None:
     """Check the number of members, and that no two use the same bytes: each would unpack them again."""
     if len(members) > MAX_MEMBERS:
         raise NpzError(limit_text("arrays", len(members), MAX_MEMBERS))

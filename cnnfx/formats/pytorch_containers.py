@@ -1,0 +1,180 @@
+"""The containers of PyTorch's files: the zip archive, and the stream of pickles and storages that preceded it.
+
+The archive (`torch.save` since version 1.6, 2020) has the pickle in `NAME/data.pkl` and each storage in a member of its
+own, `NAME/data/KEY`, which is never compressed. The stream has pickles of a magic number, a version, facts about the
+machine, the object, and the keys of its storages; then each storage as its number of values (8 bytes) and the values.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import IO, NamedTuple
+
+from cnnfx.formats.pickle_reader import PickleReader, TruncatedPickleError
+from cnnfx.formats.pytorch_tensors import REBUILD, Storage, load_storage
+from cnnfx.formats.tensor_file import TensorError
+from cnnfx.system.limits import MAX_PICKLE_BYTES, limit_text
+from cnnfx.system.npz import NpzError, check_members, open_zip
+from cnnfx.system.text import shown
+
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+"""What the first pickle of the stream has."""
+VERSION = 1001
+"""The only version of the stream."""
+HOW_TO_SAVE = "save the tensors with torch.save(model.state_dict(), …)"
+_LOCAL_HEADER = struct.Struct("<4s22x2H")
+"""The header of a member of a zip file: its signature, and the lengths of its name and the fields after it."""
+
+
+class Contents(NamedTuple):
+    """The object in a file, and where the storages are that its tensors are views of.
+
+    Attributes
+    ----------
+    value : object
+        What the pickle describes; see `PickleReader`.
+    locate : function
+        Returns where a storage starts in the file, in bytes, after a check that the file has all of it; raises
+        `TensorError`.
+    """
+
+    value: object
+    locate: Callable[[Storage], int]
+
+
+def read_contents(file: IO[bytes]) -> Contents:
+    """Read the object in a file that is open for reading.
+
+    Raises
+    ------
+    TensorError
+        If it is not a file of `torch.save` or `torch.jit.save`, or damaged, or has values in big-endian order.
+    """
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise TensorError("this is not a regular file")
+    if file.read(2) == b"PK":
+        return _read_archive(file)
+    file.seek(257)
+    if file.read(5) == b"ustar":
+        raise TensorError(f"this is in the tar format of PyTorch before 0.1.10; load it with PyTorch and {HOW_TO_SAVE}")
+    return _read_stream(file, status.st_size)
+
+
+def _read_archive(file: IO[bytes]) -> Contents:
+    try:
+        archive = open_zip(file)
+        members = archive.infolist()
+        check_members(members)
+    except NpzError as error:
+        raise TensorError("this is not a zip archive of PyTorch, or only a part of one") from error
+    by_name = {member.filename: member for member in members}
+    pickles = [name for name in by_name if name == "data.pkl" or name.endswith("/data.pkl")]
+    if not pickles:
+        raise TensorError("this is a zip archive without data.pkl, not one of torch.save")
+    folder = pickles[0].removesuffix("data.pkl")
+    directory_start = archive.start_dir
+
+    def start_of(name: str) -> tuple[int, int]:
+        return _stored_part(file, by_name, name, directory_start)
+
+    if f"{folder}byteorder" in by_name:
+        start, size = start_of(f"{folder}byteorder")
+        file.seek(start)
+        if file.read(min(size, 6)) != b"little":
+            raise TensorError("its values are in big-endian order, which is not read")
+    start, size = start_of(pickles[0])
+    if size > MAX_PICKLE_BYTES:
+        raise TensorError(limit_text("bytes in its pickle", size, MAX_PICKLE_BYTES))
+    file.seek(start)
+    value = PickleReader(file.read(size), REBUILD, load_storage).load()
+
+    def locate(storage: Storage) -> int:
+        start, size = start_of(f"{folder}data/{storage.key}")
+        if size < storage.nbytes:
+            raise TensorError(f"its storage has {size:,} bytes rather than {storage.nbytes:,}")
+        return start
+
+    return Contents(value, locate)
+
+
+def _stored_part(
+    file: IO[bytes], members: dict[str, zipfile.ZipInfo], name: str, directory_start: int
+) -> tuple[int, int]:
+    """Return where the content of an uncompressed member of an archive starts, and its size."""
+    member = members.get(name)
+    if member is None:
+        raise TensorError(f"the archive has no member {shown(name)}")
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+        raise TensorError(f"the member {shown(name)} of the archive is compressed, as torch.save never does")
+    file.seek(member.header_offset)
+    header = file.read(_LOCAL_HEADER.size)
+    if len(header) == _LOCAL_HEADER.size:
+        signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+        start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+        if signature == b"PK\3\4" and start + member.file_size <= directory_start:
+            return start, member.file_size
+    raise TensorError(f"the member {shown(name)} of the archive is damaged")
+
+
+def _read_stream(file: IO[bytes], file_size: int) -> Contents:
+    file.seek(0)
+    data = file.read(MAX_PICKLE_BYTES)
+    storages: dict[str, Storage] = {}
+
+    def load_and_record(identifier: object) -> object:
+        loaded = load_storage(identifier)
+        if isinstance(loaded, Storage):
+            first = storages.setdefault(loaded.key, loaded)
+            if (first.dtype, first.total) != (loaded.dtype, loaded.total):
+                raise ValueError("two sizes of a storage")
+        return loaded
+
+    reader = PickleReader(data, REBUILD, load_and_record)
+    try:
+        if reader.load() != MAGIC_NUMBER:
+            raise TensorError(f"this is a pickle, but not of torch.save; {HOW_TO_SAVE}")
+        if reader.load() != VERSION:
+            raise TensorError("its version of the format of torch.save is not known")
+        machine = reader.load()
+        if isinstance(machine, dict) and machine.get("little_endian") is False:
+            raise TensorError("its values are in big-endian order, which is not read")
+        value, keys = reader.load(), reader.load()
+    except TruncatedPickleError as error:
+        if file_size > len(data):
+            raise TensorError(limit_text("bytes in its pickle", file_size, MAX_PICKLE_BYTES)) from error
+        raise
+    starts = _storage_starts(file, reader.position, file_size, keys, storages)
+
+    def locate(storage: Storage) -> int:
+        if storage.key not in starts:
+            raise TensorError("its storage is missing")
+        return starts[storage.key]
+
+    return Contents(value, locate)
+
+
+def _storage_starts(
+    file: IO[bytes], position: int, file_size: int, keys: object, storages: dict[str, Storage]
+) -> dict[str, int]:
+    """Return where each storage of a stream starts; `position` is the end of the pickles."""
+    if not isinstance(keys, Sequence):
+        raise TensorError("its list of storages is malformed")
+    starts: dict[str, int] = {}
+    for key in map(str, keys):
+        if key not in storages or key in starts:
+            raise TensorError("its list of storages is malformed")
+        file.seek(position)
+        count = int.from_bytes(file.read(8), "little")
+        storage = storages[key]
+        starts[key] = position + 8
+        position += 8 + storage.nbytes
+        if position > file_size:
+            raise TensorError("the file is truncated: its storages are not complete")
+        if count != storage.total:
+            raise TensorError(f"a storage has {count:,} values rather than {storage.total:,}: the file is damaged")
+    return starts
