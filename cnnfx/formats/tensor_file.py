@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 
 from numpy.typing import NDArray
 
-from cnnfx.system.npz import NpzError, NpzReader
+from cnnfx.system.npz import NpyHeader, NpzError, NpzReader
 
 
 class TensorError(Exception):
@@ -54,12 +54,16 @@ class TensorFile(ABC):
     ----------
     order : str or None
         The order of the axes of filters in the file, if its format or its content determines it: a key of
-        `cnnfx.formats.weights.ORDERS`.
+        `cnnfx.formats.filter_order.ORDERS`.
+    holds_arrays : bool
+        Whether the file has arrays as NumPy writes them, of which those with two axes may be kernels. In the files of
+        other programs, they are the weights of dense layers.
     metadata : mapping of str to str
         Texts that the file holds beside the tensors; empty in most formats.
     """
 
     order: str | None = None
+    holds_arrays: bool = False
     metadata: Mapping[str, str] = {}
 
     @property
@@ -100,8 +104,10 @@ class NpzTensorFile(TensorFile):
         The file itself, for arrays that are texts.
     """
 
+    holds_arrays = True
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        with _as_tensor_errors():
+        with as_tensor_errors():
             self.archive = NpzReader(path)
 
     @property
@@ -111,14 +117,12 @@ class NpzTensorFile(TensorFile):
 
     def info(self, name: str) -> TensorInfo:
         """Return the shape and the type of an array."""
-        with _as_tensor_errors():
-            header = self.archive.header(name)
-        dtype = header.dtype.name if header.dtype.kind in "biuf" else str(header.dtype)
-        return TensorInfo(header.shape, dtype, header.nbytes)
+        with as_tensor_errors():
+            return array_info(self.archive.header(name))
 
     def read(self, name: str) -> NDArray[Any]:
         """Read an array."""
-        with _as_tensor_errors():
+        with as_tensor_errors():
             return self.archive.read(name, self.archive.header(name).nbytes)
 
     def close(self) -> None:
@@ -126,8 +130,15 @@ class NpzTensorFile(TensorFile):
         self.archive.close()
 
 
+def array_info(header: NpyHeader) -> TensorInfo:
+    """Return what the header of an array says."""
+    dtype = header.dtype.name if header.dtype.kind in "biuf" else str(header.dtype)
+    return TensorInfo(header.shape, dtype, header.nbytes)
+
+
 @contextmanager
-def _as_tensor_errors() -> Iterator[None]:
+def as_tensor_errors() -> Iterator[None]:
+    """Convert errors of `cnnfx.system.npz` to `TensorError`."""
     try:
         yield
     except NpzError as error:
@@ -140,12 +151,14 @@ def open_tensor_file(path: str | os.PathLike[str], kind: str) -> TensorFile:
     Raises
     ------
     TensorError
-        If the content is malformed.
+        If the content is malformed, or it is not a regular file.
     FileError
         If a library that reads it is not installed; the message has the command that installs it.
     OSError
         If the operating system cannot read the file.
     """
+    if not os.path.isfile(path):
+        raise TensorError("it is a folder" if os.path.isdir(path) else "it is not a regular file, which is needed here")
     if kind == "npz":
         return NpzTensorFile(path)
     module_name, class_name = READERS[kind]

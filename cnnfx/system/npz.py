@@ -252,7 +252,7 @@ class NpzReader:
         """Read the header of an array whose dtype is one of `READ_KINDS`."""
         if name not in self._headers:
             with self.open(name) as stream:
-                self._headers[name] = _supported_header(stream)
+                self._headers[name] = read_supported_header(stream)
         return self._headers[name]
 
     def read(self, name: str, max_bytes: int) -> NDArray[Any]:
@@ -318,7 +318,8 @@ def save_npy(file: IO[bytes], array: NDArray[Any]) -> None:
     file.write(array.data)
 
 
-def _supported_header(stream: IO[bytes]) -> NpyHeader:
+def read_supported_header(stream: IO[bytes]) -> NpyHeader:
+    """Read a header as `read_header`, of an array whose dtype is one of `READ_KINDS`."""
     header = read_header(stream)
     if header.dtype.kind not in READ_KINDS:
         structured = "structured values" if header.dtype.kind == "V" else f"values of type {header.dtype}"
