@@ -35,7 +35,7 @@ def load_network(
         The layer that is needed, by its name, a unique part of it, or its number; required for files that hold weights
         of an unknown network. The result has this layer, but may lack those after it.
     order : str, optional
-        The order of the axes of filters in a file of weights; see `cnnfx.formats.weights.ORDERS`.
+        The order of the axes of filters in a file of weights; see `cnnfx.formats.filter_order.ORDERS`.
     arch : str or path, optional
         A TOML file with the layers that a file of weights is for.
 
@@ -43,6 +43,8 @@ def load_network(
     ------
     FileError
         If there is no such preset or file, or the file does not contain a network; the message says where and what.
+    LayerNeededError
+        If it has the weights of an unknown network, and `layer` is not given.
     """
     path = path_of(spec)
     reading = Reading(layer, order, arch)

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from cnnfx.errors import FileError
-from cnnfx.formats.reading import Reading
+from cnnfx.formats.filter_order import ORDERS, FiltersFirst, order_of, recognize_order
+from cnnfx.formats.reading import FilterTensor, LayerNeededError, Reading
 from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
+from cnnfx.formats.toml_file import parse_network
+from cnnfx.formats.toml_schema import Location
+from cnnfx.formats.toml_tensors import Tensors
+from cnnfx.formats.toml_text import read_toml
+from cnnfx.nn.graph import MAX_MATCHES
+from cnnfx.nn.layers import ALL_CHANNELS, Conv, Layer
 from cnnfx.nn.network import Network
+from cnnfx.system.limits import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIDE, check_limit
+from cnnfx.system.sizes import counted
+from cnnfx.system.suggest import did_you_mean, first_names, matching_names
+from cnnfx.system.text import printable, shortened
 
-ORDERS = {
-    "pytorch": "(K, C, kh, kw), of PyTorch and ONNX",
-    "keras": "(kh, kw, C, K), of Keras, TensorFlow and JAX",
-    "depthwise": "(kh, kw, C, m), of depthwise layers of Keras and TensorFlow: m filters for each channel",
-    "mlx": "(K, kh, kw, C), of MLX",
-    "theano": "(K, C, kh, kw) with kernels rotated by 180°, of Theano",
-}
-"""The orders of the axes of filters in files, with a description of each."""
+FILTER_AXES = 4
+"""The axes of a tensor of filters."""
+KERNEL_AXES = (2, 3)
+"""The axes of one kernel (rows, columns), and of several, in files of arrays."""
+BIAS_NAMES = {
+    "weight": "bias", "weights": "biases", "kernel": "bias", "depthwise_kernel": "bias", "W": "b", "w": "b",
+}  # fmt: skip
+"""The last part of the name of a tensor of weights, and that of its bias beside it."""
+_LAST_PART = re.compile(rf"(.*?(?:^|[./_:]))({'|'.join(BIAS_NAMES)})(:0)?", re.DOTALL)
 
 
 def read_weights(path: Path, kind: str, reading: Reading) -> Network:
@@ -32,8 +52,9 @@ def read_weights(path: Path, kind: str, reading: Reading) -> Network:
     Raises
     ------
     FileError
-        If the file cannot be read, or the tensors are neither those of a known architecture nor those of
-        `reading.arch`, and `reading.layer` does not name one that can be filters.
+        If the file cannot be read, or `network_of_tensors` raises it.
+    LayerNeededError, ArgumentError
+        As `network_of_tensors`.
     """
     try:
         with open_tensor_file(path, kind) as file:
@@ -45,5 +66,187 @@ def read_weights(path: Path, kind: str, reading: Reading) -> Network:
 
 
 def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Network:
-    """Return the network of an open file of tensors; see `read_weights`."""
-    raise NotImplementedError
+    """Return the network of an open file of tensors.
+
+    It has the layers of `reading.arch`, or those of a known architecture that the names and shapes of the tensors show.
+    Otherwise, and if `reading.layer` is the whole name of a tensor, it is one layer: the filters of the tensor that
+    `reading.layer` names, with the bias beside it, but without what follows it in its network.
+
+    Raises
+    ------
+    FileError
+        If a tensor is missing, has another shape, or has values that are not finite; or if `reading.layer` names no
+        tensor that can be filters.
+    LayerNeededError
+        If the architecture is not known, `reading.layer` is not given, and several tensors can be filters.
+    ArgumentError
+        If the architecture has no layer `reading.layer`.
+    TensorError
+        If the content of the file is malformed.
+    """
+    found = filter_tensors(file, reading.order)
+    if not any(tensor.name == reading.layer for tensor in found):
+        order = reading.order or _order_of_all(file)
+        ordered = FiltersFirst(file, order)
+        architecture = _architecture(path, ordered, reading)
+        if architecture is not None:
+            values, location = architecture
+            return parse_network(values, location, path.stem, Tensors(ordered, path.name), reading.layer)
+    return _one_layer(path, file, _chosen(path, file, found, reading.layer))
+
+
+def filter_tensors(file: TensorFile, order: str | None = None) -> list[FilterTensor]:
+    """Return the tensors of a file that can be filters, in its order: those of numbers with four axes.
+
+    If a file of arrays has none, those with two or three axes are kernels.
+
+    Parameters
+    ----------
+    file : TensorFile
+    order : str, optional
+        The order of the axes, a key of `ORDERS`. By default that of the file, or else the one that the shapes show.
+    """
+    infos = {}
+    for name in file.names:
+        try:
+            info = file.info(name)
+        except TensorError:  # the others can be read
+            continue
+        if info.has_numbers and min(info.shape, default=0) > 0:
+            infos[name] = info
+    shapes = [info.shape for info in infos.values() if len(info.shape) == FILTER_AXES]
+    found = []
+    titles: set[str] = set()
+    of_all = order or file.order or recognize_order(shapes)
+    for name, info in infos.items():
+        own, shape = order_of(name, of_all), info.shape
+        if len(shape) == FILTER_AXES:
+            filters = ORDERS[own].filters_shape(shape)
+        elif not shapes and file.holds_arrays and len(shape) in KERNEL_AXES and max(shape[-2:]) <= MAX_KERNEL_SIDE:
+            own, filters = "", (math.prod(shape[:-2]), 1, *shape[-2:])
+        else:
+            continue
+        title = _title(name, titles)
+        titles.add(title)
+        found.append(FilterTensor(name, title, shape, info.dtype, own, filters))
+    return found
+
+
+def _order_of_all(file: TensorFile) -> str:
+    """Return the order of the axes of all filters in a file."""
+    return file.order or recognize_order([tensor.shape for tensor in filter_tensors(file) if tensor.order])
+
+
+def _title(name: str, taken: set[str]) -> str:
+    """Return the name of the layer that a tensor becomes: printable, not taken, and not a number or reserved."""
+    title = printable(name)
+    if title.isdecimal() or title in ("", "input", "all"):
+        title = f"tensor {title}".rstrip()
+    number, unique = 1, title
+    while unique in taken:
+        number += 1
+        unique = f"{title} ({number})"
+    return unique
+
+
+# Networks
+
+
+def _architecture(path: Path, file: TensorFile, reading: Reading) -> tuple[Mapping[str, Any], Location] | None:
+    """Return the tables of the layers of a network and the file that they stand in; None if they are not known."""
+    if reading.arch is not None:
+        arch = Path(reading.arch)
+        values = read_toml(arch)
+        if "tensors" in values:
+            raise FileError(f"{arch}: tensors: the weights are those of {path}. Remove this key.")
+        return values, Location(str(arch))
+    if find_spec("cnnfx.formats.architectures") is None:
+        return None
+    tables = import_module("cnnfx.formats.architectures").find_architecture(file)
+    return None if tables is None else (tables, Location(str(path)))
+
+
+# One tensor
+
+
+def _chosen(path: Path, file: TensorFile, found: Sequence[FilterTensor], layer: str | int | None) -> FilterTensor:
+    """Return the tensor that a layer names: by its whole name, or a part that no other has."""
+    if not found:
+        raise FileError(f"{path}: none of its {counted(len(file.names), 'tensor')} can be filters: {_reason(file)}.")
+    if layer is None or (str(layer) == "1" and len(found) == 1):
+        if len(found) == 1:
+            return found[0]
+        names = first_names([tensor.title for tensor in found], MAX_MATCHES)
+        error = LayerNeededError(
+            f"{path}: the layers of its network are not known, but {len(found)} tensors can be filters: {names}.",
+            remedy="weights_layer",
+        )
+        error.tensors = found
+        raise error
+    by_title = {tensor.title: tensor for tensor in found}
+    matching = matching_names(str(layer), by_title)
+    if len(matching) == 1 and not str(layer).isdecimal():
+        return by_title[matching[0]]
+    if len(matching) > 1:
+        raise FileError(
+            f"{path}: {layer!r} is part of the names of {len(matching)} tensors: "
+            f"{first_names(matching, MAX_MATCHES)}. Write more of the name.",
+            remedy="layer_number",
+        )
+    raise FileError(f"{path}: {_no_tensor(file, list(by_title), str(layer))}", remedy="layer_number")
+
+
+def _no_tensor(file: TensorFile, titles: Sequence[str], layer: str) -> str:
+    """Return sentences that there is no tensor of filters of this name, and which are similar."""
+    if layer in file.names:
+        info = file.info(layer)
+        return (
+            f"{layer} cannot be filters: it is {info.dtype} of shape {info.shape}; numbers with {FILTER_AXES} axes are "
+            f"needed. {did_you_mean('', titles, 'These can be:')}"
+        )
+    if layer.isdecimal():
+        return f"its tensors have names, no numbers. {did_you_mean('', titles, 'These can be filters:')}"
+    return f"there is no tensor {shortened(layer)!r} of filters. {did_you_mean(layer, titles, 'There are')}"
+
+
+def _reason(file: TensorFile) -> str:
+    needed = f"filters are numbers with {FILTER_AXES} axes"
+    for name in file.names:
+        try:
+            info = file.info(name)
+        except TensorError as error:
+            return str(error)
+        return f"{needed}, and {printable(name)} is {info.dtype} of shape {info.shape}"
+    return f"{needed}, and there are no tensors"
+
+
+def _one_layer(path: Path, file: TensorFile, tensor: FilterTensor) -> Network:
+    """Return a network of one layer with the filters of a tensor and the bias beside it."""
+    location = Location(str(path))
+    count, channels, *_ = tensor.filters
+    check_limit(location.text, f"filters in {tensor.title}", count, MAX_FILTERS)
+    check_limit(location.text, f"channels in {tensor.title}", channels, MAX_CHANNELS)
+    inputs = None
+    if tensor.order:
+        tensors = Tensors(FiltersFirst(file, tensor.order), path.name)
+        weights = tensors.read(tensor.name, tensor.filters, location)
+    else:
+        tensors, inputs = Tensors(file, path.name), (ALL_CHANNELS,)
+        weights = tensors.read(tensor.name, tensor.shape, location).reshape(tensor.filters)
+    bias = np.zeros(count, np.float32)
+    if beside := _bias_beside(file, tensor):
+        bias = tensors.read(beside, (count,), location)
+    layer = Layer(Conv(weights, bias, inputs), tuple(str(number) for number in range(1, count + 1)), name=tensor.title)
+    return Network((layer,), path.stem, description=f"The filters {tensor.title} of {path.name}.")
+
+
+def _bias_beside(file: TensorFile, tensor: FilterTensor) -> str:
+    """Return the name of the bias of filters, such as "conv1.bias" for "conv1.weight"; "" if there is none."""
+    match = _LAST_PART.fullmatch(tensor.name)
+    if match is None:
+        return ""
+    name = f"{match[1]}{BIAS_NAMES[match[2]]}{match[3] or ''}"
+    if name not in file.names:
+        return ""
+    info = file.info(name)
+    return name if info.has_numbers and info.shape == tensor.filters[:1] else ""
