@@ -70,6 +70,8 @@ ADVICE = {
     "stack": Advice("Stack networks with --then."),
     "subfolders": Advice("Add --recursive to read these."),
     "written_weights": Advice("Choose filters with --only, or print the weights: --values without -o.", usage=True),
+    "weights_arch": Advice("Describe the layers in a TOML file, and give it with --arch.", usage=True),
+    "weights_layer": Advice("Choose one with --layer; cnnfx show-filters lists them all.", usage=True),
     "terminal": Advice("Give -o FILE, or send the output into a pipe or file.", usage=True),
 }
 """The advice for each kind of remedy that an error carries; see `CnnfxError`."""

@@ -164,10 +164,16 @@ def network_files(option: str, *specs: str | os.PathLike[str] | None) -> Iterato
                     yield NamedFile(option, path)
 
 
+def arch_path(arch: str | None) -> Path | None:
+    """Return the path of `--arch`, which is no preset even if it has no ending."""
+    return None if arch is None else Path(arch)
+
+
 def option_files(options: NetworkOptions) -> Iterator[NamedFile]:
-    """Yield the files of the networks that `--filters` and `--then` name."""
+    """Yield the files of the networks that `--filters` and `--then` name, and of `--arch`."""
     yield from network_files("--filters", *(options.filters or []))
     yield from network_files("--then", *(options.then or []))
+    yield from network_files("--arch", arch_path(options.arch))
 
 
 def data_files(spec: str | None, trained_on: str = "") -> Iterator[NamedFile]:

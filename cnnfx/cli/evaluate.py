@@ -25,6 +25,8 @@ COLUMN_GAP = "  "
 MAX_CLASS_NAME_CHARACTERS = 6
 """Longer names of classes are cut in the matrix."""
 
+Order = Annotated[options.OrderName | None, options.order(options.DATA)]
+Arch = Annotated[str | None, options.arch(options.DATA)]
 Output = Annotated[
     str | None, option("--output -o FILE", "Draw the confusion matrix, such as confusion.png.", options.OUTPUT)
 ]
@@ -45,6 +47,8 @@ Threads = Annotated[int | None, option("--threads N", options.THREADS, options.D
 
 def evaluate(
     model: options.Model = options.DEFAULT_MODEL,
+    order: Order = None,
+    arch: Arch = None,
     data: options.ModelData = None,
     background: options.DataBackground = None,
     skip_bad: options.SkipBad = False,
@@ -68,12 +72,13 @@ def evaluate(
       cnnfx evaluate -o confusion.png --mistakes mistakes.png
     """
     from cnnfx.cli.advice import output_option
-    from cnnfx.cli.conflicts import NamedFile, check_outputs, data_files, network_files
+    from cnnfx.cli.conflicts import NamedFile, arch_path, check_outputs, data_files, network_files
     from cnnfx.cli.given import given_options, note_without_effect
     from cnnfx.cli.inputs import load_data_of_model, print_notes
-    from cnnfx.cli.networks import load_classifier, use_threads
+    from cnnfx.cli.networks import load_classifier, note_unused_reading, use_threads
     from cnnfx.cli.outputs import check_picture, print_escapes
     from cnnfx.errors import FileError, UsageError
+    from cnnfx.formats.reading import Reading
     from cnnfx.render.charts import confusion_picture
     from cnnfx.system.files import check_writable
     from cnnfx.training.evaluate import evaluate as evaluate_network
@@ -88,9 +93,12 @@ def evaluate(
                 check_writable(path)
     if output is None and not quiet:
         note_without_effect(given_options("--colormap"), "without -o, which draws the confusion matrix")
-    network = load_classifier(model)
+    if not quiet:
+        note_unused_reading([model])
+    network = load_classifier(model, Reading(order=order, arch=arch))
     outputs = [NamedFile(name, path) for name, path in (("-o", output), ("--mistakes", mistakes)) if path is not None]
-    check_outputs(outputs, network_files("MODEL", model), data_files(data, str(network.meta.get("dataset", ""))))
+    networks = network_files("MODEL", model), network_files("--arch", arch_path(arch))
+    check_outputs(outputs, *networks, data_files(data, str(network.meta.get("dataset", ""))))
     dataset = load_data_of_model(network, data, quiet, background=background, skip_bad=skip_bad)
     print_notes(dataset, quiet)
     test = dataset.test

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnfx.cli.advice import usage_error
 from cnnfx.errors import ArgumentError, FileError, UsageError
 from cnnfx.formats import load_network
+from cnnfx.formats.file_format import file_format
+from cnnfx.formats.load import path_of
+from cnnfx.formats.reading import LayerNeededError, Reading
 from cnnfx.nn.concat import concat
 from cnnfx.nn.layers import Activation, Conv, Pool
 from cnnfx.nn.network import Network
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 ALL_LAYERS = "all"
 """The value of `--layer` for all layers."""
+AS_WRITTEN = Reading()
+"""How networks are read without options."""
 
 
 class LayerSettings(NamedTuple):
@@ -106,8 +111,9 @@ def requested_network(options: NetworkOptions, pool: str | None = None, layer: s
         options.stride, options.dilation, options.padding, options.border, options.activation, pool, options.flip
     )
     several = len(filters) + len(kernels) + len(then) > 1
+    reading = options.reading(None if layer == ALL_LAYERS else layer)
     try:
-        network = build_network(filters, kernels, then, settings if several else None)
+        network = build_network(filters, kernels, then, settings if several else None, reading)
     except FileError as error:
         if error.remedy == "preset_list":
             names = str(error.details["names"]).split(",")
@@ -120,27 +126,35 @@ def requested_network(options: NetworkOptions, pool: str | None = None, layer: s
         return settings.apply_to_last_layer(network.upto(number))
     if number == len(network.layers):
         return network
-    return settings.apply_to_last_layer(build_network(filters, kernels, then).upto(number))
+    return settings.apply_to_last_layer(build_network(filters, kernels, then, reading=reading).upto(number))
 
 
 def with_scores(network: Network, options: NetworkOptions) -> Network:
     """Return a network of `requested_network` with the layer after it that makes scores of classes from its maps.
 
-    Without such a layer it is the network itself.
+    Without such a layer it is the network itself; so it is where the file can be read only up to this layer.
     """
-    whole = build_network(options.filters or [], options.kernel or [], options.then or [])
+    try:
+        whole = build_network(options.filters or [], options.kernel or [], options.then or [], None, options.reading())
+    except FileError:
+        return network
     if not whole.maps_layer == len(network.layers) < len(whole.layers):
         return network
     return replace(whole, layers=(*network.layers, whole.layers[-1]))
 
 
 def build_network(
-    filters: Sequence[str], kernels: Sequence[str], then: Sequence[str] = (), settings: LayerSettings | None = None
+    filters: Sequence[str],
+    kernels: Sequence[str],
+    then: Sequence[str] = (),
+    settings: LayerSettings | None = None,
+    reading: Reading = AS_WRITTEN,
 ) -> Network:
     """Return the network of `--filters` and `--kernel` (at least one), concatenated, with those of `--then` on it.
 
     Typed kernels get the settings of the first filter file. `settings` change the last layer before its filters are
-    concatenated, so that files with different settings fit together if the command line gives these settings.
+    concatenated, so that files with different settings fit together if the command line gives these settings. The layer
+    of `reading` is one of the whole network; only a single file is read no further.
 
     Raises
     ------
@@ -148,9 +162,10 @@ def build_network(
         As `requested_network`.
     """
     settings = settings or LayerSettings()
-    loaded = [load_network(spec) for spec in filters]
+    load = _load_part if len(filters) + len(kernels) + len(then) > 1 else _load
+    loaded = [load(spec, reading) for spec in filters]
     networks = [*loaded, *(_typed_kernels(kernels, loaded[0] if loaded else None) if kernels else ())]
-    upper = [load_network(spec) for spec in then]
+    upper = [load(spec, reading) for spec in then]
     if upper:
         upper[-1] = settings.apply_to_last_layer(upper[-1])
     else:
@@ -165,6 +180,20 @@ def build_network(
     except ArgumentError as error:
         raise usage_error(error) from error
     return network
+
+
+def _load(spec: str, reading: Reading) -> Network:
+    return load_network(spec, layer=reading.layer, order=reading.order, arch=reading.arch)
+
+
+def _load_part(spec: str, reading: Reading) -> Network:
+    """Return one of several networks, the layer of `reading` alone only if nothing else of the file can be read."""
+    try:
+        return _load(spec, reading._replace(layer=None))
+    except LayerNeededError:
+        if reading.layer is None:
+            raise
+        return _load(spec, reading)
 
 
 def _check_can_be_combined(networks: Sequence[Network]) -> None:
@@ -231,7 +260,7 @@ def chosen_channels(
     return list(range(len(names))) if only is None else select_channels(names, ",".join(only), owner, kind, strengths)
 
 
-def load_named_network(spec: str) -> Network:
+def load_named_network(spec: str, reading: Reading = AS_WRITTEN) -> Network:
     """Return a network; a model has the name of its file, since all trained networks have the same name.
 
     Raises
@@ -239,32 +268,67 @@ def load_named_network(spec: str) -> Network:
     FileError
         If it cannot be found or understood.
     """
-    from pathlib import Path
-
     check_default_model(spec)
-    network = load_network(spec)
-    return replace(network, name=Path(spec).stem) if spec.lower().endswith(".npz") else network
+    network = _load(spec, reading)
+    return replace(network, name=path_of(spec).stem) if is_model(spec) else network
 
 
-def load_classifier(spec: str, option_name: str = "") -> Network:
-    """Return a network with classes: a preset, filter file or model; for `option_name` see `check_default_model`.
+def load_classifier(spec: str, reading: Reading = AS_WRITTEN, option_name: str = "") -> Network:
+    """Return a network with classes; for `option_name` see `check_default_model`.
 
     Raises
     ------
     ArgumentError
-        If it is a preset or filter file without classes.
+        If it has no classes.
     FileError
         If it cannot be found or understood, or is a model without classifier head.
     """
     check_default_model(spec, option_name)
-    network = load_network(spec)
+    network = load_whole_network(spec, reading)
     if network.is_classifier:
         return network
-    if spec.lower().endswith(".npz"):
+    if is_model(spec):
         raise FileError(f"{spec} has no classifier head. Use a model written by cnnfx train.")
     from cnnfx.training.prepare import no_classes
 
     raise no_classes(spec)
+
+
+def load_whole_network(spec: str, reading: Reading) -> Network:
+    """Return a network for a command that takes no single layer of a file of weights.
+
+    Raises
+    ------
+    FileError
+        If it cannot be found or understood.
+    """
+    try:
+        return _load(spec, reading)
+    except LayerNeededError as error:
+        error.remedy = "weights_arch"
+        raise
+
+
+def is_model(spec: str) -> bool:
+    """Return whether a spec is a model of cnnfx."""
+    return file_format(path_of(spec)) == "model"
+
+
+def note_unused_reading(specs: Sequence[str | None]) -> None:
+    """Print a note that `--order` or `--arch` is given but has no effect on the files that are read."""
+    from cnnfx.cli.given import given_options, note_without_effect
+
+    given = given_options("--order", "--arch")
+    if not given:
+        return
+    try:
+        kinds = {file_format(path_of(spec)) for spec in specs if spec}
+    except FileError:  # reported when it is read
+        return
+    if kinds <= {"toml", "model"}:
+        note_without_effect(given, "on presets, filter files and models of cnnfx; they are for files of weights")
+    elif kinds <= {"toml", "model", "onnx"}:
+        note_without_effect([name for name in given if name == "--order"], "on ONNX files, whose order is known")
 
 
 def check_default_model(path: str, option_name: str = "") -> None:

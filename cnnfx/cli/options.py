@@ -12,6 +12,7 @@ import typer
 from cnnfx.cli import parsers
 
 if TYPE_CHECKING:
+    from cnnfx.formats.reading import Reading
     from cnnfx.nn.network import Network
     from cnnfx.pipeline.pipeline import Pipeline
     from cnnfx.render.color import ColorScale
@@ -23,6 +24,10 @@ Channels = Literal["auto", "gray", "rgb", "each"]
 Activation = Literal[
     "none", "relu", "abs", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "softmax"
 ]
+OrderName = Literal["pytorch", "keras", "depthwise", "mlx", "theano"]
+
+NETWORK_FILES = "A preset's name, a .toml file, a model (.npz), or a file of PyTorch, Keras, ONNX or safetensors"
+"""What a network can be, for the help."""
 
 # The headings of the help that several commands share:
 FILTERS = "Filters"
@@ -108,7 +113,7 @@ Filters = Annotated[
     list[str] | None,
     option(
         "--filters -f SPEC",
-        "A preset's name, a .toml file or a model (.npz). Can be repeated; their filters form one layer.",
+        f"{NETWORK_FILES}. Can be repeated; their filters form one layer.",
         FILTERS,
         autocompletion=parsers.complete_filters,
     ),
@@ -126,6 +131,29 @@ Then = Annotated[
         autocompletion=parsers.complete_filters,
     ),
 ]
+
+
+def order(heading: str | None = None) -> Any:
+    """Return the declaration of the option that gives the order of the axes of filters."""
+    return option(
+        "--order NAME",
+        "The order of the axes of filters in a file of weights, if it is not recognized: pytorch, keras, depthwise "
+        "(of Keras), mlx or theano.",
+        heading,
+    )
+
+
+def arch(heading: str | None = None) -> Any:
+    """Return the declaration of the option that names the layers of a file of weights."""
+    return option(
+        "--arch FILE",
+        "A .toml file with the layers that a file of weights is for. Known architectures are recognized without it.",
+        heading,
+    )
+
+
+Order = Annotated[OrderName | None, order(FILTERS)]
+Arch = Annotated[str | None, arch(FILTERS)]
 Stride = Annotated[
     parsers.Pair | None,
     option(
@@ -183,12 +211,20 @@ class NetworkOptions:
     filters: Filters = None
     kernel: Kernels = None
     then: Then = None
+    order: Order = None
+    arch: Arch = None
     stride: Stride = None
     dilation: Dilation = None
     padding: Padding = None
     border: Border = None
     activation: ActivationOption = None
     flip: Flip = False
+
+    def reading(self, layer: str | int | None = None) -> Reading:
+        """Return how the files of the networks are read, of which a layer is needed."""
+        from cnnfx.formats.reading import Reading
+
+        return Reading(layer, self.order, self.arch)
 
 
 ChannelsOption = Annotated[

@@ -33,11 +33,14 @@ Model = Annotated[
     str,
     option(
         "--model -m MODEL",
-        "A model (.npz) written by cnnfx train, or a preset or .toml file with classes: squeezenet.",
+        "A network with classes: a model (.npz) written by cnnfx train, the preset squeezenet, a .toml file, or a file "
+        "of PyTorch, Keras, ONNX or safetensors.",
         MODEL,
         autocompletion=parsers.complete_filters,
     ),
 ]
+Order = Annotated[options.OrderName | None, options.order(MODEL)]
+Arch = Annotated[str | None, options.arch(MODEL)]
 Top = Annotated[
     int | None,
     option(
@@ -94,6 +97,8 @@ Colormap = Annotated[
 def predict(
     images: options.Images,
     model: Model = options.DEFAULT_MODEL,
+    order: Order = None,
+    arch: Arch = None,
     top: Top = None,
     background: options.Background = None,
     page: options.Pages = None,
@@ -119,15 +124,23 @@ def predict(
     \b
       cnnfx predict photo.jpg --model squeezenet
       cnnfx predict photo.jpg -m squeezenet -o why.png
+      cnnfx predict photo.jpg -m mobilenet_v2.pth
       cnnfx predict photos/ -m squeezenet -o why/ --method occlusion
       cnnfx predict digits/ --model small.npz --top 1
       cat seven.png | cnnfx predict - --json
     """
     from cnnfx.cli.advice import FAILURE, WRONG_USAGE, exit_code, report
-    from cnnfx.cli.conflicts import check_targets, image_files, network_files, print_note_on_shared_folder
+    from cnnfx.cli.conflicts import (
+        arch_path,
+        check_targets,
+        image_files,
+        network_files,
+        print_note_on_shared_folder,
+    )
     from cnnfx.cli.inputs import image_sources
-    from cnnfx.cli.networks import chosen_channels, load_classifier, use_threads
+    from cnnfx.cli.networks import chosen_channels, load_classifier, note_unused_reading, use_threads
     from cnnfx.errors import CnnfxError, UsageError
+    from cnnfx.formats.reading import Reading
     from cnnfx.pipeline.targets import STDOUT_NAMES
     from cnnfx.system.sizes import counted
     from cnnfx.training.prepare import check_classifier
@@ -139,7 +152,9 @@ def predict(
             raise UsageError(f"{name} is for the evidence that -o writes. Give -o FILE, too.")
     if as_json and output in STDOUT_NAMES:
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
-    network = load_classifier(model, "--model")
+    if not quiet:
+        note_unused_reading([model])
+    network = load_classifier(model, Reading(order=order, arch=arch), "--model")
     check_classifier(network, model)  # a bad model is one error, not one for each image
     sources = image_sources(images, recursive, page, quiet=quiet)
     targets: list[Target | None] = [None] * len(sources)
@@ -156,7 +171,8 @@ def predict(
             return evidence_of(network, prepared, scores, classes, method, number, colormap, progress)
 
         targets = _targets(sources, output, format, network, open)
-    inputs = image_files(sources, images), network_files("--model", model)
+    networks = network_files("--model", model), network_files("--arch", arch_path(arch))
+    inputs = image_files(sources, images), *networks
     checked = check_targets([target for target in targets if target is not None], *inputs, channels=["evidence"])
     targets = [*checked] or targets
     if not quiet:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfx.cli import options, parsers
-from cnnfx.cli.console import in_lines, print_json, print_message, print_result_lines
+from cnnfx.cli.console import in_lines, print_json, print_message, print_result_lines, text_width
 from cnnfx.cli.options import option
 
 if TYPE_CHECKING:
+    from cnnfx.formats.reading import FilterTensor
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
     from cnnfx.render.filters import FilterStyle
@@ -37,7 +38,7 @@ Spec = Annotated[
     str | None,
     typer.Argument(
         metavar="SPEC",
-        help="A preset's name, a .toml file or a model (.npz).",
+        help=f"{options.NETWORK_FILES}.",
         show_default=False,
         autocompletion=parsers.complete_filters,
     ),
@@ -92,6 +93,8 @@ def show_filters(
     spec: Spec = None,
     kernel: options.Kernels = None,
     layer: LayerOption = None,
+    order: options.Order = None,
+    arch: options.Arch = None,
     only: Only = None,
     before: Before = False,
     compare: Compare = False,
@@ -112,6 +115,9 @@ def show_filters(
     several input channels is a row of kernels, one per channel. The terminal
     shows only the first of many such filters.
 
+    Of a file of weights whose layers are not known, the tensors that can be
+    filters are listed, and --layer draws one of them.
+
     Terminals that show pictures by the protocols of kitty or iTerm2 or as
     sixel graphics get pictures. $CNNFX_GRAPHICS chooses kitty, iterm2, sixel,
     or none; by default (auto) the terminal is asked.
@@ -124,12 +130,14 @@ def show_filters(
       cnnfx show-filters model.npz --layer 1 --compare -o learned.png
       cnnfx show-filters model.npz --layer 2 --only 9-16
       cnnfx show-filters squeezenet --layer conv1 -o conv1.png
+      cnnfx show-filters weights.safetensors --layer features.0
       cnnfx show-filters -k '0 1 0; 1 -4 1; 0 1 0' --json
     """
-    from cnnfx.cli.conflicts import NamedFile, check_outputs, network_files
-    from cnnfx.cli.networks import build_network
+    from cnnfx.cli.conflicts import NamedFile, arch_path, check_outputs, network_files
+    from cnnfx.cli.networks import ALL_LAYERS, build_network, note_unused_reading
     from cnnfx.cli.terminal import picture_terminal
     from cnnfx.errors import UsageError
+    from cnnfx.formats.reading import LayerNeededError, Reading
     from cnnfx.pipeline.targets import STDOUT_NAMES
     from cnnfx.render.filters import FilterStyle
 
@@ -144,8 +152,18 @@ def show_filters(
         raise UsageError(f"--compare draws pairs of pictures, so {other} cannot be given with it.")
     if output is None and not quiet:
         _note_unused(as_json, values)
-    network = build_network([spec] if spec else [], kernel or [])
-    check_outputs([] if output is None else [NamedFile("-o", output)], network_files("SPEC", spec))
+    if not quiet:
+        note_unused_reading([spec])
+    reading = Reading(None if layer == ALL_LAYERS else layer, order, arch)
+    try:
+        network = build_network([spec] if spec else [], kernel or [], reading=reading)
+    except LayerNeededError as error:
+        if layer is not None or kernel or only or before or compare or output is not None or values:
+            raise
+        _list_tensors(str(spec), error.tensors, as_json)
+        return
+    files = network_files("SPEC", spec), network_files("--arch", arch_path(arch))
+    check_outputs([] if output is None else [NamedFile("-o", output)], *files)
     start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
     network = start if before else network
     layers, notes = _chosen(network, layer)
@@ -175,6 +193,42 @@ def show_filters(
         terminal, style = picture_terminal(sys.stdout), FilterStyle(scope, colormap, labels=labels, legend=legend)
         texts = (_picture_text(network, number, shown, style, terminal, only is None) for number, shown in chosen)
         print_result_lines("\n\n".join(texts))
+
+
+def _list_tensors(spec: str, tensors: Sequence[FilterTensor], as_json: bool) -> None:
+    """Print the tensors of a file that can be filters."""
+    from cnnfx.formats.filter_order import ORDERS
+    from cnnfx.render.wrapping import wrap
+
+    if as_json:
+        for tensor in tensors:
+            print_json({"file": spec, **_described_tensor(tensor)})
+        return
+    rows = [(tensor.title, tensor.describe(), "×".join(map(str, tensor.shape))) for tensor in tensors]
+    width = text_width()
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    lines = [f"{name:<{widths[0]}}  {filters:<{widths[1]}}  {shape}" for name, filters, shape in rows]
+    if width is not None and max(map(len, lines)) > width:
+        lines = [line for row in rows for line in wrap(f"{row[0]}: {row[1]}, {row[2]}", width, "  ")]
+    print_result_lines("\n".join(lines))
+    orders = [order for order in dict.fromkeys(tensor.order for tensor in tensors) if order]
+    if orders:
+        described = "; ".join(f"{order}: {ORDERS[order].description}" for order in orders)
+        print_message(f"The order of the axes is {described}. --order chooses another.")
+    print_message(f"{spec}: the layers of its network are not known. --layer NAME draws one of these tensors.")
+
+
+def _described_tensor(tensor: FilterTensor) -> dict[str, object]:
+    count, channels, height, width = tensor.filters
+    return {
+        "tensor": tensor.name,
+        "layer_name": tensor.title,
+        "shape": list(tensor.shape),
+        "type": tensor.dtype,
+        "order": tensor.order or None,
+        "filters": count,
+        "size": {"channels": channels, "width": width, "height": height},
+    }
 
 
 def _open(wanted: bool, output: str) -> None:

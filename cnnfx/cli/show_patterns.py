@@ -24,7 +24,7 @@ Spec = Annotated[
     str,
     typer.Argument(
         metavar="SPEC",
-        help="A preset's name, a .toml file or a model (.npz).",
+        help=f"{options.NETWORK_FILES}.",
         autocompletion=parsers.complete_filters,
     ),
 ]
@@ -89,6 +89,8 @@ Json = Annotated[bool, option("--json", "Print one JSON object per filter on sta
 
 def show_patterns(
     spec: Spec = options.DEFAULT_MODEL,
+    order: options.Order = None,
+    arch: options.Arch = None,
     data: Data = None,
     background: options.DataBackground = None,
     skip_bad: options.SkipBad = False,
@@ -119,12 +121,13 @@ def show_patterns(
       cnnfx show-patterns squeezenet --layer fire5 --only top:16 --data photos/
       cnnfx show-patterns model.npz --json > patterns.jsonl
     """
-    from cnnfx.cli.conflicts import check_targets, data_files, network_files
+    from cnnfx.cli.conflicts import arch_path, check_targets, data_files, network_files
     from cnnfx.cli.inputs import InputImage, load_image_source
-    from cnnfx.cli.networks import load_named_network, use_threads
+    from cnnfx.cli.networks import load_named_network, note_unused_reading, use_threads
     from cnnfx.cli.outputs import picture_target, print_escapes
     from cnnfx.errors import UsageError
     from cnnfx.features.search import CLASSES, METHODS, network_up_to
+    from cnnfx.formats.reading import Reading
     from cnnfx.nn.selection import ALL
     from cnnfx.pipeline.patterns import choose_channels, patterns_title
     from cnnfx.pipeline.targets import STDOUT_NAMES
@@ -134,16 +137,18 @@ def show_patterns(
         raise UsageError("--json and the picture cannot both go to standard output. Give -o FILE.")
     if not quiet:
         _note_unused(output is None, as_json, method)
+        note_unused_reading([spec])
     use_threads(threads)
-    network = load_named_network(spec)
+    network = load_named_network(spec, Reading(None if layer == CLASSES else layer, order, arch))
     target = None
     if output is not None:
         advice = "Patterns are written to one picture: give -o patterns.png."
         target = picture_target(InputImage(network.name), output, format, advice)
         if target.path is not None:
             check_writable(target.path)
-    inputs = network_files("SPEC", spec), data_files(data, str(network.meta.get("dataset", "")))
-    check_targets([] if target is None else [target], *inputs)
+    networks = network_files("SPEC", spec), network_files("--arch", arch_path(arch))
+    data_inputs = data_files(data, str(network.meta.get("dataset", "")))
+    check_targets([] if target is None else [target], *networks, data_inputs)
     if open:
         from cnnfx.cli.viewer import check_can_be_opened, open_file
 

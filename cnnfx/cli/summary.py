@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +28,7 @@ Spec = Annotated[
     str,
     typer.Argument(
         metavar="SPEC",
-        help="A preset's name, a .toml file (of filters or for --arch of train) or a model (.npz).",
+        help=f"{options.NETWORK_FILES}. A .toml file may be one for --arch of train.",
         show_default=False,
         autocompletion=parsers.complete_filters,
     ),
@@ -43,6 +42,8 @@ Input = Annotated[
         parser=parsers.shape,
     ),
 ]
+Order = Annotated[options.OrderName | None, options.order()]
+ArchFile = Annotated[str | None, options.arch()]
 Classes = Annotated[
     int | None,
     option("--classes N", "The number of classes of an arch file.  [default: 10]", parser=parsers.whole),
@@ -51,6 +52,8 @@ Classes = Annotated[
 
 def summary(
     spec: Spec,
+    order: Order = None,
+    arch: ArchFile = None,
     input: Input = None,
     classes: Classes = None,
     as_json: options.JsonObject = False,
@@ -63,20 +66,25 @@ def summary(
     \b
       cnnfx summary model.npz
       cnnfx summary edges --input 3x640x480
+      cnnfx summary mobilenet_v2.pth
       cnnfx summary arch.toml --classes 26 --json
     """
-    from cnnfx.cli.conflicts import check_outputs, network_files
+    from cnnfx.cli.conflicts import arch_path, check_outputs, network_files
     from cnnfx.cli.given import given_options, note_without_effect
+    from cnnfx.cli.networks import load_whole_network, note_unused_reading
+    from cnnfx.formats.reading import Reading
     from cnnfx.nn.summary import summarize
     from cnnfx.system.sizes import shape_text
 
-    arch = _arch(spec)
-    check_outputs((), network_files("SPEC", spec))
-    network = arch.network if arch else _load(spec)
+    untrained = _arch(spec)
+    check_outputs((), network_files("SPEC", spec), network_files("--arch", arch_path(arch)))
+    note_unused_reading([spec])
+    network = untrained.network if untrained else load_whole_network(spec, Reading(order=order, arch=arch))
     shape: tuple[int, ...] = input or network.input_shape or _default_shape(network)
-    trainable = arch.trainable if arch else _trainable(spec, network)
-    steps = summarize(network, shape, trainable, (classes or DEFAULT_CLASSES) if arch else 0)  # type: ignore[arg-type]
-    if arch is None and not as_json:
+    trainable = untrained.trainable if untrained else _trainable(spec, network)
+    head = (classes or DEFAULT_CLASSES) if untrained else 0
+    steps = summarize(network, shape, trainable, head)  # type: ignore[arg-type]
+    if untrained is None and not as_json:
         note_without_effect(given_options("--classes"), "on a network that is complete; it is for arch files")
     if as_json:
         print_json({"network": network.name, "input": _sizes(shape), **_described(network, steps)})
@@ -106,15 +114,11 @@ def _arch(spec: str) -> Arch | None:
     return load_arch(spec) if is_arch_file(spec) else None
 
 
-def _load(spec: str) -> Network:
-    from cnnfx.formats import load_network
-
-    return load_network(spec)
-
-
 def _trainable(spec: str, network: Network) -> list[NDArray[np.bool_]] | None:
     """Which filters of a model were trained; None if the file does not contain that."""
-    if Path(spec).suffix.lower() != ".npz":
+    from cnnfx.cli.networks import is_model
+
+    if not is_model(spec):
         return None
     from cnnfx.formats.model_npz import load_checkpoint
     from cnnfx.training.state import TrainingState
