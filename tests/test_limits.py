@@ -139,6 +139,15 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def many_arrays(folder: Path) -> Network:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(folder / "a.h5", "w", libver="latest") as file:
+        file["a"] = np.zeros(1)
+        for number in range(50_000):
+            file.id.links.create_hard(str(number).encode(), file.id, b"a")
+    return load_network(folder / "a.h5")
+
+
 PNG_HEADER = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 14_000, 14_000, 16, 6, 0, 0, 0))
 IDX_IMAGES = struct.pack(">HBB3I", 0, 8, 3, 3, 1, 1) + bytes(3)
 IDX_LABELS = struct.pack(">HBBI3h", 0, 0x0B, 1, 3, 0, 1, 10_001)
@@ -174,6 +183,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_MEMBERS": members,
     "MAX_DIRECTORY_BYTES": directory,
     "MAX_HEADER_BYTES": model("meta", b"\x93NUMPY\1\0" + struct.pack("<H", 10_001)),
+    "MAX_HDF5_OBJECTS": many_arrays,
     "MAX_LABEL": dataset(IDX_IMAGES, IDX_LABELS),
     "MAX_DATASET_BYTES": dataset(struct.pack(">HBB3I", 0, 8, 3, 1 << 20, 64, 64), IDX_LABELS),
     "MAX_MEMORY_PER_PIXEL": picture("a.png", b"\x89PNG\r\n\x1a\n" + PNG_HEADER + png_chunk(b"IDAT", bytes(9))),

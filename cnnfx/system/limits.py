@@ -80,6 +80,8 @@ MAX_DIRECTORY_BYTES = 1 << 24
 """The most bytes of the directory of a `.npz` file, which is read as a whole before its arrays are counted."""
 MAX_HEADER_BYTES = 10_000
 """The most bytes of the header of a `.npy` file."""
+MAX_HDF5_OBJECTS = 50_000
+"""The most groups and arrays of an HDF5 file, texts of one of its attributes, or chunks of one of its arrays."""
 
 SHOWN_NUMBER = 10**18
 """The largest number that a message writes out; Python refuses to write numbers of over 4,300 digits."""
