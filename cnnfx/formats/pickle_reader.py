@@ -20,6 +20,8 @@ from cnnfx.system.text import shown
 Rebuild = Callable[[tuple[Any, ...]], object]
 """A function that makes a value of the arguments of a call in a pickle."""
 
+BYTE, WORD, LONG_WORD = struct.Struct("<B"), struct.Struct("<I"), struct.Struct("<Q")
+"""Unsigned integers of 1, 4 and 8 bytes."""
 MAX_INTEGER_DIGITS = 30
 """The most characters of a whole number that is written as text."""
 UNSAFE_MODULES = frozenset({
@@ -87,6 +89,8 @@ class PickleReader:
     ----------
     position : int
         Where the next pickle starts.
+    other : str
+        The path of the first class or function that is called without being in the table; empty if there is none.
 
     Notes
     -----
@@ -97,7 +101,7 @@ class PickleReader:
     def __init__(
         self, data: bytes, rebuild: Mapping[str, Rebuild], persistent_load: Callable[[object], object]
     ) -> None:
-        self.position = 0
+        self.position, self.other = 0, ""
         self._data = data
         self._rebuild = {**_STANDARD, **rebuild}
         self._persistent_load = persistent_load
@@ -120,20 +124,17 @@ class PickleReader:
         self._stack, self._marks, self._memo = [], [], {}
         try:
             while (code := self._take(1)) != pickle.STOP:
-                self._count(1)
-                if code not in _OPERATIONS:
-                    raise TensorError(
-                        f"its pickle has the unknown operation {shown(code)} at byte {self.position - 1:,}"
-                    )
-                _OPERATIONS[code](self)
+                self._operations += 1
+                if self._operations > MAX_PICKLE_OPERATIONS:
+                    raise TensorError(limit_text("operations in its pickle", self._operations, MAX_PICKLE_OPERATIONS))
+                operation = _OPERATIONS.get(code)
+                if operation is None:
+                    at = f"byte {self.position - 1:,}"
+                    raise TensorError(f"its pickle has an operation that is not read ({shown(code)}) at {at}")
+                operation(self)
             return self._stack.pop()
         except (LookupError, TypeError, ValueError, OverflowError, struct.error) as error:
             raise TensorError(f"its pickle is malformed at byte {self.position:,}") from error
-
-    def _count(self, operations: int) -> None:
-        self._operations += operations
-        if self._operations > MAX_PICKLE_OPERATIONS:
-            raise TensorError(limit_text("operations in its pickle", self._operations, MAX_PICKLE_OPERATIONS))
 
     def _take(self, size: int) -> bytes:
         end = self.position + size
@@ -150,8 +151,8 @@ class PickleReader:
         self.position = end + 1
         return line.decode()
 
-    def _number(self, format: str) -> Any:
-        return struct.unpack(format, self._take(struct.calcsize(format)))[0]
+    def _number(self, layout: struct.Struct) -> Any:
+        return layout.unpack(self._take(layout.size))[0]
 
     # The stack
 
@@ -198,7 +199,7 @@ class PickleReader:
         self._push({"00": False, "01": True}.get(line, int(line)))
 
     def _long(self) -> None:
-        self._push(int.from_bytes(self._take(self._number("<B")), "little", signed=True))
+        self._push(int.from_bytes(self._take(self._number(BYTE)), "little", signed=True))
 
     def _add_items(self, items: list[Any]) -> None:
         target = self._stack[-1]
@@ -248,13 +249,13 @@ class PickleReader:
     def _result(self, function: object, arguments: object) -> object:
         if not isinstance(arguments, tuple):
             raise TypeError("arguments that are not a tuple")
-        if not isinstance(function, Global):  # a method of an object that is not made
-            return PickledObject(function.path if isinstance(function, PickledObject) else "an object")
-        if function.path not in self._rebuild:
-            return PickledObject(function.path)
+        path = function.path if isinstance(function, Global | PickledObject) else "an object"
+        if not isinstance(function, Global) or path not in self._rebuild:
+            self.other = self.other or path
+            return PickledObject(path)
         if arguments and isinstance(arguments[0], list | dict):
-            self._count(len(arguments[0]))  # `_rebuild_dictionary` copies it
-        return self._rebuild[function.path](arguments)
+            self._operations += len(arguments[0])  # `_rebuild_dictionary` copies it
+        return self._rebuild[path](arguments)
 
     def _build(self) -> None:
         target, state = self._pop_last(2)
@@ -317,15 +318,15 @@ def _constant(value: object) -> Callable[[PickleReader], None]:
     return lambda reader: reader._push(value)
 
 
-def _number(format: str) -> Callable[[PickleReader], None]:
-    return lambda reader: reader._push(reader._number(format))
+def _number(layout: struct.Struct) -> Callable[[PickleReader], None]:
+    return lambda reader: reader._push(reader._number(layout))
 
 
-def _bytes(length: str) -> Callable[[PickleReader], None]:
+def _bytes(length: struct.Struct) -> Callable[[PickleReader], None]:
     return lambda reader: reader._push(reader._take(reader._number(length)))
 
 
-def _text(length: str, errors: str = "surrogatepass") -> Callable[[PickleReader], None]:
+def _text(length: struct.Struct, errors: str = "surrogatepass") -> Callable[[PickleReader], None]:
     return lambda reader: reader._push(reader._take(reader._number(length)).decode("utf-8", errors))
 
 
@@ -333,12 +334,12 @@ def _last(count: int) -> Callable[[PickleReader], None]:
     return lambda reader: reader._push(reader._pop_last(count))
 
 
-def _put(format: str) -> Callable[[PickleReader], None]:
-    return lambda reader: reader._memo.__setitem__(reader._number(format), reader._stack[-1])
+def _put(layout: struct.Struct) -> Callable[[PickleReader], None]:
+    return lambda reader: reader._memo.__setitem__(reader._number(layout), reader._stack[-1])
 
 
-def _get(format: str) -> Callable[[PickleReader], None]:
-    return lambda reader: reader._push(reader._memo[reader._number(format)])
+def _get(layout: struct.Struct) -> Callable[[PickleReader], None]:
+    return lambda reader: reader._push(reader._memo[reader._number(layout)])
 
 
 _OPERATIONS: dict[bytes, Callable[[PickleReader], None]] = {
@@ -348,30 +349,30 @@ _OPERATIONS: dict[bytes, Callable[[PickleReader], None]] = {
     pickle.POP: PickleReader._discard,
     pickle.POP_MARK: PickleReader._discard_items,
     pickle.DUP: PickleReader._duplicate,
-    pickle.BINPUT: _put("<B"),
-    pickle.LONG_BINPUT: _put("<I"),
+    pickle.BINPUT: _put(BYTE),
+    pickle.LONG_BINPUT: _put(WORD),
     pickle.MEMOIZE: PickleReader._memoize,
-    pickle.BINGET: _get("<B"),
-    pickle.LONG_BINGET: _get("<I"),
+    pickle.BINGET: _get(BYTE),
+    pickle.LONG_BINGET: _get(WORD),
     pickle.NONE: _constant(None),
     pickle.NEWTRUE: _constant(True),
     pickle.NEWFALSE: _constant(False),
     pickle.INT: PickleReader._integer_line,
-    pickle.BININT: _number("<i"),
-    pickle.BININT1: _number("<B"),
-    pickle.BININT2: _number("<H"),
+    pickle.BININT: _number(struct.Struct("<i")),
+    pickle.BININT1: _number(BYTE),
+    pickle.BININT2: _number(struct.Struct("<H")),
     pickle.LONG1: PickleReader._long,
-    pickle.BINFLOAT: _number(">d"),
+    pickle.BINFLOAT: _number(struct.Struct(">d")),
     # Python 2 wrote text as strings of bytes.
-    pickle.SHORT_BINSTRING: _text("<B", "backslashreplace"),
-    pickle.BINSTRING: _text("<I", "backslashreplace"),
-    pickle.SHORT_BINUNICODE: _text("<B"),
-    pickle.BINUNICODE: _text("<I"),
-    pickle.BINUNICODE8: _text("<Q"),
-    pickle.SHORT_BINBYTES: _bytes("<B"),
-    pickle.BINBYTES: _bytes("<I"),
-    pickle.BINBYTES8: _bytes("<Q"),
-    pickle.BYTEARRAY8: _bytes("<Q"),
+    pickle.SHORT_BINSTRING: _text(BYTE, "backslashreplace"),
+    pickle.BINSTRING: _text(WORD, "backslashreplace"),
+    pickle.SHORT_BINUNICODE: _text(BYTE),
+    pickle.BINUNICODE: _text(WORD),
+    pickle.BINUNICODE8: _text(LONG_WORD),
+    pickle.SHORT_BINBYTES: _bytes(BYTE),
+    pickle.BINBYTES: _bytes(WORD),
+    pickle.BINBYTES8: _bytes(LONG_WORD),
+    pickle.BYTEARRAY8: _bytes(LONG_WORD),
     pickle.EMPTY_TUPLE: _constant(()),
     pickle.TUPLE: lambda reader: reader._push(tuple(reader._pop_items())),
     pickle.TUPLE1: _last(1),

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.formats.pytorch_containers import read_contents
+from cnnfx.formats.pytorch_containers import HOW_TO_SAVE, read_contents
 from cnnfx.formats.pytorch_tensors import ITEM_BYTES, REFUSED, StridedTensor, span, tensor_info
 from cnnfx.formats.small_floats import STORED_AS, decode_small_floats
 from cnnfx.formats.state_dict import named_tensors
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
+from cnnfx.system.text import printable
 
 
 class PyTorchFile(TensorFile):
@@ -28,8 +29,11 @@ class PyTorchFile(TensorFile):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = open(path, "rb")  # noqa: SIM115 # closed by `close`
         try:
-            value, self._locate = read_contents(self._file)
+            value, other, self._locate = read_contents(self._file)
             self._tensors = named_tensors(value)
+            if not self._tensors:
+                instead = f', but an object of the class "{printable(other)}"' if other else ""
+                raise TensorError(f"it has no tensors{instead}; {HOW_TO_SAVE}")
         except BaseException:
             self.close()
             raise
@@ -59,7 +63,9 @@ class PyTorchFile(TensorFile):
         except ValueError as error:  # NumPy has no arrays of this size
             raise TensorError(f"the tensor {name} is too large (shape {shape})") from error
         values = decode_small_floats(stored, dtype) if dtype in STORED_AS else stored
-        return np.ascontiguousarray(-values if self._tensors[name].is_negated else values).reshape(shape)
+        if self._tensors[name].is_negated and values.dtype.kind == "f":
+            values = -values
+        return np.ascontiguousarray(values).reshape(shape)
 
     def _read_stored(self, tensor: StridedTensor, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return a tensor as it is stored, with the strides that it is stored with."""

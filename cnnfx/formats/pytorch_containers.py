@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import IO, NamedTuple
 
 from cnnfx.formats.pickle_reader import PickleReader, TruncatedPickleError
@@ -37,12 +37,15 @@ class Contents(NamedTuple):
     ----------
     value : object
         What the pickle describes; see `PickleReader`.
+    other : str
+        The path of the first class in it that is not read, such as that of a network; empty if there is none.
     locate : function
         Returns where a storage starts in the file, in bytes, after a check that the file has all of it; raises
         `TensorError`.
     """
 
     value: object
+    other: str
     locate: Callable[[Storage], int]
 
 
@@ -68,11 +71,15 @@ def read_contents(file: IO[bytes]) -> Contents:
 def _read_archive(file: IO[bytes]) -> Contents:
     try:
         archive = open_zip(file)
-        members = archive.infolist()
-        check_members(members)
     except NpzError as error:
         raise TensorError("this is not a zip archive of PyTorch, or only a part of one") from error
-    by_name = {member.filename: member for member in members}
+    try:
+        check_members(archive.infolist())
+    except NpzError as error:
+        raise TensorError(str(error)) from error
+    by_name = {member.filename: member for member in archive.infolist()}
+    if len(by_name) < len(archive.infolist()):
+        raise TensorError("two members of the archive have the same name")
     pickles = [name for name in by_name if name == "data.pkl" or name.endswith("/data.pkl")]
     if not pickles:
         raise TensorError("this is a zip archive without data.pkl, not one of torch.save")
@@ -91,7 +98,8 @@ def _read_archive(file: IO[bytes]) -> Contents:
     if size > MAX_PICKLE_BYTES:
         raise TensorError(limit_text("bytes in its pickle", size, MAX_PICKLE_BYTES))
     file.seek(start)
-    value = PickleReader(file.read(size), REBUILD, load_storage).load()
+    reader = PickleReader(file.read(size), REBUILD, load_storage)
+    value = reader.load()
 
     def locate(storage: Storage) -> int:
         start, size = start_of(f"{folder}data/{storage.key}")
@@ -99,7 +107,7 @@ def _read_archive(file: IO[bytes]) -> Contents:
             raise TensorError(f"its storage has {size:,} bytes rather than {storage.nbytes:,}")
         return start
 
-    return Contents(value, locate)
+    return Contents(value, reader.other, locate)
 
 
 def _stored_part(
@@ -155,18 +163,18 @@ def _read_stream(file: IO[bytes], file_size: int) -> Contents:
             raise TensorError("its storage is missing")
         return starts[storage.key]
 
-    return Contents(value, locate)
+    return Contents(value, reader.other, locate)
 
 
 def _storage_starts(
     file: IO[bytes], position: int, file_size: int, keys: object, storages: dict[str, Storage]
 ) -> dict[str, int]:
     """Return where each storage of a stream starts; `position` is the end of the pickles."""
-    if not isinstance(keys, Sequence):
+    if not isinstance(keys, list):
         raise TensorError("its list of storages is malformed")
     starts: dict[str, int] = {}
-    for key in map(str, keys):
-        if key not in storages or key in starts:
+    for key in keys:
+        if not isinstance(key, str) or key not in storages or key in starts:
             raise TensorError("its list of storages is malformed")
         file.seek(position)
         count = int.from_bytes(file.read(8), "little")

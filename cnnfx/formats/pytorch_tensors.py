@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from cnnfx.formats.pickle_reader import Global, PickledObject, Rebuild
 from cnnfx.formats.small_floats import STORED_AS
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
+from cnnfx.system.limits import MAX_NAME_CHARACTERS
 from cnnfx.system.npz import MAX_AXES
+from cnnfx.system.text import printable
 
 ITEM_BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
@@ -99,7 +101,9 @@ def load_storage(identifier: object) -> object:
     _, first, part = (None, 0, count) if len(identifier) < 6 or identifier[5] is None else identifier[5]
     if not (_is_size(count) and _is_size(first) and _is_size(part) and first + part <= count):
         raise ValueError("a storage without a size")
-    return Storage(str(key), _storage_type(storage_class.path), count, first, part)
+    if not isinstance(key, str) or len(key) > MAX_NAME_CHARACTERS:
+        raise ValueError("a storage without a name")
+    return Storage(key, _storage_type(storage_class.path), count, first, part)
 
 
 def _is_size(value: object) -> bool:
@@ -111,7 +115,7 @@ def _storage_type(path: str) -> str:
         name = path.removeprefix(module).removesuffix("Storage")
         if path == f"{module}{name}Storage" and name in STORAGES:
             return STORAGES[name]
-    raise TensorError(f'it has a storage of the class "{path}", which is not read')
+    raise TensorError(f'it has a storage of the class "{printable(path)}", which is not read')
 
 
 def _rebuild_tensor(arguments: tuple[Any, ...]) -> StridedTensor:
@@ -187,7 +191,7 @@ def tensor_info(tensor: StridedTensor) -> TensorInfo:
     """
     shape, strides, dtype = tensor.shape, tensor.strides, tensor.dtype
     if dtype not in ITEM_BYTES:
-        raise TensorError(f"its type {dtype} is not read")
+        raise TensorError(f"its type {printable(dtype)} is not read")
     for sizes in (shape, strides):
         if not (isinstance(sizes, tuple) and len(sizes) <= MAX_AXES and all(map(_is_size, sizes))):
             raise TensorError("its shape is malformed")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cnnfx.formats.pickle_reader import PickledObject
-from cnnfx.formats.pytorch_containers import HOW_TO_SAVE
 from cnnfx.formats.pytorch_tensors import StridedTensor
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.system.limits import MAX_MEMBERS, MAX_NAME_CHARACTERS, MAX_NESTING, limit_text
@@ -41,22 +40,20 @@ class _Found(NamedTuple):
 def named_tensors(value: object) -> dict[str, StridedTensor]:
     """Return the tensors of an object by name.
 
-    Names of dictionaries and modules inside each other are joined with ".". Keys of `WRAPPERS`, and those of a
-    dictionary that holds nothing else with tensors, are left out, and so is the state of optimizers.
+    Names of dictionaries and modules inside each other are joined with ".". A key of `WRAPPERS`, and the key of the
+    only dictionary or module with weights in another dictionary, are not part of the names, and what is beside it is
+    left out. So is the state of optimizers.
 
     Raises
     ------
     TensorError
-        If there are none, or more than `MAX_MEMBERS`.
+        If there are more than `MAX_MEMBERS`, or two have the same name.
     """
     found = []
     for one in _find(value, (), None, set()):
         found.append(one)
         if len(found) > MAX_MEMBERS:
             raise TensorError(limit_text("tensors", len(found), MAX_MEMBERS))
-    if not found:
-        kind = f'an object of the class "{printable(value.path)}"' if isinstance(value, PickledObject) else "an object"
-        raise TensorError(f"it has {kind} without tensors; {HOW_TO_SAVE}")
     level = 0
     while (key := _wrapper(found, level)) is not None:
         found = [one for one in found if one.outer > level and one.path[level] == key]
@@ -74,12 +71,14 @@ def named_tensors(value: object) -> dict[str, StridedTensor]:
 
 def _wrapper(found: Sequence[_Found], level: int) -> str | None:
     """Return the key at a level of the paths that is not part of the names; None if there is none."""
-    keys = {one.path[level]: None for one in found if one.outer > level}
+    keys = {one.path[level] for one in found if one.outer > level}
     for key in WRAPPERS:
         if key in keys:
             return key
-    is_only_one = len(keys) == 1 and all(one.outer > level for one in found)
-    return next(iter(keys)) if is_only_one else None
+    # Beside the weights, checkpoints have tensors such as the state of a random generator: they are vectors.
+    weights = [one for one in found if isinstance(one.tensor.shape, tuple) and len(one.tensor.shape) > 1]
+    holders = {one.path[level] if one.outer > level else None for one in weights or found}
+    return holders.pop() if len(holders) == 1 else None
 
 
 def _find(value: object, path: tuple[str, ...], outer: int | None, seen: set[int]) -> Iterator[_Found]:
