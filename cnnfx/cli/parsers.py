@@ -253,9 +253,19 @@ def complete_filters(incomplete: str) -> list[str]:
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of layers of the network that the command line names, which begin with the text."""
-    network = _named_network(ctx)
-    names = [] if network is None else [layer.name for layer in network.layers if layer.name]
+    """Return the names of layers of the network that the command line names, which begin with the text.
+
+    Of a file of weights whose layers are not known, they are the names of tensors.
+    """
+    from cnnfx.errors import CnnfxError
+    from cnnfx.formats.reading import LayerNeededError
+
+    try:
+        names = [layer.name for layer in _named_network(ctx).layers if layer.name]
+    except LayerNeededError as error:
+        names = [tensor.title for tensor in error.tensors]
+    except CnnfxError:  # reported when the command is run
+        return []
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -268,10 +278,9 @@ def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the channels of the network that the command line names, which begin with the last item of the list."""
     from cnnfx.errors import CnnfxError
 
-    network, wanted = _named_network(ctx), ctx.params.get("layer")
-    if network is None:
-        return []
+    wanted = ctx.params.get("layer")
     try:
+        network = _named_network(ctx)
         number = len(network.layers) if wanted in (None, "all") else network.layer_number(str(wanted))
     except CnnfxError:  # reported when the command is run
         return []
@@ -281,20 +290,23 @@ def complete_channels(ctx: typer.Context, incomplete: str) -> list[str]:
     return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
 
 
-def _named_network(ctx: typer.Context) -> Network | None:
-    """Return the network that the filters on the command line make; None if they cannot be understood."""
-    from cnnfx.errors import CnnfxError
-    from cnnfx.formats import load_network
-    from cnnfx.formats.kernel_text import parse_kernel
-    from cnnfx.nn.concat import concat
+def _named_network(ctx: typer.Context) -> Network:
+    """Return the network that the filters on the command line make.
+
+    Raises
+    ------
+    CnnfxError
+        If they cannot be understood, or none are named.
+    """
+    from cnnfx.cli.networks import ALL_LAYERS, build_network
+    from cnnfx.errors import UsageError
+    from cnnfx.formats.reading import Reading
 
     given = ctx.params
     # An option without its value, which is being completed, ends the parsing: the argument is still in `args`.
     filters = ctx.args[:1] if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
-    try:
-        network = concat([*map(load_network, filters), *map(parse_kernel, given.get("kernel") or [])])
-        for spec in given.get("then") or []:
-            network = network.then(load_network(spec))
-    except (CnnfxError, IndexError):  # reported when the command is run; IndexError if no filters are named
-        return None
-    return network
+    kernels, layer = given.get("kernel") or [], given.get("layer")
+    if not filters and not kernels:
+        raise UsageError("no filters are named")
+    reading = Reading(None if layer == ALL_LAYERS else layer, given.get("order"), given.get("arch"))
+    return build_network(filters, kernels, given.get("then") or [], reading=reading)

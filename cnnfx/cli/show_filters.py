@@ -197,7 +197,7 @@ def show_filters(
 
 def _list_tensors(spec: str, tensors: Sequence[FilterTensor], as_json: bool) -> None:
     """Print the tensors of a file that can be filters."""
-    from cnnfx.formats.filter_order import ORDERS
+    from cnnfx.formats.filter_order import DEFAULT_ORDER, ORDERS
     from cnnfx.render.wrapping import wrap
 
     if as_json:
@@ -212,7 +212,7 @@ def _list_tensors(spec: str, tensors: Sequence[FilterTensor], as_json: bool) -> 
         lines = [line for row in rows for line in wrap(f"{row[0]}: {row[1]}, {row[2]}", width, "  ")]
     print_result_lines("\n".join(lines))
     orders = [order for order in dict.fromkeys(tensor.order for tensor in tensors) if order]
-    if orders:
+    if any(order != DEFAULT_ORDER for order in orders):
         described = "; ".join(f"{order}: {ORDERS[order].description}" for order in orders)
         print_message(f"The order of the axes is {described}. --order chooses another.")
     print_message(f"{spec}: the layers of its network are not known. --layer NAME draws one of these tensors.")

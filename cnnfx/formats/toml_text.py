@@ -88,6 +88,8 @@ def _read_bytes(path: Path) -> bytes:
                 f"{path}: this is a folder. Give a filter file in it, or name the folder in CNNFX_FILTERS."
             ) from None
         raise FileError(f"{path}: the file cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if b"\0" in data:
+        raise FileError(f"{path}: this is neither text nor a network of a known format, such as ONNX or safetensors.")
     if len(data) > MAX_TOML_BYTES:
         raise FileError(
             f"{path}: the file is larger than {MAX_TOML_BYTES // 1_000_000} MB, the limit for filter files."

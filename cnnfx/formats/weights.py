@@ -33,7 +33,8 @@ FILTER_AXES = 4
 KERNEL_AXES = (2, 3)
 """The axes of one kernel (rows, columns), and of several, in files of arrays."""
 BIAS_NAMES = {
-    "weight": "bias", "weights": "biases", "kernel": "bias", "depthwise_kernel": "bias", "W": "b", "w": "b",
+    "weight": "bias", "weights": "biases", "kernel": "bias", "depthwise_kernel": "bias", "pointwise_kernel": "bias",
+    "W": "b", "w": "b",
 }  # fmt: skip
 """The last part of the name of a tensor of weights, and that of its bias beside it."""
 _LAST_PART = re.compile(rf"(.*?(?:^|[./_:]))({'|'.join(BIAS_NAMES)})(:0)?", re.DOTALL)
@@ -237,7 +238,7 @@ def _one_layer(path: Path, file: TensorFile, tensor: FilterTensor) -> Network:
     if beside := _bias_beside(file, tensor):
         bias = tensors.read(beside, (count,), location)
     layer = Layer(Conv(weights, bias, inputs), tuple(str(number) for number in range(1, count + 1)), name=tensor.title)
-    return Network((layer,), path.stem, description=f"The filters {tensor.title} of {path.name}.")
+    return Network((layer,), path.stem, description=f"The tensor {tensor.title} of {path.name}.")
 
 
 def _bias_beside(file: TensorFile, tensor: FilterTensor) -> str:
@@ -245,8 +246,10 @@ def _bias_beside(file: TensorFile, tensor: FilterTensor) -> str:
     match = _LAST_PART.fullmatch(tensor.name)
     if match is None:
         return ""
-    name = f"{match[1]}{BIAS_NAMES[match[2]]}{match[3] or ''}"
-    if name not in file.names:
+    start, last, end = match[1], match[2], match[3] or ""
+    name = f"{start}{BIAS_NAMES[last]}{end}"
+    is_first_step = last == "depthwise_kernel" and f"{start}pointwise_kernel{end}" in file.names
+    if is_first_step or name not in file.names:  # of a separable layer, the bias follows the second step
         return ""
     info = file.info(name)
     return name if info.has_numbers and info.shape == tensor.filters[:1] else ""
