@@ -73,10 +73,10 @@ def _meant_file(name: str) -> str:
 def preset_folders() -> list[Path]:
     """Return the folders that presets are looked up in, in order of precedence."""
     own = os.environ.get("CNNFX_FILTERS", "").split(os.pathsep)
-    return [*(expand_user(folder) for folder in own if folder), config_folder() / "filters", _shipped_folder()]
+    return [*(expand_user(folder) for folder in own if folder), config_folder() / "filters", shipped_folder()]
 
 
-def _shipped_folder() -> Path:
+def shipped_folder() -> Path:
     """Return the folder `filters` inside the package (in a wheel) or beside it (in a checkout)."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "filters"

@@ -88,7 +88,7 @@ def parse_network(
         tables = _layer_tables(top)
         count = len(tables) if upto is None else _number_of(upto, tables, title)
         known = classes if count == len(tables) else ()
-        layers = _parse_layers(top, tables[:count], CHANNEL_NAMES[network_input.channels], known, named, is_bgr)
+        layers = _parse_layers(top, tables[:count], CHANNEL_NAMES[network_input.channels], classes, named, is_bgr)
     network = Network(
         layers,
         title,
@@ -105,7 +105,7 @@ def has_untrained_filters(values: Mapping[str, Any]) -> bool:
     """Return whether the tables of a file describe filters without weights, as arch files do."""
     layers = values.get("layer")
     tables = [values, *(layers if isinstance(layers, list) else [])]
-    return any(isinstance(table, dict) and "filters" in table for table in tables)
+    return any(isinstance(table, dict) and "filters" in table and "weights" not in table for table in tables)
 
 
 def _parse_network_name(top: Table, default: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from cnnfx.errors import ArgumentError
+from cnnfx.formats.presets import shipped_folder
 from cnnfx.formats.toml_schema import Location, Table, check_unique, describe, finite
 from cnnfx.formats.toml_tensors import file_beside
 from cnnfx.formats.toml_text import read_text
@@ -18,6 +20,9 @@ INPUT_KEYS = ("channels", "size", "fit", "resize", "resample", "scale", "mean", 
 """The keys of `[input]`."""
 FILE_CHANNELS = ("auto", "gray", "rgb", "bgr")
 """The kinds of channels in a file. Networks read "rgb": the weights of a "bgr" file are rearranged when it is read."""
+
+SHIPPED_CLASSES = ("imagenet.txt",)
+"""The lists of classes that come with cnnfx: any filter file can name them, unless it has a file of this name."""
 
 
 def parse_input(values: Any, location: Location) -> tuple[Input, bool]:
@@ -80,7 +85,9 @@ def reads_rgb(layer: Layer, location: Location) -> Layer:
 
 
 def parse_classes(value: Any, location: Location) -> tuple[str, ...]:
-    """Return the names of the classes: an array of names, or the lines of a text file beside the filter file.
+    """Return the names of the classes: an array of names, or the lines of a text file.
+
+    The file is beside the filter file, or is one of `SHIPPED_CLASSES`.
 
     Raises
     ------
@@ -88,7 +95,9 @@ def parse_classes(value: Any, location: Location) -> tuple[str, ...]:
         If it is neither, the file cannot be read, a name is empty, or two are the same.
     """
     if isinstance(value, str):
-        names = read_text(file_beside(value, location)).splitlines()
+        is_shipped = value in SHIPPED_CLASSES and not (Path(location.file).parent / value).exists()
+        path = shipped_folder() / value if is_shipped else file_beside(value, location)
+        names = read_text(path).splitlines()
     elif isinstance(value, list):
         names = value
     else:

@@ -13,6 +13,7 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.toml_filters import Inputs, Names, ParsedFilters, parse_filters
 from cnnfx.formats.toml_schema import Location, Table, check_unique, describe, suggestion
 from cnnfx.nn.layers import ACTIVATIONS, COMBINATIONS, Activation, Combination, Conv, Layer, Pool
+from cnnfx.nn.shapes import Array
 from cnnfx.system.sizes import counted, shape_text
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ WINDOW_KEYS = ("stride", "dilation", "padding", "border")
 """The settings of the filters' positions."""
 SETTING_KEYS = (*WINDOW_KEYS, "combine", "activation", "slope", "local_response", "pool")
 """The settings of a layer."""
-TENSOR_KEYS = ("weights", "bias", "names", "groups", "dense", "size", "batch_norm")
+TENSOR_KEYS = ("weights", "bias", "names", "groups", "filters", "size", "dense", "flatten", "batch_norm")
 """The keys of a layer whose filters are tensors rather than `[[filter]]` tables."""
 LAYER_KEYS = ("filter", *SETTING_KEYS, *TENSOR_KEYS)
 """The keys of a layer's table."""
@@ -38,6 +39,10 @@ RESPONSE_KEYS = ("size", "alpha", "beta", "k")
 """The keys of a table of `local_response`."""
 BATCH_NORM_KEYS = ("weight", "bias", "running_mean", "running_var", "epsilon")
 """The keys of a table of `batch_norm`."""
+FLATTEN_AXES = {"chw": (0, 1, 2, 3), "hwc": (0, 3, 1, 2), "whc": (0, 3, 2, 1)}
+"""The orders in which dense filters read the values of maps, with the axes that bring weights to (K, C, H, W)."""
+ONLY_TENSORS = ("bias", "names", "groups", "filters", "size", "dense", "flatten")
+"""The keys of `TENSOR_KEYS` that need weights in the same table."""
 CLASSES = "classes"
 """The value of `names` that names the filters after the classes."""
 
@@ -102,13 +107,14 @@ def _parse_conv(table: Table, context: Context, reads_named: bool) -> tuple[Name
     if "weights" in table:
         filters = _parse_tensors(table, context)
     elif "filter" in table or not (reads_named or _has_steps(table)):
-        _refuse(table, ("bias", "names", "groups", "dense", "size"), "weights", "a layer with weights = …")
+        _refuse(table, ONLY_TENSORS, "weights", "a layer with weights = …")
         filters = parse_filters(table, context.inputs)
     elif "batch_norm" in table:
-        _refuse(table, ("bias", "groups", "dense", "size", *WINDOW_KEYS), "filters", "a layer with filters")
+        keys = tuple(key for key in ONLY_TENSORS if key != "names")
+        _refuse(table, (*keys, *WINDOW_KEYS), "filters", "a layer with filters")
         return _parse_batch_norm_alone(table, context)
     else:
-        _refuse(table, ("bias", "names", "groups", "dense", "size", *WINDOW_KEYS), "filters", "a layer with filters")
+        _refuse(table, (*ONLY_TENSORS, *WINDOW_KEYS), "filters", "a layer with filters")
         return context.inputs.names or (), None
     weights, bias = filters.weights, filters.bias
     if "batch_norm" in table:
@@ -158,14 +164,16 @@ def _parse_tensors(table: Table, context: Context) -> ParsedFilters:
         raise table.location.error("weights and [[filter]] are both given. Write one or the other.")
     tensors, value, location = context.tensors(), table.values["weights"], table.at("weights")
     shape = tensors.shape(value, location)
+    count = _whole_above_0(table, "filters") if "filters" in table else None
     if table.flag("dense"):
         _check_axes(shape, value, location, "(filters, inputs)")
-        rows, columns = _dense_size(table, context.inputs, shape[1])
-        weights = tensors.read(value, shape, location).reshape(shape[0], -1, rows, columns)
+        dense = tensors.read(value, (count, shape[1]), location)
+        weights = _unflattened(table, dense, _dense_size(table, context.inputs, shape[1]))
     else:
-        _refuse(table, ("size",), "dense filters", "a layer with dense = true")
+        _refuse(table, ("flatten",), "dense filters", "a layer with dense = true")
         _check_axes(shape, value, location, "(filters, channels, rows, columns)")
-        weights = tensors.read(value, (None, _channels(table, context.inputs), None, None), location)
+        size = _size(table) if "size" in table else (None, None)
+        weights = tensors.read(value, (count, _channels(table, context.inputs), *size), location)
     bias = np.zeros(len(weights), np.float32)
     if "bias" in table:
         bias = tensors.read(table.values["bias"], (len(weights),), table.at("bias"))
@@ -178,14 +186,27 @@ def _check_axes(shape: tuple[int, ...], value: Any, location: Location, needed: 
         raise location.error(f"{found} {shape}; {needed} is needed here.")
 
 
+def _size(table: Table) -> tuple[int, int]:
+    """Return the rows and columns at `size`, one number for both or two."""
+    value = table.values["size"]
+    sides = value if isinstance(value, list) and len(value) == 2 else [value, value]
+    if not all(type(side) is int and side > 0 for side in sides):
+        raise table.wrong_type("size", "a whole number from 1, or [rows, columns],")
+    return sides[0], sides[1]
+
+
+def _unflattened(table: Table, weights: Array, size: tuple[int, int]) -> Array:
+    """Return dense weights (K, inputs) as filters (K, C, rows, columns), from the order of inputs at `flatten`."""
+    axes = FLATTEN_AXES[table.choice("flatten", FLATTEN_AXES, "chw")]
+    shape = len(weights), weights.shape[1] // (size[0] * size[1]), *size
+    stored = weights.reshape([shape[axes.index(axis)] for axis in range(4)])
+    return np.ascontiguousarray(stored.transpose(axes))
+
+
 def _dense_size(table: Table, inputs: Inputs, features: int) -> tuple[int, int]:
     """Return rows and columns of the maps that dense filters read, from `size` or as a square."""
     if "size" in table:
-        value = table.values["size"]
-        sides = value if isinstance(value, list) and len(value) == 2 else [value, value]
-        if not all(type(side) is int and side > 0 for side in sides):
-            raise table.wrong_type("size", "a whole number from 1, or [rows, columns],")
-        rows, columns = sides
+        rows, columns = _size(table)
     elif inputs.channels is None:
         raise table.location.error("the number of input channels is not known here. Write size = [rows, columns].")
     else:
@@ -222,9 +243,13 @@ def _parse_groups(table: Table, context: Context, weights: Any) -> int:
 
 
 def _whole_groups(table: Table) -> int:
-    value = table.values.get("groups", 1)
+    return _whole_above_0(table, "groups", 'a whole number from 1, or "depthwise",') if "groups" in table else 1
+
+
+def _whole_above_0(table: Table, key: str, needed: str = "a whole number from 1") -> int:
+    value = table.values[key]
     if type(value) is not int or value < 1:
-        raise table.wrong_type("groups", 'a whole number from 1, or "depthwise",')
+        raise table.wrong_type(key, needed)
     return value
 
 
