@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnfx.errors import ArgumentError, CnnfxError, FileError, UsageError
     from cnnfx.formats import load_network
     from cnnfx.formats.kernel_text import parse_kernel
+    from cnnfx.formats.save import save_network
     from cnnfx.images import Image, load_image
     from cnnfx.nn.layers import Layer
     from cnnfx.nn.network import Network
@@ -44,6 +45,7 @@ __all__ = [
     "parse_kernel",
     "predict",
     "save_grid",
+    "save_network",
     "show_patterns",
     "train",
 ]
@@ -56,6 +58,7 @@ _MODULES = {
     "UsageError": "cnnfx.errors",
     "load_network": "cnnfx.formats",
     "parse_kernel": "cnnfx.formats.kernel_text",
+    "save_network": "cnnfx.formats.save",
     "Image": "cnnfx.images",
     "load_image": "cnnfx.images",
     "Layer": "cnnfx.nn.layers",

@@ -40,6 +40,7 @@ ADVICE = {
     "drawn_digits": Advice("Or train on digits that cnnfx draws itself, --data drawn."),
     "evidence_classes": Advice("Choose fewer with --top, or write arrays (.npz) instead.", usage=True),
     "evidence_method": Advice("The option is --method.", usage=True),
+    "fewer_layers": Advice("--layer names the last layer to write."),
     "fewer_filters": Advice("Choose some with --only, such as --only top:16.", usage=True),
     "folder_missing": Advice("Create it, or choose another with {option}."),
     "grid_size": Advice(
@@ -51,6 +52,7 @@ ADVICE = {
     "kernel": Advice(usage=True),
     "layer_number": Advice(usage=True),
     "learning_rate": Advice("The option is --lr."),
+    "network_format": Advice(usage=True),
     "output_is_input": Advice("Choose another output with -o.", usage=True),
     "output_path": Advice("Choose another output with {option}."),
     "page": Advice("The option is --page."),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
-    "show-patterns",
+    "show-patterns", "convert",
 )  # fmt: skip
 """The commands: `list-filters` is the function `list_filters` of the module `cnnfx.cli.list_filters`."""
 
@@ -200,6 +200,7 @@ def cnnfx(
       cnnfx train --epochs 3                   train filters on MNIST
       cnnfx predict seven.png                  classify an image
       cnnfx show-patterns model.npz            show what filters respond to
+      cnnfx convert model.npz model.onnx       write a network for other programs
     """
     if ctx.invoked_subcommand is None:
         print_lines(ctx.get_help())

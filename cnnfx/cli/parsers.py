@@ -304,7 +304,8 @@ def _named_network(ctx: typer.Context) -> Network:
 
     given = ctx.params
     # An option without its value, which is being completed, ends the parsing: the argument is still in `args`.
-    filters = ctx.args[:1] if ctx.info_name in ("show-filters", "show-patterns") else given.get("filters") or []
+    names_spec = ctx.info_name in ("show-filters", "show-patterns", "convert")
+    filters = ctx.args[:1] if names_spec else given.get("filters") or []
     kernels, layer = given.get("kernel") or [], given.get("layer")
     if not filters and not kernels:
         raise UsageError("no filters are named")

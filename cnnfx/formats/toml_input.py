@@ -16,7 +16,7 @@ from cnnfx.nn.layers import Conv, Layer
 from cnnfx.system.limits import MAX_CLASSES, check_limit
 from cnnfx.system.text import shown
 
-INPUT_KEYS = ("channels", "size", "fit", "resize", "resample", "scale", "mean", "std")
+INPUT_KEYS = ("channels", "size", "fit", "resize", "resample", "scale", "mean", "std", "background")
 """The keys of `[input]`."""
 FILE_CHANNELS = ("auto", "gray", "rgb", "bgr")
 """The kinds of channels in a file. Networks read "rgb": the weights of a "bgr" file are rearranged when it is read."""
@@ -35,7 +35,7 @@ def parse_input(values: Any, location: Location) -> tuple[Input, bool]:
     """
     table = Table(values, location, INPUT_KEYS)
     channels = table.choice("channels", FILE_CHANNELS, "auto")
-    settings: dict[str, Any] = {key: table.text(key) for key in ("fit", "resample") if key in table}
+    settings: dict[str, Any] = {key: table.text(key) for key in ("fit", "resample", "background") if key in table}
     if "size" in table:
         settings["size"] = _parse_size(table)
     if "resize" in table:

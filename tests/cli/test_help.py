@@ -28,7 +28,7 @@ PARAMETERS = [(name, parameter) for name, command in COMMANDS.items() for parame
 def test_the_commands_are_listed_in_their_order():
     assert list(COMMANDS) == [
         "list-filters", "show-filters", "apply", "animate", "explain", "train", "summary", "evaluate", "predict",
-        "show-patterns",
+        "show-patterns", "convert",
     ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ PRINTING = {
     "predict": "predict small.png -m m.npz",
     "evaluate": "evaluate m.npz --data mixed",
     "show-patterns": "show-patterns edges --data photos --method patches",
+    "convert": "convert edges - --format npz",
     "apply": "apply small.png -f edges -o -",
     "animate": "animate small.png -f edges --size 5 -o -",
     "train": "train --data classes --widths 2 --epochs 1 -o '{folder}/new.npz' --json",
