@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cnnfx.errors import FileError
+from cnnfx.formats.architectures import read_architecture
 from cnnfx.formats.filter_order import ORDERS, FiltersFirst, order_of, recognize_order
 from cnnfx.formats.reading import FilterTensor, LayerNeededError, Reading
 from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
-from cnnfx.formats.toml_file import parse_network
 from cnnfx.formats.toml_schema import Location
 from cnnfx.formats.toml_tensors import Tensors
-from cnnfx.formats.toml_text import read_toml
 from cnnfx.nn.graph import MAX_MATCHES
 from cnnfx.nn.layers import ALL_CHANNELS, Conv, Layer
 from cnnfx.nn.network import Network
@@ -87,12 +83,10 @@ def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Networ
     """
     found = filter_tensors(file, reading.order)
     if not any(tensor.name == reading.layer for tensor in found):
-        order = reading.order or _order_of_all(file)
-        ordered = FiltersFirst(file, order)
-        architecture = _architecture(path, ordered, reading)
-        if architecture is not None:
-            values, location = architecture
-            return parse_network(values, location, path.stem, Tensors(ordered, path.name), reading.layer)
+        ordered = FiltersFirst(file, reading.order or _order_of_all(file))
+        network = read_architecture(path, ordered, reading)
+        if network is not None:
+            return network
     return _one_layer(path, file, _chosen(path, file, found, reading.layer))
 
 
@@ -148,23 +142,6 @@ def _title(name: str, taken: set[str]) -> str:
         number += 1
         unique = f"{title} ({number})"
     return unique
-
-
-# Networks
-
-
-def _architecture(path: Path, file: TensorFile, reading: Reading) -> tuple[Mapping[str, Any], Location] | None:
-    """Return the tables of the layers of a network and the file that they stand in; None if they are not known."""
-    if reading.arch is not None:
-        arch = Path(reading.arch)
-        values = read_toml(arch)
-        if "tensors" in values:
-            raise FileError(f"{arch}: tensors: the weights are those of {path}. Remove this key.")
-        return values, Location(str(arch))
-    if find_spec("cnnfx.formats.architectures") is None:
-        return None
-    tables = import_module("cnnfx.formats.architectures").find_architecture(file)
-    return None if tables is None else (tables, Location(str(path)))
 
 
 # One tensor
