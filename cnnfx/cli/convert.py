@@ -20,7 +20,7 @@ Spec = Annotated[
     str,
     typer.Argument(
         metavar="SPEC",
-        help="A preset's name, a .toml file or a model (.npz).",
+        help=f"{options.NETWORK_FILES}.",
         show_default=False,
         autocompletion=parsers.complete_filters,
     ),
@@ -41,6 +41,8 @@ Layer = Annotated[
         autocompletion=parsers.complete_layers,
     ),
 ]
+Order = Annotated[options.OrderName | None, options.order()]
+ArchFile = Annotated[str | None, options.arch()]
 Format = Annotated[
     str | None,
     option("--format ENDING", "The format, such as onnx or toml, if the output's name has no ending.", options.OUTPUT),
@@ -51,6 +53,8 @@ def convert(
     spec: Spec,
     output: Output,
     layer: Layer = None,
+    order: Order = None,
+    arch: ArchFile = None,
     format: Format = None,
     as_json: options.JsonObject = False,
     quiet: options.Quiet = False,
@@ -64,23 +68,24 @@ def convert(
       cnnfx convert model.npz model.onnx
       cnnfx convert model.npz model.safetensors
       cnnfx convert sobel sobel.onnx
-      cnnfx convert squeezenet first.toml --layer conv1
+      cnnfx convert resnet.onnx first.toml --layer conv1
     """
-    from cnnfx.cli.conflicts import NamedFile, check_outputs, network_files
+    from cnnfx.cli.conflicts import NamedFile, arch_path, check_outputs, network_files
     from cnnfx.cli.console import print_json, print_message
-    from cnnfx.cli.networks import check_default_model
+    from cnnfx.cli.networks import load_named_network
     from cnnfx.errors import UsageError
-    from cnnfx.formats import load_network
+    from cnnfx.formats.reading import Reading
     from cnnfx.system.files import check_writable
 
     target = _target(output, format)
     if as_json and target.path is None:
         raise UsageError("--json and the network cannot both go to standard output. Give the name of a file.")
-    check_outputs([NamedFile("OUTPUT", target.name)], network_files("SPEC", spec))
+    check_outputs(
+        [NamedFile("OUTPUT", target.name)], network_files("SPEC", spec), network_files("--arch", arch_path(arch))
+    )
     if target.path is not None:
         check_writable(target.path)
-    check_default_model(spec)
-    network = load_network(spec)
+    network = load_named_network(spec, Reading(layer, order, arch))
     if layer is not None:
         network = _up_to(network, layer)
     _write(network, target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from cnnfx.errors import FileError
@@ -126,7 +125,7 @@ def _read_filter_file(path: Path) -> Network:
 
 
 def _read_model(path: Path) -> Network:
+    from cnnfx.formats.model import named_after_file
     from cnnfx.formats.model_npz import load_model  # only for a model
 
-    network = load_model(path)
-    return replace(network, name=path.stem) if network.name == Network.name else network
+    return named_after_file(load_model(path), path)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnfx.errors import CnnfxError
+from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.formats.json_text import parse_json
 from cnnfx.formats.tensor_file import TensorError, TensorFile
 from cnnfx.nn.classifier import Dense
@@ -30,9 +31,11 @@ from cnnfx.system.limits import (
     MAX_CHANNELS,
     MAX_CLASSES,
     MAX_LAYERS,
+    MAX_META_BYTES,
     MAX_NAME_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     check_limit,
+    limit_text,
     number_text,
 )
 from cnnfx.system.sizes import shape_text
@@ -43,6 +46,8 @@ FORMAT = 3
 
 In version 3, layers may have names and read others, and `meta` has "preprocessing", the input of the network. Before,
 it has "mean" and "std" instead, in version 1 "deviation" for "std", and no word on how images are fitted."""
+DESCRIPTION_KEY = "cnnfx"
+"""The key of the description in the metadata of files of other formats."""
 FORMAT_WITH_INPUT = 3
 """The first version that records how images are fitted to the network."""
 NETWORK_KEYS = ("format", "layers", "classes", "name", "description", "source", "preprocessing")
@@ -53,6 +58,8 @@ EMPTY_LAYER: dict[str, Any] = {"kind": "maps", "filters": [], "combine": [], "ac
 """The description of a layer that does nothing, to check what the layers read before their arrays are read."""
 MAX_REASON_CHARACTERS = 300
 """The most characters of the reason why `meta` does not describe a network, which may repeat names of the file."""
+CHARACTER_BYTES = 4
+"""The bytes of a character of the description in a model file."""
 META_ERRORS = (
     KeyError,
     TypeError,
@@ -66,8 +73,22 @@ META_ERRORS = (
 """The errors raised if `meta` lacks a key or has a value of the wrong type; ArgumentError is a ValueError."""
 
 
+def description_text(network: Network) -> str:
+    """Return the description of a network as JSON text; `read_network` reads it.
+
+    Raises
+    ------
+    ArgumentError
+        If it is too long to be read again.
+    """
+    text = json.dumps(describe_network(network))
+    if len(text) * CHARACTER_BYTES > MAX_META_BYTES:
+        raise ArgumentError(limit_text("bytes in its description", len(text) * CHARACTER_BYTES, MAX_META_BYTES))
+    return text
+
+
 def describe_network(network: Network) -> dict[str, Any]:
-    """Return the description of a network as data that JSON can hold; `read_network` reads it."""
+    """Return the description of a network as data that JSON can hold."""
     layers = [layer.to_dict() for layer in network.layers]
     if network.head is not None:
         layers.append({"kind": "dense", "input": list(network.head.shape)})
@@ -78,9 +99,20 @@ def describe_network(network: Network) -> dict[str, Any]:
 
 
 def network_arrays(network: Network) -> dict[str, Array]:
-    """Return the weights and biases of a bound network by name, float32, and those before training if it has them."""
+    """Return the weights and biases of a bound network by name, float32, and those before training if it has them.
+
+    Raises
+    ------
+    ArgumentError
+        If an array is too large to be read again.
+    """
     arrays = parameters(network, "layers")
-    return arrays if network.start is None else arrays | parameters(network.start, "start.layers")
+    if network.start is not None:
+        arrays |= parameters(network.start, "start.layers")
+    for name, array in arrays.items():
+        if array.nbytes > MAX_ARRAY_BYTES:
+            raise ArgumentError(limit_text(f"bytes in the array {name}", array.nbytes, MAX_ARRAY_BYTES))
+    return arrays
 
 
 def parameters(network: Network, prefix: str) -> dict[str, Array]:
@@ -102,7 +134,7 @@ def read_network(file: TensorFile, text: str) -> Network:
     ----------
     file : TensorFile
     text : str
-        The JSON text of `describe_network`.
+        The JSON text of `description_text`.
 
     Raises
     ------
@@ -118,6 +150,11 @@ def read_network(file: TensorFile, text: str) -> Network:
         raise TensorError(
             f"its meta does not describe a network: {what}. The file is damaged, or not a model"
         ) from error
+
+
+def named_after_file(network: Network, path: Path) -> Network:
+    """Return a network with the name of its file if it has none of its own."""
+    return replace(network, name=path.stem) if network.name == Network.name else network
 
 
 def _parse_meta(text: str) -> dict[str, Any]:

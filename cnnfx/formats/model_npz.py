@@ -10,7 +10,6 @@ Files are not trusted: shapes and sizes are checked before memory is allocated, 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from typing import IO
 import numpy as np
 
 from cnnfx.errors import FileError
-from cnnfx.formats.model import describe_network, network_arrays, parameters, read_network
+from cnnfx.formats.model import description_text, network_arrays, parameters, read_network
 from cnnfx.formats.tensor_file import NpzTensorFile, TensorError
 from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
@@ -50,7 +49,7 @@ def save_model(path: str | os.PathLike[str], network: Network, training: Mapping
 
 def write_model(file: IO[bytes], network: Network, training: Mapping[str, Array] | None = None) -> None:
     """Write a network to an open binary file; see `save_model`."""
-    arrays = {"meta": np.array(json.dumps(describe_network(network))), **network_arrays(network)}
+    arrays = {"meta": np.array(description_text(network)), **network_arrays(network)}
     save_npz(file, arrays | {f"training.{name}": array for name, array in (training or {}).items()})
 
 

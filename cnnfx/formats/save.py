@@ -10,6 +10,7 @@ from typing import IO
 
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.model_npz import write_model
+from cnnfx.formats.safetensors_writer import write_safetensors
 from cnnfx.formats.toml_writer import write_toml
 from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
 from cnnfx.nn.layers import ALL_CHANNELS
@@ -18,6 +19,7 @@ from cnnfx.system.files import atomic_write
 
 WRITERS: dict[str, Callable[[IO[bytes], Network], None]] = {
     "npz": write_model,
+    "safetensors": write_safetensors,
     "toml": write_toml,
 }
 """The function that writes each format to an open binary file, by the ending of such files."""

@@ -12,6 +12,7 @@ import numpy as np
 from cnnfx.errors import FileError
 from cnnfx.formats.architectures import read_architecture
 from cnnfx.formats.filter_order import ORDERS, FiltersFirst, order_of, recognize_order
+from cnnfx.formats.model import DESCRIPTION_KEY, named_after_file, read_network
 from cnnfx.formats.reading import FilterTensor, LayerNeededError, Reading
 from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
 from cnnfx.formats.toml_schema import Location
@@ -65,7 +66,7 @@ def read_weights(path: Path, kind: str, reading: Reading) -> Network:
 def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Network:
     """Return the network of an open file of tensors.
 
-    It has the layers of `reading.arch`, or those of a known architecture that the names and shapes of the tensors show.
+    A file that cnnfx wrote has a description of the network. Of others, it has the layers of `reading.arch`, or those of a known architecture that the names and shapes of the tensors show.
     Otherwise, and if `reading.layer` is the whole name of a tensor, it is one layer: the filters of the tensor that
     `reading.layer` names, with the bias beside it, but without what follows it in its network.
 
@@ -81,6 +82,8 @@ def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Networ
     TensorError
         If the content of the file is malformed.
     """
+    if DESCRIPTION_KEY in file.metadata and reading.arch is None:
+        return named_after_file(read_network(file, file.metadata[DESCRIPTION_KEY]), path)
     found = filter_tensors(file, reading.order)
     if not any(tensor.name == reading.layer for tensor in found):
         ordered = FiltersFirst(file, reading.order or _order_of_all(file))
