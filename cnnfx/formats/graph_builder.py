@@ -198,12 +198,12 @@ class GraphBuilder:
             if any(part.shape not in ((), (1,), (channels,)) for part in pair):
                 raise ArgumentError(f"factors and offsets do not fit {channels} channels")
             added = Affine(*(np.broadcast_to(part, (channels,)) for part in pair))
-            if isinstance(value.operation, Affine):
-                added, value, name = value.operation.then(added), value.sources[0], name or value.name
         if not all(np.isfinite(part).all() for part in added):
             raise ArgumentError("a factor or an offset is not finite")
         if added.is_constant(1, 0):
             return value
+        if isinstance(value.operation, Affine) and value.operation.then(added).is_constant(1, 0):
+            return value.sources[0]
         return self._add("scale", added, (value,), name)
 
     def pad(self, value: Value, pads: Pads, border: Border = "constant", *, name: str = "") -> Value:
@@ -286,16 +286,16 @@ class GraphBuilder:
         """
         values = _needed(outputs)
         uses = Counter([source for value in values for source in value.sources] + list(outputs))
-        normalization = None
+        normalization: Affine | None = None
         groups: dict[Value, _Group | None] = {self.image: None}
         layers: list[_Group] = []
         for value in values:
             below = value.sources[0]
             alone = len(value.sources) == 1 and uses[below] == 1
-            if alone and below is self.image and value not in outputs and _normalization(value.operation):
-                normalization, groups[value] = value.operation, None
-                continue
             group = groups[below]
+            if alone and group is None and value not in outputs and _can_normalize(value.operation):
+                normalization, groups[value] = _then(normalization, value.operation), None
+                continue
             merged = _merged(group.layer, value.operation) if alone and group is not None else None
             if merged is None:
                 layer = _as_layer(value.operation, value.shape[0])
@@ -398,8 +398,13 @@ def _merged(layer: Layer, operation: Layer | Affine | Padding | None) -> Layer |
     return None
 
 
-def _normalization(operation: Layer | Affine | Padding | None) -> bool:
+def _can_normalize(operation: Layer | Affine | Padding | None) -> bool:
+    """Return whether an operation on the image can be the normalization of the input, whose `std` is positive."""
     return isinstance(operation, Affine) and bool((operation.factor > 0).all())
+
+
+def _then(first: Affine | None, second: Any) -> Affine:
+    return first.then(second) if first is not None else second
 
 
 def _normalized_input(given: Input, affine: Any) -> Input:
