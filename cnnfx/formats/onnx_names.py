@@ -38,7 +38,7 @@ def layer_name(node: Any, weights: str = "") -> str:
         if entry.key == _SCOPES:
             modules = [name for name in re.findall(r"'([^']*)'", entry.value)[:-1] if name]
             if modules:
-                return modules[-1]
+                return str(modules[-1])
     if node.name.startswith("/"):  # PyTorch before 2.5: /layer1/layer1.0/conv1/Conv
         return _module(node.name[1:].split("/"))
     names: list[str] = [node.name, *node.output[:1]]
