@@ -123,14 +123,7 @@ def _target(output: str, format: str | None) -> Target:
 def _up_to(network: Network, layer: str) -> Network:
     """Return the network of the layers that a layer needs, with this layer as the last."""
     part = network.upto(network.layer_number(layer))
-    classes = () if part.head else part.classes
-    return replace(_needed(part), head=None, classes=classes, start=part.start and _needed(part.start))
-
-
-def _needed(network: Network) -> Network:
-    """Return a network without the layers that the last one does not need."""
-    layers = tuple(layer for number, layer in enumerate(network.layers, 1) if number in network.needed)
-    return replace(network, layers=layers)
+    return replace(part.only_needed(), head=None, classes=() if part.head else part.classes)
 
 
 def _write(network: Network, target: Target) -> None:
@@ -176,8 +169,8 @@ def _described(network: Network, target: Target) -> dict[str, object]:
 
 def _parameters(network: Network) -> int:
     """Return the number of weights and biases of a network on the images that it is written for."""
-    from cnnfx.formats.save import bound_to_input
+    from cnnfx.formats.image_channels import bound_to_image
 
-    bound = bound_to_input(network)
+    bound = bound_to_image(network)
     parts = [*(layer.conv for layer in bound.layers), bound.head]
     return sum(part.weights.size + part.bias.size for part in parts if part is not None)

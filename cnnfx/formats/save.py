@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from cnnfx.errors import ArgumentError
+from cnnfx.formats.image_channels import bound_to_image
 from cnnfx.formats.model_npz import write_model
+from cnnfx.formats.onnx_writer import write_onnx
 from cnnfx.formats.safetensors_writer import write_safetensors
 from cnnfx.formats.toml_writer import write_toml
-from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
-from cnnfx.nn.layers import ALL_CHANNELS
 from cnnfx.nn.network import Network
 from cnnfx.system.files import atomic_write
 
 WRITERS: dict[str, Callable[[IO[bytes], Network], None]] = {
     "npz": write_model,
     "safetensors": write_safetensors,
+    "onnx": write_onnx,
     "toml": write_toml,
 }
 """The function that writes each format to an open binary file, by the ending of such files."""
-UNBOUND = ("toml",)
-"""The formats in which filters can read channels by name, or each channel of an image."""
+UNBOUND = ("onnx", "toml")
+"""The formats whose writers take networks whose filters read channels by name, or any number of them."""
 
 
 def save_network(network: Network, path: str | os.PathLike[str]) -> None:
@@ -77,31 +77,4 @@ def write_network(file: IO[bytes], network: Network, format: str) -> None:
     ArgumentError
         If the format cannot hold the network.
     """
-    WRITERS[format](file, network if format in UNBOUND else bound_to_input(network))
-
-
-def bound_to_input(network: Network) -> Network:
-    """Return a network for images with the channels that it reads, with weights `(K, C, kh, kw)` in every layer.
-
-    Raises
-    ------
-    ArgumentError
-        If its filters read channels by names that images do not have.
-    """
-    bound = network.bind(input_names(network))
-    return replace(bound, start=bound.start and bound.start.bind(input_names(network)))
-
-
-def input_names(network: Network) -> tuple[str, ...]:
-    """Return the names of the channels of the images that a network reads: gray, or red, green and blue; or numbers."""
-    normalized = max(len(network.input.mean), len(network.input.std))
-    count = network.in_channels or (normalized if normalized > 1 else None)
-    named = network.reads_names - {ALL_CHANNELS}
-    if count is None and named and all(name.isdecimal() for name in named):  # channels of arrays
-        count = 1 + max(map(int, named))
-    if count is None:
-        count = len(RGB_NAMES) if network.color_mode == "rgb" else 1
-    known = {len(names): names for names in (GRAY_NAMES, RGB_NAMES)}
-    if count in known and not any(name.isdecimal() for name in named):
-        return known[count]
-    return tuple(map(str, range(count)))
+    WRITERS[format](file, network if format in UNBOUND else bound_to_image(network))

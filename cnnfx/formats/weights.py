@@ -66,9 +66,10 @@ def read_weights(path: Path, kind: str, reading: Reading) -> Network:
 def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Network:
     """Return the network of an open file of tensors.
 
-    A file that cnnfx wrote has a description of the network. Of others, it has the layers of `reading.arch`, or those of a known architecture that the names and shapes of the tensors show.
-    Otherwise, and if `reading.layer` is the whole name of a tensor, it is one layer: the filters of the tensor that
-    `reading.layer` names, with the bias beside it, but without what follows it in its network.
+    A file that cnnfx wrote has a description of the network. Others are read with the layers of `reading.arch`, or
+    those of a known architecture that the names and shapes of the tensors show. Otherwise, and if `reading.layer` is
+    the whole name of a tensor, it is one layer: the filters of the tensor that `reading.layer` names, with the bias
+    beside it, but without what follows it in its network.
 
     Raises
     ------

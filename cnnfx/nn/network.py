@@ -285,6 +285,11 @@ class Network:
         start = self.start and self.start.upto(number)
         return replace(self, layers=self.layers[:number], head=None, classes=(), start=start)
 
+    def only_needed(self) -> Network:
+        """Return this network without the layers that the last one does not need."""
+        layers = tuple(layer for number, layer in enumerate(self.layers, 1) if number in self.needed)
+        return replace(self, layers=layers, start=self.start and self.start.only_needed())
+
     def check_layer(self, number: int) -> None:
         """Check that there is a layer `number`; 1 is the first.
 
