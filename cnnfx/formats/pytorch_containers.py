@@ -119,9 +119,9 @@ def _stored_part(
         raise TensorError(f"the archive has no member {shown(name)}")
     if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
         raise TensorError(f"the member {shown(name)} of the archive is compressed, as torch.save never does")
-    file.seek(member.header_offset)
+    file.seek(max(member.header_offset, 0))  # damaged directories have negative ones
     header = file.read(_LOCAL_HEADER.size)
-    if len(header) == _LOCAL_HEADER.size:
+    if len(header) == _LOCAL_HEADER.size and member.header_offset >= 0:
         signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
         start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
         if signature == b"PK\3\4" and start + member.file_size <= directory_start:
@@ -131,7 +131,7 @@ def _stored_part(
 
 def _read_stream(file: IO[bytes], file_size: int) -> Contents:
     file.seek(0)
-    data = file.read(MAX_PICKLE_BYTES)
+    data = file.read(min(file_size, MAX_PICKLE_BYTES))
     storages: dict[str, Storage] = {}
 
     def load_and_record(identifier: object) -> object:
