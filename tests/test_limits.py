@@ -148,6 +148,14 @@ def many_arrays(folder: Path) -> Network:
     return load_network(folder / "a.h5")
 
 
+def messages(folder: Path) -> object:
+    """Load an ONNX file with many empty nodes in its graph, of two bytes each."""
+    pytest.importorskip("onnx")
+    length = struct.pack("3B", 1_000_000 & 0x7F | 0x80, 1_000_000 >> 7 & 0x7F | 0x80, 1_000_000 >> 14)
+    (folder / "a.onnx").write_bytes(b"\x08\x08\x3a" + length + b"\x0a\x00" * 500_000)
+    return load_network(folder / "a.onnx")
+
+
 PNG_HEADER = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 14_000, 14_000, 16, 6, 0, 0, 0))
 IDX_IMAGES = struct.pack(">HBB3I", 0, 8, 3, 3, 1, 1) + bytes(3)
 IDX_LABELS = struct.pack(">HBBI3h", 0, 0x0B, 1, 3, 0, 1, 10_001)
@@ -180,6 +188,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_TENSOR_BYTES": tensors,
     "MAX_PICKLE_BYTES": stored_pickle(bytes((1 << 24) + 1)),
     "MAX_PICKLE_OPERATIONS": stored_pickle(b"\x80\2" + b"N" * 2_000_000),
+    "MAX_MESSAGE_FIELDS": messages,
     "MAX_MEMBERS": members,
     "MAX_DIRECTORY_BYTES": directory,
     "MAX_HEADER_BYTES": model("meta", b"\x93NUMPY\1\0" + struct.pack("<H", 10_001)),

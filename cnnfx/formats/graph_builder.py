@@ -252,8 +252,10 @@ class GraphBuilder:
         return self._add(kind, Layer(join=kind), tuple(values), name)
 
     def _add(self, kind: str, operation: Layer | Affine | Padding, sources: tuple[Value, ...], name: str) -> Value:
-        layer = _as_layer(operation, sources[0].shape[0])
-        value = Value(kind, operation, sources, _output_shape(layer, [each.shape for each in sources]), name)
+        shape = sources[0].shape
+        if not isinstance(operation, Affine):
+            shape = _output_shape(_as_layer(operation, shape[0]), [each.shape for each in sources])
+        value = Value(kind, operation, sources, shape, name)
         if value.shape[0] > MAX_CHANNELS:
             raise ArgumentError(limit_text("channels", value.shape[0], MAX_CHANNELS))
         return value
@@ -296,15 +298,15 @@ class GraphBuilder:
             if alone and group is None and value not in outputs and _can_normalize(value.operation):
                 normalization, groups[value] = _then(normalization, value.operation), None
                 continue
-            merged = _merged(group.layer, value.operation) if alone and group is not None else None
-            if merged is None:
-                layer = _as_layer(value.operation, value.shape[0])
+            try:
+                merged = _merged(group.layer, value.operation) if alone and group is not None else None
+                layer = merged or _as_layer(value.operation, value.shape[0])
+            except ArgumentError as error:
+                raise error.prefixed(value.name or value.kind) from error
+            if merged is None or group is None:
                 group = _Group(layer, value, [groups[source] for source in value.sources])
                 layers.append(group)
-            else:
-                assert group is not None
-                group.layer = merged
-            groups[value] = group
+            group.layer, groups[value] = layer, group
         _check_totals(layers)
         _, height, width = self.image.shape
         given = Input(channels_name(self.image.shape[0]), None if height is None or width is None else (height, width))

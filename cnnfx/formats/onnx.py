@@ -34,8 +34,8 @@ OLDEST_VERSION = 7
 """The oldest version of the set of operators that is read: from it on, operators broadcast as NumPy does."""
 OWN_DOMAINS = ("", "ai.onnx")
 """The names of ONNX's own set of operators."""
-QUANTIZED = ("Quantize", "QLinear", "ConvInteger", "MatMulInteger", "QGemm", "QAttention")
-"""Parts of the names of operators of quantized networks."""
+QUANTIZED = ("quantize", "qlinear", "integer", "qgemm", "qattention")
+"""Parts of the names of operators of quantized networks, in lower case."""
 IMAGE_CHANNELS = (1, 3, 4)
 """The numbers of channels by which the last axis of an input is recognized as that of the channels."""
 UINT8 = 2
@@ -195,7 +195,7 @@ OPERATOR = "the operator "
 def _computed(node: Node) -> Tensor | Refused:
     """Return the first result of a node."""
     title = _title(node.message)
-    if any(part in node.operator for part in QUANTIZED):
+    if any(part in node.operator.lower() for part in QUANTIZED):
         return Refused(f"{title} is for quantized networks, which are not supported. Export it before quantization")
     constants = [tensor for tensor in node.inputs if isinstance(tensor, Constant)]
     maps = [tensor for tensor in node.inputs if isinstance(tensor, Maps)]

@@ -256,7 +256,9 @@ class TensorReader:
             offset, length = (int(entries.get(key, "0") or "0") for key in ("offset", "length"))
         except ValueError:
             raise TensorError(f"the tensor {name} has a place in a file that is no number") from None
-        if offset < 0 or length not in (0, size):
+        if offset < 0:
+            raise TensorError(f"the tensor {name} has a place in a file that is not possible")
+        if length not in (0, size):
             raise TensorError(f"the tensor {name} has {number_text(length)} bytes in a file where {size:,} are needed")
         beside = external_path(self.path, entries.get("location", ""))
         with open(beside, "rb") as file:

@@ -70,7 +70,7 @@ MAX_ARRAY_BYTES = 1 << 28
 """The most bytes of an array of a network in a model file."""
 MAX_META_BYTES = 4_000_000
 """The most bytes of the JSON text in a model file."""
-MAX_MESSAGE_FIELDS = 1_000_000
+MAX_MESSAGE_FIELDS = 500_000
 """The most fields of all messages in an ONNX file together, those inside other messages included."""
 MAX_MEMBERS = 10_000
 """The most arrays of a `.npz` file, or members of another zip file."""

@@ -149,6 +149,13 @@ def test_the_pieces_of_hard_swish_become_one_activation() -> None:
         assert (layer.name, layer.activation.kind) == ("conv1", "hard_swish")
 
 
+def test_a_weight_that_becomes_too_large_is_an_error_with_the_name_of_the_layer() -> None:
+    graph = builder()
+    maps = graph.affine(graph.conv(graph.image, normal(4, 3, 3, 3)), 1e300, name="bn1")
+    with pytest.raises(ArgumentError, match="bn1: the normalized filters have weights or biases that are not finite"):
+        graph.network([maps], name="net")
+
+
 def test_operations_that_no_output_needs_are_left_out() -> None:
     graph = builder()
     maps = graph.conv(graph.image, normal(4, 3, 3, 3), name="conv1")
