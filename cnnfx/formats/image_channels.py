@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
+from cnnfx.nn.input import channels_name
 from cnnfx.nn.layers import ALL_CHANNELS
 from cnnfx.nn.network import Network
 
@@ -18,7 +19,11 @@ def bound_to_image(network: Network) -> Network:
         If its filters read channels by names that images do not have.
     """
     names = image_channels(network)
-    return replace(network.bind(names), start=network.start and network.start.bind(names))
+    network_input = network.input
+    if network.in_channels is None:
+        network_input = replace(network_input, channels=channels_name(len(names)))
+    start = network.start and network.start.bind(names)
+    return replace(network.bind(names), input=network_input, start=start)
 
 
 def image_channels(network: Network) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.graph_builder import GraphBuilder, Value
+from cnnfx.formats.model import DESCRIPTION_KEY, named_after_file
 from cnnfx.formats.onnx_constants import fold
 from cnnfx.formats.onnx_maps import NCHW, NHWC, Maps
 from cnnfx.formats.onnx_names import layer_name
@@ -28,8 +29,6 @@ from cnnfx.system.text import printable, shortened
 
 __all__ = ["external_files", "read_onnx"]
 
-DESCRIPTION = "cnnfx"
-"""The entry of a file's metadata with the description of a network that cnnfx has written."""
 OLDEST_VERSION = 7
 """The oldest version of the set of operators that is read: from it on, operators broadcast as NumPy does."""
 OWN_DOMAINS = ("", "ai.onnx")
@@ -63,16 +62,18 @@ def read_onnx(path: Path, reading: Reading) -> Network:
     """
     try:
         with OnnxWeights(path) as file:
-            if DESCRIPTION in file.metadata:
-                from cnnfx.formats.model import read_network  # only for files of cnnfx
+            network = None
+            if DESCRIPTION_KEY in file.metadata:
+                from cnnfx.formats.onnx_writer import written_network  # only for files of cnnfx
 
-                network = read_network(file, file.metadata[DESCRIPTION])
-            else:
+                network = written_network(file.model, file)
+            if network is None:
                 network = _read_graph(path, file.model, file.reader, reading)
     except OSError as error:
         raise FileError(f"{path}: the file cannot be read: {error.strerror or error}.") from error
     except (TensorError, ArgumentError) as error:
         raise FileError(f"{path}: {str(error).removesuffix('.')}.") from error
+    network = named_after_file(network, path)
     if reading.arch is None:
         return network
     from cnnfx.formats.architectures import with_arch  # few networks have it

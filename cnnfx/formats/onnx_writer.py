@@ -11,11 +11,12 @@ import json
 from dataclasses import replace
 from typing import IO, Any
 
-from cnnfx.errors import ArgumentError
+from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.formats.extras import import_library
-from cnnfx.formats.image_channels import image_channels
-from cnnfx.formats.model import DESCRIPTION_KEY, description_text
-from cnnfx.formats.onnx_nodes import Nodes, add_layer, add_normalization
+from cnnfx.formats.image_channels import bound_to_image, image_channels
+from cnnfx.formats.model import DESCRIPTION_KEY, description_text, read_network
+from cnnfx.formats.onnx_layers import Nodes, add_layer, add_normalization
+from cnnfx.formats.tensor_file import TensorError, TensorFile
 from cnnfx.nn.classifier import Dense
 from cnnfx.nn.layers import Shape
 from cnnfx.nn.network import Network
@@ -50,7 +51,7 @@ def onnx_model(network: Network) -> Any:
     """Return the model (`onnx.ModelProto`) of a network; see `write_onnx`."""
     onnx = import_library("onnx", "writing an ONNX file")
     channels = image_channels(network)
-    bound = replace(network.bind(channels), start=None).only_needed()
+    bound = replace(bound_to_image(network), start=None).only_needed()
     _check_size(bound)
     nodes = Nodes(onnx, (IMAGE, SCORES, PROBABILITIES))
     shape = _image_shape(bound, len(channels))
@@ -73,6 +74,29 @@ def onnx_model(network: Network) -> Any:
     metadata = {key: json.dumps(list(value), ensure_ascii=False) for key, value in names.items()}
     onnx.helper.set_model_props(model, {DESCRIPTION_KEY: description_text(bound), **metadata})
     return model
+
+
+def written_network(model: Any, file: TensorFile) -> Network | None:
+    """Return the network that `write_onnx` wrote, as it was, with names, classes and input.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    file : TensorFile
+        Its tensors and metadata.
+
+    Returns
+    -------
+    Network, or None if the description is missing or damaged, or the graph is not the one that is written for it: other
+    programs change graphs, but keep the metadata.
+    """
+    try:
+        network = read_network(file, file.metadata[DESCRIPTION_KEY])
+        graph = onnx_model(network).graph
+    except (KeyError, TensorError, CnnfxError):
+        return None
+    parts = ("node", "initializer", "input", "output")
+    return network if all(getattr(graph, part) == getattr(model.graph, part) for part in parts) else None
 
 
 def _check_size(network: Network) -> None:
