@@ -298,16 +298,23 @@ def _named_network(ctx: typer.Context) -> Network:
     CnnfxError
         If they cannot be understood, or none are named.
     """
-    from cnnfx.cli.networks import ALL_LAYERS, build_network
-    from cnnfx.errors import UsageError
-    from cnnfx.formats.reading import Reading
+    from functools import partial
 
-    given = ctx.params
+    from cnnfx.errors import UsageError
+    from cnnfx.formats import load_network
+    from cnnfx.formats.kernel_text import parse_kernel
+    from cnnfx.nn.concat import concat
+
+    given, wanted = ctx.params, ctx.params.get("layer")
     # An option without its value, which is being completed, ends the parsing: the argument is still in `args`.
     names_spec = ctx.info_name in ("show-filters", "show-patterns", "convert")
     filters = ctx.args[:1] if names_spec else given.get("filters") or []
-    kernels, layer = given.get("kernel") or [], given.get("layer")
+    kernels = given.get("kernel") or []
     if not filters and not kernels:
         raise UsageError("no filters are named")
-    reading = Reading(None if layer == ALL_LAYERS else layer, given.get("order"), given.get("arch"))
-    return build_network(filters, kernels, given.get("then") or [], reading=reading)
+    layer = None if wanted == "all" else wanted
+    load = partial(load_network, layer=layer, order=given.get("order"), arch=given.get("arch"))
+    network = concat([*map(load, filters), *map(parse_kernel, kernels)])
+    for spec in given.get("then") or []:
+        network = network.then(load(spec))
+    return network

@@ -189,7 +189,9 @@ def test_layers_without_filters_are_left_out_of_all():
         ("fire2", "layer fire2 of little has no filters: it joins fire2/expand1x1 and fire2/expand3x3. "
          "Choose fire2/expand1x1 or fire2/expand3x3 with --layer."),
         ("classes", "layer classes of little has no filters: it pools scores. Choose scores with --layer."),
-        ("fire2/expand", "There is no layer 'fire2/expand': little has 7 layers. Did you mean \"fire2/expand3x3\"?"),
+        ("fire2/expand", "'fire2/expand' is part of the names of 2 layers of little: fire2/expand1x1, fire2/expand3x3. "
+         "Write more of the name."),
+        ("fire3", "There is no layer 'fire3': little has 7 layers. Did you mean \"fire2\"?"),
     ],
 )  # fmt: skip
 def test_a_layer_without_filters_cannot_be_shown(layer, message):
