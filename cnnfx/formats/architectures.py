@@ -73,7 +73,7 @@ def read_architecture(path: Path, file: TensorFile, reading: Reading) -> Network
         if known is None:
             return None
         values = {**known, **given}
-    return parse_network(values, location, _network_name(path), Tensors(file, path.name), reading.layer)
+    return parse_network(values, location, network_name(path), Tensors(file, path.name), reading.layer)
 
 
 def with_arch(network: Network, arch: str | os.PathLike[str]) -> Network:
@@ -127,7 +127,7 @@ def _read_arch(path: str | os.PathLike[str]) -> tuple[Tables, Location]:
     return values, location
 
 
-def _network_name(path: Path) -> str:
+def network_name(path: Path) -> str:
     """Return the name of a file without its ending, as far as it can be the name of a network."""
     name = "".join("_" if sign in "/\\:*" or not sign.isprintable() else sign for sign in path.stem)
     return name[:MAX_NAME_CHARACTERS].strip() or Network.name

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cnnfx.errors import FileError
-from cnnfx.formats.architectures import read_architecture
+from cnnfx.formats.architectures import network_name, read_architecture
 from cnnfx.formats.filter_order import ORDERS, FiltersFirst, order_of, recognize_order
 from cnnfx.formats.model import DESCRIPTION_KEY, named_after_file, read_network
 from cnnfx.formats.reading import FilterTensor, LayerNeededError, Reading
-from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
+from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo, open_tensor_file
+from cnnfx.formats.toml_file import RESERVED_NAMES
 from cnnfx.formats.toml_schema import Location
 from cnnfx.formats.toml_tensors import Tensors
 from cnnfx.nn.graph import MAX_MATCHES
 from cnnfx.nn.layers import ALL_CHANNELS, Conv, Layer
 from cnnfx.nn.network import Network
-from cnnfx.system.limits import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIDE, check_limit
+from cnnfx.system.limits import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIDE, MAX_NAME_CHARACTERS, check_limit
 from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean, first_names, matching_names
-from cnnfx.system.text import printable, shortened
+from cnnfx.system.text import printable, shorten_words, shortened
 
 FILTER_AXES = 4
 """The axes of a tensor of filters."""
@@ -85,26 +87,19 @@ def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Networ
     """
     if DESCRIPTION_KEY in file.metadata and reading.arch is None:
         return named_after_file(read_network(file, file.metadata[DESCRIPTION_KEY]), path)
-    found = filter_tensors(file, reading.order)
+    infos = _numeric_infos(file)
+    shapes = [info.shape for info in infos.values() if len(info.shape) == FILTER_AXES]
+    order = reading.order or file.order or recognize_order(shapes)
+    found = _filter_tensors(infos, order, file.holds_arrays and not shapes)
     if not any(tensor.name == reading.layer for tensor in found):
-        ordered = FiltersFirst(file, reading.order or _order_of_all(file))
-        network = read_architecture(path, ordered, reading)
+        network = read_architecture(path, FiltersFirst(file, order), reading)
         if network is not None:
             return network
     return _one_layer(path, file, _chosen(path, file, found, reading.layer))
 
 
-def filter_tensors(file: TensorFile, order: str | None = None) -> list[FilterTensor]:
-    """Return the tensors of a file that can be filters, in its order: those of numbers with four axes.
-
-    If a file of arrays has none, those with two or three axes are kernels.
-
-    Parameters
-    ----------
-    file : TensorFile
-    order : str, optional
-        The order of the axes, a key of `ORDERS`. By default that of the file, or else the one that the shapes show.
-    """
+def _numeric_infos(file: TensorFile) -> dict[str, TensorInfo]:
+    """Return the shape and the type of each tensor of numbers that is not empty."""
     infos = {}
     for name in file.names:
         try:
@@ -113,38 +108,38 @@ def filter_tensors(file: TensorFile, order: str | None = None) -> list[FilterTen
             continue
         if info.has_numbers and min(info.shape, default=0) > 0:
             infos[name] = info
-    shapes = [info.shape for info in infos.values() if len(info.shape) == FILTER_AXES]
-    found = []
-    titles: set[str] = set()
-    of_all = order or file.order or recognize_order(shapes)
-    for name, info in infos.items():
-        own, shape = order_of(name, of_all), info.shape
+    return infos
+
+
+def _filter_tensors(infos: Mapping[str, TensorInfo], order: str, with_kernels: bool) -> list[FilterTensor]:
+    """Return the tensors that can be filters: those with four axes, and with two or three if these can be kernels."""
+    found: list[FilterTensor] = []
+    taken: Counter[str] = Counter()
+    for name, (shape, dtype, _) in infos.items():
+        own = order_of(name, order)
         if len(shape) == FILTER_AXES:
             filters = ORDERS[own].filters_shape(shape)
-        elif not shapes and file.holds_arrays and len(shape) in KERNEL_AXES and max(shape[-2:]) <= MAX_KERNEL_SIDE:
+        elif with_kernels and len(shape) in KERNEL_AXES and max(shape[-2:]) <= MAX_KERNEL_SIDE:
             own, filters = "", (math.prod(shape[:-2]), 1, *shape[-2:])
         else:
             continue
-        title = _title(name, titles)
-        titles.add(title)
-        found.append(FilterTensor(name, title, shape, info.dtype, own, filters))
+        found.append(FilterTensor(name, _title(name, taken), shape, dtype, own, filters))
     return found
 
 
-def _order_of_all(file: TensorFile) -> str:
-    """Return the order of the axes of all filters in a file."""
-    return file.order or recognize_order([tensor.shape for tensor in filter_tensors(file) if tensor.order])
+def _title(name: str, taken: Counter[str]) -> str:
+    """Return the name of the layer that a tensor becomes, which is counted in `taken`.
 
-
-def _title(name: str, taken: set[str]) -> str:
-    """Return the name of the layer that a tensor becomes: printable, not taken, and not a number or reserved."""
-    title = printable(name)
-    if title.isdecimal() or title in ("", "input", "all"):
+    It is printable, not too long, neither a number nor reserved, and differs from those before.
+    """
+    title = shortened(printable(name), MAX_NAME_CHARACTERS)
+    if not title or title.isdecimal() or title in RESERVED_NAMES:
         title = f"tensor {title}".rstrip()
-    number, unique = 1, title
+    unique = title
     while unique in taken:
-        number += 1
-        unique = f"{title} ({number})"
+        taken[title] += 1
+        unique = f"{title} ({taken[title]})"
+    taken[unique] += 1
     return unique
 
 
@@ -160,7 +155,8 @@ def _chosen(path: Path, file: TensorFile, found: Sequence[FilterTensor], layer: 
             return found[0]
         names = first_names([tensor.title for tensor in found], MAX_MATCHES)
         error = LayerNeededError(
-            f"{path}: the layers of its network are not known, but {len(found)} tensors can be filters: {names}.",
+            f"{path}: the layers of its network are not known, but {len(found)} tensors can be filters: "
+            f"{shorten_words(names)}.",
             remedy="weights_layer",
         )
         error.tensors = found
@@ -171,23 +167,22 @@ def _chosen(path: Path, file: TensorFile, found: Sequence[FilterTensor], layer: 
         return by_title[matching[0]]
     if len(matching) > 1:
         raise FileError(
-            f"{path}: {layer!r} is part of the names of {len(matching)} tensors: "
-            f"{first_names(matching, MAX_MATCHES)}. Write more of the name.",
+            f"{path}: {shortened(str(layer))!r} is part of the names of {len(matching)} tensors: "
+            f"{shorten_words(first_names(matching, MAX_MATCHES))}. Write more of the name.",
             remedy="layer_number",
         )
-    raise FileError(f"{path}: {_no_tensor(file, list(by_title), str(layer))}", remedy="layer_number")
+    raise FileError(f"{path}: {shorten_words(_no_tensor(file, list(by_title), str(layer)))}", remedy="layer_number")
 
 
 def _no_tensor(file: TensorFile, titles: Sequence[str], layer: str) -> str:
     """Return sentences that there is no tensor of filters of this name, and which are similar."""
+    others = f"These can be filters: {first_names(titles, MAX_MATCHES)}."
     if layer in file.names:
         info = file.info(layer)
-        return (
-            f"{layer} cannot be filters: it is {info.dtype} of shape {info.shape}; numbers with {FILTER_AXES} axes are "
-            f"needed. {did_you_mean('', titles, 'These can be:')}"
-        )
+        found = f"it is {info.dtype} of shape {info.shape}; numbers with {FILTER_AXES} axes are needed"
+        return f"{layer} cannot be filters: {found}. {others}"
     if layer.isdecimal():
-        return f"its tensors have names, no numbers. {did_you_mean('', titles, 'These can be filters:')}"
+        return f"its tensors have names, no numbers. {others}"
     return f"there is no tensor {shortened(layer)!r} of filters. {did_you_mean(layer, titles, 'There are')}"
 
 
@@ -219,7 +214,7 @@ def _one_layer(path: Path, file: TensorFile, tensor: FilterTensor) -> Network:
     if beside := _bias_beside(file, tensor):
         bias = tensors.read(beside, (count,), location)
     layer = Layer(Conv(weights, bias, inputs), tuple(str(number) for number in range(1, count + 1)), name=tensor.title)
-    return Network((layer,), path.stem, description=f"The tensor {tensor.title} of {path.name}.")
+    return Network((layer,), network_name(path), description=f"The tensor {tensor.title} of {path.name}.")
 
 
 def _bias_beside(file: TensorFile, tensor: FilterTensor) -> str:
