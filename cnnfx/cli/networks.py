@@ -138,7 +138,8 @@ def with_scores(network: Network, options: NetworkOptions) -> Network:
         whole = build_network(options.filters or [], options.kernel or [], options.then or [], None, options.reading())
     except FileError:
         return network
-    if not whole.maps_layer == len(network.layers) < len(whole.layers):
+    count = len(network.layers)
+    if whole.maps_layer != count or len(whole.layers) != count + 1 or whole.layers[-1].conv is not None:
         return network
     return replace(whole, layers=(*network.layers, whole.layers[-1]))
 

@@ -188,10 +188,18 @@ class Network:
 
     @property
     def maps_layer(self) -> int:
-        """The number of the last layer that makes maps, not the scores of classes."""
-        last = self.layers[-1]
-        scores_only = self.classes and self.head is None and last.conv is None and last.pool and last.pool.is_global
-        sources = self._sources[-1]
+        """The number of the last layer that makes maps, not the scores of classes.
+
+        These, and what they are computed from, are single values for an image of the input's size.
+        """
+        if not self.classes or self.head is not None:
+            return len(self.layers)
+        shape = self.input_shape
+        if shape is not None:
+            shapes = enumerate(self.output_shapes(shape), 1)
+            return max((number for number, (_, *size) in shapes if prod(size) > 1), default=len(self.layers))
+        last, sources = self.layers[-1], self._sources[-1]
+        scores_only = last.conv is None and last.pool and last.pool.is_global
         return sources[0] if scores_only and len(sources) == 1 and sources[0] else len(self.layers)
 
     @property

@@ -265,7 +265,7 @@ def write_page(
 def _with_scores(network: Network, whole: Network | None, image: Image) -> Network:
     """Return the layers of a page and the one after them if it makes scores of classes from their maps."""
     count = len(network.layers)
-    if whole is None or whole.maps_layer != count or len(whole.layers) != count + 1:
+    if whole is None or whole.maps_layer != count or len(whole.layers) != count + 1 or whole.layers[-1].conv:
         return network
     if len(network.layers[-1].outputs) != len(whole.classes):  # some of the channels only
         return network

@@ -97,6 +97,23 @@ def test_layers_have_numbers_names_and_sources() -> None:
     assert str(error.value) == "There is no layer 'fires': small has 7 layers. Did you mean \"fire\"?"
 
 
+def test_the_maps_of_a_classifier_are_those_before_its_layers_of_single_values() -> None:
+    network = Network(
+        (
+            Layer(**filters(4, 1, 3), name="a"),
+            Layer(pool=Pool("max", 2), name="b"),
+            Layer(pool=Pool("mean", None), name="mean"),
+            Layer(**filters(2, 4, 1), name="scores"),
+        ),
+        input=Input("gray", (8, 8)),
+        classes=("no", "yes"),
+    )
+    assert network.maps_layer == 2
+    assert replace(network, classes=()).maps_layer == 4
+    assert replace(network, input=Input("gray", (4, 4))).maps_layer == 1
+    assert replace(network, input=Input("gray", (3, 3)), layers=network.layers[:1]).maps_layer == 1
+
+
 def test_a_residual_adds_the_input_and_a_gate_multiplies_by_maps_of_one_pixel() -> None:
     network = Network(
         (
