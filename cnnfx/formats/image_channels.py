@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cnnfx.errors import ArgumentError
 from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
 from cnnfx.nn.input import channels_name
-from cnnfx.nn.layers import ALL_CHANNELS
 from cnnfx.nn.network import Network
 
 
@@ -31,14 +31,33 @@ def image_channels(network: Network) -> tuple[str, ...]:
 
     They are red, green and blue if it has filters for three channels or reads colors by name, and gray if it has
     filters for one channel, or for any number. The channels of arrays are numbers from 0.
+
+    Raises
+    ------
+    ArgumentError
+        If its filters read channels by names that images do not have.
     """
+    preferred = len(RGB_NAMES) if network.color_mode == "rgb" else len(GRAY_NAMES)
     normalized = max(len(network.input.mean), len(network.input.std))
-    count = network.in_channels or (normalized if normalized > 1 else None)
-    named = network.reads_names - {ALL_CHANNELS}
-    of_array = bool(named) and all(name.isdecimal() for name in named)
-    if count is None and of_array:
-        count = 1 + max(map(int, named))
-    if count is None:
-        count = len(RGB_NAMES) if network.color_mode == "rgb" else len(GRAY_NAMES)
+    known = network.in_channels or (normalized if normalized > 1 else None)
+    if known is not None:
+        return _names(known)
+    numbers = [int(name) for name in network.reads_names if name.isdecimal()]
+    if numbers:  # the channels of arrays
+        return tuple(map(str, range(max(numbers) + 1)))
+    # The first layers have no filters: those of deeper layers show how many channels there are.
+    counts = [layer.conv.in_channels for layer in network.layers if layer.conv is not None]
+    error = None
+    for count in dict.fromkeys((preferred, *(count for count in counts if count is not None))):
+        try:
+            network.bind(_names(count))
+            return _names(count)
+        except ArgumentError as found:
+            error = error or found
+    assert error is not None
+    raise error
+
+
+def _names(count: int) -> tuple[str, ...]:
     known = {len(names): names for names in (GRAY_NAMES, RGB_NAMES)}
-    return known[count] if count in known and not of_array else tuple(map(str, range(count)))
+    return known.get(count) or tuple(map(str, range(count)))

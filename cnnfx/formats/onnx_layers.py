@@ -209,10 +209,10 @@ def _dilated(weights: Array, dilation: Pair) -> Array:
 
 
 def _add_border(nodes: Nodes, value: str, pads: Pads, border: str) -> str:
-    """Add padding whose values are those of pixels; it must not be wider than the maps."""
+    """Add padding. It must not be wider than the maps if its values are those of pixels."""
     if pads == NO_PADS:
         return value
-    if border in ("edge", "reflect"):
+    if border in ("constant", "edge", "reflect"):
         top, left, bottom, right = _begins_and_ends(pads)
         return nodes.add("Pad", [value, nodes.integers("pads", 0, 0, top, left, 0, 0, bottom, right)], mode=border)
     for axis, (before, after) in enumerate(pads, CHANNELS + 1):
@@ -302,8 +302,15 @@ def _add_pool(nodes: Nodes, value: str, pool: Pool) -> str:
     is_max = pool.kind == "max"
     if pool.size is None:
         return nodes.add("GlobalMaxPool" if is_max else "GlobalAveragePool", [value])
-    settings: dict[str, Any] = {"kernel_shape": pool.size, "strides": pool.stride, "ceil_mode": int(pool.ceil)}
-    settings["pads"] = _begins_and_ends(pool.padding)
+    pads, counts_padding = pool.padding, pool.count_padding and not is_max
+    if pool.ceil:  # as further padding: programs differ in the windows that they add
+        sides = zip(pads, pool.size, pool.stride, strict=True)
+        more = [(before, min(after + stride, size) - 1) for (before, after), size, stride in sides]
+        if counts_padding:  # only the padding of the layer itself counts
+            value, counts_padding = _add_border(nodes, value, pads, "constant"), False
+            more = [(0, new - after) for (_, new), (_, after) in zip(more, pads, strict=True)]
+        pads = more[0], more[1]
+    settings = {"kernel_shape": pool.size, "strides": pool.stride, "pads": _begins_and_ends(pads)}
     if is_max:
         return nodes.add("MaxPool", [value], **settings)
-    return nodes.add("AveragePool", [value], **settings, count_include_pad=int(pool.count_padding))
+    return nodes.add("AveragePool", [value], **settings, count_include_pad=int(counts_padding))
