@@ -47,10 +47,10 @@ def file_format(path: str | os.PathLike[str]) -> str:
         return "hdf5"
     if start.startswith(b"\x93NUMPY"):
         return "npy"
-    if len(start) > 2 and start[0] == 0x80 and 2 <= start[1] <= 5:
-        return "pytorch"
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_SAFETENSORS_HEADER:
         return "safetensors"
+    if len(start) > 2 and start[0] == 0x80 and 2 <= start[1] <= 5:  # the length before may begin in this way, too
+        return "pytorch"
     if len(start) > 2 and start[0] == 0x08 and start[1] < 0x40 and start[2] in _ONNX_SECOND_TAGS:
         return "onnx"
     return by_ending

@@ -159,22 +159,15 @@ def _add_join(nodes: Nodes, join: str, sources: Sequence[str]) -> str:
 
 
 def _add_conv(nodes: Nodes, value: str, conv: Conv, names: Sequence[str], size: Pair | None) -> str:
-    window, weights = conv.window, conv.weights
-    settings: dict[str, Any] = {"strides": window.stride, "group": conv.groups}
+    window = conv.window
+    settings: dict[str, Any] = {"strides": window.stride, "dilations": window.dilation, "group": conv.groups}
     pads = _fixed_pads(window, size)
     if pads is not None and window.border != "constant":
         value, pads = _add_border(nodes, value, pads, window.border), NO_PADS
-    if pads is not None:
-        settings |= {"pads": _begins_and_ends(pads), "dilations": window.dilation}
-    else:
-        # Some programs allow no dilation where they compute the padding.
-        weights = _dilated(weights, window.dilation)
-        settings["auto_pad"] = "SAME_UPPER"
-    arrays = [
-        nodes.weights(name, np.asarray(array, np.float32))
-        for name, array in zip(names, (weights, conv.bias), strict=True)
-    ]
-    return nodes.add("Conv", [value, *arrays], kernel_shape=weights.shape[-2:], **settings)
+    settings |= {"auto_pad": "SAME_UPPER"} if pads is None else {"pads": _begins_and_ends(pads)}
+    parts = zip(names, (conv.weights, conv.bias), strict=True)
+    arrays = [nodes.weights(name, np.asarray(array, np.float32)) for name, array in parts]
+    return nodes.add("Conv", [value, *arrays], kernel_shape=window.kernel, **settings)
 
 
 def _fixed_pads(window: Window, size: Pair | None) -> Pads | None:
@@ -185,7 +178,7 @@ def _fixed_pads(window: Window, size: Pair | None) -> Pads | None:
     ArgumentError
         If it is not, and the operator of the border needs it.
     """
-    if window.padding == "same" and window.stride != (1, 1):
+    if depends_on_size(window):
         if size is None and window.border != "constant":
             raise ArgumentError(
                 f'the padding "same" with a stride and the border "{window.border}" depends on the size of the image, '
@@ -195,17 +188,14 @@ def _fixed_pads(window: Window, size: Pair | None) -> Pads | None:
     return window.pads((ANY_SIZE, ANY_SIZE))
 
 
+def depends_on_size(window: Window) -> bool:
+    """Return whether the padding of filters depends on the size of the maps that they read."""
+    return window.padding == "same" and window.stride != (1, 1)
+
+
 def _begins_and_ends(pads: Pads) -> list[int]:
     """Return ((top, bottom), (left, right)) in the order of ONNX: top, left, bottom, right."""
     return [side for pair in zip(*pads, strict=True) for side in pair]
-
-
-def _dilated(weights: Array, dilation: Pair) -> Array:
-    """Return filters with zeros between their weights instead of a dilation."""
-    (down, across), (rows, columns) = dilation, weights.shape[-2:]
-    result = np.zeros((*weights.shape[:2], (rows - 1) * down + 1, (columns - 1) * across + 1), weights.dtype)
-    result[..., ::down, ::across] = weights
-    return result
 
 
 def _add_border(nodes: Nodes, value: str, pads: Pads, border: str) -> str:

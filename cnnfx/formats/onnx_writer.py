@@ -11,14 +11,16 @@ import json
 from dataclasses import replace
 from typing import IO, Any
 
+import numpy as np
+
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.formats.extras import import_library
 from cnnfx.formats.image_channels import bound_to_image, image_channels
 from cnnfx.formats.model import DESCRIPTION_KEY, description_text, read_network
-from cnnfx.formats.onnx_layers import Nodes, add_layer, add_normalization
+from cnnfx.formats.onnx_layers import Nodes, add_layer, add_normalization, depends_on_size
 from cnnfx.formats.tensor_file import TensorError, TensorFile
 from cnnfx.nn.classifier import Dense
-from cnnfx.nn.layers import Shape
+from cnnfx.nn.layers import Layer, Shape
 from cnnfx.nn.network import Network
 from cnnfx.system.limits import limit_text
 
@@ -52,9 +54,11 @@ def onnx_model(network: Network) -> Any:
     onnx = import_library("onnx", "writing an ONNX file")
     channels = image_channels(network)
     bound = replace(bound_to_image(network), start=None).only_needed()
+    shape = _image_shape(bound, len(channels))
+    if shape is None:
+        bound = replace(bound, layers=tuple(map(_without_dilation, bound.layers)))
     _check_size(bound)
     nodes = Nodes(onnx, (IMAGE, SCORES, PROBABILITIES))
-    shape = _image_shape(bound, len(channels))
     output = _add_network(nodes, bound, shape, len(channels))
     graph = onnx.helper.make_graph(
         nodes.nodes,
@@ -109,11 +113,25 @@ def _check_size(network: Network) -> None:
 def _image_shape(network: Network, channels: int) -> Shape | None:
     """Return the shape of the images if it is fixed: of networks with a head, or a padding that needs it."""
     windows = [layer.conv.window for layer in network.layers if layer.conv is not None]
-    is_fixed = network.head is not None or any(
-        window.padding == "same" and window.stride != (1, 1) and window.border != "constant" for window in windows
-    )
+    is_needed = any(depends_on_size(window) and window.border != "constant" for window in windows)
+    if network.head is None and not is_needed:
+        return None
     shape = network.input_shape
-    return shape if is_fixed and shape is not None and shape[0] == channels else None
+    return shape if shape is not None and shape[0] == channels else None
+
+
+def _without_dilation(layer: Layer) -> Layer:
+    """Return a layer with zeros between its weights instead of a dilation, if its padding depends on the size of maps.
+
+    ONNX Runtime does not compute such padding of dilated filters.
+    """
+    conv = layer.conv
+    if conv is None or not depends_on_size(conv.window) or conv.window.dilation == (1, 1):
+        return layer
+    down, across = conv.window.dilation
+    weights = np.zeros((*conv.weights.shape[:2], *conv.window.extent), conv.weights.dtype)
+    weights[..., ::down, ::across] = conv.weights
+    return replace(layer, conv=replace(conv, weights=weights, dilation=1))
 
 
 def _output_shape(network: Network) -> tuple[int | None, ...]:
