@@ -1,7 +1,8 @@
-"""A check of the global heaps of an HDF5 file, which hold the texts of attributes, before its library opens the file.
+"""A check of the global heaps of an HDF5 file, which hold the texts of attributes, before the library opens the file.
 
-The HDF5 library (2.0, and those before it) never returns from reading a heap in which the size of an object is such that
-the next object starts at the same place. The format: https://docs.hdfgroup.org/hdf5/develop/_f_m_t3.html, "Global Heap".
+The HDF5 library (2.0, and those before it) never returns from reading a heap in which the size of an object is such
+that the next object starts at the same place. The format: "Global Heap" in
+https://docs.hdfgroup.org/hdf5/develop/_f_m_t3.html
 """
 
 from __future__ import annotations

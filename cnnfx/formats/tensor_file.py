@@ -131,7 +131,15 @@ class NpzTensorFile(TensorFile):
 
 
 def array_info(header: NpyHeader) -> TensorInfo:
-    """Return what the header of an array says."""
+    """Return what the header of an array says.
+
+    Raises
+    ------
+    TensorError
+        If a size is negative.
+    """
+    if min(header.shape, default=0) < 0:
+        raise TensorError(f"an array has the shape {header.shape}")
     dtype = header.dtype.name if header.dtype.kind in "biuf" else str(header.dtype)
     return TensorInfo(header.shape, dtype, header.nbytes)
 

@@ -99,7 +99,7 @@ class Tensors:
         except TensorError as error:
             raise location.error(f"{self._name}: {error}.") from error
         self._bytes_left -= size
-        with np.errstate(over="ignore"):  # found below
+        with np.errstate(over="ignore", invalid="ignore"):  # found below
             tensor = array.astype(np.float32)
         if not np.isfinite(tensor).all():
             raise location.error(f'the tensor "{name}" has values that are NaN, infinite or too large for float32.')

@@ -1,4 +1,4 @@
-"""The global heaps of HDF5 files: damaged ones, from which the library would read for ever, are found before it reads."""
+"""The global heaps of HDF5 files: damaged ones, which the library would read for ever, are found before it does."""
 
 from __future__ import annotations
 

@@ -11,9 +11,21 @@ import numpy as np
 
 from cnnfx.errors import CnnfxError
 from tests.datasets.idx_files import NAMES
-from tests.fuzz import arrays, commands, models, pictures, texts, tiff
+from tests.fuzz import (
+    arrays,
+    commands,
+    hdf5_files,
+    models,
+    onnx_files,
+    pictures,
+    pytorch_files,
+    safetensors_files,
+    texts,
+    tiff,
+)
 from tests.fuzz.checks import check_message, reads_arch, reads_dataset, reads_image, reads_kernel, reads_network
 from tests.fuzz.engine import Target
+from tests.fuzz.networks import reads_foreign_network
 from tests.fuzz.picture_seeds import SEEDS
 
 LINES = texts.split_lines, texts.join_lines
@@ -66,6 +78,40 @@ def _check_model(data: bytes, folder: Path) -> bool:
     from cnnfx.formats.model_npz import load_checkpoint
 
     return reads_network(lambda path: load_checkpoint(path)[0], _written(data, folder, "m.npz"))
+
+
+# Networks of other programs
+
+
+def _network_target(name: str, ending: str, kind: str, seeds, mutate, parts=(None, None), layers=()) -> Target:
+    """Return the target of files of a kind of `file_format`, read without a layer or with one of `layers`."""
+
+    def check(data: bytes, folder: Path) -> bool:
+        if not (folder / "w.bin").exists():  # the values beside an ONNX file
+            _written(bytes(range(216)), folder, "w.bin")
+        return reads_foreign_network(_written(data, folder, f"t{ending}"), kind, layers)
+
+    return Target(name, ending, seeds, mutate, check, None, *parts)
+
+
+def _weights_seeds() -> list[bytes]:
+    """Return archives of filters in several orders and types."""
+    ones = np.ones(2, "f4")
+    ramp = np.linspace(-1, 1, 54, dtype="f4")
+    return [
+        arrays.npz({"c.weight": ramp.reshape(2, 3, 3, 3), "c.bias": ones, "bn.weight": ones, "bn.running_var": ones}),
+        arrays.npz({"c/kernel:0": ramp.reshape(3, 3, 3, 2), "d/kernel:0": np.ones((2, 4)), "step": np.array(3)}, 8),
+        arrays.npz({"arr_0": np.asfortranarray(ramp.reshape(3, 3, 1, 6).astype("f2")), "arr_1": np.array("text")}),
+        arrays.npz({"kernels": ramp.reshape(6, 3, 3).astype(">f8"), "k": np.eye(3, dtype="i4")}),
+    ]
+
+
+def _filter_array_seeds() -> list[bytes]:
+    """Return arrays of filters in several orders and types."""
+    ramp = np.linspace(-1, 1, 54, dtype="f4")
+    shapes = ((2, 3, 3, 3), (3, 3, 3, 2), (6, 3, 3), (9, 6), (3, 3, 6, 1))
+    types = ("f4", ">f4", "f2", "f8", "i8")
+    return [arrays.npy(ramp.reshape(shape).astype(dtype)) for shape in shapes for dtype in types]
 
 
 # Images
@@ -150,6 +196,44 @@ TARGETS = {
         _image_target("npz", ".npz", arrays.npz_seeds, arrays.mutate_npz, MEMBERS),
         _zip_target("tensors", lambda: [_tensors()], arrays.mutate_npz, _check_tensors),
         _zip_target("model", models.model_seeds, models.mutate_model, _check_model),
+        _network_target("weights", ".npz", "npz", _weights_seeds, arrays.mutate_npz, MEMBERS),
+        _network_target("array", ".npy", "npy", _filter_array_seeds, arrays.mutate_npy),
+        _network_target(
+            "pytorch",
+            ".pth",
+            "pytorch",
+            pytorch_files.pytorch_seeds,
+            pytorch_files.mutate_pytorch,
+            (pytorch_files.split_pytorch, pytorch_files.join_pytorch),
+            ("c.weight",),
+        ),
+        _network_target(
+            "safetensors",
+            ".safetensors",
+            "safetensors",
+            safetensors_files.safetensors_seeds,
+            safetensors_files.mutate_safetensors,
+            layers=("c.weight",),
+        ),
+        _network_target(
+            "onnx",
+            ".onnx",
+            "onnx",
+            onnx_files.onnx_seeds,
+            onnx_files.mutate_onnx,
+            (onnx_files.split_onnx, onnx_files.join_onnx),
+            (1, "conv"),
+        ),
+        _network_target("hdf5", ".h5", "hdf5", hdf5_files.hdf5_seeds, hdf5_files.mutate_hdf5, layers=(1, "c1")),
+        _network_target(
+            "keras-archive",
+            ".keras",
+            "keras",
+            hdf5_files.archive_seeds,
+            hdf5_files.mutate_archive,
+            MEMBERS,
+            (1, "c1"),
+        ),
         _zip_target("keras", arrays.keras_seeds, arrays.mutate_npz, _check_keras),
         Target("idx", ".idx", arrays.idx_seeds, arrays.mutate_idx, _check_idx),
         *map(_picture_target, SEEDS),
