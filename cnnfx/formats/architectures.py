@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ COUNTERS = "num_batches_tracked"
 """The last part of the names of tensors that only training needs."""
 FILTER_AXES = 4
 """The axes of filters (K, C, kh, kw)."""
+KERAS_ENDINGS = (("_W", "_b"), ("/kernel", "/bias"))
+"""The ends of the names of weights and biases in files of Keras 1, and of Keras 2."""
 MEAN_OF_ALL = "mean:all"
 """The pooling before a classifier, or at its end."""
 
@@ -165,17 +168,38 @@ def find_architecture(file: TensorFile) -> Tables | None:
 
 
 def _known_architectures() -> Iterator[Tables]:
+    from cnnfx.formats.torchvision import NETWORKS
+
+    yield from map(_of_torchvision, NETWORKS)
+    yield from map(_of_file, sorted((shipped_folder() / "architectures").glob("*.toml")))
+    yield from map(_squeezenet_of_keras, KERAS_ENDINGS)
+
+
+@cache
+def _of_torchvision(name: str) -> Tables:
     from cnnfx.formats.torchvision import IMAGENET_INPUT, NETWORKS
 
-    for name, layers in NETWORKS.items():
-        yield {
-            "description": f"{name} of torchvision.",
-            "classes": "imagenet.txt",
-            "input": dict(IMAGENET_INPUT),
-            "layer": list(layers()),
-        }
-    for path in sorted((shipped_folder() / "architectures").glob("*.toml")):
-        yield read_toml(path)
+    top = {"description": f"{name} of torchvision.", "classes": "imagenet.txt", "input": dict(IMAGENET_INPUT)}
+    return {**top, "layer": list(NETWORKS[name]())}
+
+
+@cache
+def _of_file(path: Path) -> Tables:
+    return read_toml(path)
+
+
+@cache
+def _squeezenet_of_keras(endings: tuple[str, str]) -> Tables:
+    """Return the layers of the preset squeezenet with the names that tensors have in files of Keras."""
+    values = _of_file(shipped_folder() / "squeezenet.toml")
+    own, layers = [".weight", ".bias"], []
+    for table in values["layer"]:
+        names = {}
+        for key, ending, new in zip(("weights", "bias"), own, endings, strict=True):
+            if key in table:  # fire2.squeeze.weight is fire2/squeeze1x1_W there
+                names[key] = table[key].removesuffix(ending).replace(".", "/").replace("squeeze", "squeeze1x1") + new
+        layers.append(table | names)
+    return {key: value for key, value in values.items() if key != "tensors"} | {"layer": layers}
 
 
 def _prefix(layers: Sequence[Tables], names: Iterable[str]) -> str | None:
@@ -187,6 +211,8 @@ def _prefix(layers: Sequence[Tables], names: Iterable[str]) -> str | None:
 
 def _with_prefix(values: Tables, prefix: str) -> Tables:
     """Return the tables of a file with a prefix before all names of tensors."""
+    if not prefix:
+        return values
 
     def renamed(value: Any) -> Any:
         if isinstance(value, dict):
@@ -227,15 +253,15 @@ def _tensor_names(table: Tables) -> list[str]:
 
 
 def _has_shape(table: Tables, file: TensorFile) -> bool:
-    """Return whether the weights of a layer of a known architecture have the number and the size in its table."""
+    """Return whether the weights of a layer have the number of filters and the size in its table, if it has them."""
     if "weights" not in table:
         return True
-    shape, side = file.info(table["weights"]).shape, table["size"]
-    if shape[:1] != (table.get("filters", *shape[:1]),):
+    shape, side, is_dense = file.info(table["weights"]).shape, table.get("size"), table.get("dense")
+    if len(shape) != (2 if is_dense else FILTER_AXES) or shape[0] != table.get("filters", shape[0]):
         return False
-    if table.get("dense"):
-        return len(shape) == 2 and shape[1] % side**2 == 0
-    return len(shape) == FILTER_AXES and shape[2:] == (side, side)
+    if side is None:
+        return True
+    return shape[1] % side**2 == 0 if is_dense else shape[2:] == (side, side)
 
 
 def _is_part_of_another(
