@@ -74,8 +74,10 @@ class Affine(NamedTuple):
             If a weight or bias is not finite in float32.
         """
         assert layer.conv is not None
+        weights = layer.conv.weights
         with np.errstate(over="ignore", invalid="ignore"):
-            weights = (layer.conv.weights * self.factor[:, np.newaxis, np.newaxis, np.newaxis]).astype(np.float32)
+            if (self.factor != 1).any():
+                weights = (weights * self.factor[:, np.newaxis, np.newaxis, np.newaxis]).astype(np.float32)
             bias = (layer.conv.bias * self.factor + self.offset).astype(np.float32)
         if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise ArgumentError("the normalized filters have weights or biases that are not finite")

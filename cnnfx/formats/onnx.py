@@ -208,8 +208,8 @@ def _computed(node: Node) -> Tensor | Refused:
         depends = any(constant.depends_on_image for constant in constants)
         value = node.tensor("value") if node.operator == "Constant" else None
         array = fold(node, [constant.array for constant in constants]) if value is None else value
-        names = [constant.name for constant in constants if constant.name] or list(node.message.output)
-        return Constant(array, names[0] if names else "", depends)
+        same = [each.name for each in constants if each.name and each.array.size == array.size]  # the tensor changed
+        return Constant(array, next(iter([*same, *node.message.output]), ""), depends)
     except (ArgumentError, TensorError) as error:
         return Refused(f"{title}: {str(error).removesuffix('.')}")
 

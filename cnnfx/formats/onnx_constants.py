@@ -36,12 +36,12 @@ def fold(node: Node, arrays: Sequence[Array]) -> Array:
         raise ArgumentError("its inputs are malformed") from error
 
 
-def _of_shape(node: Node, shape: Iterable[Any]) -> tuple[int, ...]:
+def _of_shape(node: Node, shape: Iterable[Any], itemsize: int = VALUE_BYTES) -> tuple[int, ...]:
     """Return a shape as whole numbers, after the memory of an array of this shape was counted."""
     sizes = tuple(map(int, shape))
     if any(size < 0 for size in sizes):
         raise ArgumentError(f"a tensor of shape {sizes}")
-    node.reserve(math.prod(sizes) * VALUE_BYTES)
+    node.reserve(math.prod(sizes) * itemsize)
     return sizes
 
 
@@ -72,7 +72,8 @@ def _constant(node: Node, arrays: Sequence[Array]) -> Any:
 
 def _constant_of_shape(node: Node, arrays: Sequence[Array]) -> Any:
     value = node.tensor("value")
-    return np.full(_of_shape(node, arrays[0]), 0.0 if value is None else value.reshape(())[()])
+    element = np.zeros((), np.float32) if value is None else value.reshape(())
+    return np.full(_of_shape(node, arrays[0], element.itemsize), element)
 
 
 def _cast(node: Node, arrays: Sequence[Array]) -> Any:

@@ -89,7 +89,8 @@ def _gemm(node: Node) -> Tensor:
     weights = node.constant(1).weights()
     if weights.ndim != 2:
         raise ArgumentError(f"dense filters of shape {weights.shape}, where two axes are needed")
-    weights = weights * np.float32(node.number("alpha", 1.0))
+    if (alpha := node.number("alpha", 1.0)) != 1:
+        weights = weights * np.float32(alpha)
     result = _dense(node, weights if node.whole("transB", 0) else weights.T)
     if not node.has(2):
         return result
