@@ -29,8 +29,8 @@ from cnnfx.system.text import printable, shortened
 
 __all__ = ["external_files", "read_onnx"]
 
-OLDEST_VERSION = 7
-"""The oldest version of the set of operators that is read: from it on, operators broadcast as NumPy does."""
+OLDEST_VERSION = 6
+"""The oldest version of the set of operators that is read."""
 OWN_DOMAINS = ("", "ai.onnx")
 """The names of ONNX's own set of operators."""
 QUANTIZED = ("quantize", "qlinear", "integer", "qgemm", "qattention")
@@ -244,9 +244,8 @@ def _image(graph: Any) -> tuple[GraphBuilder, str, Maps]:
     name, kind = _text(entry.name), entry.type.tensor_type
     sizes = [dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim]
     if len(sizes) == len(NCHW):
-        axes = NCHW
-        if sizes[3] in IMAGE_CHANNELS and sizes[1] not in IMAGE_CHANNELS:
-            axes = NHWC
+        fits = sizes[3] in IMAGE_CHANNELS and sizes[1] not in IMAGE_CHANNELS
+        axes = NHWC if fits and _moves_channels(graph, entry.name) else NCHW
     elif len(sizes) == 3:
         axes = NCHW[1:]
     else:
@@ -267,11 +266,25 @@ def _image(graph: Any) -> tuple[GraphBuilder, str, Maps]:
     return builder, entry.name, Maps(value, axes, by_letter.get("N") or 1)
 
 
+def _moves_channels(graph: Any, name: str) -> bool:
+    """Return whether a graph moves the last axis of its input, the channels, before the rows and columns."""
+    orders = (attribute.ints for node in graph.node if node.op_type == "Transpose" for attribute in node.attribute)
+    return any(list(order) == [0, 3, 1, 2] for order in orders) or any(
+        node.op_type == "Reshape" and list(node.input[:1]) == [name] for node in graph.node
+    )
+
+
 def _channels_read(graph: Any, name: str) -> int | None:
     """Return the number of channels that the filters on the image have."""
     shapes = {tensor.name: tensor.dims for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Conv" and node.input[0] == name and len(shapes.get(node.input[1], ())) == len(NCHW):
+        read = list(node.input)
+        if (
+            node.op_type == "Conv"
+            and read[:1] == [name]
+            and len(read) > 1
+            and len(shapes.get(read[1], ())) == len(NCHW)
+        ):
             groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
-            return int(shapes[node.input[1]][1]) * int(groups) or None
+            return int(shapes[read[1]][1]) * int(groups) or None
     return None

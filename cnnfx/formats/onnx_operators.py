@@ -154,21 +154,21 @@ def _batch_norm(node: Node) -> Tensor:
 def _add(node: Node) -> Tensor:
     first, second = _two(node)
     if isinstance(second, Constant):
-        return first.of(_affine(node, first, offset=second.floats()))
+        return first.of(_affine(node, first, offset=_broadcast(node, first, second)))
     return _joined(node, first, second, "add")
 
 
 def _multiply(node: Node) -> Tensor:
     first, second = _two(node)
     if isinstance(second, Constant):
-        return first.of(_affine(node, first, factor=second.floats()))
+        return first.of(_affine(node, first, factor=_broadcast(node, first, second)))
     return _joined(node, first, second, "multiply")
 
 
 def _subtract(node: Node) -> Tensor:
     first, second = node.input(0), node.input(1)
     if isinstance(first, Maps) and isinstance(second, Constant):
-        return first.of(_affine(node, first, offset=-second.floats()))
+        return first.of(_affine(node, first, offset=-_broadcast(node, first, second)))
     assert isinstance(second, Maps)  # one of them is
     negative = second.of(node.builder.affine(second.value, -1.0))
     if isinstance(first, Constant):
@@ -180,7 +180,7 @@ def _divide(node: Node) -> Tensor:
     first, second = node.input(0), node.input(1)
     if not (isinstance(first, Maps) and isinstance(second, Constant)):
         raise ArgumentError("a division by values that depend on the image is not supported")
-    divisors = second.floats()
+    divisors = _broadcast(node, first, second)
     if not divisors.all():
         raise ArgumentError("a division by zero")
     return first.of(_affine(node, first, factor=1 / divisors))
@@ -198,6 +198,17 @@ def _two(node: Node) -> tuple[Maps, Tensor]:
         return first, second
     assert isinstance(second, Maps)
     return second, first
+
+
+def _broadcast(node: Node, maps: Maps, constant: Constant) -> Any:
+    """Return a constant as an array that is broadcast as NumPy does, which operators do from version 7 on.
+
+    Before, its axes are those of the tensor from `axis` on.
+    """
+    array, axis = constant.floats(), node.whole("axis", -1)
+    if node.version >= 7 or axis < 0:
+        return array
+    return array.reshape(*array.shape, *[1] * (len(maps.axes) - axis - array.ndim))
 
 
 def _affine(node: Node, maps: Maps, factor: Any = None, offset: Any = None) -> Value:
@@ -259,8 +270,10 @@ def _leaky_relu(node: Node) -> Tensor:
 
 
 def _prelu(node: Node) -> Tensor:
-    maps = node.maps()
-    slopes = maps.per_channel(node.constant(1).floats())
+    maps, given = node.maps(), node.constant(1).floats()
+    if node.version < 7 and given.size > 1:  # one for each channel
+        given = given.reshape(-1, *[1] * (len(maps.axes) - 2))
+    slopes = maps.per_channel(given)
     if isinstance(slopes, float):
         return maps.of(node.builder.activation(maps.value, "leaky_relu", slopes, name=node.name))
     return maps.of(node.builder.activation(maps.value, "prelu", slopes.tolist(), name=node.name))

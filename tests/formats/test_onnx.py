@@ -438,9 +438,9 @@ def test_a_graph_that_is_not_supported_is_an_error_with_its_node(
     assert str(error.value).endswith(".")
 
 
-def test_operators_older_than_version_7_are_an_error(path: Path) -> None:
-    with pytest.raises(FileError, match="its operators are of version 6; versions from 7 on are read"):
-        load(path, model([CONV], W, version=6))
+def test_operators_older_than_version_6_are_an_error(path: Path) -> None:
+    with pytest.raises(FileError, match="its operators are of version 5; versions from 6 on are read"):
+        load(path, model([CONV], W, version=5))
 
 
 def test_an_input_that_is_no_image_is_an_error(path: Path) -> None:
