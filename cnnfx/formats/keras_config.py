@@ -1,0 +1,324 @@
+"""The configuration of a model of Keras 1, 2 or 3, as a graph of calls of layers.
+
+A model is a chain of layers (Sequential), or lists for each layer the results that it is called with (Functional); a
+layer may be a model itself. Configurations come from files that are not trusted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnfx.formats.json_text import parse_json
+from cnnfx.formats.tensor_file import TensorError
+from cnnfx.system.limits import MAX_LAYERS, limit_text
+from cnnfx.system.suggest import did_you_mean
+from cnnfx.system.text import shown
+
+MAX_CALLS = 10 * MAX_LAYERS
+"""The most calls of layers; many become parts of the layer before them."""
+INPUT_LAYER = "InputLayer"
+SEQUENTIAL, FUNCTIONAL = ("Sequential",), ("Functional", "Model")
+"""The classes of models."""
+CONSTANT = "_CONSTANT_VALUE"
+"""What stands for the name of a layer where a function of TensorFlow is called with a number."""
+KERAS_TENSOR = "__keras_tensor__"
+"""The class of a result of a layer in the arguments of a call, in Keras 3."""
+
+Config = Mapping[str, Any]
+Reference = tuple[str, int]
+"""The name of a layer, and the number of the call of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class KerasLayer:
+    """A layer of a model.
+
+    Attributes
+    ----------
+    kind : str
+        Its class.
+    path : tuple of str
+        Its name, after those of the models that it is in.
+    group : str
+        The path of its weights in files of Keras 3; see `KerasWeights.layers`.
+    config : mapping
+    is_operation : bool
+        Whether it is a function, such as that of "+", rather than a layer.
+    """
+
+    kind: str
+    path: tuple[str, ...]
+    group: str
+    config: Config
+    is_operation: bool = False
+
+    @property
+    def name(self) -> str:
+        """The names of the path: "inner/conv1"."""
+        return "/".join(self.path)
+
+    def __str__(self) -> str:
+        return f"the {'operation' if self.is_operation else 'layer'} {self.name} ({self.kind})"
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call of a layer with the results of others; that of an `InputLayer` has none."""
+
+    layer: KerasLayer
+    inputs: tuple[Call, ...] = ()
+
+
+class KerasGraph:
+    """The calls of layers in a model.
+
+    Parameters
+    ----------
+    text : str
+        The configuration as JSON.
+
+    Attributes
+    ----------
+    name : str
+        The name of the model; may be empty.
+    calls : list of Call
+        Each after those that it reads.
+    outputs : tuple of Call
+    channels_first : bool
+        Whether the layers' maps are (C, H, W) rather than (H, W, C).
+
+    Raises
+    ------
+    TensorError
+        If the configuration is malformed, or has more than `MAX_CALLS` calls.
+    """
+
+    def __init__(self, text: str) -> None:
+        try:
+            model = parse_json(text)
+        except ValueError as error:
+            raise TensorError(f"the configuration of its model is not JSON: {error}") from error
+        kind, config = _kind(model), _mapping(model, "config", allow_list=True)
+        if kind not in SEQUENTIAL + FUNCTIONAL:
+            raise TensorError(
+                f"its model is of the class {kind}, whose layers are not listed in the file. Only Sequential and "
+                "Functional models list them"
+            )
+        self.calls: list[Call] = []
+        self.name = config["name"] if isinstance(config, Mapping) and isinstance(config.get("name"), str) else ""
+        build = model.get("build_config")
+        self._shape = build.get("input_shape") if isinstance(build, Mapping) else None
+        self.outputs = self._model(kind, config, None, (), "")
+        formats = Counter(_data_format(call.layer.config) for call in self.calls)
+        if formats["channels_first"] and formats["channels_last"]:
+            raise TensorError("some of its layers have the channels first and others last, which is not supported")
+        self.channels_first = bool(formats["channels_first"])
+
+    def _add(self, layer: KerasLayer, inputs: tuple[Call, ...] = ()) -> Call:
+        call = Call(layer, inputs)
+        self.calls.append(call)
+        if len(self.calls) > MAX_CALLS:
+            raise TensorError(limit_text("calls of layers", len(self.calls), MAX_CALLS))
+        return call
+
+    def _model(
+        self, kind: str, config: Any, inputs: tuple[Call, ...] | None, path: tuple[str, ...], group: str
+    ) -> tuple[Call, ...]:
+        """Add the calls of a model and return its outputs; without inputs, it is the outermost one."""
+        entries = config if isinstance(config, list) else _list(config, "layers")
+        layers = _layers(entries, path, group)
+        if kind in SEQUENTIAL:
+            return self._chain(layers, inputs)
+        return self._functional(config, layers, inputs)
+
+    def _call(self, layer: KerasLayer, inputs: tuple[Call, ...]) -> tuple[Call, ...]:
+        if layer.kind in SEQUENTIAL + FUNCTIONAL and not layer.is_operation:
+            return self._model(layer.kind, layer.config, inputs, layer.path, f"{layer.group}/")
+        return (self._add(layer, inputs),)
+
+    def _chain(self, layers: Sequence[KerasLayer], inputs: tuple[Call, ...] | None) -> tuple[Call, ...]:
+        if inputs is None:
+            first = layers[0] if layers else None
+            if first is None or first.kind != INPUT_LAYER:
+                shape = _shape_of(first.config) if first else None
+                first = KerasLayer(INPUT_LAYER, ("input",), "", {"batch_shape": shape or self._shape})
+            inputs = (self._add(first),)
+        for layer in layers:
+            if layer.kind != INPUT_LAYER:
+                inputs = self._call(layer, inputs)
+        return inputs
+
+    def _functional(
+        self, config: Any, layers: Sequence[KerasLayer], inputs: tuple[Call, ...] | None
+    ) -> tuple[Call, ...]:
+        entries = _list(config, "layers")
+        known = {layer.path[-1]: (layer, _nodes(entry)) for layer, entry in zip(layers, entries, strict=True)}
+        outputs = _references(config.get("output_layers"))
+        _check_references(known, [*outputs, *(each for _, nodes in known.values() for node in nodes for each in node)])
+        first = _first_calls(known, outputs)
+        results: dict[Reference, tuple[Call, ...]] = {}
+        if inputs is not None:
+            names = _references(config.get("input_layers"))
+            if len(names) != len(inputs):
+                raise TensorError(f"a model of {len(names)} inputs is called with {len(inputs)}")
+            results = {(name, 0): (call,) for (name, _, _), call in zip(names, inputs, strict=True)}
+        waiting = [(name, number - first[name]) for name, number, _ in reversed(outputs)]
+        opened: set[Reference] = set()
+        while waiting:
+            name, number = waiting[-1]
+            if (name, number) in results:
+                waiting.pop()
+                continue
+            layer, nodes = known[name]
+            node = nodes[number] if number < len(nodes) else ()
+            if not node and layer.kind != INPUT_LAYER:
+                raise TensorError(f"{layer} reads nothing")
+            needed = [(source, call - first[source]) for source, call, _ in node]
+            missing = [reference for reference in needed if reference not in results]
+            if missing:
+                if (name, number) in opened:
+                    raise TensorError(f"{layer} is part of a cycle")
+                opened.add((name, number))
+                waiting += missing[::-1]
+                continue
+            given = [_output(results[each], index) for each, (_, _, index) in zip(needed, node, strict=True)]
+            results[name, number] = self._call(layer, tuple(given)) if node else (self._add(layer),)
+        return tuple(_output(results[name, number - first[name]], index) for name, number, index in outputs)
+
+
+def _output(calls: tuple[Call, ...], index: int) -> Call:
+    if not 0 <= index < len(calls):
+        raise TensorError(f"{calls[0].layer} has {len(calls)} outputs, number {index} of which is read")
+    return calls[index]
+
+
+def _layers(entries: Sequence[Any], path: tuple[str, ...], group: str) -> list[KerasLayer]:
+    """Return the layers of a model; `path` and `group` stand before theirs."""
+    counts: Counter[str] = Counter()
+    layers = []
+    for entry in entries:
+        kind, config = _kind(entry), _mapping(entry, "config", allow_list=True)
+        own = entry.get("name") or (config.get("name") if isinstance(config, Mapping) else None)
+        module = entry.get("module")
+        is_operation = isinstance(module, str) and ".ops." in module
+        title = _snake_case(kind)
+        if not isinstance(own, str):
+            own = f"{title}_{counts[title] + 1}"
+        place = f"{group}{title}_{counts[title]}" if counts[title] else f"{group}{title}"
+        if not is_operation:
+            counts[title] += 1
+        layers.append(KerasLayer(kind, (*path, own), place, config, is_operation))
+    return layers
+
+
+def _snake_case(name: str) -> str:
+    """Return the name of a class as Keras writes it in files: "conv2d" for "Conv2D"."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+# The parts of a configuration
+
+
+def _kind(entry: Any) -> str:
+    kind = entry.get("class_name") if isinstance(entry, Mapping) else None
+    if not isinstance(kind, str):
+        raise TensorError(f"the configuration of its model has a layer without a class: {shown(entry)}")
+    return kind
+
+
+def _mapping(entry: Config, key: str, allow_list: bool = False) -> Any:
+    value = entry.get(key)
+    if not isinstance(value, Mapping) and not (allow_list and isinstance(value, list)):
+        raise TensorError(f"the configuration of its model has a layer without {key}: {shown(entry)}")
+    return value
+
+
+def _list(entry: Any, key: str) -> list[Any]:
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, list):
+        raise TensorError(f"the configuration of its model has no {key}")
+    return value
+
+
+def _shape_of(config: Any) -> Any:
+    """Return the shape of the images in the configuration of a first layer, which may be a model."""
+    while isinstance(config, Mapping | list):
+        if isinstance(config, Mapping) and (shape := config.get("batch_input_shape") or config.get("batch_shape")):
+            return shape
+        layers = config if isinstance(config, list) else config.get("layers")
+        first = layers[0] if isinstance(layers, list) and layers else None
+        config = first.get("config") if isinstance(first, Mapping) else None
+    return None
+
+
+def _data_format(config: Any) -> str:
+    """Return the order of the axes that a layer names: "channels_first", "channels_last" or ""."""
+    if not isinstance(config, Mapping):
+        return ""
+    old = {"th": "channels_first", "tf": "channels_last"}
+    found = old.get(str(config.get("dim_ordering"))) or config.get("data_format")
+    return found if found in ("channels_first", "channels_last") else ""
+
+
+Node = list[tuple[str, int, int]]
+"""What a layer is called with: names of layers, the number of the call of each, and of the result."""
+
+
+def _nodes(entry: Config) -> list[Node]:
+    """Return the calls of a layer."""
+    nodes = entry.get("inbound_nodes", [])
+    if not isinstance(nodes, list):
+        raise TensorError("the configuration of its model has no lists of calls")
+    return [_references(_keras_tensors(node) if isinstance(node, Mapping) else node) for node in nodes]
+
+
+def _keras_tensors(node: Config) -> list[Any]:
+    """Return the results in the arguments of a call in Keras 3."""
+    found, waiting = [], [node.get("kwargs"), node.get("args")]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            if value.get("class_name") == KERAS_TENSOR:
+                found.append(_mapping(value, "config").get("keras_history"))
+            else:
+                waiting += list(value.values())[::-1]
+        elif isinstance(value, list):
+            waiting += value[::-1]
+    return found
+
+
+def _references(value: Any) -> Node:
+    """Return references to results: lists of a name and two numbers, of which Keras 3 writes a single one alone."""
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        value = [value]
+    found = []
+    for entry in value if isinstance(value, list) else [None]:
+        match entry:
+            case [str(name), *_] if name == CONSTANT:
+                continue
+            case [str(name), int(number), int(index), *_] if 0 <= number <= MAX_CALLS:
+                found.append((name, number, index))
+            case _:
+                raise TensorError(f"the configuration of its model has a reference to a layer that is {shown(entry)}")
+    return found
+
+
+def _check_references(known: Mapping[str, Any], references: Sequence[tuple[str, int, int]]) -> None:
+    for name, _, _ in references:
+        if name not in known:
+            hint = did_you_mean(name, known, "There are")
+            raise TensorError(f"the configuration of its model refers to a layer {shown(name)}. {hint}".rstrip(" ."))
+
+
+def _first_calls(known: Mapping[str, tuple[KerasLayer, list[Node]]], outputs: Node) -> dict[str, int]:
+    """Return the number of the first call of each layer. In nested models, number 0 may be that of the model itself."""
+    numbers: dict[str, int] = {}
+    for name, number, _ in [*outputs, *(each for _, nodes in known.values() for node in nodes for each in node)]:
+        numbers[name] = min(number, numbers.get(name, number))
+    models = SEQUENTIAL + FUNCTIONAL
+    return {name: numbers.get(name, 0) if layer.kind in models else 0 for name, (layer, _) in known.items()}
