@@ -154,6 +154,8 @@ def show_filters(
         _note_unused(as_json, values)
     if not quiet:
         note_unused_reading([spec])
+    files = network_files("SPEC", spec), network_files("--arch", arch_path(arch))
+    check_outputs([] if output is None else [NamedFile("-o", output)], *files)
     reading = Reading(None if layer == ALL_LAYERS else layer, order, arch)
     try:
         network = build_network([spec] if spec else [], kernel or [], reading=reading)
@@ -162,8 +164,6 @@ def show_filters(
             raise
         _list_tensors(str(spec), error.tensors, as_json)
         return
-    files = network_files("SPEC", spec), network_files("--arch", arch_path(arch))
-    check_outputs([] if output is None else [NamedFile("-o", output)], *files)
     start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
     network = start if before else network
     layers, notes = _chosen(network, layer)
@@ -512,7 +512,8 @@ def _heading(network: Network, number: int) -> str:
     conv = network.layers[number - 1].conv
     assert conv is not None
     count, _, *size = conv.weights.shape
-    name = network.layer_title(number) if len(network.layers) > 1 else network.name
+    alone = len(network.layers) == 1 and not network.layers[0].name
+    name = network.name if alone else network.layer_title(number)
     return f"{name}: {shape_text((count, *size), 'filter')}"
 
 

@@ -78,8 +78,6 @@ def _read_archive(file: IO[bytes]) -> Contents:
     except NpzError as error:
         raise TensorError(str(error)) from error
     by_name = {member.filename: member for member in archive.infolist()}
-    if len(by_name) < len(archive.infolist()):
-        raise TensorError("two members of the archive have the same name")
     pickles = [name for name in by_name if name == "data.pkl" or name.endswith("/data.pkl")]
     if not pickles:
         raise TensorError("this is a zip archive without data.pkl, not one of torch.save")

@@ -23,7 +23,6 @@ from cnnfx.nn.graph import MAX_MATCHES
 from cnnfx.nn.layers import ALL_CHANNELS, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.limits import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIDE, MAX_NAME_CHARACTERS, check_limit
-from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean, first_names, matching_names
 from cnnfx.system.text import printable, shorten_words, shortened
 
@@ -149,7 +148,7 @@ def _title(name: str, taken: Counter[str]) -> str:
 def _chosen(path: Path, file: TensorFile, found: Sequence[FilterTensor], layer: str | int | None) -> FilterTensor:
     """Return the tensor that a layer names: by its whole name, or a part that no other has."""
     if not found:
-        raise FileError(f"{path}: none of its {counted(len(file.names), 'tensor')} can be filters: {_reason(file)}.")
+        raise FileError(f"{path}: none of its tensors can be filters: {_reason(file)}.")
     if layer is None or (str(layer) == "1" and len(found) == 1):
         if len(found) == 1:
             return found[0]

@@ -14,9 +14,11 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from operator import itemgetter
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
@@ -186,8 +188,8 @@ class NpzReader:
     Raises
     ------
     NpzError
-        If it is not a zip file, has more than `MAX_MEMBERS` members, or members that overlap. Methods raise this error
-        for a damaged array.
+        If it is not a zip file, has more than `MAX_MEMBERS` members, or members that overlap or have the same name.
+        Methods raise this error for a damaged array.
     OSError
         If the operating system cannot read it. Methods raise this error too.
     """
@@ -348,13 +350,16 @@ def open_zip(stream: IO[bytes]) -> zipfile.ZipFile:
 
 
 def check_members(members: Sequence[zipfile.ZipInfo]) -> None:
-    """Check the number of members, and that no two use the same bytes: each would unpack them again."""
+    """Check the number of members, and that no two have the same name or the same bytes, which each would unpack."""
     if len(members) > MAX_MEMBERS:
         raise NpzError(limit_text("arrays", len(members), MAX_MEMBERS))
     in_order = sorted(members, key=lambda member: member.header_offset)
     for member, following in pairwise(in_order):
         if member.header_offset + member.compress_size > following.header_offset:
             raise NpzError("two of its members overlap")
+    name, count = max(Counter(member.filename for member in members).items(), key=itemgetter(1), default=("", 0))
+    if count > 1:
+        raise NpzError(f"two of its members are called {shortened(name)}")
 
 
 @contextmanager

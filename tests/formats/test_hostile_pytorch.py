@@ -390,7 +390,7 @@ def test_members_with_the_same_name_are_refused(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "a.pt", ordered({"w": WEIGHT}), STORAGES)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("archive/data/0", bytes(16))
-    assert check(path) == "two members of the archive have the same name"
+    assert check(path) == "two of its members are called archive/data/0"
 
 
 def test_members_that_overlap_are_refused(tmp_path: Path) -> None:
