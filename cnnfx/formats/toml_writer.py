@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cnnfx.conv.geometry import Pads, Pair
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.toml_file import parse_network
-from cnnfx.formats.toml_schema import Location
+from cnnfx.formats.toml_schema import MAX_FLOAT32, Location
 from cnnfx.nn.input import Input, channels_name
 from cnnfx.nn.layers import ALL_CHANNELS, Activation, Combination, Conv, Layer, Pool
 from cnnfx.nn.network import Network
@@ -242,8 +242,8 @@ def _decimal(array: NDArray[Any]) -> NDArray[np.float64]:
     """Return an array as float64; numbers of float32 become those with the fewest digits that are read as the same."""
     if array.dtype != np.float32:
         return np.asarray(array, np.float64)
-    shortest = [float(str(number)) for number in array.ravel()]
-    return np.array(shortest, np.float64).reshape(array.shape)
+    shortest = np.array([float(str(number)) for number in array.ravel()], np.float64)
+    return np.clip(shortest, -MAX_FLOAT32, MAX_FLOAT32).reshape(array.shape)  # that of the largest number is larger
 
 
 # Text
