@@ -100,7 +100,7 @@ class Tensors:
             raise location.error(f"{self._name}: {error}.") from error
         self._bytes_left -= size
         with np.errstate(over="ignore", invalid="ignore"):  # found below
-            tensor = array.astype(np.float32)
+            tensor = array.astype(np.float32, copy=False)
         if not np.isfinite(tensor).all():
             raise location.error(f'the tensor "{name}" has values that are NaN, infinite or too large for float32.')
         return tensor
