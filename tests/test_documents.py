@@ -118,7 +118,7 @@ def frames(picture: PIL.Image.Image) -> Iterator[np.ndarray]:
 
 def test_every_picture_of_the_documents_is_shown_in_one() -> None:
     text = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
-    for folder in ("readme", "learned", "pages", "squeezenet"):
+    for folder in ("readme", "learned", "pages", "squeezenet", "networks"):
         assert {path.name for path in (ROOT / "samples" / folder).iterdir()} == set(
             re.findall(rf"\]\((?:\.\./)?samples/{folder}/([^)]+)\)", text)
         )
