@@ -187,7 +187,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_ARRAY_BYTES": model("layers.0.weight", npy((1, 1, 1 << 13, (1 << 13) + 1))),
     "MAX_TENSOR_BYTES": tensors,
     "MAX_PICKLE_BYTES": stored_pickle(bytes((1 << 24) + 1)),
-    "MAX_PICKLE_OPERATIONS": stored_pickle(b"\x80\2" + b"N" * 2_000_000),
+    "MAX_PICKLE_OPERATIONS": stored_pickle(b"\x80\2" + b"N" * 1_000_000),
     "MAX_MESSAGE_FIELDS": messages,
     "MAX_MEMBERS": members,
     "MAX_DIRECTORY_BYTES": directory,

@@ -16,6 +16,9 @@ from cnnfx.formats.state_dict import named_tensors
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
 from cnnfx.system.text import printable
 
+_STORED_AS = {**STORED_AS, "bool": "u1"}
+"""The types of the integers that values are stored as, where they are not of NumPy's type of the same name."""
+
 
 class PyTorchFile(TensorFile):
     """The tensors of a file that `torch.save` or `torch.jit.save` wrote.
@@ -59,10 +62,13 @@ class PyTorchFile(TensorFile):
             kind = "complex" if dtype.startswith("complex") else "quantized"
             raise TensorError(f"the tensor {name} has {kind} values ({dtype}), which are not read")
         try:
-            stored = self._read_stored(self._tensors[name], np.dtype(STORED_AS.get(dtype, dtype)).newbyteorder("<"))
+            stored = self._read_stored(self._tensors[name], np.dtype(_STORED_AS.get(dtype, dtype)).newbyteorder("<"))
         except ValueError as error:  # NumPy has no arrays of this size
             raise TensorError(f"the tensor {name} is too large (shape {shape})") from error
-        values = decode_small_floats(stored, dtype) if dtype in STORED_AS else stored
+        if dtype == "bool":
+            values: NDArray[Any] = np.not_equal(stored, 0)
+        else:
+            values = decode_small_floats(stored, dtype) if dtype in STORED_AS else stored
         if self._tensors[name].is_negated and values.dtype.kind == "f":
             values = -values
         return np.ascontiguousarray(values).reshape(shape)
@@ -70,16 +76,15 @@ class PyTorchFile(TensorFile):
     def _read_stored(self, tensor: StridedTensor, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return a tensor as it is stored, with the strides that it is stored with."""
         storage, (first, count) = tensor.storage, span(tensor)
-        self._file.seek(self._locate(storage) + storage.first * ITEM_BYTES[storage.dtype] + first * dtype.itemsize)
         block = np.empty(count * dtype.itemsize, np.uint8)
+        self._file.seek(self._locate(storage) + storage.first * ITEM_BYTES[storage.dtype] + first * dtype.itemsize)
         if self._file.readinto(block.data) < block.size:
             raise TensorError("the file is truncated")
         if count == 0:
             return np.empty(tensor.shape, dtype)
         # NumPy checks that the strides stay inside the block.
         strides = [stride * dtype.itemsize for stride in tensor.strides]
-        view: NDArray[Any] = np.ndarray(tensor.shape, dtype, buffer=block.data, strides=strides)
-        return view.astype(np.bool_) if dtype == np.bool_ else view
+        return np.ndarray(tensor.shape, dtype, buffer=block.data, strides=strides)
 
     def close(self) -> None:
         """Close the file."""

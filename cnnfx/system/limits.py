@@ -76,7 +76,7 @@ MAX_MEMBERS = 10_000
 """The most arrays of a `.npz` file, or members of another zip file."""
 MAX_PICKLE_BYTES = 1 << 24
 """The most bytes of the pickle in a file of PyTorch, which describes its tensors."""
-MAX_PICKLE_OPERATIONS = 2_000_000
+MAX_PICKLE_OPERATIONS = 1_000_000
 """The most operations of the pickles in a file of PyTorch."""
 MAX_DIRECTORY_BYTES = 1 << 24
 """The most bytes of the directory of a `.npz` file, which is read as a whole before its arrays are counted."""

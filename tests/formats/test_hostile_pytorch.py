@@ -284,7 +284,7 @@ def test_dictionaries_inside_each_other_are_limited(tmp_path: Path) -> None:
 def test_copies_of_lists_count_as_operations(tmp_path: Path) -> None:
     value = b"](" + b"](NNe" * 1000 + b"eq\0" + call("collections.OrderedDict", b"h\0") * 2000
     message = check(write_archive(tmp_path / "a.pt", value, STORAGES))
-    assert message.endswith("operations in its pickle; the limit is 2,000,000")
+    assert message.endswith("operations in its pickle; the limit is 1,000,000")
 
 
 def test_names_have_a_limit(tmp_path: Path) -> None:

@@ -207,6 +207,12 @@ def test_each_class_of_storages_has_its_type(tmp_path: Path, kind: str, dtype: s
     assert found.tolist() == [0, 1, 100, 7]
 
 
+def test_every_byte_but_zero_is_true(tmp_path: Path) -> None:
+    found = read_one(tmp_path, tensor(storage("0", "Bool", 4), (4,)), bytes([0, 1, 2, 255]))
+    assert found.dtype == np.bool_
+    assert found.view(np.uint8).tolist() == [0, 1, 1, 1]
+
+
 def test_bfloat16_becomes_float32(tmp_path: Path) -> None:
     bits = np.array([0x3F80, 0xC020, 0x7F80, 0x0001], "<u2")
     found = read_one(tmp_path, tensor(storage("0", "BFloat16", 4), (2, 2)), bits.tobytes())
