@@ -80,8 +80,8 @@ def _zip_format(path: str | os.PathLike[str], by_ending: str) -> str:
         names: Sequence[str] = member_names(path)
     except (OSError, NpzError):
         return by_ending
-    if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
-        return "pytorch"
+    if any(name == "data.pkl" or name.endswith(("/data.pkl", "/archive_format")) for name in names):
+        return "pytorch"  # the second is of torch.export
     if "model.weights.h5" in names or "config.json" in names:
         return "keras"
     return "model" if "meta.npy" in names else "npz"

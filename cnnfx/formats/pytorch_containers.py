@@ -80,6 +80,8 @@ def _read_archive(file: IO[bytes]) -> Contents:
     by_name = {member.filename: member for member in archive.infolist()}
     pickles = [name for name in by_name if name == "data.pkl" or name.endswith("/data.pkl")]
     if not pickles:
+        if any(name.endswith("/archive_format") for name in by_name):
+            raise TensorError(f"this is an archive of torch.export, which is not read; {HOW_TO_SAVE}")
         raise TensorError("this is a zip archive without data.pkl, not one of torch.save")
     folder = pickles[0].removesuffix("data.pkl")
     directory_start = archive.start_dir

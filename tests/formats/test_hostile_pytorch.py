@@ -15,6 +15,8 @@ from typing import IO
 import numpy as np
 import pytest
 
+from cnnfx.errors import FileError
+from cnnfx.formats import load_network
 from cnnfx.formats.pytorch import PyTorchFile
 from cnnfx.formats.tensor_file import TensorError
 from tests.formats.pytorch_files import (
@@ -383,6 +385,17 @@ def test_an_archive_without_a_pickle_is_refused(tmp_path: Path) -> None:
     path = write_arrays(tmp_path / "a.pt", {"w": np.zeros(4, np.float32)})
     rewritten(path, lambda member, content: None if member.filename.endswith(".pkl") else content)
     assert check(path) == "this is a zip archive without data.pkl, not one of torch.save"
+
+
+def test_an_archive_of_torch_export_is_refused_by_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
+        archive.writestr("a/archive_format", "pt2")
+    with pytest.raises(FileError) as caught:
+        load_network(tmp_path / "a.pt2")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.pt2'}: this is an archive of torch.export, which is not read; "
+        "save the tensors with torch.save(model.state_dict(), …)."
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
