@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 
+import cnnfx
 from cnnfx.formats import load_network
 from cnnfx.nn.network import Network
 from cnnfx.system.npz import write_npz
-from tests.formats.mobilenet import filter_file
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = ROOT / "filters"
@@ -103,29 +104,61 @@ def test_faces_computes_what_pytorch_computes(expected):
 
 
 @pytest.fixture(scope="module")
-def mobilenet(networks_folder, tmp_path_factory) -> Network:
-    torch = pytest.importorskip("torch")
-    folder = tmp_path_factory.mktemp("mobilenet")
-    tensors = torch.load(networks_folder / "mobilenet_v2.pth", map_location="cpu", weights_only=True)
-    np.savez(folder / "mobilenet.npz", **{name: tensor.numpy() for name, tensor in tensors.items()})
-    (folder / "mobilenet.toml").write_text(filter_file(), "utf-8")
-    return load_network(folder / "mobilenet.toml")
+def mobilenet(networks_folder) -> Network:
+    return load_network(networks_folder / "mobilenet_v2.pth")
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_mobilenet_as_a_filter_file_computes_what_pytorch_computes(mobilenet, networks_folder, name):
-    with np.load(networks_folder / "expected.npz") as expected:
-        wanted = {key: expected[f"mobilenet_v2.{name}.{key}"] for key in ("input", "features.0", "features.7",
-                                                                          "features.18", "prob")}  # fmt: skip
+def test_the_file_of_mobilenet_computes_what_pytorch_computes(mobilenet, networks_folder, name):
+    layers = ("features.0", "features.7", "features.18")
+    with np.load(networks_folder / "expected.npz") as arrays:
+        wanted = {key: arrays[f"mobilenet_v2.{name}.{key}"] for key in ("input", *layers, "prob")}
     mean, std = (np.array(values, np.float32)[:, None, None] for values in (mobilenet.input.mean, mobilenet.input.std))
     image = wanted["input"] * std + mean
-    layers = {"features.0": "features.0", "features.7": "features.7/project", "features.18": "features.18"}
-    for key, layer in layers.items():
+    for layer in layers:
         number = mobilenet.layer_number(layer)
         found = mobilenet.forward(image, [number])[number]
-        np.testing.assert_allclose(found, wanted[key], rtol=0, atol=1e-4 * np.abs(wanted[key]).max(), err_msg=key)
-    scores = mobilenet.forward(image)[len(mobilenet.layers)].ravel()
-    np.testing.assert_allclose(np.exp(scores) / np.exp(scores).sum(), wanted["prob"], rtol=0, atol=1e-4)
+        atol = 1e-4 * np.abs(wanted[layer]).max()
+        np.testing.assert_allclose(found, wanted[layer], rtol=0, atol=atol, err_msg=layer)
+    np.testing.assert_allclose(mobilenet.probabilities(image), wanted["prob"], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "found", "probability"),
+    [("chelsea", 285, "Egyptian cat", 0.714), ("coffee", 967, "espresso", 0.992)],
+)
+def test_mobilenet_names_what_is_in_a_photograph(mobilenet, networks_folder, name, number, found, probability):
+    assert mobilenet.classes[number] == found
+    with np.load(networks_folder / "expected.npz") as arrays:
+        assert arrays[f"mobilenet_v2.{name}.prob"].argmax() == number
+    picture = {"chelsea": skimage.data.chelsea, "coffee": skimage.data.coffee}[name]()
+    best = cnnfx.predict(picture, mobilenet).top[0]
+    assert (best.name, best.probability) == (found, pytest.approx(probability, abs=1e-3))
+
+
+def test_the_file_of_p_net_computes_what_pytorch_computes(networks_folder, expected):
+    network = load_network(networks_folder / "pnet.pt")
+    image = (expected["pnet.astronaut.input"] * 128 + 127.5) / 255
+    for layer, key in (("conv1", "conv1"), ("conv4_1", "face")):
+        number, wanted = network.layer_number(layer), expected[f"pnet.astronaut.{key}"]
+        found = network.forward(image, [number])[number]
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max(), err_msg=layer)
+
+
+@pytest.mark.parametrize("name", ["rnet", "onet"])
+def test_the_later_networks_of_mtcnn_distinguish_a_face_from_a_wall(networks_folder, name):
+    network = load_network(networks_folder / f"{name}.pt")
+    astronaut = skimage.data.astronaut()
+    face, wall = (cnnfx.predict(picture, network) for picture in (astronaut[65:195, 165:285], astronaut[:120, :120]))
+    assert (face.name, wall.name) == ("face", "no face")
+    assert min(face.probability, wall.probability) > 0.98
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_file_of_squeezenet_for_keras_computes_what_pytorch_computes(networks_folder, expected, name):
+    pytest.importorskip("h5py")
+    network = load_network(networks_folder / "squeezenet1_1.h5")
+    check_squeezenet(network, expected, name, layers=1e-4, probabilities=1e-4)
 
 
 def check_tensors(converted: dict[str, np.ndarray], file: Path) -> None:
