@@ -24,6 +24,7 @@ from cnnfx.images.load import count_pages
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system import limits
+from tests.formats.keras_files import sequential, write_listed
 
 TABLE = Path(__file__).parent.parent / "docs" / "limits.md"
 ROW = re.compile(r"\| `(MAX_\w+)` \| ([^|]+) \| ([\d,]+) \| ([^|]+) \| ([^|]+) \|")
@@ -156,6 +157,12 @@ def messages(folder: Path) -> object:
     return load_network(folder / "a.onnx")
 
 
+def many_calls(folder: Path) -> Network:
+    pytest.importorskip("h5py")
+    layers = [{"class_name": "ReLU", "config": {}}] * 20_000
+    return load_network(write_listed(folder / "a.h5", {}, config=sequential(*layers)))
+
+
 PNG_HEADER = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 14_000, 14_000, 16, 6, 0, 0, 0))
 IDX_IMAGES = struct.pack(">HBB3I", 0, 8, 3, 3, 1, 1) + bytes(3)
 IDX_LABELS = struct.pack(">HBBI3h", 0, 0x0B, 1, 3, 0, 1, 10_001)
@@ -192,6 +199,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_MEMBERS": members,
     "MAX_DIRECTORY_BYTES": directory,
     "MAX_HEADER_BYTES": model("meta", b"\x93NUMPY\1\0" + struct.pack("<H", 10_001)),
+    "MAX_LAYER_CALLS": many_calls,
     "MAX_HDF5_OBJECTS": many_arrays,
     "MAX_LABEL": dataset(IDX_IMAGES, IDX_LABELS),
     "MAX_DATASET_BYTES": dataset(struct.pack(">HBB3I", 0, 8, 3, 1 << 20, 64, 64), IDX_LABELS),

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.graph_builder import GraphBuilder, MapShape, Value
+from cnnfx.formats.keras_call import LayerCall, Maps
 from cnnfx.formats.keras_config import INPUT_LAYER, Call, KerasGraph, KerasLayer
-from cnnfx.formats.keras_layers import ABSORBED, LayerCall, Maps, layer_maps
+from cnnfx.formats.keras_layers import ABSORBED, layer_maps
 from cnnfx.formats.keras_weights import KerasWeights
 from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError
@@ -119,11 +120,13 @@ class _Model:
         call = every[found[0]]
         if call.layer.kind in ABSORBED:
             return call
-        while True:
-            readers = [each for each in calls if call in each.inputs]
-            if len(readers) != 1 or readers[0].layer.kind not in ABSORBED or call in self._graph.outputs:
-                return call
-            call = readers[0]
+        readers: dict[Call, list[Call]] = {each: [] for each in self._graph.calls}
+        for each in self._graph.calls:
+            for read in each.inputs:
+                readers[read].append(each)
+        while len(readers[call]) == 1 and readers[call][0].layer.kind in ABSORBED and call not in self._graph.outputs:
+            call = readers[call][0]
+        return call
 
     # Calls
 
@@ -242,6 +245,8 @@ def _with_last_name(network: Network, name: str, reading: Reading) -> Network:
     except ArgumentError:
         pass
     *below, last = network.layers
+    if name in (layer.name for layer in below):  # a layer that is called several times
+        return network
     return replace(network, layers=(*below, replace(last, name=name)))
 
 

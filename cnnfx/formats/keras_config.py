@@ -14,12 +14,10 @@ from typing import Any
 
 from cnnfx.formats.json_text import parse_json
 from cnnfx.formats.tensor_file import TensorError
-from cnnfx.system.limits import MAX_LAYERS, limit_text
+from cnnfx.system.limits import MAX_LAYER_CALLS, limit_text
 from cnnfx.system.suggest import did_you_mean
 from cnnfx.system.text import shown
 
-MAX_CALLS = 10 * MAX_LAYERS
-"""The most calls of layers; many become parts of the layer before them."""
 INPUT_LAYER = "InputLayer"
 SEQUENTIAL, FUNCTIONAL = ("Sequential",), ("Functional", "Model")
 """The classes of models."""
@@ -94,7 +92,7 @@ class KerasGraph:
     Raises
     ------
     TensorError
-        If the configuration is malformed, or has more than `MAX_CALLS` calls.
+        If the configuration is malformed, or has more than `MAX_LAYER_CALLS` calls.
     """
 
     def __init__(self, text: str) -> None:
@@ -102,28 +100,34 @@ class KerasGraph:
             model = parse_json(text)
         except ValueError as error:
             raise TensorError(f"the configuration of its model is not JSON: {error}") from error
-        kind, config = _kind(model), _mapping(model, "config", allow_list=True)
+        kind, config = _kind(model), _config(model)
         if kind not in SEQUENTIAL + FUNCTIONAL:
             raise TensorError(
                 f"its model is of the class {kind}, whose layers are not listed in the file. Only Sequential and "
                 "Functional models list them"
             )
         self.calls: list[Call] = []
+        self._count = 0
         self.name = config["name"] if isinstance(config, Mapping) and isinstance(config.get("name"), str) else ""
         build = model.get("build_config")
         self._shape = build.get("input_shape") if isinstance(build, Mapping) else None
         self.outputs = self._model(kind, config, None, (), "")
-        formats = Counter(_data_format(call.layer.config) for call in self.calls)
+        # Flatten may put the channels last, whatever the other layers do.
+        formats = Counter(_data_format(call.layer.config) for call in self.calls if call.layer.kind != "Flatten")
         if formats["channels_first"] and formats["channels_last"]:
             raise TensorError("some of its layers have the channels first and others last, which is not supported")
         self.channels_first = bool(formats["channels_first"])
 
     def _add(self, layer: KerasLayer, inputs: tuple[Call, ...] = ()) -> Call:
-        call = Call(layer, inputs)
-        self.calls.append(call)
-        if len(self.calls) > MAX_CALLS:
-            raise TensorError(limit_text("calls of layers", len(self.calls), MAX_CALLS))
-        return call
+        self._count_call()
+        self.calls.append(Call(layer, inputs))
+        return self.calls[-1]
+
+    def _count_call(self) -> None:
+        """Count a call of a layer or a model; a few models that call each other can make very many."""
+        self._count += 1
+        if self._count > MAX_LAYER_CALLS:
+            raise TensorError(limit_text("calls of layers", self._count, MAX_LAYER_CALLS))
 
     def _model(
         self, kind: str, config: Any, inputs: tuple[Call, ...] | None, path: tuple[str, ...], group: str
@@ -137,6 +141,7 @@ class KerasGraph:
 
     def _call(self, layer: KerasLayer, inputs: tuple[Call, ...]) -> tuple[Call, ...]:
         if layer.kind in SEQUENTIAL + FUNCTIONAL and not layer.is_operation:
+            self._count_call()
             return self._model(layer.kind, layer.config, inputs, layer.path, f"{layer.group}/")
         return (self._add(layer, inputs),)
 
@@ -157,6 +162,8 @@ class KerasGraph:
     ) -> tuple[Call, ...]:
         entries = _list(config, "layers")
         known = {layer.path[-1]: (layer, _nodes(entry)) for layer, entry in zip(layers, entries, strict=True)}
+        if len(known) < len(layers):
+            raise TensorError("two layers of its model have the same name")
         outputs = _references(config.get("output_layers"))
         _check_references(known, [*outputs, *(each for _, nodes in known.values() for node in nodes for each in node)])
         first = _first_calls(known, outputs)
@@ -201,7 +208,7 @@ def _layers(entries: Sequence[Any], path: tuple[str, ...], group: str) -> list[K
     counts: Counter[str] = Counter()
     layers = []
     for entry in entries:
-        kind, config = _kind(entry), _mapping(entry, "config", allow_list=True)
+        kind, config = _kind(entry), _config(entry)
         own = entry.get("name") or (config.get("name") if isinstance(config, Mapping) else None)
         module = entry.get("module")
         is_operation = isinstance(module, str) and ".ops." in module
@@ -231,11 +238,12 @@ def _kind(entry: Any) -> str:
     return kind
 
 
-def _mapping(entry: Config, key: str, allow_list: bool = False) -> Any:
-    value = entry.get(key)
-    if not isinstance(value, Mapping) and not (allow_list and isinstance(value, list)):
-        raise TensorError(f"the configuration of its model has a layer without {key}: {shown(entry)}")
-    return value
+def _config(entry: Config) -> Any:
+    """Return the settings of a layer: a mapping, but a list of layers of a chain in Keras 1."""
+    config = entry.get("config")
+    if not isinstance(config, Mapping) and not (isinstance(config, list) and _kind(entry) in SEQUENTIAL):
+        raise TensorError(f"the configuration of its model has a layer without settings: {shown(entry)}")
+    return config
 
 
 def _list(entry: Any, key: str) -> list[Any]:
@@ -284,7 +292,8 @@ def _keras_tensors(node: Config) -> list[Any]:
         value = waiting.pop()
         if isinstance(value, Mapping):
             if value.get("class_name") == KERAS_TENSOR:
-                found.append(_mapping(value, "config").get("keras_history"))
+                config = value.get("config")
+                found.append(config.get("keras_history") if isinstance(config, Mapping) else None)
             else:
                 waiting += list(value.values())[::-1]
         elif isinstance(value, list):
@@ -301,7 +310,7 @@ def _references(value: Any) -> Node:
         match entry:
             case [str(name), *_] if name == CONSTANT:
                 continue
-            case [str(name), int(number), int(index), *_] if 0 <= number <= MAX_CALLS:
+            case [str(name), int(number), int(index), *_] if 0 <= number <= MAX_LAYER_CALLS:
                 found.append((name, number, index))
             case _:
                 raise TensorError(f"the configuration of its model has a reference to a layer that is {shown(entry)}")

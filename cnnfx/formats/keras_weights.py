@@ -47,6 +47,8 @@ VARIABLE_NAMES = {
 }
 """The names of the numbered arrays of Keras 3, by the class of the layer as its group is called. A batch normalization
 without factor and offset has only the last of its arrays."""
+OLD_KERNEL = "_W"
+"""The end of the names of kernels in files of Keras 1."""
 OTHERS = ""
 """The key of the arrays of files that are not of Keras."""
 THEANO = "theano"
@@ -175,8 +177,9 @@ class KerasWeights(TensorFile):
         """The order of the axes of filters: None for files that are not of Keras."""
         if not self.layers:
             return None
-        shapes = [info.shape for info in map(self._shape_or_none, self.names) if info and len(info.shape) == 4]
         # Keras 1 also has Theano's order, (K, C, kh, kw); kernels have few rows and columns.
+        names = [name for name in self.names if name.endswith(OLD_KERNEL)]
+        shapes = [info.shape for info in map(self._shape_or_none, names) if info and len(info.shape) == 4]
         first = sum(max(shape[:2]) < max(shape[2:]) for shape in shapes)
         last = sum(max(shape[:2]) > max(shape[2:]) for shape in shapes)
         return "theano" if last > first else "keras"

@@ -82,6 +82,8 @@ MAX_DIRECTORY_BYTES = 1 << 24
 """The most bytes of the directory of a `.npz` file, which is read as a whole before its arrays are counted."""
 MAX_HEADER_BYTES = 10_000
 """The most bytes of the header of a `.npy` file."""
+MAX_LAYER_CALLS = 20_000
+"""The most calls of layers in a model of Keras, many of which become parts of the layer before them."""
 MAX_HDF5_OBJECTS = 50_000
 """The most groups and arrays of an HDF5 file, texts of one of its attributes, or chunks of one of its arrays."""
 

@@ -60,3 +60,32 @@ def write_keras(
         archive.write(weights, "model.weights.h5")
     weights.unlink()
     return path
+
+
+def entry(kind: str, name: str, *sources: str, **config: Any) -> dict[str, Any]:
+    """Return the configuration of a layer that reads others, as Keras 2 writes it."""
+    nodes = [[[source, 0, 0, {}] for source in sources]] if sources else []
+    return {"class_name": kind, "config": {"name": name, **config}, "name": name, "inbound_nodes": nodes}
+
+
+def image_entry(*shape: int | None) -> dict[str, Any]:
+    """Return the configuration of the image, called "image"."""
+    return entry("InputLayer", "image", batch_input_shape=[None, *shape])
+
+
+def functional(*layers: dict[str, Any], outputs: Sequence[str] = (), name: str = "model") -> dict[str, Any]:
+    """Return the configuration of a model of layers, by default with the last one as its output."""
+    last = outputs or [layers[-1]["name"]]
+    images = [layer["name"] for layer in layers if layer["class_name"] == "InputLayer"]
+    config = {
+        "name": name,
+        "layers": list(layers),
+        "input_layers": [[each, 0, 0] for each in images],
+        "output_layers": [[each, 0, 0] for each in last],
+    }
+    return {"class_name": "Functional", "config": config}
+
+
+def sequential(*layers: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a chain of layers."""
+    return {"class_name": "Sequential", "config": {"name": "chain", "layers": list(layers)}}
