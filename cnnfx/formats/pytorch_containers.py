@@ -69,40 +69,17 @@ def read_contents(file: IO[bytes]) -> Contents:
 
 
 def _read_archive(file: IO[bytes]) -> Contents:
-    try:
-        archive = open_zip(file)
-    except NpzError as error:
-        raise TensorError("this is not a zip archive of PyTorch, or only a part of one") from error
-    try:
-        check_members(archive.infolist())
-    except NpzError as error:
-        raise TensorError(str(error)) from error
-    by_name = {member.filename: member for member in archive.infolist()}
-    pickles = [name for name in by_name if name == "data.pkl" or name.endswith("/data.pkl")]
-    if not pickles:
-        if any(name.endswith("/archive_format") for name in by_name):
-            raise TensorError(f"this is an archive of torch.export, which is not read; {HOW_TO_SAVE}")
-        raise TensorError("this is a zip archive without data.pkl, not one of torch.save")
-    folder = pickles[0].removesuffix("data.pkl")
-    directory_start = archive.start_dir
-
-    def start_of(name: str) -> tuple[int, int]:
-        return _stored_part(file, by_name, name, directory_start)
-
-    if f"{folder}byteorder" in by_name:
-        start, size = start_of(f"{folder}byteorder")
-        file.seek(start)
-        if file.read(min(size, 6)) != b"little":
-            raise TensorError("its values are in big-endian order, which is not read")
-    start, size = start_of(pickles[0])
+    archive = _Archive(file)
+    if "byteorder" in archive and archive.read("byteorder", 6) != b"little":
+        raise TensorError("its values are in big-endian order, which is not read")
+    _, size = archive.locate("data.pkl")
     if size > MAX_PICKLE_BYTES:
         raise TensorError(limit_text("bytes in its pickle", size, MAX_PICKLE_BYTES))
-    file.seek(start)
-    reader = PickleReader(file.read(size), REBUILD, load_storage)
+    reader = PickleReader(archive.read("data.pkl", size), REBUILD, load_storage)
     value = reader.load()
 
     def locate(storage: Storage) -> int:
-        start, size = start_of(f"{folder}data/{storage.key}")
+        start, size = archive.locate(f"data/{storage.key}")
         if size < storage.nbytes:
             raise TensorError(f"its storage has {size:,} bytes rather than {storage.nbytes:,}")
         return start
@@ -110,23 +87,57 @@ def _read_archive(file: IO[bytes]) -> Contents:
     return Contents(value, reader.other, locate)
 
 
-def _stored_part(
-    file: IO[bytes], members: dict[str, zipfile.ZipInfo], name: str, directory_start: int
-) -> tuple[int, int]:
-    """Return where the content of an uncompressed member of an archive starts, and its size."""
-    member = members.get(name)
-    if member is None:
-        raise TensorError(f"the archive has no member {shown(name)}")
-    if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-        raise TensorError(f"the member {shown(name)} of the archive is compressed, as torch.save never does")
-    file.seek(max(member.header_offset, 0))  # damaged directories have negative ones
-    header = file.read(_LOCAL_HEADER.size)
-    if len(header) == _LOCAL_HEADER.size and member.header_offset >= 0:
-        signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-        start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-        if signature == b"PK\3\4" and start + member.file_size <= directory_start:
-            return start, member.file_size
-    raise TensorError(f"the member {shown(name)} of the archive is damaged")
+class _Archive:
+    """The members of an archive, all in one folder and none compressed.
+
+    Their bytes are read at their place in the file rather than by `zipfile`: of a large storage, only what is needed.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        try:
+            archive = open_zip(file)
+        except NpzError as error:
+            raise TensorError("this is not a zip archive of PyTorch, or only a part of one") from error
+        try:
+            check_members(archive.infolist())
+        except NpzError as error:
+            raise TensorError(str(error)) from error
+        self._file, self._end = file, archive.start_dir
+        self._members = {member.filename: member for member in archive.infolist()}
+        if len(self._members) < len(archive.infolist()):
+            raise TensorError("two members of the archive have the same name")
+        pickles = [name for name in self._members if name == "data.pkl" or name.endswith("/data.pkl")]
+        if not pickles and any(name.endswith("/archive_format") for name in self._members):
+            raise TensorError(f"this is an archive of torch.export, which is not read; {HOW_TO_SAVE}")
+        if not pickles:
+            raise TensorError("this is a zip archive without data.pkl, not one of torch.save")
+        self._folder = pickles[0].removesuffix("data.pkl")
+
+    def __contains__(self, name: str) -> bool:
+        return self._folder + name in self._members
+
+    def locate(self, name: str) -> tuple[int, int]:
+        """Return where the content of a member starts in the file, and its size in bytes."""
+        name = self._folder + name
+        member = self._members.get(name)
+        if member is None:
+            raise TensorError(f"the archive has no member {shown(name)}")
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+            raise TensorError(f"the member {shown(name)} of the archive is compressed, as torch.save never does")
+        self._file.seek(max(member.header_offset, 0))  # damaged directories have negative ones
+        header = self._file.read(_LOCAL_HEADER.size)
+        if len(header) == _LOCAL_HEADER.size and member.header_offset >= 0:
+            signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+            start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+            if signature == b"PK\3\4" and start + member.file_size <= self._end:
+                return start, member.file_size
+        raise TensorError(f"the member {shown(name)} of the archive is damaged")
+
+    def read(self, name: str, most: int) -> bytes:
+        """Return the first bytes of a member, at most `most`."""
+        start, size = self.locate(name)
+        self._file.seek(start)
+        return self._file.read(min(size, most))
 
 
 def _read_stream(file: IO[bytes], file_size: int) -> Contents:

@@ -119,7 +119,7 @@ def _storage_type(path: str) -> str:
 
 
 def _rebuild_tensor(arguments: tuple[Any, ...]) -> StridedTensor:
-    """Return the tensor of `_rebuild_tensor(storage, offset, shape, strides)`."""
+    """Return the tensor of `_rebuild_tensor(storage, offset, shape, strides)`; further arguments are left out."""
     storage, offset, shape, strides = arguments[:4]
     if not isinstance(storage, Storage):
         raise TypeError("a tensor without a storage")
@@ -145,11 +145,6 @@ def _with_metadata(tensor: StridedTensor, metadata: tuple[Any, ...]) -> StridedT
     return tensor._replace(is_negated=flags.get("neg") is True)
 
 
-def _rebuild_quantized(arguments: tuple[Any, ...]) -> StridedTensor:
-    """Return the tensor of `_rebuild_qtensor(storage, offset, shape, strides, …)`."""
-    return _rebuild_tensor(arguments)
-
-
 def _first(arguments: tuple[Any, ...]) -> object:
     return arguments[0]
 
@@ -167,7 +162,7 @@ REBUILD: dict[str, Rebuild] = {
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
     "torch._utils._rebuild_tensor_v3": _rebuild_tensor_v3,
-    "torch._utils._rebuild_qtensor": _rebuild_quantized,
+    "torch._utils._rebuild_qtensor": _rebuild_tensor,  # its storage has a quantized type
     "torch._utils._rebuild_parameter": _first,
     "torch._utils._rebuild_parameter_with_state": _first,
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _first,
