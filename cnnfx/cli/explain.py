@@ -106,7 +106,7 @@ def explain(
     """
     from cnnfx.cli.conflicts import check_outputs, image_files, option_files
     from cnnfx.cli.inputs import InputImage, check_no_presets
-    from cnnfx.cli.networks import chosen_channels, requested_network, use_threads
+    from cnnfx.cli.networks import chosen_channels, note_unused_reading, requested_network, use_threads
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.explain import channel_strengths
 
@@ -114,6 +114,8 @@ def explain(
     if len(image) > 1:
         raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
     use_threads(threads)
+    if not quiet:
+        note_unused_reading(network_options.specs)
     network = requested_network(network_options, pool, layer)
     source = InputImage(image[0], page=page)
     check_outputs((), image_files([source], image), option_files(network_options))

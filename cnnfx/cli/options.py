@@ -220,6 +220,11 @@ class NetworkOptions:
     activation: ActivationOption = None
     flip: Flip = False
 
+    @property
+    def specs(self) -> list[str]:
+        """The networks that `--filters` and `--then` name."""
+        return [*(self.filters or []), *(self.then or [])]
+
     def reading(self, layer: str | int | None = None) -> Reading:
         """Return how the files of the networks are read, of which a layer is needed."""
         from cnnfx.formats.reading import Reading

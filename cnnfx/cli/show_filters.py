@@ -162,7 +162,7 @@ def show_filters(
     except LayerNeededError as error:
         if layer is not None or kernel or only or before or compare or output is not None or values:
             raise
-        _list_tensors(str(spec), error.tensors, as_json)
+        _list_tensors(str(spec), error.tensors, as_json, quiet)
         return
     start = _start(network, spec, "--compare" if compare else "--before") if before or compare else network
     network = start if before else network
@@ -195,7 +195,7 @@ def show_filters(
         print_result_lines("\n\n".join(texts))
 
 
-def _list_tensors(spec: str, tensors: Sequence[FilterTensor], as_json: bool) -> None:
+def _list_tensors(spec: str, tensors: Sequence[FilterTensor], as_json: bool, quiet: bool) -> None:
     """Print the tensors of a file that can be filters."""
     from cnnfx.formats.filter_order import DEFAULT_ORDER, ORDERS
     from cnnfx.render.wrapping import wrap
@@ -206,11 +206,14 @@ def _list_tensors(spec: str, tensors: Sequence[FilterTensor], as_json: bool) -> 
         return
     rows = [(tensor.title, tensor.describe(), "×".join(map(str, tensor.shape))) for tensor in tensors]
     width = text_width()
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    lines = [f"{name:<{widths[0]}}  {filters:<{widths[1]}}  {shape}" for name, filters, shape in rows]
+    headed = [("tensor", "filters", "shape"), *rows]
+    widths = [max(len(row[column]) for row in headed) for column in range(2)]
+    lines = [f"{name:<{widths[0]}}  {filters:<{widths[1]}}  {shape}" for name, filters, shape in headed]
     if width is not None and max(map(len, lines)) > width:
         lines = [line for row in rows for line in wrap(f"{row[0]}: {row[1]}, {row[2]}", width, "  ")]
     print_result_lines("\n".join(lines))
+    if quiet:
+        return
     orders = [order for order in dict.fromkeys(tensor.order for tensor in tensors) if order]
     if any(order != DEFAULT_ORDER for order in orders):
         described = "; ".join(f"{order}: {ORDERS[order].description}" for order in orders)
