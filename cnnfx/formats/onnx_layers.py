@@ -182,7 +182,7 @@ def _fixed_pads(window: Window, size: Pair | None) -> Pads | None:
         if size is None and window.border != "constant":
             raise ArgumentError(
                 f'the padding "same" with a stride and the border "{window.border}" depends on the size of the image, '
-                "which ONNX cannot express for any size"
+                "which ONNX cannot express for any size. Give the network's input a size"
             )
         return None if size is None else window.pads(size)
     return window.pads((ANY_SIZE, ANY_SIZE))

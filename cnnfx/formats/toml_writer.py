@@ -23,8 +23,8 @@ from cnnfx.nn.layers import ALL_CHANNELS, Activation, Combination, Conv, Layer, 
 from cnnfx.nn.network import Network
 from cnnfx.system.limits import MAX_TOML_BYTES, number_text
 
-MIN_NUMBER_BYTES = 3
-"""The fewest bytes of a number in an array: a digit, a comma and a space."""
+SAMPLE = 1_000
+"""About how many weights of a layer are looked at to estimate the size of its text."""
 MAX_LINE = 100
 """Arrays of longer text have a line for each item."""
 HEADER = (
@@ -55,9 +55,8 @@ def write_toml(file: IO[bytes], network: Network) -> None:
 def toml_text(network: Network) -> str:
     """Return the text of a filter file; see `write_toml`."""
     network = _with_head_as_layer(network)
-    numbers = sum(layer.conv.weights.size for layer in network.layers if layer.conv is not None)
-    if numbers * MIN_NUMBER_BYTES > MAX_TOML_BYTES:
-        raise _too_large(network, numbers)
+    if _estimated_bytes(network) > MAX_TOML_BYTES:  # text that is too long would take long to make
+        raise _too_large(network)
     tables = network_tables(network)
     try:
         parse_network(tables, Location("it would be read with the error"), network.name)
@@ -65,11 +64,20 @@ def toml_text(network: Network) -> str:
         raise ArgumentError(f"a filter file cannot hold this network: {error}") from error
     text = HEADER + _text_of(tables, network)
     if len(text.encode()) > MAX_TOML_BYTES:
-        raise _too_large(network, numbers)
+        raise _too_large(network)
     return text
 
 
-def _too_large(network: Network, numbers: int) -> ArgumentError:
+def _estimated_bytes(network: Network) -> float:
+    """Return about how many bytes the weights of a network take as text, with a comma and a space for each."""
+    weights = [layer.conv.weights.ravel() for layer in network.layers if layer.conv is not None]
+    samples = [_decimal(array[:: max(1, array.size // SAMPLE)]) for array in weights]
+    means = [sum(len(_inline(float(number))) + 2 for number in sample) / sample.size for sample in samples]
+    return sum(array.size * mean for array, mean in zip(weights, means, strict=True))
+
+
+def _too_large(network: Network) -> ArgumentError:
+    numbers = sum(layer.conv.weights.size for layer in network.layers if layer.conv is not None)
     return ArgumentError(
         f"{network.name} has {number_text(numbers)} weights, too many for a filter file, which has at most "
         f"{MAX_TOML_BYTES // 1_000_000} MB of text. Write fewer layers, or a model (.npz).",
