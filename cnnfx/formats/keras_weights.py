@@ -197,8 +197,8 @@ def _open(path: str | os.PathLike[str], opened: ExitStack) -> tuple[IO[bytes], s
     if file.read(2) != b"PK":
         return file, ""
     try:
-        weights = member_stream(file, path, WEIGHTS_MEMBER, MAX_TENSOR_BYTES)
-        config = member_stream(file, path, CONFIG_MEMBER, MAX_META_BYTES)
+        weights = member_stream(file, WEIGHTS_MEMBER, MAX_TENSOR_BYTES)
+        config = member_stream(file, CONFIG_MEMBER, MAX_META_BYTES)
         if weights is None:
             raise TensorError(f"it has no {WEIGHTS_MEMBER}; a .keras file has its weights in one file of this name")
         if config is None:

@@ -9,7 +9,7 @@ import zipfile
 from typing import IO, Any
 
 from cnnfx.system.limits import limit_text
-from cnnfx.system.npz import BLOCK_BYTES, COMPRESSIONS, READ_ERRORS, NpzError, member_names
+from cnnfx.system.npz import BLOCK_BYTES, COMPRESSIONS, READ_ERRORS, NpzError, check_members, open_zip
 
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 """The header before the data of a member: its signature, and the lengths of the name and of the extra field."""
@@ -60,15 +60,13 @@ class FilePart(io.RawIOBase):
         return count
 
 
-def member_stream(file: IO[bytes], path: str | os.PathLike[str], name: str, max_bytes: int) -> IO[bytes] | None:
+def member_stream(file: IO[bytes], name: str, max_bytes: int) -> IO[bytes] | None:
     """Return a member of a zip file as a seekable stream; None if there is none of this name.
 
     Parameters
     ----------
     file : seekable binary file
         The open zip file.
-    path : path
-        Its path.
     name : str
     max_bytes : int
         The most bytes of a member that must be unpacked.
@@ -78,25 +76,33 @@ def member_stream(file: IO[bytes], path: str | os.PathLike[str], name: str, max_
     NpzError
         If the zip file or the member is damaged, too large, encrypted or compressed by another method than deflate.
     """
-    if name not in member_names(path):  # which checks the sizes of the directory
-        return None
     try:
-        with zipfile.ZipFile(file) as archive:
-            member = archive.getinfo(name)
-            if member.flag_bits & ENCRYPTED or member.compress_type not in COMPRESSIONS:
-                raise ValueError("it is encrypted, or compressed by another method than deflate")
-            if member.compress_type == zipfile.ZIP_STORED:
-                return _stored(file, member)
-            if member.file_size > max_bytes:
-                raise ValueError(limit_text("bytes", member.file_size, max_bytes))
-            if member.file_size > max(BLOCK_BYTES, MAX_RATIO * member.compress_size):
-                raise ValueError(f"it is over {MAX_RATIO} times as large as its compressed data")
-            with archive.open(member) as stream:
-                return io.BytesIO(stream.read())
-    except (*READ_ERRORS, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise NpzError(f"{name} cannot be read: {error}") from error
+        archive = open_zip(file)
+    except NpzError as error:
+        raise NpzError("this is not a zip file, or only a part of one") from error
+    with archive:
+        check_members(archive.infolist())
+        if name not in archive.namelist():
+            return None
+        try:
+            return _stream(file, archive, archive.getinfo(name), max_bytes)
+        except (*READ_ERRORS, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise NpzError(f"{name} cannot be read: {error}") from error
+
+
+def _stream(file: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> IO[bytes]:
+    if member.flag_bits & ENCRYPTED or member.compress_type not in COMPRESSIONS:
+        raise ValueError("it is encrypted, or compressed by another method than deflate")
+    if member.compress_type == zipfile.ZIP_STORED:
+        return _stored(file, member)
+    if member.file_size > max_bytes:
+        raise ValueError(limit_text("bytes", member.file_size, max_bytes))
+    if member.file_size > max(BLOCK_BYTES, MAX_RATIO * member.compress_size):
+        raise ValueError(f"it is over {MAX_RATIO} times as large as its compressed data")
+    with archive.open(member) as stream:
+        return io.BytesIO(stream.read())
 
 
 def _stored(file: IO[bytes], member: zipfile.ZipInfo) -> IO[bytes]:

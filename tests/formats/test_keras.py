@@ -606,13 +606,14 @@ def test_weights_that_are_missing_of_another_shape_or_quantized_are_errors(load:
         assert error_of(load, config, conv={"kernel": kernel, "bias": bias}) == f"{message}."
 
 
-def test_models_that_call_each_other_very_often_are_an_error(load: Any) -> None:
+def test_models_that_call_each_other_very_often_are_an_error(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnfx.formats.keras_config.MAX_LAYER_CALLS", 500)
     config: dict[str, Any] = functional(IMAGE, outputs=["image"])
     for _ in range(3):
-        inner = {**config, "name": "inner", "inbound_nodes": [[["image", 0, 0, {}]]] * 40}
-        last = {**entry("Add", "a"), "inbound_nodes": [[["inner", 1 + call, 0, {}] for call in range(40)]]}
+        inner = {**config, "name": "inner", "inbound_nodes": [[["image", 0, 0, {}]]] * 10}
+        last = {**entry("Add", "a"), "inbound_nodes": [[["inner", 1 + call, 0, {}] for call in range(10)]]}
         config = functional(IMAGE, inner, last)
-    assert error_of(load, config) == "it has 20,001 calls of layers; the limit is 20,000."
+    assert error_of(load, config) == "it has 501 calls of layers; the limit is 500."
 
 
 def test_a_file_without_configuration_is_one_of_weights(tmp_path: Path) -> None:
