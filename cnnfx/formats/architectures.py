@@ -44,7 +44,7 @@ MEAN_OF_ALL = "mean:all"
 
 
 def read_architecture(path: Path, file: TensorFile, reading: Reading) -> Network | None:
-    """Return the network of a file of weights; None if its architecture is neither given nor known.
+    """Return the network of a file of weights, of the given or else a known architecture; None without either.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ def read_architecture(path: Path, file: TensorFile, reading: Reading) -> Network
     Raises
     ------
     FileError
-        If the arch file is malformed, or the tensors do not fit the layers.
+        If the arch file is malformed, or without layers where these are not known, or the tensors do not fit the
+        layers.
     ArgumentError
         If there is no such layer.
     TensorError, OSError
@@ -73,6 +74,8 @@ def read_architecture(path: Path, file: TensorFile, reading: Reading) -> Network
             values = _with_prefix(given, _prefix(layers, file.names) or "")
     if values is None:
         known = find_architecture(file)
+        if known is None and reading.arch is not None:
+            raise location.error(f"it has no layers, and those of {path} are not known. Write [[layer]] for each.")
         if known is None:
             return None
         values = {**known, **given}
@@ -153,7 +156,7 @@ def find_architecture(file: TensorFile) -> Tables | None:
 
     Raises
     ------
-    TensorError, OSError
+    OSError
         If the file cannot be read.
     """
     names = frozenset(file.names)
@@ -256,7 +259,11 @@ def _has_shape(table: Tables, file: TensorFile) -> bool:
     """Return whether the weights of a layer have the number of filters and the size in its table, if it has them."""
     if "weights" not in table:
         return True
-    shape, side, is_dense = file.info(table["weights"]).shape, table.get("size"), table.get("dense")
+    side, is_dense = table.get("size"), table.get("dense")
+    try:
+        shape = file.info(table["weights"]).shape
+    except TensorError:  # the others may be those of an unknown network
+        return False
     if len(shape) != (2 if is_dense else FILTER_AXES) or shape[0] != table.get("filters", shape[0]):
         return False
     if side is None:

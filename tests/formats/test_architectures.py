@@ -25,6 +25,7 @@ Shape = tuple[int, ...]
 Table = dict[str, Any]
 
 ARCHITECTURES = shipped_folder() / "architectures"
+MALFORMED = (-1,)
 NOT_LEARNED = ("running_mean", "running_var", "num_batches_tracked")
 """The ends of the names of tensors that are no parameters."""
 
@@ -230,14 +231,16 @@ def test_a_file_that_lacks_a_tensor_of_a_layer_is_not_recognized():
     assert find_architecture(Tensors({})) is None
 
 
-def test_a_tensor_that_is_not_needed_may_be_malformed():
+def test_a_malformed_tensor_matters_only_if_it_is_needed():
     class Malformed(Tensors):
         def info(self, name: str) -> TensorInfo:
-            if name == "extra":
-                raise TensorError("the tensor extra is cut off")
+            if self.shapes[name] == MALFORMED:
+                raise TensorError(f"the tensor {name} is cut off")
             return super().info(name)
 
-    assert find_architecture(Malformed(shapes_of("ResNet-18") | {"extra": ()})) is not None
+    shapes = shapes_of("ResNet-18")
+    assert find_architecture(Malformed(shapes | {"extra": MALFORMED})) is not None
+    assert find_architecture(Malformed(shapes | {"layer2.0.conv1.weight": MALFORMED})) is None
 
 
 @pytest.mark.parametrize("endings", KERAS_ENDINGS)
@@ -343,9 +346,12 @@ def test_an_arch_file_without_layers_gives_input_and_classes_to_a_known_architec
     assert not network.input.normalizes
 
 
-def test_an_arch_file_without_layers_does_not_make_an_unknown_network_known(arch):
+def test_an_arch_file_without_layers_for_an_unknown_network_is_an_error(arch):
     path = arch('classes = ["cat", "dog"]\n')
-    assert read_architecture(Path("net.pth"), Tensors(SMALL), Reading(arch=path)) is None
+    with pytest.raises(FileError) as error:
+        read(SMALL, arch=path)
+    wanted = f"{path}: it has no layers, and those of net.pth are not known. Write [[layer]] for each."
+    assert str(error.value) == wanted
 
 
 @pytest.mark.parametrize(
