@@ -115,6 +115,12 @@ def directory(folder: Path) -> object:
     return load_network(folder / "a.npz")
 
 
+def long_header(folder: Path) -> object:
+    pytest.importorskip("safetensors")
+    (folder / "a.safetensors").write_bytes(struct.pack("<Q", (1 << 24) + 1) + b"{")
+    return load_network(folder / "a.safetensors")
+
+
 def stored_pickle(data: bytes) -> Callable[[Path], object]:
     """Return a function that reads a zip archive of PyTorch with this pickle."""
 
@@ -198,6 +204,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_MESSAGE_FIELDS": messages,
     "MAX_MEMBERS": members,
     "MAX_DIRECTORY_BYTES": directory,
+    "MAX_SAFETENSORS_HEADER_BYTES": long_header,
     "MAX_HEADER_BYTES": model("meta", b"\x93NUMPY\1\0" + struct.pack("<H", 10_001)),
     "MAX_LAYER_CALLS": many_calls,
     "MAX_HDF5_OBJECTS": many_arrays,

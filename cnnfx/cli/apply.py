@@ -68,8 +68,8 @@ Layer = Annotated[
     str | None,
     option(
         "--layer NAME|N|all",
-        "The layer whose output channels are shown, by its name or its number, counted from 1; by default the last. "
-        "The options for the last layer then apply to this one.",
+        "The layer whose output channels are shown, by its name, a unique part of it, or its number; by default the "
+        "last. The options for the last layer then apply to this one.",
         options.OUTPUT,
         parsers.layer,
         parsers.complete_layers_or_all,

@@ -52,7 +52,7 @@ Layer = Annotated[
     str | None,
     option(
         "--layer NAME|N",
-        "The layer whose outputs are explained, by its name or its number, counted from 1; by default the last.",
+        "The layer whose outputs are explained, by its name, a unique part of it, or its number; by default the last.",
         PIXEL,
         parsers.layer,
         parsers.complete_layers,

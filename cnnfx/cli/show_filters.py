@@ -47,7 +47,7 @@ LayerOption = Annotated[
     str | None,
     option(
         "--layer NAME|N|all",
-        "The layer whose filters are shown, by its name or its number, counted from 1. By default all, or the first "
+        "The layer whose filters are shown, by its name, a unique part of it, or its number. By default all, or the first "
         "of many.",
         options.FILTERS,
         parsers.layer,

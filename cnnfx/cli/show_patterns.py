@@ -42,7 +42,7 @@ Layer = Annotated[
     str | None,
     option(
         "--layer NAME|N|classes",
-        "The layer whose filters are shown, by name or counted from 1, or the classes. By default the last layer that "
+        "The layer whose filters are shown, by name or number, or the classes. By default the last layer that "
         "makes maps.",
         options.FILTERS,
         parsers.layer,

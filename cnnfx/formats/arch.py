@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
+from cnnfx.formats.file_format import file_format
 from cnnfx.formats.toml_file import FILE_KEYS, has_untrained_filters, parse_network
 from cnnfx.formats.toml_schema import Location, Table
 from cnnfx.formats.toml_text import read_toml
@@ -105,7 +106,7 @@ def load_arch(path: str | os.PathLike[str]) -> Arch:
     """
     if not os.path.exists(path):
         raise FileError(f"{path}: there is no such file. Give the path of an arch file, such as arch.toml.")
-    if Path(path).suffix.lower() == ".npz":
+    if file_format(path) != "toml":
         raise FileError(f"{path}: it is not an arch file. Give the path of a TOML file, such as arch.toml.")
     return parse_arch(read_toml(Path(path)), Location(str(path)), Path(path).stem)
 

@@ -66,7 +66,10 @@ def _meant_file(name: str) -> str:
     from cnnfx.images.formats import PICTURE_EXTENSIONS
 
     if Path(name).suffix.lower() in PICTURE_EXTENSIONS:
-        return f"{name} is a picture. Filters are a preset, a filter file (.toml) or a model (.npz)."
+        return (
+            f"{name} is a picture. Filters are a preset, a filter file (.toml), a model (.npz), or a file of PyTorch, "
+            "Keras, ONNX or safetensors."
+        )
     return "A filter file ends in .toml."
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cnnfx.formats.extras import import_library
 from cnnfx.formats.small_floats import STORED_AS, decode_small_floats
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
-from cnnfx.system.limits import MAX_DIRECTORY_BYTES, limit_text
+from cnnfx.system.limits import MAX_MEMBERS, MAX_SAFETENSORS_HEADER_BYTES, limit_text
 from cnnfx.system.text import shortened
 
 DTYPES = {
@@ -48,6 +48,9 @@ class SafetensorsFile(TensorFile):
             self.metadata: Mapping[str, str] = self._file.metadata() or {}
         except library.SafetensorError as error:
             raise TensorError(f"the safetensors file is damaged ({shortened(str(error), 200)})") from error
+        if len(self._names) > MAX_MEMBERS:
+            self.close()
+            raise TensorError(limit_text("tensors", len(self._names), MAX_MEMBERS))
         self.order = ORDERS_OF_FORMATS.get(self.metadata.get("format", ""))
 
     @property
@@ -90,5 +93,5 @@ def _check_header(path: str | os.PathLike[str]) -> None:
     """Check that the header, which the library reads as a whole, is not too long."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(LENGTH_BYTES), "little")
-    if size > MAX_DIRECTORY_BYTES:
-        raise TensorError(f"its header: {limit_text('bytes', size, MAX_DIRECTORY_BYTES)}")
+    if size > MAX_SAFETENSORS_HEADER_BYTES:
+        raise TensorError(f"its header: {limit_text('bytes', size, MAX_SAFETENSORS_HEADER_BYTES)}")

@@ -80,6 +80,8 @@ MAX_PICKLE_OPERATIONS = 1_000_000
 """The most operations of the pickles in a file of PyTorch."""
 MAX_DIRECTORY_BYTES = 1 << 24
 """The most bytes of the directory of a `.npz` file, which is read as a whole before its arrays are counted."""
+MAX_SAFETENSORS_HEADER_BYTES = 1 << 24
+"""The most bytes of the header of a safetensors file, which is read as a whole before its tensors are counted."""
 MAX_HEADER_BYTES = 10_000
 """The most bytes of the header of a `.npy` file."""
 MAX_LAYER_CALLS = 20_000

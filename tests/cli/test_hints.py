@@ -104,5 +104,5 @@ def test_a_file_beside_the_named_preset_is_suggested(in_a_folder):
     (in_a_folder / "picture.png").touch()
     assert refused("show-filters", "picture.png", code=2) == (
         'cnnfx: there is no preset called "picture.png". picture.png is a picture. '
-        "Filters are a preset, a filter file (.toml) or a model (.npz)."
+        "Filters are a preset, a filter file (.toml), a model (.npz), or a file of PyTorch, Keras, ONNX or safetensors."
     )

@@ -132,8 +132,8 @@ def test_the_formats_of_a_picture_are_listed_for_a_picture():
 def test_a_picture_in_place_of_filters_is_named_as_one():
     shutil.copy(SEVEN, "x.png")
     assert refused("show-filters", "x.png", code=2) == (
-        'cnnfx: there is no preset called "x.png". x.png is a picture. Filters are a preset, a filter file (.toml) or '
-        "a model (.npz)."
+        'cnnfx: there is no preset called "x.png". x.png is a picture. Filters are a preset, a filter file (.toml), '
+        "a model (.npz), or a file of PyTorch, Keras, ONNX or safetensors."
     )
 
 

@@ -12,7 +12,7 @@ from cnnfx.nn.network import Network
 
 torch = pytest.importorskip("torch")
 
-NETWORKS = ("resnet152","vgg13_bn","vgg19_bn","alexnet","vgg16", "resnet50")
+NETWORKS = ("resnet152", "vgg13_bn", "vgg19_bn", "alexnet", "vgg16", "resnet50")
 """The networks of torchvision that are compared. All of `ALL_NETWORKS` take minutes: run them by hand after changes."""
 ALL_NETWORKS = (
     *(f"resnet{depth}" for depth in (18, 34, 50, 101, 152)),
