@@ -119,13 +119,23 @@ def _dense(node: Node, weights: Any) -> Maps:
             maps.value, np.ascontiguousarray(weights)[:, :, np.newaxis, np.newaxis], name=node.name
         )
         return replace(maps, value=value, axes=(*axes, "C"))
-    if others <= {"N", ""} and _is_part(letters, "CHW"):
-        value = node.builder.dense(maps.value, np.ascontiguousarray(weights), name=node.name)
-    elif others <= {"N", ""} and _is_part(letters, "HWC"):
-        value = node.builder.dense(maps.value, weights, channels_last=True, name=node.name)
-    else:
+    if not others <= {"N", ""}:
         raise ArgumentError(f"a matrix product of a tensor of shape {maps.shape} is not supported")
+    is_last = not _is_part(letters, "CHW") and _is_part(letters, "HWC")
+    if not is_last and not _is_part(letters, "CHW"):
+        weights = _channels_first(maps, letters, weights)
+    value = node.builder.dense(maps.value, np.ascontiguousarray(weights), channels_last=is_last, name=node.name)
     return replace(maps, value=value, axes=(*maps.axes[:-1], "C"))
+
+
+def _channels_first(maps: Maps, letters: str, weights: Any) -> Any:
+    """Return dense filters (K, features) in the order CHW of features, given in that of the axes `letters` of maps."""
+    order = letters + "".join(letter for letter in "CHW" if letter not in letters)  # the others are of size 1
+    sizes = [maps.size(letter) for letter in order]
+    if maps.depends_on_image or math.prod(sizes) != weights.shape[1]:
+        raise ArgumentError(f"dense filters of {weights.shape[1]} inputs do not fit a tensor of shape {maps.shape}")
+    axes = [1 + order.index(letter) for letter in "CHW"]
+    return weights.reshape(-1, *sizes).transpose(0, *axes).reshape(len(weights), -1)
 
 
 def _is_part(letters: str, order: str) -> bool:
@@ -313,6 +323,8 @@ def _bound(node: Node, index: int) -> float:
 
 
 def _largest(node: Node) -> Tensor:
+    if len(node.inputs) == 1:
+        return node.maps()
     first, second = _two(node)
     if len(node.inputs) != 2 or not isinstance(second, Constant):
         raise ArgumentError(f"{node.operator} of tensors that depend on the image is not supported")
@@ -330,8 +342,9 @@ def _clipped(node: Node, value: Value, low: float, high: float) -> Value:
     """
     most = float(np.finfo(np.float32).max)
     builder, has_low, has_high = node.builder, low > -most, high < most
-    if not low <= high:
+    if math.isnan(low) or math.isnan(high):
         raise ArgumentError(f"values are limited to {low:g} and {high:g}")
+    low = min(low, high)  # the higher limit is applied last
     if has_low and has_high and low == high:
         return builder.affine(value, 0.0, low, name=node.name)
     if has_low and has_high:
