@@ -22,8 +22,6 @@ Rebuild = Callable[[tuple[Any, ...]], object]
 
 BYTE, WORD, LONG_WORD = struct.Struct("<B"), struct.Struct("<I"), struct.Struct("<Q")
 """Unsigned integers of 1, 4 and 8 bytes."""
-MAX_INTEGER_DIGITS = 30
-"""The most characters of a whole number that is written as text."""
 UNSAFE_MODULES = frozenset({
     "cProfile", "ctypes", "importlib", "marshal", "nt", "os", "pdb", "posix", "pty", "runpy", "shutil", "socket",
     "subprocess", "sys", "timeit", "webbrowser",
@@ -194,8 +192,6 @@ class PickleReader:
 
     def _integer_line(self) -> None:
         line = self._line()
-        if len(line) > MAX_INTEGER_DIGITS:
-            raise ValueError("too many digits")
         self._push({"00": False, "01": True}.get(line, int(line)))
 
     def _long(self) -> None:

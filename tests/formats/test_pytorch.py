@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cnnfx.formats.pytorch import PyTorchFile
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
@@ -134,6 +137,24 @@ def test_a_slice_is_read_from_its_offset(tmp_path: Path) -> None:
 def test_an_expanded_tensor_repeats_its_values(tmp_path: Path) -> None:
     found = read_one(tmp_path, tensor(storage("0", "Float", 2), (3, 2), (0, 1)), COUNTING[:2].tobytes())
     assert found.tolist() == [[0, 1]] * 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=4), st.integers(0, 5))
+def test_any_shape_and_strides_inside_a_storage_are_read(axes: list[tuple[int, int]], offset: int) -> None:
+    shape, strides = tuple(size for size, _ in axes), tuple(stride for _, stride in axes)
+    last = offset + sum((size - 1) * stride for size, stride in axes) if all(shape) else 0
+    value = ordered({"w": tensor(storage("0", "Int", 60), shape, strides, offset)})
+    stored = np.arange(60, dtype="<i4")
+    with TemporaryDirectory() as folder:
+        path = write_archive(Path(folder) / "a.pt", value, {"0": stored.tobytes()})
+        if last >= 60:
+            with pytest.raises(TensorError, match="it reaches beyond the 240 bytes of its storage"):
+                read_all(path)
+        else:
+            found = read_all(path)["w"]
+            assert found.shape == shape
+            for place in np.ndindex(shape):
+                assert found[place] == offset + sum(map(int.__mul__, place, strides))
 
 
 def test_views_of_a_diagonal_overlap(tmp_path: Path) -> None:
