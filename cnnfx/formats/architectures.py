@@ -26,7 +26,7 @@ from cnnfx.formats.toml_tensors import Tensors
 from cnnfx.formats.toml_text import read_toml
 from cnnfx.nn.input import channels_name
 from cnnfx.nn.network import Network
-from cnnfx.system.limits import MAX_NAME_CHARACTERS
+from cnnfx.system.limits import MAX_CLASSES, MAX_NAME_CHARACTERS, limit_text
 
 Tables = dict[str, Any]
 """The tables of a filter file, or that of a layer."""
@@ -156,6 +156,8 @@ def find_architecture(file: TensorFile) -> Tables | None:
 
     Raises
     ------
+    TensorError
+        If there are more classes than the limit.
     OSError
         If the file cannot be read.
     """
@@ -208,7 +210,7 @@ def _squeezenet_of_keras(endings: tuple[str, str]) -> Tables:
 def _prefix(layers: Sequence[Tables], names: Iterable[str]) -> str | None:
     """Return what precedes the name of the first layer's weights in a file, the shortest if there are several."""
     first = next((table["weights"] for table in layers if isinstance(table.get("weights"), str)), "")
-    found = [name for name in names if name == first or name.endswith(f".{first}")]
+    found = [name for name in names if first and (name == first or name.endswith(f".{first}"))]
     return min(found, key=len).removesuffix(first) if found else None
 
 
@@ -300,9 +302,11 @@ def _adapted(values: Tables, count: int, file: TensorFile) -> Tables:
     if count < len(values["layer"]):
         adapted.pop("classes", None)
     elif "classes" in values:
-        shipped = Location(str(shipped_folder() / "architectures" / "classes"))
-        classes = parse_classes(values["classes"], shipped)
         scores = next(table for table in layers if table.get("names") == CLASSES)
         number = file.info(scores["weights"]).shape[0]
+        if number > MAX_CLASSES:
+            raise TensorError(limit_text("classes", number, MAX_CLASSES))
+        # The file of weights may be beside another list of this name.
+        classes = parse_classes(values["classes"], Location(str(shipped_folder() / "architectures" / "classes")))
         adapted["classes"] = [*classes] if len(classes) == number else [f"class {index}" for index in range(number)]
     return adapted

@@ -177,6 +177,18 @@ def test_another_number_of_classes_is_numbered_from_0():
     assert network.layers[-1].channel_names == network.classes
 
 
+def test_more_classes_than_the_limit_are_an_error():
+    with pytest.raises(TensorError) as error:
+        find_architecture(Tensors(shapes_of("ResNet-18", classes=10**12)))
+    assert str(error.value) == "it has 1,000,000,000,000 classes; the limit is 65,536"
+
+
+def test_a_list_of_classes_beside_the_weights_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("imagenet.txt").write_text("a\n" * 1000, "utf-8")
+    assert read(shapes_of("SqueezeNet 1.1")).classes[0] == "tench"
+
+
 @pytest.mark.parametrize(
     ("name", "start", "last"),
     [
