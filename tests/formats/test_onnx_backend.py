@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import cnnfx
 from cnnfx.errors import CnnfxError
@@ -27,6 +28,8 @@ from tests.formats.onnx_files import helper, numpy_helper, onnx
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 TABLE = Path(__file__).with_name("onnx_backend.md")
+VERSION = "1.23."
+"""The version of the library whose tests the table counts."""
 PASSED = "passed"
 AXES = frozenset(
     ("Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Expand", "Cast", "Concat")
@@ -127,9 +130,11 @@ def node_cases() -> Iterator[Any]:
     cases = importlib.import_module("onnx.backend.test.case.node")
     folder = Path(str(cases.__file__)).parent
     wanted = {operator.lower() for operator in OPERATORS}
-    for path in sorted(folder.glob("*.py")):
-        if path.stem.replace("_", "") in wanted:
-            importlib.import_module(f"onnx.backend.test.case.node.{path.stem}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library's tests of casts overflow
+        for path in sorted(folder.glob("*.py")):
+            if path.stem.replace("_", "") in wanted:
+                importlib.import_module(f"onnx.backend.test.case.node.{path.stem}")
     for case in cases._NodeTestCases:
         if "_expanded" not in case.name and len(case.model.graph.node) == 1:
             yield case
@@ -209,11 +214,11 @@ def as_table(results: dict[str, Counter[str]]) -> str:
     return "\n".join([*rows, f"| all | {tests} | {passed} | |"])
 
 
+@pytest.mark.skipif(not onnx.__version__.startswith(VERSION), reason="the table is for another version of onnx")
 def test_the_table_says_which_tests_of_the_library_pass(tmp_path: Path) -> None:
     table = as_table(all_results(tmp_path / "case.onnx"))
     assert TABLE.read_text(encoding="utf-8").endswith(f"\n\n{table}\n")
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
     print(as_table(all_results(Path("/tmp/backend_case.onnx"))))
