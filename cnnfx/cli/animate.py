@@ -48,8 +48,8 @@ Layer = Annotated[
     str | None,
     option(
         "--layer NAME|N",
-        "The layer to show, by its name, a unique part of it, or its number; its input are the feature maps of the layers "
-        "that it reads. The options for the last layer then apply to this one.  [default: 1]",
+        "The layer to show, by its name, a unique part of it, or its number; its input are the feature maps of the "
+        "layers that it reads. The options for the last layer then apply to this one.  [default: 1]",
         options.FILTERS,
         parsers.layer,
         parsers.complete_layers,

@@ -47,8 +47,8 @@ LayerOption = Annotated[
     str | None,
     option(
         "--layer NAME|N|all",
-        "The layer whose filters are shown, by its name, a unique part of it, or its number. By default all, or the first "
-        "of many.",
+        "The layer whose filters are shown, by its name, a unique part of it, or its number. By default all, or the "
+        "first of many.",
         options.FILTERS,
         parsers.layer,
         parsers.complete_layers_or_all,
