@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.formats.graph_builder import GraphBuilder, MapShape, Value
+from cnnfx.formats.graph_builder import Affine, GraphBuilder, MapShape, Value
 from cnnfx.formats.keras_call import LayerCall, Maps
 from cnnfx.formats.keras_config import INPUT_LAYER, Call, KerasGraph, KerasLayer
-from cnnfx.formats.keras_layers import ABSORBED, layer_maps
+from cnnfx.formats.keras_layers import ABSORBED, TRAINING_ONLY
+from cnnfx.formats.keras_operations import TENSORFLOW, call_maps
 from cnnfx.formats.keras_weights import KerasWeights
 from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.formats.weights import network_of_tensors
 from cnnfx.nn.input import MAX_SIDE
+from cnnfx.nn.layers import Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.limits import MAX_CHANNELS, MAX_CLASSES, MAX_TENSOR_BYTES
 from cnnfx.system.suggest import first_names, matching_names
@@ -31,11 +33,18 @@ OLD_NAMES = {
     "W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance", "alphas": "alpha",
 }  # fmt: skip
 """The names of arrays in Keras 1, where running_std is the variance."""
+LINEAR = (
+    "Rescaling", "Normalization", "BatchNormalization", "Add", "Subtract", "Multiply", "TrueDivide", "Divide",
+    TENSORFLOW, *TRAINING_ONLY,
+)  # fmt: skip
+"""The layers and functions that may prepare an image."""
 SMALL_FACTOR = 1 / 64
 """A model that scales its images by at most this factor reads values 0..255."""
 LARGE_MEAN = 3
 """A model that subtracts a larger mean from its images reads values 0..255."""
 PIXEL_MAXIMUM = 255.0
+SCORE_ACTIVATIONS = ("none", "relu", "softmax")
+"""The activations of scores of classes of which one is right; of those with sigmoid, several may be."""
 SHOWN_LAYERS = 6
 """The most names of layers in a message."""
 
@@ -156,14 +165,22 @@ class _Model:
             if isinstance(given, _Refused):
                 return given
             inputs.append(given)
-        order = self._reading.order or _kernel_order(call.layer)
-        first = self._graph.channels_first
         try:
-            return layer_maps(
-                LayerCall(call.layer, inputs, self._builder, first, self._is_keras_3, order, self._weights.read)
-            )
+            return call_maps(self._layer_call(call, inputs, self._builder))
         except ArgumentError as error:
             return _Refused(f"{call.layer}: {str(error).removesuffix('.')}")
+
+    def _layer_call(self, call: Call, inputs: Sequence[Maps], builder: GraphBuilder) -> LayerCall:
+        return LayerCall(
+            layer=call.layer,
+            inputs=inputs,
+            arguments=call.arguments,
+            builder=builder,
+            channels_first=self._graph.channels_first,
+            is_keras_3=self._is_keras_3,
+            order=self._reading.order or _kernel_order(call.layer),
+            read=self._weights.read,
+        )
 
     def _last_values(self) -> list[Value]:
         """Return the results that nothing reads which is supported."""
@@ -199,16 +216,23 @@ class _Model:
         raise TensorError("its model does not say how many channels its images have")
 
     def _reads_pixels(self, image: Call) -> bool:
-        """Return whether a layer that reads the image scales values 0..255."""
+        """Return whether linear functions of the image at the beginning are for values 0..255."""
+        builder = GraphBuilder(self._builder.image.shape)
+        results = {image: Maps(builder.image)}
         for call in self._graph.calls:
-            if image in call.inputs and call.layer.kind == "Rescaling":
-                scale = call.layer.config.get("scale")
-                return isinstance(scale, int | float) and 0 < scale <= SMALL_FACTOR
-            if image in call.inputs and call.layer.kind == "Normalization":
-                mean = call.layer.config.get("mean")
-                if mean is None:
-                    mean = self._weights.read(call.layer, ("mean", "variance"))["mean"]
-                return bool(np.max(np.abs(np.asarray(mean, np.float64)), initial=0) > LARGE_MEAN)
+            if call.layer.kind not in LINEAR or len(call.inputs) != 1 or call.inputs[0] not in results:
+                continue
+            try:
+                found = call_maps(self._layer_call(call, [results[call.inputs[0]]], builder))
+            except ArgumentError:  # which is reported where it is needed
+                continue
+            results[call] = found
+            if isinstance(found.value.operation, Affine):
+                factor, offset = found.value.operation
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    mean = np.abs(offset / factor)
+                if np.abs(factor).max() <= SMALL_FACTOR or mean.max() > LARGE_MEAN:
+                    return True
         return False
 
     # The result
@@ -217,6 +241,9 @@ class _Model:
         """Return numbered names of classes if the only output is a score for each."""
         maps = self._results[self._graph.outputs[0]]
         if len(self._graph.outputs) != 1 or not isinstance(maps, Maps) or not maps.features or not maps.is_vector:
+            return ()
+        last = maps.value.operation
+        if isinstance(last, Layer) and last.activation.kind not in SCORE_ACTIVATIONS:
             return ()
         count = maps.value.shape[0]
         return tuple(f"class {number}" for number in range(count)) if 1 < count <= MAX_CLASSES else ()

@@ -42,10 +42,11 @@ def activated(call: LayerCall, maps: Maps) -> Maps:
         config = value.get("config")
         layer = replace(call.layer, kind=name, config=config if isinstance(config, Mapping) else {})
         return OBJECTS[name](replace(call, layer=layer, inputs=[maps]))
-    return _function(call, maps, name)
+    return function_maps(call, maps, name)
 
 
-def _function(call: LayerCall, maps: Maps, function: str) -> Maps:
+def function_maps(call: LayerCall, maps: Maps, function: str) -> Maps:
+    """Return the activation function called `function` of maps."""
     builder, value, name = call.builder, maps.value, call.name
     if function == "linear":
         return maps
@@ -82,8 +83,8 @@ def relu(call: LayerCall) -> Maps:
     ):
         raise ArgumentError("ReLU with these settings is not supported, only with max_value 6, or a slope")
     if largest is not None:
-        return _function(call, call.maps, "relu6")
-    return _leaky(call, slope) if slope else _function(call, call.maps, "relu")
+        return function_maps(call, call.maps, "relu6")
+    return _leaky(call, slope) if slope else function_maps(call, call.maps, "relu")
 
 
 def leaky_relu(call: LayerCall) -> Maps:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
@@ -45,6 +46,8 @@ class LayerCall:
     ----------
     layer : KerasLayer
     inputs : sequence of Maps
+    arguments : tuple
+        All arguments in order: None for each of the inputs, and the numbers among them.
     builder : GraphBuilder
     channels_first : bool
         Whether the maps of the model are (C, H, W).
@@ -57,6 +60,7 @@ class LayerCall:
 
     layer: KerasLayer
     inputs: Sequence[Maps]
+    arguments: tuple[Any, ...]
     builder: GraphBuilder
     channels_first: bool
     is_keras_3: bool
@@ -134,3 +138,18 @@ class LayerCall:
                 allowed = (1, -3) if self.channels_first else (3, -1)
             if axis not in allowed:
                 raise ArgumentError(f"along the axis {shown(value)} it is not supported, only along the channels")
+
+    def channel_numbers(self, values: Any) -> Array:
+        """Return numbers of the configuration, or an array of the file, as an array of one or one for each channel."""
+        if isinstance(values, Mapping):
+            values = values.get("value", values.get("config"))
+        try:
+            numbers = np.asarray(values, np.float64).reshape(-1)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"{shown(values)} are no numbers") from None
+        maps, channels = self.maps, self.maps.value.shape[0]
+        if len(numbers) not in (1, channels):
+            raise ArgumentError(f"it has {len(numbers)} numbers for {channels} channels")
+        if len(numbers) > 1 and ((maps.features and not maps.is_vector) or (self.channels_first and not maps.features)):
+            raise ArgumentError("one number for each column is not supported, only one for each channel")
+        return numbers

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfx.formats.json_text import parse_json
 from cnnfx.formats.tensor_file import TensorError
@@ -23,12 +23,14 @@ SEQUENTIAL, FUNCTIONAL = ("Sequential",), ("Functional", "Model")
 """The classes of models."""
 CONSTANT = "_CONSTANT_VALUE"
 """What stands for the name of a layer where a function of TensorFlow is called with a number."""
+ARRAYS = ("__numpy__", "__tensor__")
+"""The classes of arrays in the arguments of a call, in Keras 3."""
 KERAS_TENSOR = "__keras_tensor__"
 """The class of a result of a layer in the arguments of a call, in Keras 3."""
 
 Config = Mapping[str, Any]
-Reference = tuple[str, int]
-"""The name of a layer, and the number of the call of it."""
+Reference = tuple[str, int, int]
+"""The name of a layer, the number of the call of it, and the number of the result."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +67,26 @@ class KerasLayer:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A call of a layer with the results of others; that of an `InputLayer` has none."""
+    """A call of a layer with the results of others; that of an `InputLayer` has none.
+
+    Attributes
+    ----------
+    layer : KerasLayer
+    inputs : tuple of Call
+    arguments : tuple
+        All arguments in order: None for each of the inputs, and the numbers among them.
+    """
 
     layer: KerasLayer
     inputs: tuple[Call, ...] = ()
+    arguments: tuple[Any, ...] = ()
+
+
+class Node(NamedTuple):
+    """A call of a layer in a configuration: references to results, and all arguments, with None for each of these."""
+
+    references: list[Reference]
+    arguments: tuple[Any, ...] = ()
 
 
 class KerasGraph:
@@ -118,9 +136,9 @@ class KerasGraph:
             raise TensorError("some of its layers have the channels first and others last, which is not supported")
         self.channels_first = bool(formats["channels_first"])
 
-    def _add(self, layer: KerasLayer, inputs: tuple[Call, ...] = ()) -> Call:
+    def _add(self, layer: KerasLayer, inputs: tuple[Call, ...] = (), arguments: tuple[Any, ...] = ()) -> Call:
         self._count_call()
-        self.calls.append(Call(layer, inputs))
+        self.calls.append(Call(layer, inputs, arguments))
         return self.calls[-1]
 
     def _count_call(self) -> None:
@@ -139,11 +157,11 @@ class KerasGraph:
             return self._chain(layers, inputs)
         return self._functional(config, layers, inputs)
 
-    def _call(self, layer: KerasLayer, inputs: tuple[Call, ...]) -> tuple[Call, ...]:
+    def _call(self, layer: KerasLayer, inputs: tuple[Call, ...], arguments: tuple[Any, ...] = ()) -> tuple[Call, ...]:
         if layer.kind in SEQUENTIAL + FUNCTIONAL and not layer.is_operation:
             self._count_call()
             return self._model(layer.kind, layer.config, inputs, layer.path, f"{layer.group}/")
-        return (self._add(layer, inputs),)
+        return (self._add(layer, inputs, arguments),)
 
     def _chain(self, layers: Sequence[KerasLayer], inputs: tuple[Call, ...] | None) -> tuple[Call, ...]:
         if inputs is None:
@@ -165,26 +183,27 @@ class KerasGraph:
         if len(known) < len(layers):
             raise TensorError("two layers of its model have the same name")
         outputs = _references(config.get("output_layers"))
-        _check_references(known, [*outputs, *(each for _, nodes in known.values() for node in nodes for each in node)])
-        first = _first_calls(known, outputs)
-        results: dict[Reference, tuple[Call, ...]] = {}
+        references = [each for _, nodes in known.values() for node in nodes for each in node.references]
+        _check_references(known, [*outputs, *references])
+        first = _first_calls(known, [*outputs, *references])
+        results: dict[tuple[str, int], tuple[Call, ...]] = {}
         if inputs is not None:
             names = _references(config.get("input_layers"))
             if len(names) != len(inputs):
                 raise TensorError(f"a model of {len(names)} inputs is called with {len(inputs)}")
             results = {(name, 0): (call,) for (name, _, _), call in zip(names, inputs, strict=True)}
         waiting = [(name, number - first[name]) for name, number, _ in reversed(outputs)]
-        opened: set[Reference] = set()
+        opened: set[tuple[str, int]] = set()
         while waiting:
             name, number = waiting[-1]
             if (name, number) in results:
                 waiting.pop()
                 continue
             layer, nodes = known[name]
-            node = nodes[number] if number < len(nodes) else ()
-            if not node and layer.kind != INPUT_LAYER:
+            node = nodes[number] if number < len(nodes) else Node([])
+            if not node.references and layer.kind != INPUT_LAYER:
                 raise TensorError(f"{layer} reads nothing")
-            needed = [(source, call - first[source]) for source, call, _ in node]
+            needed = [(source, call - first[source]) for source, call, _ in node.references]
             missing = [reference for reference in needed if reference not in results]
             if missing:
                 if (name, number) in opened:
@@ -192,8 +211,8 @@ class KerasGraph:
                 opened.add((name, number))
                 waiting += missing[::-1]
                 continue
-            given = [_output(results[each], index) for each, (_, _, index) in zip(needed, node, strict=True)]
-            results[name, number] = self._call(layer, tuple(given)) if node else (self._add(layer),)
+            given = [_output(results[each], index) for each, (_, _, index) in zip(needed, node.references, strict=True)]
+            results[name, number] = self._call(layer, tuple(given), node.arguments) if given else (self._add(layer),)
         return tuple(_output(results[name, number - first[name]], index) for name, number, index in outputs)
 
 
@@ -212,7 +231,7 @@ def _layers(entries: Sequence[Any], path: tuple[str, ...], group: str) -> list[K
         own = entry.get("name") or (config.get("name") if isinstance(config, Mapping) else None)
         module = entry.get("module")
         is_operation = isinstance(module, str) and ".ops." in module
-        title = _snake_case(kind)
+        title = snake_case(kind)
         if not isinstance(own, str):
             own = f"{title}_{counts[title] + 1}"
         place = f"{group}{title}_{counts[title]}" if counts[title] else f"{group}{title}"
@@ -222,7 +241,7 @@ def _layers(entries: Sequence[Any], path: tuple[str, ...], group: str) -> list[K
     return layers
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     """Return the name of a class as Keras writes it in files: "conv2d" for "Conv2D"."""
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
@@ -273,61 +292,85 @@ def _data_format(config: Any) -> str:
     return found if found in ("channels_first", "channels_last") else ""
 
 
-Node = list[tuple[str, int, int]]
-"""What a layer is called with: names of layers, the number of the call of each, and of the result."""
-
-
 def _nodes(entry: Config) -> list[Node]:
     """Return the calls of a layer."""
     nodes = entry.get("inbound_nodes", [])
     if not isinstance(nodes, list):
         raise TensorError("the configuration of its model has no lists of calls")
-    return [_references(_keras_tensors(node) if isinstance(node, Mapping) else node) for node in nodes]
+    return [_keras_3_node(node) if isinstance(node, Mapping) else _keras_2_node(node) for node in nodes]
 
 
-def _keras_tensors(node: Config) -> list[Any]:
-    """Return the results in the arguments of a call in Keras 3."""
-    found, waiting = [], [node.get("kwargs"), node.get("args")]
+def _keras_3_node(node: Config) -> Node:
+    """Return a call with its arguments: {"args": [[result, result], number], "kwargs": {}}."""
+    references: list[Reference] = []
+    arguments: list[Any] = []
+    waiting = [node.get("kwargs"), node.get("args")]
     while waiting:
         value = waiting.pop()
-        if isinstance(value, Mapping):
-            if value.get("class_name") == KERAS_TENSOR:
-                config = value.get("config")
-                found.append(config.get("keras_history") if isinstance(config, Mapping) else None)
-            else:
-                waiting += list(value.values())[::-1]
-        elif isinstance(value, list):
+        if isinstance(value, list):
             waiting += value[::-1]
-    return found
+        elif isinstance(value, Mapping) and value.get("class_name") == KERAS_TENSOR:
+            config = value.get("config")
+            references += _references(config.get("keras_history") if isinstance(config, Mapping) else None)
+            arguments.append(None)
+        elif isinstance(value, Mapping) and value.get("class_name") in ARRAYS:
+            config = value.get("config")
+            arguments.append(config.get("value") if isinstance(config, Mapping) else None)
+        elif isinstance(value, Mapping):
+            waiting += list(value.values())[::-1]
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            arguments.append(value)
+    return Node(references, tuple(arguments))
 
 
-def _references(value: Any) -> Node:
+def _keras_2_node(node: Any) -> Node:
+    """Return a call with its arguments: a list of references, in which functions of TensorFlow have their numbers."""
+    if isinstance(node, list) and node and isinstance(node[0], str):
+        node = [node]
+    references: list[Reference] = []
+    arguments: list[Any] = []
+    for given in node if isinstance(node, list) else [None]:
+        match given:
+            case [str(name), _, value, *_] if name == CONSTANT:
+                arguments.append(value)
+            case _:
+                references += _references([given])
+                arguments.append(None)
+        match given:
+            case [_, _, _, {"y": [str(name), *_] as other}] if name != CONSTANT:
+                references += _references([other])
+                arguments.append(None)
+            case [_, _, _, {"y": value}]:
+                arguments.append(value)
+    return Node(references, tuple(arguments))
+
+
+def _references(value: Any) -> list[Reference]:
     """Return references to results: lists of a name and two numbers, of which Keras 3 writes a single one alone."""
     if isinstance(value, list) and value and isinstance(value[0], str):
         value = [value]
     found = []
-    for entry in value if isinstance(value, list) else [None]:
-        match entry:
-            case [str(name), *_] if name == CONSTANT:
-                continue
+    for reference in value if isinstance(value, list) else [None]:
+        match reference:
             case [str(name), int(number), int(index), *_] if 0 <= number <= MAX_LAYER_CALLS:
                 found.append((name, number, index))
             case _:
-                raise TensorError(f"the configuration of its model has a reference to a layer that is {shown(entry)}")
+                shown_value = shown(reference)
+                raise TensorError(f"the configuration of its model has a reference to a layer that is {shown_value}")
     return found
 
 
-def _check_references(known: Mapping[str, Any], references: Sequence[tuple[str, int, int]]) -> None:
+def _check_references(known: Mapping[str, Any], references: Sequence[Reference]) -> None:
     for name, _, _ in references:
         if name not in known:
             hint = did_you_mean(name, known, "There are")
             raise TensorError(f"the configuration of its model refers to a layer {shown(name)}. {hint}".rstrip(" ."))
 
 
-def _first_calls(known: Mapping[str, tuple[KerasLayer, list[Node]]], outputs: Node) -> dict[str, int]:
+def _first_calls(known: Mapping[str, tuple[KerasLayer, list[Node]]], references: Sequence[Reference]) -> dict[str, int]:
     """Return the number of the first call of each layer. In nested models, number 0 may be that of the model itself."""
     numbers: dict[str, int] = {}
-    for name, number, _ in [*outputs, *(each for _, nodes in known.values() for node in nodes for each in node)]:
+    for name, number, _ in references:
         numbers[name] = min(number, numbers.get(name, number))
     models = SEQUENTIAL + FUNCTIONAL
     return {name: numbers.get(name, 0) if layer.kind in models else 0 for name, (layer, _) in known.items()}

@@ -6,7 +6,7 @@ which the dense layer that reads them needs to know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,11 @@ from cnnfx.system.text import shown
 
 DEFAULT_EPSILON = 1e-3
 """What batch normalization of Keras adds to the variance."""
+TRAINING_ONLY = (
+    "Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization",
+    "Identity", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness",
+)  # fmt: skip
+"""The classes of layers that compute nothing after training."""
 NORMALIZATION_EPSILON = 1e-7
 """The least standard deviation by which the layer `Normalization` divides."""
 
@@ -43,13 +48,9 @@ def layer_maps(call: LayerCall) -> Maps:
     TensorError
         If its weights are not in the file.
     """
-    kind = call.layer.kind
-    if call.layer.is_operation and not (kind in OPERATIONS and len(call.inputs) > 1):
-        raise ArgumentError("it is not supported")
-    if kind not in LAYERS:
-        reason = REFUSED.get(kind, "it is not supported")
-        raise ArgumentError(reason)
-    return LAYERS[kind](call)
+    if call.layer.kind not in LAYERS:
+        raise ArgumentError(REFUSED.get(call.layer.kind, "it is not supported"))
+    return LAYERS[call.layer.kind](call)
 
 
 # Filters
@@ -160,33 +161,17 @@ def _normalization(call: LayerCall) -> Maps:
     mean, variance = call.setting("mean"), call.setting("variance")
     if mean is None or variance is None:
         mean, variance = call.arrays("mean", "variance")
-    means, variances = (_numbers(values, maps.value.shape[0]) for values in (mean, variance))
-    deviation = np.maximum(np.sqrt(np.maximum(variances, 0)), NORMALIZATION_EPSILON)
+    variances = np.maximum(call.channel_numbers(variance), 0)
+    deviation = np.maximum(np.sqrt(variances), NORMALIZATION_EPSILON)
     with np.errstate(over="ignore"):  # the graph refuses what is not finite
-        factor, offset = 1 / deviation, -means / deviation
+        factor, offset = 1 / deviation, -call.channel_numbers(mean) / deviation
     return Maps(call.builder.affine(maps.value, factor, offset, name=call.name), maps.features)
 
 
 def _rescaling(call: LayerCall) -> Maps:
-    maps, channels = call.maps, call.maps.value.shape[0]
-    factor = _numbers(call.setting("scale", default=1.0), channels)
-    offset = _numbers(call.setting("offset", default=0.0), channels)
-    if max(len(factor), len(offset)) > 1 and (call.channels_first or maps.features):
-        raise ArgumentError("one factor for each column is not supported")
-    return Maps(call.builder.affine(maps.value, factor, offset, name=call.name), maps.features)
-
-
-def _numbers(values: Any, channels: int) -> Array:
-    """Return numbers of the configuration, or an array of the file, as an array of 1 or `channels` numbers."""
-    if isinstance(values, Mapping):
-        values = values.get("value")
-    try:
-        numbers = np.asarray(values, np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"{shown(values)} are no numbers") from None
-    if len(numbers) not in (1, channels):
-        raise ArgumentError(f"it has {len(numbers)} numbers for {channels} channels")
-    return numbers
+    factor = call.channel_numbers(call.setting("scale", default=1.0))
+    offset = call.channel_numbers(call.setting("offset", default=0.0))
+    return Maps(call.builder.affine(call.maps.value, factor, offset, name=call.name), call.maps.features)
 
 
 # Pooling and padding
@@ -344,23 +329,13 @@ LAYERS: dict[str, Callable[[LayerCall], Maps]] = {
     "Merge": _merge,
     "Flatten": _flatten,
     "Reshape": _reshape,
-    **dict.fromkeys(
-        ("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization",
-         "Identity", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast",
-         "RandomBrightness"), _same
-    ),
+    **dict.fromkeys(TRAINING_ONLY, _same),
 }  # fmt: skip
-"""What each class of layers computes; those that are for training only compute nothing."""
-OPERATIONS = ("Add", "Multiply", "Subtract")
-"""The functions that compute the same as the layers of their names, if all arguments are results of layers."""
-REFUSED = {
-    "Lambda": "it holds code, which is never run",
-    "TFOpLambda": "functions of TensorFlow are not supported",
-}
+"""What each class of layers computes."""
+REFUSED = {"Lambda": "it holds code, which is never run"}
 """Why other classes of layers are not supported."""
 ABSORBED = frozenset(
     ("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "Activation", "ReLU", "LeakyReLU", "PReLU",
-     "Softmax", "Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "Identity",
-     "ActivityRegularization")
+     "Softmax", *TRAINING_ONLY)
 )  # fmt: skip
 """The classes of layers that become part of the layer before them here."""

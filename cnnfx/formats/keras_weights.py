@@ -49,6 +49,8 @@ VARIABLE_NAMES = {
 without factor and offset has only the last of its arrays."""
 OLD_KERNEL = "_W"
 """The end of the names of kernels in files of Keras 1."""
+OLD_NUMBER = re.compile(r"_(W|b|gamma|beta|running_mean|running_std)_\d+$")
+"""The end of names in Keras 1 to which TensorFlow has added a number: "conv1_W_1"."""
 OTHERS = ""
 """The key of the arrays of files that are not of Keras."""
 THEANO = "theano"
@@ -214,7 +216,7 @@ def _open(path: str | os.PathLike[str], opened: ExitStack) -> tuple[IO[bytes], s
 
 def _short_name(layer: str, weight: str) -> str:
     """Return the name of a tensor that Keras 1 or 2 lists as `weight` of a layer."""
-    name = weight.removesuffix(":0")
+    name = OLD_NUMBER.sub(r"_\1", weight.removesuffix(":0"))
     return name if name.startswith((f"{layer}/", f"{layer}_")) else f"{layer}/{name}"
 
 

@@ -621,3 +621,106 @@ def test_a_file_without_configuration_is_one_of_weights(tmp_path: Path) -> None:
     path = write_listed(tmp_path / "a.h5", {"conv": [("conv/kernel:0", kernel), ("conv/bias:0", values(4))]})
     (layer,) = load_network(path, layer="conv").layers
     np.testing.assert_array_equal(layer.conv.weights, kernel.transpose(3, 2, 0, 1))
+
+
+# Functions
+
+
+def function(name: str, *arguments: Any, module: str = "keras.src.ops.numpy") -> dict[str, Any]:
+    """Return the configuration of a function as Keras 3 writes it; texts are names of layers."""
+    tensors = [
+        {"class_name": "__keras_tensor__", "config": {"shape": [], "keras_history": [each, 0, 0]}}
+        if isinstance(each, str)
+        else each
+        for each in arguments
+    ]
+    node = {"args": tensors, "kwargs": {}}
+    return {"module": module, "class_name": name, "config": {"name": "last"}, "name": "last", "inbound_nodes": [node]}
+
+
+def tensorflow(name: str, *node: Any) -> dict[str, Any]:
+    """Return the configuration of a function of TensorFlow."""
+    return {**entry("TFOpLambda", "last", function=name), "inbound_nodes": [list(node)]}
+
+
+NUMBERS = {"class_name": "__numpy__", "config": {"value": [1.0, -2.0, 4.0], "dtype": "float32"}}
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (function("Add", "tanh", 3.0), lambda x: x + 3),
+        (function("Add", 3, "tanh"), lambda x: x + 3),
+        (function("Subtract", "tanh", 2), lambda x: x - 2),
+        (function("Subtract", 2, "tanh"), lambda x: 2 - x),
+        (function("Multiply", "tanh", NUMBERS), lambda x: x * np.array([1, -2, 4])[:, None, None]),
+        (function("TrueDivide", "tanh", 4.0), lambda x: x / 4),
+        (function("Multiply", "tanh", "relu"), lambda x: x * np.maximum(x, 0)),
+        (function("Subtract", "tanh", "relu"), lambda x: x - np.maximum(x, 0)),
+        (function("Relu", "tanh", module="keras.src.ops.nn"), lambda x: np.maximum(x, 0)),
+        (function("Silu", "tanh", module="keras.src.ops.nn"), lambda x: x * sigmoid(x)),
+        (tensorflow("__operators__.add", "tanh", 0, 0, {"y": 3.0, "name": None}), lambda x: x + 3),
+        (tensorflow("math.truediv", ["tanh", 0, 0, {"y": 4.0}]), lambda x: x / 4),
+        (tensorflow("math.subtract", "_CONSTANT_VALUE", -1, 2.0, {"y": ["tanh", 0, 0]}), lambda x: 2 - x),
+        (tensorflow("math.multiply", "tanh", 0, 0, {"y": ["relu", 0, 0]}), lambda x: x * np.maximum(x, 0)),
+        (tensorflow("nn.relu6", "tanh", 0, 0, {}), lambda x: np.clip(x, 0, 6)),
+    ],
+)
+def test_functions_of_results_and_numbers(load: Any, layer: dict[str, Any], expected: Any) -> None:
+    image = values(3, 7, 9)
+    layers = (entry("Activation", "tanh", "image", activation="tanh"), entry("ReLU", "relu", "tanh"), layer)
+    found = output(load(functional(IMAGE, *layers)), image)
+    np.testing.assert_allclose(found, expected(np.tanh(image)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (function("GetItem", "image", 3), "the operation last (GetItem): the function get_item is not supported with"),
+        (
+            function("TrueDivide", 3, "image"),
+            "the operation last (TrueDivide): the function truediv is not supported with",
+        ),
+        (function("TrueDivide", "image", 0), "the operation last (TrueDivide): a factor or an offset is not finite."),
+        (function("Add", "image", "b"), "the configuration of its model refers to a layer 'b'."),
+        (tensorflow("math.add", "image", 0, 0, {"y": "a"}), "the layer last (TFOpLambda): 'a' are no numbers."),
+        (
+            tensorflow("image.resize", "image", 0, 0, {}),
+            "the layer last (TFOpLambda): the function resize is not supported",
+        ),
+    ],
+)
+def test_functions_that_are_not_supported_are_named(load: Any, layer: dict[str, Any], message: str) -> None:
+    assert error_of(load, functional(IMAGE, layer)).startswith(message)
+
+
+def test_functions_that_scale_pixels_become_the_normalization_of_the_input(load: Any) -> None:
+    layers = (
+        tensorflow("math.truediv", "image", 0, 0, {"y": 127.5}),
+        {**entry("Subtract", "minus"), "class_name": "TFOpLambda", "inbound_nodes": [["last", 0, 0, {"y": 1.0}]]},
+        entry("Conv2D", "conv", "minus", use_bias=False),
+    )
+    layers[1]["config"]["function"] = "math.subtract"
+    network = load(functional(IMAGE, *layers), conv={"kernel": np.ones((1, 1, 3, 1), np.float32)})
+    image = RNG.random((3, 7, 9), np.float32)
+    expected = (image * 255 / 127.5 - 1).sum(axis=0, keepdims=True)
+    np.testing.assert_allclose(output(network, image), expected, rtol=1e-4, atol=1e-5)
+    assert len(network.layers) == 1
+
+
+@pytest.mark.parametrize(("activation", "count"), [("softmax", 4), (None, 4), ("sigmoid", 0)])
+def test_scores_of_which_several_may_be_right_are_no_classes(load: Any, activation: str | None, count: int) -> None:
+    layers = (entry("GlobalMaxPooling2D", "max", "image"), entry("Dense", "fc", "max", activation=activation))
+    network = load(functional(IMAGE, *layers), fc={"kernel": values(3, 4), "bias": values(4)})
+    assert len(network.classes) == count
+
+
+def test_a_model_of_several_outputs_has_the_last_one_at_its_end(load: Any) -> None:
+    layers = (
+        entry("ReLU", "a", "image"),
+        entry("MaxPooling2D", "b", "a"),
+        entry("Activation", "c", "a", activation="tanh"),
+    )
+    network = load(functional(IMAGE, *layers, outputs=["b", "c"]))
+    assert [layer.name for layer in network.layers] == ["a", "b", "c"]
+    assert network.classes == ()

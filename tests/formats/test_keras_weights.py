@@ -47,6 +47,12 @@ def test_shape_type_and_values_are_those_that_were_written(listed: Path) -> None
         np.testing.assert_array_equal(file.read("conv/kernel"), numbers(3, 5, 2, 7))
 
 
+def test_numbers_that_tensorflow_adds_to_names_of_keras_1_are_left_out(tmp_path: Path) -> None:
+    arrays = [("conv1_2_W_3:0", numbers(3, 3, 1, 4)), ("conv1_2_b_3:0", numbers(4))]
+    with KerasWeights(write_listed(tmp_path / "a.h5", {"conv1_2": arrays})) as file:
+        assert list(file.names) == ["conv1_2_W", "conv1_2_b"]
+
+
 def test_kernels_are_in_the_order_of_keras(listed: Path) -> None:
     with KerasWeights(listed) as file:
         assert file.order == "keras"
