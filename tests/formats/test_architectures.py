@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,18 +12,15 @@ import pytest
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats import load_network
 from cnnfx.formats.architectures import KERAS_ENDINGS, find_architecture, read_architecture, with_arch
-from cnnfx.formats.presets import preset_names, shipped_folder
+from cnnfx.formats.presets import preset_names
 from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
 from cnnfx.formats.toml_text import read_toml
 from cnnfx.formats.torchvision import NETWORKS
 from cnnfx.nn.layers import Conv, Layer
 from cnnfx.nn.network import Network
+from tests.formats.tensor_shapes import ARCHITECTURES, Shape, shapes_of, shapes_of_file
 
-Shape = tuple[int, ...]
-Table = dict[str, Any]
-
-ARCHITECTURES = shipped_folder() / "architectures"
 MALFORMED = (-1,)
 NOT_LEARNED = ("running_mean", "running_var", "num_batches_tracked")
 """The ends of the names of tensors that are no parameters."""
@@ -50,46 +46,6 @@ class Tensors(TensorFile):
 
     def close(self) -> None:
         pass
-
-
-def shapes_of(name: str, classes: int = 1000) -> dict[str, Shape]:
-    """Return the tensors of a network of `NETWORKS`, with those that only training needs."""
-    return shapes_of_layers(NETWORKS[name](), classes)
-
-
-def shapes_of_file(name: str) -> dict[str, Shape]:
-    """Return the tensors of the network in a file of `ARCHITECTURES`."""
-    values = read_toml(ARCHITECTURES / f"{name}.toml")
-    classes = values.get("classes")
-    return shapes_of_layers(values["layer"], len(classes) if isinstance(classes, list) else 1000)
-
-
-def shapes_of_layers(tables: Iterable[Table], classes: int) -> dict[str, Shape]:
-    shapes: dict[str, Shape] = {}
-    channels = {"": 3}
-    below = ""
-    for table in tables:
-        sources = table.get("from", [below])
-        read = [channels[source] for source in ([sources] if isinstance(sources, str) else sources)]
-        count = read[0] if "join" in table or len(read) == 1 else sum(read)
-        if "weights" in table:
-            names = table.get("names", ())
-            filters, side = table.get("filters", classes if names == "classes" else len(names)), table["size"]
-            inputs = 1 if table.get("groups") == "depthwise" else count
-            dense = filters, inputs * side**2
-            shapes[table["weights"]] = dense if table.get("dense") else (filters, inputs, side, side)
-            count = filters
-            if "bias" in table:
-                shapes[table["bias"]] = (filters,)
-            if "slope" in table:
-                shapes[table["slope"]] = (filters,)
-            if "batch_norm" in table:
-                for key in ("weight", "bias", "running_mean", "running_var"):
-                    shapes[f"{table['batch_norm']}.{key}"] = (filters,)
-                shapes[f"{table['batch_norm']}.num_batches_tracked"] = ()
-        below = table["name"]
-        channels[below] = count
-    return shapes
 
 
 def read(shapes: Mapping[str, Shape], layer: str | int | None = None, arch: Path | None = None) -> Network:
