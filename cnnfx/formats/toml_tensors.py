@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfx.errors import FileError
 from cnnfx.formats.file_format import tensor_format
 from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
 from cnnfx.formats.toml_schema import Location, describe, finite, suggestion
@@ -97,7 +98,7 @@ class Tensors:
         try:
             array = self._file.read(name)
         except TensorError as error:
-            raise location.error(f"{self._name}: {error}.") from error
+            raise self._unreadable(error, location) from error
         self._bytes_left -= size
         with np.errstate(over="ignore", invalid="ignore"):  # found below
             tensor = array.astype(np.float32, copy=False)
@@ -120,7 +121,7 @@ class Tensors:
         try:
             info = self._file.info(name)
         except TensorError as error:
-            raise location.error(f"{self._name}: {error}.") from error
+            raise self._unreadable(error, location) from error
         if not info.has_numbers or min(info.shape, default=1) < 1:
             raise location.error(
                 f'the tensor "{name}" is {info.dtype} of shape {_text(info.shape)}; numbers are needed here.'
@@ -128,6 +129,12 @@ class Tensors:
         size = max(info.nbytes, math.prod(info.shape) * 4)
         self._headers[name] = info.shape, size
         return info.shape, size
+
+    def _unreadable(self, error: TensorError, location: Location) -> FileError:
+        """Return the error that a tensor cannot be read, with the name of its file where it is another than that of the
+        layers."""
+        is_same = os.path.basename(location.file) == self._name
+        return location.error(f"{error}." if is_same else f"{self._name}: {error}.")
 
 
 @contextmanager

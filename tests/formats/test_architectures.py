@@ -352,6 +352,19 @@ def test_an_error_in_an_arch_file_is_reported_with_its_location(arch, text, mess
     assert str(error.value).startswith(f"{path}: {message}")
 
 
+@pytest.mark.parametrize("with_layers", [False, True])
+def test_a_tensor_that_cannot_be_read_is_reported_with_its_file_and_layer(arch, with_layers):
+    class CutOff(Tensors):
+        def read(self, name: str) -> np.ndarray:
+            raise TensorError(f"the tensor {name} is cut off")
+
+    path = arch('[[layer]]\nname = "stem"\nweights = "conv1.weight"\n') if with_layers else None
+    with pytest.raises(FileError) as error:
+        read_architecture(Path("net.pth"), CutOff(shapes_of("ResNet-18")), Reading(arch=path))
+    where = f"{path}: layer stem, weights: net.pth" if with_layers else "net.pth: layer conv1, weights"
+    assert str(error.value) == f"{where}: the tensor conv1.weight is cut off."
+
+
 def test_an_arch_file_that_does_not_exist_is_an_error():
     with pytest.raises(FileError) as error:
         read(SMALL, arch=Path("no.toml"))
