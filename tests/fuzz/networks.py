@@ -96,8 +96,6 @@ def reads_foreign_network(path: Path, kind: str, layers: tuple[str | int | None,
         # A message about a layer that is not there names the network rather than its file.
         return check_message(error, path.name if layer is None else "")
     check_network(network)
-    if layer is not None:
-        network.layer_number(layer)
     if checksum % IMAGE_EVERY == 0:
         _apply(network)
     return True

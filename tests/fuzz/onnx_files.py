@@ -349,7 +349,7 @@ def mutate_onnx(rng: Random, data: bytes, seeds: Sequence[bytes] = ()) -> bytes:
     if rng.random() < 0.05:
         return mutate_bytes(rng, data)
     if rng.random() < 0.01:
-        return _nested(rng)
+        return nested_graphs(rng.choice((3, 20, 30, 60, 150)))
     try:
         fields = split_message(data, "model")
         for _ in range(rng.choice((1, 1, 2, 3, 8))):
@@ -380,10 +380,10 @@ def _with_part(rng: Random, fields: list[Field], other: list[Field]) -> list[Fie
     ]
 
 
-def _nested(rng: Random) -> bytes:
-    """Return graphs inside each other, in attributes of nodes."""
+def nested_graphs(count: int) -> bytes:
+    """Return a model of graphs inside each other, in attributes of nodes."""
     graph = message("graph", (2, "g"))
-    for _ in range(rng.choice((3, 20, 30, 60, 150))):
+    for _ in range(count):
         graph = message("graph", (1, message("node", (4, "If"), (5, message("attribute", (1, "body"), (6, graph))))))
     return join_message(message("model", (1, 8), (7, graph), (8, message("opset", (2, 17)))).value)
 
