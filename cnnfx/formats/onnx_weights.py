@@ -108,7 +108,7 @@ def _check_fields(data: bytes, descriptor: Any) -> None:
     Raises
     ------
     TensorError
-        If it has too many, or the content is no message.
+        If it has too many, a text is not UTF-8, or the content is no message.
     """
     fields = packed = 0
     waiting = [(0, len(data), descriptor, 1)]
@@ -132,6 +132,8 @@ def _check_fields(data: bytes, descriptor: Any) -> None:
                         waiting.append((position, position + length, field.message_type, depth + 1))
                     elif field is not None and field.cpp_type in _INTEGERS:
                         packed += 8 * length  # a byte can be an integer of 8 bytes
+                    elif field is not None and field.type == field.TYPE_STRING:
+                        data[position : position + length].decode()  # the library gives other texts as bytes
                     position += length
                 elif kind == VARINT:
                     _, position = _varint(data, position)
@@ -141,6 +143,8 @@ def _check_fields(data: bytes, descriptor: Any) -> None:
                     raise TensorError("this is no ONNX file, or it is damaged")
     except IndexError:
         raise TensorError("it is cut off") from None
+    except UnicodeDecodeError:
+        raise TensorError("it has a text that is not UTF-8, or it is damaged") from None
     if packed > MAX_TENSOR_BYTES:
         raise TensorError(limit_text("bytes of numbers", packed, MAX_TENSOR_BYTES))
 

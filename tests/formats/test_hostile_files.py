@@ -376,6 +376,7 @@ REASONS = {
     "ONNX: a constant tiled many times": "larger than 1,024 MB",
     "ONNX: channels doubled without end": "98,304 channels",
     "ONNX: an operator that runs code": "PyOp",
+    "ONNX: texts that are not UTF-8": "a text that is not UTF-8",
     "HDF5: a link to a file elsewhere": "which is not followed",
     "HDF5: values of a file elsewhere": "in another file, which is not opened",
     "HDF5: a virtual array of a file elsewhere": "in another file, which is not opened",
