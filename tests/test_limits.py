@@ -197,7 +197,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_NESTING": toml("x = " + "[" * 33 + "]" * 33),
     "MAX_TOML_BYTES": toml("#" * 10_000_001),
     "MAX_META_BYTES": model("meta", npy((), 4_000_004, "<U1000001")),
-    "MAX_ARRAY_BYTES": model("layers.0.weight", npy((1, 1, 1 << 13, (1 << 13) + 1))),
+    "MAX_ARRAY_BYTES": model("layers.0.weight", npy((1, 1, 1 << 13, (1 << 14) + 1))),
     "MAX_TENSOR_BYTES": tensors,
     "MAX_PICKLE_BYTES": stored_pickle(bytes((1 << 24) + 1)),
     "MAX_PICKLE_OPERATIONS": stored_pickle(b"\x80\2" + b"N" * 1_000_000),

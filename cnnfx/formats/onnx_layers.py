@@ -46,12 +46,15 @@ class Nodes:
         The library.
     taken : sequence of str
         Names of values that no node may give.
+    with_weights : bool
+        Whether the constants include the weights and biases of layers.
     """
 
-    def __init__(self, onnx: Any, taken: Sequence[str]) -> None:
+    def __init__(self, onnx: Any, taken: Sequence[str], with_weights: bool = True) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._onnx = onnx
+        self._with_weights = with_weights
         self._taken = set(taken)
         self._scope = ""
         self._first = 0
@@ -76,13 +79,16 @@ class Nodes:
 
     def constant(self, name: str, values: Any, dtype: type[np.generic] = np.float32) -> str:
         """Add an array or a number, and return its name, which begins with that of the layer."""
-        return self.weights(f"{self._scope}/{name}", np.array(values, dtype))
+        return self._add_array(self._unique(f"{self._scope}/{name}"), np.array(values, dtype))
 
     def weights(self, name: str, array: Array) -> str:
-        """Add an array under a name of its own."""
+        """Add weights or biases of a layer under a name of their own."""
         unique = self._unique(name)
-        self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(array), unique))
-        return unique
+        return self._add_array(unique, array) if self._with_weights else unique
+
+    def _add_array(self, name: str, array: Array) -> str:
+        self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
 
     def integers(self, name: str, *values: int) -> str:
         """Add an array of whole numbers."""

@@ -16,7 +16,7 @@ import numpy as np
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.formats.extras import import_library
 from cnnfx.formats.image_channels import bound_to_image, image_channels
-from cnnfx.formats.model import DESCRIPTION_KEY, description_text, read_network
+from cnnfx.formats.model import DESCRIPTION_KEY, description_text, parameters, read_network
 from cnnfx.formats.onnx_layers import Nodes, add_layer, add_normalization, depends_on_size
 from cnnfx.formats.tensor_file import TensorError, TensorFile
 from cnnfx.nn.classifier import Dense
@@ -49,8 +49,8 @@ def write_onnx(file: IO[bytes], network: Network) -> None:
     file.write(onnx_model(network).SerializeToString())
 
 
-def onnx_model(network: Network) -> Any:
-    """Return the model (`onnx.ModelProto`) of a network; see `write_onnx`."""
+def onnx_model(network: Network, with_weights: bool = True) -> Any:
+    """Return the model (`onnx.ModelProto`) of a network, with or without its weights; see `write_onnx`."""
     onnx = import_library("onnx", "writing an ONNX file")
     channels = image_channels(network)
     bound = replace(bound_to_image(network), start=None).only_needed()
@@ -58,7 +58,7 @@ def onnx_model(network: Network) -> Any:
     if shape is None:
         bound = replace(bound, layers=tuple(map(_without_dilation, bound.layers)))
     _check_size(bound)
-    nodes = Nodes(onnx, (IMAGE, SCORES, PROBABILITIES))
+    nodes = Nodes(onnx, (IMAGE, SCORES, PROBABILITIES), with_weights)
     output = _add_network(nodes, bound, shape, len(channels))
     graph = onnx.helper.make_graph(
         nodes.nodes,
@@ -96,11 +96,13 @@ def written_network(model: Any, file: TensorFile) -> Network | None:
     """
     try:
         network = read_network(file, file.metadata[DESCRIPTION_KEY])
-        graph = onnx_model(network).graph
+        graph = onnx_model(network, with_weights=False).graph
     except (KeyError, TensorError, CnnfxError):
         return None
-    parts = ("node", "initializer", "input", "output")
-    return network if all(getattr(graph, part) == getattr(model.graph, part) for part in parts) else None
+    weights = parameters(network, "layers")  # which were just read
+    constants = [each for each in model.graph.initializer if each.name not in weights]
+    is_same = all(getattr(graph, part) == getattr(model.graph, part) for part in ("node", "input", "output"))
+    return network if is_same and list(graph.initializer) == constants else None
 
 
 def _check_size(network: Network) -> None:

@@ -66,7 +66,7 @@ MAX_TOML_BYTES = 10_000_000
 """The most bytes of a TOML file, or of a text file beside it."""
 MAX_TENSOR_BYTES = 1 << 30
 """The most bytes of all tensors of a filter file together, as float32 or as in the file, whichever is more."""
-MAX_ARRAY_BYTES = 1 << 28
+MAX_ARRAY_BYTES = 1 << 29
 """The most bytes of an array of a network in a model file."""
 MAX_META_BYTES = 4_000_000
 """The most bytes of the JSON text in a model file."""

@@ -163,3 +163,9 @@ def test_a_description_that_is_too_long_to_be_read_is_refused(ending, tmp_path) 
     network = replace(NETWORKS["relu"], meta={"notes": "x" * 1_000_001})
     with pytest.raises(ArgumentError, match=r"it has 4,00\d,\d+ bytes in its description; the limit is 4,000,000"):
         cnnfx.save_network(network, tmp_path / f"a.{ending}")
+
+
+def test_an_array_that_is_too_large_to_be_read_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("cnnfx.formats.model.MAX_ARRAY_BYTES", 20)
+    with pytest.raises(ArgumentError, match=r"it has 24 bytes in the array layers\.0\.weight; the limit is 20$"):
+        cnnfx.save_network(one_layer(Layer(conv(1, 1, 2, 3), ("a",))), tmp_path / "a.safetensors")
