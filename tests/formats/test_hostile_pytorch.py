@@ -223,7 +223,8 @@ MALFORMED = {
     "a part beyond its storage": storage("0", "Float", 4, group(text("p"), number(3), number(2))),
     "a storage whose key is a list": group(text("storage"), name("torch.FloatStorage"), b"]", b"N", number(1)) + b"Q",
     "text that is not UTF-8": b"X\1\0\0\0\xff",
-    "a name that is not text": b"NN\x93",
+    "a module that is not text": b"N" + text("run") + b"\x93",
+    "a name that is not text": text("payload") + b"N\x93",
     "a number of many digits": b"I" + b"9" * 5000 + b"\n",
     "a number with letters": b"Iabc\n",
 }  # fmt: skip

@@ -203,6 +203,11 @@ def test_a_shape_that_no_tensor_has_is_refused(tmp_path: Path, shape, strides, o
         file.info("w")
 
 
+def test_a_tensor_may_have_as_many_axes_as_a_limit(tmp_path: Path) -> None:
+    found = read_one(tmp_path, tensor(storage("0", "Float", 1), (1,) * 32, (7,) * 32), bytes(4))
+    assert found.shape == (1,) * 32
+
+
 def test_the_memory_of_an_expanded_tensor_is_known_before_it_is_read(tmp_path: Path) -> None:
     value = ordered({"w": tensor(storage("0", "Float", 1), (1 << 40, 1 << 40), (0, 0))})
     with PyTorchFile(write_archive(tmp_path / "a.pt", value, {"0": bytes(4)})) as file:
