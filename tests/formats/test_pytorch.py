@@ -91,6 +91,21 @@ def test_storages_of_a_stream_may_stand_in_any_order(tmp_path: Path) -> None:
     assert found["b"].tolist() == [3, 4, 5]
 
 
+def test_storages_of_every_type_have_their_place_in_a_stream(tmp_path: Path) -> None:
+    sizes = {
+        "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1,
+        "Bool": 1, "ComplexDouble": 16, "ComplexFloat": 8, "QInt32": 4, "QInt8": 1, "QUInt8": 1,
+    }  # fmt: skip
+    tensors = {kind: tensor(storage(kind, kind, 3, b"N"), (3,)) for kind in sizes}
+    blocks = {kind: (3, bytes(3 * size)) for kind, size in sizes.items()}
+    last = {"last": tensor(storage("last", "Float", 2, b"N"), (2,))}
+    path = write_stream(
+        tmp_path / "a.pt", ordered({**tensors, **last}), {**blocks, "last": (2, np.float32([3, 4]).tobytes())}
+    )
+    with PyTorchFile(path) as file:
+        assert file.read("last").tolist() == [3, 4]
+
+
 def test_a_storage_of_a_stream_may_be_a_part_of_another(tmp_path: Path) -> None:
     part = group(text("part"), number(5), number(6))
     value = ordered({"w": tensor(storage("0", "Float", 24, part), (2, 2), (3, 1), offset=1)})
