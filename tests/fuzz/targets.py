@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
+import pkgutil
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+import cnnfx.formats
 from cnnfx.errors import CnnfxError
 from tests.datasets.idx_files import NAMES
 from tests.fuzz import (
@@ -91,7 +94,12 @@ def _network_target(name: str, ending: str, kind: str, seeds, mutate, parts=(Non
             _written(bytes(range(216)), folder, "w.bin")
         return reads_foreign_network(_written(data, folder, f"t{ending}"), kind, layers)
 
-    return Target(name, ending, seeds, mutate, check, None, *parts)
+    def prepared_seeds() -> list[bytes]:
+        for module in pkgutil.iter_modules(cnnfx.formats.__path__, "cnnfx.formats."):
+            importlib.import_module(module.name)  # before processes are forked
+        return seeds()
+
+    return Target(name, ending, prepared_seeds, mutate, check, None, *parts)
 
 
 def _weights_seeds() -> list[bytes]:
