@@ -3,7 +3,8 @@
 Reading order: `load` (the way in), `presets`; `toml_file` (filter files) with `toml_layers`, `toml_filters` and
 `toml_weights` (a layer), `toml_tensors` (weights in a file of their own), `batch_norm` (folded into filters),
 `toml_input` (input and classes) and `toml_schema` (tables); `kernel_text` (kernels typed on the command line), `arch`
-(networks to train), `model_npz` (trained models).
+(networks to train), `model` and `model_npz` (trained models); `save` (the way out) with `toml_writer`,
+`safetensors_writer`, `onnx_writer` and `onnx_layers`.
 """
 
 from cnnfx.formats.load import load_network

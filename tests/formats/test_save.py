@@ -165,6 +165,16 @@ def test_a_description_that_is_too_long_to_be_read_is_refused(ending, tmp_path) 
         cnnfx.save_network(network, tmp_path / f"a.{ending}")
 
 
+def test_a_safetensors_file_whose_length_begins_as_a_pickle_is_recognized(tmp_path) -> None:
+    path = tmp_path / "a.safetensors"
+    cnnfx.save_network(NETWORKS["relu"], path)
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    padded = next(size for size in range(length, 2 * length) if size % 256 == 0x80 and size // 256 % 256 in range(2, 6))
+    path.write_bytes(padded.to_bytes(8, "little") + data[8 : 8 + length].ljust(padded) + data[8 + length :])
+    assert load_network(path).name == "net"
+
+
 def test_an_array_that_is_too_large_to_be_read_is_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("cnnfx.formats.model.MAX_ARRAY_BYTES", 20)
     with pytest.raises(ArgumentError, match=r"it has 24 bytes in the array layers\.0\.weight; the limit is 20$"):
