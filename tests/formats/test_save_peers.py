@@ -16,7 +16,7 @@ from tests.render.page.page_helpers import random_case
 from tests.render.page.test_page_graphs import complete, random_graph
 
 RANDOM_NETWORKS = 5
-"""How many random graphs and chains are compared. Of the first 60, five do not fit their images, or take any channels."""
+"""How many random graphs and chains are compared. Five of the first 60 do not fit their images."""
 
 
 def onnx_runtime_result(path, images: np.ndarray) -> np.ndarray:
