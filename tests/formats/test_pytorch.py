@@ -316,6 +316,8 @@ def test_a_negated_view_has_the_negatives_of_its_storage(tmp_path: Path) -> None
     assert value.endswith(b"tR")
     negated = value[:-2] + dictionary({"neg": b"\x88"}) + b"tR"
     assert read_one(tmp_path, negated, np.float32([1, -2]).tobytes()).tolist() == [-1, 2]
+    negated = typed("float32", 8, (2,), (1,))[:-2] + dictionary({"neg": b"\x88"}) + b"tR"
+    assert read_one(tmp_path, negated, np.float32([1, -2]).tobytes()).tolist() == [-1, 2]
 
 
 # What is around the tensors
