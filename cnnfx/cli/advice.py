@@ -51,6 +51,7 @@ ADVICE = {
     "is_folder": Advice("Give a file's name with {option}."),
     "kernel": Advice(usage=True),
     "layer_number": Advice(usage=True),
+    "layers_before": Advice("Choose one with --layer."),
     "learning_rate": Advice("The option is --lr."),
     "network_format": Advice(usage=True),
     "output_is_input": Advice("Choose another output with -o.", usage=True),

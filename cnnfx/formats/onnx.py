@@ -72,7 +72,8 @@ def read_onnx(path: Path, reading: Reading) -> Network:
     except OSError as error:
         raise FileError(f"{path}: the file cannot be read: {error.strerror or error}.") from error
     except (TensorError, ArgumentError) as error:
-        raise FileError(f"{path}: {str(error).removesuffix('.')}.") from error
+        remedy = error.remedy if isinstance(error, ArgumentError) else ""
+        raise FileError(f"{path}: {str(error).removesuffix('.')}.", remedy=remedy) from error
     network = named_after_file(network, path)
     if reading.arch is None:
         return network
@@ -133,7 +134,9 @@ def _check_layer(network: Network, reading: Reading, refused: Refused) -> None:
     """Check that the layer that is asked for is one before the operators that are not supported."""
     if reading.layer is None:
         names = first_names([layer.name for layer in network.layers], SHOWN_LAYERS)
-        raise TensorError(f"{refused.reason}. The layers before it can be used one at a time: {names}")
+        raise ArgumentError(
+            f"{refused.reason}. The layers before it can be used one at a time: {names}", remedy="layers_before"
+        )
     try:
         network.layer_number(reading.layer)
     except ArgumentError as error:

@@ -353,6 +353,38 @@ def test_an_arch_file_gives_the_input_and_the_names_of_classes(path: Path) -> No
     assert (network.classes, network.input.mean) == (("a", "b", "c", "d"), (0.5,))
 
 
+def test_all_outputs_of_a_network_are_layers(path: Path) -> None:
+    nodes = [CONV, node("Relu", "y", "r"), node("MaxPool", "r", "p", kernel_shape=[2, 2]), node("Sigmoid", "y", "s")]
+    content = model(nodes, W, output="p s")
+    network = load(path, content)
+    assert names(network) == ["y", "r", "p", "s"]
+    image = normal(3, 12, 10)
+    for expected, maps in zip(evaluate(content, image), network.feature_maps(image)[2:], strict=True):
+        np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_nodes_that_no_output_needs_are_left_out(path: Path) -> None:
+    nodes = [CONV, node("Elu", "y", "unused"), node("Relu", "y", "z")]
+    assert names(load(path, model(nodes, W))) == ["y"]
+
+
+@pytest.mark.networks
+@pytest.mark.parametrize("size", [(48, 192), (64, 100), (33, 47)])
+def test_the_network_of_paddle_equals_the_reference(networks_folder: Path, size: tuple[int, int]) -> None:
+    """The reference evaluator updates means and variances as in training; with a momentum of 1 these stay the same."""
+    content = onnx.load(networks_folder / "text_direction.onnx")
+    for each in content.graph.node:
+        for attribute in each.attribute:
+            if attribute.name == "momentum":
+                attribute.f = 1
+    network = cnnfx.load_network(networks_folder / "text_direction.onnx")
+    assert len(network.layers) == 81
+    image = normal(3, *size)
+    (expected,) = evaluate(content, image)
+    found = network.forward(image)[len(network.layers)].ravel()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
 # What is not supported
 
 
