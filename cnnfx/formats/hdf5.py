@@ -65,7 +65,7 @@ class Hdf5File:
         self._h5py = import_library("h5py", what)
         self._stream = stream
         self._bytes = stream.seek(0, os.SEEK_END)
-        self._has_checked_heaps = False
+        check_heaps(stream)
         with _convert_errors("this is not an HDF5 file, or only a part of one"):
             # By its path, the library would open the files that this one refers to.
             self._file = self._h5py.File(stream, "r")
@@ -207,9 +207,6 @@ class Hdf5File:
             raise TensorError(f"the attribute {name} is not text")
         _check("texts in an attribute", count, MAX_HDF5_OBJECTS)
         _check("bytes of text in an attribute", count * kind.get_size(), MAX_META_BYTES)
-        if kind.is_variable_str() and not self._has_checked_heaps:
-            check_heaps(self._stream)  # which takes time in large files
-            self._has_checked_heaps = True
         values = np.ravel(np.asarray(group.attrs[name], object))
         texts = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
         _check("characters in an attribute", sum(map(len, texts)), MAX_META_BYTES)

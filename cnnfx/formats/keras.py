@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.graph_builder import Affine, GraphBuilder, MapShape, Value
 from cnnfx.formats.keras_call import LayerCall, Maps
-from cnnfx.formats.keras_config import INPUT_LAYER, Call, KerasGraph, KerasLayer
+from cnnfx.formats.keras_config import INPUT_LAYER, Call, KerasGraph, KerasLayer, UnlistedLayersError
 from cnnfx.formats.keras_layers import ABSORBED, TRAINING_ONLY
 from cnnfx.formats.keras_operations import TENSORFLOW, call_maps
 from cnnfx.formats.keras_weights import KerasWeights
@@ -52,28 +52,46 @@ SHOWN_LAYERS = 6
 def read_keras(path: Path, reading: Reading) -> Network:
     """Read a network from an HDF5 file or a `.keras` file.
 
-    Without the configuration of a model it is a file of weights; see `cnnfx.formats.weights.network_of_tensors`. With
-    `reading.layer`, a network with a layer that is not supported is read as far as that allows.
+    Without a configuration that lists the layers of a model, and where `reading.layer` is the whole name of a tensor,
+    it is a file of weights; see `cnnfx.formats.weights.network_of_tensors`. With `reading.layer`, a network with a
+    layer that is not supported is read as far as that allows.
 
     Raises
     ------
     FileError
         If the file cannot be read, or its network, or the layer, needs a layer that is not supported.
+    ArgumentError
+        If there is no such layer.
     """
     try:
         with KerasWeights(path) as file:
-            if CONFIG not in file.metadata:
+            graph = _graph(file, reading)
+            if graph is None:
                 return network_of_tensors(path, file, reading)
-            network = _Model(file, reading).network(path)
+            network = _Model(file, graph, reading).network(path)
     except OSError as error:
         raise FileError(f"{path}: the file cannot be read: {error.strerror or error}.") from error
-    except (TensorError, ArgumentError) as error:
+    except TensorError as error:
         raise FileError(f"{path}: {str(error).removesuffix('.')}.") from error
+    if reading.layer is not None:
+        network.layer_number(reading.layer)
     if reading.arch is None:
         return network
     from cnnfx.formats.architectures import with_arch  # few networks have it
 
     return with_arch(network, reading.arch)
+
+
+def _graph(file: KerasWeights, reading: Reading) -> KerasGraph | None:
+    """Return the calls of layers in a model; None if the file is to be read as one of weights."""
+    if CONFIG not in file.metadata:
+        return None
+    try:
+        graph = KerasGraph(file.metadata[CONFIG])
+    except UnlistedLayersError:
+        return None
+    is_tensor = reading.layer in file.names and all(call.layer.name != reading.layer for call in graph.calls)
+    return None if is_tensor else graph
 
 
 @dataclass(frozen=True)
@@ -86,9 +104,9 @@ class _Refused:
 class _Model:
     """A model whose calls of layers become operations of a graph."""
 
-    def __init__(self, file: KerasWeights, reading: Reading) -> None:
+    def __init__(self, file: KerasWeights, graph: KerasGraph, reading: Reading) -> None:
         self._reading = reading
-        self._graph = KerasGraph(file.metadata[CONFIG])
+        self._graph = graph
         self._weights = _LayerWeights(file)
         version = file.metadata.get("keras_version", "")
         self._is_keras_3 = file.numbered or version.startswith("3")
@@ -106,12 +124,15 @@ class _Model:
             if target is not None:
                 raise TensorError(refused.reason)
             values = self._last_values()
-        network = self._builder.network(
-            values,
-            name=path.stem,
-            classes=() if refused or target is not None else self._classes(),
-            description=f"The model {self._graph.name} of Keras." if self._graph.name else "A model of Keras.",
-        )
+        try:
+            network = self._builder.network(
+                values,
+                name=path.stem,
+                classes=() if refused or target is not None else self._classes(),
+                description=f"The model {self._graph.name} of Keras." if self._graph.name else "A model of Keras.",
+            )
+        except ArgumentError as error:
+            raise TensorError(str(error)) from error
         if refused is not None:
             _check_layer(network, self._reading, refused)
         return network if target is None else _with_last_name(network, target.layer.name, self._reading)
@@ -333,7 +354,7 @@ class _LayerWeights:
             raise TensorError(f"with {name}, the arrays are larger than {MAX_TENSOR_BYTES >> 20:,} MB, the limit")
         self._bytes_left -= info.nbytes
         with np.errstate(over="ignore"):  # found below
-            array = self._file.read(name).astype(np.float32)
+            array = self._file.read(name).astype(np.float32, copy=False)
         if not np.isfinite(array).all():
             raise TensorError(f"{name} has values that are NaN, infinite or too large for float32")
         return array

@@ -82,6 +82,10 @@ class Call:
     arguments: tuple[Any, ...] = ()
 
 
+class UnlistedLayersError(TensorError):
+    """A model of a class of its own, whose layers are in its code."""
+
+
 class Node(NamedTuple):
     """A call of a layer in a configuration: references to results, and all arguments, with None for each of these."""
 
@@ -109,6 +113,8 @@ class KerasGraph:
 
     Raises
     ------
+    UnlistedLayersError
+        If it is neither a Sequential nor a Functional model.
     TensorError
         If the configuration is malformed, or has more than `MAX_LAYER_CALLS` calls.
     """
@@ -120,10 +126,7 @@ class KerasGraph:
             raise TensorError(f"the configuration of its model is not JSON: {error}") from error
         kind, config = _kind(model), _config(model)
         if kind not in SEQUENTIAL + FUNCTIONAL:
-            raise TensorError(
-                f"its model is of the class {kind}, whose layers are not listed in the file. Only Sequential and "
-                "Functional models list them"
-            )
+            raise UnlistedLayersError(f"its model is of the class {kind}, which does not list its layers in the file")
         self.calls: list[Call] = []
         self._count = 0
         self.name = config["name"] if isinstance(config, Mapping) and isinstance(config.get("name"), str) else ""

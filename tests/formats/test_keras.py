@@ -438,9 +438,27 @@ def test_only_the_weights_of_layers_that_are_needed_are_read(load: Any) -> None:
     assert error_of(load, functional(IMAGE, *CHAIN), **weights) == message
 
 
-def test_a_name_that_is_part_of_several_or_none_is_left_to_the_whole_network(load: Any) -> None:
-    for layer in ("conv", "block7"):
-        assert len(load(functional(IMAGE, *CHAIN), layer=layer, **CHAIN_WEIGHTS).layers) == 2
+def test_a_name_that_is_part_of_several_or_none_is_an_error(load: Any) -> None:
+    for layer, message in (
+        ("conv", "'conv' is part of the names of 2 layers of model: block1_conv, block2_conv. Write more of the name."),
+        ("block7_conv", "There is no layer 'block7_conv': model has 2 layers. Did you mean \"block2_conv\"?"),
+        (3, "There is no layer 3: model has 2 layers."),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            load(functional(IMAGE, *CHAIN), layer=layer, **CHAIN_WEIGHTS)
+        assert str(caught.value) == message
+
+
+def test_the_whole_name_of_an_array_is_one_layer_of_filters(load: Any) -> None:
+    network = load(functional(IMAGE, *CHAIN), layer="block1_conv/kernel", **CHAIN_WEIGHTS)
+    (layer,) = network.layers
+    np.testing.assert_array_equal(layer.conv.weights, CHAIN_WEIGHTS["block1_conv"]["kernel"].transpose(3, 2, 0, 1))
+    assert (layer.name, layer.activation.kind) == ("block1_conv/kernel", "none")
+
+
+def test_a_model_of_a_class_of_its_own_is_a_file_of_weights(load: Any) -> None:
+    network = load({"class_name": "MyModel", "config": {}}, layer="block1_conv", **CHAIN_WEIGHTS)
+    assert [layer.name for layer in network.layers] == ["block1_conv/kernel"]
 
 
 # Errors
@@ -521,10 +539,6 @@ def test_layers_and_settings_that_are_not_supported_are_named(load: Any, layer: 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (
-            {"class_name": "MyModel", "config": {}},
-            "its model is of the class MyModel, whose layers are not listed in the",
-        ),
         ({"config": {}}, "the configuration of its model has a layer without a class: {'config': {}}."),
         (
             {"class_name": "Sequential", "config": 3},
