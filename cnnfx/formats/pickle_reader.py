@@ -88,7 +88,7 @@ class PickleReader:
     position : int
         Where the next pickle starts.
     other : str
-        The path of the first class or function that is called without being in the table; empty if there is none.
+        The path of the first class or function of which a `PickledObject` is made; empty if there is none.
 
     Notes
     -----
@@ -235,22 +235,25 @@ class PickleReader:
 
     def _call(self) -> None:
         function, arguments = self._pop_last(2)
-        self._push(self._result(function, arguments))
+        self._push_result(function, arguments)
 
     def _call_with_keywords(self) -> None:
         function, arguments, _ = self._pop_last(3)
-        self._push(self._result(function, arguments))
+        self._push_result(function, arguments)
 
-    def _result(self, function: object, arguments: object) -> object:
+    def _push_result(self, function: object, arguments: object) -> None:
         if not isinstance(arguments, tuple):
             raise TypeError("arguments that are not a tuple")
         path = function.path if isinstance(function, Global | PickledObject) else "an object"
-        if not isinstance(function, Global) or path not in self._rebuild:
-            self.other = self.other or path
-            return PickledObject(path)
-        if arguments and isinstance(arguments[0], list | dict):
-            self._operations += len(arguments[0])  # `_rebuild_dictionary` copies it
-        return self._rebuild[path](arguments)
+        if isinstance(function, Global) and path in self._rebuild:
+            if arguments and isinstance(arguments[0], list | dict):
+                self._operations += len(arguments[0])  # `_rebuild_dictionary` copies it
+            result = self._rebuild[path](arguments)
+        else:
+            result = PickledObject(path)
+        if isinstance(result, PickledObject):
+            self.other = self.other or result.path
+        self._push(result)
 
     def _build(self) -> None:
         target, state = self._pop_last(2)

@@ -84,6 +84,7 @@ def test_dictionaries_of_the_standard_library_are_dictionaries(value: dict[str, 
 
 def test_keys_become_text() -> None:
     assert load(pickle.dumps({0: "a", -5: "b", "c": "d"})) == {"0": "a", "-5": "b", "c": "d"}
+    assert load(pickle.dumps({(1 << 63) - 1: "a"})) == {"9223372036854775807": "a"}
 
 
 def test_entries_with_other_keys_are_left_out() -> None:

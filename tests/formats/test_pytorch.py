@@ -445,6 +445,14 @@ def test_a_pickled_module_has_the_names_of_its_state_dict(tmp_path: Path) -> Non
     assert names_of(tmp_path, dictionary({"epoch": number(1), "model": net})) == wanted
 
 
+def test_a_module_that_python_2_pickled_is_read(tmp_path: Path) -> None:
+    made = call("copy_reg._reconstructor", name("my.Net"), name("__builtin__.object"), b"N")
+    state = dictionary({"_modules": ordered({"conv": CONV}), "_parameters": ordered({}), "layers": b"]"})
+    assert names_of(tmp_path, made + state + b"b") == NAMES
+    with pytest.raises(TensorError, match='an object of the class "my.Other"'):
+        names_of(tmp_path, call("copy_reg._reconstructor", name("my.Other"), name("__builtin__.object"), b"N") + b"}b")
+
+
 def test_the_name_of_the_only_module_in_a_module_stays(tmp_path: Path) -> None:
     assert names_of(tmp_path, module("my.Net", {}, {"model": CONV})) == ["model.weight", "model.bias"]
 
