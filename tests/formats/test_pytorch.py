@@ -449,7 +449,7 @@ def test_a_module_that_python_2_pickled_is_read(tmp_path: Path) -> None:
     made = call("copy_reg._reconstructor", name("my.Net"), name("__builtin__.object"), b"N")
     state = dictionary({"_modules": ordered({"conv": CONV}), "_parameters": ordered({}), "layers": b"]"})
     assert names_of(tmp_path, made + state + b"b") == NAMES
-    with pytest.raises(TensorError, match='an object of the class "my.Other"'):
+    with pytest.raises(TensorError, match=r'an object of the class "my.Other"'):
         names_of(tmp_path, call("copy_reg._reconstructor", name("my.Other"), name("__builtin__.object"), b"N") + b"}b")
 
 
