@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cnnfx.errors import FileError
+from cnnfx.formats import load_network
 from cnnfx.formats.keras_weights import KerasWeights
 from cnnfx.formats.tensor_file import TensorError
 from tests.formats.keras_files import write_keras, write_listed, write_numbered
@@ -170,3 +173,13 @@ def test_a_keras_file_without_weights_is_an_error(tmp_path: Path) -> None:
         archive.writestr("config.json", "{}")
     with pytest.raises(TensorError, match=r"^it has no model.weights.h5; a .keras file has its weights in one file of"):
         KerasWeights(tmp_path / "a.keras")
+
+
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    listed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(FileError) as caught:
+        load_network(listed)
+    needed = "this needs the library h5py, which is not installed. Install it with pip install 'cnnfx[keras]'."
+    assert str(caught.value) == f"{listed}: {needed}"
