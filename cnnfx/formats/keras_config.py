@@ -186,6 +186,8 @@ class KerasGraph:
         if len(known) < len(layers):
             raise TensorError("two layers of its model have the same name")
         outputs = _references(config.get("output_layers"))
+        if not outputs:
+            raise TensorError("the configuration of its model has no output_layers")
         references = [each for _, nodes in known.values() for node in nodes for each in node.references]
         _check_references(known, [*outputs, *references])
         first = _first_calls(known, [*outputs, *references])

@@ -545,6 +545,10 @@ def test_layers_and_settings_that_are_not_supported_are_named(load: Any, layer: 
             "the configuration of its model has a layer without settings: {'class",
         ),
         ({"class_name": "Functional", "config": {}}, "the configuration of its model has no layers."),
+        (
+            {"class_name": "Functional", "config": {"layers": [], "output_layers": []}},
+            "the configuration of its model has no output_layers.",
+        ),
         (functional(IMAGE, IMAGE), "two layers of its model have the same name."),
         (
             functional(IMAGE, entry("ReLU", "a", "imag")),
