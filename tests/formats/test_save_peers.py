@@ -15,12 +15,14 @@ from tests.formats.saved_networks import NETWORKS, images_for, results
 from tests.render.page.page_helpers import random_case
 from tests.render.page.test_page_graphs import complete, random_graph
 
+runtime = pytest.importorskip("onnxruntime")
+torch = pytest.importorskip("torch")
+
 RANDOM_NETWORKS = 5
 """How many random graphs and chains are compared. Five of the first 60 do not fit their images."""
 
 
 def onnx_runtime_result(path, images: np.ndarray) -> np.ndarray:
-    runtime = pytest.importorskip("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     (result,) = runtime.InferenceSession(str(path), options).run(None, {"image": images})
@@ -63,7 +65,6 @@ def test_onnx_runtime_computes_the_same_of_random_networks(seed, tmp_path) -> No
 
 
 def test_pytorch_loads_the_tensors_of_a_model_as_they_are(tmp_path) -> None:
-    torch = pytest.importorskip("torch")
     from safetensors.torch import load_file
 
     network = NETWORKS["model"]
