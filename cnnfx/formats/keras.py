@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.graph_builder import Affine, GraphBuilder, MapShape, Value
+from cnnfx.formats.keras_applications import with_input
 from cnnfx.formats.keras_call import LayerCall, Maps
 from cnnfx.formats.keras_config import INPUT_LAYER, Call, KerasGraph, KerasLayer, UnlistedLayersError
 from cnnfx.formats.keras_layers import ABSORBED, TRAINING_ONLY
@@ -76,7 +77,7 @@ def read_keras(path: Path, reading: Reading) -> Network:
     if reading.layer is not None:
         network.layer_number(reading.layer)
     if reading.arch is None:
-        return network
+        return with_input(network, graph.name)
     from cnnfx.formats.architectures import with_arch  # few networks have it
 
     return with_arch(network, reading.arch)

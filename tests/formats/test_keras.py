@@ -742,3 +742,50 @@ def test_a_model_of_several_outputs_has_the_last_one_at_its_end(load: Any) -> No
     network = load(functional(IMAGE, *layers, outputs=["b", "c"]))
     assert [layer.name for layer in network.layers] == ["a", "b", "c"]
     assert network.classes == ()
+
+
+# keras.applications
+
+
+def of_name(name: str, count: int = 1000) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the configuration of a small model with the name of another, and its weights."""
+    layers = (
+        entry("Conv2D", "conv", "image", use_bias=False),
+        entry("GlobalAveragePooling2D", "mean", "conv"),
+        entry("Dense", "fc", "mean", use_bias=False, activation="softmax"),
+    )
+    weights = {"conv": {"kernel": values(1, 1, 3, 2)}, "fc": {"kernel": values(2, count)}}
+    return functional(IMAGE, *layers, name=name), weights
+
+
+@pytest.mark.parametrize(
+    ("name", "prepared"),
+    [
+        ("vgg16", lambda x: (255 * x)[::-1] - np.array([103.939, 116.779, 123.68])[:, None, None]),
+        ("resnet50", lambda x: (255 * x)[::-1] - np.array([103.939, 116.779, 123.68])[:, None, None]),
+        ("mobilenetv2_1.00_224", lambda x: 2 * x - 1),
+        ("xception", lambda x: 2 * x - 1),
+        (
+            "densenet121",
+            lambda x: (
+                (x - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array([0.229, 0.224, 0.225])[:, None, None]
+            ),
+        ),
+        ("efficientnetb0", lambda x: x),
+        ("mine", lambda x: x),
+    ],
+)
+def test_networks_of_keras_applications_have_the_input_that_is_not_in_their_files(
+    load: Any, name: str, prepared: Any
+) -> None:
+    config, weights = of_name(name)
+    network, image = load(config, **weights), RNG.random((3, 7, 9), np.float32)
+    expected = np.einsum("ck,chw->khw", weights["conv"]["kernel"][0, 0], prepared(image))
+    np.testing.assert_allclose(network.feature_maps(image)[0], expected, rtol=1e-3, atol=1e-4)
+    assert network.input.size == (7, 9)
+    assert network.classes[285] == ("class 285" if name == "mine" else "Egyptian cat")
+
+
+def test_other_numbers_of_classes_than_those_of_imagenet_have_numbers(load: Any) -> None:
+    config, weights = of_name("vgg16", count=4)
+    assert load(config, **weights).classes == ("class 0", "class 1", "class 2", "class 3")
