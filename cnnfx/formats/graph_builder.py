@@ -28,6 +28,7 @@ from cnnfx.system.limits import (
     MAX_ALL_CHANNELS,
     MAX_ALL_FILTERS,
     MAX_CHANNELS,
+    MAX_LAYER_WEIGHTS,
     MAX_LAYERS,
     MAX_NAME_CHARACTERS,
     limit_text,
@@ -161,6 +162,16 @@ class GraphBuilder:
         weights, bias = np.asarray(weights, np.float32), np.asarray(bias, np.float32)
         conv = Conv(weights, bias, stride=stride, dilation=dilation, padding=padding, border=border, groups=groups)  # type: ignore[arg-type]
         return self._add("conv", _conv_layer(conv), (value,), name)
+
+    def take(self, value: Value, channels: Sequence[int], *, name: str = "") -> Value:
+        """Add filters of 1×1 that take some channels, numbered from 0, in this order."""
+        if not channels or min(channels) < 0 or max(channels) >= value.shape[0]:
+            raise ArgumentError(f"channels that are not among the {value.shape[0]} of the maps")
+        if len(channels) * value.shape[0] > MAX_LAYER_WEIGHTS:
+            raise ArgumentError(limit_text("weights", len(channels) * value.shape[0], MAX_LAYER_WEIGHTS))
+        weights = np.zeros((len(channels), value.shape[0], 1, 1), np.float32)
+        weights[range(len(channels)), list(channels)] = 1
+        return replace(self.conv(value, weights, name=name), kind="channels")
 
     def dense(
         self,

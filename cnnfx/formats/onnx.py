@@ -6,6 +6,7 @@ supported, a reason: so what comes before such a node can still be used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,20 +185,21 @@ class _Graph:
             result = first if first.reason.startswith(OPERATOR) else Refused(f"{_title(message)}: {first.reason}")
         if isinstance(result, Refused):
             self.unread += [tensor.value for tensor in given if isinstance(tensor, Maps)]
+        results = [result] * len(message.output) if isinstance(result, Refused) else result
         for index, name in enumerate(message.output):
             if name in self._tensors or name in self._stored:
                 raise TensorError(f'two of its tensors are called "{_text(name)}"')
             if name:
                 other = Refused(f"result {index + 1} of {_title(message)} is not supported")
-                self._tensors[name] = other if index and not isinstance(result, Refused) else result
+                self._tensors[name] = results[index] if index < len(results) else other
 
 
 OPERATOR = "the operator "
 """The beginning of the title of a node."""
 
 
-def _computed(node: Node) -> Tensor | Refused:
-    """Return the first result of a node."""
+def _computed(node: Node) -> Sequence[Tensor] | Refused:
+    """Return the results of a node: all, or the first."""
     title = _title(node.message)
     if any(part in node.operator.lower() for part in QUANTIZED):
         return Refused(f"{title} is for quantized networks, which are not supported. Export it before quantization")
@@ -207,12 +209,13 @@ def _computed(node: Node) -> Tensor | Refused:
         if node.message.domain not in OWN_DOMAINS or (maps and node.operator not in OPERATORS):
             return Refused(f"{title} is not supported")
         if maps:
-            return OPERATORS[node.operator](node)
+            results = OPERATORS[node.operator](node)
+            return results if isinstance(results, list) else [results]
         depends = any(constant.depends_on_image for constant in constants)
         value = node.tensor("value") if node.operator == "Constant" else None
         array = fold(node, [constant.array for constant in constants]) if value is None else value
         same = [each.name for each in constants if each.name and each.array.size == array.size]  # the tensor changed
-        return Constant(array, next(iter([*same, *node.message.output]), ""), depends)
+        return [Constant(array, next(iter([*same, *node.message.output]), ""), depends)]
     except (ArgumentError, TensorError) as error:
         return Refused(f"{title}: {str(error).removesuffix('.')}")
 

@@ -20,7 +20,8 @@ from cnnfx.formats.graph_builder import Value
 Array = NDArray[Any]
 Axes = tuple[str, ...]
 """For each axis of a tensor, letters of "NCHW": "C" for the channels, "CHW" for maps whose three axes became one, and
-none for an axis of size 1 that was added."""
+none for an axis of size 1 that was added. "G" and "D" are groups of channels, and the channels in each of them, where a
+Reshape has made two axes of "C"."""
 NCHW: Axes = ("N", "C", "H", "W")
 NHWC: Axes = ("N", "H", "W", "C")
 UNKNOWN_SIZES = {"H": 1_000_003, "W": 1_000_033}
@@ -38,16 +39,21 @@ class Maps:
     axes : Axes
     batch : int
         The number of images; 1 if it is not given.
+    groups : int
+        The size of the axis "G", if there is one.
     """
 
     value: Value
     axes: Axes = NCHW
     batch: int = 1
+    groups: int = 1
 
     def size(self, letter: str) -> int:
-        """Return the size of one of the axes "NCHW" of the maps."""
+        """Return the size of one of the axes "NCHW" of the maps, or of "G" or "D"."""
         if letter == "N":
             return self.batch
+        if letter in "GD":
+            return self.groups if letter == "G" else self.value.shape[0] // self.groups
         size = self.value.shape["CHW".index(letter)]
         return UNKNOWN_SIZES[letter] if size is None else size
 
@@ -121,7 +127,7 @@ class Maps:
         Raises
         ------
         ArgumentError
-            If an axis of the maps would be split, or the sizes do not fit.
+            If rows or columns would be split, or the sizes do not fit.
         """
         sizes, known = list(shape), self.shape
         problem = ArgumentError(f"a tensor of shape {known} cannot have the shape {sizes} here")
@@ -133,18 +139,23 @@ class Maps:
             rest = math.prod(size for size in sizes if size != -1)
             sizes[sizes.index(-1)] = math.prod(known) // rest if rest else 0
         letters = [letter for part in self.axes for letter in part if self.size(letter) != 1]
-        axes = []
+        axes, result = [], self
         for size in sizes:
             axis, product = "", 1
             while letters and product < size:
+                if letters[0] == "C" and size % product == 0 and size // product < result.size("C"):
+                    if result.size("C") % (size // product):
+                        raise problem
+                    result = replace(result, groups=size // product)
+                    letters[:1] = "GD"
                 axis += letters[0]
-                product *= self.size(letters.pop(0))
+                product *= result.size(letters.pop(0))
             if product != size:
                 raise problem
-            axes.append(axis)
+            axes.append(axis.replace("GD", "C"))
         if letters:
             raise problem
-        return replace(self, axes=tuple(axes))
+        return replace(result, axes=tuple(axes))
 
     def reduce(self, axes: Sequence[int], keep: bool, value: Value) -> Maps:
         """Return the tensor of `value`, which are these maps with some axes reduced to size 1."""
@@ -185,6 +196,8 @@ def aligned(first: Maps, second: Maps) -> Maps:
     ArgumentError
         If an axis of one meets another axis of the other.
     """
+    if first.groups != second.groups and any("G" in letters for letters in first.axes + second.axes):
+        raise ArgumentError("tensors with different groups of channels do not fit together")
     rank = max(len(first.axes), len(second.axes))
     one, other = (replace(each, axes=("",) * (rank - len(each.axes)) + each.axes) for each in (first, second))
     axes = []

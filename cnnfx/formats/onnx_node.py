@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -132,6 +132,10 @@ class Node:
             raise ArgumentError(f"the attribute {name} is of a kind that is not supported")
         return default
 
+    def has_attribute(self, name: str) -> bool:
+        """Return whether there is an attribute."""
+        return any(attribute.name == name for attribute in self.message.attribute)
+
     def whole(self, name: str, default: int | None = None) -> int:
         """Return an attribute that is a whole number."""
         value = self.attribute(name, default)
@@ -196,6 +200,14 @@ class Node:
             raise ArgumentError(f"input {index + 1} depends on the image, where a constant is needed")
         return value
 
+    def maps_and_other(self) -> tuple[Maps, Tensor]:
+        """Return the two inputs of an operator in which their order does not matter, first one that holds maps."""
+        first, second = self.input(0), self.input(1)
+        if isinstance(first, Maps):
+            return first, second
+        assert isinstance(second, Maps)
+        return second, first
+
     def scalar(self, index: int) -> float:
         """Return an input that is one constant number."""
         array = self.constant(index).floats()
@@ -227,3 +239,7 @@ def _short(numbers: list[Any]) -> list[Any]:
     if len(numbers) > MAX_LIST:
         raise ArgumentError(f"a list of over {MAX_LIST:,} numbers")
     return numbers
+
+
+Operators = dict[str, Callable[[Node], Tensor | list[Tensor]]]
+"""Operators by name, as functions that add a node to the builder and return the first result, or a list of all."""

@@ -239,6 +239,31 @@ def test_dense_filters_after_maps_of_unknown_size_take_these_for_squares(path: P
     assert network.layers[-1].conv.weights.shape == (5, 4, 6, 6)
 
 
+CHANNELS = [
+    [node("Split", "y sizes", "a z", axis=1)],
+    [node("Split", "y", "z b", axis=-3, num_outputs=2)],
+    [node("Slice", "y from to at", "z")],
+    [node("Slice", "y to from at back", "z")],
+    [node("Slice", "y zero big every", "z")],
+    [node("Gather", "y picked", "z", axis=1)],
+    [node("Reshape", "y five", "g"), node("Transpose", "g", "t", perm=[0, 2, 1, 3, 4]), node("Reshape", "t four", "z")],
+    [node("Reshape", "y five", "g"), node("Relu", "g", "t"), node("Reshape", "t four", "z")],
+    [node("Split", "y sizes", "a b", axis=1), node("Concat", "b a", "z", axis=1)],
+]
+CHANNEL_TENSORS = {
+    "sizes": np.array([1, 5]), "from": np.array([1]), "to": np.array([5]), "at": np.array([1]), "back": np.array([-2]),
+    "picked": np.array([5, 0, -2]), "five": np.array([0, 2, 3, 10, 8]), "four": np.array([0, -1, 10, 8]),
+    "zero": np.array([0, 0]), "big": np.array([2**60, 2**60]), "every": np.array([0, 2]), "w": normal(6, 3, 3, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("after", CHANNELS, ids=lambda nodes: " ".join(map(title, nodes)))
+def test_channels_that_are_taken_or_shuffled_equal_the_reference(path: Path, after: list[Any]) -> None:
+    read = {name for each in (CONV, *after) for name in each.input}
+    tensors = {name: array for name, array in CHANNEL_TENSORS.items() if name in read}
+    check(path, model([CONV, *after], tensors, output="z"))
+
+
 # Graphs
 
 
@@ -439,6 +464,10 @@ def test_maps_that_an_unsupported_operator_reads_are_not_changed_by_what_follows
         ([node("Reshape", "x s", "y")], {"s": np.array([1, 6, 6, 10])}, "cannot have the shape [1, 6, 6, 10] here"),
         ([node("Reshape", "x s", "y")], {"s": np.array([1, 0, -1, -1])}, "cannot have the shape"),
         ([node("Transpose", "x", "y", perm=[0, 1, 2, 2])], {}, "is no order of the axes"),
+        ([node("Slice", "x s t t", "y")], {"s": np.array([1]), "t": np.array([2])}, "parts of another axis"),
+        ([node("Slice", "x s t", "y")], {"s": np.array([0, 1, 1]), "t": np.array([9] * 3)}, "parts of several axes"),
+        ([node("Split", "x s", "y z", axis=1)], {"s": np.array([1, 1])}, "parts of the sizes [1, 1] of an axis of 3"),
+        ([node("Gather", "x s", "y", axis=1)], {"s": np.array([3])}, "1 indexes of an axis of 3 are not supported"),
         ([node("Squeeze", "x s", "y")], {"s": np.array([1])}, "are not of size 1"),
         ([node("Unsqueeze", "x s", "y")], {"s": np.array([9])}, "there is no axis 9"),
         ([node("Div", "x w", "y")], {"w": np.float32(0)}, "a division by zero"),
