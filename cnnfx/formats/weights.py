@@ -87,8 +87,10 @@ def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Networ
     if DESCRIPTION_KEY in file.metadata and reading.arch is None:
         return named_after_file(read_network(file, file.metadata[DESCRIPTION_KEY]), path)
     infos = _numeric_infos(file)
-    shapes = [info.shape for info in infos.values() if len(info.shape) == FILTER_AXES]
-    order = reading.order or file.order or recognize_order(shapes)
+    shapes = {name: info.shape for name, info in infos.items() if len(info.shape) == FILTER_AXES}
+    # Other tensors, such as tables of positions, are no filters of layers but may have four axes, too.
+    of_layers = [shape for name, shape in shapes.items() if _LAST_PART.fullmatch(name)]
+    order = reading.order or file.order or recognize_order(of_layers or [*shapes.values()])
     found = _filter_tensors(infos, order, file.holds_arrays and not shapes)
     if not any(tensor.name == reading.layer for tensor in found):
         network = read_architecture(path, FiltersFirst(file, order), reading)

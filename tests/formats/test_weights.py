@@ -138,6 +138,16 @@ def test_the_order_of_the_axes_is_recognized_by_all_filters_of_a_file(tmp_path: 
     np.testing.assert_array_equal(found, first.transpose(0, 3, 1, 2).astype(np.float32))
 
 
+def test_weights_of_layers_determine_the_order_rather_than_other_tensors(tmp_path: Path) -> None:
+    arrays = {
+        "conv.weight": np.ones((8, 3, 4, 4)),
+        "table_a": np.ones((1, 15, 15, 2)),
+        "table_b": np.ones((1, 7, 7, 2)),
+    }
+    path = savez(tmp_path / "a.npz", **arrays)
+    assert cnnfx.load_network(path, layer="conv").layers[0].conv.weights.shape == (8, 3, 4, 4)
+
+
 # The tensors that can be filters
 
 
