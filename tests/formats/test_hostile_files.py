@@ -267,13 +267,6 @@ def _many(file: Any) -> None:
     group["w"] = KERNELS
 
 
-def heap() -> bytes:
-    """Return a file whose attribute the library would read for ever."""
-    data = hdf5(lambda file: file.attrs.__setitem__("layer_names", ["conv1", "conv2"]))
-    at = data.index(b"GCOL") + 16
-    return data[:at] + bytes(16) + data[at + 16 :]
-
-
 HDF5 = {
     "a link to a file elsewhere": hdf5(lambda f: f.__setitem__("w", h5py.ExternalLink("../elsewhere/w.h5", "/kernel"))),
     "values of a file elsewhere": hdf5(lambda f: _zeros(f, (3, 3, 3, 2), external=[("../elsewhere/w.bin", 0, 216)])),
@@ -285,7 +278,7 @@ HDF5 = {
     "a group in itself": hdf5(_cycle),
     "groups inside each other": hdf5(_many),
     "a list of layers that are not there": hdf5(lambda file: file.attrs.__setitem__("layer_names", [b"a"] * 500)),
-    "a heap that leads to itself": heap(),
+    "a heap that leads to itself": hdf5_files.endless_heap(),
     "not a number": hdf5(lambda file: file.__setitem__("w", np.full((3, 3, 3, 2), np.nan, "f4"))),
 }  # fmt: skip
 

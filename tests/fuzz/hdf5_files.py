@@ -177,6 +177,13 @@ def hdf5_seeds() -> list[bytes]:
     ]
 
 
+def endless_heap() -> bytes:
+    """Return a file with an attribute that the library would read for ever: an object of its heap leads to itself."""
+    data = hdf5_file(lambda file: file.attrs.__setitem__("layer_names", ["conv1", "conv2"]))
+    at = data.index(b"GCOL") + 16
+    return data[:at] + bytes(16) + data[at + 16 :]
+
+
 def keras_archive(config: str, weights: bytes) -> bytes:
     """Return a `.keras` file."""
     metadata = b'{"keras_version": "3.6.0", "date_saved": "2026-01-01@00:00:00"}'

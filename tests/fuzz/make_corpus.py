@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.fuzz import models
+from tests.fuzz import hdf5_files, models, onnx_files, pytorch_files, safetensors_files
 from tests.fuzz.arrays import Member, join_npy, join_zip, npy, npz
 from tests.fuzz.engine import CORPUS
 from tests.fuzz.picture_seeds import png_header
@@ -65,6 +65,7 @@ def corpus() -> Iterator[tuple[str, str, bytes]]:
         yield "csv", f"{name}.csv", text.encode()
     yield from _arrays()
     yield from _models()
+    yield from _networks()
     yield from _pictures()
     yield "options", "separator.txt", b"\x1d2"
     yield "commands", "long-name.json", json.dumps(["apply", "'" * 300, "-f", "edges"]).encode()
@@ -130,6 +131,29 @@ def _models() -> Iterator[tuple[str, str, bytes]]:
     }.items():
         yield "model", f"{name}.npz", npz({"meta": np.array(json.dumps(meta)), **ones}, 8)
     yield "model", "deep-json.npz", npz({"meta": np.array('{"format": 3, "layers": ' + "[" * 3_000)}, 8)
+
+
+def _networks() -> Iterator[tuple[str, str, bytes]]:
+    kernels = np.ones((2, 3, 3, 3), np.float32)
+    negative = "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3, 3, 3), }\n"
+    yield "weights", "negative-size.npz", join_zip([Member(b"w.npy", join_npy(b"\1\0", negative, bytes(216)))])
+    signaling = np.full((1, 1, 2, 2), 0x7FF4000000000000, np.uint64).view(np.float64)
+    yield "weights", "signaling-nan.npz", npz({"w": signaling})
+    yield "array", "signaling-nan.npy", npy(signaling)
+    repeated = pytorch_files.StoredTensor(np.ones(1, np.float32), (0, 0, 0, 0), 0, (5000, 5900, 3, 3))
+    for storage in ("FloatStorage", "HalfStorage", "DoubleStorage"):
+        value = repeated._replace(array=np.ones(1, {"F": "f4", "H": "f2", "D": "f8"}[storage[0]]))
+        yield "pytorch", f"repeated-{storage.lower()}.pth", pytorch_files.zip_file({"c.weight": value})
+    header = json.dumps({"c.weight": {"dtype": "F32", "shape": [2**32, 2**32, 1, 1], "data_offsets": [0, 0]}})
+    yield "safetensors", "overflow.safetensors", safetensors_files.join_safetensors(header, b"")
+    conv = onnx_files.node("Conv", "x w", "y")
+    fill = onnx_files.node("ConstantOfShape", "s", "w", value=onnx_files.tensor("", np.ones(1, np.float32)))
+    shape = onnx_files.tensor("s", np.array([5000, 5900, 3, 3]))
+    yield "onnx", "filled.onnx", onnx_files.onnx_file([fill, conv], [shape], (1, 5900, 8, 8))
+    text = onnx_files.message("node", (1, "x"), (2, "y"), (4, b"\xff"))
+    yield "onnx", "text-not-utf-8.onnx", onnx_files.onnx_file([text], [onnx_files.tensor("w", kernels)])
+    yield "onnx", "nested-graphs.onnx", onnx_files.nested_graphs(150)
+    yield "hdf5", "heap-in-a-circle.h5", hdf5_files.endless_heap()
 
 
 def _pictures() -> Iterator[tuple[str, str, bytes]]:
