@@ -146,6 +146,14 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def array_of_missing_chunks(folder: Path) -> object:
+    import h5py
+
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("w", (3, 3, 1024, 512), np.float32, chunks=(3, 3, 64, 64))
+    return load_network(folder / "a.h5")
+
+
 def many_arrays(folder: Path) -> Network:
     h5py = pytest.importorskip("h5py")
     with h5py.File(folder / "a.h5", "w", libver="latest") as file:
@@ -208,6 +216,7 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_HEADER_BYTES": model("meta", b"\x93NUMPY\1\0" + struct.pack("<H", 10_001)),
     "MAX_LAYER_CALLS": many_calls,
     "MAX_HDF5_OBJECTS": many_arrays,
+    "MAX_EXPANSION": array_of_missing_chunks,
     "MAX_LABEL": dataset(IDX_IMAGES, IDX_LABELS),
     "MAX_DATASET_BYTES": dataset(struct.pack(">HBB3I", 0, 8, 3, 1 << 20, 64, 64), IDX_LABELS),
     "MAX_MEMORY_PER_PIXEL": picture("a.png", b"\x89PNG\r\n\x1a\n" + PNG_HEADER + png_chunk(b"IDAT", bytes(9))),

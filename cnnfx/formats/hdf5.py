@@ -22,7 +22,7 @@ from cnnfx.formats.extras import import_library
 from cnnfx.formats.hdf5_heaps import check_heaps
 from cnnfx.formats.small_floats import decode_small_floats
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
-from cnnfx.system.limits import MAX_HDF5_OBJECTS, MAX_META_BYTES, MAX_NESTING, limit_text
+from cnnfx.system.limits import MAX_HDF5_OBJECTS, MAX_META_BYTES, MAX_NESTING, expansion_limit, limit_text
 from cnnfx.system.text import shortened
 
 MAX_REASON_CHARACTERS = 200
@@ -251,6 +251,8 @@ class Hdf5File:
         if padded > max(SMALL_CHUNKS, MAX_CHUNK_WASTE * size):
             raise TensorError(f"its chunks of shape {chunk} are much larger than the array of shape {shape}")
         _check("chunks in an array", math.prod(counts), MAX_HDF5_OBJECTS)
+        if size > (limit := expansion_limit(self._bytes)):
+            raise TensorError(f"{limit_text('bytes', size, limit)} for a file of this size")
         values = np.empty((*shape, item_bytes), np.uint8)
         for index in np.ndindex(*counts):
             start = tuple(map(int.__mul__, index, chunk))

@@ -108,8 +108,8 @@ class Node:
         return str(self.message.op_type)
 
     def reserve(self, size: int) -> None:
-        """Count the memory of an array that is about to be made; see `TensorReader.reserve`."""
-        self.reader.reserve(size, f"the result of {shortened(printable(self.operator))}")
+        """Count the memory of an array that is about to be made; see `TensorReader.reserve_result`."""
+        self.reader.reserve_result(size, f"the result of {shortened(printable(self.operator))}")
 
     # Attributes
 

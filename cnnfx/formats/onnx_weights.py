@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.formats.extras import import_library
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
-from cnnfx.system.limits import MAX_MESSAGE_FIELDS, MAX_NAME_CHARACTERS, MAX_TENSOR_BYTES, limit_text, number_text
+from cnnfx.system.limits import (
+    MAX_MESSAGE_FIELDS,
+    MAX_NAME_CHARACTERS,
+    MAX_TENSOR_BYTES,
+    expansion_limit,
+    limit_text,
+    number_text,
+)
 from cnnfx.system.text import printable, shortened
 
 Array = NDArray[Any]
@@ -198,6 +205,20 @@ class TensorReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._bytes_left = MAX_TENSOR_BYTES
+        self._file_bytes, self._computed = os.path.getsize(path), 0
+
+    def reserve_result(self, size: int, what: str) -> None:
+        """Count the memory of an array that is computed from others, as `reserve` does.
+
+        Raises
+        ------
+        TensorError
+            If all arrays together are too large, or those that are computed are far larger than the files.
+        """
+        self.reserve(size, what)
+        self._computed += size
+        if self._computed > (limit := expansion_limit(self._file_bytes)):
+            raise TensorError(f"with {what}, {limit_text('bytes', self._computed, limit)} for a file of this size")
 
     def reserve(self, size: int, what: str) -> None:
         """Count the memory of an array that is about to be made.
@@ -272,6 +293,7 @@ class TensorReader:
             data = file.read(size)
         if len(data) != size:
             raise TensorError(f"{beside.name} is too short for the tensor {name}")
+        self._file_bytes += size
         return data
 
 

@@ -14,6 +14,7 @@ from cnnfx.formats.pytorch_tensors import ITEM_BYTES, REFUSED, StridedTensor, sp
 from cnnfx.formats.small_floats import STORED_AS, decode_small_floats
 from cnnfx.formats.state_dict import named_tensors
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
+from cnnfx.system.limits import expansion_limit, limit_text
 from cnnfx.system.text import printable
 
 _STORED_AS = {**STORED_AS, "bool": "u1"}
@@ -32,6 +33,7 @@ class PyTorchFile(TensorFile):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = open(path, "rb")  # noqa: SIM115 # closed by `close`
         try:
+            self._bytes = os.fstat(self._file.fileno()).st_size
             value, other, self._locate = read_contents(self._file)
             self._tensors = named_tensors(value)
             if not self._tensors:
@@ -51,6 +53,8 @@ class PyTorchFile(TensorFile):
         try:
             info = tensor_info(self._tensors[name])
             self._locate(self._tensors[name].storage)
+            if info.nbytes > (limit := expansion_limit(self._bytes)):
+                raise TensorError(f"{limit_text('bytes', info.nbytes, limit)} for a file of this size")
         except TensorError as error:
             raise TensorError(f"the tensor {name}: {error}") from error
         return info

@@ -66,6 +66,11 @@ MAX_TOML_BYTES = 10_000_000
 """The most bytes of a TOML file, or of a text file beside it."""
 MAX_TENSOR_BYTES = 1 << 30
 """The most bytes of all tensors of a filter file together, as float32 or as in the file, whichever is more."""
+MAX_EXPANSION = 100
+"""The most bytes of a tensor in memory per byte of its file, if they are more than `MAX_EXPANDED_BYTES`. Files can
+repeat values: by strides of 0, operators on constants, or one compressed chunk in many places."""
+MAX_EXPANDED_BYTES = 1 << 24
+"""The bytes that a tensor of any file can have in memory."""
 MAX_ARRAY_BYTES = 1 << 29
 """The most bytes of an array of a network in a model file."""
 MAX_META_BYTES = 4_000_000
@@ -123,6 +128,11 @@ def check_limit(
     """
     if value > limit:
         raise error(f"{where}: {limit_text(what, value, limit)}.", remedy=remedy)
+
+
+def expansion_limit(file_bytes: int) -> int:
+    """Return the most bytes that a tensor of a file may have in memory; see `MAX_EXPANSION`."""
+    return max(MAX_EXPANDED_BYTES, MAX_EXPANSION * file_bytes)
 
 
 def limit_text(what: str, value: int, limit: int) -> str:

@@ -348,7 +348,7 @@ REASONS = {
     "PyTorch: pickle.loads": "no tensors",
     "PyTorch: operator.attrgetter": "no tensors",
     "PyTorch: _load_from_bytes": "no tensors",
-    "PyTorch: huge shape": "1,048,576 filters",
+    "PyTorch: huge shape": "for a file of this size",
     "PyTorch: offset beyond the storage": "beyond the 216 bytes of its storage",
     "PyTorch: stride beyond the storage": "beyond the 216 bytes of its storage",
     "PyTorch: deflated storage": "compressed",
@@ -429,3 +429,37 @@ def test_a_hostile_file_is_refused_without_any_effect(folder: Path, title: str, 
 
 def test_the_reasons_are_those_of_files_in_the_collection() -> None:
     assert REASONS.keys() <= {title for title, *_ in COLLECTION}
+
+
+REPEATED = {
+    "strides of 0 in a file of PyTorch": (
+        "pth", pytorch_files.zip_file({"w": StoredTensor(KERNELS[0], (0, 0, 0, 0), 0, (800, 800, 3, 3))})
+    ),
+    "floats of 16 bits with strides of 0": (
+        "pth", pytorch_files.legacy_file({"w": StoredTensor(KERNELS[0].astype("f2"), (0,) * 4, 0, (2000, 800, 3, 3))})
+    ),
+    "a constant of ONNX": (
+        "onnx", onnx(onnx_files.tensor("s", np.array([800, 800, 3, 3])), [FILL, onnx_files.node("Conv", "x w", "y")])
+    ),
+    "a product of constants": ("onnx", onnx_files.onnx_file(
+        [onnx_files.node("Mul", "a b", "w"), onnx_files.node("Conv", "x w", "y")],
+        [onnx_files.tensor("a", np.ones((800, 1, 3, 3), "f4")), onnx_files.tensor("b", np.ones((800, 1, 1), "f4"))],
+    )),
+    "an array of HDF5 without its chunks": ("h5", hdf5(lambda f: _zeros(f, (3, 3, 800, 800), chunks=(3, 3, 32, 32)))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", REPEATED)
+def test_values_that_a_small_file_repeats_have_a_limit(folder: Path, title: str) -> None:
+    ending, data = REPEATED[title]
+    name = write(folder, ending, data)
+    code, message = run("show-filters", name, "--json")
+    assert code == 1
+    assert "for a file of this size" in message
+
+
+def test_a_small_tensor_that_repeats_values_is_read(folder: Path) -> None:
+    value = {"w": StoredTensor(np.ones(3, "f4"), (0, 0, 0, 1), 0, (2, 1, 3, 3))}
+    name = write(folder, "pth", pytorch_files.zip_file(value))
+    code, _ = run("show-filters", name)
+    assert code == 0

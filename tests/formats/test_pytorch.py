@@ -224,9 +224,20 @@ def test_a_tensor_may_have_as_many_axes_as_a_limit(tmp_path: Path) -> None:
 
 
 def test_the_memory_of_an_expanded_tensor_is_known_before_it_is_read(tmp_path: Path) -> None:
-    value = ordered({"w": tensor(storage("0", "Float", 1), (1 << 40, 1 << 40), (0, 0))})
+    value = ordered({"w": tensor(storage("0", "Float", 1), (1 << 11, 1 << 11), (0, 0))})
     with PyTorchFile(write_archive(tmp_path / "a.pt", value, {"0": bytes(4)})) as file:
-        assert file.info("w").nbytes == 4 << 80
+        assert file.info("w").nbytes == 4 << 22
+
+
+def test_an_expanded_tensor_that_is_far_larger_than_its_file_is_an_error(tmp_path: Path) -> None:
+    value = ordered({"w": tensor(storage("0", "Float", 1), (1 << 40, 1 << 40), (0, 0))})
+    with (
+        PyTorchFile(write_archive(tmp_path / "a.pt", value, {"0": bytes(4)})) as file,
+        pytest.raises(
+            TensorError, match=r"^the tensor w: it has over 10\^18 bytes; the limit is 16,777,216 for a file"
+        ),
+    ):
+        file.info("w")
         with pytest.raises(
             TensorError, match=r"^the tensor w is too large \(shape \(1099511627776, 1099511627776\)\)$"
         ):
