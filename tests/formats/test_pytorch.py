@@ -231,17 +231,21 @@ def test_the_memory_of_an_expanded_tensor_is_known_before_it_is_read(tmp_path: P
 
 def test_an_expanded_tensor_that_is_far_larger_than_its_file_is_an_error(tmp_path: Path) -> None:
     value = ordered({"w": tensor(storage("0", "Float", 1), (1 << 40, 1 << 40), (0, 0))})
+    message = r"^the tensor w: it has over 10\^18 bytes; the limit is 16,777,216 for a file of this size$"
+    with PyTorchFile(write_archive(tmp_path / "a.pt", value, {"0": bytes(4)})) as file:
+        with pytest.raises(TensorError, match=message):
+            file.info("w")
+        with pytest.raises(TensorError, match=message):
+            file.read("w")
+
+
+def test_a_shape_that_numpy_does_not_have_is_an_error(tmp_path: Path) -> None:
+    value = ordered({"w": tensor(storage("0", "Float", 1), (0, 1 << 40, 1 << 40), (0, 0, 0))})
     with (
         PyTorchFile(write_archive(tmp_path / "a.pt", value, {"0": bytes(4)})) as file,
-        pytest.raises(
-            TensorError, match=r"^the tensor w: it has over 10\^18 bytes; the limit is 16,777,216 for a file"
-        ),
+        pytest.raises(TensorError, match=r"^the tensor w is too large"),
     ):
-        file.info("w")
-        with pytest.raises(
-            TensorError, match=r"^the tensor w is too large \(shape \(1099511627776, 1099511627776\)\)$"
-        ):
-            file.read("w")
+        file.read("w")
 
 
 # Types
