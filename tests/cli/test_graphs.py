@@ -220,7 +220,7 @@ def test_a_terminal_shows_filters_on_colors_in_color():
     Path("one.toml").write_text(text.partition('[[layer]]\nname = "fire2/squeeze"')[0].replace("classes = ", "#"))
     code, shown = on_a_terminal("show-filters", "one.toml", COLORTERM="truecolor")
     assert code == 0
-    assert shown.startswith("little: 12 filters of 3×3 on red, green and blue\n")
+    assert shown.startswith("conv1: 12 filters of 3×3 on red, green and blue\n")
     assert "color" not in shown
 
 

@@ -287,8 +287,8 @@ def test_a_picture_of_too_many_classes_is_refused():
 
 
 def test_an_unknown_layer_is_refused_with_the_closest_name():
-    assert refused("predict", CHELSEA, "-m", "squeezenet", "-o", "why.png", "--layer", "fire", code=2) == (
-        "cnnfx: There is no layer 'fire': squeezenet has 38 layers. Did you mean \"fire9\"?"
+    assert refused("predict", CHELSEA, "-m", "squeezenet", "-o", "why.png", "--layer", "fire10", code=2) == (
+        "cnnfx: There is no layer 'fire10': squeezenet has 38 layers. Did you mean \"fire9\"?"
     )
 
 
