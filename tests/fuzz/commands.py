@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from tests.datasets.idx_files import NAMES
-from tests.fuzz import arrays, models, texts
+from tests.fuzz import arrays, hdf5_files, models, onnx_files, pytorch_files, safetensors_files, texts
 from tests.fuzz.mutations import NUMBER_TEXTS, ODD_TEXTS, mutate_text, number_text, times
 from tests.fuzz.picture_seeds import ramp, saved
 from tests.fuzz.tiff import picture
@@ -36,13 +36,14 @@ INPUTS = (
 )  # fmt: skip
 NETWORKS = (
     "edges", "sobel", "gaussian", "circles", "colors", "box", "f.toml", "graph.toml", "m.npz", "arch.toml",
-    "missing", "missing.toml", "bad.npz", "faces", "laplacian",
+    "missing", "missing.toml", "bad.npz", "faces", "laplacian", "w.pth", "w.safetensors", "n.onnx", "k.h5", "n.keras",
+    "w.npz", "nan.npy", "bad.pth",
 )  # fmt: skip
 OUTPUTS = (
     "out.png", "out.jpg", "out.gif", "out.webp", "out.npy", "out.npz", "out.html", "out.txt", "out", "new/", "-",
     "{stem}.png", "{name}.png", "{ext}", "{stem}.{filters}.npy", "{x}.png", "{", "pictures", "missing/out.png",
     "gray.png", "m.npz", "f.toml", "nan.npy", "pictures/1.png", ".", "/dev/null", "/dev/full", "out.tif", "out.bmp",
-    "out.svg", "",
+    "out.svg", "", "out.onnx", "out.safetensors", "out.toml", "n.onnx", "w.pth",
 )  # fmt: skip
 VALUES: dict[str, tuple[str, ...]] = {
     "-f": NETWORKS, "--filters": NETWORKS, "-k": texts.KERNELS, "--kernel": texts.KERNELS, "--then": NETWORKS,
@@ -54,8 +55,9 @@ VALUES: dict[str, tuple[str, ...]] = {
     "--background": ("white", "black", "auto", "#ff8800", "none", "rgb(1,2,3)"),
     "--max-pixels": ("1", "100", "1000000"), "-r": (), "--recursive": (), "-j": ("1",), "--threads": ("1",),
     "--skip-existing": (), "-o": OUTPUTS, "--output": OUTPUTS,
-    "--format": ("png", "npy", "npz", "html", "jpg", "gif", "x", ".png"), "--open": (),
-    "--layer": ("1", "2", "all", "last", "one", "classes", "-1", "c"),
+    "--format": ("png", "npy", "npz", "html", "jpg", "gif", "x", ".png", "onnx", "toml", "safetensors"), "--open": (),
+    "--layer": ("1", "2", "all", "last", "one", "classes", "-1", "c", "c.weight", "c1", "kernel"),
+    "--order": ("pytorch", "keras", "depthwise", "mlx", "theano", "tensorflow"),
     "--only": ("1", "top,left", "1-3", "top:2", "all", "x,y", "1,1", "magnitude"),
     "--normalize": ("auto", "signed", "minmax", "positive", "absolute", "none"), "--scope": ("channel", "all"),
     "--clip": ("99", "100", "0", "50.5"), "--range": ("1", "-1,1", "0,255", "1,1", "5,-5", "auto"),
@@ -71,9 +73,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     "--data": ("classes", "drawn:10", "drawn:x", "pictures", "k.npz", "idx", "missing", "gray.png"),
     "--epochs": ("1", "0"), "--batch-size": ("1", "4"), "--lr": ("0.01", "1e9"), "--smoothness": ("0", "0.1"),
     "--no-augment": (), "--seed": ("0", "7"), "--resume": ("m.npz", "bad.npz"), "--image-size": ("8", "4"),
-    "--skip-bad": (), "--arch": ("arch.toml", "f.toml", "missing.toml"), "--widths": ("2", "2,3"),
-    "--kernel-size": ("1", "3"), "--filmstrip": ("film.gif", "out.webp"), "--filmstrip-layer": ("1", "3"),
-    "--curve": ("curve.png", "out.jpg"), "--log": ("log.jsonl", "arch.toml"), "--mistakes": ("mistakes.png",),
+    "--skip-bad": (), "--arch": ("arch.toml", "f.toml", "missing.toml", "weights.toml", "graph.toml"),
+    "--widths": ("2", "2,3"), "--kernel-size": ("1", "3"), "--filmstrip": ("film.gif", "out.webp"),
+    "--filmstrip-layer": ("1", "3"), "--curve": ("curve.png", "out.jpg"),
+    "--log": ("log.jsonl", "arch.toml"), "--mistakes": ("mistakes.png",),
     "-h": (), "--help": (), "--version": (), "--scheduler": ("x", "tcp:", ""), "--": (), "--nope": (), "-x": (),
 }  # fmt: skip
 """The options of all commands with values that they take, and some that no command has."""
@@ -95,11 +98,21 @@ COMMAND_LINES = (
     "train --data classes --epochs 1 --widths 2 --kernel-size 3 --image-size 8 -o out.npz",
     "apply gray.png -f edges --with-filters --with-input -o out.png", "-h", "", "apply -h", "--version",
     "apply nan.npy -f gaussian --range -1,1 --colormap diverging", "apply deep.tif -f edges --depth 16 -o out.png",
+    "show-filters w.pth", "show-filters w.safetensors --json", "show-filters k.h5 --layer c1 -o out.png",
+    "apply color.png -f w.pth --layer c.weight --stride 2 --padding 1 -o out.npy",
+    "apply color.png -f n.onnx -o out.png",
+    "apply color.png -f n.keras --layer c1 -o out.png", "apply color.png -f w.npz --layer c --order pytorch -o out.png",
+    "summary n.onnx", "summary k.h5 --json", "explain color.png -f w.pth --layer c --at 1,1", "summary n.keras",
+    "apply color.png -f w.pth --arch weights.toml -o out.png", "predict color.png -m n.onnx --json",
+    "show-patterns n.onnx --layer 1 --data pictures -o out.png", "animate color.png -f n.onnx --layer 1 -o out.gif",
+    "convert edges out.onnx", "convert m.npz out.safetensors", "convert n.onnx out.toml --layer 1", "convert f.toml -",
+    "convert w.pth out.npz --layer c.weight", "convert sobel - --format toml", "convert n.onnx n.onnx",
+    "convert k.h5 out.onnx --json", "convert circles out.safetensors -q", "convert w.pth w.onnx --arch weights.toml",
     "apply flat.png -f edges --normalize minmax", "apply big.npy -f sobel --normalize absolute -o out.html",
 )  # fmt: skip
 COMMANDS = (
     "apply", "animate", "explain", "summary", "predict", "evaluate", "show-filters", "list-filters", "show-patterns",
-    "train", "aply", "show",
+    "train", "convert", "aply", "show",
 )  # fmt: skip
 SLASHES = frozenset(value for values in (*VALUES.values(), INPUTS) for value in values if "/" in value)
 """The only values with a sign "/" that are left as they are."""
@@ -116,16 +129,20 @@ def command() -> Any:
 
     import cnnfx
     from cnnfx.cli import app
+    from cnnfx.formats.extras import LIBRARIES
 
     for module in pkgutil.walk_packages(cnnfx.__path__, "cnnfx."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for library in LIBRARIES:
+        importlib.import_module(library)
     return get_command(app)
 
 
 def command_seeds() -> list[bytes]:
     """Return the command lines as inputs."""
     command_options()  # before processes are forked
+    inputs()
     return [json.dumps(line.split()).encode() for line in COMMAND_LINES]
 
 
@@ -234,6 +251,11 @@ def inputs() -> dict[str, bytes]:
         "bad.png": saved(ramp("L", 12, 10), "PNG")[:60], "bad.npz": arrays.npz_seeds()[0][:80],
         "f.toml": texts.FILTER_FILES[0].encode(), "graph.toml": texts.FILTER_FILES[3].encode(),
         "arch.toml": texts.ARCH_FILES[1].encode(), "m.npz": models.model_seeds()[4],
+        "w.pth": pytorch_files.pytorch_seeds()[0], "w.safetensors": safetensors_files.safetensors_seeds()[0],
+        "n.onnx": onnx_files.onnx_seeds()[2], "k.h5": hdf5_files.hdf5_seeds()[3],
+        "n.keras": hdf5_files.archive_seeds()[0], "bad.pth": pytorch_files.pytorch_seeds()[1][:300],
+        "w.npz": arrays.npz({"c.weight": np.ones((2, 3, 3, 3), "f4"), "d.kernel": np.ones((3, 3, 2, 8), "f4")}),
+        "weights.toml": b"[[layer]]\nweights = 'c.weight'\nbias = 'c.bias'\nactivation = 'relu'\n",
         "k.npz": arrays.keras_seeds()[0], "pictures/1.png": saved(ramp("L", 8, 8), "PNG"),
         "pictures/2.png": saved(ramp("RGB", 5, 9), "PNG"),
     }  # fmt: skip

@@ -19,7 +19,7 @@ META_KEYS = (
     "format", "layers", "classes", "name", "description", "source", "preprocessing", "kind", "filters", "combine",
     "activation", "pool", "stride", "dilation", "padding", "border", "groups", "inputs", "from", "join", "input",
     "dataset", "seed", "epochs", "accuracy", "mean", "std", "deviation", "channels", "size", "fit", "resize",
-    "resample", "scale", "slope", "local_response",
+    "resample", "scale", "slope", "local_response", "ceil", "count_padding",
 )  # fmt: skip
 META_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 3, 4, 10**30, -(10**30), 1 << 31, 0.5, 1e308, float("nan"), float("inf"), -0.0,
@@ -33,9 +33,10 @@ META_VALUES: tuple[Any, ...] = (
 def model_meta(**changes: Any) -> dict[str, Any]:
     """Return the description of a model of one layer and a head of two classes, for images of 4×4 pixels."""
     conv = {
-        "kind": "conv", "filters": ["1", "2"], "combine": [], "activation": {"kind": "relu"},
-        "pool": {"kind": "max", "size": [2, 2]}, "stride": [1, 1], "dilation": [1, 1], "padding": "valid",
-        "border": "constant", "groups": 1, "inputs": None,
+        "kind": "conv", "filters": ["1", "2"], "combine": [], "activation": "relu",
+        "pool": {"kind": "max", "size": [2, 2], "stride": [2, 2], "padding": [[0, 0], [0, 0]], "ceil": False,
+                 "count_padding": False},
+        "stride": [1, 1], "dilation": [1, 1], "padding": "valid", "border": "constant", "groups": 1, "inputs": None,
     }  # fmt: skip
     meta = {
         "format": 3, "layers": [conv, {"kind": "dense", "input": [2, 1, 1]}], "classes": ["0", "1"],
