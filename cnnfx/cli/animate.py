@@ -160,7 +160,7 @@ def animate(
     """
     from cnnfx.cli.advice import advised_note
     from cnnfx.cli.conflicts import check_targets, image_files, option_files
-    from cnnfx.cli.inputs import InputImage, check_no_presets
+    from cnnfx.cli.inputs import InputImage, check_no_networks
     from cnnfx.cli.networks import chosen_channels, note_unused_reading, requested_network, use_threads
     from cnnfx.cli.outputs import animation_target
     from cnnfx.errors import UsageError
@@ -175,7 +175,7 @@ def animate(
     color_scale = scale_options.color_scale()
     layout_name = _layout_name(layout, numbers, color_scale)
     use_threads(threads)
-    check_no_presets([image], network_options.filters)
+    check_no_networks([image], network_options)
     if not quiet:
         note_unused_reading(network_options.specs)
     network = requested_network(network_options, pool, layer or 1)

@@ -188,7 +188,7 @@ def apply(
 
         start_fork_server()  # it loads its modules while this process loads its own
     from cnnfx.cli.conflicts import check_targets, image_files, option_files, print_note_on_shared_folder
-    from cnnfx.cli.inputs import check_no_presets, image_sources
+    from cnnfx.cli.inputs import check_no_networks, image_sources
     from cnnfx.cli.networks import ALL_LAYERS, note_unused_reading, requested_network, use_threads
     from cnnfx.cli.outputs import image_targets
     from cnnfx.errors import UsageError
@@ -199,7 +199,7 @@ def apply(
 
     color_scale = scale_options.color_scale()
     use_threads(threads)
-    check_no_presets(images, network_options.filters)
+    check_no_networks(images, network_options)
     if not quiet:
         note_unused_reading(network_options.specs)
     network = requested_network(network_options, pool, layer)

@@ -105,12 +105,12 @@ def explain(
       cnnfx explain photo.png -f squeezenet --layer fire2 --only top:1 --depth 3
     """
     from cnnfx.cli.conflicts import check_outputs, image_files, option_files
-    from cnnfx.cli.inputs import InputImage, check_no_presets
+    from cnnfx.cli.inputs import InputImage, check_no_networks
     from cnnfx.cli.networks import chosen_channels, note_unused_reading, requested_network, use_threads
     from cnnfx.errors import UsageError
     from cnnfx.pipeline.explain import channel_strengths
 
-    check_no_presets(image, network_options.filters)
+    check_no_networks(image, network_options)
     if len(image) > 1:
         raise UsageError(f"Only one image can be explained, {len(image)} are given: {', '.join(image)}.")
     use_threads(threads)

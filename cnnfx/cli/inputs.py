@@ -12,6 +12,7 @@ from cnnfx.cli.console import data_progress, print_error
 from cnnfx.errors import FileError, UsageError
 
 if TYPE_CHECKING:
+    from cnnfx.cli.options import NetworkOptions
     from cnnfx.cli.parsers import PageChoice
     from cnnfx.datasets.dataset import Dataset
     from cnnfx.features import ImageSource
@@ -102,32 +103,37 @@ def check_not_empty(texts: Sequence[str], what: str) -> None:
         raise UsageError(f"{what} is empty. A variable of the shell may not be set.")
 
 
-def check_no_presets(names: Sequence[str], filters: Sequence[str] | None) -> None:
-    """Check that no preset was meant: in `photo.png -f sobel edges`, edges is an image.
+def check_no_networks(names: Sequence[str], given: NetworkOptions) -> None:
+    """Check that no preset or file of a network was meant: in `photo.png -f sobel edges`, edges is an image.
 
     Parameters
     ----------
     names : sequence of str
         The names of images.
-    filters : sequence of str or None
-        The values of `--filters`.
+    given : NetworkOptions
 
     Raises
     ------
     UsageError
-        If a file does not exist, but a preset of its name.
+        If a file does not exist, but a preset of its name; or if there are no filters, but a file with the ending of
+        networks.
     """
+    filters = given.filters or []
     missing = [name for name in names if name != STDIN and not os.path.exists(name)]
-    if not missing:
-        return
-    from cnnfx.formats import preset_names
+    if missing:
+        from cnnfx.formats import preset_names
 
-    presets = set(preset_names())
-    meant = [name for name in missing if name in presets]
-    if meant:
-        options = " ".join(f"-f {name}" for name in dict.fromkeys((*(filters or []), *meant)))
-        several = "For several, repeat -f" if filters else "Name it with -f"
-        raise UsageError(f"{meant[0]} is a preset, not an image. {several}: {options}.")
+        presets = set(preset_names())
+        meant = [name for name in missing if name in presets]
+        if meant:
+            options = " ".join(f"-f {name}" for name in dict.fromkeys((*filters, *meant)))
+            several = "For several, repeat -f" if filters else "Name it with -f"
+            raise UsageError(f"{meant[0]} is a preset, not an image. {several}: {options}.")
+    for name in () if filters or given.kernel else names:
+        from cnnfx.formats.file_format import ARRAY_ENDINGS, ENDINGS
+
+        if Path(name).suffix.lower() in ENDINGS.keys() - ARRAY_ENDINGS and os.path.isfile(name):
+            raise UsageError(f"{name} is a network, not an image. Name it with -f: -f {name}.")
 
 
 def image_sources(

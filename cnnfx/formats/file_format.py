@@ -23,6 +23,8 @@ ENDINGS = {
 }
 """The format that an ending stands for where the content does not determine it. A name with one of these endings is the
 path of a file, not the name of a preset."""
+ARRAY_ENDINGS = frozenset((".npz", ".npy"))
+"""Those that images can have, too."""
 MAX_SAFETENSORS_HEADER = 100_000_000
 """The most bytes of the header of a safetensors file, the limit of its library."""
 _ONNX_SECOND_TAGS = frozenset(b"\x12\x1a\x22\x28\x32\x3a\x42\x72")

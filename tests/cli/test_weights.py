@@ -223,6 +223,20 @@ def test_damaged_files_are_refused_without_output() -> None:
     assert not Path("maps.npy").exists()
 
 
+@pytest.mark.parametrize("command", ["apply", "explain", "animate"])
+def test_a_network_in_place_of_an_image_is_named_as_one(command: str) -> None:
+    Path("net.pth").write_bytes(b"")
+    assert (
+        refused(command, "net.pth", code=2) == "cnnfx: net.pth is a network, not an image. Name it with -f: -f net.pth."
+    )
+
+
+def test_a_network_among_images_does_not_keep_the_others_from_being_processed() -> None:
+    result = run("apply", "weights.npz", "arch.toml", "colors.png", "-f", "edges", "-o", "maps/")
+    assert result.exit_code == 1
+    assert Path("maps/colors.top.png").exists()
+
+
 def test_an_unknown_order_is_wrong_usage() -> None:
     message = refused("show-filters", "weights.npz", "--order", "caffe", code=2)
     assert "'--order': 'caffe' is not one of 'pytorch', 'keras', 'depthwise', 'mlx', 'theano'." in message
