@@ -198,9 +198,11 @@ class Network:
         if shape is not None:
             shapes = enumerate(self.output_shapes(shape), 1)
             return max((number for number, (_, *size) in shapes if prod(size) > 1), default=len(self.layers))
-        last, sources = self.layers[-1], self._sources[-1]
-        scores_only = last.conv is None and last.pool and last.pool.is_global
-        return sources[0] if scores_only and len(sources) == 1 and sources[0] else len(self.layers)
+        single: set[int] = set()  # layers of single values for an image of any size
+        for number, (layer, sources) in enumerate(zip(self.layers, self._sources, strict=True), 1):
+            if (layer.conv is None and layer.pool and layer.pool.is_global) or single.issuperset(sources):
+                single.add(number)
+        return max(set(range(1, len(self.layers) + 1)) - single, default=len(self.layers))
 
     @property
     def training_shape(self) -> Shape | None:

@@ -370,6 +370,13 @@ def test_scores_are_those_of_numbered_classes(path: Path) -> None:
     assert load(path, model(nodes[:2], W)).classes == ()
 
 
+def test_the_maps_of_a_classifier_are_those_before_its_single_values(path: Path) -> None:
+    nodes = [CONV, node("GlobalAveragePool", "y", "g"), node("Flatten", "g", "f"), node("Gemm", "f d", "z")]
+    for shape in ((1, 3, 12, 10), ("N", 3, "H", "W")):
+        network = load(path, model(nodes, {**W, "d": normal(4, 5)}, shape))
+        assert (names(network), network.maps_layer) == (["y", "g", "z"], 1)
+
+
 def test_an_arch_file_gives_the_input_and_the_names_of_classes(path: Path) -> None:
     arch = path.with_name("arch.toml")
     arch.write_text('classes = ["a", "b", "c", "d"]\n[input]\nchannels = "rgb"\nsize = [12, 10]\nmean = 0.5\n')
