@@ -68,13 +68,16 @@ class SafetensorsFile(TensorFile):
     def read(self, name: str) -> NDArray[Any]:
         """Read a tensor; floats of 8 bits and bfloat16, which NumPy does not have, become float32."""
         info = self.info(name)
-        if info.dtype in STORED_AS:
-            bits = np.frombuffer(self._bytes(name), STORED_AS[info.dtype])
-            return decode_small_floats(bits, info.dtype).reshape(info.shape)
         if info.dtype not in DTYPES.values():
             raise TensorError(f'the tensor "{shortened(name)}" has values of type {info.dtype}, which are not read')
-        array: NDArray[Any] = self._file.get_tensor(name)
-        return array
+        try:
+            if info.dtype in STORED_AS:
+                bits = np.frombuffer(self._bytes(name), STORED_AS[info.dtype])
+                return decode_small_floats(bits, info.dtype).reshape(info.shape)
+            array: NDArray[Any] = self._file.get_tensor(name)
+            return array
+        except ValueError as error:  # NumPy has no arrays of this shape, which is empty
+            raise TensorError(f'the tensor "{shortened(name)}" has a shape that is not possible') from error
 
     def _bytes(self, name: str) -> bytes:
         """Return the values of a tensor as bytes. The library has checked the byte ranges."""

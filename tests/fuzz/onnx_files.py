@@ -6,6 +6,8 @@ those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import struct
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -13,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tests.fuzz.models import mutate_tree, written_models
 from tests.fuzz.mutations import MAX_BYTES, ODD_TEXTS, mutate_bytes, mutate_list, number
 
 # Messages
@@ -266,6 +269,7 @@ def onnx_seeds() -> list[bytes]:
         onnx_file([node("Conv", "x w", "y")], [external]),
         onnx_file([node("Conv", "x w", "y")], [tensor("w", ramp.astype("f2"))], ("N", 3, "h", "w"), 21),
         onnx_file([conv, node("QuantizeLinear", "c s z", "y")], [weights, bias, *four]),
+        *written_models(".onnx"),
     ]
 
 
@@ -316,6 +320,10 @@ def mutate_field(rng: Random, field: Field) -> Field:
         special = (float("nan"), float("inf"), -1.0, 0.0, 3.4e38, 1e-45)
         code = "<f" if field.wire == FIXED32 else "<d"
         return field._replace(value=struct.pack(code, rng.choice(special)))
+    if field.value[:2] == b'{"' and kind < 14:  # the description of a network of cnnfx
+        with contextlib.suppress(ValueError, RecursionError):
+            tree = mutate_tree(rng, json.loads(field.value))
+            return field._replace(value=json.dumps(tree).encode())
     if kind < 6:
         return field._replace(value=rng.choice(OPERATORS).encode())
     if kind < 10:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.models import mutate_tree
+from tests.fuzz.models import mutate_tree, written_models
 from tests.fuzz.mutations import mutate_bytes, mutate_text, number
 
 DTYPES = (
@@ -62,6 +62,7 @@ def safetensors_seeds() -> list[bytes]:
             {"c.weight": weights.astype("i4"), "n": np.zeros((0, 3), "f4"), "b": np.arange(3, dtype="u1")}
         ),
         safetensors_file({}),
+        *written_models(".safetensors"),
     ]
 
 
@@ -79,6 +80,10 @@ def mutate_safetensors(rng: Random, data: bytes, seeds: Sequence[bytes] = ()) ->
         return join_safetensors(header, mutate_bytes(rng, values))
     if kind == 2:
         return join_safetensors(header, values, number(rng, len(header), rng.choice((16, 32, 64))))
+    description = tree.get("__metadata__", {}).get("cnnfx") if isinstance(tree, dict) else None
+    if description and rng.random() < 0.7:
+        tree["__metadata__"]["cnnfx"] = json.dumps(mutate_tree(rng, json.loads(description)))
+        return join_safetensors(json.dumps(tree), values)
     if kind == 3:
         return join_safetensors(mutate_text(rng, header.decode("utf-8", "replace"), WORDS), values)
     if kind < 9 and isinstance(tree, dict):
