@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cnnfx.formats.hdf5 import Hdf5File
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
-from cnnfx.system.limits import MAX_META_BYTES, MAX_TENSOR_BYTES, limit_text
+from cnnfx.system.limits import MAX_HDF5_OBJECTS, MAX_META_BYTES, MAX_TENSOR_BYTES, limit_text
 from cnnfx.system.npz import NpzError
 from cnnfx.system.zip_file import member_stream
 
@@ -110,18 +110,27 @@ class KerasWeights(TensorFile):
         """Return the short name of each array of each layer by its path."""
         layers = self._file.texts(self._top, "layer_names")
         if layers is not None:
-            return {layer: self._listed(layer) for layer in layers}
+            return self._listed(layers)
         paths = self._file.arrays(self._top)
         self.numbered = any(path.split("/")[-2:-1] == [VARIABLES] for path in paths)
         if self.numbered:
             return self._numbered([path for path in paths if not path.startswith(f"{OPTIMIZER}/")])
         return {OTHERS: {path: path.removeprefix(f"{self._top}/") for path in paths}}
 
-    def _listed(self, layer: str) -> dict[str, str]:
-        """Return the arrays that Keras 1 or 2 lists for a layer."""
-        group = f"{self._top}/{layer}" if self._top else layer
-        weights = self._file.texts(group, "weight_names") or []
-        return {f"{group}/{weight}": _short_name(layer, weight) for weight in weights}
+    def _listed(self, layers: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the arrays that Keras 1 or 2 lists for layers."""
+        if len(set(layers)) < len(layers):
+            raise TensorError("two of its layers have the same name")
+        found: dict[str, dict[str, str]] = {}
+        count = 0
+        for layer in layers:
+            group = f"{self._top}/{layer}" if self._top else layer
+            weights = self._file.texts(group, "weight_names") or []
+            count += len(weights)
+            if count > MAX_HDF5_OBJECTS:
+                raise TensorError(limit_text("arrays in its layers", count, MAX_HDF5_OBJECTS))
+            found[layer] = {f"{group}/{weight}": _short_name(layer, weight) for weight in weights}
+        return found
 
     def _numbered(self, paths: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the numbered arrays of Keras 3, under the names of their layers where the file has them."""

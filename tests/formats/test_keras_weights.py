@@ -183,3 +183,27 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         load_network(listed)
     needed = "this needs the library h5py, which is not installed. Install it with pip install 'cnnfx[keras]'."
     assert str(caught.value) == f"{listed}: {needed}"
+
+
+def test_a_layer_that_is_listed_twice_is_an_error(listed: Path) -> None:
+    import h5py
+
+    with h5py.File(listed, "r+") as file:
+        names = list(file.attrs["layer_names"])
+        file.attrs["layer_names"] = [*names, names[0]]
+    with pytest.raises(TensorError, match=r"^two of its layers have the same name$"):
+        KerasWeights(listed)
+
+
+def test_layers_that_list_very_many_arrays_together_are_an_error(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        names = [f"c{number}" for number in range(11)]
+        file.attrs["layer_names"] = [name.encode() for name in names]
+        group = file.create_group(names[0])
+        group.attrs["weight_names"] = [b"k"] * 5_000
+        for name in names[1:]:
+            file[name] = group  # by a link, which takes few bytes
+    with pytest.raises(TensorError, match=r"^it has 55,000 arrays in its layers; the limit is 50,000$"):
+        KerasWeights(tmp_path / "a.h5")
