@@ -8,6 +8,7 @@ The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import zlib
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.formats.extras import import_library
+from cnnfx.formats.hdf5_headers import text_references
 from cnnfx.formats.hdf5_heaps import check_heaps
 from cnnfx.formats.small_floats import decode_small_floats
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
@@ -65,7 +67,7 @@ class Hdf5File:
         self._h5py = import_library("h5py", what)
         self._stream = stream
         self._bytes = stream.seek(0, os.SEEK_END)
-        check_heaps(stream)
+        self._heap_sizes = check_heaps(stream)
         with _convert_errors("this is not an HDF5 file, or only a part of one"):
             # By its path, the library would open the files that this one refers to.
             self._file = self._h5py.File(stream, "r")
@@ -207,10 +209,19 @@ class Hdf5File:
             raise TensorError(f"the attribute {name} is not text")
         _check("texts in an attribute", count, MAX_HDF5_OBJECTS)
         _check("bytes of text in an attribute", count * kind.get_size(), MAX_META_BYTES)
+        if kind.is_variable_str():
+            self._check_lengths(group, name, count)
         values = np.ravel(np.asarray(group.attrs[name], object))
         texts = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
         _check("characters in an attribute", sum(map(len, texts)), MAX_META_BYTES)
         return texts
+
+    def _check_lengths(self, group: Any, name: str, count: int) -> None:
+        """Check that the texts of an attribute are as long as it says, which is allocated before they are read."""
+        address = self._h5py.h5o.get_info(group.id).addr
+        for length, heap, number in text_references(self._stream, address, name, count):
+            if length > self._heap_sizes.get((heap, number), 0):
+                raise TensorError(f"a text of the attribute {name} is not in the file")
 
     # Values
 
@@ -321,7 +332,8 @@ def _convert_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (*READ_ERRORS, TensorError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        # The library seeks to positions from the file, of which some do not exist (EINVAL).
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         reason = shortened(str(error), MAX_REASON_CHARACTERS) or type(error).__name__
         raise TensorError(f"{what}: {reason}" if what else reason) from error

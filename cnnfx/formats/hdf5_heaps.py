@@ -37,12 +37,17 @@ BASE_ADDRESS = {0: 24, 1: 28, 2: 12, 3: 12}
 SUPERBLOCK_BYTES = 36
 
 
-def check_heaps(file: str | os.PathLike[str] | IO[bytes]) -> None:
+def check_heaps(file: str | os.PathLike[str] | IO[bytes]) -> dict[tuple[int, int], int]:
     """Check that in each heap every object, or free block, is another one than those before it.
 
     Parameters
     ----------
     file : path or seekable binary file
+
+    Returns
+    -------
+    dict of (int, int) to int
+        The size of each object of the global heaps, by the position of the heap and the number of the object.
 
     Raises
     ------
@@ -54,17 +59,19 @@ def check_heaps(file: str | os.PathLike[str] | IO[bytes]) -> None:
     """
     if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:
-            check_heaps(opened)
-        return
+            return check_heaps(opened)
     _check_addresses(file)
+    sizes: dict[tuple[int, int], int] = {}
     count = 0
     for at, signature in _heaps(file):
         steps = _objects(file, at) if signature == GLOBAL_SIGNATURE else _free_blocks(file, at)
-        for _ in steps:
+        for number, size in steps:
+            sizes[at, number] = size
             count += 1
             if count > MAX_HDF5_OBJECTS:
                 raise TensorError(limit_text("objects in its heaps", count, MAX_HDF5_OBJECTS))
     file.seek(0)
+    return sizes
 
 
 def _check_addresses(file: IO[bytes]) -> None:
@@ -97,8 +104,8 @@ def _heaps(file: IO[bytes]) -> list[tuple[int, bytes]]:
     return found
 
 
-def _objects(file: IO[bytes], start: int) -> Iterator[int]:
-    """Yield the position of each object of a global heap, which is checked to start after the one before it."""
+def _objects(file: IO[bytes], start: int) -> Iterator[tuple[int, int]]:
+    """Yield number and size of each object of a global heap, which is checked to start after the one before it."""
     head = _read(file, start, GLOBAL_HEAP)
     if head is None:
         return  # the library cannot read it either
@@ -114,11 +121,11 @@ def _objects(file: IO[bytes], start: int) -> Iterator[int]:
         if not 0 < step <= end - at:
             raise TensorError("its global heap is damaged")
         at += step
-        yield at
+        yield number, size
 
 
-def _free_blocks(file: IO[bytes], start: int) -> Iterator[int]:
-    """Yield the position of each free block of a local heap, each of which is checked to be another one."""
+def _free_blocks(file: IO[bytes], start: int) -> Iterator[tuple[int, int]]:
+    """Yield position and size of each free block of a local heap, each of which is checked to be another one."""
     head = _read(file, start, LOCAL_HEAP)
     if head is None:
         return
@@ -128,16 +135,16 @@ def _free_blocks(file: IO[bytes], start: int) -> Iterator[int]:
         if at in known:
             raise TensorError("its local heap is damaged")
         known.add(at)
-        yield at
         found = _read(file, address + at, FREE_BLOCK)
         if found is None:
             return
+        yield at, found[1]
         at = found[0]
 
 
 def _read(file: IO[bytes], at: int, layout: struct.Struct) -> tuple[int, ...] | None:
     """Return the numbers at a position of a file; None if it ends there."""
-    if at >= 1 << 63:
+    if at >= 1 << 62:
         return None
     file.seek(at)
     data = file.read(layout.size)
