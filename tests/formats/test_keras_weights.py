@@ -202,7 +202,7 @@ def test_layers_that_list_very_many_arrays_together_are_an_error(tmp_path: Path)
         names = [f"c{number}" for number in range(11)]
         file.attrs["layer_names"] = [name.encode() for name in names]
         group = file.create_group(names[0])
-        group.attrs["weight_names"] = [b"k"] * 5_000
+        group.attrs["weight_names"] = np.full(5_000, b"k")
         for name in names[1:]:
             file[name] = group  # by a link, which takes few bytes
     with pytest.raises(TensorError, match=r"^it has 55,000 arrays in its layers; the limit is 50,000$"):
