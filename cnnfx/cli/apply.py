@@ -182,6 +182,7 @@ def apply(
       cnnfx apply photo.png -f edges -o page.html
       cnnfx apply photo.png -f circles --overlay
       cnnfx apply photo.png -f squeezenet --layer fire9 --only top:12
+      cnnfx apply photo.png -f weights.pth --layer features.0 --stride 2
     """
     if jobs != 1 and scheduler is None and (jobs or _seem_many(images)):
         from cnnfx.pipeline.processes import start_fork_server

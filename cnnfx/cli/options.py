@@ -392,7 +392,9 @@ Threads = Annotated[int | None, option("--threads N", THREADS, IMAGES, parsers.w
 DEFAULT_MODEL = "model.npz"
 """The model that `cnnfx train` writes, and that other commands read, unless another is named."""
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model (.npz) written by cnnfx train.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model (.npz) written by cnnfx train, or another network with classes.")
+]
 SkipBad = Annotated[
     bool,
     option("--skip-bad", "Leave out images that cannot be read, with a note, rather than stopping at the first.", DATA),
