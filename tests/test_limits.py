@@ -163,12 +163,17 @@ def many_arrays(folder: Path) -> Network:
     return load_network(folder / "a.h5")
 
 
-def messages(folder: Path) -> object:
-    """Load an ONNX file with many empty nodes in its graph, of two bytes each."""
-    pytest.importorskip("onnx")
-    length = struct.pack("3B", 1_000_000 & 0x7F | 0x80, 1_000_000 >> 7 & 0x7F | 0x80, 1_000_000 >> 14)
-    (folder / "a.onnx").write_bytes(b"\x08\x08\x3a" + length + b"\x0a\x00" * 500_000)
-    return load_network(folder / "a.onnx")
+def empty_nodes(count: int) -> Callable[[Path], object]:
+    """Return a function that loads an ONNX file with empty nodes in its graph, of two bytes each."""
+
+    def load(folder: Path) -> object:
+        pytest.importorskip("onnx")
+        size, versions = 2 * count, b"\x42\x04\x0a\x00\x10\x0d"
+        length = struct.pack("3B", size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14)
+        (folder / "a.onnx").write_bytes(b"\x08\x08\x3a" + length + b"\x0a\x00" * count + versions)
+        return load_network(folder / "a.onnx")
+
+    return load
 
 
 def many_calls(folder: Path) -> Network:
@@ -209,7 +214,8 @@ TRIGGERS: dict[str, Callable[[Path], object]] = {
     "MAX_TENSOR_BYTES": tensors,
     "MAX_PICKLE_BYTES": stored_pickle(bytes((1 << 24) + 1)),
     "MAX_PICKLE_OPERATIONS": stored_pickle(b"\x80\2" + b"N" * 1_000_000),
-    "MAX_MESSAGE_FIELDS": messages,
+    "MAX_NODES": empty_nodes(20_001),
+    "MAX_MESSAGE_FIELDS": empty_nodes(500_000),
     "MAX_MEMBERS": members,
     "MAX_DIRECTORY_BYTES": directory,
     "MAX_SAFETENSORS_HEADER_BYTES": long_header,

@@ -254,6 +254,8 @@ class GraphBuilder:
         """Add a join of several values: "concat", "add" or "multiply". x · hard_sigmoid(x) becomes hard swish."""
         if len(values) == 1:
             return values[0]
+        if len(values) > MAX_LAYERS:
+            raise ArgumentError(limit_text("joined inputs", len(values), MAX_LAYERS))
         if kind == "multiply" and len(values) == 2:
             for value, other in (values, values[::-1]):
                 gate, factors = other, None

@@ -23,7 +23,7 @@ from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.nn.input import MAX_SIDE
 from cnnfx.nn.network import Network
-from cnnfx.system.limits import MAX_CHANNELS, MAX_CLASSES, MAX_TEXT_CHARACTERS, limit_text
+from cnnfx.system.limits import MAX_CHANNELS, MAX_CLASSES, MAX_LAYERS, MAX_NODES, MAX_TEXT_CHARACTERS, limit_text
 from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import first_names
 from cnnfx.system.text import printable, shortened
@@ -85,6 +85,8 @@ def read_onnx(path: Path, reading: Reading) -> Network:
 
 def _read_graph(path: Path, model: Any, reader: TensorReader, reading: Reading) -> Network:
     version = _operator_version(model)
+    if (count := len(model.graph.node)) > MAX_NODES:
+        raise TensorError(limit_text("nodes", count, MAX_NODES))
     builder, image_name, image = _image(model.graph)
     graph = _Graph(model.graph, reader, {image_name: image})
     for node in model.graph.node:
@@ -203,6 +205,8 @@ def _computed(node: Node) -> Sequence[Tensor] | Refused:
     title = _title(node.message)
     if any(part in node.operator.lower() for part in QUANTIZED):
         return Refused(f"{title} is for quantized networks, which are not supported. Export it before quantization")
+    if len(node.inputs) > MAX_LAYERS:
+        return Refused(f"{title}: {limit_text('inputs', len(node.inputs), MAX_LAYERS)}")
     constants = [tensor for tensor in node.inputs if isinstance(tensor, Constant)]
     maps = [tensor for tensor in node.inputs if isinstance(tensor, Maps)]
     try:

@@ -34,7 +34,7 @@ def _split(node: Node) -> list[Tensor]:
         part = -(-total // count)
         sizes = [min(part, total - part * index) for index in range(count)]
     if len(sizes) != count or sum(sizes) != total or min(sizes) < 1:
-        raise ArgumentError(f"parts of the sizes {sizes} of an axis of {total}")
+        raise ArgumentError(f"{count} parts of {sum(sizes)} in all, of an axis of {total}")
     ends = list(accumulate(sizes))
     return [_taken(node, axis, range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
 

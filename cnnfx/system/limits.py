@@ -75,6 +75,8 @@ MAX_ARRAY_BYTES = 1 << 29
 """The most bytes of an array of a network in a model file."""
 MAX_META_BYTES = 4_000_000
 """The most bytes of the JSON text in a model file."""
+MAX_NODES = 20_000
+"""The most nodes of the graph in an ONNX file, constants included."""
 MAX_MESSAGE_FIELDS = 500_000
 """The most fields of all messages in an ONNX file together, those inside other messages included."""
 MAX_MEMBERS = 10_000

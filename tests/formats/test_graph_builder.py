@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.graph_builder import GraphBuilder
+from cnnfx.formats.graph_builder import GraphBuilder, Value
 from cnnfx.nn.layers import Layer
 from cnnfx.nn.network import Network
 from cnnfx.nn.pooling import Pool
@@ -188,6 +188,11 @@ def test_sides_that_depend_on_the_image_stay_unknown() -> None:
     assert graph.pool(maps, Pool("mean", None)).shape == (4, 1, 1)
 
 
+def _wide(graph: GraphBuilder) -> Value:
+    """Return maps of 60,000 channels."""
+    return graph.join([graph.join([graph.image] * 200, "concat")] * 100, "concat")
+
+
 @pytest.mark.parametrize(
     ("add", "message"),
     [
@@ -199,7 +204,8 @@ def test_sides_that_depend_on_the_image_stay_unknown() -> None:
         (lambda graph: graph.affine(graph.image, normal(4)), "do not fit 3 channels"),
         (lambda graph: graph.affine(graph.image, np.inf), "is not finite"),
         (lambda graph: graph.activation(graph.image, "prelu", [0.1]), "1 slopes for 3 channels"),
-        (lambda graph: graph.join([graph.image] * 30_000, "concat"), "90,000 channels; the limit is 65,536"),
+        (lambda graph: graph.join([graph.image] * 2001, "add"), "2,001 joined inputs; the limit is 2,000"),
+        (lambda graph: graph.join([_wide(graph)] * 2, "concat"), "120,000 channels; the limit is 65,536"),
         (lambda graph: graph.network([graph.image], name="net"), "no operations"),
     ],
 )

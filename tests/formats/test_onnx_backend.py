@@ -191,7 +191,7 @@ LIGHT = ("densenet121", "inception_v1", "shufflenet", "squeezenet")
 def network_results(path: Path) -> Counter[str]:
     """Return how many of the networks with constant weights pass, and the number of the others by reason.
 
-    Their files of a few kilobytes have operators that make the weights, for which the limit of such operators is lifted.
+    Their files of a few kilobytes have operators that make the weights. The limit of such operators is lifted.
     """
     reasons: Counter[str] = Counter()
     for name in LIGHT:
