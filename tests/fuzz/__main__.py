@@ -8,10 +8,11 @@
     python -m tests.fuzz png --atheris                    guided by coverage, until stopped; needs the extra `fuzz`
     python -m tests.fuzz --list                           the names of the targets
 
-A target is a reader: of filter files, kernels, arch files, `.csv`, `.npy`, `.npz`, tensors, models, Keras' and IDX
-datasets, each picture format, option values, and whole command lines. Its inputs are seeds made in the code, and those
-of the corpus, with random changes that keep to the format: PNG chunks with right checksums, TIFF tags, members of zip
-files, headers of `.npy` files, words of TOML, the JSON of models, JPEG segments, GIF blocks, and so on.
+A target is a reader: of filter files, kernels, arch files, `.csv`, `.npy`, `.npz`, tensors, models, files of PyTorch,
+safetensors, ONNX, HDF5 and Keras, Keras' and IDX datasets, each picture format, option values, and whole command lines.
+Its inputs are seeds made in the code, and those of the corpus, with random changes that keep to the format: PNG chunks
+with right checksums, TIFF tags, members of zip files, headers of `.npy` files, words of TOML, the JSON of models,
+pickle opcodes, fields of messages, JPEG segments, GIF blocks, and so on.
 
 For every input, only `CnnfxError` may leave the reader, with a message that names the input. Nothing may be printed and
 no warning be given. An input has at most 100 kB and may use 1 GB of memory and 10 s of the processor. What is read must
@@ -22,8 +23,9 @@ written to the folder of `--failures`, with a text that says what happened. When
 tests/fuzz/corpus/TARGET/, which tests/fuzz/test_fuzz.py and every later run read.
 
 Modules, in reading order: `engine` (processes, limits, reports), `mutations` (numbers, bytes, texts, lists), `texts`,
-`arrays`, `models`, `pictures`, `tiff`, `picture_seeds`, `commands`, `checks` (what is promised), `targets`, `minimize`,
-`guided` (atheris).
+`arrays`, `models`, `pytorch_files`, `safetensors_files`, `onnx_files`, `hdf5_files`, `pictures`, `tiff`,
+`picture_seeds`, `commands`, `checks` (what is promised), `networks` (the same of files of other programs), `targets`,
+`minimize`, `guided` (atheris).
 """
 
 from __future__ import annotations

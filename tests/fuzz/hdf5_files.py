@@ -184,6 +184,18 @@ def endless_heap() -> bytes:
     return data[:at] + bytes(16) + data[at + 16 :]
 
 
+def often_listed(count: int) -> bytes:
+    """Return a file that lists a layer, and in it an array, this number of times."""
+
+    def write(file: Any) -> None:
+        file.attrs["layer_names"] = np.full(count, b"c")
+        group = file.create_group("c")
+        group.attrs["weight_names"] = np.full(count, b"k")
+        group["k"] = KERNEL
+
+    return hdf5_file(write)
+
+
 def keras_archive(config: str, weights: bytes) -> bytes:
     """Return a `.keras` file."""
     metadata = b'{"keras_version": "3.6.0", "date_saved": "2026-01-01@00:00:00"}'

@@ -154,6 +154,7 @@ def _networks() -> Iterator[tuple[str, str, bytes]]:
     yield "onnx", "text-not-utf-8.onnx", onnx_files.onnx_file([text], [onnx_files.tensor("w", kernels)])
     yield "onnx", "nested-graphs.onnx", onnx_files.nested_graphs(150)
     yield "hdf5", "heap-in-a-circle.h5", hdf5_files.endless_heap()
+    yield "hdf5", "layer-listed-often.h5", hdf5_files.often_listed(7_000)
 
 
 def _pictures() -> Iterator[tuple[str, str, bytes]]:
