@@ -42,6 +42,9 @@ MapShape = tuple[int, int | None, int | None]
 
 RESERVED_NAMES = (INPUT, "all")
 """What a layer cannot be called: the name of the image, and that of all layers."""
+LARGE_MEAN, LARGE_STD = 3, 64
+"""A network that subtracts a larger mean from its images, or divides by such a number, reads values 0..255."""
+PIXEL_MAXIMUM = 255.0
 UNKNOWN_SIDE = 10**6
 """The side that stands for an unknown one where shapes are computed."""
 
@@ -424,11 +427,16 @@ def _then(first: Affine | None, second: Any) -> Affine:
     return first.then(second) if first is not None else second
 
 
-def _normalized_input(given: Input, affine: Any) -> Input:
-    """Return the input with a linear function of the image's channels as its normalization."""
+def _normalized_input(given: Input, affine: Affine) -> Input:
+    """Return the input with a linear function of the image's channels as its normalization.
+
+    Images are 0..1, but a large mean or standard deviation is that of pixels 0..255.
+    """
     factor, offset = affine
     scale = float(factor[0]) if (factor == factor[0]).all() and factor[0] > 1 else 1.0
     mean, std = -offset / factor * scale, scale / factor
+    if scale == 1 and (np.abs(mean).max() > LARGE_MEAN or std.min() >= LARGE_STD):
+        scale = PIXEL_MAXIMUM
     means, stds = (_one_or_all(tuple(map(float, values + 0.0))) for values in (mean, std))
     return replace(given, scale=scale, mean=means, std=stds)
 

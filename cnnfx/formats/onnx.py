@@ -88,7 +88,10 @@ def _read_graph(path: Path, model: Any, reader: TensorReader, reading: Reading) 
     if (count := len(model.graph.node)) > MAX_NODES:
         raise TensorError(limit_text("nodes", count, MAX_NODES))
     builder, image_name, image = _image(model.graph)
-    graph = _Graph(model.graph, reader, {image_name: image})
+    others: dict[str, Tensor | Refused] = {
+        entry.name: Refused(f'the input "{_text(entry.name)}" is no image') for entry in model.graph.input
+    }
+    graph = _Graph(model.graph, reader, {**others, image_name: image})
     for node in model.graph.node:
         graph.add(node, version, builder)
     results = [graph.tensor(output.name) for output in model.graph.output]
@@ -161,8 +164,8 @@ class _Graph:
     def __init__(self, graph: Any, reader: TensorReader, tensors: dict[str, Tensor | Refused]) -> None:
         self.unread: list[Value] = []
         self._reader = reader
-        self._tensors = tensors
         self._stored = {tensor.name: tensor for tensor in graph.initializer}
+        self._tensors = {name: tensor for name, tensor in tensors.items() if name not in self._stored}
         for sparse in graph.sparse_initializer:
             self._tensors[sparse.values.name] = Refused("sparse tensors are not supported")
 

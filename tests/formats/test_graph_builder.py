@@ -79,6 +79,15 @@ def test_a_common_factor_above_1_becomes_the_scale_of_the_input() -> None:
     np.testing.assert_allclose(given.mean, [103.9, 116.8, 123.7])
 
 
+@pytest.mark.parametrize(("mean", "std"), [(127.5, 128.0), (0.0, 255.0), (103.9, 1.0)])
+def test_a_large_mean_or_std_is_that_of_pixels_from_0_to_255(mean: float, std: float) -> None:
+    graph = builder()
+    scaled = graph.affine(graph.affine(graph.image, 1.0, -mean), 1 / std)
+    given = graph.network([graph.conv(scaled, normal(4, 3, 3, 3))], name="net").input
+    assert given.scale == 255
+    np.testing.assert_allclose([*given.mean, *given.std], [mean, std])
+
+
 def test_an_inverted_image_is_computed_by_a_layer() -> None:
     graph = builder(1)
     inverted = graph.affine(graph.image, -1.0, 1.0, name="invert")

@@ -516,6 +516,19 @@ def test_an_input_that_is_no_image_is_an_error(path: Path) -> None:
         load(path, model([node("Relu", "x", "y")], shape=(1, 10)))
 
 
+def test_another_input_than_the_image_is_named_where_it_is_read(path: Path) -> None:
+    content = model([node("Conv", "x w", "y"), node("Add", "y size", "z")], W)
+    content.graph.input.append(helper.make_tensor_value_info("size", TensorProto.FLOAT, [1, 2]))
+    with pytest.raises(FileError, match=r'operator Add \(node "z"\): the input "size" is no image. The layers before'):
+        load(path, content)
+
+
+def test_weights_that_are_inputs_too_are_weights(path: Path) -> None:
+    content = model([CONV], W)
+    content.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 3, 3, 3]))
+    assert names(load(path, content)) == ["y"]
+
+
 def test_a_graph_that_doubles_its_channels_endlessly_is_an_error(path: Path) -> None:
     nodes = [node("Concat", f"{'x' if index == 0 else index - 1} " * 2, str(index), axis=1) for index in range(60)]
     for each in nodes:
