@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.formats.graph_builder import Affine, GraphBuilder, MapShape, Value
+from cnnfx.formats.graph_builder import GraphBuilder
+from cnnfx.formats.graph_values import Affine, MapShape, Value
 from cnnfx.formats.keras_applications import with_input
 from cnnfx.formats.keras_call import LayerCall, Maps
 from cnnfx.formats.keras_config import INPUT_LAYER, Call, KerasGraph, KerasLayer, UnlistedLayersError

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.graph_builder import GraphBuilder, Value
+from cnnfx.formats.graph_builder import GraphBuilder
+from cnnfx.formats.graph_values import Value
 from cnnfx.formats.keras_config import KerasLayer
 from cnnfx.system.text import shown
 

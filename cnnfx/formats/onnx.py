@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnfx.errors import ArgumentError, FileError
-from cnnfx.formats.graph_builder import GraphBuilder, Value
+from cnnfx.formats.graph_builder import GraphBuilder
+from cnnfx.formats.graph_values import Value
 from cnnfx.formats.model import DESCRIPTION_KEY, named_after_file
 from cnnfx.formats.onnx_constants import fold
 from cnnfx.formats.onnx_maps import NCHW, NHWC, Maps

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.graph_builder import Value
+from cnnfx.formats.graph_values import Value
 from cnnfx.formats.onnx_node import Constant, Node, Operators, Tensor
 from cnnfx.nn.normalization import LocalResponse
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.batch_norm import BatchNorm
-from cnnfx.formats.graph_builder import Value
+from cnnfx.formats.graph_values import Value
 from cnnfx.formats.onnx_maps import Maps, aligned
 from cnnfx.formats.onnx_node import Constant, Node, Operators, Tensor
 

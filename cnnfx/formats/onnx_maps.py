@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.graph_builder import Value
+from cnnfx.formats.graph_values import Value
 
 Array = NDArray[Any]
 Axes = tuple[str, ...]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.graph_builder import GraphBuilder, Value
+from cnnfx.formats.graph_builder import GraphBuilder
+from cnnfx.formats.graph_values import Value
 from cnnfx.nn.layers import Layer
 from cnnfx.nn.network import Network
 from cnnfx.nn.pooling import Pool
