@@ -187,7 +187,7 @@ STEPS = [
 
 INPUTS = [
     ("input = 3", 'input: found the number 3; a table is needed here.'),
-    ("[input]\ncolor = 'rgb'", 'input: unknown key "color". Allowed here are channels, size, fit, resize, resample, scale, mean, std.'),
+    ("[input]\ncolor = 'rgb'", 'input: unknown key "color". Allowed here are channels, size, fit, resize, resample, scale, mean, std, background.'),
     ("[input]\nchannels = 'cmyk'", 'input, channels: "cmyk" is not known. Allowed are auto, gray, rgb, bgr.'),
     ("[input]\nsize = 'x'", 'input, size: found the text "x"; a whole number, or [height, width], is needed here.'),
     ("[input]\nsize = [1, 2, 3]", 'input, size: found an array of 3 values; a whole number, or [height, width], is needed here.'),
