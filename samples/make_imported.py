@@ -14,7 +14,7 @@ SAMPLES = Path(__file__).resolve().parent
 
 def main() -> None:
     """Apply the first layer of the network to a photograph."""
-    options = "--layer features.0 --only top:6 --columns 3 --with-filters".split()
+    options = ["--layer", "features.0", "--only", "top:6", "--columns", "3", "--with-filters"]
     command = [sys.executable, "-m", "cnnfx", "apply", "chelsea.png", "-f", Path(sys.argv[1]).resolve(), *options]
     subprocess.run([*command, "-o", "networks/maps.jpg"], cwd=SAMPLES, check=True)
 
