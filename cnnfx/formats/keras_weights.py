@@ -18,7 +18,7 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from cnnfx.formats.hdf5 import Hdf5File
-from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
+from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo, check_regular_file
 from cnnfx.system.limits import MAX_HDF5_OBJECTS, MAX_META_BYTES, MAX_TENSOR_BYTES, limit_text
 from cnnfx.system.npz import NpzError
 from cnnfx.system.zip_file import member_stream
@@ -204,6 +204,7 @@ class KerasWeights(TensorFile):
 
 def _open(path: str | os.PathLike[str], opened: ExitStack) -> tuple[IO[bytes], str]:
     """Open a file and return the HDF5 file as a stream, and the configuration of the model if it is a `.keras` file."""
+    check_regular_file(path)
     file = opened.enter_context(open(path, "rb"))  # noqa: SIM115 # closed by `opened`
     if file.read(2) != b"PK":
         return file, ""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.formats.extras import import_library
-from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
+from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo, check_regular_file
 from cnnfx.system.limits import (
     MAX_MESSAGE_FIELDS,
     MAX_NAME_CHARACTERS,
@@ -95,6 +95,7 @@ def read_model(path: Path) -> Any:
     """
     onnx = import_library("onnx", str(path))
     messages = import_library("onnx", str(path), "google.protobuf.message")  # a dependency of the library
+    check_regular_file(path)
     size = os.path.getsize(path)
     if size > MAX_TENSOR_BYTES:
         raise TensorError(limit_text("bytes", size, MAX_TENSOR_BYTES))

@@ -7,6 +7,7 @@ sizes are checked before memory is allocated.
 from __future__ import annotations
 
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -153,6 +154,21 @@ def as_tensor_errors() -> Iterator[None]:
         raise TensorError(str(error)) from error
 
 
+def check_regular_file(path: str | os.PathLike[str]) -> None:
+    """Check that a file can be read at any place and has an end; a pipe or a device may have none.
+
+    Raises
+    ------
+    TensorError
+        If it is a folder, a pipe or a device.
+    FileNotFoundError
+        If there is no such file.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise TensorError("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file, which is needed here")
+
+
 def open_tensor_file(path: str | os.PathLike[str], kind: str) -> TensorFile:
     """Open a file of tensors of a kind that `cnnfx.formats.file_format.file_format` returns.
 
@@ -165,8 +181,7 @@ def open_tensor_file(path: str | os.PathLike[str], kind: str) -> TensorFile:
     OSError
         If the operating system cannot read the file.
     """
-    if not os.path.isfile(path):
-        raise TensorError("it is a folder" if os.path.isdir(path) else "it is not a regular file, which is needed here")
+    check_regular_file(path)
     if kind == "npz":
         return NpzTensorFile(path)
     module_name, class_name = READERS[kind]

@@ -462,3 +462,21 @@ def test_a_small_tensor_that_repeats_values_is_read(folder: Path) -> None:
     name = write(folder, "pth", pytorch_files.zip_file(value))
     code, _ = run("show-filters", name)
     assert code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no names in folders there")
+@pytest.mark.parametrize("ending", ["pth", "safetensors", "onnx", "h5", "keras", "npy"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_pipe_a_device_and_a_folder_are_refused_before_they_are_read(folder: Path, kind: str, ending: str) -> None:
+    path = folder / f"a.{ending}"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        os.symlink("/dev/zero", path)
+    else:
+        path.mkdir()
+    code, message = run("show-filters", path.name)
+    assert code == 1
+    assert message.endswith(
+        f"{path.name}: it is {'a folder' if kind == 'folder' else 'not a regular file, which is needed here'}.\n"
+    )
