@@ -4,9 +4,9 @@
     python tests/bench/reading.py --runs 9        more runs; the median is printed
     python tests/bench/reading.py --against PATH  start-up times against another checkout, in turns
 
-Each file holds 4 layers of 3×3 filters with 25 MB of float32 altogether for each, of random values, after a first
-layer of 64 filters of 3×7×7; the files of PyTorch are of 45 MB. The command is `cnnfx show-filters FILE --layer`,
-from the start of the process to its end, on a warm file cache. Memory is the largest resident size of the process.
+Each file has a first layer of 64 filters of 3×7×7, and four large layers with which it has 100 MB, those of PyTorch
+45 MB. The command is `cnnfx show-filters FILE --layer features.0`, from the start of the process to its end, with the
+file in the cache of the system. Memory is the largest resident size of the process.
 """
 
 from __future__ import annotations
