@@ -61,11 +61,11 @@ def _read(path: Path, kind: str, reading: Reading) -> Network:
     if not os.path.exists(path):
         raise FileError(f"{path}: there is no such file. Check the path, or name a preset.")
     if kind == "onnx":
-        from cnnfx.formats.onnx import read_onnx
+        from cnnfx.formats.onnx.model import read_onnx
 
         return read_onnx(path, reading)
     if kind in ("hdf5", "keras"):
-        from cnnfx.formats.keras import read_keras
+        from cnnfx.formats.keras.model import read_keras
 
         return read_keras(path, reading)
     from cnnfx.formats.weights import read_weights
@@ -84,7 +84,7 @@ def files_of_network(spec: str | os.PathLike[str]) -> list[Path]:
     path = path_of(spec)
     kind = file_format(path)
     if kind == "onnx":
-        from cnnfx.formats.onnx import external_files
+        from cnnfx.formats.onnx.model import external_files
 
         return [path, *external_files(path)]
     if kind != "toml":

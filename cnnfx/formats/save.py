@@ -10,7 +10,7 @@ from typing import IO
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.image_channels import bound_to_image
 from cnnfx.formats.model_npz import write_model
-from cnnfx.formats.onnx_writer import write_onnx
+from cnnfx.formats.onnx.writer import write_onnx
 from cnnfx.formats.safetensors_writer import write_safetensors
 from cnnfx.formats.toml_writer import write_toml
 from cnnfx.nn.network import Network

@@ -191,10 +191,10 @@ def open_tensor_file(path: str | os.PathLike[str], kind: str) -> TensorFile:
 
 READERS = {
     "npy": ("cnnfx.formats.npy_file", "NpyTensorFile"),
-    "pytorch": ("cnnfx.formats.pytorch", "PyTorchFile"),
+    "pytorch": ("cnnfx.formats.pytorch.file", "PyTorchFile"),
     "safetensors": ("cnnfx.formats.safetensors", "SafetensorsFile"),
-    "hdf5": ("cnnfx.formats.keras_weights", "KerasWeights"),
-    "keras": ("cnnfx.formats.keras_weights", "KerasWeights"),
-    "onnx": ("cnnfx.formats.onnx_weights", "OnnxWeights"),
+    "hdf5": ("cnnfx.formats.keras.weights", "KerasWeights"),
+    "keras": ("cnnfx.formats.keras.weights", "KerasWeights"),
+    "onnx": ("cnnfx.formats.onnx.weights", "OnnxWeights"),
 }
 """The module and the class of the reader of each kind of file, imported where it is needed."""

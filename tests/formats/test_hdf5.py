@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnfx.formats.keras_weights import KerasWeights
+from cnnfx.formats.keras.weights import KerasWeights
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.system.limits import MAX_HDF5_OBJECTS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnfx.formats.hdf5_headers import REFERENCE, text_references
-from cnnfx.formats.hdf5_heaps import check_heaps
-from cnnfx.formats.keras_weights import KerasWeights
+from cnnfx.formats.keras.hdf5_headers import REFERENCE, text_references
+from cnnfx.formats.keras.hdf5_heaps import check_heaps
+from cnnfx.formats.keras.weights import KerasWeights
 from cnnfx.formats.tensor_file import TensorError
 
 h5py = pytest.importorskip("h5py")

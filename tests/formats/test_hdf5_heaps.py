@@ -9,8 +9,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from cnnfx.formats import hdf5_heaps
-from cnnfx.formats.hdf5_heaps import GLOBAL_SIGNATURE, LOCAL_SIGNATURE, check_heaps
+from cnnfx.formats.keras import hdf5_heaps
+from cnnfx.formats.keras.hdf5_heaps import GLOBAL_SIGNATURE, LOCAL_SIGNATURE, check_heaps
 from cnnfx.formats.tensor_file import TensorError
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from cnnfx.errors import FileError
 from cnnfx.formats import load_network
-from cnnfx.formats.pytorch import PyTorchFile
+from cnnfx.formats.pytorch.file import PyTorchFile
 from cnnfx.formats.tensor_file import TensorError
 from tests.formats.pytorch_files import (
     MAGIC,

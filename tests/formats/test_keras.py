@@ -625,7 +625,7 @@ def test_weights_that_are_missing_of_another_shape_or_quantized_are_errors(load:
 
 
 def test_models_that_call_each_other_very_often_are_an_error(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnfx.formats.keras_config.MAX_LAYER_CALLS", 500)
+    monkeypatch.setattr("cnnfx.formats.keras.config.MAX_LAYER_CALLS", 500)
     config: dict[str, Any] = functional(IMAGE, outputs=["image"])
     for _ in range(3):
         inner = {**config, "name": "inner", "inbound_nodes": [[["image", 0, 0, {}]]] * 10}

@@ -11,7 +11,7 @@ import pytest
 
 from cnnfx.errors import FileError
 from cnnfx.formats import load_network
-from cnnfx.formats.keras_weights import KerasWeights
+from cnnfx.formats.keras.weights import KerasWeights
 from cnnfx.formats.tensor_file import TensorError
 from tests.formats.keras_files import write_keras, write_listed, write_numbered
 

@@ -24,7 +24,7 @@ import pytest
 
 import cnnfx
 from cnnfx.errors import CnnfxError
-from cnnfx.formats.onnx_operators import OPERATORS
+from cnnfx.formats.onnx.operators import OPERATORS
 from cnnfx.system.limits import MAX_TENSOR_BYTES
 from tests.formats.onnx_files import helper, numpy_helper, onnx
 
@@ -199,7 +199,7 @@ def network_results(path: Path) -> Counter[str]:
         expected = stored(DATA / "light" / f"light_{name}_output_0.pb")
         shape = (1, 3, 224, 224)
         image = (np.arange(np.prod(shape)).reshape(shape) / np.prod(shape)).astype(np.float32)
-        with patch("cnnfx.formats.onnx_weights.expansion_limit", return_value=MAX_TENSOR_BYTES):
+        with patch("cnnfx.formats.onnx.weights.expansion_limit", return_value=MAX_TENSOR_BYTES):
             reasons[result(path, content, image, expected)] += 1
     return reasons
 

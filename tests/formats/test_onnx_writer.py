@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from cnnfx.errors import ArgumentError
 from cnnfx.formats import load_network
 from cnnfx.formats.image_channels import image_channels
-from cnnfx.formats.onnx_writer import onnx_model
+from cnnfx.formats.onnx.writer import onnx_model
 from cnnfx.formats.save import save_network
 from cnnfx.nn.input import Input
 from cnnfx.nn.layers import Layer
@@ -200,6 +200,6 @@ def test_a_border_that_depends_on_the_size_needs_a_fixed_size() -> None:
 
 
 def test_weights_that_a_file_of_onnx_cannot_hold_are_refused(monkeypatch) -> None:
-    monkeypatch.setattr("cnnfx.formats.onnx_writer.MAX_BYTES", 20)
+    monkeypatch.setattr("cnnfx.formats.onnx.writer.MAX_BYTES", 20)
     with pytest.raises(ArgumentError, match=r"^it has 24 bytes of weights; the limit is 20 of ONNX files$"):
         onnx_model(one_layer(Layer(conv(1, 1, 1, 5), ("a",))))

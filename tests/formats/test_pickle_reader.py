@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfx.formats.pickle_reader import Global, PickledObject, PickleReader, TruncatedPickleError
+from cnnfx.formats.pytorch.pickle_reader import Global, PickledObject, PickleReader, TruncatedPickleError
 from cnnfx.formats.tensor_file import TensorError
 
 PROTOCOLS = (2, 3, 4, 5)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnfx.formats.pytorch import PyTorchFile
+from cnnfx.formats.pytorch.file import PyTorchFile
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
 from tests.formats.pytorch_files import (
     call,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnfx.formats.pytorch import PyTorchFile
+from cnnfx.formats.pytorch.file import PyTorchFile
 
 torch = pytest.importorskip("torch")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.onnx_node import NUMPY_TYPES, Node
+from cnnfx.formats.onnx.node import NUMPY_TYPES, Node
 
 Array = NDArray[Any]
 VALUE_BYTES = 8

@@ -14,8 +14,8 @@ import zipfile
 from collections.abc import Callable
 from typing import IO, NamedTuple
 
-from cnnfx.formats.pickle_reader import PickleReader, TruncatedPickleError
-from cnnfx.formats.pytorch_tensors import REBUILD, Storage, load_storage
+from cnnfx.formats.pytorch.pickle_reader import PickleReader, TruncatedPickleError
+from cnnfx.formats.pytorch.tensors import REBUILD, Storage, load_storage
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.system.limits import MAX_PICKLE_BYTES, limit_text
 from cnnfx.system.npz import NpzError, check_members, open_zip

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.keras_call import LayerCall, Maps
+from cnnfx.formats.keras.call import LayerCall, Maps
 from cnnfx.system.text import shown
 
 LEAKY_SLOPES = {"LeakyReLU": 0.3, "leaky_relu": 0.2}

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.formats.extras import import_library
-from cnnfx.formats.hdf5_headers import text_references
-from cnnfx.formats.hdf5_heaps import check_heaps
+from cnnfx.formats.keras.hdf5_headers import text_references
+from cnnfx.formats.keras.hdf5_heaps import check_heaps
 from cnnfx.formats.small_floats import decode_small_floats
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
 from cnnfx.system.limits import MAX_HDF5_OBJECTS, MAX_META_BYTES, MAX_NESTING, expansion_limit, limit_text

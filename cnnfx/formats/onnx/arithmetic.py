@@ -11,8 +11,8 @@ import numpy as np
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.batch_norm import BatchNorm
 from cnnfx.formats.graph_values import Value
-from cnnfx.formats.onnx_maps import Maps, aligned
-from cnnfx.formats.onnx_node import Constant, Node, Operators, Tensor
+from cnnfx.formats.onnx.maps import Maps, aligned
+from cnnfx.formats.onnx.node import Constant, Node, Operators, Tensor
 
 # Dense filters
 

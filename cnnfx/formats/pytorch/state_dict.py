@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cnnfx.formats.pickle_reader import PickledObject
-from cnnfx.formats.pytorch_tensors import StridedTensor
+from cnnfx.formats.pytorch.pickle_reader import PickledObject
+from cnnfx.formats.pytorch.tensors import StridedTensor
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.system.limits import MAX_MEMBERS, MAX_NAME_CHARACTERS, MAX_NESTING, limit_text
 from cnnfx.system.text import printable

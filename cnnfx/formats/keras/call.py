@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.graph_builder import GraphBuilder
 from cnnfx.formats.graph_values import Value
-from cnnfx.formats.keras_config import KerasLayer
+from cnnfx.formats.keras.config import KerasLayer
 from cnnfx.system.text import shown
 
 Array = NDArray[Any]

@@ -9,8 +9,8 @@ from itertools import accumulate
 import numpy as np
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.onnx_maps import Maps
-from cnnfx.formats.onnx_node import FLOAT_TYPES, Constant, Node, Operators, Tensor
+from cnnfx.formats.onnx.maps import Maps
+from cnnfx.formats.onnx.node import FLOAT_TYPES, Constant, Node, Operators, Tensor
 
 # Channels
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.graph_builder import GraphBuilder
-from cnnfx.formats.onnx_maps import Maps
-from cnnfx.formats.onnx_weights import TensorReader
+from cnnfx.formats.onnx.maps import Maps
+from cnnfx.formats.onnx.weights import TensorReader
 from cnnfx.system.text import printable, shortened
 
 Array = NDArray[Any]

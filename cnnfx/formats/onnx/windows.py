@@ -9,8 +9,8 @@ from dataclasses import replace
 from cnnfx.conv.geometry import Border, Pads
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.graph_values import Value
-from cnnfx.formats.onnx_maps import NCHW, Maps
-from cnnfx.formats.onnx_node import Node, Operators, Tensor
+from cnnfx.formats.onnx.maps import NCHW, Maps
+from cnnfx.formats.onnx.node import Node, Operators, Tensor
 from cnnfx.nn.pooling import Pool
 
 BORDERS: dict[str, Border] = {"constant": "constant", "reflect": "reflect", "edge": "edge", "wrap": "wrap"}

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.keras_activations import FUNCTIONS, SILU, function_maps
-from cnnfx.formats.keras_call import Array, LayerCall, Maps
-from cnnfx.formats.keras_config import snake_case
-from cnnfx.formats.keras_layers import LAYERS, layer_maps
+from cnnfx.formats.keras.activations import FUNCTIONS, SILU, function_maps
+from cnnfx.formats.keras.call import Array, LayerCall, Maps
+from cnnfx.formats.keras.config import snake_case
+from cnnfx.formats.keras.layers import LAYERS, layer_maps
 
 TENSORFLOW = "TFOpLambda"
 """The class of the functions of TensorFlow, whose names are in their settings: "math.multiply"."""

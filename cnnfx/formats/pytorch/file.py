@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.formats.pytorch_containers import HOW_TO_SAVE, read_contents
-from cnnfx.formats.pytorch_tensors import ITEM_BYTES, REFUSED, StridedTensor, span, tensor_info
+from cnnfx.formats.pytorch.containers import HOW_TO_SAVE, read_contents
+from cnnfx.formats.pytorch.state_dict import named_tensors
+from cnnfx.formats.pytorch.tensors import ITEM_BYTES, REFUSED, StridedTensor, span, tensor_info
 from cnnfx.formats.small_floats import STORED_AS, decode_small_floats
-from cnnfx.formats.state_dict import named_tensors
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo
 from cnnfx.system.limits import expansion_limit, limit_text
 from cnnfx.system.text import printable
@@ -24,8 +24,8 @@ _STORED_AS = {**STORED_AS, "bool": "u1"}
 class PyTorchFile(TensorFile):
     """The tensors of a file that `torch.save` or `torch.jit.save` wrote.
 
-    Nothing in the file is imported or called: see `cnnfx.formats.pickle_reader`. The values of a tensor are read when
-    they are asked for.
+    Nothing in the file is imported or called: see `cnnfx.formats.pytorch.pickle_reader`. The values of a tensor are
+    read when they are asked for.
     """
 
     order = "pytorch"

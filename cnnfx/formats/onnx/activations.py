@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.graph_values import Value
-from cnnfx.formats.onnx_node import Constant, Node, Operators, Tensor
+from cnnfx.formats.onnx.node import Constant, Node, Operators, Tensor
 from cnnfx.nn.normalization import LocalResponse
 
 

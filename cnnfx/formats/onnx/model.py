@@ -14,12 +14,12 @@ from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.graph_builder import GraphBuilder
 from cnnfx.formats.graph_values import Value
 from cnnfx.formats.model import DESCRIPTION_KEY, named_after_file
-from cnnfx.formats.onnx_constants import fold
-from cnnfx.formats.onnx_maps import NCHW, NHWC, Maps
-from cnnfx.formats.onnx_names import layer_name
-from cnnfx.formats.onnx_node import Constant, Node, Tensor
-from cnnfx.formats.onnx_operators import OPERATORS
-from cnnfx.formats.onnx_weights import OnnxWeights, TensorReader, external_files
+from cnnfx.formats.onnx.constants import fold
+from cnnfx.formats.onnx.maps import NCHW, NHWC, Maps
+from cnnfx.formats.onnx.names import layer_name
+from cnnfx.formats.onnx.node import Constant, Node, Tensor
+from cnnfx.formats.onnx.operators import OPERATORS
+from cnnfx.formats.onnx.weights import OnnxWeights, TensorReader, external_files
 from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.nn.input import MAX_SIDE
@@ -66,7 +66,7 @@ def read_onnx(path: Path, reading: Reading) -> Network:
         with OnnxWeights(path) as file:
             network = None
             if DESCRIPTION_KEY in file.metadata:
-                from cnnfx.formats.onnx_writer import written_network  # only for files of cnnfx
+                from cnnfx.formats.onnx.writer import written_network  # only for files of cnnfx
 
                 network = written_network(file.model, file)
             if network is None:

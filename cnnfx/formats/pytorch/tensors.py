@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from cnnfx.formats.pickle_reader import Global, PickledObject, Rebuild
+from cnnfx.formats.pytorch.pickle_reader import Global, PickledObject, Rebuild
 from cnnfx.formats.small_floats import STORED_AS
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
 from cnnfx.system.limits import MAX_NAME_CHARACTERS

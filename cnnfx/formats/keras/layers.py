@@ -14,7 +14,7 @@ import numpy as np
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.batch_norm import BatchNorm
 from cnnfx.formats.filter_order import ORDERS
-from cnnfx.formats.keras_activations import (
+from cnnfx.formats.keras.activations import (
     activated,
     activation,
     filters_name,
@@ -23,7 +23,7 @@ from cnnfx.formats.keras_activations import (
     relu,
     softmax,
 )
-from cnnfx.formats.keras_call import Array, LayerCall, Maps, Pair
+from cnnfx.formats.keras.call import Array, LayerCall, Maps, Pair
 from cnnfx.nn.pooling import NO_PADS, Pads, Pool
 from cnnfx.system.text import shown
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.graph_builder import GraphBuilder
 from cnnfx.formats.graph_values import Affine, MapShape, Value
-from cnnfx.formats.keras_applications import with_input
-from cnnfx.formats.keras_call import LayerCall, Maps
-from cnnfx.formats.keras_config import INPUT_LAYER, Call, KerasGraph, KerasLayer, UnlistedLayersError
-from cnnfx.formats.keras_layers import ABSORBED, TRAINING_ONLY
-from cnnfx.formats.keras_operations import TENSORFLOW, call_maps
-from cnnfx.formats.keras_weights import KerasWeights
+from cnnfx.formats.keras.applications import with_input
+from cnnfx.formats.keras.call import LayerCall, Maps
+from cnnfx.formats.keras.config import INPUT_LAYER, Call, KerasGraph, KerasLayer, UnlistedLayersError
+from cnnfx.formats.keras.layers import ABSORBED, TRAINING_ONLY
+from cnnfx.formats.keras.operations import TENSORFLOW, call_maps
+from cnnfx.formats.keras.weights import KerasWeights
 from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.formats.weights import network_of_tensors

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from cnnfx.formats.hdf5 import Hdf5File
+from cnnfx.formats.keras.hdf5 import Hdf5File
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo, check_regular_file
 from cnnfx.system.limits import MAX_HDF5_OBJECTS, MAX_META_BYTES, MAX_TENSOR_BYTES, limit_text
 from cnnfx.system.npz import NpzError

@@ -17,7 +17,7 @@ from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.formats.extras import import_library
 from cnnfx.formats.image_channels import bound_to_image, image_channels
 from cnnfx.formats.model import DESCRIPTION_KEY, description_text, parameters, read_network
-from cnnfx.formats.onnx_layers import Nodes, add_layer, add_normalization, depends_on_size
+from cnnfx.formats.onnx.layers import Nodes, add_layer, add_normalization, depends_on_size
 from cnnfx.formats.tensor_file import TensorError, TensorFile
 from cnnfx.nn.classifier import Dense
 from cnnfx.nn.layers import Layer, Shape
