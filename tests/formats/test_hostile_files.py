@@ -328,6 +328,15 @@ KERAS = {
     "weights that unpack to much": bomb("model.weights.h5", hdf5_files.archive_weights()),
     "a configuration that unpacks to much": bomb("config.json", b"{}"),
     "a configuration nested deeply": hdf5_files.keras_archive("[" * 50_000, hdf5_files.archive_weights()),
+    "a layer of a long class": hdf5_files.keras_archive(
+        json.dumps({
+            "class_name": "Sequential",
+            "config": {"layers": [
+                {"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, 8, 8, 3]}},
+                {"class_name": "1" * 9_000, "config": {"name": "l" * 900}},
+            ]},
+        }), hdf5_files.archive_weights(),
+    ),
     "code in a Lambda layer": hdf5_files.keras_archive(
         json.dumps({
             "class_name": "Sequential",
@@ -424,6 +433,7 @@ def test_a_hostile_file_is_refused_without_any_effect(folder: Path, title: str, 
     assert name in message
     assert REASONS.get(title, "") in message
     assert "Traceback" not in message
+    assert len(message) < 1_000
 
 
 def test_the_reasons_are_those_of_files_in_the_collection() -> None:

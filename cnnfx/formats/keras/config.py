@@ -16,7 +16,7 @@ from cnnfx.formats.json_text import parse_json
 from cnnfx.formats.tensor_file import TensorError
 from cnnfx.system.limits import MAX_LAYER_CALLS, limit_text
 from cnnfx.system.suggest import did_you_mean
-from cnnfx.system.text import shown
+from cnnfx.system.text import printable, shortened, shown
 
 INPUT_LAYER = "InputLayer"
 SEQUENTIAL, FUNCTIONAL = ("Sequential",), ("Functional", "Model")
@@ -62,7 +62,8 @@ class KerasLayer:
         return "/".join(self.path)
 
     def __str__(self) -> str:
-        return f"the {'operation' if self.is_operation else 'layer'} {self.name} ({self.kind})"
+        kind = "operation" if self.is_operation else "layer"
+        return f"the {kind} {shortened(printable(self.name))} ({shortened(printable(self.kind))})"
 
 
 @dataclass(frozen=True, eq=False)
