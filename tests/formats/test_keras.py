@@ -341,6 +341,30 @@ def test_a_model_in_a_model_has_its_name_before_those_of_its_layers(tmp_path: Pa
     np.testing.assert_array_equal(network.layers[0].conv.bias, bias)
 
 
+@pytest.mark.parametrize("where", ["", "inner/"])
+def test_layers_of_a_model_in_a_model_have_their_own_filters_if_their_names_begin_alike(
+    tmp_path: Path, where: str
+) -> None:
+    convs = [entry("Conv2D", "conv", "image", use_bias=False), entry("Conv2D", "conv_1", "conv", use_bias=False)]
+    inner = {**functional(image_entry(7, 9, 3), *convs), "name": "inner"}
+    inner["inbound_nodes"] = [[["image", 0, 0, {}]]]
+    kernels = values(2, 1, 1, 3, 3)
+    weights = {"inner": [(f"{where}conv/kernel:0", kernels[0]), (f"{where}conv_1/kernel:0", kernels[1])]}
+    config = {**functional(IMAGE, inner)}
+    config["config"]["output_layers"] = [["inner", 1, 0]]
+    network = load_network(write_listed(tmp_path / "model.h5", weights, config=config))
+    assert [layer.name for layer in network.layers] == ["inner/conv", "inner/conv_1"]
+    for layer, kernel in zip(network.layers, kernels, strict=True):
+        np.testing.assert_array_equal(layer.conv.weights, kernel.transpose(3, 2, 0, 1))
+
+
+def test_two_arrays_of_the_same_name_in_a_layer_are_an_error(tmp_path: Path) -> None:
+    weights = {"conv": [(f"conv/{part}/kernel:0", values(1, 1, 3, 3)) for part in "ab"]}
+    config = functional(IMAGE, entry("Conv2D", "conv", "image", use_bias=False))
+    with pytest.raises(FileError, match="the layer conv \\(Conv2D\\) has several arrays of the same name in the file"):
+        load_network(write_listed(tmp_path / "model.h5", weights, config=config))
+
+
 def test_a_layer_that_is_called_twice_has_the_same_filters_in_both(load: Any) -> None:
     conv = entry("Conv2D", "conv", "image", use_bias=False)
     conv["inbound_nodes"].append([["act", 0, 0, {}]])

@@ -329,9 +329,8 @@ class _LayerWeights:
             found = self._file.layers.get(layer.group, [])
         else:
             found = self._file.layers.get(layer.path[0], [])
-            own = layer.path[-1]
             if len(layer.path) > 1:  # the weights of a model in a model are in one list
-                found = [name for name in found if own in name.split("/")[:-1] or f"/{own}_" in name]
+                found = _of_layer(found, layer.path)
         if not found:
             raise TensorError(f"there are no weights of {layer}")
         return found
@@ -341,6 +340,8 @@ class _LayerWeights:
         if not self._file.numbered:
             by_name = {_array_name(tensor): tensor for tensor in found}
             if all(name in by_name for name in names):
+                if len(by_name) < len(found):
+                    raise TensorError(f"{layer} has several arrays of the same name in the file")
                 return [by_name[name] for name in names]
         if len(found) < len(names) or (len(found) > len(names) and not self._file.numbered):
             raise TensorError(f"{layer} has {len(found)} arrays in the file, where {', '.join(names)} are needed")
@@ -360,6 +361,16 @@ class _LayerWeights:
         if not np.isfinite(array).all():
             raise TensorError(f"{name} has values that are NaN, infinite or too large for float32")
         return array
+
+
+def _of_layer(tensors: Sequence[str], path: Sequence[str]) -> list[str]:
+    """Return the names of tensors that are of the layer at a path, among those of all layers of the outermost model."""
+    for end in (list(path[1:]), list(path[-1:])):  # not all versions of Keras write the names of the models between
+        found = [tensor for tensor in tensors if tensor.split("/")[:-1][-len(end) :] == end]
+        if found:
+            return found
+    arrays = {f"{path[-1]}_{array}" for array in (*OLD_NAMES, "gamma", "beta")}
+    return [tensor for tensor in tensors if tensor.rpartition("/")[2] in arrays]
 
 
 def _array_name(tensor: str) -> str:
