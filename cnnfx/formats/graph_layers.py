@@ -24,6 +24,7 @@ from cnnfx.system.limits import (
     MAX_ALL_FILTERS,
     MAX_LAYERS,
     MAX_NAME_CHARACTERS,
+    MAX_TENSOR_BYTES,
     limit_text,
 )
 from cnnfx.system.text import printable, shortened
@@ -60,6 +61,7 @@ def layers_of(image: Value, outputs: Sequence[Value]) -> tuple[tuple[Layer, ...]
     normalization: Affine | None = None
     groups: dict[Value, _Group | None] = {image: None}
     layers: list[_Group] = []
+    weight_bytes = 0
     for value in values:
         below = value.sources[0]
         alone = len(value.sources) == 1 and uses[below] == 1
@@ -75,6 +77,9 @@ def layers_of(image: Value, outputs: Sequence[Value]) -> tuple[tuple[Layer, ...]
         if merged is None or group is None:
             group = _Group(layer, value, [groups[source] for source in value.sources])
             layers.append(group)
+            weight_bytes += 0 if layer.conv is None else layer.conv.weights.nbytes
+            if weight_bytes > MAX_TENSOR_BYTES:  # many layers can share the weights of a small file
+                raise ArgumentError(limit_text("bytes of weights in all layers", weight_bytes, MAX_TENSOR_BYTES))
         group.layer, groups[value] = layer, group
     _check_totals(layers)
     return _named_layers(layers), normalization

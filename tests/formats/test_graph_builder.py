@@ -198,6 +198,16 @@ def test_sides_that_depend_on_the_image_stay_unknown() -> None:
     assert graph.pool(maps, Pool("mean", None)).shape == (4, 1, 1)
 
 
+def test_layers_that_share_weights_which_are_too_large_together_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnfx.formats.graph_layers.MAX_TENSOR_BYTES", 1000)
+    graph, weights = builder(), normal(3, 3, 3, 3)  # 324 bytes
+    maps = graph.image
+    for _ in range(4):
+        maps = graph.affine(graph.conv(maps, weights), 2.0)
+    with pytest.raises(ArgumentError, match="1,296 bytes of weights in all layers; the limit is 1,000"):
+        graph.network([maps], name="net")
+
+
 def _wide(graph: GraphBuilder) -> Value:
     """Return maps of 60,000 channels."""
     return graph.join([graph.join([graph.image] * 200, "concat")] * 100, "concat")

@@ -9,6 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from cnnfx.errors import ArgumentError
+from cnnfx.formats.graph_values import Value
 from cnnfx.formats.onnx.maps import Maps
 from cnnfx.formats.onnx.node import FLOAT_TYPES, Constant, Node, Operators, Tensor
 
@@ -22,7 +23,13 @@ def _taken(node: Node, axis: int, channels: Sequence[int]) -> Maps:
         return maps
     if maps.letters(axis) != "C":
         raise ArgumentError("parts of another axis than that of the channels are taken, which is not supported")
-    return maps.of(node.builder.take(maps.value, channels, name=node.name))
+    return maps.of(_take(node, maps, channels))
+
+
+def _take(node: Node, maps: Maps, channels: Sequence[int]) -> Value:
+    """Add filters that take some channels, after their memory was counted: a few numbers in a file make many."""
+    node.count_weights(len(channels) * maps.value.shape[0])
+    return node.builder.take(maps.value, channels, name=node.name)
 
 
 def _split(node: Node) -> list[Tensor]:
@@ -100,7 +107,7 @@ def _reshape(node: Node) -> Tensor:
         return maps
     order = np.arange(maps.value.shape[0]).reshape(maps.groups, -1).T.reshape(-1)  # channels are shuffled
     axes = tuple(letters.replace("DG", "C") for letters in maps.axes)
-    return replace(maps, value=node.builder.take(maps.value, order.tolist(), name=node.name), axes=axes)
+    return replace(maps, value=_take(node, maps, order.tolist()), axes=axes)
 
 
 def _transpose(node: Node) -> Tensor:

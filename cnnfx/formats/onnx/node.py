@@ -23,6 +23,7 @@ NUMPY_TYPES = {
 """The types of NumPy by their numbers in `TensorProto.DataType`; bfloat16 is computed as float32."""
 FLOAT_TYPES = (1, 10, 11, 16)
 """The numbers of the types of floats."""
+FLOAT32_BYTES = 4
 MAX_LIST = 100_000
 """The most numbers of an attribute or an input that is a list."""
 
@@ -110,6 +111,10 @@ class Node:
     def reserve(self, size: int) -> None:
         """Count the memory of an array that is about to be made; see `TensorReader.reserve_result`."""
         self.reader.reserve_result(size, f"the result of {shortened(printable(self.operator))}")
+
+    def count_weights(self, count: int) -> None:
+        """Count the memory of float32 weights that are about to be made; see `TensorReader.count_computed`."""
+        self.reader.count_computed(FLOAT32_BYTES * count, f"the weights of {shortened(printable(self.operator))}")
 
     # Attributes
 

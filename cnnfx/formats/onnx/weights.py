@@ -217,8 +217,18 @@ class TensorReader:
             If all arrays together are too large, or those that are computed are far larger than the files.
         """
         self.reserve(size, what)
+        self.count_computed(size, what)
+
+    def count_computed(self, size: int, what: str) -> None:
+        """Count the memory of weights that are made from tensors, of which few files have more than of tensors.
+
+        Raises
+        ------
+        TensorError
+            If all that are computed are too large, or far larger than the files.
+        """
         self._computed += size
-        if self._computed > (limit := expansion_limit(self._file_bytes)):
+        if self._computed > (limit := min(expansion_limit(self._file_bytes), MAX_TENSOR_BYTES)):
             raise TensorError(f"with {what}, {limit_text('bytes', self._computed, limit)} for a file of this size")
 
     def reserve(self, size: int, what: str) -> None:
