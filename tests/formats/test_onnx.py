@@ -101,6 +101,9 @@ ACTIVATIONS = [
     node("Clip", "y", "z"),
     node("Clip", "y minus six", "z"),
     node("Clip", "y zero most", "z"),
+    node("Clip", "y far_below far_above", "z"),
+    node("Clip", "y zero far_above", "z"),
+    node("Max", "y far_below", "z"),
     node("Softmax", "y", "z", axis=1),
     node("Softmax", "y", "z", axis=-3),
     node("Max", "y minus", "z"),
@@ -141,6 +144,7 @@ CONSTANTS = {
     "slope": normal(4, 1, 1), "one": normal(1), "zero": np.float32(0), "six": np.float32(0.6),
     "minus": np.float32(-0.7), "most": np.finfo(np.float32).max, "channels": normal(1, 4, 1, 1) + 5,
     "rows_columns": np.array([2, 3]), "rows": np.array([2]), "columns": np.array([-1]),
+    "far_below": np.float32(-65504), "far_above": np.float32(1e30),
     "pads": np.array([0, 0, 1, 2, 0, 0, 1, 1]), "axes": np.array([0, 1, 2, 3]), "ones": np.array([1, 1, 1, 1]),
 }  # fmt: skip
 
@@ -421,6 +425,7 @@ def test_the_network_of_paddle_equals_the_reference(networks_folder: Path, size:
 
 
 UNSUPPORTED = node("Elu", "a", "e")
+MALFORMED = '(node "y"): its inputs or attributes are malformed'
 
 
 def test_an_operator_that_is_not_supported_is_named_with_the_layers_before_it(path: Path) -> None:
@@ -491,9 +496,21 @@ def test_maps_that_an_unsupported_operator_reads_are_not_changed_by_what_follows
         ([node("ConstantOfShape", "s", "y")], {"s": np.array([10**6, 10**6])}, "larger than 1,024 MB, the limit"),
         ([node("Expand", "w s", "y")], {"w": np.float32(1), "s": np.array([10**9])}, "larger than 1,024 MB"),
         ([node("Range", "a b c", "y")], dict(zip("abc", np.array([0, 10**12, 1]), strict=True)), "larger than 1,024"),
-        ([node("Range", "a b c", "y")], dict(zip("abc", np.array([0, 1, 0]), strict=True)), "its inputs are malformed"),
-        ([node("Add", "a b", "y")], {"a": normal(2), "b": normal(3)}, "its inputs are malformed"),
-        ([node("Gather", "a b", "y")], {"a": normal(2), "b": np.array([7])}, "its inputs are malformed"),
+        ([node("Expand", "x s", "y")], {"s": np.array([5, 7])}, MALFORMED),
+        ([node("Expand", "x s", "y")], {"s": np.array([-5])}, MALFORMED),
+        ([node("Split", "x", "y z", axis=1, split=2)], {}, MALFORMED),
+        ([node("Split", "x", "y z", axis=1, split=[1.0, 2.0])], {}, MALFORMED),
+        ([node("Shape", "x", "y", end="a")], {}, MALFORMED),
+        ([node("Conv", "x w", "c"), node("Transpose", "c", "t", perm=[0, 1, 3, 2]), node("Concat", "c t", "y", axis=1)],
+         W, "along another axis than that of the channels"),
+        ([node("GlobalMaxPool", "x", "p"), node("Flatten", "p", "f"), node("Add", "p f", "y")], {},
+         "tensors of shapes (1, 3, 1, 1) and (1, 3) do not fit together"),
+        ([node("GlobalMaxPool", "x", "p"), node("Flatten", "p", "f"), node("Gemm", "f w", "y", alpha=1e38)],
+         {"w": np.full((3, 2), 1e10)}, "values that are too large for float32"),
+        ([node("Div", "x w", "y")], {"w": np.float64(1e-320)}, "a factor or an offset is not finite"),
+        ([node("Range", "a b c", "y")], dict(zip("abc", np.array([0, 1, 0]), strict=True)), MALFORMED),
+        ([node("Add", "a b", "y")], {"a": normal(2), "b": normal(3)}, MALFORMED),
+        ([node("Gather", "a b", "y")], {"a": normal(2), "b": np.array([7])}, MALFORMED),
     ],
 )  # fmt: skip
 def test_a_graph_that_is_not_supported_is_an_error_with_its_node(
@@ -504,6 +521,30 @@ def test_a_graph_that_is_not_supported_is_an_error_with_its_node(
     assert message in str(error.value)
     assert str(error.value).startswith(f"{path}: ")
     assert str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize("attributes", [{"min": [1.0]}, {"max": "a"}])
+def test_a_limit_of_an_old_version_that_is_no_number_is_an_error(path: Path, attributes: dict[str, Any]) -> None:
+    with pytest.raises(FileError, match=r'Clip \(node "y"\): its inputs or attributes are malformed'):
+        load(path, model([node("Clip", "x", "y", **attributes)], version=8))
+
+
+def test_a_node_without_results_is_passed_over(path: Path) -> None:
+    split = helper.make_node("Split", ["x"], [], axis=1)
+    assert names(load(path, model([split, CONV], W, version=11))) == ["y"]
+
+
+def test_channels_that_are_taken_again_and_again_are_an_error_before_memory_is_taken(path: Path) -> None:
+    nodes = [node("Gather", f"{index or 'x'} order", str(index + 1), axis=1) for index in range(20)]
+    content = model(nodes, {"order": np.arange(1024)[::-1].copy()}, (1, 1024, 4, 4))
+    with pytest.raises(FileError, match=r'Gather \(node "5"\): with the weights of Gather, it has 20,971,520 bytes'):
+        load(path, content)
+
+
+def test_weights_that_are_copied_for_many_nodes_are_an_error_before_memory_is_taken(path: Path) -> None:
+    nodes = [node("Flatten", "x", "0"), *(node("MatMul", f"{index} w", str(index + 1)) for index in range(200))]
+    with pytest.raises(FileError, match=r"with the weights of MatMul, it has .* bytes; the limit is"):
+        load(path, model(nodes, {"w": normal(256, 256)}, (1, 256, 1, 1)))
 
 
 def test_operators_older_than_version_6_are_an_error(path: Path) -> None:

@@ -12,6 +12,9 @@ from cnnfx.formats.graph_values import Value
 from cnnfx.formats.onnx.node import Constant, Node, Operators, Tensor
 from cnnfx.nn.normalization import LocalResponse
 
+LARGE_BOUND = 1_000
+"""The largest bound to which values are scaled. Networks of float16 are limited to 65504, its largest number."""
+
 
 def _activation(kind: str) -> Callable[[Node], Tensor]:
     def add(node: Node) -> Tensor:
@@ -85,6 +88,7 @@ def _largest(node: Node) -> Tensor:
 def _clipped(node: Node, value: Value, low: float, high: float) -> Value:
     """Add min(max(x, low), high), by ReLU and ReLU6 of scaled values.
 
+    Scaling to large bounds would round all other values, so with these it is x + relu(low - x) - relu(x - high).
     Numbers beyond those of float32, such as its largest, are no bounds.
     """
     most = float(np.finfo(np.float32).max)
@@ -94,6 +98,13 @@ def _clipped(node: Node, value: Value, low: float, high: float) -> Value:
     low = min(low, high)  # the higher limit is applied last
     if has_low and has_high and low == high:
         return builder.affine(value, 0.0, low, name=node.name)
+    if (has_low and abs(low) > LARGE_BOUND) or (has_high and abs(high) > LARGE_BOUND):
+        parts = [value]
+        if has_low:
+            parts.append(builder.activation(builder.affine(value, -1.0, low), "relu"))
+        if has_high:
+            parts.append(builder.affine(builder.activation(builder.affine(value, 1.0, -high), "relu"), -1.0))
+        return builder.join(parts, "add", name=node.name)
     if has_low and has_high:
         factor = 6 / (high - low)
         scaled = builder.affine(value, factor, -low * factor)

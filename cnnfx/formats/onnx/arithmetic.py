@@ -20,11 +20,12 @@ from cnnfx.formats.onnx.node import Constant, Node, Operators, Tensor
 def _gemm(node: Node) -> Tensor:
     if node.whole("transA", 0):
         raise ArgumentError("transA is not supported")
-    weights = node.constant(1).weights()
+    given = node.constant(1)
+    if (alpha := node.number("alpha", 1.0)) != 1:
+        given = given._replace(array=given.floats() * alpha)
+    weights = given.weights()
     if weights.ndim != 2:
         raise ArgumentError(f"dense filters of shape {weights.shape}, where two axes are needed")
-    if (alpha := node.number("alpha", 1.0)) != 1:
-        weights = weights * np.float32(alpha)
     result = _dense(node, weights if node.whole("transB", 0) else weights.T)
     if not node.has(2):
         return result
@@ -42,6 +43,8 @@ def _matmul(node: Node) -> Tensor:
 def _dense(node: Node, weights: Any) -> Maps:
     """Return the product of the last axis of a tensor with weights (K, features)."""
     maps = node.maps()
+    if not weights.flags.c_contiguous:  # they are copied for each node
+        node.count_weights(weights.size)
     if len(maps.axes) < 2:
         raise ArgumentError(f"a matrix product of a tensor of shape {maps.shape} is not supported")
     letters, others = maps.letters(-1), {maps.letters(axis) for axis in range(len(maps.axes) - 1)}
@@ -178,10 +181,11 @@ def _concat(node: Node) -> Tensor:
     maps = [node.maps(index) for index in range(len(node.inputs))]
     axis, rank = maps[0].axis(node.whole("axis")), len(maps[0].axes)
     problem = ArgumentError("tensors are joined along another axis than that of the channels, which is not supported")
-    for each in maps:
-        others = "".join(each.letters(other) for other in range(len(each.axes)) if other != axis)
-        if len(each.axes) != rank or not _is_part(each.letters(axis), "CHW") or "C" in others:
-            raise problem
+    if any(len(each.axes) != rank or not _is_part(each.letters(axis), "CHW") for each in maps):
+        raise problem
+    others = {tuple(each.letters(other) for other in range(rank) if other != axis) for each in maps}
+    if len(others) != 1 or "C" in "".join(*others):
+        raise problem
     first = next((each for each in maps if "C" in each.axes[axis]), None)
     if first is None:
         raise problem

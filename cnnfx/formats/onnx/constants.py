@@ -23,17 +23,15 @@ def fold(node: Node, arrays: Sequence[Array]) -> Array:
     Raises
     ------
     ArgumentError
-        If the operator is not supported, or its inputs are malformed or the result too large.
+        If the operator is not supported.
+    TensorError
+        If the result is too large.
+    ValueError, IndexError, TypeError, ArithmeticError
+        If its inputs are malformed.
     """
     if node.operator not in FOLDED:
         raise ArgumentError("the operator is not supported on constants")
-    try:
-        with np.errstate(all="ignore"):
-            return np.asarray(FOLDED[node.operator](node, arrays))
-    except (ValueError, IndexError, TypeError, OverflowError, ArithmeticError) as error:
-        if isinstance(error, ArgumentError):
-            raise
-        raise ArgumentError("its inputs are malformed") from error
+    return np.asarray(FOLDED[node.operator](node, arrays))
 
 
 def _of_shape(node: Node, shape: Iterable[Any], itemsize: int = VALUE_BYTES) -> tuple[int, ...]:

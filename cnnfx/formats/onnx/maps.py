@@ -200,10 +200,11 @@ def aligned(first: Maps, second: Maps) -> Maps:
         raise ArgumentError("tensors with different groups of channels do not fit together")
     rank = max(len(first.axes), len(second.axes))
     one, other = (replace(each, axes=("",) * (rank - len(each.axes)) + each.axes) for each in (first, second))
-    axes = []
+    axes, used = [], ""
     for axis in range(rank):
         letters = one.letters(axis), other.letters(axis)
-        if letters[0] != letters[1] and all(letters):
+        used += letters[0] or letters[1]
+        if (letters[0] != letters[1] and all(letters)) or len(set(used)) != len(used):
             raise ArgumentError(f"tensors of shapes {first.shape} and {second.shape} do not fit together")
         axes.append(one.axes[axis] if letters[0] or not letters[1] else other.axes[axis])
     return replace(first, axes=tuple(axes))

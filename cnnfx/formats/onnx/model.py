@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.formats.graph_builder import GraphBuilder
 from cnnfx.formats.graph_values import Value
@@ -211,21 +213,29 @@ def _computed(node: Node) -> Sequence[Tensor] | Refused:
         return Refused(f"{title} is for quantized networks, which are not supported. Export it before quantization")
     if len(node.inputs) > MAX_LAYERS:
         return Refused(f"{title}: {limit_text('inputs', len(node.inputs), MAX_LAYERS)}")
-    constants = [tensor for tensor in node.inputs if isinstance(tensor, Constant)]
-    maps = [tensor for tensor in node.inputs if isinstance(tensor, Maps)]
+    has_maps = any(isinstance(tensor, Maps) for tensor in node.inputs)
+    if node.message.domain not in OWN_DOMAINS or (has_maps and node.operator not in OPERATORS):
+        return Refused(f"{title} is not supported")
     try:
-        if node.message.domain not in OWN_DOMAINS or (maps and node.operator not in OPERATORS):
-            return Refused(f"{title} is not supported")
-        if maps:
+        with np.errstate(all="ignore"):  # numbers that are not finite are found where they are used
+            if not has_maps:
+                return [_folded(node)]
             results = OPERATORS[node.operator](node)
             return results if isinstance(results, list) else [results]
-        depends = any(constant.depends_on_image for constant in constants)
-        value = node.tensor("value") if node.operator == "Constant" else None
-        array = fold(node, [constant.array for constant in constants]) if value is None else value
-        same = [each.name for each in constants if each.name and each.array.size == array.size]  # the tensor changed
-        return [Constant(array, next(iter([*same, *node.message.output]), ""), depends)]
     except (ArgumentError, TensorError) as error:
         return Refused(f"{title}: {str(error).removesuffix('.')}")
+    except (ValueError, IndexError, TypeError, ArithmeticError):
+        return Refused(f"{title}: its inputs or attributes are malformed")
+
+
+def _folded(node: Node) -> Constant:
+    """Return the result of a node without maps."""
+    constants = [tensor for tensor in node.inputs if isinstance(tensor, Constant)]
+    value = node.tensor("value") if node.operator == "Constant" else None
+    array = fold(node, [constant.array for constant in constants]) if value is None else value
+    same = [each.name for each in constants if each.name and each.array.size == array.size]  # the tensor changed
+    depends = any(constant.depends_on_image for constant in constants)
+    return Constant(array, next(iter([*same, *node.message.output]), ""), depends)
 
 
 def _weights_name(inputs: list[Tensor | None]) -> str:
@@ -300,5 +310,6 @@ def _channels_read(graph: Any, name: str) -> int | None:
             and len(shapes.get(read[1], ())) == len(NCHW)
         ):
             groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
-            return int(shapes[read[1]][1]) * int(groups) or None
+            count = int(shapes[read[1]][1]) * int(groups)
+            return count if count > 0 else None
     return None
