@@ -51,11 +51,12 @@ def write_keras(
     layers: Mapping[str, tuple[str, Sequence[np.ndarray]]],
     config: Any,
     compression: int = zipfile.ZIP_STORED,
+    version: str = "3.15.1",
 ) -> Path:
     """Write a `.keras` file."""
     weights = write_numbered(path.with_suffix(".weights.h5"), layers)
     with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("metadata.json", json.dumps({"keras_version": version}))
         archive.writestr("config.json", json.dumps(config))
         archive.write(weights, "model.weights.h5")
     weights.unlink()

@@ -213,11 +213,27 @@ def test_hard_sigmoid_of_keras_3_has_another_slope(load: Any) -> None:
     np.testing.assert_allclose(found, np.clip(image / 6 + 0.5, 0, 1), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("version", "slope"), [("2.15.0", 0.2), ("3.15.1", 1 / 6)])
+def test_hard_sigmoid_in_a_keras_file_is_that_of_the_version_that_wrote_it(
+    tmp_path: Path, version: str, slope: float
+) -> None:
+    image = RNG.uniform(-8, 8, (3, 7, 9)).astype(np.float32)
+    config = functional(IMAGE, entry("Activation", "last", "image", activation="hard_sigmoid"))
+    network = load_network(write_keras(tmp_path / "model.keras", {}, config, version=version))
+    np.testing.assert_allclose(output(network, image), np.clip(slope * image + 0.5, 0, 1), rtol=1e-5, atol=1e-6)
+
+
 def test_parametric_relu_has_a_slope_for_each_channel(load: Any) -> None:
     image, alpha = values(3, 7, 9), values(1, 1, 3)
     network = load(functional(IMAGE, entry("PReLU", "act", "image", shared_axes=[1, 2])), act={"alpha": alpha})
     expected = np.where(image > 0, image, image * alpha.reshape(3, 1, 1))
     np.testing.assert_allclose(output(network, image), expected, rtol=1e-6)
+
+
+def test_slopes_of_parametric_relu_for_each_column_are_refused(load: Any) -> None:
+    config = functional(image_entry(1, 3, 3), entry("PReLU", "act", "image", shared_axes=[1, 3]))
+    message = error_of(load, config, act={"alpha": values(1, 3, 1)})
+    assert message.startswith("the layer act (PReLU): slopes of shape (1, 3, 1) are not supported, only one for each")
 
 
 # Pooling, padding and joins
@@ -531,6 +547,10 @@ def test_layers_after_one_that_is_not_supported_cannot_be_used(load: Any) -> Non
         (
             entry("BatchNormalization", "x", "image", axis=1),
             "the layer x (BatchNormalization): along the axis 1 it is not",
+        ),
+        (
+            entry("BatchNormalization", "x", "image", mode=1),
+            "the layer x (BatchNormalization): its mode 1 is not supported, only 0.",
         ),
         (entry("Concatenate", "x", "image", "image", axis=2), "the layer x (Concatenate): along the axis 2 it is not"),
         (

@@ -100,7 +100,8 @@ def prelu(call: LayerCall) -> Maps:
     """Return the result of the layer `PReLU`."""
     maps, (alpha,) = call.maps, call.arrays("alpha")
     channels = maps.value.shape[0]
-    if alpha.size != channels or max(alpha.shape, default=1) != channels:
+    axis = 0 if call.channels_first and not maps.features else -1
+    if alpha.ndim == 0 or alpha.size != channels or alpha.shape[axis] != channels:
         raise ArgumentError(f"slopes of shape {alpha.shape} are not supported, only one for each channel")
     slopes = alpha.reshape(-1).tolist()
     return maps._replace(value=call.builder.activation(maps.value, "prelu", slopes, name=call.name))

@@ -139,6 +139,8 @@ def _check_axes(kernel: Array) -> Array:
 def _batch_norm(call: LayerCall) -> Maps:
     maps = call.maps
     call.check_axis(call.setting("axis", default=-1))
+    if call.setting("mode", default=0) != 0:  # of Keras 1: with the mean of the image or of several
+        raise ArgumentError(f"its mode {shown(call.setting('mode'))} is not supported, only 0")
     learned = [name for name, key in (("gamma", "scale"), ("beta", "center")) if call.flag(key)]
     names = [*learned, "moving_mean", "moving_variance"]
     arrays = dict(zip(names, call.arrays(*names), strict=True))

@@ -110,8 +110,8 @@ class _Model:
         self._reading = reading
         self._graph = graph
         self._weights = _LayerWeights(file)
-        version = file.metadata.get("keras_version", "")
-        self._is_keras_3 = file.numbered or version.startswith("3")
+        version = file.metadata.get("keras_version", "3" if file.numbered else "")
+        self._is_keras_3 = version.startswith("3")
         self._results: dict[Call, Maps | _Refused] = {}
 
     def network(self, path: Path) -> Network:

@@ -17,13 +17,14 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
+from cnnfx.formats.json_text import parse_json
 from cnnfx.formats.keras.hdf5 import Hdf5File
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo, check_regular_file
 from cnnfx.system.limits import MAX_HDF5_OBJECTS, MAX_META_BYTES, MAX_TENSOR_BYTES, limit_text
 from cnnfx.system.npz import NpzError
 from cnnfx.system.zip_file import member_stream
 
-WEIGHTS_MEMBER, CONFIG_MEMBER = "model.weights.h5", "config.json"
+WEIGHTS_MEMBER, CONFIG_MEMBER, METADATA_MEMBER = "model.weights.h5", "config.json", "metadata.json"
 """The members of a `.keras` file that are read."""
 MODEL_WEIGHTS = "model_weights"
 """The group with the layers of a whole model of Keras 1 or 2."""
@@ -46,7 +47,7 @@ VARIABLE_NAMES = {
     "normalization": ("mean", "variance", "count"),
 }
 """The names of the numbered arrays of Keras 3, by the class of the layer as its group is called. A batch normalization
-without factor and offset has only the last of its arrays."""
+without factor and offset has only the last two of its arrays; with one of them, which is not known, it has three."""
 OLD_KERNEL = "_W"
 """The end of the names of kernels in files of Keras 1."""
 OLD_NUMBER = re.compile(r"_(W|b|gamma|beta|running_mean|running_std)_\d+$")
@@ -82,10 +83,10 @@ class KerasWeights(TensorFile):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.numbered = False
         with ExitStack() as opened:
-            stream, config = _open(path, opened)
+            stream, config, version = _open(path, opened)
             self._file = Hdf5File(stream, os.fspath(path))
             opened.callback(self._file.close)
-            self._read_metadata(config)
+            self._read_metadata(config, version)
             arrays = self._arrays()
             names = [name for layer in arrays.values() for name in layer.values()]
             paths = [path for layer in arrays.values() for path in layer]
@@ -96,13 +97,13 @@ class KerasWeights(TensorFile):
             self.layers = {layer: [known[path] for path in found] for layer, found in arrays.items() if layer != OTHERS}
             self._opened = opened.pop_all()
 
-    def _read_metadata(self, config: str) -> None:
+    def _read_metadata(self, config: str, version: str) -> None:
         file = self._file
         self._top = MODEL_WEIGHTS if file.has(MODEL_WEIGHTS) else ""
         found = {
             "model_config": config or file.text("", "model_config"),
             "backend": file.text(self._top, "backend"),
-            "keras_version": file.text(self._top, "keras_version"),
+            "keras_version": version or file.text(self._top, "keras_version"),
         }
         self.metadata = {key: text for key, text in found.items() if text}
 
@@ -202,26 +203,41 @@ class KerasWeights(TensorFile):
             return None
 
 
-def _open(path: str | os.PathLike[str], opened: ExitStack) -> tuple[IO[bytes], str]:
-    """Open a file and return the HDF5 file as a stream, and the configuration of the model if it is a `.keras` file."""
+def _open(path: str | os.PathLike[str], opened: ExitStack) -> tuple[IO[bytes], str, str]:
+    """Open a file and return the HDF5 file as a stream; of a `.keras` file, also the model and the version of Keras."""
     check_regular_file(path)
     file = opened.enter_context(open(path, "rb"))  # noqa: SIM115 # closed by `opened`
     if file.read(2) != b"PK":
-        return file, ""
+        return file, "", ""
     try:
         weights = member_stream(file, WEIGHTS_MEMBER, MAX_TENSOR_BYTES)
-        config = member_stream(file, CONFIG_MEMBER, MAX_META_BYTES)
         if weights is None:
             raise TensorError(f"it has no {WEIGHTS_MEMBER}; a .keras file has its weights in one file of this name")
-        if config is None:
-            return weights, ""
-        size = config.seek(0, io.SEEK_END)
-        if size > MAX_META_BYTES:
-            raise TensorError(f"{CONFIG_MEMBER}: {limit_text('bytes', size, MAX_META_BYTES)}")
-        config.seek(0)
-        return weights, config.read(size).decode()
+        return weights, _text(file, CONFIG_MEMBER), _version(_text(file, METADATA_MEMBER))
     except (NpzError, UnicodeDecodeError) as error:
         raise TensorError(str(error)) from error
+
+
+def _text(file: IO[bytes], member: str) -> str:
+    """Return the text of a member of a zip file; "" if there is none."""
+    stream = member_stream(file, member, MAX_META_BYTES)
+    if stream is None:
+        return ""
+    size = stream.seek(0, io.SEEK_END)
+    if size > MAX_META_BYTES:
+        raise TensorError(f"{member}: {limit_text('bytes', size, MAX_META_BYTES)}")
+    stream.seek(0)
+    return stream.read(size).decode()
+
+
+def _version(metadata: str) -> str:
+    """Return the version of Keras in the metadata of a `.keras` file; "" if it is not known."""
+    try:
+        values = parse_json(metadata)
+    except ValueError:
+        return ""
+    version = values.get("keras_version") if isinstance(values, dict) else None
+    return version if isinstance(version, str) else ""
 
 
 def _short_name(layer: str, weight: str) -> str:
@@ -233,8 +249,8 @@ def _short_name(layer: str, weight: str) -> str:
 def _variable_names(kind: str, numbers: Sequence[str]) -> list[str]:
     """Return names for the arrays of a layer of the class `kind`; their numbers if they are not known."""
     known = VARIABLE_NAMES.get(kind, ())
-    if kind == "batch_normalization" and len(numbers) == 2:
-        known = known[2:]
+    if kind == "batch_normalization" and len(numbers) in (2, 3):  # with one more array, which may be either
+        known = (*numbers[:-2], *known[2:])
     if len(numbers) > len(known):
         return list(numbers)
     return [known[int(number)] if number.isdecimal() and int(number) < len(known) else number for number in numbers]
