@@ -14,6 +14,8 @@ ENDINGS = {
     ".npy": "npy",
     ".pt": "pytorch",
     ".pth": "pytorch",
+    ".ckpt": "pytorch",
+    ".bin": "pytorch",
     ".safetensors": "safetensors",
     ".h5": "hdf5",
     ".hdf5": "hdf5",

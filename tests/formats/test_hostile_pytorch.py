@@ -462,7 +462,8 @@ def test_files_of_other_formats_are_refused_by_name(tmp_path: Path) -> None:
         "save the tensors with torch.save(model.state_dict(), …)",
         b"": "the file is truncated: its pickle is not complete",
         b"PK\3\4": "this is not a zip archive of PyTorch, or only a part of one",
-        b"not a pickle": "its pickle has an operation that is not read (b'n') at byte 0",
+        b"not a pickle": "this is not a file that torch.save wrote; "
+        "save the tensors with torch.save(model.state_dict(), …)",
     }
     for content, message in cases.items():
         (tmp_path / "a.pt").write_bytes(content)

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnfx.errors import FileError
+from cnnfx.formats import load_network
 from cnnfx.formats.pytorch.file import PyTorchFile
 from cnnfx.formats.tensor_file import TensorError, TensorInfo
 from tests.formats.pytorch_files import (
@@ -284,6 +286,12 @@ def typed(dtype: str, count: int, shape: tuple[int, ...], strides: tuple[int, ..
     of = storage("0", "Untyped", count).replace(b"torch\nUntyped", b"torch.storage\nUntyped")
     hooks = call("collections.OrderedDict")
     return call("torch._utils._rebuild_tensor_v3", of, number(offset), *sizes, b"\x89", hooks, name(f"torch.{dtype}"))
+
+
+@pytest.mark.parametrize("ending", ["pt", "pth", "ckpt", "bin"])
+def test_a_name_with_an_ending_of_pytorch_is_a_path(ending: str) -> None:
+    with pytest.raises(FileError, match=f"^missing.{ending}: there is no such file"):
+        load_network(f"missing.{ending}")
 
 
 def test_float8_becomes_float32(tmp_path: Path) -> None:

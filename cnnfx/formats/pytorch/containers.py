@@ -8,6 +8,7 @@ machine, the object, and the keys of its storages; then each storage as its numb
 from __future__ import annotations
 
 import os
+import pickle
 import stat
 import struct
 import zipfile
@@ -143,6 +144,8 @@ class _Archive:
 def _read_stream(file: IO[bytes], file_size: int) -> Contents:
     file.seek(0)
     data = file.read(min(file_size, MAX_PICKLE_BYTES))
+    if data and not data.startswith(pickle.PROTO):
+        raise TensorError(f"this is not a file that torch.save wrote; {HOW_TO_SAVE}")
     storages: dict[str, Storage] = {}
 
     def load_and_record(identifier: object) -> object:
