@@ -53,6 +53,10 @@ ADVICE = {
     "layer_number": Advice(usage=True),
     "layers_before": Advice("Choose one with --layer."),
     "learning_rate": Advice("The option is --lr."),
+    "maps_before": Advice(
+        "Filters of a deeper layer read the maps of the layer before it: apply that layer first with -o MAPS.npy, and "
+        "this one to MAPS.npy. Or describe all layers in a TOML file; for weights, give it with --arch."
+    ),
     "network_format": Advice(usage=True),
     "output_is_input": Advice("Choose another output with -o.", usage=True),
     "output_path": Advice("Choose another output with {option}."),

@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnfx.conv import Border, Method, Padding, Window, choose_method, correlate, window
 from cnnfx.errors import ArgumentError
-from cnnfx.images.image import RGB_NAMES
+from cnnfx.images.image import GRAY_NAMES, RGB_NAMES
 from cnnfx.nn.activations import ACTIVATIONS, NON_NEGATIVE_ACTIVATIONS, Activation
 from cnnfx.nn.combinations import COMBINATIONS, Combination, channel_index
 from cnnfx.nn.joins import JOINS
@@ -200,7 +200,9 @@ class Layer:
         if wanted is None:
             if self.conv.in_channels != len(names):
                 channels = counted(self.conv.in_channels or 0, "input channel")
-                raise ArgumentError(f"its filters have {channels}, its input has {have}")
+                is_deeper = names in (GRAY_NAMES, RGB_NAMES) and (self.conv.in_channels or 0) > len(RGB_NAMES)
+                message = f"its filters have {channels}, its input has {have}"
+                raise ArgumentError(message, remedy="maps_before" if is_deeper else "")
             return self
         for name in wanted:
             if name not in names and name != ALL_CHANNELS:
