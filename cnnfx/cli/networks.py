@@ -327,7 +327,7 @@ def note_unused_reading(specs: Sequence[str | None]) -> None:
     except FileError:  # reported when it is read
         return
     if kinds <= {"toml", "model"}:
-        note_without_effect(given, "on presets, filter files and models of cnnfx; they are for files of weights")
+        note_without_effect(given, "on presets, filter files and models of cnnfx, only on files of other programs")
     elif kinds <= {"toml", "model", "onnx"}:
         note_without_effect([name for name in given if name == "--order"], "on ONNX files, whose order is known")
 

@@ -141,9 +141,9 @@ def color(text: str) -> str:
 
 
 def layer(text: str) -> str:
-    """Check that the text can be a layer's name, or its number from 1 on."""
-    if not text.strip() or (text.lstrip("+-").isdecimal() and not (_is_whole(text) and int(text) >= 1)):
-        raise typer.BadParameter(f"{text!r} is not the name of a layer, nor its number, 1 or more.")
+    """Check that the text can be a layer's name, or its number; "0" can begin a name: that of "0.weight"."""
+    if not text.strip() or (text.lstrip("+-").isdecimal() and not _is_whole(text)):
+        raise typer.BadParameter(f"{text!r} is not the name of a layer, nor its number.")
     return text.strip()
 
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cnnfx.formats.file_format import file_format
 from cnnfx.formats.presets import shipped_folder
 from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError, TensorFile
@@ -117,11 +118,25 @@ def with_arch(network: Network, arch: str | os.PathLike[str]) -> Network:
     )
 
 
+def has_layer(arch: str | os.PathLike[str], name: object) -> bool:
+    """Return whether an arch file has a layer of this name.
+
+    Raises
+    ------
+    FileError
+        If the arch file is malformed.
+    """
+    layers = _read_arch(arch)[0].get("layer")
+    return isinstance(layers, list) and any(isinstance(table, dict) and table.get("name") == name for table in layers)
+
+
 def _read_arch(path: str | os.PathLike[str]) -> tuple[Tables, Location]:
     """Return the tables of an arch file, with those of its layers, if any, at "layer"."""
     location = Location(os.fspath(path))
     if not os.path.exists(path):
         raise location.error("there is no such file. Give the path of a TOML file with layers.")
+    if os.path.isfile(path) and file_format(path) != "toml":
+        raise location.error("this is no TOML file. Give the path of one with layers.")
     values = read_toml(Path(path))
     if "tensors" in values:
         raise location.at("tensors").error("the tensors are those of the file of weights. Remove this key.")

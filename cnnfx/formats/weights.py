@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnfx.errors import FileError
-from cnnfx.formats.architectures import network_name, read_architecture
+from cnnfx.formats.architectures import has_layer, network_name, read_architecture
 from cnnfx.formats.filter_order import ORDERS, FiltersFirst, order_of, recognize_order
 from cnnfx.formats.model import DESCRIPTION_KEY, named_after_file, read_network
 from cnnfx.formats.reading import FilterTensor, LayerNeededError, Reading
@@ -23,7 +23,8 @@ from cnnfx.nn.graph import MAX_MATCHES
 from cnnfx.nn.layers import ALL_CHANNELS, Conv, Layer
 from cnnfx.nn.network import Network
 from cnnfx.system.limits import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIDE, MAX_NAME_CHARACTERS, check_limit
-from cnnfx.system.suggest import did_you_mean, first_names, matching_names
+from cnnfx.system.sizes import counted
+from cnnfx.system.suggest import did_you_mean, first_names, matching_names, names_of_module
 from cnnfx.system.text import printable, shorten_words, shortened
 
 FILTER_AXES = 4
@@ -69,8 +70,8 @@ def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Networ
 
     A file that cnnfx wrote has a description of the network. Others are read with the layers of `reading.arch`, or
     those of a known architecture that the names and shapes of the tensors show. Otherwise, and if `reading.layer` is
-    the whole name of a tensor, it is one layer: the filters of the tensor that `reading.layer` names, with the bias
-    beside it, but without what follows it in its network.
+    the whole name of a tensor but of no layer of `reading.arch`, it is one layer: the filters of the tensor that
+    `reading.layer` names, with the bias beside it, but without what follows it in its network.
 
     Raises
     ------
@@ -92,7 +93,8 @@ def network_of_tensors(path: Path, file: TensorFile, reading: Reading) -> Networ
     of_layers = [shape for name, shape in shapes.items() if _LAST_PART.fullmatch(name)]
     order = reading.order or file.order or recognize_order(of_layers or [*shapes.values()])
     found = _filter_tensors(infos, order, file.holds_arrays and not shapes)
-    if not any(tensor.name == reading.layer for tensor in found):
+    is_tensor = any(tensor.name == reading.layer for tensor in found)
+    if not is_tensor or (reading.arch is not None and has_layer(reading.arch, reading.layer)):
         network = read_architecture(path, FiltersFirst(file, order), reading)
         if network is not None:
             return network
@@ -151,28 +153,28 @@ def _chosen(path: Path, file: TensorFile, found: Sequence[FilterTensor], layer: 
     """Return the tensor that a layer names: by its whole name, or a part that no other has."""
     if not found:
         raise FileError(f"{path}: none of its tensors can be filters: {_reason(file)}.")
-    if layer is None or (str(layer) == "1" and len(found) == 1):
-        if len(found) == 1:
-            return found[0]
+    if len(found) == 1 and layer in (None, 1, "1"):
+        return found[0]
+    if layer is None or isinstance(layer, int):
         names = first_names([tensor.title for tensor in found], MAX_MATCHES)
         error = LayerNeededError(
-            f"{path}: the layers of its network are not known, but {len(found)} tensors can be filters: "
+            f"{path}: the layers of its network are not known, but {counted(len(found), 'tensor')} can be filters: "
             f"{shorten_words(names)}.",
             remedy="weights_layer",
         )
         error.tensors = found
         raise error
     by_title = {tensor.title: tensor for tensor in found}
-    matching = matching_names(str(layer), by_title)
-    if len(matching) == 1 and not str(layer).isdecimal():
+    matching = (names_of_module if layer.isdecimal() else matching_names)(layer, by_title)
+    if len(matching) == 1:
         return by_title[matching[0]]
     if len(matching) > 1:
         raise FileError(
-            f"{path}: {shortened(str(layer))!r} is part of the names of {len(matching)} tensors: "
+            f"{path}: {shortened(layer)!r} is part of the names of {len(matching)} tensors: "
             f"{shorten_words(first_names(matching, MAX_MATCHES))}. Write more of the name.",
             remedy="layer_number",
         )
-    raise FileError(f"{path}: {shorten_words(_no_tensor(file, list(by_title), str(layer)))}", remedy="layer_number")
+    raise FileError(f"{path}: {shorten_words(_no_tensor(file, list(by_title), layer))}", remedy="layer_number")
 
 
 def _no_tensor(file: TensorFile, titles: Sequence[str], layer: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from cnnfx.errors import ArgumentError
 from cnnfx.nn.layers import INPUT, Layer
 from cnnfx.system.sizes import counted
-from cnnfx.system.suggest import did_you_mean, first_names, matching_names
+from cnnfx.system.suggest import did_you_mean, first_names, matching_names, names_of_module
 
 MAX_MATCHES = 6
 """The most names that a message about a part of several names lists."""
@@ -27,6 +27,7 @@ def layer_number(layer: int | str, names: Sequence[str], network: str) -> int:
     Parameters
     ----------
     layer : int or str
+        A number in a text that is no layer's can be the first step of a name, as "3" for "3.weight".
     names : sequence of str
         The name of each layer, empty for those without one.
     network : str
@@ -53,6 +54,9 @@ def layer_number(layer: int | str, names: Sequence[str], network: str) -> int:
         return 1 + list(names).index(found[0])
     number = int(layer)
     if not 1 <= number <= len(names):
+        found = names_of_module(layer, names) if isinstance(layer, str) else []
+        if len(found) == 1:
+            return 1 + list(names).index(found[0])
         raise ArgumentError(f"There is no layer {number}: {has}.", remedy="layer_number")
     return number
 

@@ -76,6 +76,11 @@ def matching_names(text: str, names: Iterable[str]) -> list[str]:
     return [name for name in found if whole.search(name)] or found
 
 
+def names_of_module(number: str, names: Iterable[str]) -> list[str]:
+    """Return the names whose first step is a number: "3.weight" for "3", in a state dict of `nn.Sequential`."""
+    return [name for name in names if re.match(rf"{number}[./_:]", name)]
+
+
 def first_names(names: Sequence[str], most: int) -> str:
     """Return names as text; of more than `most` the first ones, and how many there are besides."""
     more = len(names) - most

@@ -215,7 +215,7 @@ OPTIONS = [
     ("--padding", "full", "'full' is not valid, same or a whole number of pixels."),
     ("--pool", "max", "'max' is not max:N, mean:N (N of 1 or more) or none."),
     ("--pool", "max:0", "'max:0' is not max:N, mean:N (N of 1 or more) or none."),
-    ("--layer", "0", "'0' is not the name of a layer, nor its number, 1 or more."),
+    ("--layer", "-1", "'-1' is not the name of a layer, nor its number."),
     ("--max-pixels", "1e6", "'1e6' is not a whole number of 1 or more."),
     ("--columns", "0", "'0' is not a whole number of 1 or more."),
     ("--scale", "0.5", "'0.5' is not a whole number of 1 or more."),
@@ -255,8 +255,11 @@ def test_an_unknown_border():
     )
 
 
-def test_a_layer_that_does_not_exist():
-    assert refusal(SEVEN, "-f", "edges", "--layer", "2", code=2) == ("cnnfx: There is no layer 2: edges has 1 layer.")
+@pytest.mark.parametrize("number", ["0", "2"])
+def test_a_layer_that_does_not_exist(number):
+    assert refusal(SEVEN, "-f", "edges", "--layer", number, code=2) == (
+        f"cnnfx: There is no layer {number}: edges has 1 layer."
+    )
 
 
 def test_no_image():

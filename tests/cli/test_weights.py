@@ -179,7 +179,7 @@ def test_other_commands_take_a_tensor_too() -> None:
             "Choose one with --layer; cnnfx show-filters lists them all.",
         ),
         (("explain", "colors.png", "-f"), "Choose one with --layer; cnnfx show-filters lists them all."),
-        (("animate", "colors.png", "-f"), None),
+        (("animate", "colors.png", "-f"), "Choose one with --layer; cnnfx show-filters lists them all."),
         (("show-patterns", "--method", "maximization"), "Choose one with --layer; cnnfx show-filters lists them all."),
         (("show-filters", "-o", "filters.png"), "Choose one with --layer; cnnfx show-filters lists them all."),
         (("show-filters", "--layer", "all"), "Choose one with --layer; cnnfx show-filters lists them all."),
@@ -188,12 +188,9 @@ def test_other_commands_take_a_tensor_too() -> None:
         (("predict", "colors.png", "-m"), "Describe the layers in a TOML file, and give it with --arch."),
     ],
 )
-def test_without_a_layer_other_commands_name_some_tensors(command: tuple[str, ...], advice: str | None) -> None:
+def test_without_a_layer_other_commands_name_some_tensors(command: tuple[str, ...], advice: str) -> None:
     message = refused(*command, "weights.npz", code=2)
-    if advice is None:
-        assert message.startswith("cnnfx: weights.npz: its tensors have names, no numbers. These can be filters: ")
-    else:
-        assert message == f"cnnfx: weights.npz: {UNKNOWN}, but {CAN_BE} {advice}"
+    assert message == f"cnnfx: weights.npz: {UNKNOWN}, but {CAN_BE} {advice}"
 
 
 @pytest.mark.parametrize("command", [("show-filters",), ("apply", "colors.png", "-f")])
@@ -212,7 +209,34 @@ def test_a_layer_that_does_not_exist_is_wrong_usage(command: tuple[str, ...], la
 
 def test_filters_of_other_channels_than_the_image_has_are_refused() -> None:
     message = refused("apply", "colors.png", "-f", "weights.npz", "--layer", "features.3", "-o", "maps.npy")
-    assert "layer features.3.weight of weights: its filters have 4 input channels" in message
+    assert message == (
+        "cnnfx: colors.png: layer features.3.weight of weights: its filters have 4 input channels, its input has 1 "
+        "(gray). Filters of a deeper layer read the maps of the layer before it: apply that layer first with -o "
+        "MAPS.npy, and this one to MAPS.npy. Or describe all layers in a TOML file; for weights, give it with --arch."
+    )
+
+
+def test_filters_of_a_deeper_layer_are_applied_to_maps() -> None:
+    done("apply", "colors.png", "-f", "weights.npz", "--layer", "features.0", "-o", "first.npy")
+    done("apply", "first.npy", "-f", "weights.npz", "--layer", "features.3", "-o", "second.npy")
+    expected = cnnfx.correlate(np.load("first.npy"), WEIGHTS["features.3.weight"])
+    np.testing.assert_allclose(np.load("second.npy"), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", ["0", "3"])
+def test_the_number_of_a_module_in_a_sequential_names_its_tensor(number: str) -> None:
+    np.savez("sequential.npz", **{name.removeprefix("features."): value for name, value in WEIGHTS.items()})
+    done("show-filters", "sequential.npz", "--layer", number, "-o", "filters.png")
+    shown = json.loads(done("show-filters", "sequential.npz", "--layer", number, "--json").stdout)
+    assert shown["layer_name"] == f"{number}.weight"
+
+
+def test_a_number_that_no_module_has_is_wrong_usage() -> None:
+    np.savez("sequential.npz", **{"0.weight": WEIGHTS["features.0.weight"], "10.weight": np.ones((6, 4, 3, 3))})
+    message = refused("show-filters", "sequential.npz", "--layer", "1", code=2)
+    assert message == (
+        "cnnfx: sequential.npz: its tensors have names, no numbers. These can be filters: 0.weight, 10.weight."
+    )
     assert not Path("maps.npy").exists()
 
 
@@ -256,12 +280,21 @@ def test_an_unknown_order_is_wrong_usage() -> None:
     ],
 )
 def test_options_for_files_of_weights_have_no_effect_on_others(command: tuple[str, ...]) -> None:
-    note = "cnnfx: --order and --arch have no effect on presets, filter files and models of cnnfx; they are for files "
+    note = "cnnfx: --order and --arch have no effect on presets, filter files and models of cnnfx, only on files of "
     result = run(*command, "edges", "--order", "keras", "--arch", "arch.toml")
     assert result.stderr.startswith(note)
 
 
 # Arch files
+
+
+def test_a_layer_of_an_arch_file_is_meant_before_a_tensor_of_its_name() -> None:
+    np.savez("named.npz", first=WEIGHTS["features.0.weight"])
+    Path("named.toml").write_text('[[layer]]\nname = "first"\nweights = "first"\nstride = 2\n')
+    done("apply", "colors.png", "-f", "named.npz", "--arch", "named.toml", "--layer", "first", "-o", "maps.npy")
+    image = cnnfx.load_image("colors.png", channels="rgb").pixels() / np.float32(255)
+    expected = cnnfx.correlate(image, WEIGHTS["features.0.weight"], stride=2)
+    np.testing.assert_allclose(np.load("maps.npy"), expected, atol=1e-4)
 
 
 def test_an_arch_file_describes_the_layers() -> None:

@@ -371,6 +371,14 @@ def test_an_arch_file_that_does_not_exist_is_an_error():
     assert str(error.value) == "no.toml: there is no such file. Give the path of a TOML file with layers."
 
 
+def test_a_file_of_weights_as_an_arch_file_is_an_error(tmp_path):
+    path = tmp_path / "other.npy"
+    np.save(path, np.ones(3))
+    with pytest.raises(FileError) as error:
+        read(SMALL, arch=path)
+    assert str(error.value) == f"{path}: this is no TOML file. Give the path of one with layers."
+
+
 def graph() -> Network:
     """Return a network of a file with layers of its own, which makes two scores."""
     weights = np.arange(6, dtype=np.float32).reshape(2, 3, 1, 1)

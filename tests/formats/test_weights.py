@@ -175,8 +175,8 @@ def test_without_a_layer_the_error_has_the_tensors_that_can_be_filters(weights: 
          "are needed. These can be filters: features.0.weight, features.3.weight, features.10.weight."),
         ("10", "its tensors have names, no numbers. These can be filters: features.0.weight, features.3.weight, "
          "features.10.weight."),
-        (1, "its tensors have names, no numbers. These can be filters: features.0.weight, features.3.weight, "
-         "features.10.weight."),
+        (1, "the layers of its network are not known, but 3 tensors can be filters: features.0.weight, "
+         "features.3.weight, features.10.weight."),
     ],
 )  # fmt: skip
 def test_a_layer_that_is_no_tensor_of_filters_is_refused(weights: Path, layer: str | int, message: str) -> None:
