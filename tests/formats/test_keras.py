@@ -688,8 +688,11 @@ def test_a_file_without_configuration_is_one_of_weights(tmp_path: Path) -> None:
 # Functions
 
 
-def function(name: str, *arguments: Any, module: str = "keras.src.ops.numpy") -> dict[str, Any]:
-    """Return the configuration of a function as Keras 3 writes it; texts are names of layers."""
+def function(name: str, *arguments: Any, module: str | None = "keras.src.ops.numpy") -> dict[str, Any]:
+    """Return the configuration of a function as Keras 3 writes it, without a module in .h5 files.
+
+    Texts are names of layers.
+    """
     tensors = [
         {"class_name": "__keras_tensor__", "config": {"shape": [], "keras_history": [each, 0, 0]}}
         if isinstance(each, str)
@@ -713,6 +716,9 @@ NUMBERS = {"class_name": "__numpy__", "config": {"value": [1.0, -2.0, 4.0], "dty
     [
         (function("Add", "tanh", 3.0), lambda x: x + 3),
         (function("Add", 3, "tanh"), lambda x: x + 3),
+        (function("Add", "tanh", 3.0, module=None), lambda x: x + 3),
+        (function("Multiply", "tanh", 0.5, module=None), lambda x: x * 0.5),
+        (function("Multiply", "tanh", "relu", module=None), lambda x: x * np.maximum(x, 0)),
         (function("Subtract", "tanh", 2), lambda x: x - 2),
         (function("Subtract", 2, "tanh"), lambda x: 2 - x),
         (function("Multiply", "tanh", NUMBERS), lambda x: x * np.array([1, -2, 4])[:, None, None]),
@@ -744,6 +750,10 @@ def test_functions_of_results_and_numbers(load: Any, layer: dict[str, Any], expe
             "the operation last (TrueDivide): the function truediv is not supported with",
         ),
         (function("TrueDivide", "image", 0), "the operation last (TrueDivide): a factor or an offset is not finite."),
+        (
+            {**function("Add", "image", 3.0, module=None), "config": {"name": "last", "trainable": True}},
+            "the layer last (Add): calls of it with numbers are not supported.",
+        ),
         (function("Add", "image", "b"), "the configuration of its model refers to a layer 'b'."),
         (tensorflow("math.add", "image", 0, 0, {"y": "a"}), "the layer last (TFOpLambda): 'a' are no numbers."),
         (

@@ -235,8 +235,7 @@ def _layers(entries: Sequence[Any], path: tuple[str, ...], group: str) -> list[K
     for entry in entries:
         kind, config = _kind(entry), _config(entry)
         own = entry.get("name") or (config.get("name") if isinstance(config, Mapping) else None)
-        module = entry.get("module")
-        is_operation = isinstance(module, str) and ".ops." in module
+        is_operation = _is_operation(entry, config)
         title = snake_case(kind)
         if not isinstance(own, str):
             own = f"{title}_{counts[title] + 1}"
@@ -245,6 +244,17 @@ def _layers(entries: Sequence[Any], path: tuple[str, ...], group: str) -> list[K
             counts[title] += 1
         layers.append(KerasLayer(kind, (*path, own), place, config, is_operation))
     return layers
+
+
+def _is_operation(entry: Config, config: Any) -> bool:
+    """Return whether an entry is a function rather than a layer: Keras 3 has the function Add and the layer Add."""
+    module = entry.get("module")
+    if isinstance(module, str):
+        return ".ops." in module
+    # In .h5 files, modules are left out. Layers have other settings than their name.
+    nodes = entry.get("inbound_nodes")
+    is_called = isinstance(nodes, list) and any(isinstance(node, Mapping) for node in nodes)
+    return is_called and isinstance(config, Mapping) and config.keys() <= {"name"}
 
 
 def snake_case(name: str) -> str:

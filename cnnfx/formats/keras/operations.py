@@ -45,6 +45,8 @@ def call_maps(call: LayerCall) -> Maps:
     """
     kind = call.layer.kind
     if not (call.layer.is_operation or kind == TENSORFLOW):
+        if any(argument is not None for argument in call.arguments):
+            raise ArgumentError("calls of it with numbers are not supported")
         return layer_maps(call)
     function = str(call.setting("function", default="")) if kind == TENSORFLOW else snake_case(kind)
     name = function.rpartition(".")[2].replace("true_divide", "truediv").replace("divide", "truediv")
