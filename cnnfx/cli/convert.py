@@ -70,9 +70,10 @@ def convert(
       cnnfx convert sobel sobel.onnx
       cnnfx convert resnet.onnx first.toml --layer conv1
     """
+    from cnnfx.cli.advice import output_option
     from cnnfx.cli.conflicts import NamedFile, arch_path, check_outputs, network_files
     from cnnfx.cli.console import print_json, print_message
-    from cnnfx.cli.networks import load_named_network
+    from cnnfx.cli.networks import load_named_network, note_unused_reading
     from cnnfx.errors import UsageError
     from cnnfx.formats.reading import Reading
     from cnnfx.system.files import check_writable
@@ -83,12 +84,15 @@ def convert(
     check_outputs(
         [NamedFile("OUTPUT", target.name)], network_files("SPEC", spec), network_files("--arch", arch_path(arch))
     )
-    if target.path is not None:
-        check_writable(target.path)
+    note_unused_reading([spec])
+    with output_option("OUTPUT"):
+        if target.path is not None:
+            check_writable(target.path)
     network = load_named_network(spec, Reading(layer, order, arch))
     if layer is not None:
         network = _up_to(network, layer)
-    _write(network, target)
+    with output_option("OUTPUT"):
+        _write(network, target)
     if as_json:
         print_json(_described(network, target))
     elif not quiet and target.path is not None:
@@ -128,7 +132,7 @@ def _up_to(network: Network, layer: str) -> Network:
 
 def _write(network: Network, target: Target) -> None:
     """Write a network; on a terminal, print a filter file."""
-    from cnnfx.errors import ArgumentError
+    from cnnfx.errors import ArgumentError, UsageError
     from cnnfx.formats.save import write_network
 
     try:
@@ -142,7 +146,8 @@ def _write(network: Network, target: Target) -> None:
             write_network(file, network, target.format)
     except ArgumentError as error:
         if error.remedy == "terminal":
-            raise
+            text = "Give the name of a file, or send the output into a pipe or file."
+            raise UsageError(f"{error} {text}") from error
         raise error.prefixed(str(target.path or "standard output")) from error
 
 

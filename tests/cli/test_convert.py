@@ -89,7 +89,10 @@ def test_a_terminal_shows_a_filter_file_and_nothing_binary():
     assert 'name = "top"' in text
     code, text = on_a_terminal("convert", "edges", "-", "--format", "npz")
     assert code == 2
-    assert "Binary data is not written to a terminal." in text
+    message = (
+        "Binary data is not written to a terminal. Give the name of a file, or send the output into a pipe or file."
+    )
+    assert message in " ".join(text.split())
 
 
 def test_the_format_can_be_given_for_a_name_without_ending():
@@ -158,7 +161,15 @@ def test_an_existing_file_is_replaced_only_by_a_complete_one():
 
 def test_a_folder_that_does_not_exist_is_named_before_the_network_is_read():
     message = refused("convert", "squeezenet", "none/a.npz")
-    assert message.startswith("cnnfx: none/a.npz: it cannot be written: its folder does not exist.")
+    assert message == (
+        "cnnfx: none/a.npz: it cannot be written: its folder does not exist. Create it, or choose another with OUTPUT."
+    )
+
+
+def test_an_order_that_has_no_effect_is_reported():
+    assert done("convert", "sobel", "a.onnx", "--order", "keras").stderr.splitlines()[0] == (
+        "cnnfx: --order has no effect on presets, filter files and models of cnnfx; they are for files of weights."
+    )
 
 
 def test_a_damaged_model_is_refused_and_nothing_is_written(model):
