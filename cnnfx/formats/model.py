@@ -116,15 +116,36 @@ def network_arrays(network: Network) -> dict[str, Array]:
 
 
 def parameters(network: Network, prefix: str) -> dict[str, Array]:
-    """Return the weights and biases of all layers with filters and of the head by name, in order."""
+    """Return the weights and biases of all layers with filters and of the head by name, in order, float32.
+
+    Raises
+    ------
+    ArgumentError
+        If a value is too large for float32, or not finite.
+    """
     parts: list[Conv | Dense | None] = [layer.conv for layer in network.layers]
     parts.append(network.head)
     return {
-        f"{prefix}.{number}.{name}": np.asarray(array, np.float32)
+        array_name: as_float32(array, array_name)
         for number, part in enumerate(parts)
         if part is not None
-        for name, array in (("weight", part.weights), ("bias", part.bias))
+        for array_name, array in ((f"{prefix}.{number}.weight", part.weights), (f"{prefix}.{number}.bias", part.bias))
     }
+
+
+def as_float32(array: Array, name: str) -> Array:
+    """Return weights or biases as float32; `name` is their name in the message if that cannot hold them.
+
+    Raises
+    ------
+    ArgumentError
+        If a value is too large for float32, or not finite.
+    """
+    with np.errstate(over="ignore"):
+        result = np.asarray(array, np.float32)
+    if not np.isfinite(result).all():
+        raise ArgumentError(f"the array {name} has values that are not finite in float32")
+    return result
 
 
 def read_network(file: TensorFile, text: str) -> Network:

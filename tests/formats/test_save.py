@@ -165,6 +165,15 @@ def test_a_description_that_is_too_long_to_be_read_is_refused(ending, tmp_path) 
         cnnfx.save_network(network, tmp_path / f"a.{ending}")
 
 
+@pytest.mark.parametrize("ending", ["npz", "safetensors", "onnx"])
+@pytest.mark.parametrize("value", [1e300, np.inf])
+def test_numbers_that_float32_cannot_hold_are_refused(ending, value, tmp_path) -> None:
+    network = one_layer(Layer(Conv(np.full((1, 1, 1, 1), 0.5), np.array([value])), ("a",)))
+    with pytest.raises(ArgumentError, match=r"the array layers\.0\.bias has values that are not finite in float32"):
+        cnnfx.save_network(network, tmp_path / f"a.{ending}")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_safetensors_file_whose_length_begins_as_a_pickle_is_recognized(tmp_path) -> None:
     path = tmp_path / "a.safetensors"
     cnnfx.save_network(NETWORKS["relu"], path)

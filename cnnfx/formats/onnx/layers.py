@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnfx.conv.geometry import Pads, Pair, Window
 from cnnfx.errors import ArgumentError
+from cnnfx.formats.model import as_float32
 from cnnfx.nn.activations import DEFAULT_LEAKY_SLOPE, Activation
 from cnnfx.nn.combinations import Combination
 from cnnfx.nn.input import Input
@@ -172,7 +173,7 @@ def _add_conv(nodes: Nodes, value: str, conv: Conv, names: Sequence[str], size: 
         value, pads = _add_border(nodes, value, pads, window.border), NO_PADS
     settings |= {"auto_pad": "SAME_UPPER"} if pads is None else {"pads": _begins_and_ends(pads)}
     parts = zip(names, (conv.weights, conv.bias), strict=True)
-    arrays = [nodes.weights(name, np.asarray(array, np.float32)) for name, array in parts]
+    arrays = [nodes.weights(name, as_float32(array, name)) for name, array in parts]
     return nodes.add("Conv", [value, *arrays], kernel_shape=window.kernel, **settings)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from cnnfx.errors import ArgumentError, CnnfxError
 from cnnfx.formats.extras import import_library
 from cnnfx.formats.image_channels import bound_to_image, image_channels
-from cnnfx.formats.model import DESCRIPTION_KEY, description_text, parameters, read_network
+from cnnfx.formats.model import DESCRIPTION_KEY, as_float32, description_text, parameters, read_network
 from cnnfx.formats.onnx.layers import Nodes, add_layer, add_normalization, depends_on_size
 from cnnfx.formats.tensor_file import TensorError, TensorFile
 from cnnfx.nn.classifier import Dense
@@ -190,6 +190,6 @@ def _add_scores(nodes: Nodes, network: Network, maps: str, is_softmax: bool) -> 
 
 
 def _add_head(nodes: Nodes, value: str, head: Dense, number: int) -> str:
-    arrays = {"weight": head.weights, "bias": head.bias}
-    names = [nodes.weights(f"layers.{number}.{name}", array) for name, array in arrays.items()]
+    arrays = {f"layers.{number}.weight": head.weights, f"layers.{number}.bias": head.bias}
+    names = [nodes.weights(name, as_float32(array, name)) for name, array in arrays.items()]
     return nodes.add("Gemm", [value, *names], transB=1)
