@@ -273,7 +273,7 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_binary_file_of_another_kind_is_no_network(tmp_path: Path) -> None:
-    path = tmp_path / "model.bin"
+    path = tmp_path / "model.tflite"
     path.write_bytes(b"TFL3\0\0\0\0")
     assert (
         refusal(path) == f"{path}: this is neither text nor a network of a known format, such as ONNX or safetensors."
