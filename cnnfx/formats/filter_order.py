@@ -65,13 +65,17 @@ ORDERS = {
 """The orders of the axes of filters in files: K filters of C channels, kh rows and kw columns."""
 RECOGNIZED = ("pytorch", "keras", "mlx")
 """The orders that shapes can show; where several are possible, the first is preferred."""
+USUAL_SIDE = 7
+"""The most rows and columns of usual kernels."""
 
 
 def recognize_order(shapes: Sequence[Sequence[int]]) -> str:
     """Return the order of the axes of filters that their shapes show, a key of `ORDERS`.
 
     Most kernels are square and smaller than other squares that the sizes could form by chance. Each tensor for which
-    one order alone makes the smallest square kernels counts for this order, and most tensors determine it.
+    one order alone makes the smallest square kernels counts for this order, unless another order makes usual kernels,
+    too: (1, 1, 3, 3) is one kernel of 3×3 or three of 1×1. Most tensors determine the order. If none counts, it is that
+    which makes square kernels of most tensors.
 
     Parameters
     ----------
@@ -79,16 +83,18 @@ def recognize_order(shapes: Sequence[Sequence[int]]) -> str:
         Of all filters in a file.
     """
     found: Counter[str] = Counter()
+    possible: Counter[str] = Counter()
     for shape in shapes:
         sides = {}
         for name in RECOGNIZED:
             *_, rows, columns = ORDERS[name].filters_shape(shape)
             if rows == columns:
                 sides[name] = rows
-        smallest = [name for name, side in sides.items() if side == min(sides.values())]
-        if len(smallest) == 1:
-            found[smallest[0]] += 1
-    return max(RECOGNIZED, key=lambda name: found[name]) if found else DEFAULT_ORDER
+        possible.update(sides)
+        usual = [name for name, side in sides.items() if side <= max(USUAL_SIDE, min(sides.values()))]
+        if len(usual) == 1:
+            found[usual[0]] += 1
+    return max(RECOGNIZED, key=lambda name: (found[name], possible[name]))
 
 
 def order_of(name: str, order: str) -> str:

@@ -57,6 +57,12 @@ def test_depthwise_filters_are_m_for_each_channel_in_the_order_of_the_channels()
         ([(3, 3, 3, 3)], "pytorch"),
         ([(192, 128, 1, 7), (3, 3, 16, 32)], "keras"),
         ([(192, 128, 1, 7)], "pytorch"),
+        ([(1, 1, 3, 3)], "pytorch"),  # or three filters of 1×1
+        ([(3, 3, 5, 5)], "pytorch"),  # or five filters of 3×3
+        ([(1, 1, 3, 3), (3, 3, 16, 32)], "keras"),
+        ([(1, 1, 64, 64)], "keras"),
+        ([(64, 64, 11, 11)], "pytorch"),
+        ([(3, 3, 3, 32)], "keras"),  # or three filters of 3×3 with the channels last
         ([], "pytorch"),
     ],
 )
