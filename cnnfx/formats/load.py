@@ -87,7 +87,7 @@ def files_of_network(spec: str | os.PathLike[str]) -> list[Path]:
         from cnnfx.formats.onnx.model import external_files
 
         return [path, *external_files(path)]
-    if kind != "toml":
+    if kind != "toml" or not os.path.isfile(path):  # what is read from a pipe cannot be read again
         return [path]
     values = read_top_values(path)
     named = [values.get(key) for key in ("tensors", "classes")]

@@ -285,6 +285,13 @@ def test_options_for_files_of_weights_have_no_effect_on_others(command: tuple[st
     assert result.stderr.startswith(note)
 
 
+def test_a_filter_file_in_a_pipe_is_read_once() -> None:
+    Path("box.toml").write_text("[[filter]]\nname = 'box'\nweights = [[1]]\n")
+    result = shell("cat box.toml | cnnfx show-filters /dev/stdin > filters.txt")
+    assert result.returncode == 0
+    assert Path("filters.txt").read_text().startswith("stdin: 1 filter of 1×1")
+
+
 # Arch files
 
 
