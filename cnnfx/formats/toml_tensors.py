@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.formats.file_format import tensor_format
+from cnnfx.formats.filter_order import FiltersFirst
 from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
 from cnnfx.formats.toml_schema import Location, describe, finite, suggestion
 from cnnfx.system.limits import MAX_TENSOR_BYTES
@@ -149,7 +150,7 @@ def open_tensors(name: str, location: Location) -> Iterator[Tensors]:
     path = file_beside(name, location)
     try:
         with open_tensor_file(path, tensor_format(path)) as file:
-            yield Tensors(file, name)
+            yield Tensors(FiltersFirst(file, file.order) if file.order else file, name)
     except OSError as error:
         raise location.error(f"{name} cannot be read: {error.strerror or error}.") from error
     except TensorError as error:

@@ -11,6 +11,7 @@ from cnnfx.conv import correlate
 from cnnfx.formats import load_network
 from cnnfx.nn.input import Input
 from cnnfx.nn.network import Network
+from tests.formats.keras_files import write_listed
 
 RANDOM = np.random.default_rng(14)
 TENSORS = {
@@ -53,6 +54,15 @@ def close(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 # Tensors
+
+
+def test_tensors_of_a_keras_file_are_filters_in_the_order_of_keras(tmp_path):
+    pytest.importorskip("h5py")
+    kernel = np.arange(81, dtype=np.float32).reshape(3, 3, 3, 3)  # its shape does not show the order
+    write_listed(tmp_path / "t.h5", {"conv": [("conv/kernel:0", kernel)]})
+    (tmp_path / "net.toml").write_text('tensors = "t.h5"\nweights = "conv/kernel"\n')
+    conv = load_network(tmp_path / "net.toml").layers[0].conv
+    np.testing.assert_array_equal(conv.weights, kernel.transpose(3, 2, 0, 1))
 
 
 def test_weights_and_bias_are_tensors_by_name(load):
