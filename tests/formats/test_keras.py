@@ -727,6 +727,10 @@ NUMBERS = {"class_name": "__numpy__", "config": {"value": [1.0, -2.0, 4.0], "dty
         (function("Subtract", "tanh", "relu"), lambda x: x - np.maximum(x, 0)),
         (function("Relu", "tanh", module="keras.src.ops.nn"), lambda x: np.maximum(x, 0)),
         (function("Silu", "tanh", module="keras.src.ops.nn"), lambda x: x * sigmoid(x)),
+        (
+            {**function("LeakyRelu", "tanh"), "config": {"name": "last", "negative_slope": 0.3}},
+            lambda x: np.where(x > 0, x, 0.3 * x),
+        ),
         (tensorflow("__operators__.add", "tanh", 0, 0, {"y": 3.0, "name": None}), lambda x: x + 3),
         (tensorflow("math.truediv", ["tanh", 0, 0, {"y": 4.0}]), lambda x: x / 4),
         (tensorflow("math.subtract", "_CONSTANT_VALUE", -1, 2.0, {"y": ["tanh", 0, 0]}), lambda x: 2 - x),
@@ -753,6 +757,14 @@ def test_functions_of_results_and_numbers(load: Any, layer: dict[str, Any], expe
         (
             {**function("Add", "image", 3.0, module=None), "config": {"name": "last", "trainable": True}},
             "the layer last (Add): calls of it with numbers are not supported.",
+        ),
+        (
+            {**function("Softmax", "image"), "config": {"name": "last", "axis": 1}},
+            "the operation last (Softmax): along the axis 1 it is not supported, only along the channels.",
+        ),
+        (
+            tensorflow("nn.softmax", "image", 0, 0, {"axis": 1}),
+            "the layer last (TFOpLambda): the function softmax is not supported with these arguments.",
         ),
         (function("Add", "image", "b"), "the configuration of its model refers to a layer 'b'."),
         (tensorflow("math.add", "image", 0, 0, {"y": "a"}), "the layer last (TFOpLambda): 'a' are no numbers."),

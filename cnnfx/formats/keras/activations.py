@@ -84,15 +84,16 @@ def relu(call: LayerCall) -> Maps:
         raise ArgumentError("ReLU with these settings is not supported, only with max_value 6, or a slope")
     if largest is not None:
         return function_maps(call, call.maps, "relu6")
-    return _leaky(call, slope) if slope else function_maps(call, call.maps, "relu")
+    return sloped(call, slope) if slope else function_maps(call, call.maps, "relu")
 
 
 def leaky_relu(call: LayerCall) -> Maps:
     """Return the result of the layer `LeakyReLU`."""
-    return _leaky(call, call.number("negative_slope", "alpha", default=LEAKY_SLOPES["LeakyReLU"]))
+    return sloped(call, call.number("negative_slope", "alpha", default=LEAKY_SLOPES["LeakyReLU"]))
 
 
-def _leaky(call: LayerCall, slope: float) -> Maps:
+def sloped(call: LayerCall, slope: float) -> Maps:
+    """Return leaky ReLU of the only input."""
     return call.maps._replace(value=call.builder.activation(call.maps.value, "leaky_relu", slope, name=call.name))
 
 

@@ -334,9 +334,13 @@ def _keras_3_node(node: Config) -> Node:
             arguments.append(config.get("value") if isinstance(config, Mapping) else None)
         elif isinstance(value, Mapping):
             waiting += list(value.values())[::-1]
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif _is_number(value):
             arguments.append(value)
     return Node(references, tuple(arguments))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _keras_2_node(node: Any) -> Node:
@@ -358,6 +362,8 @@ def _keras_2_node(node: Any) -> Node:
                 arguments.append(None)
             case [_, _, _, {"y": value}]:
                 arguments.append(value)
+            case [_, _, _, {} as settings]:  # such as the axis of a softmax
+                arguments += [value for value in settings.values() if _is_number(value)]
     return Node(references, tuple(arguments))
 
 

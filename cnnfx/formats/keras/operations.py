@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnfx.errors import ArgumentError
-from cnnfx.formats.keras.activations import FUNCTIONS, SILU, function_maps
+from cnnfx.formats.keras.activations import FUNCTIONS, LEAKY_SLOPES, SILU, function_maps, sloped
 from cnnfx.formats.keras.call import Array, LayerCall, Maps
 from cnnfx.formats.keras.config import snake_case
 from cnnfx.formats.keras.layers import LAYERS, layer_maps
@@ -57,7 +57,11 @@ def call_maps(call: LayerCall) -> Maps:
         return _linear(call, OF_MAPS_AND_NUMBER[name], arguments[1])
     if len(arguments) == 2 and arguments[1] is None and name in OF_NUMBER_AND_MAPS:
         return _linear(call, OF_NUMBER_AND_MAPS[name], arguments[0])
+    if arguments == (None,) and name == "leaky_relu":
+        return sloped(call, call.number("negative_slope", default=LEAKY_SLOPES[name]))
     if arguments == (None,) and (name in FUNCTIONS or name in SILU):
+        if name == "softmax":
+            call.check_axis(call.setting("axis", default=-1))
         return function_maps(call, call.maps, name)
     raise ArgumentError(f"the function {name or kind} is not supported with these arguments")
 
