@@ -15,7 +15,7 @@ ENDINGS = {
     ".pt": "pytorch",
     ".pth": "pytorch",
     ".ckpt": "pytorch",
-    ".bin": "pytorch",
+    ".bin": "toml",  # of many programs: unknown content is refused as that of a filter file
     ".safetensors": "safetensors",
     ".h5": "hdf5",
     ".hdf5": "hdf5",

@@ -180,12 +180,12 @@ def _chosen(path: Path, file: TensorFile, found: Sequence[FilterTensor], layer: 
 def _no_tensor(file: TensorFile, titles: Sequence[str], layer: str) -> str:
     """Return sentences that there is no tensor of filters of this name, and which are similar."""
     others = f"These can be filters: {first_names(titles, MAX_MATCHES)}."
+    if layer.isdecimal():
+        return f"its tensors have names, no numbers. {others}"
     if layer in file.names:
         info = file.info(layer)
         found = f"it is {info.dtype} of shape {info.shape}; numbers with {FILTER_AXES} axes are needed"
         return f"{layer} cannot be filters: {found}. {others}"
-    if layer.isdecimal():
-        return f"its tensors have names, no numbers. {others}"
     return f"there is no tensor {shortened(layer)!r} of filters. {did_you_mean(layer, titles, 'There are')}"
 
 

@@ -498,7 +498,14 @@ def test_a_torchscript_archive_has_the_attributes_of_its_modules(tmp_path: Path)
     assert names_of(tmp_path, net) == NAMES
 
 
-@pytest.mark.parametrize("value", [new("my.Net", dictionary({"layers": number(3)})), call("my.Net", WEIGHT)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        new("my.Net", dictionary({"layers": number(3)})),
+        call("my.Net", WEIGHT),
+        call("my.Net", call("_codecs.encode", text("b"), text("latin1"))),
+    ],
+)
 def test_an_object_without_readable_tensors_is_refused_by_its_class(tmp_path: Path, value: bytes) -> None:
     with pytest.raises(TensorError) as caught:
         names_of(tmp_path, value)

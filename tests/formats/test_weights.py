@@ -165,6 +165,13 @@ def test_without_a_layer_the_error_has_the_tensors_that_can_be_filters(weights: 
     assert caught.value.tensors[0].describe() == "4 filters of 3×5×5"
 
 
+def test_the_number_of_a_tensor_that_is_called_by_it_is_not_its_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{"7": np.ones((4, 3, 5, 5)), "8": np.ones((4, 3, 5, 5))})
+    message = "its tensors have names, no numbers. These can be filters: tensor 7, tensor 8."
+    with pytest.raises(FileError, match=f"{message}$"):
+        cnnfx.load_network(tmp_path / "a.npz", layer="7")
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [

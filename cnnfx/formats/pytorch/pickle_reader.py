@@ -299,6 +299,7 @@ _STANDARD: dict[str, Rebuild] = {
     "collections.OrderedDict": _rebuild_dictionary,
     "collections.Counter": _rebuild_dictionary,
     "collections.defaultdict": lambda arguments: {},  # its argument makes the values of keys that are not there
+    "_codecs.encode": lambda arguments: arguments[0],  # text for bytes, such as those of an array of NumPy
     "copyreg._reconstructor": _rebuild_object,
     "copy_reg._reconstructor": _rebuild_object,
 }
