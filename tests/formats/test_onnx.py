@@ -368,6 +368,14 @@ def test_a_layer_has_the_name_of_the_module_that_pytorch_writes(path: Path) -> N
     assert names(load(path, model([conv], {"val_3": W["w"]}))) == ["features.0"]
 
 
+@pytest.mark.parametrize("order", ["conv gate", "gate conv"])
+def test_the_product_of_silu_has_the_name_of_its_module(path: Path, order: str) -> None:
+    nodes = [node("Conv", "x w", "conv"), node("Sigmoid", "conv", "gate"), node("Mul", order, "y")]
+    nodes[1].name, nodes[2].name = "/features/features.0/features.0.2/Sigmoid", "/features/features.0/features.0.2/Mul"
+    network = check(path, model(nodes, W))
+    assert names(network)[1:] == ["features.0.2.sigmoid", "features.0.2"]
+
+
 def test_scores_are_those_of_numbered_classes(path: Path) -> None:
     nodes = [CONV, node("GlobalAveragePool", "y", "g"), node("Flatten", "g", "z")]
     assert load(path, model(nodes, W)).classes == ("class 0", "class 1", "class 2", "class 3")
@@ -474,7 +482,7 @@ def test_maps_that_an_unsupported_operator_reads_are_not_changed_by_what_follows
         ([node("MaxPool", "x", "y i", kernel_shape=[2, 2]), node("Relu", "i", "z")], {}, "result 2 of the operator"),
         ([node("Sum", " ".join(["x"] * 2001), "y")], {}, 'Sum (node "y"): it has 2,001 inputs; the limit is 2,000'),
         ([node("LRN", "x", "y", size=4)], {}, "over an even number of channels"),
-        ([node("Reshape", "x s", "y")], {"s": np.array([1, 6, 6, 10])}, "cannot have the shape [1, 6, 6, 10] here"),
+        ([node("Reshape", "x s", "y")], {"s": np.array([1, 6, 6, 10])}, "cannot have the shape (1, 6, 6, 10) here"),
         ([node("Reshape", "x s", "y")], {"s": np.array([1, 0, -1, -1])}, "cannot have the shape"),
         ([node("Transpose", "x", "y", perm=[0, 1, 2, 2])], {}, "is no order of the axes"),
         ([node("Slice", "x s t t", "y")], {"s": np.array([1]), "t": np.array([2])}, "parts of another axis"),
@@ -504,7 +512,7 @@ def test_maps_that_an_unsupported_operator_reads_are_not_changed_by_what_follows
         ([node("Conv", "x w", "c"), node("Transpose", "c", "t", perm=[0, 1, 3, 2]), node("Concat", "c t", "y", axis=1)],
          W, "along another axis than that of the channels"),
         ([node("GlobalMaxPool", "x", "p"), node("Flatten", "p", "f"), node("Add", "p f", "y")], {},
-         "tensors of shapes (1, 3, 1, 1) and (1, 3) do not fit together"),
+         "a tensor of shape (1, 3, 1, 1) and a tensor of shape (1, 3) do not fit together"),
         ([node("GlobalMaxPool", "x", "p"), node("Flatten", "p", "f"), node("Gemm", "f w", "y", alpha=1e38)],
          {"w": np.full((3, 2), 1e10)}, "values that are too large for float32"),
         ([node("Div", "x w", "y")], {"w": np.float64(1e-320)}, "a factor or an offset is not finite"),
@@ -545,6 +553,13 @@ def test_weights_that_are_copied_for_many_nodes_are_an_error_before_memory_is_ta
     nodes = [node("Flatten", "x", "0"), *(node("MatMul", f"{index} w", str(index + 1)) for index in range(200))]
     with pytest.raises(FileError, match=r"with the weights of MatMul, it has .* bytes; the limit is"):
         load(path, model(nodes, {"w": normal(256, 256)}, (1, 256, 1, 1)))
+
+
+def test_sizes_that_depend_on_the_image_are_not_shown_as_numbers(path: Path) -> None:
+    nodes = [node("Flatten", "x", "f"), node("Reshape", "f s", "y")]
+    with pytest.raises(FileError) as error:
+        load(path, model(nodes, {"s": np.array([1, 3, 2, 2])}, (1, 3, "height", "width")))
+    assert "a tensor of shape (1, ?) cannot have the shape (1, 3, 2, 2) here" in str(error.value)
 
 
 def test_operators_older_than_version_6_are_an_error(path: Path) -> None:

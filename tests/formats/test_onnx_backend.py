@@ -56,7 +56,7 @@ REASONS = {
     r"axis than that of the channels|over other axes|padding of other": "another axis than the channels or the maps",
     r"cannot have the shape|does not keep": "axes of maps are split or mixed",
     r"matrix product": "a product with more than a matrix",
-    r"tensors of shapes|a constant of shape|maps are repeated|are joined": "maps grow by broadcasting",
+    r"do not fit together|a constant of shape|maps are repeated|are joined": "maps grow by broadcasting",
     r"a division by values": "a division by values that depend on the image",
     r"padding with|or cropping": "padding with another value than 0, or cropping",
     r"transA": "a transposed image",

@@ -131,7 +131,7 @@ def _softmax(node: Node) -> Tensor:
 def _local_response(node: Node) -> Tensor:
     maps, size = node.maps(), node.whole("size")
     if len(maps.axes) < 2 or maps.letters(1) not in ("C", ""):
-        raise ArgumentError(f"a tensor of shape {maps.shape}, where (images, channels, …) is needed")
+        raise ArgumentError(f"{maps.title}, where (images, channels, …) is needed")
     if size % 2 == 0:
         raise ArgumentError("a normalization over an even number of channels is not supported")
     numbers = (node.number(name, default) for name, default in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.batch_norm import BatchNorm
-from cnnfx.formats.graph_values import Value
+from cnnfx.formats.graph_values import Value, is_activation
 from cnnfx.formats.onnx.maps import Maps, aligned
 from cnnfx.formats.onnx.node import Constant, Node, Operators, Tensor
 
@@ -46,7 +46,7 @@ def _dense(node: Node, weights: Any) -> Maps:
     if not weights.flags.c_contiguous:  # they are copied for each node
         node.count_weights(weights.size)
     if len(maps.axes) < 2:
-        raise ArgumentError(f"a matrix product of a tensor of shape {maps.shape} is not supported")
+        raise ArgumentError(f"a matrix product of {maps.title} is not supported")
     letters, others = maps.letters(-1), {maps.letters(axis) for axis in range(len(maps.axes) - 1)}
     if letters in ("C", "") and others <= {"N", "H", "W", ""}:  # of each position
         if weights.shape[1] != maps.value.shape[0]:
@@ -57,7 +57,7 @@ def _dense(node: Node, weights: Any) -> Maps:
         )
         return replace(maps, value=value, axes=(*axes, "C"))
     if not others <= {"N", ""}:
-        raise ArgumentError(f"a matrix product of a tensor of shape {maps.shape} is not supported")
+        raise ArgumentError(f"a matrix product of {maps.title} is not supported")
     is_last = not _is_part(letters, "CHW") and _is_part(letters, "HWC")
     if not is_last and not _is_part(letters, "CHW"):
         weights = _channels_first(maps, letters, weights)
@@ -70,7 +70,7 @@ def _channels_first(maps: Maps, letters: str, weights: Any) -> Any:
     order = letters + "".join(letter for letter in "CHW" if letter not in letters)  # the others are of size 1
     sizes = [maps.size(letter) for letter in order]
     if maps.depends_on_image or math.prod(sizes) != weights.shape[1]:
-        raise ArgumentError(f"dense filters of {weights.shape[1]} inputs do not fit a tensor of shape {maps.shape}")
+        raise ArgumentError(f"dense filters of {weights.shape[1]} inputs do not fit {maps.title}")
     axes = [1 + order.index(letter) for letter in "CHW"]
     return weights.reshape(-1, *sizes).transpose(0, *axes).reshape(len(weights), -1)
 
@@ -89,7 +89,7 @@ def _batch_norm(node: Node) -> Tensor:
     if node.whole("training_mode", 0) or not node.whole("spatial", 1):
         raise ArgumentError("a batch normalization in training, or of each position, is not supported")
     if len(maps.axes) < 2 or maps.letters(1) not in ("C", "") or maps.letters(0) not in ("N", ""):
-        raise ArgumentError(f"a tensor of shape {maps.shape}, where (images, channels, …) is needed")
+        raise ArgumentError(f"{maps.title}, where (images, channels, …) is needed")
     gamma, beta, mean, variance = (node.constant(index).floats() for index in range(1, 5))
     for array in (gamma, beta, mean, variance):
         if array.shape != (maps.value.shape[0],):
@@ -162,11 +162,19 @@ def _affine(node: Node, maps: Maps, factor: Any = None, offset: Any = None) -> V
 def _joined(node: Node, first: Maps, second: Maps, kind: str) -> Tensor:
     result = aligned(first, second)
     values = [first.value, second.value]
+    if kind == "multiply" and node.name:
+        values = [_renamed_gate(node, *values), _renamed_gate(node, *values[::-1])]
     channels = max(value.shape[0] for value in values)
     for index, value in enumerate(values):
         if value.shape[0] == 1 < channels:
             values[index] = node.builder.conv(value, np.ones((channels, 1, 1, 1), np.float32))
     return result.of(node.builder.join(values, kind, name=node.name))
+
+
+def _renamed_gate(node: Node, gate: Value, other: Value) -> Value:
+    """Return the factor sigmoid(x) of x · sigmoid(x) with a name of its own: that of the module is for the product."""
+    is_gate = is_activation(gate, "sigmoid") and gate.sources[0] is other and gate.name == node.name
+    return replace(gate, name=f"{node.name}.sigmoid") if is_gate else gate
 
 
 def _sum(node: Node) -> Tensor:

@@ -29,6 +29,12 @@ UNKNOWN_SIZES = {"H": 1_000_003, "W": 1_000_033}
 them as factors, so that a shape computed from them is recognized."""
 
 
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape for messages, such as "(1, 3, ?, ?)" if sizes depend on the image."""
+    sizes = ("?" if any(size % prime == 0 for prime in UNKNOWN_SIZES.values()) and size else size for size in shape)
+    return f"({', '.join(map(str, sizes))})"
+
+
 @dataclass(frozen=True, eq=False)
 class Maps:
     """A tensor of an ONNX graph that holds maps.
@@ -63,6 +69,11 @@ class Maps:
         return tuple(math.prod(map(self.size, letters)) for letters in self.axes)
 
     @property
+    def title(self) -> str:
+        """What the tensor is called in messages."""
+        return f"a tensor of shape {shape_text(self.shape)}"
+
+    @property
     def depends_on_image(self) -> bool:
         """Whether the shape depends on the size of the image."""
         return None in self.value.shape
@@ -86,7 +97,7 @@ class Maps:
         """
         count = len(self.axes) + extra
         if not -count <= number < count:
-            raise ArgumentError(f"there is no axis {number} in a tensor of shape {self.shape}")
+            raise ArgumentError(f"there is no axis {number} in {self.title}")
         return number % count
 
     def of(self, value: Value) -> Maps:
@@ -96,7 +107,7 @@ class Maps:
     def transpose(self, order: Sequence[int]) -> Maps:
         """Return the tensor with its axes in another order."""
         if sorted(order) != list(range(len(self.axes))):
-            raise ArgumentError(f"{list(order)} is no order of the axes of a tensor of shape {self.shape}")
+            raise ArgumentError(f"{list(order)} is no order of the axes of {self.title}")
         return replace(self, axes=tuple(self.axes[axis] for axis in order))
 
     def flatten(self, axis: int) -> Maps:
@@ -111,7 +122,7 @@ class Maps:
             axes = [axis for axis, size in enumerate(shape) if size == 1]
         dropped = {self.axis(axis) for axis in axes}
         if any(shape[axis] != 1 for axis in dropped):
-            raise ArgumentError(f"axes {list(axes)} of a tensor of shape {shape} are not of size 1")
+            raise ArgumentError(f"axes {list(axes)} of {self.title} are not of size 1")
         return replace(self, axes=tuple(letters for axis, letters in enumerate(self.axes) if axis not in dropped))
 
     def unsqueeze(self, axes: Sequence[int]) -> Maps:
@@ -130,7 +141,7 @@ class Maps:
             If rows or columns would be split, or the sizes do not fit.
         """
         sizes, known = list(shape), self.shape
-        problem = ArgumentError(f"a tensor of shape {known} cannot have the shape {sizes} here")
+        problem = ArgumentError(f"{self.title} cannot have the shape {shape_text(shape)} here")
         if zero_copies:
             if any(size == 0 and axis >= len(known) for axis, size in enumerate(sizes)):
                 raise problem
@@ -174,14 +185,14 @@ class Maps:
             If it varies from position to position, or does not fit.
         """
         if constant.ndim > len(self.axes):
-            raise ArgumentError(f"a constant of shape {constant.shape} and a tensor of shape {self.shape}")
+            raise ArgumentError(f"a constant of shape {constant.shape} and {self.title}")
         if constant.size == 1:
             return float(constant.reshape(()))
         first, letters = len(self.axes) - constant.ndim, ""
         for axis, size in enumerate(constant.shape):
             if size != 1:
                 if size != self.shape[first + axis]:
-                    raise ArgumentError(f"a constant of shape {constant.shape} and a tensor of shape {self.shape}")
+                    raise ArgumentError(f"a constant of shape {constant.shape} and {self.title}")
                 letters += self.letters(first + axis)
         if letters != "C":
             raise ArgumentError("a constant that varies from position to position is not supported")
@@ -205,6 +216,6 @@ def aligned(first: Maps, second: Maps) -> Maps:
         letters = one.letters(axis), other.letters(axis)
         used += letters[0] or letters[1]
         if (letters[0] != letters[1] and all(letters)) or len(set(used)) != len(used):
-            raise ArgumentError(f"tensors of shapes {first.shape} and {second.shape} do not fit together")
+            raise ArgumentError(f"{first.title} and {second.title} do not fit together")
         axes.append(one.axes[axis] if letters[0] or not letters[1] else other.axes[axis])
     return replace(first, axes=tuple(axes))

@@ -21,7 +21,7 @@ def _images(node: Node, index: int = 0) -> Maps:
     """Return an input whose axes are (N, C, H, W)."""
     maps = node.maps(index)
     if len(maps.axes) != 4 or not maps.has_axes(*NCHW):
-        raise ArgumentError(f"a tensor of shape {maps.shape}, where (images, channels, rows, columns) is needed")
+        raise ArgumentError(f"{maps.title}, where (images, channels, rows, columns) is needed")
     return replace(maps, axes=NCHW)
 
 
