@@ -146,7 +146,23 @@ class GraphBuilder:
             return value
         if isinstance(value.operation, Affine) and value.operation.then(added).is_constant(1, 0):
             return value.sources[0]
+        if (order := self._image_order(value)) is not None:  # before the reordering, it can normalize the input
+            before = np.argsort(order)
+            scaled = self.affine(value.sources[0], added.factor[before], added.offset[before], name=name)
+            return self.take(scaled, order, name=value.name)
         return self._add("scale", added, (value,), name)
+
+    def _image_order(self, value: Value) -> list[int] | None:
+        """Return the order of the image's channels if a value is the image, normalized or not, with them reordered."""
+        if value.kind != "channels" or not isinstance(value.operation, Layer) or value.operation.conv is None:
+            return None
+        source, conv = value.sources[0], value.operation.conv
+        while isinstance(source.operation, Affine):
+            source = source.sources[0]
+        if source is not self.image or conv.window.padding != NO_PADS:  # padding would be normalized, too
+            return None
+        order: list[int] = conv.weights[:, :, 0, 0].argmax(axis=1).tolist()
+        return order if sorted(order) == list(range(self.image.shape[0])) else None
 
     def pad(self, value: Value, pads: Pads, border: Border = "constant", *, name: str = "") -> Value:
         """Add padding ((top, bottom), (left, right)); with the border "constant" it is zero."""

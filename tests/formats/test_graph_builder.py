@@ -191,6 +191,28 @@ def test_a_layer_names_what_it_reads_only_if_that_is_not_the_layer_before_it() -
     assert [layer.sources for layer in network.layers] == [(), ("input",), ("first", "second", "first"), ()]
 
 
+def test_a_normalization_of_reordered_channels_becomes_that_of_the_input() -> None:
+    graph = builder()
+    reordered = graph.take(graph.image, [2, 0, 1], name="order")
+    centered = graph.affine(reordered, 1.0, np.array([-104, -117, -123]), name="mean")
+    scaled = graph.affine(centered, np.array([1, 0.5, 0.25]), name="std")
+    network = graph.network([graph.conv(scaled, normal(4, 3, 3, 3), name="conv1")], name="net")
+    assert names(network) == ["order", "conv1"]
+    assert (network.input.scale, network.input.mean, network.input.std) == (255, (117, 123, 104), (2, 4, 1))
+    image = normal(3, 12, 12)
+    expected = (image[[2, 0, 1]] * 255 - np.reshape([104, 117, 123], (3, 1, 1))) / np.reshape([1, 2, 4], (3, 1, 1))
+    np.testing.assert_allclose(network.feature_maps(image)[0], expected, rtol=1e-5, atol=1e-4)
+
+
+def test_a_normalization_of_padded_and_reordered_channels_applies_to_the_padding() -> None:
+    graph = builder()
+    reordered = graph.take(graph.pad(graph.image, ((1, 1), (1, 1))), [2, 1, 0])
+    network = graph.network([graph.affine(reordered, 1.0, 5.0)], name="net")
+    image = normal(3, 12, 12)
+    expected = np.pad(image[::-1], ((0, 0), (1, 1), (1, 1))) + 5
+    np.testing.assert_allclose(network.feature_maps(image)[-1], expected, rtol=1e-6)
+
+
 def test_sides_that_depend_on_the_image_stay_unknown() -> None:
     graph = GraphBuilder((3, 48, None))
     maps = graph.conv(graph.image, normal(4, 3, 3, 3), stride=2, padding=1)
