@@ -157,6 +157,18 @@ def test_rescaling_of_pixels_becomes_the_normalization_of_the_input(load: Any) -
     np.testing.assert_allclose(output(network, image), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_normalization_without_an_axis_has_one_mean(load: Any) -> None:
+    image = values(3, 7, 9)
+    network = load(
+        functional(
+            IMAGE,
+            entry("ReLU", "relu", "image"),
+            entry("Normalization", "last", "relu", axis=[], mean=0.5, variance=0.25),
+        )
+    )
+    np.testing.assert_allclose(output(network, image), 2 * np.maximum(image, 0) - 1, rtol=1e-5, atol=1e-6)
+
+
 def test_a_normalization_with_a_large_mean_reads_pixels_to_255(load: Any) -> None:
     layers = (
         entry("Normalization", "norm", "image", mean=[100.0, 120.0, 90.0], variance=[4.0, 9.0, 16.0]),

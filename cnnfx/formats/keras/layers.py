@@ -156,8 +156,9 @@ def _batch_norm(call: LayerCall) -> Maps:
 
 
 def _normalization(call: LayerCall) -> Maps:
-    maps = call.maps
-    call.check_axis(call.setting("axis", default=-1))
+    maps, axis = call.maps, call.setting("axis", default=-1)
+    if axis != []:  # without an axis, all values have the same mean
+        call.check_axis(axis)
     if call.flag("invert", default=False):
         raise ArgumentError("with invert it is not supported")
     mean, variance = call.setting("mean"), call.setting("variance")
