@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,19 @@ class SafetensorsFile(TensorFile):
             raise TensorError(f'the tensor "{shortened(name)}" has a shape that is not possible') from error
 
     def _bytes(self, name: str) -> bytes:
-        """Return the values of a tensor as bytes. The library has checked the byte ranges."""
+        """Return the values of a tensor as bytes."""
+        first, header = self._header
+        start, end = header[name]["data_offsets"]
         with open(self._path, "rb") as file:
-            header_bytes = int.from_bytes(file.read(LENGTH_BYTES), "little")
-            start, end = json.loads(file.read(header_bytes))[name]["data_offsets"]
-            file.seek(LENGTH_BYTES + header_bytes + start)
+            file.seek(first + start)
             return file.read(end - start)
+
+    @cached_property
+    def _header(self) -> tuple[int, Any]:
+        """Where the values start in the file, and what the header says of each tensor, which the library has checked."""
+        with open(self._path, "rb") as file:
+            size = int.from_bytes(file.read(LENGTH_BYTES), "little")
+            return LENGTH_BYTES + size, json.loads(file.read(size))
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import sys
 from pathlib import Path
@@ -64,6 +65,18 @@ def test_floats_that_numpy_does_not_have_become_float32(
     with SafetensorsFile(write_header(tmp_path / "a.safetensors", header, bytes(5) + data)) as file:
         assert file.info("x") == TensorInfo((3, 1), dtype, 12)
         np.testing.assert_array_equal(file.read("x"), np.array(values, np.float32)[:, np.newaxis], strict=True)
+
+
+def test_the_header_is_parsed_once_for_all_bfloat16_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = {f"w{number}": entry("BF16", [2], 4 * number, 4 * number + 4) for number in range(20)}
+    path = write_header(tmp_path / "a.safetensors", header, bytes(80))
+    parsed = []
+    loads = json.loads
+    monkeypatch.setattr("cnnfx.formats.safetensors.json.loads", lambda text: parsed.append(1) or loads(text))
+    with SafetensorsFile(path) as file:
+        for name in file.names:
+            np.testing.assert_array_equal(file.read(name), np.zeros(2, np.float32), strict=True)
+    assert len(parsed) == 1
 
 
 def test_complex_numbers_are_not_read_as_filters(tmp_path: Path) -> None:
