@@ -90,7 +90,7 @@ class SafetensorsFile(TensorFile):
 
     @cached_property
     def _header(self) -> tuple[int, Any]:
-        """Where the values start in the file, and what the header says of each tensor, which the library has checked."""
+        """Where the values start in the file, and what the header, which the library has checked, says of tensors."""
         with open(self._path, "rb") as file:
             size = int.from_bytes(file.read(LENGTH_BYTES), "little")
             return LENGTH_BYTES + size, json.loads(file.read(size))
