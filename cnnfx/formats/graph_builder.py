@@ -35,6 +35,8 @@ from cnnfx.nn.network import Network
 from cnnfx.nn.normalization import LocalResponse
 from cnnfx.nn.pooling import NO_PADS, Pool
 from cnnfx.system.limits import (
+    MAX_ALL_CHANNELS,
+    MAX_ALL_FILTERS,
     MAX_CHANNELS,
     MAX_LAYER_WEIGHTS,
     MAX_LAYERS,
@@ -63,6 +65,7 @@ class GraphBuilder:
 
     def __init__(self, shape: MapShape) -> None:
         self.image = Value(INPUT, None, (), shape)
+        self._filters = self._factors = 0
 
     def conv(
         self,
@@ -88,6 +91,9 @@ class GraphBuilder:
             raise ArgumentError(f"biases of shape {bias.shape} for {len(weights)} filters")
         if isinstance(value.operation, Padding) and padding in ("valid", 0, NO_PADS):
             (padding, border), value = value.operation, value.sources[0]
+        self._filters += len(weights)  # each has a name, so many operations on the same weights take memory
+        if self._filters > MAX_ALL_FILTERS:
+            raise ArgumentError(limit_text("filters in all operations", self._filters, MAX_ALL_FILTERS))
         weights, bias = np.asarray(weights, np.float32), np.asarray(bias, np.float32)
         conv = Conv(weights, bias, stride=stride, dilation=dilation, padding=padding, border=border, groups=groups)  # type: ignore[arg-type]
         return self._add("conv", conv_layer(conv), (value,), name)
@@ -144,6 +150,7 @@ class GraphBuilder:
             raise ArgumentError("a factor or an offset is not finite")
         if added.is_constant(1, 0):
             return value
+        self._count_factors(channels)
         if isinstance(value.operation, Affine) and value.operation.then(added).is_constant(1, 0):
             return value.sources[0]
         if (order := self._image_order(value)) is not None:  # before the reordering, it can normalize the input
@@ -151,6 +158,12 @@ class GraphBuilder:
             scaled = self.affine(value.sources[0], added.factor[before], added.offset[before], name=name)
             return self.take(scaled, order, name=value.name)
         return self._add("scale", added, (value,), name)
+
+    def _count_factors(self, count: int) -> None:
+        """Count the factors or slopes of an operation, which are kept for each channel."""
+        self._factors += count
+        if self._factors > MAX_ALL_CHANNELS:
+            raise ArgumentError(limit_text("factors and slopes in all operations", self._factors, MAX_ALL_CHANNELS))
 
     def _image_order(self, value: Value) -> list[int] | None:
         """Return the order of the image's channels if a value is the image, normalized or not, with them reordered."""
@@ -177,6 +190,7 @@ class GraphBuilder:
         activation = Activation.of(kind, slope)
         if isinstance(activation.slope, tuple) and len(activation.slope) != value.shape[0]:
             raise ArgumentError(f"{len(activation.slope)} slopes for {value.shape[0]} channels")
+        self._count_factors(value.shape[0] if isinstance(activation.slope, tuple) else 0)
         if kind == "relu6" and isinstance(value.operation, Affine) and value.operation.is_constant(1, 3):
             return self.affine(self.activation(value.sources[0], "hard_sigmoid", name=name), 6)
         return self._add(kind, Layer(activation=activation), (value,), name)

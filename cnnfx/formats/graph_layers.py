@@ -34,6 +34,13 @@ RESERVED_NAMES = (INPUT, "all")
 LARGE_MEAN, LARGE_STD = 3, 64
 """A network that subtracts a larger mean from its images, or divides by such a number, reads values 0..255."""
 PIXEL_MAXIMUM = 255.0
+LIMITS = {
+    "layers": MAX_LAYERS,
+    "filters in all layers": MAX_ALL_FILTERS,
+    "channels in all layers": MAX_ALL_CHANNELS,
+    "bytes of weights in all layers": MAX_TENSOR_BYTES,
+}
+"""The limits of the sums over all layers."""
 
 
 @dataclass
@@ -61,7 +68,7 @@ def layers_of(image: Value, outputs: Sequence[Value]) -> tuple[tuple[Layer, ...]
     normalization: Affine | None = None
     groups: dict[Value, _Group | None] = {image: None}
     layers: list[_Group] = []
-    weight_bytes = 0
+    totals: Counter[str] = Counter()
     for value in values:
         below = value.sources[0]
         alone = len(value.sources) == 1 and uses[below] == 1
@@ -77,11 +84,11 @@ def layers_of(image: Value, outputs: Sequence[Value]) -> tuple[tuple[Layer, ...]
         if merged is None or group is None:
             group = _Group(layer, value, [groups[source] for source in value.sources])
             layers.append(group)
-            weight_bytes += 0 if layer.conv is None else layer.conv.weights.nbytes
-            if weight_bytes > MAX_TENSOR_BYTES:  # many layers can share the weights of a small file
-                raise ArgumentError(limit_text("bytes of weights in all layers", weight_bytes, MAX_TENSOR_BYTES))
+            totals += _sizes(group)
+            _check_totals(totals)  # at once: layers without end can share the weights of a small file
         group.layer, groups[value] = layer, group
-    _check_totals(layers)
+    if not layers:
+        raise ArgumentError("it has no operations, so there are no layers")
     return _named_layers(layers), normalization
 
 
@@ -139,19 +146,19 @@ def _one_or_all(values: tuple[float, ...]) -> tuple[float, ...]:
     return values[:1] if len(set(values)) == 1 else values
 
 
-def _check_totals(groups: Sequence[_Group]) -> None:
-    """Check that there are layers, and not too many."""
-    if not groups:
-        raise ArgumentError("it has no operations, so there are no layers")
-    filters = sum(len(group.layer.filter_names) for group in groups)
-    channels = sum(group.value.shape[0] for group in groups)
-    for what, count, limit in (
-        ("layers", len(groups), MAX_LAYERS),
-        ("filters in all layers", filters, MAX_ALL_FILTERS),
-        ("channels in all layers", channels, MAX_ALL_CHANNELS),
-    ):
-        if count > limit:
-            raise ArgumentError(limit_text(what, count, limit))
+def _sizes(group: _Group) -> Counter[str]:
+    """Return what a layer adds to each of the sums in `LIMITS`."""
+    conv = group.layer.conv
+    weights = 0 if conv is None else conv.weights.nbytes
+    counts = (1, len(group.layer.filter_names), group.value.shape[0], weights)
+    return Counter(dict(zip(LIMITS, counts, strict=True)))
+
+
+def _check_totals(totals: Counter[str]) -> None:
+    """Check that there are not too many layers, and that they are not too large together."""
+    for what, limit in LIMITS.items():
+        if totals[what] > limit:
+            raise ArgumentError(limit_text(what, totals[what], limit))
 
 
 def _named_layers(groups: Sequence[_Group]) -> tuple[Layer, ...]:

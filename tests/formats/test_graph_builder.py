@@ -7,6 +7,7 @@ import pytest
 
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.graph_builder import GraphBuilder
+from cnnfx.formats.graph_layers import LIMITS
 from cnnfx.formats.graph_values import Value
 from cnnfx.nn.layers import Layer
 from cnnfx.nn.network import Network
@@ -221,13 +222,25 @@ def test_sides_that_depend_on_the_image_stay_unknown() -> None:
 
 
 def test_layers_that_share_weights_which_are_too_large_together_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnfx.formats.graph_layers.MAX_TENSOR_BYTES", 1000)
+    monkeypatch.setitem(LIMITS, "bytes of weights in all layers", 1000)
     graph, weights = builder(), normal(3, 3, 3, 3)  # 324 bytes
     maps = graph.image
     for _ in range(4):
         maps = graph.affine(graph.conv(maps, weights), 2.0)
     with pytest.raises(ArgumentError, match="1,296 bytes of weights in all layers; the limit is 1,000"):
         graph.network([maps], name="net")
+
+
+def test_operations_that_keep_numbers_of_very_many_channels_are_an_error() -> None:
+    graph = GraphBuilder((50_000, 1, 1))
+    weights, maps = normal(50_000, 1, 1, 1), graph.image
+    graph.conv(graph.conv(maps, weights, groups=50_000), weights, groups=50_000)
+    with pytest.raises(ArgumentError, match="150,000 filters in all operations; the limit is 100,000"):
+        graph.conv(maps, weights, groups=50_000)
+    for _ in range(10):
+        maps = graph.activation(graph.affine(maps, 2.0), "prelu", [0.5] * 50_000)
+    with pytest.raises(ArgumentError, match="1,050,000 factors and slopes in all operations; the limit is 1,000,000"):
+        graph.affine(maps, 2.0)
 
 
 def _wide(graph: GraphBuilder) -> Value:
