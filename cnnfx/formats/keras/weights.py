@@ -211,9 +211,10 @@ def _open(path: str | os.PathLike[str], opened: ExitStack) -> tuple[IO[bytes], s
         return file, "", ""
     try:
         weights = member_stream(file, WEIGHTS_MEMBER, MAX_TENSOR_BYTES)
+        config, metadata = _text(file, CONFIG_MEMBER), _text(file, METADATA_MEMBER)
         if weights is None:
             raise TensorError(f"it has no {WEIGHTS_MEMBER}; a .keras file has its weights in one file of this name")
-        return weights, _text(file, CONFIG_MEMBER), _version(_text(file, METADATA_MEMBER))
+        return weights, config, _version(metadata)
     except (NpzError, UnicodeDecodeError) as error:
         raise TensorError(str(error)) from error
 
