@@ -739,9 +739,12 @@ NUMBERS = {"class_name": "__numpy__", "config": {"value": [1.0, -2.0, 4.0], "dty
         (function("Subtract", "tanh", "relu"), lambda x: x - np.maximum(x, 0)),
         (function("Relu", "tanh", module="keras.src.ops.nn"), lambda x: np.maximum(x, 0)),
         (function("Silu", "tanh", module="keras.src.ops.nn"), lambda x: x * sigmoid(x)),
-        (
-            {**function("LeakyRelu", "tanh"), "config": {"name": "last", "negative_slope": 0.3}},
-            lambda x: np.where(x > 0, x, 0.3 * x),
+        *(
+            (
+                {**function("LeakyRelu", "tanh", module=module), "config": {"name": "last", "negative_slope": 0.3}},
+                lambda x: np.where(x > 0, x, 0.3 * x),
+            )
+            for module in ("keras.src.ops.nn", None)
         ),
         (tensorflow("__operators__.add", "tanh", 0, 0, {"y": 3.0, "name": None}), lambda x: x + 3),
         (tensorflow("math.truediv", ["tanh", 0, 0, {"y": 4.0}]), lambda x: x / 4),

@@ -251,10 +251,10 @@ def _is_operation(entry: Config, config: Any) -> bool:
     module = entry.get("module")
     if isinstance(module, str):
         return ".ops." in module
-    # In .h5 files, modules are left out. Layers have other settings than their name.
+    # In .h5 files, modules are left out. Layers have other settings, too.
     nodes = entry.get("inbound_nodes")
     is_called = isinstance(nodes, list) and any(isinstance(node, Mapping) for node in nodes)
-    return is_called and isinstance(config, Mapping) and config.keys() <= {"name"}
+    return is_called and isinstance(config, Mapping) and config.keys() <= {"name", "negative_slope"}
 
 
 def snake_case(name: str) -> str:
