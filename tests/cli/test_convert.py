@@ -168,7 +168,7 @@ def test_a_folder_that_does_not_exist_is_named_before_the_network_is_read():
 
 def test_an_order_that_has_no_effect_is_reported():
     assert done("convert", "sobel", "a.onnx", "--order", "keras").stderr.splitlines()[0] == (
-        "cnnfx: --order has no effect on presets, filter files and models of cnnfx; they are for files of weights."
+        "cnnfx: --order has no effect on presets, filter files and models of cnnfx, only on files of other programs."
     )
 
 
