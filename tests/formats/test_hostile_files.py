@@ -70,13 +70,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(*args: str) -> tuple[int, str]:
     """Run a command; return its exit code and its message, after a check of its effects and its memory."""
     global events
-    before = sorted(os.listdir())
+    before, writes_bytecode = sorted(os.listdir()), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # Python renames the files of modules that are imported for the first time
     tracemalloc.start()
     events = []
     try:
         result = CliRunner().invoke(app, list(args))
     finally:
         recorded, events = events, None
+        sys.dont_write_bytecode = writes_bytecode
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert recorded == []
