@@ -6,6 +6,7 @@ before its array is made. Tensors in files of their own ("external data") are re
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import stat
@@ -328,7 +329,9 @@ def external_path(path: Path, location: str) -> Path:
             raise TensorError(f"{shown} is a link to a file in another folder. Put the file itself there")
         if not stat.S_ISREG(os.stat(beside).st_mode):  # a pipe would never end
             raise TensorError(f"{shown} is no regular file")
-    except (FileNotFoundError, RuntimeError):
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
         raise TensorError(f"its tensors are in {shown}, which is not in the same folder. Put the file there") from None
     return beside
 
