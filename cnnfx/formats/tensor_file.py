@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -152,6 +153,19 @@ def as_tensor_errors() -> Iterator[None]:
         yield
     except NpzError as error:
         raise TensorError(str(error)) from error
+
+
+def is_file_name(text: str) -> bool:
+    """Return whether a text in a file is the name of a file in the same folder, without a part that names a folder."""
+    return bool(text) and text not in (".", "..") and not any(sign in text for sign in "/\\:\0")
+
+
+def is_link_elsewhere(path: Path, beside: Path) -> bool:
+    """Return whether the file `beside`, which the file `path` in the same folder names, is a link to another folder.
+
+    Package managers link files one by one, so the links of both files may lead to the same other folder.
+    """
+    return os.path.islink(beside) and beside.resolve().parent not in (path.parent.resolve(), path.resolve().parent)
 
 
 def check_regular_file(path: str | os.PathLike[str]) -> None:

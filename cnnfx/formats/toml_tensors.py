@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cnnfx.errors import FileError
 from cnnfx.formats.file_format import tensor_format
 from cnnfx.formats.filter_order import FiltersFirst
-from cnnfx.formats.tensor_file import TensorError, TensorFile, open_tensor_file
+from cnnfx.formats.tensor_file import TensorError, TensorFile, is_file_name, is_link_elsewhere, open_tensor_file
 from cnnfx.formats.toml_schema import Location, describe, finite, suggestion
 from cnnfx.system.limits import MAX_TENSOR_BYTES
 
@@ -166,12 +166,10 @@ def file_beside(name: str, location: Location) -> Path:
         If the name has a folder in it, there is no such file, or it is a link to a file elsewhere.
     """
     filter_file = Path(location.file)
-    if not name or name in (".", "..") or any(sign in name for sign in "/\\:\0"):
+    if not is_file_name(name):
         raise location.error(f"{name!r} is not the name of a file in the same folder.")
     path = filter_file.parent / name
-    # Package managers link files one by one, so the links of both files may lead to the same other folder.
-    folders = (filter_file.parent.resolve(), filter_file.resolve().parent)
-    if os.path.islink(path) and path.resolve().parent not in folders:
+    if is_link_elsewhere(filter_file, path):
         raise location.error(f"{name} is a link to a file in another folder. Put the file itself there.")
     if not os.path.exists(path):
         raise location.error(f"there is no file {name} beside the filter file.")

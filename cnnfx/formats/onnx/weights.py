@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.formats.extras import import_library
-from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo, check_regular_file
+from cnnfx.formats.tensor_file import (
+    TensorError,
+    TensorFile,
+    TensorInfo,
+    check_regular_file,
+    is_file_name,
+    is_link_elsewhere,
+)
 from cnnfx.system.limits import (
     MAX_MESSAGE_FIELDS,
     MAX_NAME_CHARACTERS,
@@ -319,13 +326,11 @@ def external_path(path: Path, location: str) -> Path:
     """
     location = location.removeprefix("./")
     shown = shortened(printable(location))
-    if not location or location in (".", "..") or any(sign in location for sign in "/\\:\0"):
+    if not is_file_name(location):
         raise TensorError(f"its tensors are in {shown!r}, which is not the name of a file in the same folder")
     beside = path.parent / location
-    # Package managers link files one by one, so the links of both files may lead to the same other folder.
-    folders = (path.parent.resolve(), path.resolve().parent)
     try:
-        if os.path.islink(beside) and beside.resolve().parent not in folders:
+        if is_link_elsewhere(path, beside):
             raise TensorError(f"{shown} is a link to a file in another folder. Put the file itself there")
         if not stat.S_ISREG(os.stat(beside).st_mode):  # a pipe would never end
             raise TensorError(f"{shown} is no regular file")
