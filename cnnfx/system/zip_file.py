@@ -107,10 +107,32 @@ def _stream(file: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo, 
 
 def _stored(file: IO[bytes], member: zipfile.ZipInfo) -> IO[bytes]:
     """Return a member that is not compressed as a part of the file."""
-    file_size = file.seek(0, os.SEEK_END)
-    file.seek(member.header_offset)
-    signature, *lengths = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-    start = member.header_offset + LOCAL_HEADER.size + sum(lengths)
-    if signature != b"PK\3\4" or member.compress_size != member.file_size or start + member.file_size > file_size:
-        raise ValueError("it is truncated, or its sizes differ")
+    start = content_start(file, member, file.seek(0, os.SEEK_END))
     return FilePart(file, start, member.file_size)  # type: ignore[return-value] # it has what is needed
+
+
+def content_start(file: IO[bytes], member: zipfile.ZipInfo, end: int) -> int:
+    """Return where the content of a member that is not compressed starts in the file.
+
+    Parameters
+    ----------
+    file : seekable binary file
+        The open zip file.
+    member : ZipInfo
+    end : int
+        The end of all contents, in bytes from the start of the file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such member there, its sizes differ, or it does not end before `end`.
+    """
+    if member.header_offset >= 0 and member.compress_size == member.file_size:
+        file.seek(member.header_offset)
+        header = file.read(LOCAL_HEADER.size)
+        if len(header) == LOCAL_HEADER.size:
+            signature, *lengths = LOCAL_HEADER.unpack(header)
+            start: int = member.header_offset + LOCAL_HEADER.size + sum(lengths)
+            if signature == b"PK\3\4" and start + member.file_size <= end:
+                return start
+    raise ValueError("it is truncated, or its sizes differ")

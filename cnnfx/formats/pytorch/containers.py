@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import pickle
 import stat
-import struct
 import zipfile
 from collections.abc import Callable
 from typing import IO, NamedTuple
@@ -21,14 +20,13 @@ from cnnfx.formats.tensor_file import TensorError
 from cnnfx.system.limits import MAX_PICKLE_BYTES, limit_text
 from cnnfx.system.npz import NpzError, check_members, open_zip
 from cnnfx.system.text import shown
+from cnnfx.system.zip_file import content_start
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 """What the first pickle of the stream has."""
 VERSION = 1001
 """The only version of the stream."""
 HOW_TO_SAVE = "save the tensors with torch.save(model.state_dict(), …)"
-_LOCAL_HEADER = struct.Struct("<4s22x2H")
-"""The header of a member of a zip file: its signature, and the lengths of its name and the fields after it."""
 
 
 class Contents(NamedTuple):
@@ -125,14 +123,10 @@ class _Archive:
             raise TensorError(f"the archive has no member {shown(name)}")
         if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
             raise TensorError(f"the member {shown(name)} of the archive is compressed, as torch.save never does")
-        self._file.seek(max(member.header_offset, 0))  # damaged directories have negative ones
-        header = self._file.read(_LOCAL_HEADER.size)
-        if len(header) == _LOCAL_HEADER.size and member.header_offset >= 0:
-            signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-            start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-            if signature == b"PK\3\4" and start + member.file_size <= self._end:
-                return start, member.file_size
-        raise TensorError(f"the member {shown(name)} of the archive is damaged")
+        try:
+            return content_start(self._file, member, self._end), member.file_size
+        except ValueError as error:
+            raise TensorError(f"the member {shown(name)} of the archive is damaged") from error
 
     def read(self, name: str, most: int) -> bytes:
         """Return the first bytes of a member, at most `most`."""
