@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnfx.formats.file_format import file_format
+from cnnfx.formats.filter_order import FILTER_AXES
 from cnnfx.formats.presets import shipped_folder
 from cnnfx.formats.reading import Reading
 from cnnfx.formats.tensor_file import TensorError, TensorFile
@@ -36,8 +37,6 @@ TENSOR_KEYS = ("weights", "bias", "slope", "batch_norm")
 """The keys of a layer whose values can be names of tensors; that of `batch_norm` is the beginning of several names."""
 COUNTERS = "num_batches_tracked"
 """The last part of the names of tensors that only training needs."""
-FILTER_AXES = 4
-"""The axes of filters (K, C, kh, kw)."""
 KERAS_ENDINGS = (("_W", "_b"), ("/kernel", "/bias"))
 """The ends of the names of weights and biases in files of Keras 1, and of Keras 2."""
 MEAN_OF_ALL = "mean:all"

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from cnnfx.formats.tensor_file import TensorFile, TensorInfo
 
 DEFAULT_ORDER = "pytorch"
+FILTER_AXES = 4
+"""The number of axes of filters (K, C, kh, kw)."""
 
 
 class Order(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnfx.errors import FileError
 from cnnfx.formats.architectures import has_layer, network_name, read_architecture
-from cnnfx.formats.filter_order import ORDERS, FiltersFirst, order_of, recognize_order
+from cnnfx.formats.filter_order import FILTER_AXES, ORDERS, FiltersFirst, order_of, recognize_order
 from cnnfx.formats.model import DESCRIPTION_KEY, named_after_file, read_network
 from cnnfx.formats.reading import FilterTensor, LayerNeededError, Reading
 from cnnfx.formats.tensor_file import TensorError, TensorFile, TensorInfo, open_tensor_file
@@ -27,8 +27,6 @@ from cnnfx.system.sizes import counted
 from cnnfx.system.suggest import did_you_mean, first_names, matching_names, names_of_module
 from cnnfx.system.text import printable, shorten_words, shortened
 
-FILTER_AXES = 4
-"""The axes of a tensor of filters."""
 KERNEL_AXES = (2, 3)
 """The axes of one kernel (rows, columns), and of several, in files of arrays."""
 BIAS_NAMES = {
