@@ -91,7 +91,7 @@ class GraphBuilder:
             raise ArgumentError(f"biases of shape {bias.shape} for {len(weights)} filters")
         if isinstance(value.operation, Padding) and padding in ("valid", 0, NO_PADS):
             (padding, border), value = value.operation, value.sources[0]
-        self._filters += len(weights)  # each has a name, so many operations on the same weights take memory
+        self._filters += len(weights)  # each has a name, which takes memory even where operations share weights
         if self._filters > MAX_ALL_FILTERS:
             raise ArgumentError(limit_text("filters in all operations", self._filters, MAX_ALL_FILTERS))
         weights, bias = np.asarray(weights, np.float32), np.asarray(bias, np.float32)

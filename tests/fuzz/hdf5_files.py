@@ -396,7 +396,7 @@ def lookup3(data: bytes) -> int:
 
 
 def checksum_place(data: bytes, start: int) -> int | None:
-    """Return where the checksum of a block stands: of a superblock or an object header of the second version."""
+    """Return the offset of the checksum of a block: of a superblock or an object header of the second version."""
     if data[start : start + 4] == b"\x89HDF":
         return start + 44 if data[start + 8 : start + 9] in (b"\2", b"\3") else None
     if data[start : start + 4] != b"OHDR" or start + 32 > len(data):

@@ -21,9 +21,9 @@ MAX_READ_BYTES = 1 << 26
 MAX_READ = 40
 """The most tensors that are read of a file."""
 ORDERS_EVERY = 8
-"""One of so many inputs is read with a given order of axes."""
+"""One input in this number is read with a given order of axes."""
 IMAGE_EVERY = 4
-"""One of so many networks is applied to an image."""
+"""One network in this number is applied to an image."""
 MAX_VALUES = 300_000
 """The most values of the maps of such a network, and its most weights."""
 

@@ -48,7 +48,7 @@ def safetensors_file(arrays: dict[str, np.ndarray[Any, Any]], metadata: dict[str
 
 
 def safetensors_seeds() -> list[bytes]:
-    """Return files of filters in several types and orders, with what stands beside them, and of none."""
+    """Return files of filters in several types and orders, with metadata beside them, and of none."""
     weights = np.linspace(-1, 1, 54, dtype="f4").reshape(2, 3, 3, 3)
     bias = np.array([0.5, -0.5], "f4")
     batch_norm = {f"bn.{name}": np.ones(2, "f4") for name in ("weight", "bias", "running_mean", "running_var")}

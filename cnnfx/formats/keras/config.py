@@ -22,7 +22,7 @@ INPUT_LAYER = "InputLayer"
 SEQUENTIAL, FUNCTIONAL = ("Sequential",), ("Functional", "Model")
 """The classes of models."""
 CONSTANT = "_CONSTANT_VALUE"
-"""What stands for the name of a layer where a function of TensorFlow is called with a number."""
+"""The placeholder for the name of a layer where a function of TensorFlow is called with a number."""
 ARRAYS = ("__numpy__", "__tensor__")
 """The classes of arrays in the arguments of a call, in Keras 3."""
 KERAS_TENSOR = "__keras_tensor__"

@@ -33,7 +33,7 @@ BLOCK_BYTES = 1 << 22
 SIZES_OF_NUMBERS = {0: (13, 14), 1: (13, 14), 2: (9, 10), 3: (9, 10)}
 """Where the sizes of addresses and of lengths stand, by the version of the superblock."""
 BASE_ADDRESS = {0: 24, 1: 28, 2: 12, 3: 12}
-"""Where the address that all others are counted from stands, by the version of the superblock."""
+"""The offset of the base address, which all addresses are relative to, by the version of the superblock."""
 SUPERBLOCK_BYTES = 36
 
 

@@ -81,7 +81,7 @@ class PickleReader:
         What a call makes of its arguments, by the path of the class or function. The functions must not trust the
         number and types of the arguments; `LookupError`, `TypeError` and `ValueError` stand for malformed content.
     persistent_load : function
-        What stands for an object outside the pickle, from its identifier, in the same way.
+        Returns the value of an object outside the pickle, from its identifier, in the same way.
 
     Attributes
     ----------

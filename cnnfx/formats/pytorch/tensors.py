@@ -85,7 +85,7 @@ class StridedTensor(NamedTuple):
 
 
 def load_storage(identifier: object) -> object:
-    """Return what stands for a persistent identifier: a `Storage`, or the class of a pickled module.
+    """Return the value of a persistent identifier: a `Storage`, or the class of a pickled module.
 
     It is `("storage", class, key, device, count)`, with `None` or `(key of the part, first, count)` as a sixth item in
     the stream format, or `("module", class, path of its source, source)`.
