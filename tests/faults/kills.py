@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cnnfx
 from cnnfx.system import files
 from cnnfx.system.files import check_writable
 from tests.cli.commands import COMMAND, default_signals, environment
@@ -156,7 +157,8 @@ def _how_it_ended(code: int, number: signal.Signals, printed: str) -> str:
         return "done"
     if code == EXIT_CODES[number]:
         return "killed"
-    in_our_code = f"{os.sep}cnnfx{os.sep}" in printed or f"{os.sep}faults{os.sep}" in printed
+    folders = (Path(cnnfx.__file__).parent, Path(__file__).parent)
+    in_our_code = any(f"{folder}{os.sep}" in printed for folder in folders)
     is_starting = code == -number or (code == 1 and number == signal.SIGINT and "KeyboardInterrupt" in printed)
     return "starting" if is_starting and not in_our_code else "wrong"
 

@@ -27,8 +27,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+import cnnfx
 from tests.fuzz.mutations import MAX_BYTES, Mutator
 
+PACKAGE = Path(cnnfx.__file__).parent
+"""The folder of the package; that of the checkout may have any name."""
 CORPUS = Path(__file__).parent / "corpus"
 """The inputs that once failed, in a folder for each target."""
 CORPUS_SHARE = 0.15
@@ -302,7 +305,7 @@ def _signature(error: BaseException) -> str:
     """Return the kind of an error: its type, where it was raised, and where cnnfx was left."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(frame.filename).name}:{frame.name}" for frame in frames]
-    own = [place for place, frame in zip(places, frames, strict=True) if f"{os.sep}cnnfx{os.sep}" in frame.filename]
+    own = [place for place, frame in zip(places, frames, strict=True) if Path(frame.filename).is_relative_to(PACKAGE)]
     if isinstance(error, AssertionError) and not own:
         return f"AssertionError: {DIGITS.sub('N', MESSAGE_END.split(str(error))[0])[:60]}"
     return f"{type(error).__name__} in {places[-1]}, from {own[-1] if own else places[0]}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cnnfx
 from tests.cli.commands import COMMAND, SEVEN, default_signals, environment, wait_until
 from tests.faults.kills import session_processes
 
@@ -99,7 +100,7 @@ def test_a_signal_while_the_program_starts_prints_no_traceback_of_its_own() -> N
             time.sleep(moment)
             process.send_signal(signal.SIGINT)
             printed = process.communicate(timeout=30)[1].decode()
-        if printed not in ("", "cnnfx: interrupted.\n") and f"{os.sep}cnnfx{os.sep}" in printed:
+        if printed not in ("", "cnnfx: interrupted.\n") and f"{Path(cnnfx.__file__).parent}{os.sep}" in printed:
             tracebacks.append(printed)
     assert len(tracebacks) < 2, tracebacks  # the first statement of the program cannot be earlier than itself
 
