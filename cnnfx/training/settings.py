@@ -11,6 +11,9 @@ from cnnfx.system.arguments import whole_number
 MAX_STRENGTH = 1e30
 """The largest learning rate, decay and smoothness; products with larger ones exceed float32."""
 
+MAX_WARP = 4.0
+"""The largest strength of random warps; it keeps their scale far above 0."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -34,7 +37,10 @@ class TrainingSettings:
         Decay of the roughness of the first layer's kernels, 0 or more: each step subtracts smoothness · learning rate ·
         grid Laplacian of the kernel, see `cnnfx.training.optim.decay_roughness`. 0 turns it off.
     shift : int
-        The largest random shift of training images in each direction, in pixels, 0 or more.
+        The largest random shift of training images in each direction, in pixels, 0 or more; unused with `warp`.
+    warp : float
+        The strength of random warps of training images (rotation, scale, shear, elastic), from 0 to `MAX_WARP`: 0 for
+        none, 1 for the parameters `cnnfx.training.augmentation.STRONG`, and in proportion.
     seed : int
         Seed of all random numbers, 0 or more.
 
@@ -52,6 +58,7 @@ class TrainingSettings:
     betas: tuple[float, float] = (0.8, 0.95)
     smoothness: float = 1.0
     shift: int = 1
+    warp: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -65,6 +72,8 @@ class TrainingSettings:
         for name in ("rate", "decay", "smoothness"):
             if getattr(self, name) > MAX_STRENGTH:
                 raise ArgumentError(f"{name} must be at most {MAX_STRENGTH:g}, not {getattr(self, name):g}.")
+        if not 0 <= self.warp <= MAX_WARP:
+            raise ArgumentError(f"warp must be from 0 to {MAX_WARP:g}, not {self.warp!r}.")
         if len(self.betas) != 2:
             raise ArgumentError(f"betas must be two numbers, not {len(self.betas)}.")
         for name, value in (("smoothing", self.smoothing), ("betas", self.betas[0]), ("betas", self.betas[1])):

@@ -21,6 +21,7 @@ from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.input import Input, channels_name
 from cnnfx.nn.network import Network
 from cnnfx.system.sizes import counted
+from cnnfx.training.augmentation import augmentation_of
 from cnnfx.training.batches import BatchLoader
 from cnnfx.training.labeled_images import (
     check_labeled_images,
@@ -207,7 +208,8 @@ class Trainer:
     def _run_epoch(self, epoch: int) -> Iterator[BatchReport]:
         """Train on every image once, in random order."""
         settings, count = self.settings, len(self.data.labels)
-        loader = BatchLoader(self.data, self.parameters.network, settings.shift)
+        augmentation = augmentation_of(settings.shift, settings.warp)
+        loader = BatchLoader(self.data, self.parameters.network, augmentation)
         order = self._random.permutation(count)
         batches = -(-count // settings.batch_size)
         loss, correct, seen = 0.0, 0, 0

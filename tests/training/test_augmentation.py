@@ -1,10 +1,10 @@
-"""Random shifts of training images."""
+"""Random shifts and warps of training images."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cnnfx.training.batches import RandomShift
+from cnnfx.training.augmentation import RandomShift
 
 RANDOM = np.random.default_rng(3)
 
