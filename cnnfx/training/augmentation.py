@@ -19,7 +19,7 @@ FLOAT = np.dtype(np.float32)
 STRONG = {"shift": 1.5, "rotation": 12.0, "scale": 0.12, "shear": 0.12, "elastic": 1.0}
 """The parameters of `RandomWarp` of strength 1."""
 
-CONTROL_POINTS = 5
+CONTROL_POINTS = 6
 """Control points of the elastic displacement in each direction, 4 or more; a smaller number makes it smoother."""
 
 
