@@ -13,6 +13,7 @@ OPTION_HINTS = {
         "--filters": "--filters is now --widths.",
         "--size": "--size is now --kernel-size.",
         "--color": "--color is now --channels rgb.",
+        "--no-augment": "--no-augment is now --augment none.",
     },
     "show-filters": dict.fromkeys(("-f", "--filters"), FILTERS_ARGUMENT),
     "summary": dict.fromkeys(("-f", "--filters", "-m", "--model"), FILTERS_ARGUMENT),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cnnfx.formats.arch import Arch
     from cnnfx.images import ColorMode
     from cnnfx.training import Trainer
+    from cnnfx.training.augmentation import AugmentationName
 
 
 def train(
@@ -109,7 +110,7 @@ class RunOptions:
     batch_size: int | None
     rate: float | None
     smoothness: float | None
-    augment: bool | None
+    augment: AugmentationName | None
     seed: int | None
     arch: str | None
     widths: Counts | None
@@ -126,10 +127,11 @@ class RunOptions:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the run that are given."""
-        shift = None if self.augment is None else int(self.augment)
+        from cnnfx.training.augmentation import augmentation_settings
+
         names = ("epochs", "batch_size", "rate", "smoothness", "seed")
-        given = {**{name: getattr(self, name) for name in names}, "shift": shift}
-        return {name: value for name, value in given.items() if value is not None}
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return given if self.augment is None else {**given, **augmentation_settings(self.augment)}
 
     def network(self) -> Arch:
         """Return the network to train."""

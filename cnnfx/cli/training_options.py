@@ -66,8 +66,13 @@ Smoothness = Annotated[
     ),
 ]
 Augment = Annotated[
-    bool | None,
-    option("--augment/--no-augment", "Shift the images by up to a pixel at random.  [default: augment]", RUN),
+    Literal["none", "shift", "strong"] | None,
+    option(
+        "--augment",
+        "Random changes of the training images: shifts by up to a pixel (shift), or also rotation, scale, shear and "
+        "elastic distortion (strong).  [default: shift]",
+        RUN,
+    ),
 ]
 Seed = Annotated[
     int | None, option("--seed N", "The same seed gives the same model.  [default: 0]", RUN, parsers.pixels)

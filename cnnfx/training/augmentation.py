@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.nn.layers import Array, Shape
 from cnnfx.system.memory import buffer
+from cnnfx.system.suggest import choose_name
 
 Integers = NDArray[np.int64]
 FLOAT = np.dtype(np.float32)
 
+AUGMENTATIONS = {
+    "none": {"shift": 0, "warp": 0.0},
+    "shift": {"shift": 1, "warp": 0.0},
+    "strong": {"shift": 0, "warp": 1.0},
+}
+"""The named augmentations, with their values in `TrainingSettings`."""
 
 STRONG = {"shift": 1.5, "rotation": 12.0, "scale": 0.12, "shear": 0.12, "elastic": 1.0}
 """The parameters of `RandomWarp` of strength 1."""
@@ -137,7 +145,19 @@ class RandomWarp:
 
 
 Augmentation = RandomShift | RandomWarp
+AugmentationName = Literal["none", "shift", "strong"]
 NO_AUGMENTATION = RandomShift(0)
+
+
+def augmentation_settings(name: AugmentationName) -> dict[str, Any]:
+    """Return the values of the settings `shift` and `warp` for a named augmentation.
+
+    Raises
+    ------
+    ArgumentError
+        If the name is unknown.
+    """
+    return AUGMENTATIONS[choose_name("augment", name, dict.fromkeys(AUGMENTATIONS, ()))]
 
 
 def augmentation_of(shift: int, warp: float) -> Augmentation:

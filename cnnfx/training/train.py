@@ -15,6 +15,7 @@ from cnnfx.images import ColorMode
 from cnnfx.nn.network import Network
 from cnnfx.system.files import check_writable
 from cnnfx.system.sizes import counted
+from cnnfx.training.augmentation import AugmentationName, augmentation_settings
 from cnnfx.training.reports import BatchReport, EpochReport
 from cnnfx.training.settings import TrainingSettings
 from cnnfx.training.trainer import Trainer
@@ -59,7 +60,7 @@ def train(
     batch_size: int | None = None,
     learning_rate: float = DEFAULTS.rate,
     smoothness: float = DEFAULTS.smoothness,
-    augment: bool = True,
+    augment: AugmentationName = "shift",
     seed: int = DEFAULTS.seed,
     image_size: int | None = None,
     channels: ColorMode = "gray",
@@ -84,8 +85,9 @@ def train(
         128 by default, or all images if there are fewer.
     learning_rate, smoothness : float
         See `TrainingSettings`, as for `epochs` and `seed`.
-    augment : bool
-        Whether training images are shifted by up to a pixel at random.
+    augment : "none", "shift" or "strong"
+        Random changes of the training images: none, shifts by up to a pixel, or warps (shift, rotation, scale, shear
+        and elastic displacement; see `cnnfx.training.augmentation.RandomWarp`).
     image_size : int, optional
         The side in pixels to which the images of class folders are resized.
     channels : "gray" or "rgb"
@@ -109,8 +111,8 @@ def train(
         batch_size=DEFAULTS.batch_size if batch_size is None else batch_size,
         rate=learning_rate,
         smoothness=smoothness,
-        shift=int(augment),
         seed=seed,
+        **augmentation_settings(augment),
     )
     network = _arch(arch, widths, kernel_size)
     if output is not None:

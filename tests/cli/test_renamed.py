@@ -14,6 +14,7 @@ from tests.cli.commands import SEVEN, done, refused
         (("--filters=8,16",), "--filters is now --widths."),
         (("--size", "3"), "--size is now --kernel-size."),
         (("--color",), "--color is now --channels rgb."),
+        (("--no-augment",), "--no-augment is now --augment none."),
     ],
 )
 def test_the_error_for_a_former_option_names_the_new_one(old, new):

@@ -94,7 +94,7 @@ def test_json_and_log_contain_the_same_object_for_each_epoch():
 
 
 def test_the_model_contains_the_name_of_its_data():
-    done(*TINY, "--epochs", "2", "--seed", "5", "--no-augment", "--lr", "0.02", "--batch-size", "50")
+    done(*TINY, "--epochs", "2", "--seed", "5", "--augment", "none", "--lr", "0.02", "--batch-size", "50")
     printed = meta("model.npz")
     assert (printed["dataset"], printed["seed"], printed["epochs"], printed["input"]) == (
         "drawn:300",
@@ -102,8 +102,8 @@ def test_the_model_contains_the_name_of_its_data():
         2,
         [1, 28, 28],
     )
-    assert {name: printed["settings"][name] for name in ("shift", "rate", "batch_size")} == {
-        "shift": 0, "rate": 0.02, "batch_size": 50,
+    assert {name: printed["settings"][name] for name in ("shift", "warp", "rate", "batch_size")} == {
+        "shift": 0, "warp": 0, "rate": 0.02, "batch_size": 50,
     }  # fmt: skip
 
 
@@ -111,6 +111,24 @@ def test_the_number_of_threads_changes_no_bit():
     done(*TINY, "--epochs", "2", "--threads", "1", "-o", "one.npz")
     done(*TINY, "--epochs", "2", "--threads", "3", "-o", "three.npz")
     assert same("one.npz", "three.npz")
+
+
+def test_strong_augmentation_warps_the_images():
+    done(*TINY, "--epochs", "1", "--augment", "strong")
+    assert meta("model.npz")["settings"]["warp"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--augment",), "Option '--augment' requires an argument."),
+        (("--augment", "--quiet"),
+         "Invalid value for '--augment': '--quiet' is not one of 'none', 'shift', 'strong'."),
+        (("--augment", "weak"), "Invalid value for '--augment': 'weak' is not one of 'none', 'shift', 'strong'."),
+    ],
+)  # fmt: skip
+def test_an_unknown_augmentation_is_wrong_usage(given, message):
+    assert refused("train", *given, code=2) == f"cnnfx: {message}\nTry 'cnnfx train --help' for help."
 
 
 def test_few_images_are_one_batch():

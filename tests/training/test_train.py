@@ -61,6 +61,11 @@ def test_a_loaded_data_set_and_an_arch_file_are_taken(tmp_path) -> None:
         ({"epochs": 0}, "epochs must be a whole number, 1 or more, not 0"),
         ({"smoothness": -1}, "smoothness must be at least 0, not -1"),
         ({"channels": "cmyk"}, "channels"),
+        (
+            {"augment": "stron"},
+            'augment must be one of "none", "shift", "strong", not \'stron\'; did you mean "strong"\\?',
+        ),
+        ({"augment": True}, 'augment must be one of "none", "shift", "strong", not True'),
         ({"arch": "net.toml", "widths": (3,)}, "widths and kernel_size are for the default network"),
     ],
 )

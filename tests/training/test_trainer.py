@@ -204,7 +204,7 @@ def test_a_step_smooths_the_first_layer_only() -> None:
     np.testing.assert_array_equal(smooth.layers[1].conv.weights, rough.layers[1].conv.weights)
 
 
-def test_a_run_of_a_version_without_smoothness_resumes_without_it(tmp_path) -> None:
+def test_a_run_of_a_version_without_smoothness_and_warps_resumes_without_them(tmp_path) -> None:
     settings = replace(SETTINGS, smoothness=0.0)
     finish(begin(settings=settings)).save(tmp_path / "whole.npz")
     interrupted = begin(settings=settings)
@@ -215,11 +215,11 @@ def test_a_run_of_a_version_without_smoothness_resumes_without_it(tmp_path) -> N
     with np.load(tmp_path / "part.npz") as arrays:
         earlier = dict(arrays)
     state = json.loads(str(earlier["training.state"]))
-    del state["settings"]["smoothness"]
+    del state["settings"]["smoothness"], state["settings"]["warp"]
     np.savez(tmp_path / "part.npz", **{**earlier, "training.state": np.array(json.dumps(state))})
     resumed = finish(Trainer.resume(tmp_path / "part.npz", DATA, TEST))
     resumed.save(tmp_path / "resumed.npz")
-    assert resumed.settings.smoothness == 0
+    assert (resumed.settings.smoothness, resumed.settings.warp) == (0, 0)
     assert content(tmp_path / "resumed.npz") == content(tmp_path / "whole.npz")
 
 
@@ -501,6 +501,9 @@ def test_the_current_network_changes_within_an_epoch() -> None:
         ("smoothness", float("inf"), "smoothness must be at least 0, not inf"),
         ("decay", 1e31, "decay must be at most 1e\\+30, not 1e\\+31"),
         ("rate", 1e300, "rate must be at most 1e\\+30, not 1e\\+300"),
+        ("warp", -0.1, "warp must be from 0 to 4, not -0.1"),
+        ("warp", 4.5, "warp must be from 0 to 4, not 4.5"),
+        ("warp", float("nan"), "warp must be from 0 to 4, not nan"),
         ("betas", (0.8,), "betas must be two numbers, not 1"),
         ("betas", (0.8, 1.0), "betas must be at least 0 and less than 1, not 1.0"),
     ],
