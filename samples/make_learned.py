@@ -7,7 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from make_documents import ROOT, prepare, run
+
+from cnnfx import save_grid
+from cnnfx.datasets import load_dataset
+from cnnfx.render.filters import grid_of_pictures
+from cnnfx.render.tiles import enlarge
+from cnnfx.training.augmentation import augmentation_of, augmentation_settings
 
 PICTURES = ROOT / "samples" / "learned"
 COMMANDS = (
@@ -18,6 +25,21 @@ COMMANDS = (
     "cnnfx show-patterns model.npz --data mnist --layer 2 --only 2,3,6,7,12,16 --columns 2 -o patterns.png",
     "cnnfx show-patterns model.npz --data mnist --layer classes -o classes.png",
 )
+WARPED_DIGITS = (1, 5, 7, 4)
+"""The training images whose warps are drawn."""
+WARPS = 7
+"""The number of warps of each."""
+
+
+def draw_warps(path: Path) -> None:
+    """Draw digits, each in a row that begins with the image itself, followed by warps of it."""
+    images = load_dataset("mnist").train_images
+    warp, generator = augmentation_of(**augmentation_settings("strong")), np.random.default_rng(1)
+    pictures = []
+    for digit in WARPED_DIGITS:
+        warped = warp.apply(images, np.full(WARPS, digit), warp.sample(generator, WARPS))[0]
+        pictures += [images[digit, 0], *np.rint(np.moveaxis(warped, -1, 0)).astype(np.uint8)]
+    save_grid(path, grid_of_pictures([enlarge(picture, 2) for picture in pictures], 1 + WARPS, 4))
 
 
 def main() -> None:
@@ -29,6 +51,7 @@ def main() -> None:
             result = run(command, folder)
             if result.returncode:
                 sys.exit(f"{command}\n{result.stderr}")
+        draw_warps(folder / "warps.png")
         PICTURES.mkdir(exist_ok=True)
         for picture in (*folder.glob("*.png"), *folder.glob("*.gif")):
             shutil.copy(picture, PICTURES)
