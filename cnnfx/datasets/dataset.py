@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.errors import CnnfxError, FileError
+from cnnfx.errors import FileError
+from cnnfx.images.image import range_text
 from cnnfx.system.limits import MAX_CLASSES, MAX_DATASET_BYTES, check_limit
-from cnnfx.system.text import printable_names, shortened
+from cnnfx.system.sizes import counted
+from cnnfx.system.text import printable_names
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Progress = Callable[[str, int, int | None], None]
 """Called with the name of what is loaded, the amount loaded so far, and the total amount, or None if it is unknown."""
 
-MAX_NAMED_FILES = 10
-"""The most unreadable files that a message names."""
-MAX_PROBLEM_CHARACTERS = 300
-"""The most characters about one of them."""
+MAX_8_BITS, MAX_16_BITS = 255, 65535
+"""White in pixels that are whole numbers of 8 and of 16 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,37 +140,82 @@ def renumbered(
 
 
 def as_pixels(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers as pixels: uint8 if they are whole numbers in 0..255, float32 if they are fractions in 0..1.
+    """Return numbers as pixels.
+
+    Whole numbers become uint8 if they are in 0..255, or uint16 if they are in 0..65535; fractions in 0..1 become
+    float32.
+
+    Parameters
+    ----------
+    name : str
+        Of the numbers, for messages.
+    array : array (N, ...) of bool, integers or floats
 
     Raises
     ------
     FileError
-        If they are neither.
+        If they are none of these.
     """
     low, high = array.min(), array.max()
-    if not (low >= 0 and high <= 255):  # also for NaN
-        raise FileError(f"{name} holds numbers of {low} to {high}. Pixels are 0 to 255, or fractions of 0 to 1.")
-    if array.dtype.kind == "f" and not bool((array == np.floor(array)).all()):
-        if high > 1:
-            raise FileError(f"{name} holds fractions of {low} to {high}. Pixels are 0 to 255, or fractions of 0 to 1.")
+    if problem := non_finite_text(array):
+        raise FileError(f"{name} holds {problem}. Pixels are numbers.")
+    is_whole = array.dtype.kind != "f" or bool((array == np.floor(array)).all())
+    if low < 0 or high > (MAX_16_BITS if is_whole else 1):
+        raise FileError(
+            f"{name} holds {array.dtype.name} numbers of {range_text(low, high)}. Pixels are whole numbers of 0 to 255 "
+            "or 0 to 65535, or fractions of 0 to 1. Scale all of them by the same factor."
+        )
+    if not is_whole:
         return array.astype(np.float32)
-    return array.astype(np.uint8, copy=False)
+    return array.astype(np.uint8 if high <= MAX_8_BITS else np.uint16, copy=False)
 
 
-def alike_pixels(train: NDArray[Any], test: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def non_finite_text(array: NDArray[Any]) -> str:
+    """Return how many numbers of images `(N, ...)` are NaN or infinite, and in which image the first is; "" if none."""
+    if array.dtype.kind != "f" or np.isfinite([array.min(), array.max()]).all():
+        return ""
+    counts = (~np.isfinite(array)).reshape(len(array), -1).sum(axis=1)
+    bad = np.flatnonzero(counts)
+    return (
+        f"{counted(int(counts.sum()), 'number')} that {'is' if counts.sum() == 1 else 'are'} NaN or infinite, in "
+        f"{len(bad)} of {counted(len(array), 'image')}, the first in image {bad[0]}, counted from 0"
+    )
+
+
+def alike_pixels(
+    name: str, train: NDArray[Any], test: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
     """Return images for training and for testing with the same scale, uint8 in 0..255 or float32 in 0..1.
 
-    If no number is above 1, 1 is white, as in images of two levels.
+    If no number is above 1, 1 is white, as in images of two levels; if whole numbers are above 255, 65535 is white,
+    with a note.
+
+    Raises
+    ------
+    FileError
+        If one part has whole numbers above 255 and the other has none, or floats need too much memory.
     """
-    if not train.dtype == test.dtype == np.uint8:
-        return _as_fractions(train), _as_fractions(test)
-    return (train, test) if max(train.max(), test.max()) > 1 else (255 * train, 255 * test)
+    if train.dtype == test.dtype == np.uint8:
+        return (train, test, ()) if max(train.max(), test.max()) > 1 else (255 * train, 255 * test, ())
+    if {train.dtype, test.dtype} == {np.dtype(np.uint8), np.dtype(np.uint16)}:
+        raise FileError(
+            f"{name}: its training images hold whole numbers up to {train.max()}, its test images up to {test.max()}. "
+            "Scale both to the same range, 0 to 255 or 0 to 65535."
+        )
+    notes: tuple[str, ...] = ()
+    if np.uint16 in (train.dtype, test.dtype):
+        high = max(int(images.max()) for images in (train, test) if images.dtype == np.uint16)
+        notes = (f"{name}: its pixels are whole numbers up to {high}, read as 16 bits: {MAX_16_BITS} is white.",)
+    for images in (train, test):
+        check_memory(name, len(images), images[0].size * np.dtype(np.float32).itemsize)
+    return _as_fractions(train), _as_fractions(test), notes
 
 
 def _as_fractions(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Return images in 0..1; whole numbers above 1 count as 0..255."""
+    """Return images in 0..1; whole numbers count as 0..65535 if they are uint16, else as 0..255 if one is above 1."""
+    white = MAX_16_BITS if images.dtype == np.uint16 else MAX_8_BITS if images.max() > 1 else 1
     fractions: NDArray[np.float32] = images.astype(np.float32)
-    return fractions / np.float32(255) if images.max() > 1 else fractions
+    return fractions if white == 1 else fractions / np.float32(white)
 
 
 def check_memory(name: str, count: int, image_bytes: int) -> None:
@@ -180,25 +225,3 @@ def check_memory(name: str, count: int, image_bytes: int) -> None:
             f"{name}: it declares {count} images of {image_bytes} bytes, {count * image_bytes / 2**30:.1f} GiB in all; "
             f"the limit is {MAX_DATASET_BYTES / 2**30:.0f} GiB. The file is damaged, or the dataset is too large."
         )
-
-
-def bad_files(name: str, errors: Sequence[CnnfxError], count: int) -> FileError:
-    """Return one error about all files that cannot be read, of `count` files of a data set."""
-    if len(errors) == 1:
-        return FileError(str(errors[0]), remedy="bad_images")
-    return FileError(
-        f"{name}: {len(errors)} of its {count} images cannot be read: {_named(errors)}.", remedy="bad_images"
-    )
-
-
-def skipped_note(name: str, errors: Sequence[CnnfxError], count: int) -> str:
-    """Return a note on the files that were skipped, of `count` files of a data set."""
-    verb = "was" if len(errors) == 1 else "were"
-    return f"{name}: {len(errors)} of its {count} images {verb} skipped: {_named(errors)}."
-
-
-def _named(errors: Sequence[CnnfxError]) -> str:
-    """Return the messages of the first errors, and how many there are beside them."""
-    shown = [shortened(str(error).rstrip("."), MAX_PROBLEM_CHARACTERS) for error in errors[:MAX_NAMED_FILES]]
-    more = len(errors) - len(shown)
-    return "; ".join([*shown, f"and {more} more"] if more else shown)

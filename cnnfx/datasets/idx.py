@@ -140,11 +140,13 @@ def load_idx(path: Path) -> Dataset:
     if train.shape[1:] != test.shape[1:]:
         sizes = " and ".join(_join_sizes(images.shape[2:]) for images in (train, test))
         raise FileError(f"{path}: the images for training and for testing differ in size: {sizes}.")
-    train, test = alike_pixels(train, test)
-    notes: tuple[str, ...] = ()
+    train, test, notes = alike_pixels(str(path), train, test)
     if files.train_images.name.lower().startswith("emnist"):
         train, test = np.ascontiguousarray(train.swapaxes(2, 3)), np.ascontiguousarray(test.swapaxes(2, 3))
-        notes = (f"{path}: EMNIST's images are transposed in its files; they were transposed back.",)
+        notes = (
+            *notes,
+            f"{path}: EMNIST's images are transposed in its files; they were transposed back.",
+        )
     names = _read_mapping(files.train_labels, np.union1d(train_labels, test_labels))
     classes, train_labels, test_labels = renumbered(str(files.test_labels), train_labels, test_labels, names)
     return Dataset(path.name or str(path), train, train_labels, test, test_labels, classes, notes)
@@ -164,7 +166,7 @@ def read_idx(name: str, stream: IO[bytes], axes: int) -> NDArray[Any]:
     Returns
     -------
     array (N, H, W) or (N,)
-        Images are uint8 in 0..255, or float32 if they are fractions in 0..1; labels are integers.
+        Images are pixels as `as_pixels` returns them; labels are integers.
 
     Raises
     ------

@@ -13,15 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfx.datasets.dataset import Dataset, Labels, Progress, bad_files, check_memory, skipped_note
+from cnnfx.datasets.bad_files import BadFile, bad_files, grouped_names, skipped_note
+from cnnfx.datasets.dataset import Dataset, Labels, Progress, check_memory
 from cnnfx.datasets.digit_preprocessing import have_mnist_format, is_mnist_like
 from cnnfx.datasets.fitting import as_dtype, fit_if_possible
+from cnnfx.datasets.quality import listed, plain_images, plain_note
 from cnnfx.errors import CnnfxError, FileError
 from cnnfx.images import ColorMode, as_floats, find_images, load_image
-from cnnfx.images.image import RGB_NAMES
+from cnnfx.images.folder import natural_order
+from cnnfx.images.image import RGB_NAMES, is_brightness, range_text
+from cnnfx.images.load import picture_kind
 from cnnfx.nn.input import Input
 from cnnfx.system.limits import MAX_CLASSES, check_limit
-from cnnfx.system.sizes import size_text
+from cnnfx.system.sizes import counted, size_text
 
 ClassFiles = dict[str, list[Path]]
 """The image files of each class."""
@@ -63,7 +67,8 @@ def load_class_folders(
     is_for_training : bool
         Whether images are fitted as MNIST was made if the training images have its format, whatever `read.fit` is.
     skip_bad : bool
-        Whether images that cannot be read are left out with a note, rather than an error.
+        Whether images that cannot be read are left out with a note, rather than an error. So is a class of which no
+        training image can be read.
     seed : int
         Determines the images for testing.
     progress : callable, optional
@@ -72,35 +77,36 @@ def load_class_folders(
     Raises
     ------
     FileError
-        If there are fewer than two classes, a class has no image, or one image if it is split, or images cannot be
-        read.
+        If there are fewer than two classes, a class has no image, or one image if it is split, images cannot be read,
+        or floats are outside of 0..1.
     """
     read = read or Input("gray")
     train, test, notes = _find_files(path, seed)
     files = [file for part in (train, test) for class_files in part.values() for file in class_files]
     labels = np.concatenate([_labels(train), _labels(test)])
     loaded = _load_images(path, files, read, progress)
-    if loaded.errors and not skip_bad:
-        raise bad_files(str(path), loaded.errors, len(files))
+    if loaded.bad and not skip_bad:
+        raise bad_files(path, loaded.bad, files)
     count = int(np.searchsorted(loaded.read, sum(map(len, train.values()))))  # of the training images that were read
     labels = labels[loaded.read]
-    lost = [name for label, name in enumerate(train) if label not in labels[:count]]
-    if lost:
-        raise FileError(f"{path}: no training image of the class {lost[0]} can be read. {loaded.errors[0]}")
+    classes, kept = list(train), np.unique(labels[:count])
+    if len(kept) < len(classes):
+        loaded, labels, count, note = _without_lost_classes(path, loaded, labels, count, classes, files)
+        classes, notes = [classes[label] for label in kept], (*notes, note)
     if is_for_training and is_mnist_like(loaded.images[:count]):
         loaded = _fit_digits(loaded, files, read)
-    if loaded.errors:
-        notes = (*notes, skipped_note(str(path), loaded.errors, len(files)))
+    if loaded.bad:
+        notes = (*notes, skipped_note(path, loaded.bad, files))
     return Dataset(
         path.resolve().name or str(path),
         loaded.images[:count],
         labels[:count],
         loaded.images[count:],
         labels[count:],
-        tuple(train),
-        (*notes, *loaded.notes(path)),
+        tuple(classes),
+        (*notes, *loaded.notes(path, files)),
         read.background,
-        len(loaded.errors),
+        len(loaded.bad),
         is_folder=True,
     )
 
@@ -114,11 +120,10 @@ def class_folders(path: Path) -> list[Path]:
         If the folder cannot be read.
     """
     try:
-        folders = [
-            path / entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith((".", "__"))
-        ]
+        names = [name for name in os.listdir(path) if not name.startswith((".", "__"))]
     except OSError as error:
         raise FileError(f"{path}: the folder cannot be read: {error.strerror}.") from error
+    folders = [path / name for name in names if os.path.isdir(path / name)]  # False for a link to itself
 
     def sort_key(folder: Path) -> tuple[float, str, str]:
         number = int(folder.name) if folder.name.isdecimal() else float("inf")
@@ -129,14 +134,14 @@ def class_folders(path: Path) -> list[Path]:
 
 def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles, tuple[str, ...]]:
     """Return the files for training and for testing, and a note on folders that are not used."""
-    folders = {folder.name.lower(): folder for folder in class_folders(path)}
-    has_parts_only = folders.keys() <= {*TRAIN_NAMES, *TEST_NAMES}
+    folders = class_folders(path)
+    has_parts_only = all(folder.name.lower() in (*TRAIN_NAMES, *TEST_NAMES) for folder in folders)
     train_folder, test_folder = (
-        next((folders[name] for name in names if name in folders and _holds_classes(folders[name])), None)
+        next((each for name in names for each in folders if each.name.lower() == name and _holds_classes(each)), None)
         for names in (TRAIN_NAMES, TEST_NAMES)
     )
     if train_folder is None and has_parts_only and len(folders) > 1:
-        names = " and ".join(folder.name for folder in folders.values())
+        names = " and ".join(folder.name for folder in folders)
         raise FileError(
             f"{path}: its folders {names} are named as parts of a data set, but hold no class folders. Put the images "
             "of each class into a sub-folder of each part."
@@ -144,7 +149,7 @@ def _find_files(path: Path, seed: int) -> tuple[ClassFiles, ClassFiles, tuple[st
     if train_folder is None or (test_folder is None and not has_parts_only):  # a class may be called train
         classes, notes = _find_classes(path)
         return *_split(classes, seed), notes
-    unused = [folder.name for folder in folders.values() if folder not in (train_folder, test_folder)]
+    unused = [folder.name for folder in folders if folder not in (train_folder, test_folder)]
     unused_notes = tuple(f"{path}: its folder {name} is not used." for name in unused[:MAX_NOTES])
     train, notes = _find_classes(train_folder)
     if test_folder is None:
@@ -176,17 +181,23 @@ def _find_classes(folder: Path) -> tuple[ClassFiles, tuple[str, ...]]:
     check_limit(str(folder), "classes", len(folders), MAX_CLASSES)
     found = {class_folder.name: find_images([class_folder], recursive=True) for class_folder in folders}
     notes = [note for each in found.values() for note in each.notes]
+    lower = Counter(name.lower() for name in found)
+    if alike := [name for name in found if lower[name.lower()] > 1]:
+        notes.insert(0, f"{folder}: its classes {listed(alike)} differ in upper and lower case only.")
     return {name: each.files for name, each in found.items()}, tuple(notes[:MAX_NOTES])
 
 
 def _split(classes: ClassFiles, seed: int) -> tuple[ClassFiles, ClassFiles]:
     """Split each class at random into files for training and at least one for testing."""
+    single = [name for name, files in classes.items() if len(files) == 1]
+    if single:
+        folder = classes[single[0]][0].parent
+        raise FileError(
+            f"{folder}: it holds one image. At least two are needed, for training and for testing."
+            + (f" So do {listed(single[1:])}." if len(single) > 1 else "")
+        )
     train, test = {}, {}
     for index, (name, files) in enumerate(classes.items()):
-        if len(files) < 2:
-            raise FileError(
-                f"{files[0].parent}: it holds one image. At least two are needed, for training and for testing."
-            )
         count = max(1, len(files) // FILES_PER_TEST)
         chosen = set(np.random.default_rng([seed, index]).permutation(len(files))[:count].tolist())
         test[name] = [file for number, file in enumerate(files) if number in chosen]
@@ -210,8 +221,8 @@ class _Loaded(NamedTuple):
         The numbers of their files.
     changed : array (N,) of bool
         Whether an image was resized, or fitted as MNIST was made.
-    errors : list of CnnfxError
-        Why the other files cannot be read.
+    bad : list of BadFile
+        The other files, which cannot be read, in order of their errors.
     image_notes : tuple of str
         Notes of single images, each with the number of images that have it.
     is_digit : bool
@@ -221,16 +232,24 @@ class _Loaded(NamedTuple):
     images: NDArray[Any]
     read: NDArray[np.int64]
     changed: NDArray[np.bool_]
-    errors: list[CnnfxError]
+    bad: list[BadFile]
     image_notes: tuple[str, ...]
     is_digit: bool
 
-    def notes(self, path: Path) -> tuple[str, ...]:
-        """Return the notes of single images, and one on the number of changed images, if there are any."""
-        changed = int(self.changed.sum())
-        how = "fitted as MNIST was made" if self.is_digit else f"resized to {size_text(self.images.shape[2:])}"
-        note = f"{path}: {changed} of its {len(self.read)} images were {how}."
-        return (*self.image_notes, note) if changed else self.image_notes
+    def select(self, chosen: NDArray[np.bool_]) -> _Loaded:
+        """Return some of the images."""
+        return self._replace(images=self.images[chosen], read=self.read[chosen], changed=self.changed[chosen])
+
+    def notes(self, path: Path, files: list[Path]) -> tuple[str, ...]:
+        """Return the notes of single images, on those of one color, and on the number of changed images."""
+        notes, count = list(self.image_notes), len(self.read)
+        if plain := plain_images(self.images):
+            names = grouped_names(path, [files[self.read[index]] for index in plain], files)
+            notes.append(plain_note(str(path), len(plain), counted(count, "image"), names))
+        if changed := int(self.changed.sum()):
+            how = "fitted as MNIST was made" if self.is_digit else f"resized to {size_text(self.images.shape[2:])}"
+            notes.append(f"{path}: {changed} of its {count} images were {how}.")
+        return tuple(notes)
 
 
 def _load_images(path: Path, files: list[Path], read: Input, progress: Progress | None) -> _Loaded:
@@ -242,14 +261,18 @@ def _load_images(path: Path, files: list[Path], read: Input, progress: Progress 
     images: NDArray[Any] = np.empty((len(files), *shape), np.uint8)
     found: list[int] = []
     changed: list[bool] = []
-    errors: list[CnnfxError] = []
+    bad: list[BadFile] = []
+    outside: dict[Path, NDArray[np.float32]] = {}
     image_notes: Counter[str] = Counter()
     for index, file in enumerate(files):
         try:
             image = load_image(file, channels=channels, background=read.background)
+            if image.values.dtype == np.float32 and not is_brightness(image.values):
+                outside[file] = np.array([np.nanmin(image.values), np.nanmax(image.values)])
+                continue
             pixels = fit_if_possible(image, read, (height, width)).pixels
         except CnnfxError as error:
-            errors.append(error)
+            bad.append(BadFile(file, error))
         else:
             if image.values.dtype != np.uint8 and images.dtype == np.uint8:
                 check_memory(str(path), len(files), math.prod(shape) * np.dtype(np.float32).itemsize)
@@ -260,15 +283,60 @@ def _load_images(path: Path, files: list[Path], read: Input, progress: Progress 
             changed.append(image.shape != shape or (read.fit == "digit" and not np.array_equal(pixels, image.floats())))
         if progress:
             progress("images", index + 1, len(files))
-    errors.sort(key=str)
+    if outside:
+        raise _not_brightness(path, outside, files)
+    bad.sort(key=lambda each: str(each.error))
     return _Loaded(
         images[: len(found)],
         np.array(found, np.int64),
         np.array(changed, bool),
-        errors,
+        bad,
         tuple(f"{path}: {count} of its images: {note}" for note, count in image_notes.most_common(MAX_NOTES)),
         read.fit == "digit",
     )
+
+
+def _not_brightness(path: Path, outside: dict[Path, NDArray[np.float32]], files: list[Path]) -> FileError:
+    """Return the error that images have numbers outside of 0..1, each with its least and largest number.
+
+    It is one about the data set, not about these files: others may have the same scale, and be within 0..1 by chance.
+    """
+    first = min(outside, key=natural_order)
+    ranges = np.array(list(outside.values()))
+    return FileError(
+        f"{path}: {len(outside)} of its {len(files)} images have numbers outside of 0 (black) to 1 (white), from "
+        f"{range_text(ranges.min(), ranges.max())}: {grouped_names(path, list(outside), files)}. {first.name} is a "
+        f"{picture_kind(first)}. Scale all images by the same factor, or save them with 8 or 16 bits."
+    )
+
+
+def _without_lost_classes(
+    path: Path, loaded: _Loaded, labels: Labels, count: int, classes: list[str], files: list[Path]
+) -> tuple[_Loaded, Labels, int, str]:
+    """Leave out the classes of which no training image was read.
+
+    Returns
+    -------
+    loaded, labels, count
+        Of the other classes, whose labels are renumbered.
+    note : str
+        About the classes that are left out.
+
+    Raises
+    ------
+    FileError
+        If fewer than two classes are left.
+    """
+    kept = np.unique(labels[:count])
+    if len(kept) < 2:
+        left = f"only of the class {classes[kept[0]]}" if len(kept) else "of no class"
+        reason = str(bad_files(path, loaded.bad, files))
+        raise FileError(f"{path}: training images can be read {left}. At least two classes are needed. {reason}")
+    lost = [name for label, name in enumerate(classes) if label not in kept]
+    subject = f"the class {lost[0]} is" if len(lost) == 1 else f"the classes {listed(lost)} are"
+    note = f"{path}: {subject} left out: no training image of {'it' if len(lost) == 1 else 'them'} can be read."
+    chosen = np.isin(labels, kept)
+    return loaded.select(chosen), np.searchsorted(kept, labels[chosen]), int(chosen[:count].sum()), note
 
 
 def _fit_digits(loaded: _Loaded, files: list[Path], read: Input) -> _Loaded:

@@ -28,8 +28,8 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 def load_keras(path: Path) -> Dataset:
     """Load the dataset of a `.npz` file.
 
-    Images are numbers in 0..255, or fractions in 0..1, of shape (N, H, W) or (N, H, W, C) with C 1 or 3; labels are
-    integers of shape (N,) or (N, 1).
+    Images are whole numbers in 0..255 or 0..65535, or fractions in 0..1, of shape (N, H, W) or (N, H, W, C) with C 1 or
+    3; labels are integers of shape (N,) or (N, 1).
 
     Raises
     ------
@@ -57,9 +57,9 @@ def load_keras(path: Path) -> Dataset:
         raise FileError(
             f"{path}: x_train and x_test hold images of the shapes {train.shape[1:]} and {test.shape[1:]} (C, H, W)."
         )
-    train, test = alike_pixels(train, test)
+    train, test, notes = alike_pixels(str(path), train, test)
     classes, train_labels, test_labels = renumbered(f"{path}: y_test", train_labels, test_labels)
-    return Dataset(path.name, train, train_labels, test, test_labels, classes)
+    return Dataset(path.name, train, train_labels, test, test_labels, classes, notes)
 
 
 def _read_pair(path: Path, archive: NpzReader, part: str) -> tuple[NDArray[Any], Labels]:
@@ -70,8 +70,10 @@ def _read_pair(path: Path, archive: NpzReader, part: str) -> tuple[NDArray[Any],
 
 
 def _read_images(path: Path, archive: NpzReader, name: str) -> NDArray[Any]:
-    array = _read_numbers(path, archive, name, "iuf", "Pixels are numbers")
-    if array.ndim not in (3, 4) or array.size == 0 or (array.ndim == 4 and array.shape[3] not in (1, 3)):
+    array = _read_numbers(path, archive, name, "biuf", "Pixels are numbers")
+    if array.size == 0:
+        raise FileError(f"{path}: {name} holds no images: its shape is {array.shape}.")
+    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)):
         raise FileError(f"{path}: {name} has the shape {array.shape}. Images are (N, H, W) or (N, H, W, C), C 1 or 3.")
     pixels = as_pixels(f"{path}: {name}", array)
     return np.ascontiguousarray(np.moveaxis(pixels[..., None] if pixels.ndim == 3 else pixels, 3, 1))

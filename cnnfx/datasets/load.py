@@ -118,8 +118,23 @@ def load_path(
     """Load the dataset of a file or folder.
 
     Arguments and errors are those of `load_dataset`, and of `load_class_folders` for class folders, whose images are
-    fitted to `read`.
+    fitted to `read`. The notes of `cnnfx.datasets.quality` follow those of the reader.
     """
+    from cnnfx.datasets.quality import plain_notes, training_notes
+
+    dataset = _read_path(path, read, is_for_training, skip_bad, seed, progress)
+    notes = dataset.notes
+    if not dataset.is_folder:  # whose notes name files
+        notes += (*plain_notes(dataset.train, "training"), *plain_notes(dataset.test, "test"))
+    if is_for_training:
+        notes += training_notes(dataset)
+    return replace(dataset, notes=notes)
+
+
+def _read_path(
+    path: Path, read: Input | None, is_for_training: bool, skip_bad: bool, seed: int, progress: Progress | None
+) -> Dataset:
+    """Read a dataset by the reader of its kind."""
     from cnnfx.datasets.idx import find_idx, find_idx_folders, idx_folder_of, is_idx_name, load_idx
     from cnnfx.datasets.image_folder import class_folders, load_class_folders
     from cnnfx.datasets.keras_npz import load_keras

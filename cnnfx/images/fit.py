@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.errors import ArgumentError
-from cnnfx.images.image import Image, ResizeMethod, as_floats, resize
+from cnnfx.images.image import Image, ResizeMethod, as_floats, range_text, resize
 
 MAX_OVERSHOOT = 0.1
-"""Values of an array may be outside 0..1 by this much, as they are after bicubic resampling; they are clipped."""
+"""Values of an array may be outside 0..1 by this much, as after bicubic resampling; they are clipped, with a note."""
 
 
 class Area(NamedTuple):
@@ -33,10 +33,13 @@ class Fitted(NamedTuple):
         In 0..1.
     area : Area
         The part of the image that they show.
+    notes : tuple of str
+        A note if values were clipped.
     """
 
     pixels: NDArray[np.float32]
     area: Area
+    notes: tuple[str, ...] = ()
 
 
 def squash(image: Image, height: int, width: int, method: ResizeMethod = "bilinear") -> Fitted:
@@ -50,8 +53,8 @@ def squash(image: Image, height: int, width: int, method: ResizeMethod = "biline
         If the values of an array are not in 0..1.
     """
     _, rows, columns = image.shape
-    _check_values(image)
-    return Fitted(_resized(image.values, height, width, method), Area(0, 0, columns, rows))
+    notes = _check_values(image)
+    return Fitted(_resized(image.values, height, width, method), Area(0, 0, columns, rows), notes)
 
 
 def crop_middle(
@@ -75,13 +78,13 @@ def crop_middle(
         As `squash`.
     """
     _, rows, columns = image.shape
-    _check_values(image)
+    notes = _check_values(image)
     factor = max((short_side or 0) / min(rows, columns), height / rows, width / columns)
     new_rows, new_columns = max(height, round(factor * rows)), max(width, round(factor * columns))
     top, left = (new_rows - height) // 2, (new_columns - width) // 2
     pixels = _resized(image.values, new_rows, new_columns, method)[:, top : top + height, left : left + width]
     down, across = rows / new_rows, columns / new_columns
-    return Fitted(pixels, Area(left * across, top * down, (left + width) * across, (top + height) * down))
+    return Fitted(pixels, Area(left * across, top * down, (left + width) * across, (top + height) * down), notes)
 
 
 def _resized(values: NDArray[np.generic], height: int, width: int, method: ResizeMethod) -> NDArray[np.float32]:
@@ -90,15 +93,22 @@ def _resized(values: NDArray[np.generic], height: int, width: int, method: Resiz
     return np.clip(as_floats(values), 0, 1)  # bicubic resampling overshoots at edges
 
 
-def _check_values(image: Image) -> None:
-    """Check that the values of an array are in 0..1, as those of pictures are."""
+def _check_values(image: Image) -> tuple[str, ...]:
+    """Check that the values of an array are in 0..1, as those of pictures are. Return a note on those to be clipped."""
     if image.values.dtype != np.float32:
-        return
+        return ()
     low, high = float(image.values.min()), float(image.values.max())
     if not math.isfinite(high - low):
-        raise ArgumentError(f"{image.name}: it holds NaN or infinity. A photograph has values from 0 to 1.")
+        count = int(np.count_nonzero(~np.isfinite(image.values)))
+        raise ArgumentError(
+            f"{image.name}: it holds NaN or infinity, {count} of its {image.values.size} values. A photograph has "
+            "values from 0 to 1."
+        )
     if low < -MAX_OVERSHOOT or high > 1 + MAX_OVERSHOOT:
         raise ArgumentError(
             f"{image.name}: its values go from {low:g} to {high:g}. A photograph has values from 0 (black) to 1 "
             "(white); scale them."
         )
+    if low >= 0 and high <= 1:
+        return ()
+    return (f"its values, {range_text(image.values.min(), image.values.max())}, were clipped to 0 to 1",)

@@ -129,6 +129,11 @@ def is_brightness(values: NDArray[np.float32]) -> bool:
     return not finite.size or bool(finite.min() >= 0 and finite.max() <= 1)
 
 
+def range_text(low: np.generic, high: np.generic) -> str:
+    """Return two numbers with the fewest digits that identify them in their type: "0 to 1.19"."""
+    return " to ".join(str(value).removesuffix(".0") for value in (low, high))
+
+
 @contextmanager
 def within_float32(name: str, error: type[FileError] | type[ArgumentError] = FileError) -> Iterator[None]:
     """Raise an error if a number of an image is too large for float32, to which it is converted in the `with` block.

@@ -6,7 +6,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -191,6 +191,25 @@ def count_pages(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PI
         pages = count(PictureFile(name, stream, format, "auto", None, max_pixels))
     check_limit(name, f"{format.page}s", pages, MAX_PAGES, remedy="page_limit")
     return pages
+
+
+def picture_kind(source: str | os.PathLike[str] | bytes) -> str:
+    """Return the format of an image file, of TIFF also the kind of its numbers: "PFM", "32-bit float TIFF".
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    name, stream = _open(source)
+    with stream, _reading(name):
+        kind, format = _detect_kind(name, source, _read_start(name, stream))
+        if format is TIFF:
+            from cnnfx.images.tiff_directory import DamagedTiffError, TiffFile, kind_text
+
+            with suppress(DamagedTiffError):
+                return f"{kind_text(TiffFile(stream).page(1))} TIFF"
+        return kind if format is None else format.name
 
 
 def load_pages(source: str | os.PathLike[str] | bytes, **options: Any) -> Iterator[Image]:

@@ -7,7 +7,10 @@ from zlib import crc32
 import numpy as np
 
 from cnnfx.datasets import LabeledImages
+from cnnfx.datasets.dataset import non_finite_text
+from cnnfx.datasets.quality import are_equal
 from cnnfx.errors import ArgumentError
+from cnnfx.images.image import range_text
 from cnnfx.nn.layers import Array
 from cnnfx.system.sizes import shape_text
 
@@ -16,7 +19,7 @@ COUNTED_AT_ONCE = 2**22
 
 
 def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> None:
-    """Check that there are images, a valid label for each, and enough of them for a batch.
+    """Check that there are images of numbers in 0..1, a valid label for each, and enough of them for a batch.
 
     Raises
     ------
@@ -32,6 +35,15 @@ def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> 
         raise ArgumentError(f"{data.name}: there are {len(images)} images, but {len(labels)} labels.")
     if len(labels) == 0:
         raise ArgumentError(f"{data.name}: there are no images.")
+    if images.dtype == np.float32 and images.size:
+        if problem := non_finite_text(images):
+            raise ArgumentError(f"{data.name}: its images hold {problem}. Pixels are numbers of 0 to 1.")
+        low, high = images.min(), images.max()
+        if low < 0 or high > 1:
+            raise ArgumentError(
+                f"{data.name}: its images hold float32 numbers of {range_text(low, high)}. Pixels are 0 to 1; scale "
+                "all of them by the same factor."
+            )
     if labels.min() < 0 or labels.max() >= len(data.classes):
         wrong = labels.min() if labels.min() < 0 else labels.max()
         raise ArgumentError(
@@ -40,6 +52,28 @@ def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> 
     if batch_size is not None and batch_size > len(labels):
         raise ArgumentError(
             f"{data.name}: a batch of {batch_size} is larger than the data, {len(labels)} images. Choose a smaller one."
+        )
+
+
+def check_training_images(data: LabeledImages, batch_size: int | None = None) -> None:
+    """Check that a network can be trained on images: `check_labeled_images`, two classes, and images that differ.
+
+    Raises
+    ------
+    ArgumentError
+        If not.
+    """
+    check_labeled_images(data, batch_size)
+    images, labels = data.images, data.labels
+    if (labels == labels[0]).all():
+        raise ArgumentError(
+            f"{data.name}: all {len(labels)} training images are of the class {data.classes[labels[0]]}. At least two "
+            "classes are needed."
+        )
+    if are_equal(images, range(len(images))):
+        raise ArgumentError(
+            f"{data.name}: all {len(images)} training images are equal, so there is nothing to learn. Check what the "
+            "files hold."
         )
 
 

@@ -98,7 +98,7 @@ def prepare(
     read = _with_channels(network, loaded)
     shape = network.input_shape
     fitted = fit_image(read, network.input, None if shape is None else shape[1:], reader(network))
-    notes = fitted.notes if network.input.fit == "digit" else _size_notes(network, loaded)
+    notes = fitted.notes if network.input.fit == "digit" else (*_size_notes(network, loaded), *fitted.notes)
     return PreparedImage(loaded, fitted.pixels, fitted.area, (*loaded.notes, *notes))
 
 

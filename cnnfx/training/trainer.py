@@ -26,6 +26,7 @@ from cnnfx.training.batches import BatchLoader
 from cnnfx.training.labeled_images import (
     check_labeled_images,
     check_test_images,
+    check_training_images,
     fingerprint,
     pixel_mean_and_std,
 )
@@ -108,7 +109,7 @@ class Trainer:
             If data, architecture and settings do not match.
         """
         settings = settings or TrainingSettings()
-        check_labeled_images(data, settings.batch_size)
+        check_training_images(data, settings.batch_size)
         channels, height, width = data.images.shape[1:]
         fit = "digit" if is_mnist_like(data.images) else "squash"
         read = Input(channels_name(channels), (height, width), fit, background=data.background)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import cnnfx.cli.conflicts
@@ -30,7 +31,7 @@ def sources(tmp_path_factory):
     for name in ("x", "y"):
         (folder / "classes" / name).mkdir(parents=True)
         for number in range(3):
-            shutil.copy(SEVEN, folder / "classes" / name / f"{number}.png")
+            PIL.Image.open(SEVEN).rotate(9 * number).save(folder / "classes" / name / f"{number}.png")
     write_idx(folder / "idx", [np.zeros((9, 8, 8)), np.arange(9) % 2] * 2)
     train = ("train", "--data", folder / "classes", "--widths", "2", "--epochs", "1", "-q", "-o", folder / "m.npz")
     done(*train)

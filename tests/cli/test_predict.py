@@ -106,7 +106,7 @@ def test_numbers_of_any_size_are_refused_by_a_model_of_other_images():
     for name in ("cat", "dog"):
         (folder / name).mkdir()
         for number in range(2):
-            PIL.Image.new("L", (9, 9), 20 * number).save(folder / name / f"{number}.png")
+            PIL.Image.linear_gradient("L").rotate(20 * number + ord(name[0])).save(folder / name / f"{number}.png")
     done("train", "--data", "pets", "--widths", "2", "--kernel-size", "3", "--epochs", "1", "-q")
     for value, shown in ((3.4e38, "0 to 3.4e+38"), (-3.4e38, "-3.4e+38 to 0"), (1500, "0 to 1500")):
         np.save("values.npy", np.array([[0, value]], np.float32))

@@ -10,6 +10,10 @@ import numpy as np
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
+PIXELS = (
+    "Pixels are whole numbers of 0 to 255 or 0 to 65535, or fractions of 0 to 1. Scale all of them by the same factor."
+)
+"""The end of messages about numbers that are no pixels."""
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 

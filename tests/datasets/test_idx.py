@@ -13,7 +13,7 @@ import pytest
 from cnnfx.datasets import dataset, load_dataset
 from cnnfx.datasets.idx import read_idx
 from cnnfx.errors import FileError
-from tests.datasets.idx_files import NAMES, equals, idx_bytes, write_idx
+from tests.datasets.idx_files import NAMES, PIXELS, equals, idx_bytes, write_idx
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 IMAGES_FILE = idx_bytes(IMAGES)
@@ -43,15 +43,16 @@ def test_a_label_file_is_read():
         (b"\0\0", "f: it is not an IDX file: it begins with b'\\x00\\x00', not with b'\\x00\\x00\\x08\\x03'."),
         (
             idx_bytes(IMAGES.astype(">f4") + 0.5, kind=13),
-            "f: it holds fractions of 0.5 to 23.5. Pixels are 0 to 255, or fractions of 0 to 1.",
+            f"f: it holds float32 numbers of 0.5 to 23.5. {PIXELS}",
         ),
         (
             idx_bytes(IMAGES.astype(">i2") - 1, kind=11),
-            "f: it holds numbers of -1 to 22. Pixels are 0 to 255, or fractions of 0 to 1.",
+            f"f: it holds int16 numbers of -1 to 22. {PIXELS}",
         ),
         (
             idx_bytes(IMAGES.astype(">f8") * np.nan, kind=14),
-            "f: it holds numbers of nan to nan. Pixels are 0 to 255, or fractions of 0 to 1.",
+            "f: it holds 24 numbers that are NaN or infinite, in 2 of 2 images, the first in image 0, counted from 0. "
+            "Pixels are numbers.",
         ),
         (idx_bytes(IMAGES[0, 0]), "f: it holds labels, not images."),
         (idx_bytes(IMAGES[0]), "f: it holds an array of 2 axes, not images."),

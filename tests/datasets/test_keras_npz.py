@@ -10,7 +10,7 @@ import pytest
 
 from cnnfx.datasets import load_dataset
 from cnnfx.errors import FileError
-from tests.datasets.idx_files import equals
+from tests.datasets.idx_files import PIXELS, equals
 
 
 def save(path, arrays, **changed):
@@ -66,15 +66,17 @@ def test_channels_last_images_and_labels_in_a_column_are_read(path, arrays):
         ({"y_train": np.ones(40)}, "y_train holds float64 values. Labels are whole numbers."),
         (
             {"x_train": np.full((40, 28, 28), 1.5)},
-            "x_train holds fractions of 1.5 to 1.5. Pixels are 0 to 255, or fractions of 0 to 1.",
+            f"x_train holds float64 numbers of 1.5 to 1.5. {PIXELS}",
         ),
         (
             {"x_train": np.full((40, 28, 28), -np.inf)},
-            "x_train holds numbers of -inf to -inf. Pixels are 0 to 255, or fractions of 0 to 1.",
+            "x_train holds 31360 numbers that are NaN or infinite, in 40 of 40 images, the first in image 0, counted "
+            "from 0. Pixels are numbers.",
         ),
         (
             {"x_train": np.full((40, 28, 28), 256)},
-            "x_train holds numbers of 256 to 256. Pixels are 0 to 255, or fractions of 0 to 1.",
+            "its training images hold whole numbers up to 256, its test images up to 255. Scale both to the same "
+            "range, 0 to 255 or 0 to 65535.",
         ),
         (
             {"x_train": np.zeros((40, 784), np.uint8)},

@@ -65,14 +65,15 @@ def test_pixels_of_16_bits_keep_their_depth() -> None:
     np.testing.assert_allclose(squash(as_image(values), 1, 3).pixels, [[[0, 1 / 255, 1]]], atol=1e-7)
 
 
-def test_overshooting_values_are_clipped() -> None:
-    pixels = squash(as_image(np.array([[[-0.05, 0.5, 1.05]]], np.float32)), 1, 3).pixels
-    np.testing.assert_array_equal(pixels, [[[0, 0.5, 1]]])
+def test_overshooting_values_are_clipped_with_a_note() -> None:
+    fitted = squash(as_image(np.array([[[-0.05, 0.5, 1.05]]], np.float32)), 1, 3)
+    np.testing.assert_array_equal(fitted.pixels, [[[0, 0.5, 1]]])
+    assert fitted.notes == ("its values, -0.05 to 1.05, were clipped to 0 to 1",)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_an_array_with_values_that_are_not_finite_is_refused(value) -> None:
-    with pytest.raises(ArgumentError, match="array: it holds NaN or infinity"):
+    with pytest.raises(ArgumentError, match=r"array: it holds NaN or infinity, 1 of its 2 values\."):
         squash(as_image(np.array([[[value, 1]]], np.float32)), 1, 2)
 
 
