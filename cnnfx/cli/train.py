@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ def train(
     filmstrip_layer: training_options.FilmstripLayer = None,
     colormap: training_options.FilmstripColors = None,
     curve: training_options.Curve = None,
+    watch: training_options.Watch = False,
     log: training_options.Log = None,
     threads: training_options.Threads = None,
     as_json: training_options.Json = False,
@@ -62,15 +64,18 @@ def train(
       cnnfx train --data drawn:6000 --widths 8,16 -o small.npz
       cnnfx train --data photos/ --image-size 32 --channels rgb
       cnnfx train --arch edges-first.toml --log run.jsonl
+      cnnfx train --watch --log run.csv
       cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
       cnnfx train --resume model.npz
     """
     from cnnfx.cli.conflicts import NamedFile, check_outputs, data_files, network_files
-    from cnnfx.cli.given import given_options
+    from cnnfx.cli.given import given_options, note_without_effect
     from cnnfx.cli.networks import use_threads
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter, print_summary
 
+    if watch and quiet:
+        raise UsageError("--watch draws on standard error, where --quiet prints nothing. Give one of the two.")
     start = time.monotonic()
     run_options = RunOptions(epochs, batch_size, lr, smoothness, augment, seed, arch, widths, kernel_size)
     path = _model_path(output, resume)
@@ -81,6 +86,8 @@ def train(
     check_outputs(outputs, network_files("--resume", resume))  # the model may be written to the file that is resumed
     pictures = TrainingPictures(filmstrip, filmstrip_layer, colormap, curve, quiet)
     use_threads(threads)
+    if watch and not sys.stderr.isatty():
+        note_without_effect(["--watch"], "where standard error is not a terminal")
     with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:
         if resume is None:
             trainer, dataset = _new_trainer(run_options, data, image_size, channels, background, skip_bad, quiet)
@@ -88,16 +95,16 @@ def train(
             for name in given_options("--background", "--channels", "--image-size"):
                 raise UsageError(f"{name} cannot be given with --resume: the run of {resume} keeps its settings.")
             trainer, dataset = _resumed_trainer(resume, run_options, data, skip_bad, quiet)
-        reporter.skipped = dataset.skipped
         if trainer.finished:
             done = "its only epoch is" if trainer.settings.epochs == 1 else f"its {trainer.settings.epochs} epochs are"
             print_error(f"{resume}: {done} done: there is nothing to resume.")
             return
         pictures.start(trainer)
+        reporter.start(trainer, dataset.skipped, watch)
         with pictures:
             _run(trainer, path, reporter, pictures, quiet)
     if log is not None and not quiet:
-        print_message(f"{log}: one JSON object for each epoch")
+        print_message(f"{log}: one {reporter.log_kind} for each epoch")
     if not quiet:
         print_summary(trainer, path, time.monotonic() - start)
 

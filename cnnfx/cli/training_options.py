@@ -89,7 +89,15 @@ ModelOutput = Annotated[
     option("--output -o FILE", "The file to which the model is written after every epoch.  [default: model.npz]", RUN),
 ]
 Log = Annotated[
-    str | None, option("--log FILE", "Also write one JSON object per epoch to a file, such as run.jsonl.", MESSAGES)
+    str | None,
+    option(
+        "--log FILE",
+        "Also write one line per epoch to a file: JSON to run.jsonl, a table to run.csv or .tsv.",
+        MESSAGES,
+    ),
+]
+Watch = Annotated[
+    bool, option("--watch", "Draw the filters of the first layer in the terminal while they change.", PICTURES)
 ]
 Filmstrip = Annotated[
     str | None,

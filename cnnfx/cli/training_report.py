@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from cnnfx.cli.advice import output_option
-from cnnfx.cli.console import print_json, print_lines, print_message, terminal_width, text_width
+from cnnfx.cli.console import print_json, print_lines, print_message, text_width
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
+    from cnnfx.cli.training_display import TrainingDisplay
     from cnnfx.nn.network import Network
     from cnnfx.training import BatchReport, EpochReport, Trainer
 
-MIN_BAR_CHARACTERS = 4
-"""The shortest progress bar."""
-MAX_BAR_CHARACTERS = 40
-"""The longest progress bar."""
-MAX_TEXT_CHARACTERS = 73
-"""The most characters of the line around the bar."""
-SPEED_CHARACTERS = 18
-"""Of these, the characters of the speed, which a narrow terminal does not show."""
+COLUMNS = (
+    "epoch", "epochs", "images", "loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds",
+    "test_seconds", "images_per_second", "skipped",
+)  # fmt: skip
+"""The names of the values of an epoch, in the order in which they are printed and logged."""
 
 
 class TrainingReporter:
@@ -35,28 +27,30 @@ class TrainingReporter:
     as_json : bool
         Whether each epoch is printed as a JSON object on standard output.
     log : str or None
-        A file for these objects.
+        A file for the same values; see `TrainingLog`.
     quiet : bool
         Whether nothing is printed on standard error.
     append : bool
         Whether the log is continued.
 
-    Attributes
-    ----------
-    skipped : int
-        How many images could not be read and were left out, for the JSON objects.
+    Raises
+    ------
+    UsageError, FileError
+        As `TrainingLog`.
     """
 
     def __init__(self, as_json: bool, log: str | None, quiet: bool, append: bool) -> None:
-        from cnnfx.system.files import open_log
+        from cnnfx.cli.training_log import TrainingLog
 
         self._as_json, self._quiet = as_json, quiet
-        self.skipped = 0
-        self._stack = ExitStack()
-        with output_option("--log"):
-            self._log = None if log is None else self._stack.enter_context(open_log(log, append))
-        self._bar: Progress | None = None
-        self._epoch_start = time.monotonic()
+        self._skipped = 0
+        self._log = None if log is None else TrainingLog(log, COLUMNS, append)
+        self._display: TrainingDisplay | None = None
+
+    @property
+    def log_kind(self) -> str:
+        """What the log contains for each epoch."""
+        return "" if self._log is None else self._log.kind
 
     def __enter__(self) -> TrainingReporter:
         return self
@@ -64,92 +58,73 @@ class TrainingReporter:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def start(self, trainer: Trainer, skipped: int, watch: bool) -> None:
+        """Start with a new or resumed run.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        skipped : int
+            How many images could not be read and were left out.
+        watch : bool
+            Whether the filters of the first layer are drawn while they change.
+        """
+        from cnnfx.cli.training_display import TrainingDisplay
+
+        self._skipped = skipped
+        if not self._quiet and sys.stderr.isatty():
+            self._display = TrainingDisplay(trainer, watch)
+
     def close(self) -> None:
         """Remove the progress bar, and close the log."""
-        self._remove_bar()
-        self._stack.close()
+        if self._display is not None:
+            self._display.close()
+        if self._log is not None:
+            self._log.close()
 
     def update(self, report: BatchReport | EpochReport) -> None:
-        """Show a batch in the progress bar; print and log an epoch."""
+        """Show a batch on the terminal; print and log an epoch."""
         from cnnfx.training import BatchReport
 
         if isinstance(report, BatchReport):
-            if report.batch == 1:
-                self._epoch_start = time.monotonic()
-            if not self._quiet and sys.stderr.isatty():
-                self._show(report)
+            if self._display is not None:
+                self._display.update(report)
             return
-        self._remove_bar()
-        seconds = time.monotonic() - self._epoch_start
-        description = {**describe(report, seconds), "skipped": self.skipped}
+        if self._display is not None:
+            self._display.hide()
+        values = describe(report, self._skipped)
         if not self._quiet:
-            print_message(epoch_line(report, seconds))
+            print_message(epoch_line(report))
         if self._as_json:
-            print_json(description)
-        if self._log:
-            _write_line(self._log, json.dumps(description))
-
-    def _show(self, report: BatchReport) -> None:
-        if self._bar is None:
-            self._bar = _epoch_bar(report)
-            self._bar.start()
-        numbers = f"loss {report.loss:.4f}  accuracy {100 * report.accuracy:.2f} %"
-        if terminal_width(sys.stderr) >= MAX_TEXT_CHARACTERS + MIN_BAR_CHARACTERS:
-            numbers += f"  {report.images / max(1e-9, time.monotonic() - self._epoch_start):,.0f} images/s"
-        self._bar.update(self._bar.task_ids[0], completed=report.batch, numbers=numbers)
-
-    def _remove_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+            print_json(values)
+        if self._log is not None:
+            self._log.write(values)
+        if self._display is not None and report.epoch < report.epochs:
+            self._display.show()
 
 
-def _write_line(log: IO[str], line: str) -> None:
-    from cnnfx.system.files import write_error
-
-    try:
-        log.write(f"{line}\n")
-        log.flush()
-    except OSError as error:
-        with output_option("--log"):
-            raise write_error(log.name, error) from error
-
-
-def _epoch_bar(report: BatchReport) -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    # After Ctrl-C the terminal writes ^C behind the bar: a bar as wide as the line would then stay there.
-    text = MAX_TEXT_CHARACTERS
-    if console.width < text + MIN_BAR_CHARACTERS:
-        text -= SPEED_CHARACTERS
-    length = min(max(console.width - text, MIN_BAR_CHARACTERS), MAX_BAR_CHARACTERS)
-    columns = (
-        TextColumn("{task.description}"), BarColumn(length), TextColumn("{task.fields[numbers]}"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    bar = Progress(*columns, console=console, transient=True)
-    bar.add_task(f"epoch {report.epoch}/{report.epochs}", total=report.batches, numbers="")
-    return bar
-
-
-def epoch_line(report: EpochReport, seconds: float) -> str:
-    """Return an epoch's losses (mean cross-entropy), accuracies and duration as one line."""
-    loss, accuracy = f"loss {report.loss:.4f}", f"training accuracy {100 * report.train_accuracy:.2f} %"
+def epoch_line(report: EpochReport) -> str:
+    """Return an epoch's cross-entropy, accuracy, learning rate and duration as one line."""
+    loss, accuracy = f"cross-entropy {report.loss:.4f}", f"accuracy {100 * report.train_accuracy:.2f} %"
     if report.test_accuracy is not None:
         loss += f" (test {report.test_loss:.4f})"
-        accuracy += f"  test accuracy {100 * report.test_accuracy:.2f} %"
-    return f"epoch {report.epoch}/{report.epochs}  {loss}  {accuracy}  {seconds:.1f} s"
+        accuracy += f" (test {100 * report.test_accuracy:.2f} %)"
+    rate, seconds = f"lr {report.learning_rate:.2g}", f"{report.seconds:.1f} s"
+    return f"epoch {report.epoch}/{report.epochs}  {loss}  {accuracy}  {rate}  {seconds}"
 
 
-def describe(report: EpochReport, seconds: float) -> dict[str, Any]:
-    """Return the report of an epoch, ready for JSON."""
-    return {
+def describe(report: EpochReport, skipped: int) -> dict[str, Any]:
+    """Return the values of an epoch, named by `COLUMNS`."""
+    assert report.seconds is not None  # of this run
+    training = report.seconds - (report.test_seconds or 0)
+    values = {
         **vars(report),
-        "seconds": round(seconds, 3),
-        "images_per_second": round(report.images / max(1e-9, seconds), 1),
+        "seconds": round(report.seconds, 3),
+        "test_seconds": None if report.test_seconds is None else round(report.test_seconds, 3),
+        "images_per_second": round(report.images / max(1e-9, training), 1),
+        "skipped": skipped,
     }
+    return {name: values[name] for name in COLUMNS}
 
 
 def print_summary(trainer: Trainer, path: str, seconds: float) -> None:
@@ -188,9 +163,9 @@ def _confused(trainer: Trainer) -> str:
 def _before_and_after(network: Network) -> str:
     """The filters of the first layer before and after training."""
     from cnnfx.cli.terminal import text_terminal
-    from cnnfx.render.filter_preview import filters_preview
+    from cnnfx.cli.training_display import first_layer_text
 
     assert network.start is not None
     terminal = text_terminal(sys.stderr)
-    before, after = (filters_preview(one.layers[0], terminal, scale=1) for one in (network.start, network))
+    before, after = (first_layer_text(one, terminal, scale=1) for one in (network.start, network))
     return f"the first layer's filters before:\n{before}\n\nand after:\n{after}"

@@ -116,7 +116,11 @@ def filter_table(layer: Layer, inputs: Sequence[str], terminal: Terminal, style:
 
 
 def color_filters_preview(
-    layer: Layer, inputs: Sequence[str], terminal: Terminal, style: FilterStyle = DEFAULT_STYLE
+    layer: Layer,
+    inputs: Sequence[str],
+    terminal: Terminal,
+    style: FilterStyle = DEFAULT_STYLE,
+    scale: int = COLOR_SCALE,
 ) -> str:
     """Return filters on red, green and blue as lines for a terminal with colors: a color picture of each.
 
@@ -128,13 +132,15 @@ def color_filters_preview(
         The colors in the order of the weights.
     terminal : Terminal
     style : FilterStyle
+    scale : int
+        The factor of enlargement, where the width allows it.
     """
     if terminal.graphics != "none":
         return _picture_text(layer, inputs, terminal, style)
     weights = layer_weights(layer)
     limits = weight_limits(weights, style.scope)
     pictures = [color_picture(kernels, inputs, limit) for kernels, limit in zip(weights, limits, strict=True)]
-    return pictures_preview(picture_tiles(layer.filter_names, pictures), terminal, scale=COLOR_SCALE)
+    return pictures_preview(picture_tiles(layer.filter_names, pictures), terminal, scale)
 
 
 def weights_preview(layer: Layer, inputs: Sequence[str], terminal: Terminal, style: FilterStyle = DEFAULT_STYLE) -> str:

@@ -222,15 +222,23 @@ def balanced_columns(count: int, cell_width: int, width: int) -> int:
 
 
 def side_by_side(tiles: Sequence[TextTile], columns: int, terminal: Terminal) -> str:
-    """Return rows of tiles of one size under their labels, which are cut where they are too long."""
+    """Return rows of tiles of one size under their labels, which are cut where they are too long.
+
+    Rows that do not fit the height of the terminal are left out, except the first. The last line gives their number.
+    """
     room = (terminal.width + TILE_GAP) // columns - TILE_GAP
     names = [terminal.encodable(tile.label) for tile in tiles]
     width = max(tiles[0].width, min(room, max(map(display_width, names))))
     filling = " " * (width - tiles[0].width)
-    lines = []
-    for first in range(0, len(tiles), columns):
+    rows, row_lines = math.ceil(len(tiles) / columns), 1 + len(tiles[0].lines)
+    if terminal.height is not None and rows * row_lines > terminal.height:
+        rows = max(1, (terminal.height - 1) // row_lines)
+    shown, lines = min(len(tiles), rows * columns), []
+    for first in range(0, shown, columns):
         row = tiles[first : first + columns]
         labels = [pad(cut(name, width, terminal.ellipsis), width) for name in names[first : first + columns]]
         pictures = zip(*([line + filling for line in tile.lines] for tile in row), strict=True)
         lines += [(" " * TILE_GAP).join(parts).rstrip() for parts in (labels, *pictures)]
+    if shown < len(tiles):
+        lines.append(cut(terminal.encodable(f"… {shown} of {len(tiles)} are shown"), terminal.width, terminal.ellipsis))
     return "\n".join(lines)

@@ -72,6 +72,8 @@ class Terminal(NamedTuple):
         The protocol in which it shows pictures.
     cell_width : int
         The width of a character in pixels.
+    height : int or None
+        The most lines of tiles side by side. Rows of tiles that do not fit are left out; None for any number of lines.
     """
 
     width: int
@@ -79,6 +81,7 @@ class Terminal(NamedTuple):
     encoding: str | None = "utf-8"
     graphics: Graphics = "none"
     cell_width: int = 8
+    height: int | None = None
 
     @property
     def pixel_width(self) -> int:

@@ -56,7 +56,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         If the reader of a pipe has closed it.
     """
     try:
-        with open(path, "wb") if _is_special(path) else _replacement(Path(os.path.realpath(path))) as file:
+        with open(path, "wb") if is_special(path) else _replacement(Path(os.path.realpath(path))) as file:
             yield file
     except BrokenPipeError:
         raise
@@ -78,11 +78,10 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise _CancelError
 
 
-@contextmanager
-def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
+def open_log(path: str | os.PathLike[str], append: bool) -> IO[str]:
     """Open a text file for appending or writing, which is not atomic, so that others can read it in the meantime.
 
-    The caller flushes each line.
+    The caller flushes each line, and closes the file.
 
     Raises
     ------
@@ -90,14 +89,9 @@ def open_log(path: str | os.PathLike[str], append: bool) -> Iterator[IO[str]]:
         If it cannot be opened.
     """
     try:
-        file = open(path, "a" if append else "w", encoding="utf-8")  # noqa: SIM115 # closed below
+        return open(path, "a" if append else "w", encoding="utf-8")
     except OSError as error:
         raise write_error(path, error) from error
-    try:
-        yield file
-    finally:
-        with suppress(OSError):  # the flush of the last line has already failed and was reported
-            file.close()
 
 
 def write_error(path: str | os.PathLike[str], error: OSError, failed: str = "it cannot be written") -> FileError:
@@ -254,7 +248,7 @@ def _host_tag(name: str | None = None) -> str:
     return f"{zlib.crc32(name.encode()):08x}"
 
 
-def _is_special(path: str | os.PathLike[str]) -> bool:
+def is_special(path: str | os.PathLike[str]) -> bool:
     """Return whether a path is a device, a pipe, or a name such as `/dev/stdout` of an open file."""
     with suppress(OSError):
         mode = os.stat(path).st_mode

@@ -61,7 +61,7 @@ class TrainingState:
             "settings": asdict(self.settings),
             "learned": [mask.tolist() for mask in self.trainable_filters],
             "fingerprint": self.fingerprint,
-            "history": [asdict(report) for report in self.history],
+            "history": [report.to_dict() for report in self.history],
             "random": self.random,
             "steps": self.steps,
         }

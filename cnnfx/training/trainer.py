@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
@@ -182,20 +183,23 @@ class Trainer:
             If loss or parameters are not finite.
         """
         while not self.finished:
-            report = None
+            report, start = None, time.monotonic()
             for report in self._run_epoch(len(self.history) + 1):
                 yield report
             assert report is not None
             if not np.isfinite(self.parameters.vector).all():
                 raise self._diverged(report)
+            trained = time.monotonic()
             test_loss, test_accuracy = (None, None) if self.test is None else self.evaluate(self.test)
             if test_loss is not None and not np.isfinite(test_loss):
                 raise self._diverged(report)
+            end = time.monotonic()
             self.history.append(
                 EpochReport(
-                    report.epoch, report.epochs, report.images, report.loss, report.accuracy, test_loss, test_accuracy
+                    report.epoch, report.epochs, report.images, report.loss, report.accuracy, test_loss, test_accuracy,
+                    report.rate, end - start, None if self.test is None else end - trained,
                 )
-            )
+            )  # fmt: skip
             self._snapshot = self._take_snapshot()
             yield self.history[-1]
 
@@ -248,6 +252,7 @@ class Trainer:
             "train_accuracy": [report.train_accuracy for report in self.history],
             "loss": [report.loss for report in self.history],
             "test_loss": [report.test_loss for report in self.history],
+            "learning_rate": [report.learning_rate for report in self.history],
             "settings": asdict(self.settings),
             "input": list(self.data.images.shape[1:]),
         }

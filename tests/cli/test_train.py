@@ -44,8 +44,11 @@ def test_a_pipe_gets_a_plain_line_for_each_epoch():
     lines = result.stderr.splitlines()
     assert lines[0] == ("training on drawn:300: 300 images of 28×28 and 50 test images; 10 classes; 695 parameters.")
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
-    assert lines[1].split("  ")[2].startswith("training accuracy ")
-    assert lines[2].split("  ")[3].startswith("test accuracy ")
+    cross_entropy, accuracy, rate, seconds = lines[1].split("  ")[1:]
+    assert re.fullmatch(r"cross-entropy \d\.\d{4} \(test \d\.\d{4}\)", cross_entropy)
+    assert re.fullmatch(r"accuracy \d+\.\d\d % \(test \d+\.\d\d %\)", accuracy)
+    assert re.fullmatch(r"lr 0\.\d+", rate)
+    assert re.fullmatch(r"\d+\.\d s", seconds)
 
 
 def test_the_summary_lists_the_layers_and_their_parameters():
@@ -88,8 +91,8 @@ def test_json_and_log_contain_the_same_object_for_each_epoch():
     objects = [json.loads(line) for line in shown.splitlines()]
     assert [one["epoch"] for one in objects] == [1, 2]
     assert list(objects[0]) == [
-        "epoch", "epochs", "images", "loss", "train_accuracy", "test_loss", "test_accuracy", "seconds",
-        "images_per_second", "skipped",
+        "epoch", "epochs", "images", "loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds",
+        "test_seconds", "images_per_second", "skipped",
     ]  # fmt: skip
 
 
