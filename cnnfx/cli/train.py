@@ -63,6 +63,7 @@ def train(
       cnnfx train --epochs 3
       cnnfx train --data drawn:6000 --widths 8,16 -o small.npz
       cnnfx train --data photos/ --image-size 32 --channels rgb
+      cnnfx train --data shapes --arch color.toml
       cnnfx train --arch edges-first.toml --log run.jsonl
       cnnfx train --watch --log run.csv
       cnnfx train --epochs 1 --filmstrip filters.gif --curve curve.png
@@ -73,6 +74,7 @@ def train(
     from cnnfx.cli.networks import use_threads
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter, print_summary
+    from cnnfx.formats.arch import find_arch
 
     if watch and quiet:
         raise UsageError("--watch draws on standard error, where --quiet prints nothing. Give one of the two.")
@@ -81,7 +83,7 @@ def train(
     path = _model_path(output, resume)
     given = (("--log", log), ("--filmstrip", filmstrip), ("--curve", curve))
     outputs = [NamedFile(name, file) for name, file in given if file is not None]
-    arch_file = None if arch is None else Path(arch)
+    arch_file = None if arch is None else Path(find_arch(arch))
     check_outputs([NamedFile("-o", path), *outputs], network_files("--arch", arch_file), data_files(data))
     check_outputs(outputs, network_files("--resume", resume))  # the model may be written to the file that is resumed
     pictures = TrainingPictures(filmstrip, filmstrip_layer, colormap, curve, quiet)

@@ -16,8 +16,9 @@ Data = Annotated[
     str | None,
     option(
         "--data DATA",
-        "mnist; drawn, or drawn:N for N digits that cnnfx draws itself; a folder of IDX files; Keras' mnist.npz; "
-        "a folder with a subfolder of images per class. By default MNIST if it is available, otherwise drawn.",
+        "mnist; drawn, or drawn:N for N digits that cnnfx draws itself; shapes, or shapes:N, scenes of colored shapes "
+        "likewise; a folder of IDX files; Keras' mnist.npz; a folder with a subfolder of images per class. By default "
+        "MNIST if it is available, otherwise drawn.",
         DATA,
     ),
 ]
@@ -36,7 +37,12 @@ Channels = Annotated[
 ]
 Arch = Annotated[
     str | None,
-    option("--arch FILE", "A network as a filter file, with filters = 16 and size = 5 for filters to train.", NETWORK),
+    option(
+        "--arch FILE",
+        "A network as a filter file, with filters = 16 and size = 5 for filters to train; or color.toml or small.toml, "
+        "which cnnfx contains.",
+        NETWORK,
+    ),
 ]
 Widths = Annotated[
     parsers.Counts | None,

@@ -56,7 +56,7 @@ class Dataset:
     Parameters
     ----------
     name : str
-        "mnist", "drawn", "drawn:N", or the name of a file or folder.
+        "mnist", "drawn", "shapes", "drawn:N", "shapes:N", or the name of a file or folder.
     train_images, test_images : array (N, C, H, W), uint8 or float32
         0 is black, 255 white, or 1 as float32. MNIST's digits are white on black.
     train_labels, test_labels : array (N,), int64

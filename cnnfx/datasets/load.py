@@ -1,4 +1,4 @@
-"""Loading of a dataset by name ("mnist", "drawn") or path; the kind of a file or folder is detected."""
+"""Loading of a dataset by name ("mnist", "drawn", "shapes") or path; the kind of a file or folder is detected."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from cnnfx.images import find_images
 from cnnfx.images.load import ZIP_SIGNATURE, ColorMode
 from cnnfx.nn.input import MAX_SIDE, Input
 from cnnfx.system.folders import cache_folder, expand_user
-from cnnfx.system.suggest import choose_name
+from cnnfx.system.suggest import choose_name, did_you_mean
 
 CHANNELS = {"gray": ("grey",), "rgb": ()}
 """The channels of the images of class folders, each with its other spellings."""
 KERAS_NAME = "mnist.npz"
 """The name of the file in a folder with a dataset in the format of Keras."""
-MIN_DIGITS = 10
-"""The fewest drawn digits for training, and for testing."""
-MAX_DIGITS = 9_999_999
-"""The most drawn digits for training."""
+DRAWN = {"drawn": "digits", "shapes": "shapes"}
+"""The names of datasets that are drawn, each with what it shows."""
+NAMES = ("mnist", *DRAWN)
+"""The names of datasets."""
+MIN_DRAWN = 10
+"""The fewest drawn images for training, and for testing."""
+MAX_DRAWN = 600_000
+"""The most drawn images for training, whose pixels fit into `cnnfx.system.limits.MAX_DATASET_BYTES`."""
 TRAIN_PER_TEST = 6
-"""Drawn digits for training per digit for testing, as in MNIST."""
+"""Drawn images for training per image for testing, as in MNIST."""
 KNOWN_KINDS = (
     "four IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; "
     "gzipped or not), Keras' mnist.npz, or one sub-folder of images per class"
@@ -55,10 +59,10 @@ def load_dataset(
     ----------
     spec : str or path, optional
         "mnist": MNIST from the folder `$CNNFX_DATA`, the user's cache folder, or the web. "drawn": 60,000 and 10,000
-        synthetic digits, or "drawn:N" for N training images and N / 6 test images. A path: a folder of four IDX files,
-        one of these files, or the root folder of torchvision; Keras' `mnist.npz`; a folder with one sub-folder of
-        images per class. Write `./mnist` for a file or folder with the name mnist. None: MNIST if it is available, else
-        drawn digits, with a note.
+        synthetic digits, or "drawn:N" for N training images and N / 6 test images. "shapes": 12,000 and 2,000 synthetic
+        scenes of colored shapes, or "shapes:N". A path: a folder of four IDX files, one of these files, or the root
+        folder of torchvision; Keras' `mnist.npz`; a folder with one sub-folder of images per class. Write `./mnist` for
+        a file or folder with the name mnist. None: MNIST if it is available, else drawn digits, with a note.
     size : int, optional
         Height and width to which the images of class folders are resized, in pixels; by default those of the first
         image, or 28×28 if it is larger than 64×64.
@@ -70,7 +74,7 @@ def load_dataset(
     skip_bad : bool
         Whether images of class folders that cannot be read are left out with a note, rather than an error.
     seed : int
-        Determines the digits of "drawn", and the images for testing in class folders without a test folder.
+        Determines the images of "drawn" and "shapes", and those for testing of class folders without a test folder.
     progress : callable, optional
         Called with the name of what is loaded, the amount loaded so far, and the total amount or None.
 
@@ -91,7 +95,8 @@ def load_dataset(
         limit = "at least 1 pixel" if size < 1 else f"at most {MAX_SIDE} pixels"
         raise ArgumentError(f"size is {size}. Images are {limit} high and wide.")
     if spec is None or is_name(spec):
-        _check_not_converted(str(spec or "mnist"), size, channels)
+        name = str(spec or "mnist")
+        _check_not_converted(name, size, "gray" if _kind(name) == "shapes" else channels)
         return _load_by_name(spec, seed, progress)
     read = Input(channels, None if size is None else (size, size), background=background)
     dataset = load_path(expand_user(spec), read, skip_bad=skip_bad, seed=seed, progress=progress)
@@ -103,7 +108,12 @@ def load_dataset(
 
 def is_name(spec: str | os.PathLike[str]) -> bool:
     """Return whether `spec` is the name of a dataset, not a path."""
-    return isinstance(spec, str) and (spec in ("mnist", "drawn") or spec.startswith("drawn:"))
+    return isinstance(spec, str) and (spec == "mnist" or _kind(spec) in DRAWN)
+
+
+def _kind(name: str) -> str:
+    """Return the name of a dataset without the number of its images: "drawn" for "drawn:6000"."""
+    return name.partition(":")[0]
 
 
 def load_path(
@@ -206,9 +216,8 @@ def _is_zip(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(ZIP_SIGNATURE)) == ZIP_SIGNATURE
     except FileNotFoundError:
-        raise FileError(
-            f"{path}: there is no such file or folder. Datasets known by name are mnist and drawn."
-        ) from None
+        hint = did_you_mean(str(path), NAMES, "Datasets known by name are")
+        raise FileError(f"{path}: there is no such file or folder. {hint}") from None
     except OSError as error:
         raise FileError(f"{path}: it cannot be read: {error.strerror}.") from error
 
@@ -220,32 +229,34 @@ def _check_not_converted(name: str, size: int | None, channels: ColorMode) -> No
 
 
 def _load_by_name(spec: str | os.PathLike[str] | None, seed: int, progress: Progress | None) -> Dataset:
-    from cnnfx.datasets.synthetic_digits import draw_dataset
-
-    if spec == "drawn":
-        return draw_dataset(seed, progress=progress)
     if isinstance(spec, str) and spec != "mnist":
-        return _draw_count(spec, seed, progress)
+        return _draw(spec, seed, progress)
     try:
         return _load_mnist(progress)
     except FileError as error:
         if spec is not None:
             raise FileError(str(error), remedy="drawn_digits") from error
         note = f"Digits that cnnfx draws itself are used instead of MNIST. {error}"
-        return draw_dataset(seed, progress=progress).with_notes((note,))
+        return _draw("drawn", seed, progress).with_notes((note,))
 
 
-def _draw_count(spec: str, seed: int, progress: Progress | None) -> Dataset:
-    """Draw the digits of "drawn:N". The name of the dataset is `spec`, so that it can be loaded again by its name."""
-    from cnnfx.datasets.synthetic_digits import draw_dataset
+def _draw(spec: str, seed: int, progress: Progress | None) -> Dataset:
+    """Draw the images of "drawn", "shapes:N" and so on.
 
-    count = spec.removeprefix("drawn:")
-    is_number = count.isascii() and count.isdigit() and len(count) <= len(str(MAX_DIGITS))
-    if not (is_number and int(count) >= MIN_DIGITS):
+    The name of the dataset is `spec`, so that it can be loaded again by its name.
+    """
+    from cnnfx.datasets import synthetic_digits, synthetic_shapes
+
+    name, colon, count = spec.partition(":")
+    draw_dataset = synthetic_digits.draw_dataset if name == "drawn" else synthetic_shapes.draw_dataset
+    if not colon:
+        return draw_dataset(seed, progress=progress)
+    is_number = count.isascii() and count.isdigit() and len(count) <= len(str(MAX_DRAWN))
+    if not (is_number and MIN_DRAWN <= int(count) <= MAX_DRAWN):
         raise ArgumentError(
-            f"{spec}: {count!r} is not a number of digits, {MIN_DIGITS} to {MAX_DIGITS}, as in drawn:6000."
+            f"{spec}: {count!r} is not a number of {DRAWN[name]}, {MIN_DRAWN} to {MAX_DRAWN}, as in {name}:6000."
         )
-    test_count = max(MIN_DIGITS, int(count) // TRAIN_PER_TEST)
+    test_count = max(MIN_DRAWN, int(count) // TRAIN_PER_TEST)
     return replace(draw_dataset(seed, train=int(count), test=test_count, progress=progress), name=spec)
 
 

@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
-from cnnfx.datasets.digit_preprocessing import BOX_SIDE, CENTER, IMAGE_SIDE
+from cnnfx.datasets.digit_preprocessing import BOX_SIDE, CENTER, DIGITS, IMAGE_SIDE
 from cnnfx.datasets.glyphs import GLYPHS
-from cnnfx.errors import ArgumentError
-from cnnfx.system.threads import run_in_threads
+from cnnfx.datasets.synthetic import Floats, draw_in_blocks, drawn_dataset, normal
 
-Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 Coordinates = tuple[float, float]
 
@@ -28,8 +26,6 @@ TRAIN_COUNT = 60_000
 """The number of training images, as in MNIST."""
 TEST_COUNT = 10_000
 """The number of test images, as in MNIST."""
-BLOCK_DIGITS = 100
-"""Digits of a block, which is drawn at a time with its own random number generator."""
 MAX_CONTROL_POINTS = 16
 """The most control points of a glyph."""
 SAMPLES = 72
@@ -100,9 +96,7 @@ def draw_dataset(
     Dataset
         Its name is "drawn".
     """
-    train_images, train_labels = _draw_part((seed, 0), train, progress)
-    test_images, test_labels = _draw_part((seed, 1), test, progress)
-    return Dataset("drawn", train_images, train_labels, test_images, test_labels, tuple("0123456789"))
+    return drawn_dataset("drawn", DIGITS, draw_digits, seed, (train, test), progress)
 
 
 def draw_digits(labels: ArrayLike, seed: int | Sequence[int] = 0, *, progress: Progress | None = None) -> Images:
@@ -114,7 +108,7 @@ def draw_digits(labels: ArrayLike, seed: int | Sequence[int] = 0, *, progress: P
         The digits, 0 to 9.
     seed : int or sequence of int
         Equal seeds and labels give equal pixels, for any number of threads. Appended labels do not change the digits of
-        complete blocks of `BLOCK_DIGITS` before them.
+        complete blocks of `BLOCK_IMAGES` before them.
     progress : callable, optional
         Called with "digits", the number of digits drawn, and their total number.
 
@@ -127,20 +121,8 @@ def draw_digits(labels: ArrayLike, seed: int | Sequence[int] = 0, *, progress: P
     ArgumentError
         If the labels are not integers of 0 to 9 on one axis.
     """
-    digits = _check_labels(labels)
-    entropy = [seed] if isinstance(seed, int) else [*seed]
-    images = np.empty((len(digits), 1, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
-    done = 0
-
-    def draw(block: slice) -> None:
-        nonlocal done
-        images[block, 0] = _draw_block(digits[block], np.random.default_rng([*entropy, block.start]))
-        done += BLOCK_DIGITS
-        if progress:
-            progress("digits", min(done, len(digits)), len(digits))
-
-    run_in_threads(draw, [slice(start, start + BLOCK_DIGITS) for start in range(0, len(digits), BLOCK_DIGITS)])
-    return images
+    shape = (1, IMAGE_SIDE, IMAGE_SIDE)
+    return draw_in_blocks(_draw_block, labels, len(DIGITS), shape, seed, name="digits", progress=progress)
 
 
 def rasterize(positions: Floats, steps: Floats, radius: Floats, edge_width: Floats) -> Images:
@@ -198,26 +180,15 @@ def glyph_curves() -> tuple[GlyphCurves, ...]:
     return tuple(_glyph_curves(_parse_strokes(glyph.strokes)) for glyph in GLYPHS)
 
 
-def _draw_part(seed: tuple[int, int], count: int, progress: Progress | None) -> tuple[Images, Labels]:
-    labels: Labels = np.random.default_rng(seed).permutation(np.arange(count, dtype=np.int64) % 10)
-    return draw_digits(labels, seed, progress=progress), labels
-
-
-def _check_labels(labels: ArrayLike) -> Labels:
-    digits = np.asarray(labels)
-    if digits.ndim != 1 or (digits.size and (digits.dtype.kind not in "iu" or digits.min() < 0 or digits.max() > 9)):
-        raise ArgumentError("labels must be whole numbers of 0 to 9 on one axis.")
-    return digits.astype(np.int64)
-
-
 def _draw_block(digits: Labels, rng: np.random.Generator) -> Images:
-    """Draw digits (N, 28, 28)."""
+    """Draw digits (N, 1, 28, 28)."""
     positions, steps = _sample_glyphs(digits, rng)
     positions, steps = _bend(positions, steps, rng)
     positions, steps = _transform(positions, steps, rng)
-    radius = np.float32(PEN_RADIUS) * np.exp(_normal(rng, len(digits), std=LOG_PEN_RADIUS_STD))
-    edge_width = np.float32(EDGE_WIDTH) + _normal(rng, len(digits), std=EDGE_WIDTH_STD)
-    return rasterize(positions, steps, np.clip(radius, *PEN_RADIUS_LIMITS), np.clip(edge_width, *EDGE_WIDTH_LIMITS))
+    radius = np.float32(PEN_RADIUS) * np.exp(normal(rng, len(digits), std=LOG_PEN_RADIUS_STD))
+    edge_width = np.float32(EDGE_WIDTH) + normal(rng, len(digits), std=EDGE_WIDTH_STD)
+    radius, edge_width = np.clip(radius, *PEN_RADIUS_LIMITS), np.clip(edge_width, *EDGE_WIDTH_LIMITS)
+    return rasterize(positions, steps, radius, edge_width)[:, np.newaxis]
 
 
 def _sample_glyphs(digits: Labels, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -225,7 +196,7 @@ def _sample_glyphs(digits: Labels, rng: np.random.Generator) -> tuple[Floats, Fl
     count = len(digits)
     glyphs = _choose_glyphs(digits, rng.random(count))
     jitter_std = JITTER_STD * rng.gamma(JITTER_SHAPE, 1 / JITTER_SHAPE, count).astype(np.float32)
-    jitter = jitter_std[:, None, None] * _normal(rng, count, MAX_CONTROL_POINTS, 2)
+    jitter = jitter_std[:, None, None] * normal(rng, count, MAX_CONTROL_POINTS, 2)
     positions, steps = np.empty((2, count, SAMPLES, 2), np.float32)
     for glyph, curves in enumerate(glyph_curves()):
         chosen = np.flatnonzero(glyphs == glyph)
@@ -265,7 +236,7 @@ def _bend(positions: Floats, steps: Floats, rng: np.random.Generator) -> tuple[F
         ],
         axis=1,
     )
-    coefficients = _normal(rng, len(positions), 2, 7) * BEND_STD
+    coefficients = normal(rng, len(positions), 2, 7) * BEND_STD
     bent_positions = np.stack([x, y], axis=2) + (coefficients @ terms).swapaxes(1, 2)
     bent_steps = np.stack([dx, dy], axis=2) + (coefficients @ derivatives).swapaxes(1, 2)
     return bent_positions, bent_steps
@@ -274,17 +245,13 @@ def _bend(positions: Floats, steps: Floats, rng: np.random.Generator) -> tuple[F
 def _transform(positions: Floats, steps: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Stretch, slant and rotate positions and steps by random linear maps."""
     count = len(positions)
-    aspect = np.exp(np.float32(LOG_ASPECT_MEAN) + _normal(rng, count, std=LOG_ASPECT_STD))
-    slant = np.float32(SLANT_MEAN) + _normal(rng, count, std=SLANT_STD)
-    angle = _normal(rng, count, std=ROTATION_STD)
+    aspect = np.exp(np.float32(LOG_ASPECT_MEAN) + normal(rng, count, std=LOG_ASPECT_STD))
+    slant = np.float32(SLANT_MEAN) + normal(rng, count, std=SLANT_STD)
+    angle = normal(rng, count, std=ROTATION_STD)
     cos, sin = np.cos(angle), np.sin(angle)
     rows = [[aspect * cos, aspect * sin], [-slant * cos - sin, -slant * sin + cos]]
     matrices = np.moveaxis(np.array(rows), 2, 0)
     return positions @ matrices, steps @ matrices
-
-
-def _normal(rng: np.random.Generator, *shape: int, std: float = 1.0) -> Floats:
-    return rng.standard_normal(shape, np.float32) * np.float32(std)
 
 
 def _center(boxed: Floats, lengths: Floats) -> Floats:

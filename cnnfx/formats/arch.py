@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from cnnfx.errors import FileError
 from cnnfx.formats.file_format import file_format
+from cnnfx.formats.presets import shipped_folder
 from cnnfx.formats.toml_file import FILE_KEYS, has_untrained_filters, parse_network
 from cnnfx.formats.toml_schema import Location, Table
 from cnnfx.formats.toml_text import read_toml
@@ -42,6 +43,7 @@ from cnnfx.system.limits import (
     MAX_RANDOM_FILTERS,
     check_limit,
 )
+from cnnfx.system.suggest import did_you_mean
 
 DEFAULT_WIDTHS = (24, 48)
 """The number of filters of each layer of the default network."""
@@ -97,26 +99,49 @@ def default_arch(widths: Sequence[int] | None = None, kernel_size: int | None = 
 
 
 def load_arch(path: str | os.PathLike[str]) -> Arch:
-    """Load an arch file.
+    """Load an arch file, found as by `find_arch`.
 
     Raises
     ------
     FileError
-        If the file cannot be read, or something in it is missing, unknown or of the wrong type.
+        If there is no such file, it cannot be read, or something in it is missing, unknown or of the wrong type.
     """
-    if not os.path.exists(path):
-        raise FileError(f"{path}: there is no such file. Give the path of an arch file, such as arch.toml.")
-    if file_format(path) != "toml":
+    found = find_arch(path)
+    if not os.path.exists(found):
+        hint = did_you_mean(Path(path).name, shipped_archs(), "Give the path of an arch file, or one of")
+        raise FileError(f"{path}: there is no such file. {hint}")
+    if file_format(found) != "toml":
         raise FileError(f"{path}: it is not an arch file. Give the path of a TOML file, such as arch.toml.")
-    return parse_arch(read_toml(Path(path)), Location(str(path)), Path(path).stem)
+    return parse_arch(read_toml(Path(found)), Location(str(path)), Path(found).stem)
+
+
+def find_arch(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return the path of an arch file, or that of the one with this name and the ending .toml.
+
+    If there is neither, a name without folders is that of a file shipped with cnnfx, with or without its ending. What
+    is not found is returned unchanged.
+    """
+    given = Path(path)
+    with_ending = given if given.suffix == ".toml" else Path(f"{path}.toml")
+    shipped = () if given.name != os.fspath(path) else (_shipped_folder() / with_ending,)
+    return next((file for file in (given, with_ending, *shipped) if os.path.isfile(file)), path)
+
+
+def shipped_archs() -> list[str]:
+    """Return the names of the arch files that are shipped with cnnfx."""
+    return sorted(file.name for file in _shipped_folder().glob("*.toml"))
 
 
 def is_arch_file(spec: str) -> bool:
-    """Return whether this is the path of an arch file."""
-    path = Path(spec)
-    if path.suffix.lower() != ".toml" or not os.path.isfile(path):
+    """Return whether this is the path of an arch file, or the name of a shipped one, with its ending."""
+    path = Path(find_arch(spec))
+    if Path(spec).suffix.lower() != ".toml" or not os.path.isfile(path):
         return False
     return has_untrained_filters(read_toml(path))
+
+
+def _shipped_folder() -> Path:
+    return shipped_folder() / "training"
 
 
 def parse_arch(values: Mapping[str, Any], location: Location, name: str) -> Arch:

@@ -72,10 +72,11 @@ def train(
     Parameters
     ----------
     data : str, path or Dataset, optional
-        "mnist", "drawn", "drawn:N", a file or folder: see `cnnfx.datasets.load_dataset`. By default MNIST if it is
-        available, else drawn digits.
+        "mnist", "drawn", "shapes", "drawn:N", "shapes:N", a file or folder: see `cnnfx.datasets.load_dataset`. By
+        default MNIST if it is available, else drawn digits.
     arch : path or Arch, optional
-        A network as a filter file; by default layers of filters with ReLU and max pooling.
+        A network as a filter file, or "color" or "small", which are shipped with cnnfx; by default layers of filters
+        with ReLU and max pooling.
     widths : sequence of int, optional
         The number of filters of each layer of the default network; (24, 48) by default.
     kernel_size : int, optional

@@ -50,5 +50,5 @@ def test_data_of_a_user_who_does_not_exist_are_refused(data):
     done = run(["train", "--data", data])
     assert (done.returncode, done.stderr) == (
         1,
-        f"cnnfx: {data}: there is no such file or folder. Datasets known by name are mnist and drawn.\n",
+        f"cnnfx: {data}: there is no such file or folder. Datasets known by name are mnist, drawn, shapes.\n",
     )

@@ -66,6 +66,12 @@ def test_an_arch_file_gets_the_dense_layer_of_training():
     assert printed["parameters"] == printed["trainable"] == 416 + 7712 + 26 * 32 * 36 + 26
 
 
+def test_an_arch_of_cnnfx_is_found_by_its_name():
+    text = done("summary", "color.toml", "--input", "3x32x32", "--classes", "8").stdout
+    assert text.startswith("color.toml: ")
+    assert "24 × 3 × 5 × 5 + 24 = 1824\n" in text
+
+
 def test_fixed_filters_are_not_counted_as_trainable():
     with open("arch.toml", "w") as file:
         file.write(

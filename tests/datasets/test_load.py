@@ -14,8 +14,10 @@ import pytest
 from cnnfx.datasets import load_dataset, mnist
 from cnnfx.datasets import synthetic_digits as drawn
 from cnnfx.datasets.download import RemoteFile
+from cnnfx.datasets.load import MAX_DRAWN
 from cnnfx.errors import ArgumentError, FileError
 from cnnfx.system import folders
+from cnnfx.system.limits import MAX_DATASET_BYTES
 from tests.datasets.idx_files import NAMES, equals, idx_bytes, write_idx
 from tests.datasets.web_server import send
 
@@ -137,7 +139,7 @@ def test_mnist_is_downloaded_if_the_variable_names_no_dataset(tmp_path, mirror, 
     assert equals(data, arrays)
     assert data.notes == (
         f"$CNNFX_DATA: {tmp_path / 'gone'}: there is no such file or folder. "
-        "Datasets known by name are mnist and drawn.",
+        "Datasets known by name are mnist, drawn, shapes.",
     )
 
 
@@ -174,6 +176,43 @@ def test_drawn_digits_are_loaded_by_name_and_depend_on_the_seed():
     assert not np.array_equal(load_dataset("drawn").train_images, load_dataset("drawn", seed=1).train_images)
 
 
+def test_shapes_are_loaded_by_name_in_color_and_depend_on_the_seed():
+    data = load_dataset("shapes:60")
+    assert (data.name, data.train_images.shape, data.test_images.shape) == (
+        "shapes:60",
+        (60, 3, 32, 32),
+        (10, 3, 32, 32),
+    )
+    assert not np.array_equal(data.train_images, load_dataset("shapes:60", seed=1).train_images)
+    assert np.array_equal(data.train_images, load_dataset("shapes:60", channels="rgb").train_images)
+
+
+def test_drawn_images_have_a_test_image_for_six_training_images():
+    data = load_dataset("shapes:120")
+    assert (len(data.train_labels), len(data.test_labels)) == (120, 20)
+
+
+@pytest.mark.parametrize("name", ["drawn", "shapes"])
+@pytest.mark.parametrize("count", ["9", "600001", "1e3", "-20", "", "²"])
+def test_a_wrong_number_of_drawn_images_is_refused(name, count):
+    what = {"drawn": "digits", "shapes": "shapes"}[name]
+    with pytest.raises(ArgumentError) as caught:
+        load_dataset(f"{name}:{count}")
+    assert str(caught.value) == (
+        f"{name}:{count}: {count!r} is not a number of {what}, 10 to 600000, as in {name}:6000."
+    )
+
+
+def test_the_largest_number_of_drawn_images_fits_the_limit_of_memory():
+    assert MAX_DRAWN * load_dataset("shapes:10").train_images[0].nbytes <= MAX_DATASET_BYTES
+
+
+def test_a_misspelled_name_is_recognized():
+    with pytest.raises(FileError) as caught:
+        load_dataset("shape")
+    assert str(caught.value) == 'shape: there is no such file or folder. Did you mean "shapes"?'
+
+
 def test_training_and_test_images_have_the_name_and_the_classes_of_the_dataset():
     data = load_dataset("drawn:20")
     for part, images, labels in (
@@ -188,7 +227,10 @@ def test_training_and_test_images_have_the_name_and_the_classes_of_the_dataset()
 def test_an_unknown_path_is_refused():
     with pytest.raises(FileError) as caught:
         load_dataset("fashion")
-    assert str(caught.value) == "fashion: there is no such file or folder. Datasets known by name are mnist and drawn."
+    assert (
+        str(caught.value)
+        == "fashion: there is no such file or folder. Datasets known by name are mnist, drawn, shapes."
+    )
 
 
 def test_a_file_without_a_dataset_is_refused(tmp_path):
@@ -207,6 +249,7 @@ def test_a_file_without_a_dataset_is_refused(tmp_path):
             {"channels": "rgb"},
             "mnist: channels rgb can be given for folders of images only.",
         ),
+        ("shapes:20", {"size": 28}, "shapes:20: a size can be given for folders of images only."),
     ],
 )
 def test_a_size_or_color_for_other_datasets_than_class_folders_is_refused(spec, options, message):

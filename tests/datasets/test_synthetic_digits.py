@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from cnnfx.datasets import draw_digits
 from cnnfx.datasets.glyphs import GLYPHS
+from cnnfx.datasets.synthetic import BLOCK_IMAGES
 from cnnfx.datasets.synthetic_digits import (
-    BLOCK_DIGITS,
     MAX_CONTROL_POINTS,
     SAMPLES,
     draw_dataset,
@@ -61,7 +61,7 @@ def test_another_seed_gives_other_digits(digits):
 
 
 def test_complete_blocks_do_not_depend_on_further_labels(digits):
-    assert np.array_equal(draw_digits(LABELS[: 2 * BLOCK_DIGITS], seed=3)[:, 0], digits[: 2 * BLOCK_DIGITS])
+    assert np.array_equal(draw_digits(LABELS[: 2 * BLOCK_IMAGES], seed=3)[:, 0], digits[: 2 * BLOCK_IMAGES])
 
 
 def test_all_digits_differ(digits):

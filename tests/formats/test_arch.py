@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cnnfx.backprop import layers as backprop
 from cnnfx.errors import FileError
 from cnnfx.formats import load_network
-from cnnfx.formats.arch import TRAINED_ACTIVATIONS, default_arch, load_arch
+from cnnfx.formats.arch import TRAINED_ACTIVATIONS, default_arch, find_arch, is_arch_file, load_arch, shipped_archs
+from cnnfx.nn.summary import summarize
 
 EDGES = """
 [[layer]]
@@ -174,3 +177,72 @@ def test_a_small_file_of_a_huge_network_is_refused(arch, tmp_path, text, message
     with pytest.raises(FileError) as caught:
         arch(text)
     assert str(caught.value) == f"{tmp_path / 'net.toml'}: {message}"
+
+
+OWN = "filters = 2\nsize = 3\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["color", "color.toml"])
+def test_an_arch_of_cnnfx_is_found_by_its_name(folder, name) -> None:
+    arch = load_arch(name)
+    assert arch.network.name == "color"
+    assert all(random.all() for random in arch.random)
+
+
+@pytest.mark.parametrize("name", ["color", "color.toml"])
+def test_a_file_of_the_user_precedes_that_of_cnnfx(folder, name) -> None:
+    (folder / "color.toml").write_text(OWN)
+    assert len(load_arch(name).network.layers) == 1
+    assert Path(find_arch(name)) == Path("color.toml")
+
+
+def test_a_folder_does_not_hide_the_arch_of_cnnfx(folder) -> None:
+    (folder / "color").mkdir()
+    assert load_arch("color").network.name == "color"
+
+
+def test_the_ending_of_an_own_arch_file_can_be_left_out(folder) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "own.toml").write_text(OWN)
+    assert load_arch("sub/own").network.name == "own"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("colour", 'Did you mean "color.toml"?'),
+        ("sub/color.toml", 'Did you mean "color.toml"?'),
+        ("edges", "Give the path of an arch file, or one of color.toml, small.toml."),
+        ("", "Give the path of an arch file, or one of color.toml, small.toml."),
+    ],
+)
+def test_an_unknown_arch_is_refused(folder, name, hint) -> None:
+    with pytest.raises(FileError) as caught:
+        load_arch(name)
+    assert str(caught.value) == f"{name}: there is no such file. {hint}"
+
+
+def test_only_names_with_an_ending_are_arch_files_of_other_commands(folder) -> None:
+    assert is_arch_file("color.toml")
+    assert not is_arch_file("color")
+    assert not is_arch_file("edges.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes", "most"), [("small", (1, 28, 28), 10, 10_000), ("color", (3, 32, 32), 8, 60_000)]
+)
+def test_the_archs_of_cnnfx_are_small(name, shape, classes, most) -> None:
+    arch = load_arch(name)
+    steps = summarize(arch.network, shape, arch.trainable, classes)
+    assert sum(step.parameters for step in steps) <= most
+
+
+def test_all_archs_of_cnnfx_are_known() -> None:
+    assert shipped_archs() == ["color.toml", "small.toml"]

@@ -1,0 +1,289 @@
+"""Synthetic scenes of colored shapes, determined by a seed.
+
+A scene shows one shape on a background with a gradient, texture, small marks and noise. It is a sum in the color space
+YCbCr of JPEG, where Y is the gray value:
+
+    scene = background + gradient + texture + marks + mask · contrast + noise
+
+The contrast of a shape is either in Cb and Cr alone, so that the shape is not visible in the gray image (an isoluminant
+shape), or in Y alone, so that only the brightness shows it. A classifier needs detectors of edges of both kinds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
+from cnnfx.datasets.synthetic import draw_in_blocks, drawn_dataset, normal
+from cnnfx.images.image import RGB_NAMES
+from cnnfx.nn.layers import Array
+
+Color = tuple[float, float, float]
+"""Y, Cb and Cr, or their standard deviations; white is 1, 0, 0."""
+
+TRAIN_COUNT = 12_000
+"""The number of training images."""
+TEST_COUNT = 2_000
+"""The number of test images."""
+IMAGE_SIDE = 32
+"""The height and width of a scene, in pixels."""
+ISOLUMINANT_SHARE = 0.5
+"""The share of scenes whose shape has the gray value of its background."""
+
+RADIUS_LIMITS = (8.0, 12.0)
+"""The range of the radius of a shape, in pixels."""
+LOG_ASPECT_STD = 0.1
+"""The standard deviation of the logarithm of the stretch of a shape."""
+COLOR_CONTRAST = (0.15, 0.35)
+"""The range of the difference of an isoluminant shape from its background in the plane of Cb and Cr, 0..1."""
+GRAY_CONTRAST = (0.15, 0.45)
+"""The range of the difference of another shape from its background in Y, 0..1."""
+MIDDLE = (0.5, 0, 0)
+"""The mean of Y, Cb and Cr of the colors of shape and background."""
+BACKGROUND_STD = (0.06, 0.06, 0.06)
+"""The standard deviations of this mean over scenes."""
+GRADIENT_STD = (0.06, 0.03, 0.03)
+"""The standard deviations of the slopes of Y, Cb and Cr, from the middle of a scene to its border."""
+TEXTURE_STD = (0.05, 0.03, 0.03)
+"""The standard deviations of the texture in Y, Cb and Cr."""
+TEXTURE_CELLS = 7
+"""The grid points of random numbers along a side, between which the texture is interpolated."""
+MARKS = 3
+"""The number of marks: short strokes."""
+MARK_STD = (0.12, 0.08, 0.08)
+"""The standard deviations of the difference of a mark from its background in Y, Cb and Cr."""
+MARK_RADIUS = 1.0
+"""Half the width of a mark, in pixels."""
+MARK_LENGTH = 6.0
+"""The largest length of a mark, in pixels."""
+NOISE_STD = (0.015, 0.01, 0.01)
+"""The standard deviations of the noise of each pixel in Y, Cb and Cr."""
+GRAY_LIMITS = (0.05, 0.95)
+"""The range of Y, which leaves space for colors."""
+
+COLORS_OF_CHROMA = np.array([[0, 1.402], [-0.344136, -0.714136], [1.772, 0]], np.float32)
+"""The matrix from Cb and Cr to the differences of red, green and blue from Y (ITU-T T.871)."""
+
+
+def draw_dataset(
+    seed: int = 0, *, train: int = TRAIN_COUNT, test: int = TEST_COUNT, progress: Progress | None = None
+) -> Dataset:
+    """Draw a dataset of scenes, equally many of each class of `SHAPES`, in random order.
+
+    Parameters
+    ----------
+    seed : int
+        Equal seeds give equal scenes.
+    train, test : int
+        The numbers of training and test images.
+    progress : callable, optional
+        Called with "shapes", the number of scenes drawn, and the total number of training or test images.
+
+    Returns
+    -------
+    Dataset
+        Its name is "shapes".
+    """
+    return drawn_dataset("shapes", tuple(SHAPES), draw_shapes, seed, (train, test), progress)
+
+
+def draw_shapes(labels: ArrayLike, seed: int | Sequence[int] = 0, *, progress: Progress | None = None) -> Images:
+    """Draw scenes of one shape each.
+
+    Parameters
+    ----------
+    labels : array (N,) of int
+        The classes of the shapes, indices into `SHAPES`.
+    seed : int or sequence of int
+        Equal seeds and labels give equal pixels, for any number of threads. Appended labels do not change the scenes of
+        complete blocks of `BLOCK_IMAGES` before them.
+    progress : callable, optional
+        Called with "shapes", the number of scenes drawn, and their total number.
+
+    Returns
+    -------
+    array (N, 3, 32, 32), uint8
+
+    Raises
+    ------
+    ArgumentError
+        If the labels are not indices into `SHAPES` on one axis.
+    """
+    shape = (len(RGB_NAMES), IMAGE_SIDE, IMAGE_SIDE)
+    return draw_in_blocks(_draw_block, labels, len(SHAPES), shape, seed, name="shapes", progress=progress)
+
+
+# Distances from the edge of a shape, below 0 inside, at points x to the right and y down. A shape fills about the
+# circle of radius 1 around (0, 0). Only the values near the edge matter.
+
+
+def _circle(x: Array, y: Array) -> Array:
+    return np.hypot(x, y) - 0.85
+
+
+def _crescent(x: Array, y: Array) -> Array:
+    """A circle without another one."""
+    return np.maximum(np.hypot(x, y) - 0.95, 0.75 - np.hypot(x - 0.5, y))
+
+
+def _cross(x: Array, y: Array) -> Array:
+    """Two bars."""
+    return np.minimum(_box(x, y, 0.95, 0.28), _box(x, y, 0.28, 0.95))
+
+
+def _heart(x: Array, y: Array) -> Array:
+    """A square, and circles around the middles of two of its sides."""
+    x, y = x + 0.25, y + 0.25
+    circles = np.minimum(np.hypot(x - 0.5, y), np.hypot(x, y - 0.5)) - 0.5
+    return np.minimum(_box(x, y, 0.5, 0.5), circles)
+
+
+def _ring(x: Array, y: Array) -> Array:
+    return np.abs(np.hypot(x, y) - 0.7) - 0.22
+
+
+def _square(x: Array, y: Array) -> Array:
+    return _box(x, y, 0.75, 0.75)
+
+
+def _star(x: Array, y: Array) -> Array:
+    """Five tips. Each half of one is mirrored onto the same sector, where its edge is a line from notch to tip."""
+    sector, notch = math.pi / 5, 0.42
+    radius, angle = np.hypot(x, y), np.abs(np.remainder(np.arctan2(y, x), 2 * sector) - sector)
+    along, across = math.cos(sector) - notch, math.sin(sector)
+    distance = (radius * np.cos(angle) - notch) * across - radius * np.sin(angle) * along
+    return distance / math.hypot(along, across)
+
+
+def _triangle(x: Array, y: Array) -> Array:
+    """Three half-planes, of which two are mirror images."""
+    return np.maximum(y, math.sqrt(0.75) * np.abs(x) - 0.5 * y) - 0.5
+
+
+def _box(x: Array, y: Array, half_width: float, half_height: float) -> Array:
+    return np.maximum(np.abs(x) - half_width, np.abs(y) - half_height)
+
+
+SHAPES: dict[str, Callable[[Array, Array], Array]] = {
+    "circle": _circle,
+    "crescent": _crescent,
+    "cross": _cross,
+    "heart": _heart,
+    "ring": _ring,
+    "square": _square,
+    "star": _star,
+    "triangle": _triangle,
+}
+"""The classes, each with the function of the distances from its edge."""
+
+
+def _draw_block(labels: Labels, rng: np.random.Generator) -> Images:
+    """Draw scenes (N, 3, 32, 32). Numbers of each scene are arrays (N, 1, 1, 1), its colors (N, 3, 1, 1)."""
+    count = len(labels)
+    contrast = _contrasts(count, rng)
+    background = _color(MIDDLE) + _normal_colors(rng, count, BACKGROUND_STD) - contrast / 2
+    scene = background + _gradients(count, rng) + _texture(count, rng) + contrast * _shape_masks(labels, rng)
+    for _ in range(MARKS):
+        scene += _normal_colors(rng, count, MARK_STD) * _mark_masks(count, rng)
+    scene += normal(rng, *scene.shape) * _color(NOISE_STD)
+    return _to_rgb(scene)
+
+
+def _contrasts(count: int, rng: np.random.Generator) -> Array:
+    """Return the differences (N, 3, 1, 1) of shapes from their backgrounds."""
+    angle = _angles(rng, count)
+    gray, chroma = _uniform(rng, *GRAY_CONTRAST, count), _uniform(rng, *COLOR_CONTRAST, count)
+    zero = np.zeros_like(angle)
+    in_color = np.concatenate([zero, chroma * np.cos(angle), chroma * np.sin(angle)], axis=1)
+    in_gray = np.concatenate([np.copysign(gray, np.cos(angle)), zero, zero], axis=1)
+    return np.where(_uniform(rng, 0, 1, count) < ISOLUMINANT_SHARE, in_color, in_gray)
+
+
+def _gradients(count: int, rng: np.random.Generator) -> Array:
+    """Return linear changes of color (N, 3, 32, 32)."""
+    position = np.linspace(-1, 1, IMAGE_SIDE, dtype=np.float32)
+    down, right = (_normal_colors(rng, count, GRADIENT_STD) for _ in range(2))
+    return down * position[:, np.newaxis] + right * position
+
+
+def _texture(count: int, rng: np.random.Generator) -> Array:
+    """Return random colors (N, 3, 32, 32), interpolated between the points of a grid."""
+    position, grid = (np.linspace(-1, 1, side, dtype=np.float32) for side in (IMAGE_SIDE, TEXTURE_CELLS))
+    weights = np.maximum(1 - np.abs(position[:, np.newaxis] - grid) * ((TEXTURE_CELLS - 1) / 2), 0)
+    colors = normal(rng, count, 3, TEXTURE_CELLS, TEXTURE_CELLS) * _color(TEXTURE_STD)
+    texture: Array = weights @ colors @ weights.T
+    return texture
+
+
+def _shape_masks(labels: Labels, rng: np.random.Generator) -> Array:
+    """Return how much of each pixel a shape of each label covers, (N, 1, 32, 32), 0..1."""
+    count = len(labels)
+    radius = _uniform(rng, *RADIUS_LIMITS, count)
+    largest_shift = IMAGE_SIDE / 2 - radius
+    x, y = (_uniform(rng, -1, 1, count) * largest_shift for _ in range(2))
+    aspect = np.exp(normal(rng, count, 1, 1, 1, std=LOG_ASPECT_STD))
+    along, across = _coordinates(x, y, _angles(rng, count))
+    along, across = along * (aspect / radius), across / (aspect * radius)
+    distance = np.empty_like(along)
+    for label, shape in enumerate(SHAPES.values()):
+        chosen = np.flatnonzero(labels == label)
+        distance[chosen] = shape(along[chosen], across[chosen])
+    return _coverage(distance * radius)
+
+
+def _mark_masks(count: int, rng: np.random.Generator) -> Array:
+    """Return how much of each pixel a short stroke covers, (N, 1, 32, 32), 0..1."""
+    x, y = (_uniform(rng, -IMAGE_SIDE / 2, IMAGE_SIDE / 2, count) for _ in range(2))
+    along, across = _coordinates(x, y, _angles(rng, count))
+    beyond = np.maximum(np.abs(along) - _uniform(rng, 0, MARK_LENGTH / 2, count), 0)
+    return _coverage(np.hypot(beyond, across) - MARK_RADIUS)
+
+
+def _coordinates(x: Array, y: Array, angle: Array) -> tuple[Array, Array]:
+    """Return the coordinates (N, 1, 32, 32) of all pixels along a direction and across it.
+
+    Their origin is x to the right and y down from the middle of the scene.
+    """
+    pixels = np.arange(IMAGE_SIDE, dtype=np.float32) - (IMAGE_SIDE - 1) / 2
+    right, down = pixels - x, pixels[:, np.newaxis] - y
+    cos, sin = np.cos(angle), np.sin(angle)
+    return cos * right + sin * down, cos * down - sin * right
+
+
+def _coverage(distance: Array) -> Array:
+    """Return how much of each pixel is inside an edge at a distance in pixels: the edge is one pixel wide."""
+    return np.clip(0.5 - distance, 0, 1)
+
+
+def _to_rgb(scene: Array) -> Images:
+    """Return scenes (N, 3, 32, 32) of Y, Cb and Cr as pixels in RGB.
+
+    Colors that RGB cannot represent are less saturated, with the same hue and gray value.
+    """
+    gray, chroma = np.clip(scene[:, :1], *GRAY_LIMITS), scene[:, 1:]
+    colors = np.einsum("ij,njyx->niyx", COLORS_OF_CHROMA, chroma)
+    space = np.where(colors > 0, 1 - gray, gray)
+    saturation = np.min(space / np.maximum(np.abs(colors), space), axis=1, keepdims=True)
+    pixels: Images = np.rint(255 * (gray + saturation * colors)).astype(np.uint8)
+    return pixels
+
+
+def _color(values: Color) -> Array:
+    """Return a color as an array (3, 1, 1)."""
+    return np.array(values, np.float32)[:, np.newaxis, np.newaxis]
+
+
+def _normal_colors(rng: np.random.Generator, count: int, std: Color) -> Array:
+    return normal(rng, count, 3, 1, 1) * _color(std)
+
+
+def _angles(rng: np.random.Generator, count: int) -> Array:
+    return _uniform(rng, 0, 2 * math.pi, count)
+
+
+def _uniform(rng: np.random.Generator, low: float, high: float, count: int) -> Array:
+    return low + (high - low) * rng.random((count, 1, 1, 1), np.float32)
