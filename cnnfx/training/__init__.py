@@ -1,6 +1,6 @@
 """Training of networks on labeled images.
 
-`Trainer` runs the loop. Its parts: `labeled_images` (checks of the data), `batches` (sampling, augmentation), `optim`
+`Trainer` runs the loop. Its parts: `labeled_images` (checks of the data), `batches` (sampling), `augmentation`, `optim`
 (Adam and its learning rate), `settings`, `reports` and `state` (what a checkpoint keeps). `evaluate` tests a network.
 The forward and backward passes are in `cnnfx.backprop`.
 """
