@@ -13,7 +13,7 @@ import typer
 
 from cnnfx.cli import options, training_options
 from cnnfx.cli.console import INTERRUPTED, print_error, print_message
-from cnnfx.errors import UsageError
+from cnnfx.errors import ArgumentError, UsageError
 
 if TYPE_CHECKING:
     from cnnfx.cli.parsers import Counts
@@ -177,11 +177,16 @@ def _new_trainer(
     skip_bad: bool,
     quiet: bool,
 ) -> tuple[Trainer, Dataset]:
+    from cnnfx.cli.advice import usage_error
     from cnnfx.cli.inputs import load_data, print_notes
     from cnnfx.training import TrainingSettings
     from cnnfx.training.train import start_run
 
-    settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
+    try:
+        settings = TrainingSettings(**run_options.settings())
+    except ArgumentError as error:
+        raise usage_error(error) from error
+    arch = run_options.network()
     dataset = load_data(
         data,
         size=image_size,

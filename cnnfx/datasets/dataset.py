@@ -163,7 +163,7 @@ def as_pixels(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if low < 0 or high > (MAX_16_BITS if is_whole else 1):
         raise FileError(
             f"{name} holds {array.dtype.name} numbers of {range_text(low, high)}. Pixels are whole numbers of 0 to 255 "
-            "or 0 to 65535, or fractions of 0 to 1. Scale all of them by the same factor."
+            "or 0 to 65535, or fractions of 0 to 1. Scale all of them in the same way."
         )
     if not is_whole:
         return array.astype(np.float32)

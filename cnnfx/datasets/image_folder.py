@@ -306,7 +306,7 @@ def _not_brightness(path: Path, outside: dict[Path, NDArray[np.float32]], files:
     return FileError(
         f"{path}: {len(outside)} of its {len(files)} images have numbers outside of 0 (black) to 1 (white), from "
         f"{range_text(ranges.min(), ranges.max())}: {grouped_names(path, list(outside), files)}. {first.name} is a "
-        f"{picture_kind(first)}. Scale all images by the same factor, or save them with 8 or 16 bits."
+        f"{picture_kind(first)}. Scale all images in the same way, or save them with 8 or 16 bits."
     )
 
 

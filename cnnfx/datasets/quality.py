@@ -55,7 +55,11 @@ def plain_note(name: str, count: int, images: str, names: str) -> str:
 
 
 def training_notes(data: Dataset) -> tuple[str, ...]:
-    """Return notes on classes of very different size, and on classes whose training images are all equal."""
+    """Return notes on classes of very different size, or without training images, or whose training images are equal.
+
+    "cats: its classes differ in size: the largest is cat with 900 training images, the smallest dog with 10. Always
+    predicting cat gives 98.90 % accuracy on the test images; compare the accuracy of the network with that."
+    """
     return (*_size_notes(data), *_equality_notes(data))
 
 
@@ -75,8 +79,8 @@ def _size_notes(data: Dataset) -> tuple[str, ...]:
     labels, part = (data.test_labels, "test") if len(data.test_labels) else (data.train_labels, "training")
     share = float((labels == largest).mean())
     return (
-        f"{data.name}: its classes differ in size: {data.classes[largest]} has "
-        f"{counted(int(counts[largest]), 'training image')}, {data.classes[smallest]} {counts[smallest]}. "
+        f"{data.name}: its classes differ in size: the largest is {data.classes[largest]} with "
+        f"{counts[largest]} training images, the smallest {data.classes[smallest]} with {counts[smallest] or 'none'}. "
         f"Always predicting {data.classes[largest]} gives {100 * share:.2f} % accuracy on the {part} images; compare "
         "the accuracy of the network with that.",
     )

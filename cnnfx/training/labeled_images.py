@@ -41,8 +41,8 @@ def check_labeled_images(data: LabeledImages, batch_size: int | None = None) -> 
         low, high = images.min(), images.max()
         if low < 0 or high > 1:
             raise ArgumentError(
-                f"{data.name}: its images hold float32 numbers of {range_text(low, high)}. Pixels are 0 to 1; scale "
-                "all of them by the same factor."
+                f"{data.name}: its images hold float32 numbers of {range_text(low, high)}. Pixels are 0 to 1. Scale "
+                "all of them in the same way."
             )
     if labels.min() < 0 or labels.max() >= len(data.classes):
         wrong = labels.min() if labels.min() < 0 else labels.max()

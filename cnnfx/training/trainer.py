@@ -281,7 +281,7 @@ class Trainer:
         saved = "What was saved after an earlier epoch is still valid" if self.history else "Nothing was saved yet"
         return CnnfxError(
             f"The loss is no longer a number after batch {report.batch} of epoch {report.epoch}: the learning rate "
-            f"{rate:g} is too large. Choose a smaller one, such as {rate / 10:g}. {saved}.",
+            f"{rate:g} is too large. Choose a smaller one, such as {min(rate / 10, TrainingSettings.rate):g}. {saved}.",
             remedy="learning_rate",
         )
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from tests.cli.commands import COMMAND, done, environment, on_a_terminal, refused, run, shell, wait_until
@@ -82,6 +83,92 @@ def test_images_that_cannot_be_read_are_all_named_or_left_out():
     assert result.stderr.startswith("cnnfx: pets: 2 of its 24 images were skipped: pets/cat/7.pgm: it is empty.")
     assert json.loads(result.stdout)["skipped"] == 2
     assert os.path.exists("model.npz")
+
+
+def write_classes(folder, counts):
+    """Write `counts[name]` pictures of random pixels into the folder of each class."""
+    for name, count in counts.items():
+        os.makedirs(f"{folder}/{name}")
+        for number in range(count):
+            pixels = np.random.default_rng([len(name), number]).integers(0, 256, (9, 9), np.uint8)
+            PIL.Image.fromarray(pixels).save(f"{folder}/{name}/{number}.png")
+
+
+PETS = ("--data", "pets", "--widths", "2", "--kernel-size", "3", "--epochs", "1", "-q")
+
+
+def test_a_class_without_a_readable_picture_is_left_out_by_all_commands():
+    write_classes("pets", {"cat": 12, "horse": 12, "whale": 12})
+    for number in range(12):
+        with open(f"pets/horse/{number}.png", "r+b") as file:
+            file.truncate(60)
+    text = refused("train", *PETS)
+    names = ", ".join(f"{number}.png" for number in range(12))
+    assert text.startswith(
+        f"cnnfx: pets: 12 of its 36 images cannot be read: all 12 in horse ({names}). The first is pets/horse/0.png: "
+        "cannot decode this PNG ("
+    )
+    assert text.endswith(". Leave out what cannot be read with --skip-bad.")
+    with open("model.npz", "wb") as file:
+        file.write(b"earlier")
+    refused("train", *PETS)
+    with open("model.npz", "rb") as file:
+        assert file.read() == b"earlier"
+    notes = done("train", *PETS, "--skip-bad").stderr
+    assert notes.startswith(
+        "cnnfx: pets: the class horse is left out: no training image of it can be read.\n"
+        f"cnnfx: pets: 12 of its 36 images were skipped: all 12 in horse ({names}). The first is pets/horse/0.png: "
+    )
+    evaluated = json.loads(done("evaluate", "--data", "pets", "--skip-bad", "--json").stdout)
+    assert [each["class"] for each in evaluated["classes"]] == ["cat", "whale"]
+    assert evaluated["skipped"] == 12
+    assert "the class horse is left out" in evaluated["notes"][0]
+    shown = done("show-patterns", "model.npz", "--data", "pets", "--skip-bad", "--method", "patches", "-o", "p.png")
+    assert shown.stderr.startswith(notes[:75])
+
+
+def test_classes_of_very_different_size_are_noted_once():
+    write_classes("pets", {"cat": 24, "horse": 2})
+    note = (
+        "cnnfx: pets: its classes differ in size: the largest is cat with 20 training images, the smallest horse with "
+        "1. Always predicting cat gives 80.00 % accuracy on the test images; compare the accuracy of the network with "
+        "that.\n"
+    )
+    command = [*PETS, "--json"]
+    command[command.index("1")] = "2"
+    assert done("train", *command).stderr == note
+    assert done("evaluate", "--data", "pets", "-q").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x / 128 - 0.5, "x_train holds float64 numbers of"),
+        (lambda x: np.where(x == x.max(), np.nan, x), "that are NaN or infinite, in"),
+        (lambda x: x - 1, "x_train holds int64 numbers of -1 to"),
+        (lambda x: 0 * x, "all 40 training images are equal, so there is nothing to learn. Check what the files hold."),
+        (lambda x: x[:0], "x_train holds no images: its shape is (0, 9, 9)."),
+        (lambda x: x.astype(object), "x_train holds object values. Pixels are numbers."),
+    ],
+)
+def test_bad_arrays_leave_the_model_of_an_earlier_run(change, message):
+    images, labels = np.random.default_rng(0).integers(0, 256, (40, 9, 9)), np.arange(40) % 2
+    np.savez("pets.npz", x_train=change(images), y_train=labels, x_test=images, y_test=labels)
+    with open("model.npz", "wb") as file:
+        file.write(b"earlier")
+    text = refused("train", "--data", "pets.npz", *PETS[2:])
+    assert text.splitlines()[-1].startswith("cnnfx: pets.npz: ")
+    assert message in text
+    with open("model.npz", "rb") as file:
+        assert file.read() == b"earlier"
+
+
+def test_one_class_is_refused():
+    images, labels = np.random.default_rng(0).integers(0, 256, (40, 9, 9)), np.zeros(40, int)
+    np.savez("pets.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    assert refused("train", "--data", "pets.npz", *PETS[2:]) == (
+        "cnnfx: pets.npz: all 40 training images are of the class 0. At least two classes are needed."
+    )
 
 
 def test_json_and_log_contain_the_same_object_for_each_epoch():
@@ -181,6 +268,10 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
     ("given", "message", "code"),
     [
         (("--epochs", "0"), "Invalid value for '--epochs': '0' is not a whole number of 1 or more.\n", 2),
+        (("--lr", "1e31"), "rate must be at most 1e+30, not 1e+31.", 2),
+        (("--smoothness", "1e31"), "smoothness must be at most 1e+30, not 1e+31.", 2),
+        (("--seed", "-1"), "Invalid value for '--seed': '-1' is not a whole number of 0 or more.\n", 2),
+        (("--lr", "nan"), "Invalid value for '--lr': 'nan' is not a number of more than 0, such as 0.01.\n", 2),
         (("--lr", "0"), "Invalid value for '--lr': '0' is not a number of more than 0, such as 0.01.\n", 2),
         (("--widths", "4,x"),
          "Invalid value for '--widths': '4,x' is not a list of whole numbers of 1 or more, such as 16,32.\n", 2),
@@ -246,7 +337,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice_and_keeps_the_saved_model()
     result = run(*TINY, "--lr", "1e30")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].endswith(
-        "the learning rate 1e+30 is too large. Choose a smaller one, such as 1e+29. Nothing was saved yet. "
+        "the learning rate 1e+30 is too large. Choose a smaller one, such as 0.01. Nothing was saved yet. "
         "The option is --lr."
     )
     assert "Warning" not in result.stderr

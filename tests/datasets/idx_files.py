@@ -11,7 +11,7 @@ NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 
 PIXELS = (
-    "Pixels are whole numbers of 0 to 255 or 0 to 65535, or fractions of 0 to 1. Scale all of them by the same factor."
+    "Pixels are whole numbers of 0 to 255 or 0 to 65535, or fractions of 0 to 1. Scale all of them in the same way."
 )
 """The end of messages about numbers that are no pixels."""
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}

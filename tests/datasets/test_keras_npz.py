@@ -152,3 +152,55 @@ def test_too_many_images_are_refused_before_they_are_read(path, arrays):
         "x_train: it declares 3000000 images of 1000000 bytes, 2794.0 GiB in all; the limit is 2 GiB. "
         "The file is damaged, or the dataset is too large."
     )
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int64, np.float64, ">u2"])
+def test_whole_numbers_of_16_bits_keep_all_of_them_with_a_note(path, arrays, dtype):
+    images = [(images.astype(int) * 257 - (images > 0)).astype(dtype) for images in (arrays[0], arrays[2])]
+    data = load_dataset(save(path, arrays, x_train=images[0], x_test=images[1]))
+    assert data.train_images.dtype == data.test_images.dtype == np.float32
+    np.testing.assert_array_equal(np.rint(data.train_images[:, 0].astype(float) * 65535), images[0])
+    np.testing.assert_array_equal(np.rint(data.test_images[:, 0].astype(float) * 65535), images[1])
+    assert data.notes == (f"{path}: its pixels are whole numbers up to 65534, read as 16 bits: 65535 is white.",)
+
+
+def test_whole_numbers_of_16_bits_and_fractions_have_the_same_white(path, arrays):
+    data = load_dataset(save(path, arrays, x_train=arrays[0].astype(int) * 257, x_test=arrays[2] / 255))
+    np.testing.assert_allclose(data.train_images[:, 0], arrays[0] / 255, atol=1e-7)
+    np.testing.assert_allclose(data.test_images[:, 0], arrays[2] / 255, atol=1e-7)
+
+
+def test_true_is_white(path, arrays):
+    data = load_dataset(save(path, arrays, x_train=arrays[0] > 99, x_test=arrays[2] > 99))
+    assert np.array_equal(data.train_images[:, 0], 255 * (arrays[0] > 99))
+    assert data.test_images.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda x: x.astype(np.float32) * np.float32(0.99), "float32 numbers of 0 to 252.45"),
+        (lambda x: x / 128 - 0.5, "float64 numbers of -0.5 to 1.4921875"),
+        (lambda x: x.astype(np.int16) - 3, "int16 numbers of -3 to 252"),
+        (lambda x: x.astype(np.int64) * 1000, "int64 numbers of 0 to 255000"),
+        (lambda x: x.astype(np.float64) * 1000, "float64 numbers of 0 to 255000"),
+    ],
+)
+def test_numbers_that_are_no_pixels_are_refused_with_their_kind(path, arrays, change, found):
+    assert error_message(save(path, arrays, x_test=change(arrays[2]))) == f"x_test holds {found}. {PIXELS}"
+
+
+def test_numbers_that_are_not_finite_are_counted(path, arrays):
+    images = arrays[0] / 255
+    images[7, 3, 4:6] = np.nan, np.inf
+    images[9, 0, 0] = -np.inf
+    assert error_message(save(path, arrays, x_train=images)) == (
+        "x_train holds 3 numbers that are NaN or infinite, in 2 of 40 images, the first in image 7, counted from 0. "
+        "Pixels are numbers."
+    )
+
+
+def test_an_array_without_images_is_refused(path, arrays):
+    assert error_message(save(path, arrays, x_test=arrays[2][:0], y_test=arrays[3][:0])) == (
+        "x_test holds no images: its shape is (0, 28, 28)."
+    )

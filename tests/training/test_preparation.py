@@ -258,8 +258,8 @@ def test_numbers_outside_of_0_to_1_are_refused_in_class_folders_as_in_prediction
         load_dataset(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}: 4 of its 4 images have numbers outside of 0 (black) to 1 (white), from 0 to 2550: all 2 in a "
-        "(0.tif, 1.tif), all 2 in b (0.tif, 1.tif). 0.tif is a 32-bit float TIFF. Scale all images by the same factor, "
-        "or save them with 8 or 16 bits."
+        "(0.tif, 1.tif), all 2 in b (0.tif, 1.tif). 0.tif is a 32-bit float TIFF. Scale all images in the same way, or "
+        "save them with 8 or 16 bits."
     )
     assert caught.value.remedy == ""
     first = tmp_path / "a" / "0.tif"
