@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,8 +29,8 @@ def test_classes_of_very_different_size_are_noted(counts):
     largest, smallest = int(np.argmax(counts)), int(np.argmin(counts))
     share = "75.00" if largest == 0 else "25.00"
     assert note == (
-        f"pets: its classes differ in size: the largest is {'abc'[largest]} with {counts[largest]} training images, the "
-        f"smallest {'abc'[smallest]} with {counts[smallest]}. Always predicting {'abc'[largest]} gives {share} % "
+        f"pets: its classes differ in size: the largest is {'abc'[largest]} with {counts[largest]} training images, "
+        f"the smallest {'abc'[smallest]} with {counts[smallest]}. Always predicting {'abc'[largest]} gives {share} % "
         "accuracy on the test images; compare the accuracy of the network with that."
     )
 
@@ -46,10 +48,7 @@ def test_a_class_without_training_images_is_noted():
 
 def test_without_test_images_the_share_is_that_of_the_training_images():
     data = dataset((30, 3))
-    part = Dataset(
-        "pets", data.train_images, data.train_labels, data.test_images[:0], data.test_labels[:0], data.classes
-    )
-    (note,) = training_notes(part)
+    (note,) = training_notes(replace(data, test_images=data.test_images[:0], test_labels=data.test_labels[:0]))
     assert "Always predicting a gives 90.91 % accuracy on the training images" in note
 
 
@@ -98,7 +97,7 @@ def test_images_of_one_color_are_numbered():
 
 @pytest.mark.parametrize("kind", ["idx", "keras"])
 def test_files_of_arrays_get_these_notes(tmp_path, arrays, kind):
-    train, labels, test, test_labels = arrays
+    train, _, test, test_labels = arrays
     train = train.copy()
     train[5] = 0
     changed = train, np.where(np.arange(40) < 38, 0, 1), test, test_labels % 2

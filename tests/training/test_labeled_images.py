@@ -8,7 +8,7 @@ import pytest
 from cnnfx.datasets.dataset import LabeledImages
 from cnnfx.errors import ArgumentError
 from cnnfx.formats.arch import default_arch
-from cnnfx.training import Trainer
+from cnnfx.training import Trainer, TrainingSettings
 from cnnfx.training.labeled_images import check_labeled_images, check_training_images, pixel_mean_and_std
 
 
@@ -34,7 +34,8 @@ IMAGES = np.random.default_rng(3).random((4, 1, 9, 9), np.float32)
     [
         (np.nan, "pets: its images hold 1 number that is NaN or infinite, in 1 of 4 images, the first in image 2, "
          "counted from 0. Pixels are numbers of 0 to 1."),
-        (255, "pets: its images hold float32 numbers of 0 to 255. Pixels are 0 to 1. Scale all of them in the same way."),
+        (255, "pets: its images hold float32 numbers of 0 to 255. Pixels are 0 to 1. Scale all of them in the same "
+         "way."),
         (-0.5, "pets: its images hold float32 numbers of -0.5 to 1. Pixels are 0 to 1. Scale all of them in the same "
          "way."),
     ],
@@ -64,7 +65,7 @@ def test_equal_images_are_refused_for_training_only(image) -> None:
     data = labeled(np.stack(4 * [image]), [0, 1, 0, 1])
     check_labeled_images(data)
     with pytest.raises(ArgumentError) as caught:
-        Trainer.begin(default_arch((2,), 3), data)
+        Trainer.begin(default_arch((2,), 3), data, settings=TrainingSettings(batch_size=2))
     assert str(caught.value) == (
         "pets: all 4 training images are equal, so there is nothing to learn. Check what the files hold."
     )

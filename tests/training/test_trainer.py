@@ -255,7 +255,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_does_not_change_what_is_sav
     trainer = begin(settings=replace(SETTINGS, rate=1e30))
     trainer.save(tmp_path / "model.npz")
     good = (tmp_path / "model.npz").read_bytes()
-    with pytest.raises(CnnfxError, match=r"no longer a number after batch \d+ of epoch \d+.*such as 1e\+29"):
+    with pytest.raises(CnnfxError, match=r"no longer a number after batch \d+ of epoch \d+.*such as 0\.01"):
         finish(trainer)
     trainer.save(tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == good
