@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cnnfx.nn.layers import Array, Combination, Layer
+from cnnfx.nn.layers import Array, Combination, Layer, Pool
 from cnnfx.system.memory import Workspace
 
 
@@ -30,18 +30,30 @@ class Operation(Protocol):
         """Return dx, given dy."""
 
 
-def operations_after_filters(layer: Layer) -> list[Operation]:
-    """Return the operations of a layer that follow its filters: combination, activation, pooling.
+def operations_after_filters(layer: Layer, norm: Operation | None = None) -> list[Operation]:
+    """Return the operations of a layer that follow its filters: combination, normalization, activation, pooling.
 
-    ReLU is applied after max pooling: max(ReLU(x)) = ReLU(max(x)), and the pooled maps have p² times fewer values.
+    Normalization and ReLU are applied after max pooling: they increase with x, so max(f(x)) = f(max(x)), and the pooled
+    maps have p² times fewer values. The normalization is then that of the pooled values.
+
+    Parameters
+    ----------
+    layer : Layer
+    norm : Operation, optional
+        The normalization; none by default.
     """
     kind = layer.activation.kind
     combine: list[Operation] = [Combine(layer.combine)] if layer.combine else []
-    activation = [ACTIVATIONS[kind]()] if kind != "none" else []
-    pool: Operation = NoPool() if layer.pool is None else POOLS[layer.pool.kind]()
+    activation = [*([norm] if norm else []), *([ACTIVATIONS[kind]()] if kind != "none" else [])]
+    pool: Operation = NoPool() if layer.pool is None else pooling(layer.pool)
     if isinstance(pool, MaxPool) and kind == "relu":
         return [*combine, pool, *activation]
     return [*combine, *activation, pool]
+
+
+def pooling(pool: Pool) -> Operation:
+    """Return the operation of a pooling of adjacent blocks or of whole maps."""
+    return GLOBAL_POOLS[pool.kind]() if pool.is_global else POOLS[pool.kind]()
 
 
 class ReLU:
@@ -127,6 +139,37 @@ class MeanPool:
     def backward(self, dy: Array) -> Array:
         """Return dy / p² for every value of a block."""
         return np.broadcast_to(dy / (self._shape[0] * self._shape[1]), self._shape).copy()
+
+
+class GlobalMeanPool:
+    """The mean of whole maps: `(1, 1, K, H, W, N)` to `(K, 1, 1, N)`; y = Σ x_ij / (H·W), so dx_ij = dy / (H·W)."""
+
+    def forward(self, x: Array) -> Array:
+        """Return the mean of each map."""
+        self._shape = x.shape
+        return x[0, 0].mean(axis=(1, 2), keepdims=True)  # type: ignore[no-any-return]
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy / (H·W) for every value of a map."""
+        return np.broadcast_to(dy / dy.dtype.type(self._shape[3] * self._shape[4]), self._shape).copy()
+
+
+class GlobalMaxPool:
+    """The maximum of whole maps: `(1, 1, K, H, W, N)` to `(K, 1, 1, N)`. dy goes to the first of the largest values."""
+
+    def forward(self, x: Array) -> Array:
+        """Return the maximum of each map."""
+        self._shape = x.shape
+        maps = x.reshape(x.shape[2], -1, x.shape[-1])
+        self._largest = maps.argmax(axis=1)[:, np.newaxis]
+        return np.take_along_axis(maps, self._largest, axis=1)[:, np.newaxis]
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy at the maximum of each map, 0 elsewhere."""
+        channels, batch = self._shape[2], self._shape[-1]
+        dx = np.zeros((channels, self._shape[3] * self._shape[4], batch), dy.dtype)
+        np.put_along_axis(dx, self._largest, dy[:, 0], axis=1)
+        return dx.reshape(self._shape)
 
 
 class NoPool:
@@ -222,4 +265,7 @@ ACTIVATIONS: dict[str, Callable[[], Operation]] = {"relu": ReLU, "abs": Abs}
 """The activation functions by their names in `cnnfx.nn.layers`; "none" is no operation."""
 
 POOLS: dict[str, Callable[[], Operation]] = {"max": MaxPool, "mean": MeanPool}
-"""The kinds of pooling by their names in `cnnfx.nn.layers`."""
+"""The kinds of pooling of blocks by their names in `cnnfx.nn.layers`."""
+
+GLOBAL_POOLS: dict[str, Callable[[], Operation]] = {"max": GlobalMaxPool, "mean": GlobalMeanPool}
+"""The kinds of pooling of whole maps."""

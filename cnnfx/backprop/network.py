@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cnnfx.backprop.im2col import Im2colWeights, PoolingBlocks
 from cnnfx.backprop.layers import Linear, Operation, operations_after_filters
 from cnnfx.backprop.loss import smoothed_cross_entropy
+from cnnfx.backprop.normalization import BatchNorm, Moments, pooled_moments
 from cnnfx.backprop.parameters import Parameters
 from cnnfx.backprop.winograd import WinogradTiling, WinogradWeights, cheapest_method
 from cnnfx.nn.layers import Array, Layer, Shape
@@ -68,20 +69,30 @@ class TrainableNetwork:
         Of the images.
     smoothing : float
         Label smoothing, 0..1, see `cnnfx.backprop.loss`.
+    normalized : sequence of bool, optional
+        For each layer, whether its outputs are normalized over each shard; see `cnnfx.backprop.normalization`. Without
+        it no layer is.
     """
 
-    def __init__(self, parameters: Parameters, shape: Shape, smoothing: float = 0.0) -> None:
+    def __init__(
+        self, parameters: Parameters, shape: Shape, smoothing: float = 0.0, normalized: Sequence[bool] = ()
+    ) -> None:
         self.parameters, self.smoothing = parameters, smoothing
+        self._normalized = list(normalized) or [False] * len(parameters.network.layers)
         *pairs, head = parameters.pairs
         layers = parameters.network.layers
         shapes = [shape, *parameters.network.output_shapes(shape)]
+        biases = [bias for _, bias in pairs]
         with single_threaded():  # the threads of BLAS would stay active for a while and slow down ours
             self._weights = [
-                prepare_weights(layer, input_shape, *pair)
-                for layer, input_shape, pair in zip(layers, shapes, pairs, strict=False)
+                prepare_weights(layer, input_shape, weights, np.zeros_like(bias) if norm else bias)
+                for layer, input_shape, (weights, bias), norm in zip(
+                    layers, shapes, pairs, self._normalized, strict=False
+                )
             ]
+        norms = [bias if norm else None for bias, norm in zip(biases, self._normalized, strict=True)]
         first_trainable = [bool(mask.any()) for mask, _ in parameters.split(parameters.trainable)].index(True)
-        self._replicas = ReplicaPool(lambda: Replica(layers, self._weights, head, first_trainable))
+        self._replicas = ReplicaPool(lambda: Replica(layers, self._weights, norms, head, first_trainable))
 
     def update(self) -> None:
         """Prepare the weights again after the parameters have changed."""
@@ -109,6 +120,21 @@ class TrainableNetwork:
         """Return the scores `(N, K)` of N = `count` images; `collate` returns the images `(C, H, W, n)` of a part."""
         tasks = shards(count, SHARD_IMAGES)
         return np.concatenate(self._replicas.map(lambda replica, shard: replica.forward(collate(shard)).T, tasks))
+
+    def moments(self, count: int, collate: Callable[[slice], Array]) -> list[Moments | None]:
+        """Return the moments of each normalized layer over `count` images; None for the other layers."""
+
+        def work(replica: Replica, shard: slice) -> list[Moments | None]:
+            replica.forward(collate(shard))
+            return replica.moments()
+
+        tasks = shards(count, SHARD_IMAGES)
+        by_shard = self._replicas.map(work, tasks)
+        sizes = [shard.stop - shard.start for shard in tasks]
+        return [
+            pooled_moments(list(parts), sizes) if parts[0] is not None else None
+            for parts in zip(*by_shard, strict=True)
+        ]
 
     def _sum(self, gradients: Sequence[Array]) -> Array:
         """Return the gradient of all parameters (P,), given the shards' gradients from the first trained layer on."""
@@ -141,6 +167,8 @@ class Replica:
     layers : sequence of Layer
     weights : sequence of ConvWeights
         For each layer, shared by all replicas.
+    norms : sequence of arrays (K,) or None
+        For each layer, its bias if it is normalized.
     head : (array (K, F), array (K,))
         Weights and bias of the classifier head.
     first_trainable : int
@@ -151,16 +179,21 @@ class Replica:
         self,
         layers: Sequence[Layer],
         weights: Sequence[ConvWeights],
+        norms: Sequence[Array | None],
         head: tuple[Array, Array],
         first_trainable: int = 0,
     ) -> None:
         convs = [layer_weights.operation(number > first_trainable) for number, layer_weights in enumerate(weights)]
         linear = Linear(*head)
-        by_layer = [[conv, *operations_after_filters(layer)] for conv, layer in zip(convs, layers, strict=True)]
+        self._norms = [None if bias is None else BatchNorm(bias) for bias in norms]
+        by_layer = [
+            [conv, *operations_after_filters(layer, norm)]
+            for conv, layer, norm in zip(convs, layers, self._norms, strict=True)
+        ]
         frozen, trained = by_layer[:first_trainable], by_layer[first_trainable:]
         self._frozen: list[Operation] = [*chain.from_iterable(frozen)]
         self._trained: list[Operation] = [*chain.from_iterable(trained), linear]
-        self._with_gradient = [*convs[first_trainable:], linear]
+        self._with_gradient = [*zip(convs, self._norms, strict=True)][first_trainable:] + [(linear, None)]
 
     def forward(self, images: Array) -> Array:
         """Return the scores `(K, N)` of images `(C, H, W, N)`."""
@@ -176,8 +209,15 @@ class Replica:
 
     def gradient(self) -> Array:
         """Return the gradient of the parameters from the first trained layer on, after a backward pass."""
-        pairs = [operation.gradient for operation in self._with_gradient]
+        pairs = [
+            operation.gradient if norm is None else (operation.gradient[0], norm.gradient)
+            for operation, norm in self._with_gradient
+        ]
         return np.concatenate([array.ravel() for pair in pairs for array in pair])
+
+    def moments(self) -> list[Moments | None]:
+        """Return the moments of each normalized layer in the last forward pass; None for the other layers."""
+        return [None if norm is None else norm.moments for norm in self._norms]
 
 
 class ReplicaPool(Generic[ReplicaT]):

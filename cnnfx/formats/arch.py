@@ -184,8 +184,8 @@ def _check_trainable(network: Network, location: Location) -> None:
             problem = f"activations other than {', '.join(TRAINED_ACTIVATIONS)}"
         elif layer.local_response is not None:
             problem = "layers with local response normalization"
-        elif layer.pool is not None and layer.pool.block is None:
-            problem = 'poolings other than of adjacent blocks, such as "max:2",'
+        elif layer.pool is not None and layer.pool.block is None and not layer.pool.is_global:
+            problem = 'poolings other than of adjacent blocks, such as "max:2", or of whole maps, such as "mean:all",'
         else:
             continue
         raise location.at(f"layer {layer.name or number}").error(f"{problem} cannot be trained.")

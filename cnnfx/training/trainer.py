@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnfx.backprop.loss import smoothed_cross_entropy
 from cnnfx.backprop.network import TrainableNetwork
+from cnnfx.backprop.normalization import fold
 from cnnfx.backprop.parameters import Parameters, all_filters, initialize
 from cnnfx.datasets import LabeledImages
 from cnnfx.datasets.digit_preprocessing import is_mnist_like
@@ -76,6 +77,7 @@ class Trainer:
         test: LabeledImages | None = None,
         settings: TrainingSettings | None = None,
         trainable_filters: Sequence[NDArray[np.bool_]] | None = None,
+        normalized: Sequence[bool] = (),
         state: TrainingState | None = None,
     ) -> None:
         self.data, self.test, self.settings = data, test, settings or TrainingSettings()
@@ -89,9 +91,13 @@ class Trainer:
         self._random = np.random.default_rng(self.settings.seed)
         self.history: list[EpochReport] = []
         self._fingerprint = fingerprint(data)
+        self.normalized = list(normalized) or [False] * len(network.layers)
         if state is not None:
             self._restore(state)
-        self._trainable = TrainableNetwork(self.parameters, data.images.shape[1:], self.settings.smoothing)
+        self._trainable = TrainableNetwork(
+            self.parameters, data.images.shape[1:], self.settings.smoothing, self.normalized
+        )
+        self.average = self.parameters.vector.copy()
         self._snapshot = self._take_snapshot()
 
     @classmethod
@@ -121,7 +127,8 @@ class Trainer:
         network = replace(arch.network, input=read)
         first_factor = SMOOTH_START if settings.smoothness else 1.0
         start = initialize(network, arch.random, data.images.shape[1:], data.classes, generator, first_factor)
-        return cls(start, data, test and _fitted(test, read), settings, arch.trainable)
+        normalized = [settings.normalize and bool(random.all()) for random in arch.random]
+        return cls(start, data, test and _fitted(test, read), settings, arch.trainable, normalized)
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str], data: LabeledImages, test: LabeledImages | None = None) -> Trainer:
@@ -205,8 +212,10 @@ class Trainer:
 
     def evaluate(self, data: LabeledImages) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy, 0..1, of the current parameters on labeled images."""
-        loader = BatchLoader(data, self.parameters.network)
-        scores = self._trainable.scores(len(data.labels), loader.images).T
+        network = self._deployed()
+        parameters = Parameters(network, self.trainable_filters)
+        loader = BatchLoader(data, network)
+        scores = TrainableNetwork(parameters, data.images.shape[1:]).scores(len(data.labels), loader.images).T
         loss = smoothed_cross_entropy(scores, data.labels.astype(np.int64)).cross_entropy
         return loss / len(data.labels), float((scores.argmax(axis=0) == data.labels).mean())
 
@@ -229,7 +238,29 @@ class Trainer:
             self._optimizer.step(self.parameters.vector, result.gradient, rate)
             self._smooth(rate)
             self._trainable.update()
+            step = self._optimizer.steps
+            keep = min(1 - 1 / max(1.0, self.settings.averaging * settings.epochs * batches), step / (step + 9))
+            self.average += np.float32(1 - keep) * (self.parameters.vector - self.average)
             yield report
+
+    def _deployed(self, count: int = 4096) -> Network:
+        """Return the network with the averaged parameters, and the normalization folded into its filters."""
+        vector, current = self.parameters.vector, self.parameters.vector.copy()
+        if self.settings.averaging:
+            vector[...] = self.average
+        self._trainable.update()
+        count = min(count, len(self.data.labels))
+        moments = self._trainable.moments(count, BatchLoader(self.data, self.parameters.network).images)
+        network = self.parameters.to_network()
+        vector[...] = current
+        self._trainable.update()
+        layers = []
+        for layer, one in zip(network.layers, moments, strict=True):
+            if one is not None:
+                weights, bias = fold(layer.conv.weights, layer.conv.bias, one)
+                layer = replace(layer, conv=replace(layer.conv, weights=weights, bias=bias))
+            layers.append(layer)
+        return replace(network, layers=tuple(layers))
 
     def _smooth(self, rate: float) -> None:
         """Decrease the roughness of the trained kernels of the first layer."""
@@ -256,7 +287,7 @@ class Trainer:
             "settings": asdict(self.settings),
             "input": list(self.data.images.shape[1:]),
         }
-        return replace(self.parameters.to_network(), meta=meta), state
+        return replace(self._deployed(), meta=meta), state
 
     def _restore(self, state: TrainingState) -> None:
         """Set optimizer, random generator and history to the state of an earlier run."""
