@@ -14,11 +14,14 @@ b − μ / √(σ² + ε): the trained network has no normalization.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from cnnfx.nn.layers import Array
+from cnnfx.nn.network import Network
 from cnnfx.system.memory import Workspace
 
 EPSILON = 1e-5
@@ -103,8 +106,22 @@ def pooled_moments(parts: list[Moments], sizes: list[int]) -> Moments:
     return Moments(mean, variance)
 
 
-def fold(weights: Array, bias: Array, moments: Moments) -> tuple[Array, Array]:
-    """Return weights `(K, C, kh, kw)` and bias (K,) of the layer without normalization; see the module."""
-    factor = 1 / np.sqrt(moments.variance + EPSILON)
-    folded = weights * factor[:, np.newaxis, np.newaxis, np.newaxis], bias - moments.mean * factor
-    return folded[0].astype(weights.dtype), folded[1].astype(bias.dtype)
+def fold(network: Network, moments: Sequence[Moments | None]) -> Network:
+    """Return the network with constant moments of its normalized layers, folded into their filters.
+
+    Parameters
+    ----------
+    network : Network
+    moments : sequence of Moments or None
+        For each layer; None if it is not normalized.
+    """
+    layers = []
+    for layer, of_layer in zip(network.layers, moments, strict=True):
+        conv = layer.conv
+        if conv is not None and of_layer is not None:
+            factor = 1 / np.sqrt(of_layer.variance + EPSILON)
+            weights = conv.weights * factor[:, np.newaxis, np.newaxis, np.newaxis]
+            bias = conv.bias - of_layer.mean * factor
+            conv = replace(conv, weights=weights.astype(conv.weights.dtype), bias=bias.astype(conv.bias.dtype))
+        layers.append(replace(layer, conv=conv))
+    return replace(network, layers=tuple(layers))

@@ -45,10 +45,14 @@ from cnnfx.system.limits import (
 )
 from cnnfx.system.suggest import did_you_mean
 
-DEFAULT_WIDTHS = (24, 48)
+DEFAULT_WIDTHS = (24, 48, 48)
 """The number of filters of each layer of the default network."""
-DEFAULT_KERNEL_SIZE = 5
-"""The rows and columns of its filters."""
+FIRST_KERNEL_SIZE = 5
+"""The rows and columns of the filters of its first layer, large enough for the pattern of each to be recognized."""
+KERNEL_SIZE = 3
+"""The rows and columns of the filters of its other layers."""
+POOLED_LAYERS = 2
+"""The number of its layers with pooling, the first ones."""
 TRAINED_ACTIVATIONS = ("none", "relu", "abs")
 """The activations of layers that can be trained."""
 DATA_KEYS = ("input", "classes")
@@ -78,23 +82,26 @@ class Arch:
 
 
 def default_arch(widths: Sequence[int] | None = None, kernel_size: int | None = None) -> Arch:
-    """Return the default network: layers of filters, ReLU and max pooling of size 2.
+    """Return the default network: layers of filters and ReLU, the first two with max pooling of size 2.
 
     Parameters
     ----------
     widths : sequence of int, optional
         The number of filters of each layer; `DEFAULT_WIDTHS` by default.
     kernel_size : int, optional
-        The rows and columns of the filters; `DEFAULT_KERNEL_SIZE` by default.
+        The rows and columns of the filters; by default 5 in the first layer and 3 in the others.
 
     Raises
     ------
     FileError
         If a number is out of range.
     """
-    widths = DEFAULT_WIDTHS if widths is None else widths
-    size = DEFAULT_KERNEL_SIZE if kernel_size is None else kernel_size
-    layers = [{"filters": count, "size": size, "activation": "relu", "pool": "max:2"} for count in widths]
+    layers: list[dict[str, Any]] = []
+    for number, count in enumerate(DEFAULT_WIDTHS if widths is None else widths):
+        default = KERNEL_SIZE if number else FIRST_KERNEL_SIZE
+        size = default if kernel_size is None else kernel_size
+        pool = {"pool": "max:2"} if number < POOLED_LAYERS else {}
+        layers.append({"filters": count, "size": size, "activation": "relu", **pool})
     return parse_arch({"layer": layers}, Location("the default network"), "network")
 
 

@@ -58,7 +58,7 @@ class TrainingSettings:
     betas: tuple[float, float] = (0.8, 0.95)
     smoothness: float = 1.0
     normalize: bool = True
-    averaging: float = 0.0
+    averaging: float = 0.1
     shift: int = 1
     warp: float = 0.0
     seed: int = 0

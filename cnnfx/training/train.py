@@ -78,9 +78,9 @@ def train(
         A network as a filter file, or "color" or "small", which are shipped with cnnfx; by default layers of filters
         with ReLU and max pooling.
     widths : sequence of int, optional
-        The number of filters of each layer of the default network; (24, 48) by default.
+        The number of filters of each layer of the default network; (24, 48, 48) by default.
     kernel_size : int, optional
-        The rows and columns of its filters; 5 by default.
+        The rows and columns of its filters; by default 5 in the first layer and 3 in the others.
     epochs, seed : int
     batch_size : int, optional
         128 by default, or all images if there are fewer.

@@ -32,7 +32,7 @@ from cnnfx.training.labeled_images import (
     fingerprint,
     pixel_mean_and_std,
 )
-from cnnfx.training.optim import Adam, decay_roughness, one_cycle
+from cnnfx.training.optim import Adam, WeightAverage, decay_roughness, one_cycle
 from cnnfx.training.reports import BatchReport, EpochReport
 from cnnfx.training.settings import TrainingSettings
 from cnnfx.training.state import TrainingState
@@ -42,6 +42,11 @@ SMOOTH_START = 0.3
 
 A smaller start leaves less of the random numbers in the trained filters. Training is not slower for it, since the size
 of Adam's steps does not depend on the size of the gradient."""
+
+STATISTICS_IMAGES = 4096
+"""The number of training images whose mean and variance replace those of the batches after training."""
+PREVIEW_IMAGES = 128
+"""This number for a network within an epoch."""
 
 
 class Trainer:
@@ -61,6 +66,8 @@ class Trainer:
     settings : TrainingSettings, optional
     trainable_filters : sequence of arrays (K,) of bool, optional
         For each layer, the filters that are trained; all by default.
+    normalized : sequence of bool, optional
+        For each layer, whether its outputs are normalized during training; none by default.
     state : TrainingState, optional
         The state of the run to resume.
 
@@ -92,13 +99,13 @@ class Trainer:
         self.history: list[EpochReport] = []
         self._fingerprint = fingerprint(data)
         self.normalized = list(normalized) or [False] * len(network.layers)
+        self._average = WeightAverage(self.parameters.vector, self.settings.averaging)
         if state is not None:
             self._restore(state)
-        self._trainable = TrainableNetwork(
-            self.parameters, data.images.shape[1:], self.settings.smoothing, self.normalized
-        )
-        self.average = self.parameters.vector.copy()
-        self._snapshot = self._take_snapshot()
+        shape = data.images.shape[1:]
+        self._trainable = TrainableNetwork(self.parameters, shape, self.settings.smoothing, self.normalized)
+        self._inference = TrainableNetwork(Parameters(network, self.trainable_filters), shape)
+        self._snapshot = self._take_snapshot(network)
 
     @classmethod
     def begin(
@@ -146,12 +153,12 @@ class Trainer:
         if list(map(len, state.trainable_filters)) != [len(layer.filter_names) for layer in network.layers]:
             raise FileError(f"{path}: the state of the training run is another network's, so it cannot be resumed.")
         count = len(Parameters(network, state.trainable_filters))
-        if (len(state.mean), len(state.square)) != (count, count):
+        if {len(array) for array in state.vectors().values()} != {count}:
             raise FileError(
                 f"{path}: the optimizer's state does not fit the {count} parameters, so it cannot be resumed."
             )
         data, test = _fitted(data, network.input), test and _fitted(test, network.input)
-        return cls(network, data, test, state.settings, state.trainable_filters, state)
+        return cls(network, data, test, state.settings, state.trainable_filters, state.normalized, state)
 
     @property
     def finished(self) -> bool:
@@ -165,8 +172,11 @@ class Trainer:
 
     @property
     def current(self) -> Network:
-        """The network with the current parameters, also within an epoch; its `meta` does not describe the run."""
-        return self.parameters.to_network()
+        """The network with the current parameters, also within an epoch; its `meta` does not describe the run.
+
+        Its normalization is that of a few images, so it takes some milliseconds.
+        """
+        return self._inference_network(PREVIEW_IMAGES)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network after the last complete epoch, and the state that `resume` needs, atomically.
@@ -196,8 +206,9 @@ class Trainer:
             assert report is not None
             if not np.isfinite(self.parameters.vector).all():
                 raise self._diverged(report)
+            network = self._inference_network(STATISTICS_IMAGES)
             trained = time.monotonic()
-            test_loss, test_accuracy = (None, None) if self.test is None else self.evaluate(self.test)
+            test_loss, test_accuracy = (None, None) if self.test is None else self._evaluate(network, self.test)
             if test_loss is not None and not np.isfinite(test_loss):
                 raise self._diverged(report)
             end = time.monotonic()
@@ -207,15 +218,18 @@ class Trainer:
                     report.rate, end - start, None if self.test is None else end - trained,
                 )
             )  # fmt: skip
-            self._snapshot = self._take_snapshot()
+            self._snapshot = self._take_snapshot(network)
             yield self.history[-1]
 
     def evaluate(self, data: LabeledImages) -> tuple[float, float]:
-        """Return the mean cross-entropy and the accuracy, 0..1, of the current parameters on labeled images."""
-        network = self._deployed()
-        parameters = Parameters(network, self.trainable_filters)
+        """Return the mean cross-entropy and the accuracy, 0..1, of `network` on labeled images."""
+        return self._evaluate(self.network, data)
+
+    def _evaluate(self, network: Network, data: LabeledImages) -> tuple[float, float]:
+        self._inference.parameters.vector[...] = Parameters(network, self.trainable_filters).vector
+        self._inference.update()
         loader = BatchLoader(data, network)
-        scores = TrainableNetwork(parameters, data.images.shape[1:]).scores(len(data.labels), loader.images).T
+        scores = self._inference.scores(len(data.labels), loader.images).T
         loss = smoothed_cross_entropy(scores, data.labels.astype(np.int64)).cross_entropy
         return loss / len(data.labels), float((scores.argmax(axis=0) == data.labels).mean())
 
@@ -238,29 +252,26 @@ class Trainer:
             self._optimizer.step(self.parameters.vector, result.gradient, rate)
             self._smooth(rate)
             self._trainable.update()
-            step = self._optimizer.steps
-            keep = min(1 - 1 / max(1.0, self.settings.averaging * settings.epochs * batches), step / (step + 9))
-            self.average += np.float32(1 - keep) * (self.parameters.vector - self.average)
+            self._average.update(self.parameters.vector, self._optimizer.steps, settings.epochs * batches)
             yield report
 
-    def _deployed(self, count: int = 4096) -> Network:
-        """Return the network with the averaged parameters, and the normalization folded into its filters."""
-        vector, current = self.parameters.vector, self.parameters.vector.copy()
-        if self.settings.averaging:
-            vector[...] = self.average
-        self._trainable.update()
-        count = min(count, len(self.data.labels))
-        moments = self._trainable.moments(count, BatchLoader(self.data, self.parameters.network).images)
+    def _inference_network(self, count: int) -> Network:
+        """Return the network with the averaged parameters, and with constants for its normalization.
+
+        These are the moments over `count` training images that are not augmented, with the averaged parameters.
+        """
+        current = self.parameters.vector.copy()
+        self.parameters.vector[...] = self._average.vector
         network = self.parameters.to_network()
-        vector[...] = current
+        if any(self.normalized):
+            self._trainable.update()
+            generator = np.random.default_rng((self.settings.seed, 2))  # the order of the batches does not depend on it
+            images = generator.permutation(len(self.data.labels))[:count]
+            collate = BatchLoader(self.data, network).sample(images, generator)
+            network = fold(network, self._trainable.moments(len(images), lambda part: collate(part)[0]))
+        self.parameters.vector[...] = current
         self._trainable.update()
-        layers = []
-        for layer, one in zip(network.layers, moments, strict=True):
-            if one is not None:
-                weights, bias = fold(layer.conv.weights, layer.conv.bias, one)
-                layer = replace(layer, conv=replace(layer.conv, weights=weights, bias=bias))
-            layers.append(layer)
-        return replace(network, layers=tuple(layers))
+        return network
 
     def _smooth(self, rate: float) -> None:
         """Decrease the roughness of the trained kernels of the first layer."""
@@ -268,12 +279,13 @@ class Trainer:
             weights, trained = self.parameters.pairs[0][0], self.trainable_filters[0]
             weights[trained] = decay_roughness(weights[trained], rate, self.settings.smoothness)
 
-    def _take_snapshot(self) -> tuple[Network, TrainingState]:
-        """Return a copy of network and state after a complete epoch."""
+    def _take_snapshot(self, network: Network) -> tuple[Network, TrainingState]:
+        """Return the network and a copy of the state after a complete epoch."""
         optimizer = self._optimizer
         state = TrainingState(
-            self.settings, self.trainable_filters, self._fingerprint, list(self.history),
+            self.settings, self.trainable_filters, self.normalized, self._fingerprint, list(self.history),
             dict(self._random.bit_generator.state), optimizer.steps, optimizer.mean.copy(), optimizer.square.copy(),
+            self.parameters.vector.copy(), self._average.vector.copy(),
         )  # fmt: skip
         meta = {
             "dataset": self.data.name,
@@ -287,7 +299,7 @@ class Trainer:
             "settings": asdict(self.settings),
             "input": list(self.data.images.shape[1:]),
         }
-        return replace(self._deployed(), meta=meta), state
+        return replace(network, meta=meta), state
 
     def _restore(self, state: TrainingState) -> None:
         """Set optimizer, random generator and history to the state of an earlier run."""
@@ -304,6 +316,9 @@ class Trainer:
             )
         optimizer = self._optimizer
         optimizer.mean, optimizer.square, optimizer.steps = state.mean.copy(), state.square.copy(), state.steps
+        if state.parameters is not None:
+            self.parameters.vector[...] = state.parameters
+        self._average.vector[...] = self.parameters.vector if state.average is None else state.average
         self._random.bit_generator.state = state.random
         self.history = list(state.history)
 
