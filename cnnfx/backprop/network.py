@@ -193,7 +193,7 @@ class Replica:
         frozen, trained = by_layer[:first_trainable], by_layer[first_trainable:]
         self._frozen: list[Operation] = [*chain.from_iterable(frozen)]
         self._trained: list[Operation] = [*chain.from_iterable(trained), linear]
-        self._with_gradient = [*zip(convs, self._norms, strict=True)][first_trainable:] + [(linear, None)]
+        self._trained_convs, self._linear = list(zip(convs, self._norms, strict=True))[first_trainable:], linear
 
     def forward(self, images: Array) -> Array:
         """Return the scores `(K, N)` of images `(C, H, W, N)`."""
@@ -210,9 +210,9 @@ class Replica:
     def gradient(self) -> Array:
         """Return the gradient of the parameters from the first trained layer on, after a backward pass."""
         pairs = [
-            operation.gradient if norm is None else (operation.gradient[0], norm.gradient)
-            for operation, norm in self._with_gradient
+            conv.gradient if norm is None else (conv.gradient[0], norm.gradient) for conv, norm in self._trained_convs
         ]
+        pairs.append(self._linear.gradient)
         return np.concatenate([array.ravel() for pair in pairs for array in pair])
 
     def moments(self) -> list[Moments | None]:

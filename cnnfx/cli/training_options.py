@@ -49,7 +49,13 @@ Widths = Annotated[
     option("--widths N,N", "The number of filters in each layer.  [default: 24,48,48]", NETWORK, parsers.counts),
 ]
 KernelSize = Annotated[
-    int | None, option("--kernel-size N", "Filters of N×N weights.  [default: 5 in the first layer, 3 in the others]", NETWORK, parsers.whole)
+    int | None,
+    option(
+        "--kernel-size N",
+        "Filters of N×N weights.  [default: 5 in the first layer, 3 in the others]",
+        NETWORK,
+        parsers.whole,
+    ),
 ]
 Epochs = Annotated[
     int | None, option("--epochs N", "Passes over the training images.  [default: 3]", RUN, parsers.whole)

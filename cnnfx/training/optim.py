@@ -82,9 +82,9 @@ class Adam:
 class WeightAverage:
     """The exponential moving average of the parameters, which predicts better than the last of them.
 
-    After step t of T, the average is a ← a + (θ − a) / n, where n = s T is the number of averaged steps, for a span s of
-    the run, and at most t / 10, so that the first steps are forgotten. After Polyak and Juditsky (1992), "Acceleration
-    of stochastic approximation by averaging".
+    After step t of T, the average is a ← a + (θ − a) / n. The number n of averaged steps is s T, for a span s of the
+    run, and at most t / 10, so that the first steps are forgotten. After Polyak and Juditsky (1992), "Acceleration of
+    stochastic approximation by averaging".
 
     Parameters
     ----------

@@ -36,6 +36,11 @@ class TrainingSettings:
     smoothness : float
         Decay of the roughness of the first layer's kernels, 0 or more: each step subtracts smoothness · learning rate ·
         grid Laplacian of the kernel, see `cnnfx.training.optim.decay_roughness`. 0 turns it off.
+    normalize : bool
+        Whether the outputs of layers are normalized during training, see `cnnfx.backprop.normalization`. Layers with
+        filters that do not start random, or with combinations of channels, are not.
+    averaging : float
+        The part of the run whose parameters are averaged, 0 ≤ averaging < 1, see `cnnfx.training.optim.WeightAverage`.
     shift : int
         The largest random shift of training images in each direction, in pixels, 0 or more; unused with `warp`.
     warp : float
@@ -78,6 +83,7 @@ class TrainingSettings:
             raise ArgumentError(f"warp must be from 0 to {MAX_WARP:g}, not {self.warp!r}.")
         if len(self.betas) != 2:
             raise ArgumentError(f"betas must be two numbers, not {len(self.betas)}.")
-        for name, value in (("smoothing", self.smoothing), ("betas", self.betas[0]), ("betas", self.betas[1])):
+        fractions = (("smoothing", self.smoothing), ("averaging", self.averaging))
+        for name, value in (*fractions, ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= value < 1:
                 raise ArgumentError(f"{name} must be at least 0 and less than 1, not {value!r}.")

@@ -20,10 +20,9 @@ SHAPE = (2, 13, 12)
 
 def layer(count: int, size: int = 3, activation: str = "relu", pool: str = "max:2", **settings) -> Layer:
     combine = settings.pop("combine", ())
-    kind, _, blocks = pool.partition(":")
     conv = Conv(np.zeros((count, 1, size, size)), np.zeros(count), inputs=("*",), **settings)
     names = tuple(f"f{index}" for index in range(count))
-    return Layer(conv, names, combine, Activation(activation), Pool(kind, int(blocks)) if blocks else None)
+    return Layer(conv, names, combine, Activation(activation), Pool.parse(pool) if pool else None)
 
 
 def random_network(*layers: Layer, shape=SHAPE, seed: int = 0) -> Network:
@@ -98,6 +97,8 @@ LAYERS = {
     "padding": (layer(2, padding="same"), layer(3, size=4, padding=((1, 2), (0, 3)))),
     "combinations": (layer(3, combine=COMBINE), layer(2)),
     "combinations in a higher layer": (layer(2, pool=""), layer(3, combine=COMBINE)),
+    "global mean pooling": (layer(3), layer(4, pool="mean:all")),
+    "global max pooling": (layer(3, activation="none"), layer(4, pool="max:all")),
     "kernels of one pixel": (layer(3, size=1, pool=""), layer(2, size=1)),
 }
 
@@ -105,6 +106,18 @@ LAYERS = {
 @pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
 def test_the_gradient_equals_finite_differences(layers) -> None:
     check_gradient(random_network(*layers))
+
+
+NORMALIZED = {name: layers for name, layers in LAYERS.items() if "combinations" not in name}
+
+
+@pytest.mark.parametrize("layers", NORMALIZED.values(), ids=NORMALIZED)
+def test_the_gradient_of_normalized_layers_equals_finite_differences(layers) -> None:
+    check_gradient(random_network(*layers), normalized=[True] * len(layers))
+
+
+def test_the_gradient_with_one_normalized_layer_equals_finite_differences() -> None:
+    check_gradient(random_network(layer(3), layer(2)), normalized=[False, True])
 
 
 @pytest.mark.parametrize("border", ["edge", "reflect", "symmetric", "wrap"])

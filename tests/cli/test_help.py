@@ -13,7 +13,7 @@ import typer.main
 import cnnfx
 from cnnfx.cli import app, options, parsers
 from cnnfx.features.search import METHODS
-from cnnfx.formats.arch import DEFAULT_KERNEL_SIZE, DEFAULT_WIDTHS
+from cnnfx.formats.arch import DEFAULT_WIDTHS, FIRST_KERNEL_SIZE, KERNEL_SIZE
 from cnnfx.images import MAX_PIXELS
 from cnnfx.nn.layers import ACTIVATIONS
 from cnnfx.pipeline.pipeline import CHANNELS
@@ -154,7 +154,8 @@ def test_names_that_the_command_line_repeats_equal_those_of_the_library():
     assert parsers.METHODS == METHODS
     assert options.DEFAULT_MODEL == DEFAULT_MODEL
     assert f"[default: {','.join(map(str, DEFAULT_WIDTHS))}]" in done("train", "--help").stdout
-    assert f"[default: {DEFAULT_KERNEL_SIZE}]" in done("train", "--help").stdout
+    sizes = f"[default: {FIRST_KERNEL_SIZE} in the first layer, {KERNEL_SIZE} in the others]"
+    assert sizes in " ".join(done("train", "--help").stdout.split())
 
 
 def test_the_help_shows_the_default_limit_of_pixels():

@@ -43,7 +43,7 @@ def test_a_pipe_gets_a_plain_line_for_each_epoch():
     assert result.stdout == ""
     assert "\x1b" not in result.stderr
     lines = result.stderr.splitlines()
-    assert lines[0] == ("training on drawn:300: 300 images of 28×28 and 50 test images; 10 classes; 695 parameters.")
+    assert lines[0] == ("training on drawn:300: 300 images of 28×28 and 50 test images; 10 classes; 869 parameters.")
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
     cross_entropy, accuracy, rate, seconds = lines[1].split("  ")[1:]
     assert re.fullmatch(r"cross-entropy \d\.\d{4} \(test \d\.\d{4}\)", cross_entropy)
@@ -55,7 +55,7 @@ def test_a_pipe_gets_a_plain_line_for_each_epoch():
 def test_the_summary_lists_the_layers_and_their_parameters():
     text = done(*TINY, "--epochs", "1").stderr
     assert "2 filters of 5×5   2 maps of 24×24          52  2 × 1 × 5 × 5 + 2 = 52\n" in text
-    assert "total                                      695\n" in text
+    assert "total                                      869\n" in text
     assert "of the 50 test images are misclassified, most often: " in text
     assert "\nThe model is in model.npz. The run took " in text
 

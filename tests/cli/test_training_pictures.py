@@ -114,7 +114,7 @@ def test_a_run_that_ends_before_its_first_step_writes_no_pictures():
 
 def test_too_many_filters_for_a_filmstrip_are_refused_before_training():
     text = refused(
-        "train", "--data", "drawn:300", "--widths", "1300,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
+        "train", "--data", "drawn:300", "--widths", "3000,2", "--filmstrip", "a.gif", "--filmstrip-layer", "2", code=2
     )
     assert text.startswith("cnnfx: --filmstrip: the filters of layer 2 make frames of ")
     assert text.endswith(" pixels, which are too large. Choose a layer with fewer filters with --filmstrip-layer.")

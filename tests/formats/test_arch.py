@@ -41,11 +41,16 @@ def arch(tmp_path):
     return load
 
 
-def test_the_default_is_two_layers_with_relu_and_pooling() -> None:
+def test_the_default_is_three_layers_with_relu_the_first_two_with_pooling() -> None:
     network = default_arch().network
-    assert [layer.conv.weights.shape for layer in network.layers] == [(24, 1, 5, 5), (48, 1, 5, 5)]
-    assert network.output_shapes((1, 28, 28)) == [(24, 12, 12), (48, 4, 4)]
-    assert [layer.activation.kind for layer in network.layers] == ["relu", "relu"]
+    assert [layer.conv.weights.shape for layer in network.layers] == [(24, 1, 5, 5), (48, 1, 3, 3), (48, 1, 3, 3)]
+    assert network.output_shapes((1, 28, 28)) == [(24, 12, 12), (48, 5, 5), (48, 3, 3)]
+    assert [layer.activation.kind for layer in network.layers] == ["relu"] * 3
+
+
+def test_a_kernel_size_is_that_of_all_layers_of_the_default_network() -> None:
+    layers = default_arch((2, 3), 4).network.layers
+    assert [layer.conv.weights.shape for layer in layers] == [(2, 1, 4, 4), (3, 1, 4, 4)]
 
 
 def test_filters_without_weights_are_random_and_trained(arch) -> None:
@@ -148,9 +153,8 @@ def test_filters_that_are_tensors_are_trained_unless_held_fixed(arch, tmp_path) 
         ("[[layer]]\nfilters = 2\nsize = 3\nlocal_response = { size = 3 }",
          "layer 1: layers with local response normalization cannot be trained."),
         (NAMED + "pool = { kind = 'max', size = 3, stride = 2 }",
-         'layer one: poolings other than of adjacent blocks, such as "max:2", cannot be trained.'),
-        (NAMED + "pool = 'mean:all'",
-         'layer one: poolings other than of adjacent blocks, such as "max:2", cannot be trained.'),
+         'layer one: poolings other than of adjacent blocks, such as "max:2", or of whole maps, such as "mean:all", '
+         "cannot be trained."),
         ("classes = ['a']\n" + NAMED, "classes: the data set gives it. Remove it from the arch file."),
         ("[input]\nsize = 28\n" + NAMED, "input: the data set gives it. Remove it from the arch file."),
     ],

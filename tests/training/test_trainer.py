@@ -9,12 +9,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from cnnfx.backprop.parameters import Parameters
 from cnnfx.datasets import LabeledImages, draw_digits
 from cnnfx.datasets.digit_preprocessing import DIGITS
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import default_arch, load_arch
 from cnnfx.formats.model_npz import load_model
 from cnnfx.nn.input import Input
+from cnnfx.nn.layers import Activation
 from cnnfx.system.threads import set_threads
 from cnnfx.training import BatchReport, EpochReport, Trainer, TrainingSettings
 from cnnfx.training.labeled_images import pixel_mean_and_std
@@ -75,7 +77,7 @@ def test_the_test_loss_is_the_plain_cross_entropy_of_the_network_s_probabilities
 
 
 def test_the_training_loss_is_the_plain_cross_entropy_though_smoothed_targets_are_learned() -> None:
-    trainer = begin(settings=replace(SETTINGS, batch_size=256, shift=0))
+    trainer = begin(settings=replace(SETTINGS, batch_size=256, shift=0, normalize=False))
     probabilities = trainer.network.probabilities(DATA.images.astype(np.float32) / 255)
     first_batch = next(trainer.run())
     of_true_class = probabilities[np.arange(len(DATA.labels)), DATA.labels]
@@ -178,7 +180,7 @@ def roughness(weights: np.ndarray) -> float:
 
 def test_the_smoothness_lowers_the_roughness_of_the_first_layer() -> None:
     kernels = [
-        finish(begin(settings=replace(LONGER, smoothness=smoothness))).network.layers[0].conv.weights
+        finish(begin(settings=replace(LONGER, smoothness=smoothness, normalize=False))).network.layers[0].conv.weights
         for smoothness in (0.0, 1.0, 5.0)
     ]
     assert roughness(kernels[0]) > 1.5 * roughness(kernels[1]) > 3 * roughness(kernels[2])
@@ -192,7 +194,8 @@ def test_only_the_first_layer_starts_smaller_where_it_is_smoothed() -> None:
 
 
 def test_a_step_smooths_the_first_layer_only() -> None:
-    trainers = [begin(settings=replace(SETTINGS, smoothness=value, epochs=1)) for value in (0.0, 2.0)]
+    settings = replace(SETTINGS, epochs=1, normalize=False)
+    trainers = [begin(settings=replace(settings, smoothness=value)) for value in (0.0, 2.0)]
     for trainer in trainers:
         trainer.parameters.vector[:] = trainers[0].parameters.vector
         trainer._trainable.update()
@@ -204,8 +207,9 @@ def test_a_step_smooths_the_first_layer_only() -> None:
     np.testing.assert_array_equal(smooth.layers[1].conv.weights, rough.layers[1].conv.weights)
 
 
-def test_a_run_of_a_version_without_smoothness_and_warps_resumes_without_them(tmp_path) -> None:
-    settings = replace(SETTINGS, smoothness=0.0)
+def test_a_run_of_an_earlier_version_resumes_with_its_settings(tmp_path) -> None:
+    """Without smoothing, normalization, averaging and warps, and without their arrays."""
+    settings = replace(SETTINGS, smoothness=0.0, normalize=False, averaging=0.0)
     finish(begin(settings=settings)).save(tmp_path / "whole.npz")
     interrupted = begin(settings=settings)
     for report in interrupted.run():
@@ -213,14 +217,59 @@ def test_a_run_of_a_version_without_smoothness_and_warps_resumes_without_them(tm
             break
     interrupted.save(tmp_path / "part.npz")
     with np.load(tmp_path / "part.npz") as arrays:
-        earlier = dict(arrays)
+        earlier = {name: arrays[name] for name in arrays if name not in ("training.parameters", "training.average")}
     state = json.loads(str(earlier["training.state"]))
-    del state["settings"]["smoothness"], state["settings"]["warp"]
+    del state["normalized"]
+    for name in ("smoothness", "normalize", "averaging", "warp"):
+        del state["settings"][name]
     np.savez(tmp_path / "part.npz", **{**earlier, "training.state": np.array(json.dumps(state))})
     resumed = finish(Trainer.resume(tmp_path / "part.npz", DATA, TEST))
     resumed.save(tmp_path / "resumed.npz")
-    assert (resumed.settings.smoothness, resumed.settings.warp) == (0, 0)
+    assert resumed.settings == settings
     assert content(tmp_path / "resumed.npz") == content(tmp_path / "whole.npz")
+
+
+def test_normalization_keeps_every_filter_of_a_trained_network_active() -> None:
+    trainer = finish(begin(settings=LONGER))
+    assert trainer.normalized == [True, True]
+    for maps in trainer.network.feature_maps(TEST.images.astype(np.float32) / 255):
+        assert (maps.max(axis=(0, 2, 3)) > 0).all()
+
+
+def test_a_trained_network_has_the_mean_and_variance_of_the_training_images_in_its_filters() -> None:
+    """Every layer is normalized: its pooled values have mean `bias` and variance 1 over the training images."""
+    trainer = finish(begin(settings=replace(SETTINGS, averaging=0.0, shift=0)))
+    maps = DATA.images.astype(np.float32) / 255
+    maps = (maps - trainer.network.input.mean[0]) / trainer.network.input.std[0]
+    for layer, (_, bias) in zip(trainer.network.layers, trainer.parameters.pairs, strict=False):
+        linear = replace(layer, activation=Activation("none")).forward(maps)
+        mean, variance = linear.mean(axis=(0, 2, 3)), linear.var(axis=(0, 2, 3))
+        # shards of the images are normalized one by one, so a layer above the first one is so only nearly
+        assert mean == pytest.approx(bias, abs=0.05)
+        assert variance == pytest.approx(1, abs=0.1)
+        maps = layer.forward(maps)
+
+
+def test_only_layers_of_random_filters_are_normalized(tmp_path) -> None:
+    path = tmp_path / "edges.toml"
+    path.write_text(
+        '[[layer]]\nactivation = "relu"\n[[layer.filter]]\nweights = [[1, -1], [1, -1]]\n'
+        '[[layer]]\nfilters = 3\nsize = 3\nactivation = "relu"\n'
+    )
+    arch = load_arch(path)
+    assert begin(arch=arch).normalized == [False, True]
+    assert begin(arch=arch, settings=replace(SETTINGS, normalize=False)).normalized == [False, False]
+
+
+def test_the_network_has_the_averaged_parameters() -> None:
+    settings = replace(SETTINGS, normalize=False, averaging=0.1, epochs=1, batch_size=8)  # 32 steps: 3.2 are averaged
+    trainer = begin(settings=settings)
+    expected = trainer.parameters.vector.copy()
+    for step, _ in enumerate(trainer.run(), 1):
+        if step <= 32:
+            expected += (trainer.parameters.vector - expected) / max(1, 0.1 * step)
+    np.testing.assert_allclose(Parameters(trainer.network, trainer.trainable_filters).vector, expected, atol=1e-6)
+    assert not np.allclose(expected, trainer.parameters.vector, atol=1e-4)
 
 
 def test_the_model_and_its_state_hold_the_smoothness(tmp_path) -> None:
