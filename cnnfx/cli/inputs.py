@@ -297,7 +297,9 @@ def _note_options_for_folders(dataset: Dataset) -> None:
     from cnnfx.cli.given import given_options, note_without_effect
 
     if not dataset.is_folder:
-        note_without_effect(given_options("--background", "--skip-bad"), f"on {dataset.name}, which holds no pictures")
+        note_without_effect(
+            given_options("--background", "--channels", "--skip-bad"), f"on {dataset.name}, which holds no pictures"
+        )
 
 
 def load_image_source(

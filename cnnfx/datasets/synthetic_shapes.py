@@ -1,12 +1,13 @@
 """Synthetic scenes of colored shapes, determined by a seed.
 
-A scene shows one shape on a background with a gradient, texture, small marks and noise. It is a sum in the color space
+A scene shows one shape on a background with a gradient, texture, strokes and noise. It is a sum in the color space
 YCbCr of JPEG, where Y is the gray value:
 
-    scene = background + gradient + texture + marks + mask · contrast + noise
+    scene = background + gradient + texture + shape + strokes + noise
 
-The contrast of a shape is either in Cb and Cr alone, so that the shape is not visible in the gray image (an isoluminant
-shape), or in Y alone, so that only the brightness shows it. A classifier needs detectors of edges of both kinds.
+A shape differs from its background either in Cb and Cr alone, so that it is not visible in the gray image (it is
+isoluminant), or in Y alone, so that only the brightness shows it. The strokes of a scene differ in the other way. So a
+classifier needs detectors of edges in color and others of edges in brightness.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cnnfx.datasets.dataset import Dataset, Images, Labels, Progress
 from cnnfx.datasets.synthetic import draw_in_blocks, drawn_dataset, normal
@@ -39,9 +40,9 @@ RADIUS_LIMITS = (8.0, 12.0)
 LOG_ASPECT_STD = 0.1
 """The standard deviation of the logarithm of the stretch of a shape."""
 COLOR_CONTRAST = (0.15, 0.35)
-"""The range of the difference of an isoluminant shape from its background in the plane of Cb and Cr, 0..1."""
+"""The range of differences in color: the distance in the plane of Cb and Cr."""
 GRAY_CONTRAST = (0.15, 0.45)
-"""The range of the difference of another shape from its background in Y, 0..1."""
+"""The range of differences in brightness, of Y."""
 MIDDLE = (0.5, 0, 0)
 """The mean of Y, Cb and Cr of the colors of shape and background."""
 BACKGROUND_STD = (0.06, 0.06, 0.06)
@@ -52,14 +53,12 @@ TEXTURE_STD = (0.05, 0.03, 0.03)
 """The standard deviations of the texture in Y, Cb and Cr."""
 TEXTURE_CELLS = 7
 """The grid points of random numbers along a side, between which the texture is interpolated."""
-MARKS = 3
-"""The number of marks: short strokes."""
-MARK_STD = (0.12, 0.08, 0.08)
-"""The standard deviations of the difference of a mark from its background in Y, Cb and Cr."""
-MARK_RADIUS = 1.0
-"""Half the width of a mark, in pixels."""
-MARK_LENGTH = 6.0
-"""The largest length of a mark, in pixels."""
+STROKES = 3
+"""The number of strokes."""
+STROKE_RADIUS = 0.9
+"""Half the width of a stroke, in pixels."""
+STROKE_LENGTHS = (2.0, 16.0)
+"""The range of the length of a stroke, in pixels."""
 NOISE_STD = (0.015, 0.01, 0.01)
 """The standard deviations of the noise of each pixel in Y, Cb and Cr."""
 GRAY_LIMITS = (0.05, 0.95)
@@ -184,23 +183,23 @@ SHAPES: dict[str, Callable[[Array, Array], Array]] = {
 def _draw_block(labels: Labels, rng: np.random.Generator) -> Images:
     """Draw scenes (N, 3, 32, 32). Numbers of each scene are arrays (N, 1, 1, 1), its colors (N, 3, 1, 1)."""
     count = len(labels)
-    contrast = _contrasts(count, rng)
+    is_isoluminant = rng.random((count, 1, 1, 1)) < ISOLUMINANT_SHARE
+    contrast = _contrasts(is_isoluminant, rng)
     background = _color(MIDDLE) + _normal_colors(rng, count, BACKGROUND_STD) - contrast / 2
     scene = background + _gradients(count, rng) + _texture(count, rng) + contrast * _shape_masks(labels, rng)
-    for _ in range(MARKS):
-        scene += _normal_colors(rng, count, MARK_STD) * _mark_masks(count, rng)
+    for _ in range(STROKES):
+        scene += _contrasts(~is_isoluminant, rng) * _stroke_masks(count, rng)
     scene += normal(rng, *scene.shape) * _color(NOISE_STD)
     return _to_rgb(scene)
 
 
-def _contrasts(count: int, rng: np.random.Generator) -> Array:
-    """Return the differences (N, 3, 1, 1) of shapes from their backgrounds."""
-    angle = _angles(rng, count)
+def _contrasts(in_color: NDArray[np.bool_], rng: np.random.Generator) -> Array:
+    """Return random differences (N, 3, 1, 1) in color or else in brightness."""
+    count = len(in_color)
+    angle, zero = _angles(rng, count), np.zeros((count, 1, 1, 1), np.float32)
     gray, chroma = _uniform(rng, *GRAY_CONTRAST, count), _uniform(rng, *COLOR_CONTRAST, count)
-    zero = np.zeros_like(angle)
-    in_color = np.concatenate([zero, chroma * np.cos(angle), chroma * np.sin(angle)], axis=1)
-    in_gray = np.concatenate([np.copysign(gray, np.cos(angle)), zero, zero], axis=1)
-    return np.where(_uniform(rng, 0, 1, count) < ISOLUMINANT_SHARE, in_color, in_gray)
+    color = np.concatenate([zero, chroma * np.cos(angle), chroma * np.sin(angle)], axis=1)
+    return np.where(in_color, color, np.concatenate([np.copysign(gray, np.cos(angle)), zero, zero], axis=1))
 
 
 def _gradients(count: int, rng: np.random.Generator) -> Array:
@@ -235,12 +234,12 @@ def _shape_masks(labels: Labels, rng: np.random.Generator) -> Array:
     return _coverage(distance * radius)
 
 
-def _mark_masks(count: int, rng: np.random.Generator) -> Array:
-    """Return how much of each pixel a short stroke covers, (N, 1, 32, 32), 0..1."""
+def _stroke_masks(count: int, rng: np.random.Generator) -> Array:
+    """Return how much of each pixel a stroke covers, (N, 1, 32, 32), 0..1."""
     x, y = (_uniform(rng, -IMAGE_SIDE / 2, IMAGE_SIDE / 2, count) for _ in range(2))
     along, across = _coordinates(x, y, _angles(rng, count))
-    beyond = np.maximum(np.abs(along) - _uniform(rng, 0, MARK_LENGTH / 2, count), 0)
-    return _coverage(np.hypot(beyond, across) - MARK_RADIUS)
+    beyond = np.maximum(np.abs(along) - _uniform(rng, *STROKE_LENGTHS, count) / 2, 0)
+    return _coverage(np.hypot(beyond, across) - STROKE_RADIUS)
 
 
 def _coordinates(x: Array, y: Array, angle: Array) -> tuple[Array, Array]:

@@ -47,6 +47,10 @@ APPLY = ("apply", SEVEN, "-f", "edges")
             "--skip-bad has no effect on drawn:60, which holds no pictures.",
         ),
         (
+            ("train", "--data", "shapes:60", "--widths", "2,2", "--epochs", "1", "--channels", "gray"),
+            "--channels has no effect on shapes:60, which holds no pictures.",
+        ),
+        (
             ("show-patterns", "edges", "--data", "drawn:60", "--background", "red", "--skip-bad", "-o", "p.png"),
             "--background and --skip-bad have no effect on drawn:60, which holds no pictures.",
         ),

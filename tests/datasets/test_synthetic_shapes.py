@@ -26,8 +26,9 @@ def scenes():
 @pytest.fixture
 def plain(monkeypatch):
     """Scenes of a shape on a background of one color."""
-    for name in ("GRADIENT_STD", "TEXTURE_STD", "MARK_STD", "NOISE_STD"):
+    for name in ("GRADIENT_STD", "TEXTURE_STD", "NOISE_STD"):
         monkeypatch.setattr(f"cnnfx.datasets.synthetic_shapes.{name}", (0, 0, 0))
+    monkeypatch.setattr("cnnfx.datasets.synthetic_shapes.STROKES", 0)
 
 
 def contrasts(images):
