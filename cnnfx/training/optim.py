@@ -14,9 +14,6 @@ WARM_UP = 0.25
 INITIAL_RATE = 0.04
 """The learning rate of the first step, as a fraction of the largest one."""
 
-STEPS_PER_AVERAGED = 0.1
-"""The largest number of averaged steps, as a fraction of the steps so far."""
-
 MAX_EIGENVALUE = 8
 """The upper bound of the eigenvalues of the grid Laplacian: 4 for the rows and 4 for the columns."""
 
@@ -77,38 +74,6 @@ class Adam:
         change *= rate / (1 - beta1**self.steps)
         parameters *= 1 - rate * self.decay
         parameters -= change
-
-
-class WeightAverage:
-    """The exponential moving average of the parameters, which predicts better than the last of them.
-
-    After step t of T, the average is a ← a + (θ − a) / n. The number n of averaged steps is s T, for a span s of the
-    run, and at most t / 10, so that the first steps are forgotten. After Polyak and Juditsky (1992), "Acceleration of
-    stochastic approximation by averaging".
-
-    Parameters
-    ----------
-    parameters : array (P,)
-        Before the first step.
-    span : float
-        s, 0..1. With 0, the average is the parameters of the last step.
-
-    Attributes
-    ----------
-    vector : array (P,)
-        The average.
-    """
-
-    def __init__(self, parameters: Array, span: float) -> None:
-        self.vector, self.span = parameters.copy(), span
-
-    def update(self, parameters: Array, step: int, steps: int) -> None:
-        """Add the parameters (P,) after a step, 1 … `steps`."""
-        count = min(self.span * steps, STEPS_PER_AVERAGED * step)
-        if count <= 1:
-            self.vector[...] = parameters
-        else:
-            self.vector += (parameters - self.vector) * parameters.dtype.type(1 / count)
 
 
 def grid_laplacian(weights: Array) -> Array:

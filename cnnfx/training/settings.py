@@ -39,8 +39,6 @@ class TrainingSettings:
     normalize : bool
         Whether the outputs of layers are normalized during training, see `cnnfx.backprop.normalization`. Layers with
         filters that do not start random, or with combinations of channels, are not.
-    averaging : float
-        The part of the run whose parameters are averaged, 0 ≤ averaging < 1, see `cnnfx.training.optim.WeightAverage`.
     shift : int
         The largest random shift of training images in each direction, in pixels, 0 or more; unused with `warp`.
     warp : float
@@ -58,12 +56,11 @@ class TrainingSettings:
     epochs: int = 3
     batch_size: int = 128
     rate: float = 0.01
-    decay: float = 0.3
+    decay: float = 0.1
     smoothing: float = 0.1
     betas: tuple[float, float] = (0.8, 0.95)
     smoothness: float = 1.0
     normalize: bool = True
-    averaging: float = 0.1
     shift: int = 1
     warp: float = 0.0
     seed: int = 0
@@ -83,7 +80,6 @@ class TrainingSettings:
             raise ArgumentError(f"warp must be from 0 to {MAX_WARP:g}, not {self.warp!r}.")
         if len(self.betas) != 2:
             raise ArgumentError(f"betas must be two numbers, not {len(self.betas)}.")
-        fractions = (("smoothing", self.smoothing), ("averaging", self.averaging))
-        for name, value in (*fractions, ("betas", self.betas[0]), ("betas", self.betas[1])):
+        for name, value in (("smoothing", self.smoothing), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= value < 1:
                 raise ArgumentError(f"{name} must be at least 0 and less than 1, not {value!r}.")

@@ -15,11 +15,9 @@ from cnnfx.nn.layers import Array
 from cnnfx.training.reports import EpochReport
 from cnnfx.training.settings import TrainingSettings
 
-VECTORS = ("mean", "square", "parameters", "average")
-"""The names of the arrays with a value for each parameter."""
-LATER_VECTORS = ("parameters", "average")
-"""Those that checkpoints of earlier versions lack."""
-EARLIER_SETTINGS = {"smoothness": 0.0, "normalize": False, "averaging": 0.0, "warp": 0.0}
+VECTORS = ("mean", "square", "parameters")
+"""The names of the arrays with a value for each parameter. Checkpoints of earlier versions lack the last one."""
+EARLIER_SETTINGS = {"smoothness": 0.0, "normalize": False, "warp": 0.0}
 """The values of the settings that checkpoints of earlier versions lack, which keep their runs as they were."""
 MAX_STEPS = 2**53
 """The largest number of steps; far larger ones cannot be exponents of Adam's coefficients."""
@@ -50,9 +48,8 @@ class TrainingState:
         Steps of the optimizer so far.
     mean, square : array (P,) of float32
         The optimizer's moving means.
-    parameters, average : array (P,) of float32, or None
-        The parameters that are trained and their moving average. None in checkpoints of earlier versions, whose network
-        holds the parameters.
+    parameters : array (P,) of float32, or None
+        The parameters that are trained. None in checkpoints of earlier versions, whose network holds them.
     """
 
     settings: TrainingSettings
@@ -65,7 +62,6 @@ class TrainingState:
     mean: Array
     square: Array
     parameters: Array | None
-    average: Array | None
 
     def vectors(self) -> dict[str, Array]:
         """Return the arrays (P,) by their names."""
@@ -123,7 +119,7 @@ class TrainingState:
             raise ValueError(f"{len(history)} of {settings.epochs} epochs, {str(steps)[:MAX_SHOWN_CHARACTERS]} steps")
         return cls(
             settings, trainable_filters, normalized, str(values["fingerprint"]), history, values["random"], steps,
-            arrays["mean"], arrays["square"], arrays.get("parameters"), arrays.get("average"),
+            arrays["mean"], arrays["square"], arrays.get("parameters"),
         )  # fmt: skip
 
 
@@ -137,7 +133,7 @@ def _check_arrays(arrays: Mapping[str, Array]) -> None:
     """
     if unknown := sorted(set(arrays) - {*VECTORS, "state"}):
         raise ValueError(f"Adam, the optimizer, has no array {unknown[0]}")
-    needed = ["state", *(VECTORS if set(LATER_VECTORS) & set(arrays) else VECTORS[:2])]
+    needed = ["state", *(VECTORS if "parameters" in arrays else VECTORS[:-1])]
     if missing := [name for name in needed if name not in arrays]:
         raise ValueError(f"the array {missing[0]} is missing")
     text = arrays["state"]

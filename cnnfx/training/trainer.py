@@ -32,7 +32,7 @@ from cnnfx.training.labeled_images import (
     fingerprint,
     pixel_mean_and_std,
 )
-from cnnfx.training.optim import Adam, WeightAverage, decay_roughness, one_cycle
+from cnnfx.training.optim import Adam, decay_roughness, one_cycle
 from cnnfx.training.reports import BatchReport, EpochReport
 from cnnfx.training.settings import TrainingSettings
 from cnnfx.training.state import TrainingState
@@ -99,7 +99,6 @@ class Trainer:
         self.history: list[EpochReport] = []
         self._fingerprint = fingerprint(data)
         self.normalized = list(normalized) or [False] * len(network.layers)
-        self._average = WeightAverage(self.parameters.vector, self.settings.averaging)
         if state is not None:
             self._restore(state)
         shape = data.images.shape[1:]
@@ -255,26 +254,20 @@ class Trainer:
             self._optimizer.step(self.parameters.vector, result.gradient, rate)
             self._smooth(rate)
             self._trainable.update()
-            self._average.update(self.parameters.vector, self._optimizer.steps, settings.epochs * batches)
             yield report
 
     def _inference_network(self, count: int) -> Network:
-        """Return the network with the averaged parameters, and with constants for its normalization.
+        """Return the network with constants for its normalization, folded into its filters.
 
-        These are the moments over `count` training images that are not augmented, with the averaged parameters.
+        These are the moments over `count` training images that are not augmented.
         """
-        current = self.parameters.vector.copy()
-        self.parameters.vector[...] = self._average.vector
         network = self.parameters.to_network()
-        if any(self.normalized):
-            self._trainable.update()
-            generator = np.random.default_rng((self.settings.seed, 2))  # the order of the batches does not depend on it
-            images = generator.permutation(len(self.data.labels))[:count]
-            collate = BatchLoader(self.data, network).sample(images, generator)
-            network = fold(network, self._trainable.moments(len(images), lambda part: collate(part)[0]))
-        self.parameters.vector[...] = current
-        self._trainable.update()
-        return network
+        if not any(self.normalized):
+            return network
+        generator = np.random.default_rng((self.settings.seed, 2))  # the order of the batches does not depend on it
+        images = generator.permutation(len(self.data.labels))[:count]
+        collate = BatchLoader(self.data, network).sample(images, generator)
+        return fold(network, self._trainable.moments(len(images), lambda part: collate(part)[0]))
 
     def _smooth(self, rate: float) -> None:
         """Decrease the roughness of the trained kernels of the first layer."""
@@ -288,7 +281,7 @@ class Trainer:
         state = TrainingState(
             self.settings, self.trainable_filters, self.normalized, self._fingerprint, list(self.history),
             dict(self._random.bit_generator.state), optimizer.steps, optimizer.mean.copy(), optimizer.square.copy(),
-            self.parameters.vector.copy(), self._average.vector.copy(),
+            self.parameters.vector.copy(),
         )  # fmt: skip
         meta = {
             "dataset": self.data.name,
@@ -321,7 +314,6 @@ class Trainer:
         optimizer.mean, optimizer.square, optimizer.steps = state.mean.copy(), state.square.copy(), state.steps
         if state.parameters is not None:
             self.parameters.vector[...] = state.parameters
-        self._average.vector[...] = self.parameters.vector if state.average is None else state.average
         self._random.bit_generator.state = state.random
         self.history = list(state.history)
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cnnfx.backprop.parameters import Parameters
 from cnnfx.datasets import LabeledImages, draw_digits
 from cnnfx.datasets.digit_preprocessing import DIGITS
 from cnnfx.errors import ArgumentError, CnnfxError, FileError
@@ -208,8 +207,8 @@ def test_a_step_smooths_the_first_layer_only() -> None:
 
 
 def test_a_run_of_an_earlier_version_resumes_with_its_settings(tmp_path) -> None:
-    """Without smoothing, normalization, averaging and warps, and without their arrays."""
-    settings = replace(SETTINGS, smoothness=0.0, normalize=False, averaging=0.0)
+    """Without smoothing, normalization and warps, and without the trained parameters beside the network."""
+    settings = replace(SETTINGS, smoothness=0.0, normalize=False)
     finish(begin(settings=settings)).save(tmp_path / "whole.npz")
     interrupted = begin(settings=settings)
     for report in interrupted.run():
@@ -217,10 +216,10 @@ def test_a_run_of_an_earlier_version_resumes_with_its_settings(tmp_path) -> None
             break
     interrupted.save(tmp_path / "part.npz")
     with np.load(tmp_path / "part.npz") as arrays:
-        earlier = {name: arrays[name] for name in arrays if name not in ("training.parameters", "training.average")}
+        earlier = {name: arrays[name] for name in arrays if name != "training.parameters"}
     state = json.loads(str(earlier["training.state"]))
     del state["normalized"]
-    for name in ("smoothness", "normalize", "averaging", "warp"):
+    for name in ("smoothness", "normalize", "warp"):
         del state["settings"][name]
     np.savez(tmp_path / "part.npz", **{**earlier, "training.state": np.array(json.dumps(state))})
     resumed = finish(Trainer.resume(tmp_path / "part.npz", DATA, TEST))
@@ -238,7 +237,7 @@ def test_normalization_keeps_every_filter_of_a_trained_network_active() -> None:
 
 def test_a_trained_network_has_the_mean_and_variance_of_the_training_images_in_its_filters() -> None:
     """Every layer is normalized: its pooled values have mean `bias` and variance 1 over the training images."""
-    trainer = finish(begin(settings=replace(SETTINGS, averaging=0.0, shift=0)))
+    trainer = finish(begin(settings=replace(SETTINGS, shift=0)))
     maps = DATA.images.astype(np.float32) / 255
     maps = (maps - trainer.network.input.mean[0]) / trainer.network.input.std[0]
     for layer, (_, bias) in zip(trainer.network.layers, trainer.parameters.pairs, strict=False):
@@ -259,17 +258,6 @@ def test_only_layers_of_random_filters_are_normalized(tmp_path) -> None:
     arch = load_arch(path)
     assert begin(arch=arch).normalized == [False, True]
     assert begin(arch=arch, settings=replace(SETTINGS, normalize=False)).normalized == [False, False]
-
-
-def test_the_network_has_the_averaged_parameters() -> None:
-    settings = replace(SETTINGS, normalize=False, averaging=0.1, epochs=1, batch_size=8)  # 32 steps: 3.2 are averaged
-    trainer = begin(settings=settings)
-    expected = trainer.parameters.vector.copy()
-    for step, _ in enumerate(trainer.run(), 1):
-        if step <= 32:
-            expected += (trainer.parameters.vector - expected) / max(1, 0.1 * step)
-    np.testing.assert_allclose(Parameters(trainer.network, trainer.trainable_filters).vector, expected, atol=1e-6)
-    assert not np.allclose(expected, trainer.parameters.vector, atol=1e-4)
 
 
 def test_the_model_and_its_state_hold_the_smoothness(tmp_path) -> None:
