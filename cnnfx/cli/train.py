@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +71,7 @@ def train(
     from cnnfx.cli.conflicts import NamedFile, check_outputs, data_files, network_files
     from cnnfx.cli.given import given_options, note_without_effect
     from cnnfx.cli.networks import use_threads
+    from cnnfx.cli.training_display import can_redraw
     from cnnfx.cli.training_pictures import TrainingPictures
     from cnnfx.cli.training_report import TrainingReporter, print_summary
     from cnnfx.formats.arch import find_arch
@@ -88,8 +88,8 @@ def train(
     check_outputs(outputs, network_files("--resume", resume))  # the model may be written to the file that is resumed
     pictures = TrainingPictures(filmstrip, filmstrip_layer, colormap, curve, quiet)
     use_threads(threads)
-    if watch and not sys.stderr.isatty():
-        note_without_effect(["--watch"], "where standard error is not a terminal")
+    if watch and not can_redraw():
+        note_without_effect(["--watch"], "where standard error is not a terminal that can redraw lines")
     with TrainingReporter(as_json, log, quiet, append=resume is not None) as reporter:
         if resume is None:
             trainer, dataset = _new_trainer(run_options, data, image_size, channels, background, skip_bad, quiet)

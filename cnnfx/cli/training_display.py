@@ -31,7 +31,7 @@ BESIDE_COLUMNS = 96
 BLOCK_COLUMNS = 26
 """The width of the progress bar and its numbers beside the filters."""
 MARGIN_COLUMNS = 3
-"""Columns that stay empty at the right: the terminal writes ^C there, which would begin a new line otherwise."""
+"""Columns that stay empty at the right: after Ctrl-C, the terminal writes ^C there, which must not begin a line."""
 MIN_BAR_COLUMNS, MAX_BAR_COLUMNS = 4, 40
 """The shortest and the longest progress bar."""
 NUMBER_COLUMNS = (19, 15, 15)
@@ -196,6 +196,15 @@ class TrainingDisplay:
         self._console.control(
             Control(ControlType.CARRIAGE_RETURN, erase, *(((ControlType.CURSOR_UP, 1), erase) * more))
         )
+
+
+def can_redraw() -> bool:
+    """Return whether standard error is a terminal on which lines can be replaced."""
+    if not sys.stderr.isatty():
+        return False
+    from rich.console import Console
+
+    return not Console(stderr=True).is_dumb_terminal
 
 
 def first_layer_text(network: Network, terminal: Terminal, scale: int) -> str:

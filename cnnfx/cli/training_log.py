@@ -97,6 +97,7 @@ class TrainingLog:
             self._file.write(f"{line}\n")
             self._file.flush()
         except OSError as error:
+            self.close()
             with output_option("--log"):
                 raise write_error(self.path, error) from error
 

@@ -128,6 +128,6 @@ FilmstripLayer = Annotated[
 FilmstripColors = Annotated[Colormap | None, colormap("weights in the filmstrip", PICTURES, "  [default: gray]")]
 Curve = Annotated[
     str | None,
-    option("--curve FILE", "Plot loss and accuracy into a picture, such as curve.png, at the end.", PICTURES),
+    option("--curve FILE", "Plot cross-entropy and accuracy into a picture, such as curve.png, at the end.", PICTURES),
 ]
 Json = Annotated[bool, option("--json", "Print one JSON object per epoch on standard output.", MESSAGES)]

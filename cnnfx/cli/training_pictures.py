@@ -1,4 +1,4 @@
-"""Pictures of a training run: the filmstrip of its filters, and the curve of its loss and accuracy."""
+"""Pictures of a training run: the filmstrip of its filters, and the curve of its cross-entropy and accuracy."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class TrainingPictures:
         epoch = min(self._trainer.settings.epochs, 1 + (step - 1) // self._batches)
         return (
             f"epoch {epoch} of {self._trainer.settings.epochs}, step {step} of {self._steps} · "
-            f"loss {loss:.3f} · accuracy {100 * accuracy:.1f} %"
+            f"cross-entropy {loss:.3f} · accuracy {100 * accuracy:.1f} %"
         )
 
     def _check_size(self) -> None:
@@ -202,7 +202,9 @@ class TrainingPictures:
         picture = draw_plots(self._plots(), self._steps_before, end)
         with atomic_write(path) as file:
             write_picture(file, path, picture, file_ending(path))
-        self._report(written_text(path, f"loss and accuracy of steps {self._steps_before + 1} to {end}", picture))
+        self._report(
+            written_text(path, f"cross-entropy and accuracy of steps {self._steps_before + 1} to {end}", picture)
+        )
 
     def _plots(self) -> list[Plot]:
         import numpy as np
@@ -221,7 +223,7 @@ class TrainingPictures:
         loss_series = [*_with_batches(steps, loss, losses), *_test_series(test_losses)]
         accuracy_series = [*_with_batches(steps, accuracy, accuracies), *_test_series(test_accuracies)]
         return [
-            Plot("loss (cross-entropy)", loss_series, 0, top),
+            Plot("cross-entropy", loss_series, 0, top),
             Plot("accuracy, %", accuracy_series, below, 100, self._counted()),
         ]
 

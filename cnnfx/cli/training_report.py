@@ -69,10 +69,10 @@ class TrainingReporter:
         watch : bool
             Whether the filters of the first layer are drawn while they change.
         """
-        from cnnfx.cli.training_display import TrainingDisplay
+        from cnnfx.cli.training_display import TrainingDisplay, can_redraw
 
         self._skipped = skipped
-        if not self._quiet and sys.stderr.isatty():
+        if not self._quiet and can_redraw():
             self._display = TrainingDisplay(trainer, watch)
 
     def close(self) -> None:

@@ -24,3 +24,17 @@ def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "small.npz"
     done("train", "--data", "drawn:6000", "--widths", "6,12", "--epochs", "3", "-o", path, "-q")
     return path
+
+
+@pytest.fixture
+def interrupted():
+    """The model of a run of two epochs that was interrupted after the first."""
+    from cnnfx.datasets.load import load_dataset
+    from cnnfx.formats.arch import default_arch
+    from cnnfx.training import EpochReport, Trainer, TrainingSettings
+
+    data = load_dataset("drawn:60")
+    trainer = Trainer.begin(default_arch((4, 2)), data.train, data.test, TrainingSettings(epochs=2, batch_size=30))
+    next(report for report in trainer.run() if isinstance(report, EpochReport))
+    trainer.save("interrupted.npz")
+    return "interrupted.npz"

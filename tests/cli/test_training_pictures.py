@@ -47,7 +47,7 @@ def test_the_filmstrip_of_another_layer_shows_its_filters():
 
 def test_the_curve_is_a_picture_with_the_test_accuracy_in_it():
     text = done(*TINY, "--epochs", "2", "--curve", "a.png").stderr
-    assert f"\na.png: loss and accuracy of steps 1 to 6, {pixels('a.png')} pixels\n" in text
+    assert f"\na.png: cross-entropy and accuracy of steps 1 to 6, {pixels('a.png')} pixels\n" in text
     shown = np.asarray(opened("a.png")).astype(int)
     orange = (shown[..., 0] - shown[..., 2]) > 150
     assert orange[:, : shown.shape[1] * 2 // 3].any(), "the first epoch's test, apart from the legend"

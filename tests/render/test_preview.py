@@ -195,6 +195,16 @@ def test_a_long_label_is_cut() -> None:
     assert plain(pictures_preview(tiles, COLORS._replace(width=8, encoding="ascii"))).split("\n")[0] == "a ver..."
 
 
+def test_rows_of_tiles_that_do_not_fit_the_height_are_left_out() -> None:
+    tiles = picture_tiles([*"abcde"], [np.zeros((2, 2), np.uint8)] * 5)
+    full, low, lower = (
+        pictures_preview(tiles, PLAIN._replace(width=20, height=height)).split("\n") for height in (6, 5, 1)
+    )
+    assert full[::3] == ["a     b     c", "d     e"]
+    assert low == [*full[:3], "… 3 of 5 are shown"]
+    assert lower == low  # at least one row
+
+
 def test_in_color_without_half_blocks_a_pixel_is_a_whole_character() -> None:
     text = maps_preview(array_maps([[-1, 1]] * 4), ColorScale("signed"), COLORS._replace(encoding="ascii"))
     assert plain(text).split("\n") == ["map 0 +-1", "    ", "    ", "    ", "    "]

@@ -91,6 +91,7 @@ def test_the_network_describes_its_run() -> None:
     assert meta["accuracy"] == [report.test_accuracy for report in trainer.history]
     assert meta["loss"] == [report.loss for report in trainer.history]
     assert meta["test_loss"] == [report.test_loss for report in trainer.history]
+    assert meta["learning_rate"] == [report.learning_rate for report in trainer.history]
     assert trainer.network.classes == DATA.classes
     assert trainer.network.input.mean == pytest.approx((DATA.images.mean() / 255,))
     assert trainer.network.input.std == pytest.approx((DATA.images.std() / 255,))
@@ -475,7 +476,41 @@ def test_steps_that_do_not_fit_the_epochs_are_refused(tmp_path) -> None:
         Trainer.resume(tmp_path / "model.npz", DATA, TEST)
 
 
-@pytest.mark.parametrize("name", ["loss", "train_accuracy", "test_accuracy", "epoch"])
+def test_an_epoch_has_the_learning_rate_of_its_last_batch_and_its_duration() -> None:
+    trainer, rate = begin(), 0.0
+    for report in trainer.run():
+        if isinstance(report, BatchReport):
+            rate = report.rate
+        else:
+            assert report.learning_rate == rate
+            assert 0 < report.test_seconds < report.seconds
+    assert finish(begin(test=None)).history[0].test_seconds is None
+
+
+def test_durations_are_not_written_to_the_model(tmp_path) -> None:
+    trainer = finish(begin())
+    trainer.save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as content:
+        assert "seconds" not in str(content["training.state"]) + str(content["meta"])
+    history = Trainer.resume(tmp_path / "model.npz", DATA, TEST).history
+    assert history == trainer.history
+    assert (history[0].seconds, history[0].test_seconds) == (None, None)
+
+
+def test_the_history_of_a_version_without_learning_rates_is_read() -> None:
+    values = finish(begin()).history[0].to_dict()
+    del values["learning_rate"]
+    assert EpochReport.from_dict(values).learning_rate is None
+
+
+@pytest.mark.parametrize("name", ["seconds", "learning", "test_seconds"])
+def test_a_history_with_unknown_values_is_refused(name) -> None:
+    values = finish(begin()).history[0].to_dict()
+    with pytest.raises(TypeError, match=name):
+        EpochReport.from_dict({**values, name: 1.0})
+
+
+@pytest.mark.parametrize("name", ["loss", "train_accuracy", "test_accuracy", "learning_rate", "epoch"])
 def test_a_history_with_texts_or_numbers_that_are_not_finite_is_refused(name) -> None:
     report = {
         "epoch": 1,
