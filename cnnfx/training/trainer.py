@@ -21,6 +21,7 @@ from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import Arch
 from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.input import Input, channels_name
+from cnnfx.nn.layers import Array
 from cnnfx.nn.network import Network
 from cnnfx.system.sizes import counted
 from cnnfx.training.augmentation import augmentation_of
@@ -93,12 +94,11 @@ class Trainer:
             check_test_images(test, data)
         self.trainable_filters = list(trainable_filters or all_filters(network))
         self.parameters = Parameters(network, self.trainable_filters)
-        decay = self.settings.decay * self.parameters.is_weight * self.parameters.trainable
-        self._optimizer = Adam(len(self.parameters), self.settings.betas, decay)
+        self.normalized = list(normalized) or [False] * len(network.layers)
+        self._optimizer = Adam(len(self.parameters), self.settings.betas, self._decay())
         self._random = np.random.default_rng(self.settings.seed)
         self.history: list[EpochReport] = []
         self._fingerprint = fingerprint(data)
-        self.normalized = list(normalized) or [False] * len(network.layers)
         if state is not None:
             self._restore(state)
         shape = data.images.shape[1:]
@@ -268,6 +268,17 @@ class Trainer:
         images = generator.permutation(len(self.data.labels))[:count]
         collate = BatchLoader(self.data, network).sample(images, generator)
         return fold(network, self._trainable.moments(len(images), lambda part: collate(part)[0]))
+
+    def _decay(self) -> Array:
+        """Return the decay of each parameter: of the trained weights, and of the biases of normalized layers.
+
+        A normalized channel is 0 at all positions if its bias is far below 0. Then it has no gradient, and only the
+        decay of the bias makes it active again.
+        """
+        decay = self.settings.decay * self.parameters.is_weight
+        for (_, bias), is_normalized in zip(self.parameters.split(decay), self.normalized, strict=False):
+            bias[...] = self.settings.decay * is_normalized
+        return decay * self.parameters.trainable
 
     def _smooth(self, rate: float) -> None:
         """Decrease the roughness of the trained kernels of the first layer."""

@@ -250,6 +250,23 @@ def test_a_trained_network_has_the_mean_and_variance_of_the_training_images_in_i
         maps = layer.forward(maps)
 
 
+def test_a_channel_that_is_zero_everywhere_becomes_active_again() -> None:
+    settings = replace(LONGER, epochs=10, decay=1.0)
+    trainer = begin(settings=settings)
+    trainer.parameters.pairs[0][1][0] = -6  # more than any of the values, whose variance is 1
+    finish(trainer)
+    assert trainer.network.feature_maps(TEST.images.astype(np.float32) / 255)[0][:, 0].max() > 0
+
+
+def test_only_biases_of_normalized_layers_decay() -> None:
+    for normalize in (True, False):
+        trainer = begin(settings=replace(SETTINGS, decay=0.5, normalize=normalize))
+        *layers, (head, head_bias) = trainer.parameters.split(trainer._optimizer.decay)
+        assert all((weights == 0.5).all() and (bias == 0.5 * normalize).all() for weights, bias in layers)
+        assert (head == 0.5).all()
+        assert (head_bias == 0).all()
+
+
 def test_only_layers_of_random_filters_are_normalized(tmp_path) -> None:
     path = tmp_path / "edges.toml"
     path.write_text(
