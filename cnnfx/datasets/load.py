@@ -97,7 +97,11 @@ def load_dataset(
     if spec is None or is_name(spec):
         name = str(spec or "mnist")
         _check_not_converted(name, size, "gray" if _kind(name) == "shapes" else channels)
-        return _load_by_name(spec, seed, progress)
+        dataset = _load_by_name(spec, seed, progress)
+        if spec is None or not os.path.exists(spec):
+            return dataset
+        note = f"{spec}: the data set of this name is used, not the file or folder. Write ./{spec} for that."
+        return dataset.with_notes((note,))
     read = Input(channels, None if size is None else (size, size), background=background)
     dataset = load_path(expand_user(spec), read, skip_bad=skip_bad, seed=seed, progress=progress)
     _, count, height, width = dataset.train_images.shape

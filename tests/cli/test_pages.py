@@ -222,14 +222,14 @@ def test_a_background_that_is_no_color_is_refused(command, white_on_clear):
 
 def test_training_and_prediction_use_the_same_background():
     for name, draw in (("bar", (10, 2, 14, 26)), ("box", (4, 6, 24, 20))):
-        Path("shapes", name).mkdir(parents=True)
+        Path("drawings", name).mkdir(parents=True)
         for index in range(6):
             picture = PIL.Image.new("RGBA", (30, 30), (0, 0, 0, 0))
             left, top, right, bottom = (value + index % 3 for value in draw)
             PIL.ImageDraw.Draw(picture).rectangle((left, top, right, bottom), "white")
-            picture.save(Path("shapes", name, f"{index}.png"))
-    done("train", "--data", "shapes", "--epochs", "12", "-o", "m.npz", "--background", "navy", "-q")
+            picture.save(Path("drawings", name, f"{index}.png"))
+    done("train", "--data", "drawings", "--epochs", "12", "-o", "m.npz", "--background", "navy", "-q")
     for name in ("bar", "box"):
-        result = done("predict", f"shapes/{name}/0.png", "-m", "m.npz")
+        result = done("predict", f"drawings/{name}/0.png", "-m", "m.npz")
         assert "almost white" not in result.stderr
-        assert result.stdout.startswith(f"shapes/{name}/0.png: {name} (")
+        assert result.stdout.startswith(f"drawings/{name}/0.png: {name} (")

@@ -213,6 +213,14 @@ def test_a_misspelled_name_is_recognized():
     assert str(caught.value) == 'shape: there is no such file or folder. Did you mean "shapes"?'
 
 
+def test_a_name_is_preferred_to_a_folder_of_this_name_with_a_note(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drawn").mkdir()
+    assert load_dataset("drawn").notes == (
+        "drawn: the data set of this name is used, not the file or folder. Write ./drawn for that.",
+    )
+
+
 def test_training_and_test_images_have_the_name_and_the_classes_of_the_dataset():
     data = load_dataset("drawn:20")
     for part, images, labels in (
