@@ -18,7 +18,6 @@ from PIL import Image
 from cnnfx import save_grid
 from cnnfx.datasets import draw_shapes, load_dataset
 from cnnfx.datasets.synthetic_shapes import SHAPES
-from cnnfx.images.image import LUMA_WEIGHTS
 from cnnfx.render.filters import grid_of_pictures, hstack_pictures
 from cnnfx.render.grid import Grid, Section
 from cnnfx.render.tiles import enlarge, picture_tiles
@@ -57,13 +56,13 @@ def draw_warps(path: Path) -> None:
 
 
 def draw_scenes(path: Path) -> None:
-    """Draw scenes of shapes, a row for each class, in color at the left and in gray at the right."""
+    """Draw scenes of shapes, a row for each class; at the right the mean of red, green and blue."""
     labels = np.repeat(np.arange(len(SHAPES)), SCENES)
     scenes = np.moveaxis(draw_shapes(labels, seed=3), 1, -1)
-    gray = np.rint(scenes @ np.array(LUMA_WEIGHTS)).astype(np.uint8)
-    both = np.concatenate([scenes, np.repeat(gray[..., np.newaxis], 3, axis=-1)])
+    gray = np.rint(scenes.mean(axis=-1, keepdims=True)).astype(np.uint8)
+    both = np.concatenate([scenes, np.repeat(gray, 3, axis=-1)])
     rows = [hstack_pictures(list(row), 2) for row in both.reshape(-1, SCENES, *scenes.shape[1:])]
-    names = [*SHAPES, *(f"{name} in gray" for name in SHAPES)]
+    names = [*SHAPES, *(f"{name}, gray" for name in SHAPES)]
     order = [index for label in range(len(SHAPES)) for index in (label, label + len(SHAPES))]
     tiles = picture_tiles([names[index] for index in order], [rows[index] for index in order])
     Image.fromarray(Grid([Section([tiles], columns=2, scale=2)]).pixels()).save(path, quality=85)

@@ -1,13 +1,13 @@
 """Synthetic scenes of colored shapes, determined by a seed.
 
-A scene shows one shape on a background with a gradient, texture, strokes and noise. It is a sum in the color space
-YCbCr of JPEG, where Y is the gray value:
+A scene shows one shape on a background with a gradient, texture, strokes and noise. Its colors are sums on three
+orthogonal axes, those of the preset colors: gray, red-green and blue-yellow.
 
     scene = background + gradient + texture + shape + strokes + noise
 
-A shape differs from its background either in Cb and Cr alone, so that it is not visible in the gray image (it is
-isoluminant), or in Y alone, so that only the brightness shows it. The strokes of a scene differ in the other way. So a
-classifier needs detectors of edges in color and others of edges in brightness.
+A shape differs from its background either in color alone, so that the mean of red, green and blue does not show it (it
+is isoluminant), or in gray alone. The strokes of a scene differ in the other way. So a classifier needs detectors of
+edges in color and others of edges in gray.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from cnnfx.datasets.synthetic import draw_in_blocks, drawn_dataset, normal
 from cnnfx.images.image import RGB_NAMES
 from cnnfx.nn.layers import Array
 
-Color = tuple[float, float, float]
-"""Y, Cb and Cr, or their standard deviations; white is 1, 0, 0."""
+AXES = np.array([[1, 1, 1], [1, -1, 0], [-1, -1, 2]]) / np.sqrt([[3], [2], [6]])
+"""The axes gray, red-green and blue-yellow in RGB, each of length 1."""
 
 TRAIN_COUNT = 12_000
 """The number of training images."""
@@ -33,39 +33,32 @@ TEST_COUNT = 2_000
 IMAGE_SIDE = 32
 """The height and width of a scene, in pixels."""
 ISOLUMINANT_SHARE = 0.5
-"""The share of scenes whose shape has the gray value of its background."""
+"""The share of scenes whose shape differs in color alone."""
+CONTRAST = (0.25, 0.65)
+"""The range of the distance of shapes and strokes from their background in RGB, where each color is 0..1."""
 
 RADIUS_LIMITS = (8.0, 12.0)
 """The range of the radius of a shape, in pixels."""
 LOG_ASPECT_STD = 0.1
 """The standard deviation of the logarithm of the stretch of a shape."""
-COLOR_CONTRAST = (0.15, 0.35)
-"""The range of differences in color: the distance in the plane of Cb and Cr."""
-GRAY_CONTRAST = (0.15, 0.45)
-"""The range of differences in brightness, of Y."""
-MIDDLE = (0.5, 0, 0)
-"""The mean of Y, Cb and Cr of the colors of shape and background."""
-BACKGROUND_STD = (0.06, 0.06, 0.06)
-"""The standard deviations of this mean over scenes."""
-GRADIENT_STD = (0.06, 0.03, 0.03)
-"""The standard deviations of the slopes of Y, Cb and Cr, from the middle of a scene to its border."""
-TEXTURE_STD = (0.05, 0.03, 0.03)
-"""The standard deviations of the texture in Y, Cb and Cr."""
+BACKGROUND_STD = 0.1
+"""The standard deviation of the mean of the colors of shape and background on each axis."""
+GRADIENT_STD = 0.07
+"""The standard deviation of the change of color on each axis, from the middle of a scene to its border."""
+TEXTURE_STD = 0.06
+"""The standard deviation of the texture on each axis."""
 TEXTURE_CELLS = 7
-"""The grid points of random numbers along a side, between which the texture is interpolated."""
-STROKES = 3
+"""The grid points of random colors along a side, between which the texture is interpolated."""
+STROKES = 2
 """The number of strokes."""
 STROKE_RADIUS = 0.9
 """Half the width of a stroke, in pixels."""
 STROKE_LENGTHS = (2.0, 16.0)
 """The range of the length of a stroke, in pixels."""
-NOISE_STD = (0.015, 0.01, 0.01)
-"""The standard deviations of the noise of each pixel in Y, Cb and Cr."""
+NOISE_STD = 0.02
+"""The standard deviation of the noise of each pixel on each axis."""
 GRAY_LIMITS = (0.05, 0.95)
-"""The range of Y, which leaves space for colors."""
-
-COLORS_OF_CHROMA = np.array([[0, 1.402], [-0.344136, -0.714136], [1.772, 0]], np.float32)
-"""The matrix from Cb and Cr to the differences of red, green and blue from Y (ITU-T T.871)."""
+"""The range of the mean of red, green and blue, which leaves space for colors."""
 
 
 def draw_dataset(
@@ -181,31 +174,34 @@ SHAPES: dict[str, Callable[[Array, Array], Array]] = {
 
 
 def _draw_block(labels: Labels, rng: np.random.Generator) -> Images:
-    """Draw scenes (N, 3, 32, 32). Numbers of each scene are arrays (N, 1, 1, 1), its colors (N, 3, 1, 1)."""
+    """Draw scenes (N, 3, 32, 32).
+
+    Numbers of each scene are arrays (N, 1, 1, 1), and its colors, on the three axes, (N, 3, 1, 1).
+    """
     count = len(labels)
     is_isoluminant = rng.random((count, 1, 1, 1)) < ISOLUMINANT_SHARE
     contrast = _contrasts(is_isoluminant, rng)
-    background = _color(MIDDLE) + _normal_colors(rng, count, BACKGROUND_STD) - contrast / 2
+    background = normal(rng, count, 3, 1, 1, std=BACKGROUND_STD) - contrast / 2
     scene = background + _gradients(count, rng) + _texture(count, rng) + contrast * _shape_masks(labels, rng)
     for _ in range(STROKES):
         scene += _contrasts(~is_isoluminant, rng) * _stroke_masks(count, rng)
-    scene += normal(rng, *scene.shape) * _color(NOISE_STD)
+    scene += normal(rng, *scene.shape, std=NOISE_STD)
     return _to_rgb(scene)
 
 
 def _contrasts(in_color: NDArray[np.bool_], rng: np.random.Generator) -> Array:
-    """Return random differences (N, 3, 1, 1) in color or else in brightness."""
+    """Return random differences (N, 3, 1, 1) in color or else in gray."""
     count = len(in_color)
-    angle, zero = _angles(rng, count), np.zeros((count, 1, 1, 1), np.float32)
-    gray, chroma = _uniform(rng, *GRAY_CONTRAST, count), _uniform(rng, *COLOR_CONTRAST, count)
-    color = np.concatenate([zero, chroma * np.cos(angle), chroma * np.sin(angle)], axis=1)
-    return np.where(in_color, color, np.concatenate([np.copysign(gray, np.cos(angle)), zero, zero], axis=1))
+    angle, size = _angles(rng, count), _uniform(rng, *CONTRAST, count)
+    red_green, blue_yellow = size * np.cos(angle), size * np.sin(angle)
+    gray = np.copysign(size, red_green)
+    return np.concatenate([np.where(in_color, 0, gray), in_color * red_green, in_color * blue_yellow], axis=1)
 
 
 def _gradients(count: int, rng: np.random.Generator) -> Array:
     """Return linear changes of color (N, 3, 32, 32)."""
     position = np.linspace(-1, 1, IMAGE_SIDE, dtype=np.float32)
-    down, right = (_normal_colors(rng, count, GRADIENT_STD) for _ in range(2))
+    down, right = (normal(rng, count, 3, 1, 1, std=GRADIENT_STD) for _ in range(2))
     return down * position[:, np.newaxis] + right * position
 
 
@@ -213,8 +209,7 @@ def _texture(count: int, rng: np.random.Generator) -> Array:
     """Return random colors (N, 3, 32, 32), interpolated between the points of a grid."""
     position, grid = (np.linspace(-1, 1, side, dtype=np.float32) for side in (IMAGE_SIDE, TEXTURE_CELLS))
     weights = np.maximum(1 - np.abs(position[:, np.newaxis] - grid) * ((TEXTURE_CELLS - 1) / 2), 0)
-    colors = normal(rng, count, 3, TEXTURE_CELLS, TEXTURE_CELLS) * _color(TEXTURE_STD)
-    texture: Array = weights @ colors @ weights.T
+    texture: Array = weights @ normal(rng, count, 3, TEXTURE_CELLS, TEXTURE_CELLS, std=TEXTURE_STD) @ weights.T
     return texture
 
 
@@ -259,25 +254,16 @@ def _coverage(distance: Array) -> Array:
 
 
 def _to_rgb(scene: Array) -> Images:
-    """Return scenes (N, 3, 32, 32) of Y, Cb and Cr as pixels in RGB.
+    """Return scenes (N, 3, 32, 32) on the three axes as pixels in RGB; 0 is the gray in the middle.
 
-    Colors that RGB cannot represent are less saturated, with the same hue and gray value.
+    Colors that RGB cannot represent are less saturated, with the same hue and mean.
     """
-    gray, chroma = np.clip(scene[:, :1], *GRAY_LIMITS), scene[:, 1:]
-    colors = np.einsum("ij,njyx->niyx", COLORS_OF_CHROMA, chroma)
-    space = np.where(colors > 0, 1 - gray, gray)
+    mean = np.clip(0.5 + scene[:, :1] * AXES[0, 0].astype(np.float32), *GRAY_LIMITS)
+    colors = np.einsum("ac,nayx->ncyx", AXES[1:].astype(np.float32), scene[:, 1:])
+    space = np.where(colors > 0, 1 - mean, mean)
     saturation = np.min(space / np.maximum(np.abs(colors), space), axis=1, keepdims=True)
-    pixels: Images = np.rint(255 * (gray + saturation * colors)).astype(np.uint8)
+    pixels: Images = np.rint(255 * (mean + saturation * colors)).astype(np.uint8)
     return pixels
-
-
-def _color(values: Color) -> Array:
-    """Return a color as an array (3, 1, 1)."""
-    return np.array(values, np.float32)[:, np.newaxis, np.newaxis]
-
-
-def _normal_colors(rng: np.random.Generator, count: int, std: Color) -> Array:
-    return normal(rng, count, 3, 1, 1) * _color(std)
 
 
 def _angles(rng: np.random.Generator, count: int) -> Array:
