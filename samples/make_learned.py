@@ -33,7 +33,7 @@ MNIST_COMMANDS = (
     "cnnfx show-patterns model.npz --data mnist --layer classes -o classes.png",
 )
 SHAPES_COMMANDS = (
-    "cnnfx train --data shapes --arch color.toml --epochs 5 -o color.npz",
+    "cnnfx train --data shapes --arch color.toml --epochs 6 -o color.npz",
     "cnnfx show-filters color.npz --layer 1 -o color-filters.png",
 )
 WARPED_DIGITS = (1, 5, 7, 4)

@@ -6,8 +6,9 @@ orthogonal axes, those of the preset colors: gray, red-green and blue-yellow.
     scene = background + gradient + texture + shape + strokes + noise
 
 A shape differs from its background either in color alone, so that the mean of red, green and blue does not show it (it
-is isoluminant), or in gray alone. The strokes of a scene differ in the other way. So a classifier needs detectors of
-edges in color and others of edges in gray.
+is isoluminant), or in gray alone. The strokes of a scene differ in the other way. As in photographs, differences in
+gray are larger than those in color: a filter that detects both would hardly detect the color, so a classifier needs
+detectors of edges in color and others of edges in gray.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ IMAGE_SIDE = 32
 """The height and width of a scene, in pixels."""
 ISOLUMINANT_SHARE = 0.5
 """The share of scenes whose shape differs in color alone."""
-CONTRAST = (0.25, 0.65)
-"""The range of the distance of shapes and strokes from their background in RGB, where each color is 0..1."""
+GRAY_CONTRAST = (0.6, 1.3)
+"""The range of the differences of shapes and strokes from their background on the axis gray."""
+COLOR_CONTRAST = (0.2, 0.4)
+"""The range of the differences of others in the plane of the axes of color."""
 
 RADIUS_LIMITS = (8.0, 12.0)
 """The range of the radius of a shape, in pixels."""
@@ -43,9 +46,9 @@ LOG_ASPECT_STD = 0.1
 """The standard deviation of the logarithm of the stretch of a shape."""
 BACKGROUND_STD = 0.1
 """The standard deviation of the mean of the colors of shape and background on each axis."""
-GRADIENT_STD = 0.07
+GRADIENT_STD = np.array([0.15, 0.03, 0.03], np.float32)[:, np.newaxis, np.newaxis]
 """The standard deviation of the change of color on each axis, from the middle of a scene to its border."""
-TEXTURE_STD = 0.06
+TEXTURE_STD = np.array([0.15, 0.03, 0.03], np.float32)[:, np.newaxis, np.newaxis]
 """The standard deviation of the texture on each axis."""
 TEXTURE_CELLS = 7
 """The grid points of random colors along a side, between which the texture is interpolated."""
@@ -192,16 +195,17 @@ def _draw_block(labels: Labels, rng: np.random.Generator) -> Images:
 def _contrasts(in_color: NDArray[np.bool_], rng: np.random.Generator) -> Array:
     """Return random differences (N, 3, 1, 1) in color or else in gray."""
     count = len(in_color)
-    angle, size = _angles(rng, count), _uniform(rng, *CONTRAST, count)
-    red_green, blue_yellow = size * np.cos(angle), size * np.sin(angle)
-    gray = np.copysign(size, red_green)
-    return np.concatenate([np.where(in_color, 0, gray), in_color * red_green, in_color * blue_yellow], axis=1)
+    angle = _angles(rng, count)
+    gray = np.copysign(_uniform(rng, *GRAY_CONTRAST, count), np.cos(angle))
+    color = _uniform(rng, *COLOR_CONTRAST, count)
+    differences = [np.where(in_color, 0, gray), in_color * color * np.cos(angle), in_color * color * np.sin(angle)]
+    return np.concatenate(differences, axis=1)
 
 
 def _gradients(count: int, rng: np.random.Generator) -> Array:
     """Return linear changes of color (N, 3, 32, 32)."""
     position = np.linspace(-1, 1, IMAGE_SIDE, dtype=np.float32)
-    down, right = (normal(rng, count, 3, 1, 1, std=GRADIENT_STD) for _ in range(2))
+    down, right = (normal(rng, count, 3, 1, 1) * GRADIENT_STD for _ in range(2))
     return down * position[:, np.newaxis] + right * position
 
 
@@ -209,7 +213,7 @@ def _texture(count: int, rng: np.random.Generator) -> Array:
     """Return random colors (N, 3, 32, 32), interpolated between the points of a grid."""
     position, grid = (np.linspace(-1, 1, side, dtype=np.float32) for side in (IMAGE_SIDE, TEXTURE_CELLS))
     weights = np.maximum(1 - np.abs(position[:, np.newaxis] - grid) * ((TEXTURE_CELLS - 1) / 2), 0)
-    texture: Array = weights @ normal(rng, count, 3, TEXTURE_CELLS, TEXTURE_CELLS, std=TEXTURE_STD) @ weights.T
+    texture: Array = weights @ (normal(rng, count, 3, TEXTURE_CELLS, TEXTURE_CELLS) * TEXTURE_STD) @ weights.T
     return texture
 
 
