@@ -288,7 +288,7 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
         (("--kernel-size", "13"),
          "layer 2 of network: kernel of 13×13 is larger than the image of 8×8", 1),
         (("--arch", "edges"),
-         "edges: there is no such file. Give the path of an arch file, or one of color.toml, small.toml.", 1),
+         "edges: there is no such file. Give the path of an arch file, or one of color.toml, small.toml", 1),
         (("--log", "none/run.jsonl"),
          "none/run.jsonl: it cannot be written: its folder does not exist. Create it, or choose another with "
          "--log.", 1),
