@@ -70,7 +70,7 @@ class TrainingDisplay:
         self._filters: list[str] = []
         self._size = self._drawn_size = (0, 0)
         self._scale, self._is_beside = 1, False
-        self._next_update = 0.0
+        self._next_update, self._cost = 0.0, math.inf
 
     def update(self, report: BatchReport) -> None:
         """Show the progress after a batch, unless it was shown just before."""
@@ -83,7 +83,8 @@ class TrainingDisplay:
         self._progress.update(self._progress.task_ids[0], completed=report.images)
         if start < self._next_update and self._live is not None and report.batch < report.batches:
             return
-        if self._live is not None:
+        is_first = self._live is None
+        if not is_first:
             self._erase_wrapped_lines()
         self._size = self._console.size
         self._set_numbers(report)
@@ -91,7 +92,11 @@ class TrainingDisplay:
             self._draw_filters()
         self.show()
         end = time.monotonic()
-        self._next_update = end + (max(WATCH_SECONDS, (end - start) / WATCH_SHARE) if self._watch else BAR_SECONDS)
+        if is_first:  # its time includes imports
+            self._next_update = end + BAR_SECONDS
+            return
+        self._cost = min(self._cost, end - start)  # other processes may have slowed a single update
+        self._next_update = end + (max(WATCH_SECONDS, self._cost / WATCH_SHARE) if self._watch else BAR_SECONDS)
 
     def hide(self) -> None:
         """Remove the display from the terminal, so that lines can be printed."""

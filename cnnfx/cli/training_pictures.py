@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from cnnfx.training import BatchReport, EpochReport, Trainer
 
 AVERAGED_BATCHES = 20
-"""Batches over which loss and accuracy are averaged: in the filmstrip the last ones, in the curve those around each
-step (in longer runs a fiftieth of all)."""
+"""Batches over which values are averaged: in the filmstrip the last ones, in the curve those around each step (in long
+runs a fiftieth of all)."""
 MAX_FILMSTRIP_PIXELS = 200_000_000
 """The most pixels of all frames of a filmstrip together."""
 TRAINING_COLOR = (38, 104, 196)
@@ -151,13 +151,12 @@ class TrainingPictures:
             self._snapshots.append(Snapshot(conv.weights, caption))
 
     def _caption(self) -> str:
-        recent = slice(-AVERAGED_BATCHES, None)
-        loss, accuracy = (sum(values[recent]) / len(values[recent]) for values in (self.losses, self.accuracies))
+        recent = self.accuracies[-AVERAGED_BATCHES:]
         step = self._steps_before + len(self.losses)
         epoch = min(self._trainer.settings.epochs, 1 + (step - 1) // self._batches)
         return (
             f"epoch {epoch} of {self._trainer.settings.epochs}, step {step} of {self._steps} · "
-            f"cross-entropy {loss:.3f} · accuracy {100 * accuracy:.1f} %"
+            f"accuracy {100 * sum(recent) / len(recent):.1f} %"
         )
 
     def _check_size(self) -> None:

@@ -48,11 +48,11 @@ class Snapshot:
 
 
 def snapshot_steps(steps: int, frames: int = MAX_FRAMES) -> list[int]:
-    """Return up to `frames` of the steps 1 to `steps`, in order, the last one included.
+    """Return up to `frames` of the steps 1 to `steps`, evenly spaced and in order, the last one included.
 
-    Frame i of n shows step ⌈steps·(i/n)²⌉: filters change most at the start, so snapshots are closer together there.
+    The learning rate rises slowly and falls to 0, so filters change little in the first and in the last steps.
     """
-    return sorted({math.ceil(steps * (frame / frames) ** 2) for frame in range(1, frames + 1)})
+    return sorted({math.ceil(steps * frame / frames) for frame in range(1, frames + 1)})
 
 
 def frame_durations(count: int) -> list[int]:

@@ -10,12 +10,12 @@ from cnnfx.render.filters import kernel_levels
 
 
 @pytest.mark.parametrize("steps", [1, 2, 39, 41, 469, 100_000])
-def test_snapshots_are_closer_together_at_the_start_and_include_the_last_step(steps):
+def test_snapshots_are_evenly_spaced_and_include_the_last_step(steps):
     chosen = snapshot_steps(steps)
-    assert (chosen[0], chosen[-1]) == (max(1, -(-steps // 1600)), steps)
-    assert len(chosen) <= 40
-    gaps = np.diff(chosen)
-    assert len(gaps) < 3 or gaps[: len(gaps) // 2].sum() <= gaps[len(gaps) // 2 :].sum()
+    assert (chosen[0], chosen[-1]) == (-(-steps // 40), steps)
+    assert len(chosen) == min(steps, 40)
+    gaps = np.diff([0, *chosen])
+    assert gaps.max() - gaps.min() <= 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 30])
