@@ -39,8 +39,8 @@ Arch = Annotated[
     str | None,
     option(
         "--arch FILE",
-        "A network as a filter file, with filters = 16 and size = 5 for filters to train; or color.toml or small.toml, "
-        "which cnnfx contains.",
+        "A network as a filter file, with filters = 16 and size = 5 for filters to train; or color.toml, small.toml or "
+        "tiny.toml, which cnnfx contains.",
         NETWORK,
     ),
 ]

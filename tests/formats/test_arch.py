@@ -240,7 +240,8 @@ def test_only_names_with_an_ending_are_arch_files_of_other_commands(folder) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "classes", "most"), [("small", (1, 28, 28), 10, 10_000), ("color", (3, 32, 32), 8, 60_000)]
+    ("name", "shape", "classes", "most"),
+    [("tiny", (1, 28, 28), 10, 2_000), ("small", (1, 28, 28), 10, 10_000), ("color", (3, 32, 32), 8, 60_000)],
 )
 def test_the_archs_of_cnnfx_are_small(name, shape, classes, most) -> None:
     arch = load_arch(name)
