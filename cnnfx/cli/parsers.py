@@ -177,6 +177,17 @@ def strength(text: str) -> float:
     return value
 
 
+def below_one(text: str) -> float:
+    """Parse a number of at least 0 and less than 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 1.0
+    if not 0 <= value < 1:
+        raise typer.BadParameter(f"{text!r} is not a number of at least 0 and less than 1, such as 0.1.")
+    return value
+
+
 def shape(text: str) -> Counts:
     """Parse CHANNELSxWIDTHxHEIGHT, or WIDTHxHEIGHT for one channel, to the shape (C, H, W)."""
     parts = text.lower().replace("×", "x").split("x")

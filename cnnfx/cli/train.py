@@ -37,7 +37,10 @@ def train(
     kernel_size: training_options.KernelSize = None,
     batch_size: training_options.BatchSize = None,
     lr: training_options.Rate = None,
+    weight_decay: training_options.WeightDecay = None,
+    label_smoothing: training_options.LabelSmoothing = None,
     smoothness: training_options.Smoothness = None,
+    batch_norm: training_options.BatchNorm = None,
     augment: training_options.Augment = None,
     seed: training_options.Seed = None,
     output: training_options.ModelOutput = None,
@@ -54,9 +57,10 @@ def train(
 ) -> None:
     """Train a network on labeled images.
 
-    The default network has two layers of filters, each with ReLU and max
-    pooling, and a dense layer that predicts the classes. It starts with random
-    weights. The model is written after every epoch; Ctrl-C keeps it.
+    The default network has three layers of filters with ReLU, the first two
+    with max pooling, and a dense layer that predicts the classes. It starts
+    with random weights. The model is written after every epoch; Ctrl-C keeps
+    it.
 
     \b
       cnnfx train --epochs 3
@@ -79,7 +83,10 @@ def train(
     if watch and quiet:
         raise UsageError("--watch draws on standard error, where --quiet prints nothing. Give one of the two.")
     start = time.monotonic()
-    run_options = RunOptions(epochs, batch_size, lr, smoothness, augment, seed, arch, widths, kernel_size)
+    run_options = RunOptions(
+        epochs, batch_size, lr, weight_decay, label_smoothing, smoothness, batch_norm, augment, seed, arch, widths,
+        kernel_size,
+    )  # fmt: skip
     path = _model_path(output, resume)
     given = (("--log", log), ("--filmstrip", filmstrip), ("--curve", curve))
     outputs = [NamedFile(name, file) for name, file in given if file is not None]
@@ -118,7 +125,10 @@ class RunOptions:
     epochs: int | None
     batch_size: int | None
     rate: float | None
+    decay: float | None
+    smoothing: float | None
     smoothness: float | None
+    batch_norm: bool | None
     augment: AugmentationName | None
     seed: int | None
     arch: str | None
@@ -127,18 +137,17 @@ class RunOptions:
 
     def check_none_given(self, resume: str) -> None:
         """Check that no option is given: a resumed run keeps its settings."""
-        names = {"rate": "lr", "batch_size": "batch-size", "kernel_size": "kernel-size"}
+        names = {"rate": "lr", "decay": "weight-decay", "smoothing": "label-smoothing"}
         for name, value in vars(self).items():
             if value is not None:
-                raise UsageError(
-                    f"--{names.get(name, name)} cannot be given with --resume: the run of {resume} keeps its settings."
-                )
+                option = names.get(name, name.replace("_", "-"))
+                raise UsageError(f"--{option} cannot be given with --resume: the run of {resume} keeps its settings.")
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the run that are given."""
         from cnnfx.training.augmentation import augmentation_settings
 
-        names = ("epochs", "batch_size", "rate", "smoothness", "seed")
+        names = ("epochs", "batch_size", "rate", "decay", "smoothing", "smoothness", "batch_norm", "seed")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return given if self.augment is None else {**given, **augmentation_settings(self.augment)}
 

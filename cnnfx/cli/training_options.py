@@ -68,6 +68,27 @@ Rate = Annotated[
     float | None,
     option("--lr X", "The largest learning rate, reached early in the run.  [default: 0.01]", RUN, parsers.rate),
 ]
+WeightDecay = Annotated[
+    float | None,
+    option("--weight-decay X", "How fast weights decay.  [default: 0.1]", RUN, parsers.strength),
+]
+LabelSmoothing = Annotated[
+    float | None,
+    option(
+        "--label-smoothing X",
+        "The part of the target that is spread over all classes; 0 for none.  [default: 0.1]",
+        RUN,
+        parsers.below_one,
+    ),
+]
+BatchNorm = Annotated[
+    bool | None,
+    option(
+        "--batch-norm/--no-batch-norm",
+        "Normalize the outputs of each layer during training.  [default: batch-norm]",
+        RUN,
+    ),
+]
 Smoothness = Annotated[
     float | None,
     option(

@@ -36,7 +36,7 @@ class TrainingSettings:
     smoothness : float
         Decay of the roughness of the first layer's kernels, 0 or more: each step subtracts smoothness · learning rate ·
         grid Laplacian of the kernel, see `cnnfx.training.optim.decay_roughness`. 0 turns it off.
-    normalize : bool
+    batch_norm : bool
         Whether the outputs of layers are normalized during training, see `cnnfx.backprop.normalization`. Layers with
         filters that do not start random, or with combinations of channels, are not.
     shift : int
@@ -60,7 +60,7 @@ class TrainingSettings:
     smoothing: float = 0.1
     betas: tuple[float, float] = (0.8, 0.95)
     smoothness: float = 1.0
-    normalize: bool = True
+    batch_norm: bool = True
     shift: int = 1
     warp: float = 0.0
     seed: int = 0

@@ -17,7 +17,7 @@ from cnnfx.training.settings import TrainingSettings
 
 VECTORS = ("mean", "square", "parameters")
 """The names of the arrays with a value for each parameter. Checkpoints of earlier versions lack the last one."""
-EARLIER_SETTINGS = {"smoothness": 0.0, "normalize": False, "warp": 0.0}
+EARLIER_SETTINGS = {"smoothness": 0.0, "batch_norm": False, "warp": 0.0}
 """The values of the settings that checkpoints of earlier versions lack, which keep their runs as they were."""
 MAX_STEPS = 2**53
 """The largest number of steps; far larger ones cannot be exponents of Adam's coefficients."""

@@ -59,7 +59,10 @@ def train(
     epochs: int = DEFAULTS.epochs,
     batch_size: int | None = None,
     learning_rate: float = DEFAULTS.rate,
+    weight_decay: float = DEFAULTS.decay,
+    label_smoothing: float = DEFAULTS.smoothing,
     smoothness: float = DEFAULTS.smoothness,
+    batch_norm: bool = DEFAULTS.batch_norm,
     augment: AugmentationName = "shift",
     seed: int = DEFAULTS.seed,
     image_size: int | None = None,
@@ -75,8 +78,8 @@ def train(
         "mnist", "drawn", "shapes", "drawn:N", "shapes:N", a file or folder: see `cnnfx.datasets.load_dataset`. By
         default MNIST if it is available, else drawn digits.
     arch : path or Arch, optional
-        A network as a filter file, or "color" or "small", which are shipped with cnnfx; by default layers of filters
-        with ReLU and max pooling.
+        A network as a filter file, or one of those that come with cnnfx, "color", "small" or "tiny"; by default layers
+        of filters with ReLU and max pooling.
     widths : sequence of int, optional
         The number of filters of each layer of the default network; (24, 48, 48) by default.
     kernel_size : int, optional
@@ -84,8 +87,10 @@ def train(
     epochs, seed : int
     batch_size : int, optional
         128 by default, or all images if there are fewer.
-    learning_rate, smoothness : float
-        See `TrainingSettings`, as for `epochs` and `seed`.
+    learning_rate, weight_decay, label_smoothing, smoothness : float
+        `rate`, `decay`, `smoothing` and `smoothness` of `TrainingSettings`, which also describes `epochs` and `seed`.
+    batch_norm : bool
+        Whether layers are normalized during training, see `cnnfx.backprop.normalization`.
     augment : "none", "shift" or "strong"
         Random changes of the training images: none, shifts by up to a pixel, or warps (shift, rotation, scale, shear
         and elastic displacement; see `cnnfx.training.augmentation.RandomWarp`).
@@ -111,7 +116,10 @@ def train(
         epochs=epochs,
         batch_size=DEFAULTS.batch_size if batch_size is None else batch_size,
         rate=learning_rate,
+        decay=weight_decay,
+        smoothing=label_smoothing,
         smoothness=smoothness,
+        batch_norm=batch_norm,
         seed=seed,
         **augmentation_settings(augment),
     )

@@ -134,7 +134,7 @@ class Trainer:
         first_factor = SMOOTH_START if settings.smoothness else 1.0
         start = initialize(network, arch.random, data.images.shape[1:], data.classes, generator, first_factor)
         normalized = [
-            settings.normalize and bool(random.all()) and not layer.combine
+            settings.batch_norm and bool(random.all()) and not layer.combine
             for layer, random in zip(network.layers, arch.random, strict=True)
         ]
         return cls(start, data, test and _fitted(test, read), settings, arch.trainable, normalized)

@@ -33,7 +33,7 @@ from cnnfx.training.augmentation import AUGMENTATIONS, augmentation_settings
 
 SETTINGS = {
     "epochs": int, "batch_size": int, "rate": float, "decay": float, "smoothing": float, "smoothness": float,
-    "normalize": int,
+    "batch_norm": int,
 }  # fmt: skip
 """The settings that are passed on unchanged, with the types of their values; normalize is 0 or 1."""
 

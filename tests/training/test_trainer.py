@@ -76,7 +76,7 @@ def test_the_test_loss_is_the_plain_cross_entropy_of_the_network_s_probabilities
 
 
 def test_the_training_loss_is_the_plain_cross_entropy_though_smoothed_targets_are_learned() -> None:
-    trainer = begin(settings=replace(SETTINGS, batch_size=256, shift=0, normalize=False))
+    trainer = begin(settings=replace(SETTINGS, batch_size=256, shift=0, batch_norm=False))
     probabilities = trainer.network.probabilities(DATA.images.astype(np.float32) / 255)
     first_batch = next(trainer.run())
     of_true_class = probabilities[np.arange(len(DATA.labels)), DATA.labels]
@@ -180,7 +180,7 @@ def roughness(weights: np.ndarray) -> float:
 
 def test_the_smoothness_lowers_the_roughness_of_the_first_layer() -> None:
     kernels = [
-        finish(begin(settings=replace(LONGER, smoothness=smoothness, normalize=False))).network.layers[0].conv.weights
+        finish(begin(settings=replace(LONGER, smoothness=smoothness, batch_norm=False))).network.layers[0].conv.weights
         for smoothness in (0.0, 1.0, 5.0)
     ]
     assert roughness(kernels[0]) > 1.5 * roughness(kernels[1]) > 3 * roughness(kernels[2])
@@ -194,7 +194,7 @@ def test_only_the_first_layer_starts_smaller_where_it_is_smoothed() -> None:
 
 
 def test_a_step_smooths_the_first_layer_only() -> None:
-    settings = replace(SETTINGS, epochs=1, normalize=False)
+    settings = replace(SETTINGS, epochs=1, batch_norm=False)
     trainers = [begin(settings=replace(settings, smoothness=value)) for value in (0.0, 2.0)]
     for trainer in trainers:
         trainer.parameters.vector[:] = trainers[0].parameters.vector
@@ -209,7 +209,7 @@ def test_a_step_smooths_the_first_layer_only() -> None:
 
 def test_a_run_of_an_earlier_version_resumes_with_its_settings(tmp_path) -> None:
     """Without smoothing, normalization and warps, and without the trained parameters beside the network."""
-    settings = replace(SETTINGS, smoothness=0.0, normalize=False)
+    settings = replace(SETTINGS, smoothness=0.0, batch_norm=False)
     finish(begin(settings=settings)).save(tmp_path / "whole.npz")
     interrupted = begin(settings=settings)
     for report in interrupted.run():
@@ -220,7 +220,7 @@ def test_a_run_of_an_earlier_version_resumes_with_its_settings(tmp_path) -> None
         earlier = {name: arrays[name] for name in arrays if name != "training.parameters"}
     state = json.loads(str(earlier["training.state"]))
     del state["normalized"]
-    for name in ("smoothness", "normalize", "warp"):
+    for name in ("smoothness", "batch_norm", "warp"):
         del state["settings"][name]
     np.savez(tmp_path / "part.npz", **{**earlier, "training.state": np.array(json.dumps(state))})
     resumed = finish(Trainer.resume(tmp_path / "part.npz", DATA, TEST))
@@ -260,7 +260,7 @@ def test_a_channel_that_is_zero_everywhere_becomes_active_again() -> None:
 
 def test_only_biases_of_normalized_layers_decay() -> None:
     for normalize in (True, False):
-        trainer = begin(settings=replace(SETTINGS, decay=0.5, normalize=normalize))
+        trainer = begin(settings=replace(SETTINGS, decay=0.5, batch_norm=normalize))
         *layers, (head, head_bias) = trainer.parameters.split(trainer._optimizer.decay)
         assert all((weights == 0.5).all() and (bias == 0.5 * normalize).all() for weights, bias in layers)
         assert (head == 0.5).all()
@@ -275,7 +275,7 @@ def test_only_layers_of_random_filters_are_normalized(tmp_path) -> None:
     )
     arch = load_arch(path)
     assert begin(arch=arch).normalized == [False, True]
-    assert begin(arch=arch, settings=replace(SETTINGS, normalize=False)).normalized == [False, False]
+    assert begin(arch=arch, settings=replace(SETTINGS, batch_norm=False)).normalized == [False, False]
 
 
 def test_the_model_and_its_state_hold_the_smoothness(tmp_path) -> None:
