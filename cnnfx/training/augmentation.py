@@ -24,7 +24,7 @@ AUGMENTATIONS = {
 }
 """The named augmentations, with their values in `TrainingSettings`."""
 
-STRONG = {"shift": 1.5, "rotation": 12.0, "scale": 0.12, "shear": 0.12, "elastic": 1.0}
+STRONG = {"shift": 1.0, "rotation": 9.0, "scale": 0.1, "shear": 0.1, "elastic": 0.75}
 """The parameters of `RandomWarp` of strength 1."""
 
 CONTROL_POINTS = 6
