@@ -71,7 +71,8 @@ class Im2colConv:
         self._patches = self._workspace.array("patches", (blocks.patch_length + 1, columns), x.dtype)
         blocks.im2col(x, self._patches[:-1])
         self._patches[-1] = 1
-        y = np.matmul(matrix, self._patches, out=self._workspace.array("y", (len(matrix), columns), x.dtype))
+        y = self._workspace.spaced_array("y", (len(matrix), columns), x.dtype)
+        np.matmul(matrix, self._patches, out=y)
         return y.reshape(blocks.pool, blocks.pool, -1, *blocks.count, batch)
 
     def backward(self, dy: Array) -> Array:

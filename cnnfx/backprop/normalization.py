@@ -60,35 +60,32 @@ class BatchNorm:
     def forward(self, x: Array) -> Array:
         """Return y, in an array that is reused."""
         channels = np.moveaxis(x, -4, 0)
-        dtype = x.dtype
-        normalized = self._workspace.array("normalized", channels.shape, dtype)
-        rows = normalized.reshape(len(normalized), -1)
-        ones = self._ones(rows.shape[1], dtype)
-        normalized[...] = channels
-        mean = rows @ ones
-        rows -= mean[:, np.newaxis]
-        variance = np.einsum("ij,ij->i", rows, rows) / dtype.type(rows.shape[1])
+        rows = channels.reshape(len(channels), -1)
+        dtype, count = rows.dtype, rows.shape[1]
+        mean = rows @ self._ones(count, dtype)
+        self._centered = self._workspace.array("centered", rows.shape, dtype)
+        np.subtract(rows, mean[:, np.newaxis], out=self._centered)
+        variance = np.vecdot(self._centered, self._centered) / dtype.type(count)
         self.moments = Moments(mean, variance)
         self._factor = 1 / np.sqrt(variance + dtype.type(EPSILON))
-        rows *= self._factor[:, np.newaxis]
-        self._normalized = rows
         y = self._workspace.array("y", rows.shape, dtype)
-        np.add(rows, self.bias[:, np.newaxis], out=y)
+        np.multiply(self._centered, self._factor[:, np.newaxis], out=y)
+        y += self.bias[:, np.newaxis]
         return np.moveaxis(y.reshape(channels.shape), 0, -4)
 
     def backward(self, dy: Array) -> Array:
-        """Return dx, in place, and store the gradient of the bias."""
+        """Return dx, in place if possible, and store the gradient of the bias."""
         channels = np.moveaxis(dy, -4, 0)
         rows = channels.reshape(len(channels), -1)
-        ones = self._ones(rows.shape[1], dy.dtype)
-        mean = rows @ ones
-        slope = np.einsum("ij,ij->i", rows, self._normalized) / dy.dtype.type(rows.shape[1])
-        self.gradient = mean * rows.shape[1]
-        self._normalized *= slope[:, np.newaxis]
-        self._normalized += mean[:, np.newaxis]
-        np.subtract(rows, self._normalized, out=self._normalized)
-        self._normalized *= self._factor[:, np.newaxis]
-        return np.moveaxis(self._normalized.reshape(channels.shape), 0, -4)
+        count = dy.dtype.type(rows.shape[1])
+        mean = rows @ self._ones(rows.shape[1], dy.dtype)
+        self.gradient = mean * count
+        slope = np.vecdot(rows, self._centered) * np.square(self._factor) / count  # ⟨dy x̂⟩ s, as x̂ = s (x − μ)
+        self._centered *= slope[:, np.newaxis]
+        self._centered += mean[:, np.newaxis]
+        rows -= self._centered
+        rows *= self._factor[:, np.newaxis]
+        return np.moveaxis(rows.reshape(channels.shape), 0, -4)
 
     def _ones(self, count: int, dtype: np.dtype[np.generic]) -> Array:
         """Return the vector (count,) whose product with values is their mean: BLAS sums faster than NumPy."""
