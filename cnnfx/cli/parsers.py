@@ -161,9 +161,9 @@ def rate(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
+    if not value > 0:
         raise typer.BadParameter(f"{text!r} is not a number of more than 0, such as 0.01.")
-    return value
+    return _checked_strength(value, text)
 
 
 def strength(text: str) -> float:
@@ -172,8 +172,16 @@ def strength(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < float("inf"):
-        raise typer.BadParameter(f"{text!r} is not a number of 0 or more, such as 1.")
+    if not value >= 0:
+        raise typer.BadParameter(f"{text!r} is not a number of 0 or more, such as 0.1.")
+    return _checked_strength(value, text)
+
+
+def _checked_strength(value: float, text: str) -> float:
+    from cnnfx.training.settings import MAX_STRENGTH
+
+    if value > MAX_STRENGTH:
+        raise typer.BadParameter(f"{text!r} is more than {MAX_STRENGTH:g}, the largest value allowed.")
     return value
 
 

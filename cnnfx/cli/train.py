@@ -12,7 +12,7 @@ import typer
 
 from cnnfx.cli import options, training_options
 from cnnfx.cli.console import INTERRUPTED, print_error, print_message
-from cnnfx.errors import ArgumentError, UsageError
+from cnnfx.errors import UsageError
 
 if TYPE_CHECKING:
     from cnnfx.cli.parsers import Counts
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cnnfx.images import ColorMode
     from cnnfx.training import Trainer
     from cnnfx.training.augmentation import AugmentationName
+
+RESUMED_OPTIONS = ("--output", "--resume", "--threads")
+"""The options of a run that a resumed one takes; the others are settings, which it keeps."""
 
 
 def train(
@@ -74,6 +77,7 @@ def train(
     """
     from cnnfx.cli.conflicts import NamedFile, check_outputs, data_files, network_files
     from cnnfx.cli.given import given_options, note_without_effect
+    from cnnfx.cli.inputs import check_not_empty
     from cnnfx.cli.networks import use_threads
     from cnnfx.cli.training_display import can_redraw
     from cnnfx.cli.training_pictures import TrainingPictures
@@ -88,6 +92,7 @@ def train(
         kernel_size,
     )  # fmt: skip
     path = _model_path(output, resume)
+    check_not_empty([] if log is None else [log], "The name of the log")
     given = (("--log", log), ("--filmstrip", filmstrip), ("--curve", curve))
     outputs = [NamedFile(name, file) for name, file in given if file is not None]
     arch_file = None if arch is None else Path(find_arch(arch))
@@ -101,9 +106,12 @@ def train(
         if resume is None:
             trainer, dataset = _new_trainer(run_options, data, image_size, channels, background, skip_bad, quiet)
         else:
-            for name in given_options("--background", "--channels", "--image-size"):
-                raise UsageError(f"{name} cannot be given with --resume: the run of {resume} keeps its settings.")
-            trainer, dataset = _resumed_trainer(resume, run_options, data, skip_bad, quiet)
+            settings = given_options("--background", "--channels", "--image-size", heading=training_options.NETWORK)
+            settings += given_options(heading=training_options.RUN)
+            for name in settings:
+                if name not in RESUMED_OPTIONS:
+                    raise UsageError(f"{name} cannot be given with --resume: the run of {resume} keeps its settings.")
+            trainer, dataset = _resumed_trainer(resume, data, skip_bad, quiet)
         if trainer.finished:
             done = "its only epoch is" if trainer.settings.epochs == 1 else f"its {trainer.settings.epochs} epochs are"
             print_error(f"{resume}: {done} done: there is nothing to resume.")
@@ -134,14 +142,6 @@ class RunOptions:
     arch: str | None
     widths: Counts | None
     kernel_size: int | None
-
-    def check_none_given(self, resume: str) -> None:
-        """Check that no option is given: a resumed run keeps its settings."""
-        names = {"rate": "lr", "decay": "weight-decay", "smoothing": "label-smoothing"}
-        for name, value in vars(self).items():
-            if value is not None:
-                option = names.get(name, name.replace("_", "-"))
-                raise UsageError(f"--{option} cannot be given with --resume: the run of {resume} keeps its settings.")
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the run that are given."""
@@ -186,16 +186,11 @@ def _new_trainer(
     skip_bad: bool,
     quiet: bool,
 ) -> tuple[Trainer, Dataset]:
-    from cnnfx.cli.advice import usage_error
     from cnnfx.cli.inputs import load_data, print_notes
     from cnnfx.training import TrainingSettings
     from cnnfx.training.train import start_run
 
-    try:
-        settings = TrainingSettings(**run_options.settings())
-    except ArgumentError as error:
-        raise usage_error(error) from error
-    arch = run_options.network()
+    settings, arch = TrainingSettings(**run_options.settings()), run_options.network()
     dataset = load_data(
         data,
         size=image_size,
@@ -209,15 +204,12 @@ def _new_trainer(
     return start_run(arch, dataset, settings, limit_batch=run_options.batch_size is None), dataset
 
 
-def _resumed_trainer(
-    resume: str, run_options: RunOptions, data: str | None, skip_bad: bool, quiet: bool
-) -> tuple[Trainer, Dataset]:
+def _resumed_trainer(resume: str, data: str | None, skip_bad: bool, quiet: bool) -> tuple[Trainer, Dataset]:
     from cnnfx.cli.inputs import load_data_of_model, print_notes
     from cnnfx.formats.model_npz import load_model
     from cnnfx.training import Trainer
     from cnnfx.training.train import test_images
 
-    run_options.check_none_given(resume)
     dataset = load_data_of_model(load_model(resume), data, quiet, skip_bad=skip_bad)
     print_notes(dataset, quiet)
     return Trainer.resume(resume, dataset.train, test_images(dataset)), dataset

@@ -30,6 +30,8 @@ class TrainingLog:
     A table begins with a row of names; values that are None are empty there. Devices and pipes without such an ending
     get JSON objects.
 
+    Until `start`, an existing file keeps its content, so that a run that cannot begin replaces no log.
+
     Parameters
     ----------
     path : str
@@ -56,14 +58,29 @@ class TrainingLog:
         self.path, self._delimiter = path, DELIMITERS.get(ending)
         self.kind = "JSON object" if self._delimiter is None else "row"
         self._columns = list(columns)
-        first, ends_in_line = _read(path) if append and not is_special(path) else (b"", True)
+        self._replaces = not append and not is_special(path)
+        first, self._ends_in_line = _read(path) if append and not is_special(path) else (b"", True)
+        self._is_begun = bool(first)
         if first:
             self._check(first)
+        self._is_unused = not os.path.exists(path)
         with output_option("--log"):
-            self._file = open_log(path, append)
-        if not ends_in_line:  # the disk was full, or the process killed
+            self._file = open_log(path)
+
+    def start(self) -> None:
+        """Write what precedes the first epoch: the names of the columns in a new table.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written.
+        """
+        self._is_unused = False
+        if self._replaces:
+            self._file.truncate(0)
+        if not self._ends_in_line:  # the disk was full, or the process killed
             self._write("")
-        if self._delimiter is not None and not first:
+        if self._delimiter is not None and not self._is_begun:
             self._write_row(self._columns)
 
     def write(self, values: dict[str, Any]) -> None:
@@ -80,9 +97,12 @@ class TrainingLog:
             self._write_row([values[name] for name in self._columns])
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; remove it where it is new and no run has started."""
         with suppress(OSError):  # the flush of the last line has already failed and was reported
             self._file.close()
+        if self._is_unused:
+            with suppress(OSError):
+                os.remove(self.path)
 
     def _write_row(self, values: Sequence[Any]) -> None:
         from io import StringIO

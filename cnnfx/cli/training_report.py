@@ -68,10 +68,17 @@ class TrainingReporter:
             How many images could not be read and were left out.
         watch : bool
             Whether the filters of the first layer are drawn while they change.
+
+        Raises
+        ------
+        FileError
+            If the log cannot be written.
         """
         from cnnfx.cli.training_display import TrainingDisplay, can_redraw
 
         self._skipped = skipped
+        if self._log is not None:
+            self._log.start()
         if not self._quiet and can_redraw():
             self._display = TrainingDisplay(trainer, watch)
 

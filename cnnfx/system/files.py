@@ -78,8 +78,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise _CancelError
 
 
-def open_log(path: str | os.PathLike[str], append: bool) -> IO[str]:
-    """Open a text file for appending or writing, which is not atomic, so that others can read it in the meantime.
+def open_log(path: str | os.PathLike[str]) -> IO[str]:
+    """Open a text file for appending, which is not atomic, so that others can read it in the meantime.
 
     The caller flushes each line, and closes the file.
 
@@ -89,7 +89,7 @@ def open_log(path: str | os.PathLike[str], append: bool) -> IO[str]:
         If it cannot be opened.
     """
     try:
-        return open(path, "a" if append else "w", encoding="utf-8")
+        return open(path, "a", encoding="utf-8")
     except OSError as error:
         raise write_error(path, error) from error
 

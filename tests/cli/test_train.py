@@ -268,8 +268,17 @@ def test_missing_mnist_is_an_error_if_it_is_named(monkeypatch, tmp_path):
     ("given", "message", "code"),
     [
         (("--epochs", "0"), "Invalid value for '--epochs': '0' is not a whole number of 1 or more.\n", 2),
-        (("--lr", "1e31"), "rate must be at most 1e+30, not 1e+31.", 2),
-        (("--smoothness", "1e31"), "smoothness must be at most 1e+30, not 1e+31.", 2),
+        (("--lr", "1e31"),
+         "Invalid value for '--lr': '1e31' is more than 1e+30, the largest value allowed.\n", 2),
+        (("--smoothness", "inf"),
+         "Invalid value for '--smoothness': 'inf' is more than 1e+30, the largest value allowed.\n", 2),
+        (("--weight-decay", "1e40"),
+         "Invalid value for '--weight-decay': '1e40' is more than 1e+30, the largest value allowed.\n", 2),
+        (("--weight-decay", "nan"),
+         "Invalid value for '--weight-decay': 'nan' is not a number of 0 or more, such as 0.1.\n", 2),
+        (("--label-smoothing", "1"),
+         "Invalid value for '--label-smoothing': '1' is not a number of at least 0 and less than 1, such as 0.1.\n",
+         2),
         (("--seed", "-1"), "Invalid value for '--seed': '-1' is not a whole number of 0 or more.\n", 2),
         (("--lr", "nan"), "Invalid value for '--lr': 'nan' is not a number of more than 0, such as 0.01.\n", 2),
         (("--lr", "0"), "Invalid value for '--lr': '0' is not a number of more than 0, such as 0.01.\n", 2),
@@ -408,9 +417,13 @@ def test_the_log_of_a_resumed_run_is_continued():
 
 def test_a_resumed_run_accepts_no_other_settings():
     done(*TINY, "--epochs", "1")
-    for name, value in (("epochs", "2"), ("background", "red"), ("channels", "gray"), ("image-size", "28")):
-        assert refused("train", "--resume", "model.npz", f"--{name}", value, code=2) == (
-            f"cnnfx: --{name} cannot be given with --resume: the run of model.npz keeps its settings."
+    given = (
+        ("--epochs", "2"), ("--lr", "0.1"), ("--weight-decay", "0"), ("--no-batch-norm",), ("--augment", "none"),
+        ("--arch", "small"), ("--background", "red"), ("--channels", "gray"), ("--image-size", "28"),
+    )  # fmt: skip
+    for option in given:
+        assert refused("train", "--resume", "model.npz", *option, code=2) == (
+            f"cnnfx: {option[0]} cannot be given with --resume: the run of model.npz keeps its settings."
         )
 
 

@@ -38,6 +38,7 @@ def test_a_table_has_a_header_and_the_values_of_the_json_objects(ending, delimit
 
 def test_values_that_are_none_are_empty_in_a_table():
     log = TrainingLog("run.csv", COLUMNS, append=False)
+    log.start()
     log.write({name: None if name in NO_TEST else 1 for name in COLUMNS})
     log.close()
     with open("run.csv") as file:
@@ -172,3 +173,20 @@ def test_a_new_run_replaces_a_log():
     done(*TINY, "--epochs", "1", "--log", "run.csv")
     with open("run.csv") as file:
         assert rows(file.read())[0] == list(COLUMNS)
+
+
+@pytest.mark.parametrize("wrong", [("--data", "none"), ("--batch-size", "301")])
+def test_a_run_that_cannot_begin_replaces_no_log_and_leaves_none(wrong):
+    with open("run.csv", "w") as file:
+        file.write("anything")
+    refused(*TINY, *wrong, "--log", "run.csv")
+    refused(*TINY, *wrong, "--log", "new.csv")
+    with open("run.csv") as file:
+        assert file.read() == "anything"
+    assert not os.path.exists("new.csv")
+
+
+def test_an_empty_name_of_a_log_is_refused():
+    assert refused(*TINY, "--log", "", code=2) == (
+        "cnnfx: The name of the log is empty. A variable of the shell may not be set."
+    )
