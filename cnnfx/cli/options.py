@@ -397,7 +397,7 @@ Model = Annotated[
 ]
 SkipBad = Annotated[
     bool,
-    option("--skip-bad", "Leave out images that cannot be read, with a note, rather than stopping at the first.", DATA),
+    option("--skip-bad", "Leave out images that cannot be read, with a note, instead of stopping.", DATA),
 ]
 
 ModelData = Annotated[

@@ -329,9 +329,13 @@ def _without_lost_classes(
     """
     kept = np.unique(labels[:count])
     if len(kept) < 2:
-        left = f"only of the class {classes[kept[0]]}" if len(kept) else "of no class"
+        left = (
+            f"training images can be read only of the class {classes[kept[0]]}"
+            if len(kept)
+            else "no training image can be read"
+        )
         reason = str(bad_files(path, loaded.bad, files))
-        raise FileError(f"{path}: training images can be read {left}. At least two classes are needed. {reason}")
+        raise FileError(f"{path}: {left}. At least two classes are needed. {reason}")
     lost = [name for label, name in enumerate(classes) if label not in kept]
     subject = f"the class {lost[0]} is" if len(lost) == 1 else f"the classes {listed(lost)} are"
     note = f"{path}: {subject} left out: no training image of {'it' if len(lost) == 1 else 'them'} can be read."

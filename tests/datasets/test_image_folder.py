@@ -283,7 +283,7 @@ def test_no_class_with_readable_images_is_refused(tmp_path):
     with pytest.raises(FileError) as caught:
         load_dataset(tmp_path, skip_bad=True)
     assert str(caught.value).startswith(
-        f"{tmp_path}: training images can be read of no class. At least two classes are needed. {tmp_path}: 4 of its 4 "
+        f"{tmp_path}: no training image can be read. At least two classes are needed. {tmp_path}: 4 of its 4 "
     )
 
 
