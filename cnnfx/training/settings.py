@@ -38,7 +38,8 @@ class TrainingSettings:
         grid Laplacian of the kernel, see `cnnfx.training.optim.decay_roughness`. 0 turns it off.
     batch_norm : bool
         Whether the outputs of layers are normalized during training, see `cnnfx.backprop.normalization`. Layers with
-        filters that do not start random, or with combinations of channels, are not.
+        filters that do not start random, with combinations of channels, or with fewer than 8 values of a channel in a
+        batch are not.
     shift : int
         The largest random shift of training images in each direction, in pixels, 0 or more; unused with `warp`.
     warp : float

@@ -113,6 +113,8 @@ class TrainingState:
         normalized = values.get("normalized", [False] * len(masks))
         if len(normalized) != len(masks) or not all(isinstance(each, bool) for each in normalized):
             raise ValueError("normalized is not true or false for each layer")
+        if ("normalized" in values) != ("parameters" in arrays):
+            raise ValueError(f"{'the array parameters' if 'normalized' in values else 'normalized'} is missing")
         np.random.default_rng(0).bit_generator.state = values["random"]  # raises ValueError for an invalid state
         history, steps = [EpochReport.from_dict(report) for report in values["history"]], values["steps"]
         if type(steps) is not int or not 0 <= steps <= MAX_STEPS or len(history) > settings.epochs:

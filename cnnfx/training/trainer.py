@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfx.backprop.loss import smoothed_cross_entropy
-from cnnfx.backprop.network import TrainableNetwork
+from cnnfx.backprop.network import SHARD_IMAGES, TrainableNetwork
 from cnnfx.backprop.normalization import fold
 from cnnfx.backprop.parameters import Parameters, all_filters, initialize
 from cnnfx.datasets import LabeledImages
@@ -21,7 +21,7 @@ from cnnfx.errors import ArgumentError, CnnfxError, FileError
 from cnnfx.formats.arch import Arch
 from cnnfx.formats.model_npz import load_checkpoint, save_model
 from cnnfx.nn.input import Input, channels_name
-from cnnfx.nn.layers import Array
+from cnnfx.nn.layers import Array, Layer, Shape
 from cnnfx.nn.network import Network
 from cnnfx.system.sizes import counted
 from cnnfx.training.augmentation import augmentation_of
@@ -48,6 +48,12 @@ STATISTICS_IMAGES = 4096
 """The number of training images whose mean and variance replace those of the batches after training."""
 PREVIEW_IMAGES = 128
 """This number for a network within an epoch."""
+
+MIN_NORMALIZED_VALUES = 8
+"""The fewest values of a channel over which it is normalized.
+
+The mean and variance of fewer values differ much from those of all images. A single value would always become 0, so
+that its filter would not be trained."""
 
 
 class Trainer:
@@ -133,9 +139,11 @@ class Trainer:
         network = replace(arch.network, input=read)
         first_factor = SMOOTH_START if settings.smoothness else 1.0
         start = initialize(network, arch.random, data.images.shape[1:], data.classes, generator, first_factor)
+        shapes = [data.images.shape[1:], *start.output_shapes(data.images.shape[1:])]
+        images = min(settings.batch_size, SHARD_IMAGES)
         normalized = [
-            settings.batch_norm and bool(random.all()) and not layer.combine
-            for layer, random in zip(network.layers, arch.random, strict=True)
+            settings.batch_norm and bool(random.all()) and _can_be_normalized(layer, shape, images)
+            for layer, random, shape in zip(start.layers, arch.random, shapes, strict=False)
         ]
         return cls(start, data, test and _fitted(test, read), settings, arch.trainable, normalized)
 
@@ -154,6 +162,10 @@ class Trainer:
         state = TrainingState.from_arrays(arrays, str(path))
         if list(map(len, state.trainable_filters)) != [len(layer.filter_names) for layer in network.layers]:
             raise FileError(f"{path}: the state of the training run is another network's, so it cannot be resumed.")
+        if any(layer.combine for layer, each in zip(network.layers, state.normalized, strict=True) if each):
+            raise FileError(
+                f"{path}: the state of the training run normalizes combinations of channels, so it cannot be resumed."
+            )
         count = len(Parameters(network, state.trainable_filters))
         if {len(array) for array in state.vectors().values()} != {count}:
             raise FileError(
@@ -336,6 +348,13 @@ class Trainer:
             f"{rate:g} is too large. Choose a smaller one, such as {min(rate / 10, TrainingSettings.rate):g}. {saved}.",
             remedy="learning_rate",
         )
+
+
+def _can_be_normalized(layer: Layer, shape: Shape, images: int) -> bool:
+    """Return whether a layer that reads maps of a shape has enough values of each channel, and no combinations."""
+    pools_all = layer.pool is not None and layer.pool.is_global
+    _, height, width = layer.maps_shape(shape) if pools_all else layer.output_shape(shape)
+    return not layer.combine and images * height * width >= MIN_NORMALIZED_VALUES
 
 
 def _fitted(data: LabeledImages, read: Input) -> LabeledImages:

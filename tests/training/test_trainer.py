@@ -20,6 +20,7 @@ from cnnfx.system.threads import set_threads
 from cnnfx.training import BatchReport, EpochReport, Trainer, TrainingSettings
 from cnnfx.training.labeled_images import pixel_mean_and_std
 from cnnfx.training.optim import decay_roughness
+from cnnfx.training.trainer import MIN_NORMALIZED_VALUES
 from tests.training.bars import bars
 
 DATA, TEST = bars(), bars(96, seed=1)
@@ -278,6 +279,16 @@ def test_only_layers_of_random_filters_are_normalized(tmp_path) -> None:
     assert begin(arch=arch, settings=replace(SETTINGS, batch_norm=False)).normalized == [False, False]
 
 
+def test_only_layers_with_enough_values_of_a_channel_are_normalized(tmp_path) -> None:
+    path = tmp_path / "dense.toml"
+    path.write_text(
+        '[[layer]]\nfilters = 2\nsize = 3\npool = "mean:all"\n[[layer]]\nfilters = 3\nsize = 1\nactivation = "relu"\n'
+    )
+    arch = load_arch(path)
+    for batch_size, enough in ((1, False), (MIN_NORMALIZED_VALUES - 1, False), (MIN_NORMALIZED_VALUES, True)):
+        assert begin(arch=arch, settings=replace(SETTINGS, batch_size=batch_size)).normalized == [True, enough]
+
+
 def test_the_model_and_its_state_hold_the_smoothness(tmp_path) -> None:
     trainer = begin(settings=replace(SETTINGS, smoothness=0.25))
     trainer.save(tmp_path / "model.npz")
@@ -400,6 +411,7 @@ def test_test_images_that_differ_in_size_or_classes_are_an_error() -> None:
     "change",
     [
         lambda state: state.pop("random"),
+        lambda state: state.pop("normalized"),
         lambda state: state.update(steps=-1),
         lambda state: state.update(learned=[[True]]),
         lambda state: state.update(history=[{"epoch": 1}]),
@@ -417,6 +429,25 @@ def test_resuming_from_a_damaged_state_is_an_error(tmp_path, change) -> None:
     np.savez(tmp_path / "model.npz", **{**content, "training.state": np.array(json.dumps(state))})
     with pytest.raises(FileError, match=r"model.npz: the state of the training run is .*, so it cannot be resumed"):
         Trainer.resume(tmp_path / "model.npz", DATA)
+
+
+def test_a_state_that_normalizes_combinations_is_refused(tmp_path) -> None:
+    (tmp_path / "arch.toml").write_text(
+        'filters = 2\nsize = 3\ncombine = [{ name = "both", kind = "norm", of = ["1", "2"] }]\n'
+    )
+    trainer = begin(arch=load_arch(tmp_path / "arch.toml"))
+    assert trainer.normalized == [False]
+    trainer.save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as arrays:
+        content = dict(arrays)
+    state = {**json.loads(str(content["training.state"])), "normalized": [True]}
+    np.savez(tmp_path / "model.npz", **{**content, "training.state": np.array(json.dumps(state))})
+    with pytest.raises(FileError) as caught:
+        Trainer.resume(tmp_path / "model.npz", DATA)
+    assert str(caught.value) == (
+        f"{tmp_path / 'model.npz'}: the state of the training run normalizes combinations of channels, so it cannot be "
+        "resumed."
+    )
 
 
 def changed_state(path, **arrays):
@@ -446,6 +477,7 @@ MEAN = np.zeros(1_000, np.float32)
         ({"square": MEAN - np.float32(1)}, "square has values that are negative or not finite"),
         ({"mean": None}, "the array mean is missing"),
         ({"state": None}, "the array state is missing"),
+        ({"parameters": None}, "the array parameters is missing"),
         ({"momentum": MEAN}, "Adam, the optimizer, has no array momentum"),
         ({"state": np.zeros(3)}, "state is not a text"),
         ({"state": np.array("{")}, "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
@@ -469,7 +501,7 @@ def test_a_state_of_another_kind_is_refused_and_the_file_is_unchanged(tmp_path, 
         {"steps": 10**400}, {"steps": True}, {"steps": 1.0},
         {"learned": [["a"]]}, {"learned": ["", ""]}, {"learned": 3}, {"history": [3]}, {"history": None},
         {"random": []}, {"random": {"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}}},
-        {"settings": []}, {"settings": {}},
+        {"settings": []}, {"settings": {}}, {"normalized": None}, {"normalized": [True]}, {"normalized": [1, 0]},
     ],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
