@@ -297,14 +297,15 @@ def _load_images(path: Path, files: list[Path], read: Input, progress: Progress 
 
 
 def _not_brightness(path: Path, outside: dict[Path, NDArray[np.float32]], files: list[Path]) -> FileError:
-    """Return the error that images have numbers outside of 0..1, each with its least and largest number.
+    """Return the error that images have numbers outside of 0..1, with the least and largest number of all.
 
     It is one about the data set, not about these files: others may have the same scale, and be within 0..1 by chance.
     """
     first = min(outside, key=natural_order)
     ranges = np.array(list(outside.values()))
     return FileError(
-        f"{path}: {len(outside)} of its {len(files)} images have numbers outside of 0 (black) to 1 (white), from "
+        f"{path}: {len(outside)} of its {len(files)} images {'has' if len(outside) == 1 else 'have'} numbers outside of "
+        "0 (black) to 1 (white), from "
         f"{range_text(ranges.min(), ranges.max())}: {grouped_names(path, list(outside), files)}. {first.name} is a "
         f"{picture_kind(first)}. Scale all images in the same way, or save them with 8 or 16 bits."
     )

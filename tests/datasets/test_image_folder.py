@@ -435,7 +435,7 @@ def test_numbers_outside_of_0_to_1_are_refused_with_their_kind_also_if_bad_files
     save(tmp_path / "cat" / "1.tif", values)
     for skip_bad in (False, True):
         assert error_message(tmp_path, skip_bad=skip_bad) == (
-            f"{tmp_path}: 1 of its 4 images have numbers outside of 0 (black) to 1 (white), {kind}. "
+            f"{tmp_path}: 1 of its 4 images has numbers outside of 0 (black) to 1 (white), {kind}. "
             "Scale all images in the same way, or save them with 8 or 16 bits."
         )
 
