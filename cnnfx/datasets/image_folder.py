@@ -304,9 +304,9 @@ def _not_brightness(path: Path, outside: dict[Path, NDArray[np.float32]], files:
     first = min(outside, key=natural_order)
     ranges = np.array(list(outside.values()))
     return FileError(
-        f"{path}: {len(outside)} of its {len(files)} images {'has' if len(outside) == 1 else 'have'} numbers outside of "
-        "0 (black) to 1 (white), from "
-        f"{range_text(ranges.min(), ranges.max())}: {grouped_names(path, list(outside), files)}. {first.name} is a "
+        f"{path}: {len(outside)} of its {len(files)} images {'has' if len(outside) == 1 else 'have'} numbers outside "
+        f"of 0 (black) to 1 (white), from {range_text(ranges.min(), ranges.max())}: "
+        f"{grouped_names(path, list(outside), files)}. {first.name} is a "
         f"{picture_kind(first)}. Scale all images in the same way, or save them with 8 or 16 bits."
     )
 
