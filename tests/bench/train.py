@@ -57,8 +57,12 @@ ROWS = {
     "1-epoch": Row("≥ 99.35 %", {"epochs": 1}),
     "3-epochs": Row("≥ 99.45 %, ≤ 40,000 parameters, smoothness ≥ 0.8, ≤ 4 dead filters", {}),
     "10-epochs": Row("≥ 99.62 %, ≤ 40,000 parameters", {"epochs": 10, "rate": 0.005}),
-    "30-epochs": Row("≥ 99.70 %, ≤ 40,000 parameters", {"epochs": 30, "rate": 0.005, **AUGMENTATIONS["strong"]}),
-    "small": Row("≥ 99.45 %, < 10,000 parameters", {"epochs": 15}, "small.toml"),
+    "30-epochs": Row("≥ 99.70 %, ≤ 40,000 parameters", {"epochs": 30, **AUGMENTATIONS["strong"]}),
+    "small": Row(
+        "≥ 99.45 %, < 10,000 parameters",
+        {"epochs": 15, "rate": 0.02, "decay": 0.03, "smoothing": 0.05},
+        "small.toml",
+    ),
     "tiny": Row(
         "≥ 99.05 %, < 2,000 parameters",
         {"epochs": 75, "rate": 0.02, "decay": 0.02, "smoothing": 0.02},
