@@ -56,7 +56,7 @@ class Row(NamedTuple):
 ROWS = {
     "1-epoch": Row("≥ 99.35 %", {"epochs": 1}),
     "3-epochs": Row("≥ 99.45 %, ≤ 40,000 parameters, smoothness ≥ 0.8, ≤ 4 dead filters", {}),
-    "10-epochs": Row("≥ 99.62 %, ≤ 40,000 parameters", {"epochs": 10, "rate": 0.005}),
+    "10-epochs": Row("≥ 99.62 %, ≤ 40,000 parameters", {"epochs": 10, "decay": 0.3}),
     "30-epochs": Row("≥ 99.70 %, ≤ 40,000 parameters", {"epochs": 30, **AUGMENTATIONS["strong"]}),
     "small": Row(
         "≥ 99.45 %, < 10,000 parameters",
