@@ -1,6 +1,6 @@
 """Training runs on MNIST, and measures of the filters that they learn, for `train.py` and `search.py`.
 
-    python tests/bench/runs.py model.npz     the smoothness of one model's filters
+    python tests/bench/runs.py model.npz     the smoothness of one model's filters, and their colors
 
 Needs MNIST in the folder that CNNFX_DATA names.
 """
@@ -112,6 +112,17 @@ def smoothness(weights):
     return 1 - (residual**2).sum(axis=0) / np.maximum((values**2).sum(axis=0), 1e-30)
 
 
+def color_shares(weights):
+    """Return the fraction of the energy of each filter `(K, 3, kh, kw)` that is on the axes of color: `(K,)`.
+
+    Energy is the sum of squared weights. The axes red–green (1, −1, 0) and blue–yellow (−1, −1, 2) are orthogonal to
+    gray (1, 1, 1), which has the rest.
+    """
+    values = np.asarray(weights, np.float64)
+    energy, gray = (values**2).sum(axis=(1, 2, 3)), (values.sum(axis=1) ** 2).sum(axis=(1, 2)) / 3
+    return 1 - gray / np.maximum(energy, 1e-30)
+
+
 def correlations(network):
     """Return the correlation of each filter of the first layer with its random start: `(K,)`."""
     pairs = zip(network.layers[0].conv.weights, network.start.layers[0].conv.weights, strict=True)
@@ -128,8 +139,20 @@ def active_filters(network, images):
 
 
 def main():
-    of_filters = smoothness(load_model(sys.argv[1]).layers[0].conv.weights)
-    print(f"mean {of_filters.mean():.3f}, median {np.median(of_filters):.3f}, {(of_filters < 0.5).sum()} below 0.5")
+    network = load_model(sys.argv[1])
+    weights = network.layers[0].conv.weights
+    of_filters = smoothness(weights)
+    print(
+        f"smoothness: mean {of_filters.mean():.3f}, median {np.median(of_filters):.3f}, "
+        f"{(of_filters < 0.5).sum()} below 0.5"
+    )
+    if weights.shape[1] == 3:
+        for name, layer in (("start", network.start.layers[0]), ("trained", network.layers[0])):
+            shares = color_shares(layer.conv.weights)
+            print(
+                f"{name}: of {len(shares)} filters, {(shares > 0.8).sum()} have more than 80 % of their energy on the "
+                f"axes of color, {(shares < 0.2).sum()} on that of gray"
+            )
 
 
 if __name__ == "__main__":
