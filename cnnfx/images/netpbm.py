@@ -183,8 +183,11 @@ class _Tokens:
         return self.text[start : self.at].strip()
 
     def position(self) -> int:
-        """Return the position in the file behind the header, and behind a comment at the end of its last line."""
-        if self.text[self.at : self.at + 1] == b"#":
+        """Return the position in the file behind the header, and behind a comment at the end of its last line.
+
+        After a line break, # is a pixel of the value 35.
+        """
+        if self.text[self.at : self.at + 1] == b"#" and self.text[self.at - 1 : self.at] not in (b"\n", b"\r"):
             self.line()
         return self.start + self.at
 

@@ -84,6 +84,11 @@ def test_headers_may_hold_comments_and_any_white_space(header: bytes) -> None:
     assert load_image(header + b"\n#").values.tolist() == [[[10, 35]]]
 
 
+def test_a_number_sign_after_the_line_of_the_header_is_a_pixel() -> None:
+    assert load_image(b"P5 2 1 255\n#\n").values.tolist() == [[[35, 10]]]
+    assert load_image(b"P5 2 1 255 # comment\n#\n").values.tolist() == [[[35, 10]]]
+
+
 # Depth
 
 
