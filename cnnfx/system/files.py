@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ REASONS = {
 """The reason in a message for each error number, and the kind of its remedy; see `CnnfxError`."""
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".cnnfx", ".part"
 """The beginning and the suffix of the name of a file that is being written."""
+OPEN_FILE = re.compile(r"/(?:dev|proc/self)/(?:fd/)?([0-9]{1,9}|stdout|stderr)")
+"""The names of open files of this process."""
 
 _unfinished: set[Path] = set()  # the files that this process is writing
 _cleaned: set[Path] = set()  # the folders in which it has looked for files of killed processes
@@ -81,7 +84,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 def open_log(path: str | os.PathLike[str]) -> IO[str]:
     """Open a text file for appending, which is not atomic, so that others can read it in the meantime.
 
-    The caller flushes each line, and closes the file.
+    The caller flushes each line, and closes the file. A name of an open file, such as `/dev/stdout`, shares its position,
+    so that messages to the same file and the log do not overwrite each other.
 
     Raises
     ------
@@ -89,6 +93,10 @@ def open_log(path: str | os.PathLike[str]) -> IO[str]:
         If it cannot be opened.
     """
     try:
+        number = OPEN_FILE.fullmatch(os.fspath(path))
+        if number is not None:
+            descriptor = {"stdout": 1, "stderr": 2}.get(number[1]) or int(number[1])
+            return open(os.dup(descriptor), "w", encoding="utf-8")
         return open(path, "a", encoding="utf-8")
     except OSError as error:
         raise write_error(path, error) from error

@@ -118,7 +118,7 @@ def test_the_first_layer_of_a_model_is_animated(model):
     printed = json.loads(
         done("animate", SEVEN, "-f", model, "--layer", "2", "-o", "a.gif", "--steps", "2", "--json").stdout
     )
-    assert (printed["layer"], len(printed["channels"]), printed["positions"]) == (2, 12, [8, 8])
+    assert (printed["layer"], len(printed["channels"]), printed["positions"]) == (2, 12, [10, 10])
 
 
 def test_the_window_of_the_pooling_slides_after_that_of_the_filters(model):

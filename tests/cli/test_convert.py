@@ -23,7 +23,7 @@ def test_a_model_is_written_and_used_like_the_original(ending, model):
     result = done("convert", model, f"a.{ending}")
     lines = result.stderr.splitlines()
     note = " The state of the training run is not in it." if ending == "npz" else ""
-    assert lines == [f"a.{ending}: 2 layers and a head of 10 classes, 3898 parameters.{note}"]
+    assert lines == [f"a.{ending}: 2 layers and a head of 10 classes, 3826 parameters.{note}"]
     predicted = [json.loads(done("predict", SEVEN, "-m", name, "--json").stdout) for name in (model, f"a.{ending}")]
     assert [one["class"] for one in predicted] == ["7", "7"]
     assert predicted[0]["probability"] == pytest.approx(predicted[1]["probability"], abs=1e-5)
@@ -66,7 +66,7 @@ def test_a_layer_of_a_model_is_written_without_the_head(model):
 def test_json_describes_what_was_written(model):
     result = done("convert", model, "a.onnx", "--json")
     assert json.loads(result.stdout) == {
-        "network": "small", "output": "a.onnx", "format": "onnx", "layers": 2, "parameters": 3898, "classes": 10,
+        "network": "small", "output": "a.onnx", "format": "onnx", "layers": 2, "parameters": 3826, "classes": 10,
     }  # fmt: skip
     assert result.stderr == ""
 

@@ -15,7 +15,7 @@ from tests.cli.commands import SAMPLES, SEVEN, done, refused
 def test_all_trained_layers_are_shown(model):
     text = done("show-filters", model).stdout
     assert "layer 1: 6 filters of 5×5\n" in text
-    assert "layer 2: 12 filters of 5×5, one row each; one column for each of 6 input channels\n" in text
+    assert "layer 2: 12 filters of 3×3, one row each; one column for each of 6 input channels\n" in text
 
 
 def test_one_layer_is_shown_before_training(model):

@@ -320,7 +320,7 @@ def test_a_photograph_is_refused_for_classes_of_digits(model):
 def test_images_smaller_than_the_receptive_field_are_refused(model):
     save("tiny.png", np.zeros((9, 8)))
     assert refused("show-patterns", model, "--data", "tiny.png") == (
-        "cnnfx: tiny.png: 8×9 pixels are smaller than the receptive field of layer 2 of small, 16×16."
+        "cnnfx: tiny.png: 8×9 pixels are smaller than the receptive field of layer 2 of small, 12×12."
     )
 
 

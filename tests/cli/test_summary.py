@@ -26,22 +26,22 @@ def test_a_model_is_listed_with_the_calculation_of_its_parameters(model):
     assert lines[1:] == [
         "input: 1 channel of 28×28",
         "",
-        "layer              output           parameters  calculation",
-        "6 filters of 5×5   6 maps of 24×24         156  6 × 1 × 5 × 5 + 6 = 156",
+        "layer              output            parameters  calculation",
+        "6 filters of 5×5   6 maps of 24×24          156  6 × 1 × 5 × 5 + 6 = 156",
         "ReLU               6 maps of 24×24",
         "max-pool 2×2       6 maps of 12×12",
-        "12 filters of 5×5  12 maps of 8×8         1812  12 × 6 × 5 × 5 + 12 = 1812",
-        "ReLU               12 maps of 8×8",
-        "max-pool 2×2       12 maps of 4×4",
-        "dense, 10 classes  10                     1930  10 × (12 × 4 × 4) + 10 = 1930",
-        "total                                     3898",
+        "12 filters of 3×3  12 maps of 10×10         660  12 × 6 × 3 × 3 + 12 = 660",
+        "ReLU               12 maps of 10×10",
+        "max-pool 2×2       12 maps of 5×5",
+        "dense, 10 classes  10                      3010  10 × (12 × 5 × 5) + 10 = 3010",
+        "total                                      3826",
     ]
 
 
 def test_a_model_on_a_larger_input_shows_the_layer_that_does_not_fit(model):
     lines = done("summary", model, "--input", "1x64x48").stdout.splitlines()
-    assert lines[9] == "max-pool 2×2       12 maps of 13×9"
-    assert lines[10].endswith("10 × (12 × 4 × 4) + 10 = 1930; it takes 12 maps of 4×4, not 12 maps of 13×9")
+    assert lines[9] == "max-pool 2×2       12 maps of 14×10"
+    assert lines[10].endswith("10 × (12 × 5 × 5) + 10 = 3010; it takes 12 maps of 5×5, not 12 maps of 14×10")
     assert "does not fit" in lines[10]
 
 
@@ -87,7 +87,7 @@ def test_fixed_filters_are_not_counted_as_trainable():
 
 def test_an_input_that_is_too_small_is_reported_with_the_layer(model):
     assert refused("summary", model, "--input", "1x8x8").startswith(
-        "cnnfx: layer 2 of small: kernel of 5×5 is larger than the image of 2×2"
+        "cnnfx: layer 2 of small: kernel of 3×3 is larger than the image of 2×2"
     )
 
 
