@@ -84,8 +84,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 def open_log(path: str | os.PathLike[str]) -> IO[str]:
     """Open a text file for appending, which is not atomic, so that others can read it in the meantime.
 
-    The caller flushes each line, and closes the file. A name of an open file, such as `/dev/stdout`, shares its position,
-    so that messages to the same file and the log do not overwrite each other.
+    The caller flushes each line, and closes the file. A name of an open file, such as `/dev/stdout`, shares its
+    position, so that messages to the same file and the log do not overwrite each other.
 
     Raises
     ------

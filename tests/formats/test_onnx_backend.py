@@ -15,6 +15,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,6 +26,7 @@ import pytest
 import cnnfx
 from cnnfx.errors import CnnfxError
 from cnnfx.formats.onnx.operators import OPERATORS
+from cnnfx.nn.layers import Activation
 from cnnfx.system.limits import MAX_TENSOR_BYTES
 from tests.formats.onnx_files import helper, numpy_helper, onnx
 
@@ -80,14 +82,22 @@ def result(path: Path, content: Any, image: np.ndarray, expected: np.ndarray) ->
     try:
         network = cnnfx.load_network(path)
         found = network.forward(image.astype(np.float32))[len(network.layers)]
+        is_rounding = network.layers[-1].activation.kind == "softmax" and largest_score(network, image) > 1e9
     except CnnfxError as error:
         return reason_of(str(error))
     if found.size != expected.size:
         return "another size"
-    if network.layers[-1].activation.kind == "softmax" and np.abs(found - expected.reshape(found.shape)).max() > 0.1:
+    if is_rounding:  # on some processors, they do not change the largest probability
         return "scores of over 10^9, whose differences are rounding errors"
     is_same = np.allclose(found.reshape(expected.shape), expected, rtol=1e-3, atol=1e-5)
     return PASSED if is_same else "whole numbers" if expected.dtype.kind in "iu" else "other values"
+
+
+def largest_score(network: cnnfx.Network, image: np.ndarray) -> float:
+    """Return the largest magnitude of the scores before the softmax of the last layer."""
+    last = replace(network.layers[-1], activation=Activation("none"))
+    scores = replace(network, layers=(*network.layers[:-1], last)).forward(image.astype(np.float32))
+    return float(np.abs(scores[len(network.layers)]).max())
 
 
 def as_image(array: np.ndarray) -> np.ndarray:
