@@ -37,8 +37,10 @@ REASONS = {
 """The reason in a message for each error number, and the kind of its remedy; see `CnnfxError`."""
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".cnnfx", ".part"
 """The beginning and the suffix of the name of a file that is being written."""
-OPEN_FILE = re.compile(r"/(?:dev|proc/self)/(?:fd/)?([0-9]{1,9}|stdout|stderr)")
-"""The names of open files of this process."""
+OPEN_FILE = re.compile(r"/dev/(?:fd/([0-9]{1,9})|stdin|stdout|stderr)")
+"""The names of open files of this process; the group is the number of a descriptor."""
+STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+"""The descriptors of the standard streams."""
 
 _unfinished: set[Path] = set()  # the files that this process is writing
 _cleaned: set[Path] = set()  # the folders in which it has looked for files of killed processes
@@ -93,9 +95,8 @@ def open_log(path: str | os.PathLike[str]) -> IO[str]:
         If it cannot be opened.
     """
     try:
-        number = OPEN_FILE.fullmatch(os.fspath(path))
-        if number is not None:
-            descriptor = {"stdout": 1, "stderr": 2}.get(number[1]) or int(number[1])
+        if opened := OPEN_FILE.fullmatch(os.fspath(path)):
+            descriptor = STREAMS[opened[0]] if opened[1] is None else int(opened[1])
             return open(os.dup(descriptor), "w", encoding="utf-8")
         return open(path, "a", encoding="utf-8")
     except OSError as error:
@@ -260,5 +261,5 @@ def is_special(path: str | os.PathLike[str]) -> bool:
     """Return whether a path is a device, a pipe, or a name such as `/dev/stdout` of an open file."""
     with suppress(OSError):
         mode = os.stat(path).st_mode
-        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or os.fspath(path).startswith(("/dev/std", "/dev/fd/"))
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or OPEN_FILE.fullmatch(os.fspath(path)) is not None
     return False
