@@ -157,10 +157,7 @@ def counts(text: str) -> Counts:
 
 def rate(text: str) -> float:
     """Parse a positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = _float(text)
     if not value > 0:
         raise typer.BadParameter(f"{text!r} is not a number of more than 0, such as 0.01.")
     return _checked_strength(value, text)
@@ -168,10 +165,7 @@ def rate(text: str) -> float:
 
 def strength(text: str) -> float:
     """Parse a number of 0 or more."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
+    value = _float(text)
     if not value >= 0:
         raise typer.BadParameter(f"{text!r} is not a number of 0 or more, such as 0.1.")
     return _checked_strength(value, text)
@@ -187,10 +181,7 @@ def _checked_strength(value: float, text: str) -> float:
 
 def below_one(text: str) -> float:
     """Parse a number of at least 0 and less than 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 1.0
+    value = _float(text)
     if not 0 <= value < 1:
         raise typer.BadParameter(f"{text!r} is not a number of at least 0 and less than 1, such as 0.1.")
     return value
@@ -236,11 +227,16 @@ def limits(text: str) -> Limits:
 
 def _number(text: str) -> float | None:
     """Return a finite number, or None if the text is not one."""
-    try:
-        value = float(text.strip().replace("\N{MINUS SIGN}", "-"))
-    except ValueError:
-        return None
+    value = _float(text.strip().replace("\N{MINUS SIGN}", "-"))
     return value if math.isfinite(value) else None
+
+
+def _float(text: str) -> float:
+    """Return the number that a text is; NaN if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 def region(text: str) -> Region:
@@ -255,10 +251,7 @@ def region(text: str) -> Region:
 
 def fps(text: str) -> float:
     """Parse frames per second, 0.1 to 50."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = _float(text)
     if not 0.1 <= value <= 50:
         raise typer.BadParameter(f"{text!r} is not a number of frames per second, from 0.1 to 50.")
     return value
